@@ -1,0 +1,201 @@
+//! Persist, then answer: a small state that is written whole.
+//!
+//! The law: what is held back with [`Checkpoint::save`] leaves only after a state at least as new
+//! as the one saved with it is durable. Saves that come while the disk is busy are joined into the
+//! next write (group commit), so a slow disk costs latency, not throughput.
+//!
+//! The file is one format byte, the state, and the CRC-32 (IEEE) of both, little-endian. Rot is
+//! found when it is read; it is never used.
+
+use std::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::disk::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName};
+use crate::machine::Protocol;
+use crate::outputs::{Output, Outputs};
+
+const FORMAT: u8 = 1;
+/// States are small by law; a longer file is not ours.
+const LONGEST: u64 = 16 << 20;
+
+/// The writer of one such file.
+#[derive(Clone, Debug)]
+pub struct Checkpoint<P: Protocol> {
+    file: FileName,
+    /// On their way with the write in flight.
+    in_flight: Option<Vec<Output<P>>>,
+    /// The newest state, where a write in flight is older, and what waits for it.
+    next: Option<(Bytes, Vec<Output<P>>)>,
+}
+
+impl<P: Protocol> Checkpoint<P> {
+    /// A checkpoint in the file of this name; nothing is read or written yet.
+    pub fn new(file: impl Into<FileName>) -> Self {
+        Checkpoint { file: file.into(), in_flight: None, next: None }
+    }
+
+    /// Asks for the state that was saved last; hand the answer to [`Checkpoint::loaded`].
+    pub fn load(&self, op: P::Op, out: &mut Outputs<P>) {
+        out.disk(DiskCommand::Read { file: self.file.clone(), offset: 0, length: LONGEST }, op);
+    }
+
+    /// The state that was saved last; `None` where nothing ever was.
+    ///
+    /// # Errors
+    /// If the disk failed or what is there is not what was written. The file stays as it is.
+    pub fn loaded(&self, result: DiskResult) -> Result<Option<Bytes>, CheckpointError> {
+        match result {
+            Err(DiskError::NotFound) => Ok(None),
+            Err(error) => Err(CheckpointError::Disk(error)),
+            Ok(DiskAnswer::Bytes(bytes)) => open(&bytes).ok_or(CheckpointError::Rotten).map(Some),
+            Ok(_) => Err(CheckpointError::Rotten),
+        }
+    }
+
+    /// Saves a state that replaces the last; `then` leaves when it is durable. `op` is the
+    /// continuation to give to [`Checkpoint::saved`].
+    pub fn save(&mut self, state: &[u8], then: Vec<Output<P>>, op: P::Op, out: &mut Outputs<P>) {
+        let sealed = seal(state);
+        if self.in_flight.is_none() {
+            return self.write(sealed, then, op, out);
+        }
+        let mut waiting = self.next.take().map_or_else(Vec::new, |(_, waiting)| waiting);
+        waiting.extend(then);
+        self.next = Some((sealed, waiting));
+    }
+
+    /// A write ended: lets out what waited for it, and starts the next write if one is due.
+    ///
+    /// # Errors
+    /// If the disk failed: nobody knows which state is on it, what waited is dropped, and the
+    /// machine must halt. A full disk loses nothing: the old state stands, and what waited is
+    /// dropped, as if the requests behind it had been lost.
+    pub fn saved(
+        &mut self,
+        result: DiskResult,
+        op: P::Op,
+        out: &mut Outputs<P>,
+    ) -> Result<(), CheckpointError> {
+        let waiting = self.in_flight.take().unwrap_or_default();
+        match result {
+            Ok(_) => waiting.into_iter().for_each(|output| out.push(output)),
+            Err(error) => {
+                self.next = None;
+                return Err(CheckpointError::Disk(error));
+            }
+        }
+        if let Some((sealed, waiting)) = self.next.take() {
+            self.write(sealed, waiting, op, out);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: Bytes, then: Vec<Output<P>>, op: P::Op, out: &mut Outputs<P>) {
+        self.in_flight = Some(then);
+        out.disk(DiskCommand::Replace { file: self.file.clone(), bytes }, op);
+    }
+}
+
+/// Why a checkpoint could not be read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckpointError {
+    /// The disk said no; see [`DiskError`] for what that did to the state.
+    Disk(DiskError),
+    /// The file is not what was written: bits rotted, or it is another program's. It stays as it
+    /// is; restore it, or give the node a new identity and an empty folder.
+    Rotten,
+}
+
+impl fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CheckpointError::Disk(error) => error.fmt(f),
+            CheckpointError::Rotten => f.write_str(
+                "the checkpoint is not what was written; it was left as it is: restore it, or \
+                 start with an empty folder and a new identity",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for CheckpointError {}
+
+fn seal(state: &[u8]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(state.len() + 5);
+    bytes.put_u8(FORMAT);
+    bytes.put_slice(state);
+    let crc = crc32fast::hash(&bytes);
+    bytes.put_u32_le(crc);
+    bytes.freeze()
+}
+
+fn open(bytes: &Bytes) -> Option<Bytes> {
+    let (body, crc) = bytes.split_at_checked(bytes.len().checked_sub(4)?)?;
+    let sound = crc == crc32fast::hash(body).to_le_bytes() && body.first() == Some(&FORMAT);
+    sound.then(|| bytes.slice(1..body.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    struct Words;
+    impl Protocol for Words {
+        type Message = &'static str;
+        type Timer = ();
+        type Op = ();
+        type Note = &'static str;
+    }
+
+    fn writes(out: &mut Outputs<Words>) -> Vec<Bytes> {
+        let replaced = |output| match output {
+            Output::Disk { command: DiskCommand::Replace { bytes, .. }, .. } => Some(bytes),
+            _ => None,
+        };
+        out.drain().filter_map(replaced).collect()
+    }
+
+    #[test]
+    fn answers_wait_for_the_disk_and_saves_in_between_are_joined() {
+        let mut checkpoint = Checkpoint::<Words>::new("state");
+        let mut out = Outputs::default();
+        checkpoint.save(b"one", vec![Output::Note("one")], (), &mut out);
+        assert_eq!(writes(&mut out).len(), 1, "the first save is written at once");
+        checkpoint.save(b"two", vec![Output::Note("two")], (), &mut out);
+        checkpoint.save(b"three", vec![Output::Note("three")], (), &mut out);
+        assert!(out.as_slice().is_empty(), "the disk is busy, nothing may leave");
+
+        checkpoint.saved(Ok(DiskAnswer::Done), (), &mut out).unwrap();
+        assert!(matches!(out.as_slice()[0], Output::Note("one")));
+        let joined = writes(&mut out);
+        assert_eq!(open(&joined[0]).unwrap(), &b"three"[..], "only the newest state is written");
+
+        checkpoint.saved(Ok(DiskAnswer::Done), (), &mut out).unwrap();
+        assert!(matches!(out.as_slice(), [Output::Note("two"), Output::Note("three")]));
+    }
+
+    #[test]
+    fn a_failed_write_drops_what_waited() {
+        let mut checkpoint = Checkpoint::<Words>::new("state");
+        let mut out = Outputs::default();
+        checkpoint.save(b"one", vec![Output::Note("one")], (), &mut out);
+        out.drain().for_each(drop);
+        let failed = checkpoint.saved(Err(DiskError::Failed), (), &mut out);
+        assert_eq!(failed, Err(CheckpointError::Disk(DiskError::Failed)));
+        assert!(out.as_slice().is_empty());
+    }
+
+    #[test]
+    fn any_flipped_bit_is_found() {
+        let sealed = seal(b"a lease");
+        assert_eq!(open(&sealed).unwrap(), &b"a lease"[..]);
+        for bit in 0..sealed.len() * 8 {
+            let mut rotten = sealed.to_vec();
+            rotten[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open(&rotten.into()), None, "bit {bit}");
+        }
+        assert_eq!(open(&Bytes::new()), None);
+    }
+}

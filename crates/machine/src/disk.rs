@@ -1,0 +1,108 @@
+//! What a machine may ask of its disk, and what it is told.
+//!
+//! A disk lies the way disks lie: what was not synced can be lost or torn at a crash, synced bytes
+//! can rot, and it can fill up, slow down and fail.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// The name of a file in the node's data folder: one component, no path.
+pub type FileName = Cow<'static, str>;
+
+/// The identity of a disk, drawn when it was formatted. A node whose disk was replaced is a new
+/// node, whatever number it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct DiskId(pub u64);
+
+/// A disk operation. Those of one node end in the order in which they were asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum DiskCommand {
+    /// Writes bytes at an offset, making the file, and zeros up to the offset, as needed. Not
+    /// durable before a [`DiskCommand::Sync`] of the file ended well.
+    Write {
+        /// The file.
+        file: FileName,
+        /// Bytes from its beginning.
+        offset: u64,
+        /// What to write.
+        bytes: Bytes,
+    },
+    /// Makes all writes to the file that ended before durable. If it fails, nobody knows what is
+    /// on the disk (fsyncgate): the machine must halt.
+    Sync {
+        /// The file.
+        file: FileName,
+    },
+    /// Reads up to `length` bytes from an offset; fewer at the end of the file.
+    Read {
+        /// The file.
+        file: FileName,
+        /// Bytes from its beginning.
+        offset: u64,
+        /// At most this many bytes.
+        length: u64,
+    },
+    /// Cuts the file to a length. Durable with the next sync.
+    Truncate {
+        /// The file.
+        file: FileName,
+        /// Its new length in bytes; a longer one than it has changes nothing.
+        length: u64,
+    },
+    /// Puts new content in the file's place, atomically and durably: after a crash the old or the
+    /// new content is there, whole (a temporary file, synced, renamed, its folder synced).
+    Replace {
+        /// The file.
+        file: FileName,
+        /// Its whole new content.
+        bytes: Bytes,
+    },
+    /// Removes the file, durably.
+    Delete {
+        /// The file.
+        file: FileName,
+    },
+    /// Names all files, in order of name.
+    List,
+}
+
+/// What an operation that went well brings back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum DiskAnswer {
+    /// Done; nothing to tell.
+    Done,
+    /// The bytes read.
+    Bytes(Bytes),
+    /// The names of the files, sorted.
+    Names(Vec<String>),
+}
+
+/// Why a disk operation failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DiskError {
+    /// There is no file of this name. Nothing changed.
+    NotFound,
+    /// The disk is full. Nothing changed; it may be tried again after space was made.
+    Full,
+    /// The device failed. A write or a sync may have happened in part: halt, and trust only what
+    /// is read after a restart.
+    Failed,
+}
+
+/// How a disk operation ended.
+pub type DiskResult = Result<DiskAnswer, DiskError>;
+
+impl fmt::Display for DiskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DiskError::NotFound => "there is no such file; nothing changed",
+            DiskError::Full => "the disk is full; nothing changed; make space and try again",
+            DiskError::Failed => "the device failed; restart the node and trust what it reads then",
+        })
+    }
+}
+
+impl std::error::Error for DiskError {}

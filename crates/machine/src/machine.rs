@@ -1,0 +1,119 @@
+//! The contract: what goes into a machine, and the two traits it implements.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use serde::{Deserialize, Serialize};
+
+use crate::disk::{DiskId, DiskResult};
+use crate::outputs::Outputs;
+use crate::time::{Time, Wall};
+
+/// The random stream that a machine is handed. Xoshiro256++ is portable: a seed gives the same
+/// numbers on every platform. It is not for secrets.
+pub type Random = rand::rngs::Xoshiro256PlusPlus;
+
+/// The number of a node: a server, a client or an outside service.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct NodeId(pub u32);
+
+/// How often this machine was brought back from a snapshot of its memory; hypervisors tell their
+/// guests the same in the VM generation ID. It is part of [`Now`] rather than a notice, because a
+/// notice would come after the first use of stale memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Generation(pub u64);
+
+/// The words that the machines of one cluster share, so that servers and clients of different
+/// types can live in one world.
+pub trait Protocol: Clone + Debug + 'static {
+    /// What nodes send each other. Bulk data travels in it as reference-counted bytes.
+    type Message: Clone + Debug + Hash + Send + Sync;
+    /// The name of a timer; setting it again replaces it.
+    type Timer: Clone + Debug + Hash + Eq + Send + Sync;
+    /// What to do when a disk operation ends: a continuation, as data.
+    type Op: Clone + Debug + Hash + Send + Sync;
+    /// What a machine tells the history, or its owner when it is embedded in another.
+    type Note: Clone + Debug + Hash + Send + Sync;
+}
+
+/// A deterministic state machine: the same inputs give the same outputs, always.
+pub trait Machine: Clone + Send + Sync + 'static {
+    /// The words it speaks.
+    type Protocol: Protocol;
+
+    /// Takes one input and appends what is to be done about it to `out`.
+    fn handle(
+        &mut self,
+        now: &mut Now<'_>,
+        input: Input<Self::Protocol>,
+        out: &mut Outputs<Self::Protocol>,
+    );
+
+    /// Its role and the state worth showing: for faults aimed at roles, and for people.
+    fn inspect(&self) -> Inspection;
+}
+
+/// The moment at which an input is handled.
+#[derive(Debug)]
+pub struct Now<'a> {
+    /// The monotonic clock, since this node booted. Timers and leases are measured with it.
+    pub time: Time,
+    /// The wall clock. It can jump, drift and be wrong.
+    pub wall: Wall,
+    /// Changes when memory, disk and monotonic clock were set back to a snapshot.
+    pub generation: Generation,
+    /// This node's own random stream.
+    pub random: &'a mut Random,
+}
+
+/// What a machine is told.
+#[derive(Clone, Debug)]
+pub enum Input<P: Protocol> {
+    /// The node booted. The machine is as it was constructed: what it knew is on the disk.
+    Start {
+        /// The identity of the disk. One that was never seen before is empty.
+        disk: DiskId,
+    },
+    /// A message arrived.
+    Message {
+        /// Who sent it.
+        from: NodeId,
+        /// What they sent.
+        message: P::Message,
+    },
+    /// A timer that was set fired.
+    Timer(P::Timer),
+    /// A disk operation ended.
+    Disk {
+        /// The continuation that was given with the operation.
+        op: P::Op,
+        /// How it ended.
+        result: DiskResult,
+    },
+    /// The stream to and from this peer was reset: what was on its way in either direction may be
+    /// lost. The next [`Link::Stream`] send opens a new one.
+    LinkReset {
+        /// The other end.
+        peer: NodeId,
+    },
+}
+
+/// The two kinds of link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Link {
+    /// UDP: lost, doubled and reordered.
+    Datagram,
+    /// TCP: in order and without gaps, stalling until it is healed or reset.
+    Stream,
+}
+
+/// What a machine shows of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// Its role at the moment (`leader`, `holder`), a name that faults can aim at.
+    pub role: &'static str,
+    /// Its state in a few words, for people.
+    pub state: String,
+}
