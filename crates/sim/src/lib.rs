@@ -1,1 +1,52 @@
-//! The simulated world.
+//! The simulated world: networks, disks and clocks that fail from a seed, and promises that are
+//! checked.
+//!
+//! # The law
+//!
+//! A run is version + world seed + plan. The [`Plan`] (faults as closed intervals, and what clients
+//! do) is drawn first and executed then in a [`World`], an event loop over virtual time in which
+//! everything that is drawn comes from the seed. So the same run has the same trace hash, in any
+//! process and any build, and any subset of a plan is a plan.
+//!
+//! A [`System`] registers its [`Scenario`]s, its promises and its mechanisms once; [`Room`] is the
+//! door through which the command line, the tour and the tests run, sweep, shrink and replay them.
+
+mod chaos;
+mod clock;
+mod diagram;
+mod disk;
+mod fault;
+mod history;
+mod network;
+mod node;
+mod plan;
+mod promise;
+mod queue;
+mod random;
+mod recorder;
+mod registry;
+mod replay;
+mod run;
+mod scenario;
+mod shrink;
+mod sweep;
+mod trace;
+mod world;
+
+pub use chaos::FaultId;
+pub use clock::WORLD_BEGINS;
+pub use diagram::diagram;
+pub use disk::Unsynced;
+pub use fault::{Fault, KINDS, Target};
+pub use history::{Counts, Entry, Operations, Remark};
+pub use network::Delays;
+pub use plan::{Cluster, Draft, Plan, Step};
+pub use promise::{Promise, Verdict};
+pub use recorder::{Moment, Recorder};
+pub use registry::{Ran, Refused, Room, ScenarioInfo, Shortest, register};
+pub use replay::{ReplayError, SavedRun, VERSION};
+pub use run::{Report, Violation};
+pub use scenario::{PromiseInfo, Scenario, System, Witness, heal_all};
+pub use sweep::{Breach, Seeds, SweepReport};
+pub use trace::TraceHash;
+pub use world::{Boot, OUTSIDE, World};

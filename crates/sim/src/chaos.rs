@@ -1,0 +1,428 @@
+//! Carries out the faults of a plan: what each kind does to the world when it begins and ends.
+//!
+//! Effects are a function of the set of faults that are on, so that faults may overlap in any way
+//! and any of them may be left out.
+
+use std::time::Duration;
+
+use machine::{Machine, NodeId, Time};
+
+use crate::disk::Ailments;
+use crate::fault::{Fault, Target};
+use crate::history::Counts;
+use crate::network::Weather;
+use crate::node::Snapshot;
+use crate::recorder::Moment;
+use crate::world::{Event, World};
+
+/// The number of a fault in its world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultId(pub(crate) usize);
+
+#[derive(Clone)]
+struct Scheduled<M: Machine> {
+    fault: Fault,
+    /// Part of another fault, under whose name it was counted.
+    part: bool,
+    until: Time,
+    on: bool,
+    /// A flapping link: is it cut right now?
+    cut: bool,
+    /// Whom it hits; of a fault with two sides, the first side.
+    hits: Vec<NodeId>,
+    other_side: Vec<NodeId>,
+    snapshot: Option<Snapshot<M>>,
+}
+
+/// The faults of a world: to come, on, and over.
+#[derive(Clone)]
+pub(crate) struct Chaos<M: Machine> {
+    faults: Vec<Scheduled<M>>,
+    counts: Counts,
+}
+
+impl<M: Machine> Default for Chaos<M> {
+    fn default() -> Self {
+        Chaos { faults: Vec::new(), counts: Counts::new() }
+    }
+}
+
+impl<M: Machine> World<M> {
+    /// A fault that begins and ends at these times.
+    pub fn schedule(&mut self, at: Time, until: Time, fault: Fault) -> FaultId {
+        self.schedule_part(at, until, fault, false)
+    }
+
+    /// A fault that begins now and stays on until it is ended.
+    pub fn begin(&mut self, fault: Fault) -> FaultId {
+        let index = self.chaos.faults.len();
+        self.add(fault, Time(u64::MAX), false);
+        self.begin_fault(index);
+        FaultId(index)
+    }
+
+    /// Ends a fault now, rather than at its time.
+    pub fn end(&mut self, fault: FaultId) {
+        self.end_fault(fault.0);
+    }
+
+    /// How many faults of each kind have begun and hit something.
+    pub fn fault_counts(&self) -> &Counts {
+        &self.chaos.counts
+    }
+
+    /// Ends the safety phase for these nodes: they are up, whole and can talk to each other from
+    /// now on. Faults that touch only others go on.
+    pub fn heal(&mut self, nodes: &[NodeId]) {
+        self.healed_at = Some(self.now);
+        self.record(|| Moment::Healed);
+        nodes.iter().for_each(|&node| self.network.calm(node));
+        for index in 0..self.chaos.faults.len() {
+            let fault = &mut self.chaos.faults[index];
+            if !fault.on || fault.fault.is_of_links() {
+                continue;
+            }
+            // A snapshot is not resumed from: that would be one more fault.
+            fault.snapshot = None;
+            let healed = |node: &NodeId| nodes.contains(node);
+            let (well, ill) = fault.hits.iter().copied().partition(healed);
+            fault.hits = ill;
+            let well: Vec<NodeId> = well;
+            well.into_iter().for_each(|node| self.relieve(index, node));
+        }
+        for &node in nodes {
+            if self.node(node).machine.is_none() && self.node(node).down == 0 {
+                self.start(node);
+            }
+        }
+        self.rebuild_network();
+    }
+
+    fn schedule_part(&mut self, at: Time, until: Time, fault: Fault, part: bool) -> FaultId {
+        let index = self.chaos.faults.len();
+        self.add(fault, until, part);
+        self.queue.schedule(at.max(self.now), Event::FaultBegins(index));
+        self.queue.schedule(until.max(self.now), Event::FaultEnds(index));
+        FaultId(index)
+    }
+
+    fn add(&mut self, fault: Fault, until: Time, part: bool) {
+        self.chaos.faults.push(Scheduled {
+            fault,
+            part,
+            until,
+            on: false,
+            cut: true,
+            hits: Vec::new(),
+            other_side: Vec::new(),
+            snapshot: None,
+        });
+    }
+
+    pub(crate) fn begin_fault(&mut self, index: usize) {
+        let fault = self.chaos.faults[index].fault.clone();
+        let (hits, other_side) = self.aim(&fault);
+        if hits.is_empty() {
+            return;
+        }
+        let scheduled = &mut self.chaos.faults[index];
+        scheduled.on = true;
+        scheduled.hits.clone_from(&hits);
+        scheduled.other_side.clone_from(&other_side);
+        let (part, until) = (scheduled.part, scheduled.until);
+        let nodes = hits.iter().chain(&other_side).copied().collect();
+        self.record(|| Moment::FaultBegins { nodes, text: fault.to_string() });
+        let mut struck = true;
+        match &fault {
+            Fault::RollingRestart { .. } => self.restart_in_turn(&hits, until),
+            Fault::LinkReset { .. } => {
+                for &a in &hits {
+                    other_side.iter().for_each(|&b| self.reset_link(a, b));
+                }
+            }
+            Fault::FlappingLink { period_ns, .. } => {
+                let at = Time(self.now.0 + period_ns / 2);
+                self.queue.schedule(at, Event::Flap(index));
+            }
+            Fault::SnapshotResumed { .. } => {
+                self.chaos.faults[index].snapshot = self.node(hits[0]).snapshot(self.now);
+            }
+            Fault::BitRot { bits, .. } => struck = self.node_mut(hits[0]).disk.rot(*bits),
+            _ => hits.iter().for_each(|&node| self.strike(&fault, node)),
+        }
+        if struck && !part {
+            *self.chaos.counts.entry(fault.kind()).or_default() += 1;
+        }
+        self.rebuild(&fault, &hits);
+    }
+
+    pub(crate) fn end_fault(&mut self, index: usize) {
+        let scheduled = &mut self.chaos.faults[index];
+        if !std::mem::take(&mut scheduled.on) {
+            return;
+        }
+        let (fault, hits) = (scheduled.fault.clone(), std::mem::take(&mut scheduled.hits));
+        let nodes = hits.iter().chain(&scheduled.other_side).copied().collect();
+        self.record(|| Moment::FaultEnds { nodes, text: fault.to_string() });
+        hits.iter().for_each(|&node| self.relieve(index, node));
+        self.rebuild(&fault, &hits);
+    }
+
+    pub(crate) fn flap(&mut self, index: usize) {
+        let scheduled = &mut self.chaos.faults[index];
+        if let (true, Fault::FlappingLink { period_ns, .. }) = (scheduled.on, &scheduled.fault) {
+            scheduled.cut = !scheduled.cut;
+            let at = Time(self.now.0 + period_ns / 2);
+            self.queue.schedule(at, Event::Flap(index));
+            self.rebuild_network();
+        }
+    }
+
+    /// Looks up whom a fault hits. Nodes that were healed are left alone; links are looked at one
+    /// by one, since only those among healed nodes are.
+    fn aim(&self, fault: &Fault) -> (Vec<NodeId>, Vec<NodeId>) {
+        use Fault::*;
+        let find = |targets: &[Target]| -> Vec<NodeId> {
+            targets.iter().filter_map(|target| self.find(target)).collect()
+        };
+        match fault {
+            Partition { a, b }
+            | OneWayPartition { from: a, to: b }
+            | FlappingLink { a, b, .. }
+            | LinkReset { a, b } => {
+                let (a, b) = (find(a), find(b));
+                if b.is_empty() { (b, a) } else { (a, b) }
+            }
+            Loss { nodes, .. }
+            | Duplication { nodes, .. }
+            | Reordering { nodes, .. }
+            | Delay { nodes, .. } => (find(nodes), Vec::new()),
+            ZoneLoss { zone } => {
+                let all = (0..self.len() as u32).map(NodeId);
+                let hit = all.filter(|node| self.zones[node.0 as usize] == *zone);
+                (hit.filter(|&node| !self.is_calm(node)).collect(), Vec::new())
+            }
+            _ => {
+                let mut hits: Vec<NodeId> =
+                    fault.targets().into_iter().filter_map(|target| self.find(target)).collect();
+                hits.retain(|&node| !self.is_calm(node));
+                (hits, Vec::new())
+            }
+        }
+    }
+
+    fn find(&self, target: &Target) -> Option<NodeId> {
+        match target {
+            Target::Node(node) => Some(*node),
+            Target::Role(role) => (0..self.len() as u32)
+                .map(NodeId)
+                .find(|&node| self.inspect(node).is_some_and(|shown| shown.role == role)),
+        }
+    }
+
+    /// What a fault does to one node at its beginning, beyond what [`World::rebuild`] derives.
+    fn strike(&mut self, fault: &Fault, node: NodeId) {
+        match fault {
+            Fault::Crash { .. }
+            | Fault::PowerLoss { .. }
+            | Fault::TornWrite { .. }
+            | Fault::ZoneLoss { .. }
+            | Fault::DiskReplaced { .. } => {
+                self.node_mut(node).down += 1;
+                if self.node(node).machine.is_some() {
+                    self.crash_now(node, fault.unsynced());
+                }
+                if matches!(fault, Fault::DiskReplaced { .. }) {
+                    self.node_mut(node).disk.replaced();
+                }
+            }
+            Fault::Pause { .. } => self.node_mut(node).paused += 1,
+            _ => {}
+        }
+    }
+
+    /// A fault lets go of one node.
+    fn relieve(&mut self, index: usize, node: NodeId) {
+        let fault = self.chaos.faults[index].fault.clone();
+        match fault {
+            Fault::Crash { .. }
+            | Fault::PowerLoss { .. }
+            | Fault::TornWrite { .. }
+            | Fault::ZoneLoss { .. }
+            | Fault::DiskReplaced { .. } => {
+                self.node_mut(node).down -= 1;
+                if self.node(node).down == 0 && self.node(node).machine.is_none() {
+                    self.start(node);
+                }
+            }
+            Fault::Pause { .. } => {
+                self.node_mut(node).paused -= 1;
+                self.work_off(node);
+            }
+            Fault::SnapshotResumed { .. } => self.resume(index, node),
+            Fault::ClockDrift { .. } | Fault::ClockSmear { .. } => {
+                let now = self.now;
+                self.rebuild_clock(node);
+                self.node_mut(node).clock.discipline(now);
+            }
+            _ => {}
+        }
+        self.rebuild_node(node);
+    }
+
+    fn resume(&mut self, index: usize, id: NodeId) {
+        let now = self.now;
+        let Some(snapshot) = self.chaos.faults[index].snapshot.take() else { return };
+        if !self.node_mut(id).resume(now, snapshot) {
+            return;
+        }
+        self.record(|| Moment::Resumed { node: id });
+        let node = self.node_mut(id);
+        let incarnation = node.incarnation;
+        let timers = node.reset_timers(now);
+        let pending: Vec<_> = node.disk_ops.drain(..).collect();
+        for (ticket, at) in timers {
+            self.queue.schedule(at, Event::Timer { node: id, incarnation, ticket });
+        }
+        for (command, op) in pending {
+            self.ask_disk(id, command, op);
+        }
+        // The other ends have heard of packets that this one has not sent.
+        for peer in self.network.peers(id) {
+            self.reset_link(id, peer);
+        }
+    }
+
+    fn restart_in_turn(&mut self, nodes: &[NodeId], until: Time) {
+        let span = until.since(self.now).min(Duration::from_secs(86_400));
+        let slot = span / nodes.len() as u32;
+        for (turn, &node) in nodes.iter().enumerate() {
+            let down = self.now + slot * turn as u32;
+            let fault = Fault::Crash { node: node.into() };
+            self.schedule_part(down, down + slot / 2, fault, true);
+        }
+    }
+
+    /// Derives the state of all that the fault touches from the faults that are on.
+    fn rebuild(&mut self, fault: &Fault, hits: &[NodeId]) {
+        if fault.is_of_links() {
+            self.rebuild_network();
+        } else {
+            hits.iter().for_each(|&node| self.rebuild_node(node));
+        }
+    }
+
+    fn rebuild_network(&mut self) {
+        let mut cuts = Vec::new();
+        let mut weather = vec![Weather::default(); self.len()];
+        for scheduled in self.chaos.faults.iter().filter(|scheduled| scheduled.on) {
+            let pairs = || {
+                let other = &scheduled.other_side;
+                scheduled.hits.iter().flat_map(move |&a| other.iter().map(move |&b| (a, b)))
+            };
+            let mut here = Weather::default();
+            match scheduled.fault {
+                Fault::Partition { .. } => cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)])),
+                Fault::FlappingLink { .. } if scheduled.cut => {
+                    cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)]));
+                }
+                Fault::OneWayPartition { .. } => cuts.extend(pairs()),
+                Fault::Loss { ppm, .. } => here.loss_ppm = ppm,
+                Fault::Duplication { ppm, .. } => here.duplicate_ppm = ppm,
+                Fault::Reordering { ppm, by_ns, .. } => {
+                    (here.reorder_ppm, here.reorder_ns) = (ppm, by_ns);
+                }
+                Fault::Delay { by_ns, .. } => here.delay_ns = by_ns,
+                _ => continue,
+            }
+            for node in &scheduled.hits {
+                let weather = &mut weather[node.0 as usize];
+                *weather = weather.worse(here);
+            }
+        }
+        self.network.set(&cuts, weather);
+        for (from, to, message) in self.network.released() {
+            let random = &mut self.nodes[from.0 as usize].network_random;
+            let (at, epoch) = self.network.stream_send(self.now, from, to, random);
+            let epoch = Some(epoch);
+            self.queue.schedule(at, Event::Deliver { from, to, epoch, message });
+        }
+    }
+
+    fn rebuild_node(&mut self, id: NodeId) {
+        let (mut ailments, mut service) = (Ailments::default(), 0);
+        for scheduled in self.chaos.on(id) {
+            match scheduled.fault {
+                Fault::SlowNode { service_ns, .. } => service = service_ns.max(service),
+                Fault::SlowDisk { times, .. } => ailments.slow = ailments.slow.max(Some(times)),
+                Fault::FullDisk { .. } => ailments.full = true,
+                Fault::FailingDisk { ppm, .. } => {
+                    ailments.failing_ppm = ailments.failing_ppm.max(ppm);
+                }
+                Fault::MisdirectedWrite { ppm, .. } => {
+                    ailments.misdirected_ppm = ailments.misdirected_ppm.max(ppm);
+                }
+                _ => {}
+            }
+        }
+        let node = self.node_mut(id);
+        node.disk.ailments = ailments;
+        node.service_ns = service;
+        self.rebuild_clock(id);
+    }
+
+    fn rebuild_clock(&mut self, id: NodeId) {
+        let (mut offset, mut drift, mut slew) = (0i64, 0, 0);
+        for scheduled in self.chaos.on(id) {
+            match scheduled.fault {
+                Fault::ClockJump { by_ns, .. } => offset = offset.saturating_add_unsigned(by_ns),
+                Fault::ClockRollback { by_ns, .. } => {
+                    offset = offset.saturating_sub_unsigned(by_ns)
+                }
+                Fault::ClockDrift { ppm, .. } => drift += i64::from(ppm),
+                Fault::ClockSmear { ppm, .. } => slew += i64::from(ppm),
+                _ => {}
+            }
+        }
+        let now = self.now;
+        let node = self.node_mut(id);
+        node.clock.set_offset(offset);
+        // Beyond these a clock would stand still.
+        let timers_move = node.clock.set_rates(
+            now,
+            drift.clamp(-500_000, 500_000),
+            slew.clamp(-400_000, 400_000),
+        );
+        if timers_move {
+            let incarnation = node.incarnation;
+            for (ticket, at) in node.reset_timers(now) {
+                self.queue.schedule(at, Event::Timer { node: id, incarnation, ticket });
+            }
+        }
+    }
+}
+
+impl<M: Machine> Chaos<M> {
+    /// The faults that hit a node right now.
+    fn on(&self, node: NodeId) -> impl Iterator<Item = &Scheduled<M>> {
+        self.faults.iter().filter(move |fault| fault.on && fault.hits.contains(&node))
+    }
+}
+
+impl Fault {
+    /// Of links rather than of nodes?
+    fn is_of_links(&self) -> bool {
+        use Fault::*;
+        matches!(
+            self,
+            Partition { .. }
+                | OneWayPartition { .. }
+                | FlappingLink { .. }
+                | Loss { .. }
+                | Duplication { .. }
+                | Reordering { .. }
+                | Delay { .. }
+                | LinkReset { .. }
+        )
+    }
+}

@@ -1,0 +1,140 @@
+//! The two clocks of a node, as functions of the world's time.
+//!
+//! Both run on one oscillator, which may be off by a rate. The wall clock can besides be wrong by
+//! an offset and be slewed, as time daemons do. All arithmetic is in whole nanoseconds.
+
+use machine::{Time, Wall};
+
+/// What wall clocks say when a world begins: 2026-01-01T00:00:00Z.
+pub const WORLD_BEGINS: Wall = Wall(1_767_225_600_000_000_000);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    /// Since when the rates below hold, in the world's time.
+    since: Time,
+    mono: Time,
+    /// The wall clock without its offset.
+    wall: Wall,
+    /// Off the true rate, both clocks, in parts per million.
+    drift_ppm: i64,
+    /// And the wall clock alone.
+    slew_ppm: i64,
+    offset: i64,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Clock {
+            since: Time(0),
+            mono: Time(0),
+            wall: WORLD_BEGINS,
+            drift_ppm: 0,
+            slew_ppm: 0,
+            offset: 0,
+        }
+    }
+
+    pub(crate) fn mono(&self, now: Time) -> Time {
+        let elapsed = now.0 - self.since.0;
+        Time(self.mono.0 + at_rate(elapsed, self.drift_ppm))
+    }
+
+    pub(crate) fn wall(&self, now: Time) -> Wall {
+        let elapsed = now.0 - self.since.0;
+        let unshifted = self.wall.0 + at_rate(elapsed, self.drift_ppm + self.slew_ppm);
+        Wall(unshifted.saturating_add_signed(self.offset))
+    }
+
+    /// How long the world takes until this monotonic clock shows `due`.
+    pub(crate) fn until(&self, now: Time, due: Time) -> u64 {
+        let rest = due.0.saturating_sub(self.mono(now).0);
+        if self.drift_ppm == 0 {
+            return rest;
+        }
+        // Rounded up, so that no timer fires early.
+        let rate = i128::from(1_000_000 + self.drift_ppm);
+        (i128::from(rest) * 1_000_000 / rate) as u64 + 1
+    }
+
+    /// The wall clock is off by so many nanoseconds from now on, on top of what rates did to it.
+    pub(crate) fn set_offset(&mut self, offset: i64) {
+        self.offset = offset;
+    }
+
+    /// Sets the rates; true where that moves what timers are due in the world's time.
+    pub(crate) fn set_rates(&mut self, now: Time, drift_ppm: i64, slew_ppm: i64) -> bool {
+        if (drift_ppm, slew_ppm) == (self.drift_ppm, self.slew_ppm) {
+            return false;
+        }
+        let moved = drift_ppm != self.drift_ppm;
+        self.mono = self.mono(now);
+        self.wall =
+            Wall(self.wall.0 + at_rate(now.0 - self.since.0, self.drift_ppm + self.slew_ppm));
+        self.since = now;
+        (self.drift_ppm, self.slew_ppm) = (drift_ppm, slew_ppm);
+        moved
+    }
+
+    /// A time daemon sets the wall clock right again: what drift and slewing did to it is gone.
+    pub(crate) fn discipline(&mut self, now: Time) {
+        self.mono = self.mono(now);
+        self.since = now;
+        self.wall = Wall(WORLD_BEGINS.0 + now.0);
+    }
+
+    /// A boot: the monotonic clock starts over.
+    pub(crate) fn reboot(&mut self, now: Time) {
+        self.set_mono(now, Time(0));
+    }
+
+    /// Sets the monotonic clock, as resuming from a snapshot does.
+    pub(crate) fn set_mono(&mut self, now: Time, mono: Time) {
+        self.wall =
+            Wall(self.wall.0 + at_rate(now.0 - self.since.0, self.drift_ppm + self.slew_ppm));
+        self.since = now;
+        self.mono = mono;
+    }
+}
+
+/// `elapsed` nanoseconds of the world on a clock whose rate is off by so many parts per million.
+fn at_rate(elapsed: u64, ppm: i64) -> u64 {
+    if ppm == 0 {
+        return elapsed;
+    }
+    let off = i128::from(elapsed) * i128::from(ppm) / 1_000_000;
+    (i128::from(elapsed) + off) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_and_offsets_add_up() {
+        let mut clock = Clock::new();
+        clock.set_rates(Time(1_000_000), 100, -50);
+        clock.set_offset(-7);
+        let now = Time(11_000_000);
+        assert_eq!(clock.mono(now), Time(11_001_000), "+100 ppm of 10 ms");
+        assert_eq!(clock.wall(now), Wall(WORLD_BEGINS.0 + 11_000_500 - 7), "+50 ppm, less 7 ns");
+        clock.discipline(now);
+        clock.set_offset(0);
+        assert_eq!(clock.wall(now), Wall(WORLD_BEGINS.0 + 11_000_000));
+        assert_eq!(clock.mono(now), Time(11_001_000), "a time daemon leaves this one alone");
+        clock.reboot(now);
+        assert_eq!(clock.mono(now), Time(0));
+    }
+
+    #[test]
+    fn no_timer_fires_early() {
+        for ppm in [-200_000, -13, 0, 13, 200_000] {
+            let mut clock = Clock::new();
+            clock.set_rates(Time(0), ppm, 0);
+            for due in [0, 1, 999_983, 5_000_000_017] {
+                let takes = clock.until(Time(0), Time(due));
+                assert!(clock.mono(Time(takes)).0 >= due, "{ppm} ppm, due {due}");
+                assert!(clock.mono(Time(takes)).0 <= due + 3, "nor much later");
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! A space-time diagram for the terminal: nodes side by side, time downwards, messages as arrows
+//! at the moment they arrive.
+
+use machine::{NodeId, Time};
+
+use crate::recorder::Moment;
+
+/// Draws the moments of a run: at most `most` rows, the last ones. Timers and disk operations that
+/// went well are left out.
+pub fn diagram(nodes: &[String], moments: &[(Time, Moment)], most: usize) -> String {
+    let shown: Vec<_> = moments.iter().filter(|(_, moment)| is_worth_a_row(moment)).collect();
+    let skipped = shown.len().saturating_sub(most);
+    let width = nodes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(8) + 3;
+    let mut canvas = Canvas { nodes: nodes.len(), width, up: vec![true; nodes.len()] };
+    let mut text = canvas.heading(nodes);
+    for (place, (at, moment)) in shown.into_iter().enumerate() {
+        let row = canvas.row(moment);
+        if place == skipped && skipped > 0 {
+            text += &format!("{:>12}  ({skipped} earlier rows left out)\n", "");
+        }
+        if place >= skipped {
+            let at = format!("{:.3} ms", at.0 as f64 / 1e6);
+            text += &format!("{at:>12}  {}\n", row.trim_end());
+        }
+    }
+    text
+}
+
+fn is_worth_a_row(moment: &Moment) -> bool {
+    !matches!(moment, Moment::Timer { .. } | Moment::Disk { failed: None, .. })
+}
+
+struct Canvas {
+    nodes: usize,
+    width: usize,
+    up: Vec<bool>,
+}
+
+impl Canvas {
+    fn heading(&self, nodes: &[String]) -> String {
+        let names: String = nodes.iter().map(|name| format!("{name:<0$}", self.width)).collect();
+        format!("{:>12}  {}\n", "", names.trim_end())
+    }
+
+    fn row(&mut self, moment: &Moment) -> String {
+        let (marks, said) = match moment {
+            Moment::Delivered { from, to, text } => return self.arrow(*from, *to, '▶', text),
+            Moment::Lost { from, to, text } => {
+                return self.arrow(*from, *to, '✗', &format!("{text} (lost)"));
+            }
+            Moment::Reset { node, peer } => {
+                (vec![(*node, '~')], format!("link to n{} reset", peer.0))
+            }
+            Moment::Timer { node, name } => (vec![(*node, '·')], name.clone()),
+            Moment::Disk { node, command, failed } => {
+                let ended = failed.map_or("done".into(), |error| error.to_string());
+                (vec![(*node, '▢')], format!("{command}: {ended}"))
+            }
+            Moment::Note { node, text } => (vec![(*node, '●')], text.clone()),
+            Moment::Started { node } => {
+                self.up[node.0 as usize] = true;
+                (vec![(*node, '▲')], "starts".into())
+            }
+            Moment::Crashed { node } => {
+                self.up[node.0 as usize] = false;
+                (vec![(*node, '✗')], "is down".into())
+            }
+            Moment::Halted { node, why } => (vec![(*node, '✗')], format!("halts: {why}")),
+            Moment::Resumed { node } => (vec![(*node, '▲')], "resumed from its snapshot".into()),
+            Moment::FaultBegins { nodes, text } => (marked(nodes, '↯'), format!("[ {text}")),
+            Moment::FaultEnds { nodes, text } => (marked(nodes, '↯'), format!("] {text}: over")),
+            Moment::Healed => (Vec::new(), "the network is healed".into()),
+        };
+        let mut line = self.lifelines();
+        for (node, mark) in marks {
+            line[self.column(node)] = mark;
+        }
+        let line: String = line.into_iter().collect();
+        format!("{line} {said}")
+    }
+
+    fn arrow(&self, from: NodeId, to: NodeId, head: char, text: &str) -> String {
+        let mut line = self.lifelines();
+        // What comes from outside comes from the left margin.
+        let start = if from.0 as usize >= self.nodes { 0 } else { self.column(from) };
+        let end = self.column(to);
+        let (low, high) = (start.min(end), start.max(end));
+        line[low..=high].fill('─');
+        if start != end {
+            line[start] = if start < end { '├' } else { '┤' };
+        }
+        line[end] = if head == '▶' && start > end { '◀' } else { head };
+        let line: String = line.into_iter().collect();
+        format!("{line} {text}")
+    }
+
+    fn lifelines(&self) -> Vec<char> {
+        let mut line = vec![' '; self.nodes * self.width];
+        for node in 0..self.nodes {
+            line[node * self.width + 1] = if self.up[node] { '│' } else { '┊' };
+        }
+        line
+    }
+
+    fn column(&self, node: NodeId) -> usize {
+        (node.0 as usize).min(self.nodes - 1) * self.width + 1
+    }
+}
+
+fn marked(nodes: &[NodeId], mark: char) -> Vec<(NodeId, char)> {
+    nodes.iter().map(|&node| (node, mark)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_like_a_page() {
+        let nodes = ["n0 worker".to_string(), "n1 client".to_string()];
+        let (worker, client) = (NodeId(0), NodeId(1));
+        let moments = [
+            (Time(1_000_000), Moment::Delivered { from: client, to: worker, text: "Mint".into() }),
+            (Time(1_500_000), Moment::Timer { node: worker, name: "not shown".into() }),
+            (Time(2_000_000), Moment::Crashed { node: worker }),
+            (Time(2_250_000), Moment::Lost { from: client, to: worker, text: "Mint".into() }),
+            (Time(3_000_000), Moment::Note { node: client, text: "GaveUp".into() }),
+        ];
+        let drawn = diagram(&nodes, &moments, 80);
+        let expected = "
+              n0 worker   n1 client
+    1.000 ms   ◀───────────┤           Mint
+    2.000 ms   ✗           │           is down
+    2.250 ms   ✗───────────┤           Mint (lost)
+    3.000 ms   ┊           ●           GaveUp
+";
+        assert_eq!(drawn.trim_end(), expected[1..].trim_end());
+        assert!(diagram(&nodes, &moments, 1).contains("(3 earlier rows left out)"));
+    }
+}

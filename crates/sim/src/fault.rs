@@ -1,0 +1,253 @@
+//! Every way in which the simulated world breaks: as data, so that a plan can hold it, a file can
+//! carry it, and shrinking can leave it out.
+//!
+//! A fault holds over a closed interval of time. What it aims at is a node or a role; a role is
+//! looked up at the moment the fault begins.
+
+use std::fmt;
+
+use machine::NodeId;
+use serde::{Deserialize, Serialize};
+
+use crate::disk::Unsynced;
+
+/// Whom a fault hits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// This node.
+    Node(NodeId),
+    /// Whoever holds this role when the fault begins, the lowest number first; nobody, if nobody
+    /// does.
+    Role(String),
+}
+
+/// Chances are in a million, times in nanoseconds.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames,
+)]
+#[serde(tag = "fault", rename_all = "kebab-case", deny_unknown_fields)]
+#[strum(serialize_all = "kebab-case")]
+#[expect(missing_docs, reason = "the fields are named by what they are; units are above")]
+pub enum Fault {
+    /// Nothing passes between the two sides; each may pass what it likes to third parties.
+    Partition { a: Vec<Target>, b: Vec<Target> },
+    /// Nothing passes in this direction.
+    OneWayPartition { from: Vec<Target>, to: Vec<Target> },
+    /// The links between the two sides are cut and healed in turn, each for half a period.
+    FlappingLink { a: Vec<Target>, b: Vec<Target>, period_ns: u64 },
+    /// Datagrams from and to these are lost; stream data is sent again, 200 ms later.
+    Loss { nodes: Vec<Target>, ppm: u32 },
+    /// Datagrams from and to these arrive twice.
+    Duplication { nodes: Vec<Target>, ppm: u32 },
+    /// Some datagrams from and to these are overtaken by those sent up to `by_ns` later.
+    Reordering { nodes: Vec<Target>, ppm: u32, by_ns: u64 },
+    /// Messages from and to these take longer.
+    Delay { nodes: Vec<Target>, by_ns: u64 },
+    /// Streams between the two sides are reset at the beginning of the interval.
+    LinkReset { a: Vec<Target>, b: Vec<Target> },
+    /// The process dies and is started again at the end of the interval.
+    Crash { node: Target },
+    /// The power goes, and comes back at the end; each unsynced write survives or not.
+    PowerLoss { node: Target },
+    /// As power loss, in the middle of writes: they may be there in part.
+    TornWrite { node: Target },
+    /// Nodes are stopped and started one after the other, spread over the interval.
+    RollingRestart { nodes: Vec<Target> },
+    /// A whole zone loses power.
+    ZoneLoss { zone: u8 },
+    /// The node does nothing (a long GC, a suspended process); its clocks go on.
+    Pause { node: Target },
+    /// Every input takes the node so long.
+    SlowNode { node: Target, service_ns: u64 },
+    /// At the end of the interval the node is back in the state (memory, disk, monotonic clock) of
+    /// its beginning, as a virtual machine resumed from a snapshot.
+    SnapshotResumed { node: Target },
+    /// Writes land elsewhere in their file.
+    MisdirectedWrite { node: Target, ppm: u32 },
+    /// Bits of what is on the device flip, at the beginning of the interval.
+    BitRot { node: Target, bits: u32 },
+    /// Writes find no space.
+    FullDisk { node: Target },
+    /// Disk operations take so many times as long.
+    SlowDisk { node: Target, times: u32 },
+    /// Disk operations fail.
+    FailingDisk { node: Target, ppm: u32 },
+    /// The node stops; at the end it starts with an empty disk of another identity.
+    DiskReplaced { node: Target },
+    /// The wall clock is ahead by so much, until the end of the interval sets it right.
+    ClockJump { node: Target, by_ns: u64 },
+    /// The wall clock is behind by so much, until the end of the interval sets it right.
+    ClockRollback { node: Target, by_ns: u64 },
+    /// Both clocks run too fast (or, below zero, too slowly); at the end a time daemon sets the
+    /// wall clock right.
+    ClockDrift { node: Target, ppm: i32 },
+    /// Only the wall clock does, as when a leap second is smeared.
+    ClockSmear { node: Target, ppm: i32 },
+}
+
+/// The names of all kinds of fault, as counted and printed.
+pub const KINDS: &[&str] = <Fault as strum::VariantNames>::VARIANTS;
+
+impl Fault {
+    /// The name of its kind, in kebab-case; one of [`KINDS`].
+    pub fn kind(&self) -> &'static str {
+        self.into()
+    }
+
+    /// Those it aims at, its two sides one after the other.
+    pub fn targets(&self) -> Vec<&Target> {
+        use Fault::*;
+        match self {
+            Partition { a, b }
+            | OneWayPartition { from: a, to: b }
+            | FlappingLink { a, b, .. }
+            | LinkReset { a, b } => a.iter().chain(b).collect(),
+            Loss { nodes, .. }
+            | Duplication { nodes, .. }
+            | Reordering { nodes, .. }
+            | Delay { nodes, .. }
+            | RollingRestart { nodes } => nodes.iter().collect(),
+            ZoneLoss { .. } => Vec::new(),
+            Crash { node }
+            | PowerLoss { node }
+            | TornWrite { node }
+            | Pause { node }
+            | SlowNode { node, .. }
+            | SnapshotResumed { node }
+            | MisdirectedWrite { node, .. }
+            | BitRot { node, .. }
+            | FullDisk { node }
+            | SlowDisk { node, .. }
+            | FailingDisk { node, .. }
+            | DiskReplaced { node }
+            | ClockJump { node, .. }
+            | ClockRollback { node, .. }
+            | ClockDrift { node, .. }
+            | ClockSmear { node, .. } => vec![node],
+        }
+    }
+
+    /// Refuses numbers that make no sense: a plan may come from a file that a stranger wrote.
+    pub(crate) fn validate(&self, nodes: u32) -> Result<(), String> {
+        use Fault::*;
+        for target in self.targets() {
+            match target {
+                Target::Node(node) if node.0 >= nodes => {
+                    return Err(format!("node {} is not among the {nodes} of the cluster", node.0));
+                }
+                Target::Role(role) if role.len() > 64 => return Err("a role's name is long".into()),
+                _ => {}
+            }
+        }
+        let sane = match self {
+            Loss { ppm, .. }
+            | Duplication { ppm, .. }
+            | Reordering { ppm, .. }
+            | MisdirectedWrite { ppm, .. }
+            | FailingDisk { ppm, .. } => *ppm <= 1_000_000,
+            ClockDrift { ppm, .. } | ClockSmear { ppm, .. } => ppm.unsigned_abs() <= 500_000,
+            ClockJump { by_ns, .. } | ClockRollback { by_ns, .. } => *by_ns <= i64::MAX as u64 / 4,
+            Delay { by_ns, .. } => *by_ns <= crate::plan::LONGEST_NS,
+            FlappingLink { period_ns, .. } => *period_ns >= 1_000_000,
+            SlowNode { service_ns, .. } => *service_ns <= 60_000_000_000,
+            SlowDisk { times, .. } => (1..=1_000_000).contains(times),
+            BitRot { bits, .. } => *bits <= 1_000_000,
+            _ => true,
+        };
+        if sane { Ok(()) } else { Err(format!("{self} is out of range")) }
+    }
+
+    /// What the crash kinds do to unsynced writes.
+    pub(crate) fn unsynced(&self) -> Unsynced {
+        match self {
+            Fault::TornWrite { .. } => Unsynced::Torn,
+            Fault::PowerLoss { .. } | Fault::ZoneLoss { .. } => Unsynced::Lost,
+            _ => Unsynced::Kept,
+        }
+    }
+}
+
+/// A node or several, as a fault's sentence names them.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Node(node) => write!(f, "n{}", node.0),
+            Target::Role(role) => write!(f, "the {role}"),
+        }
+    }
+}
+
+impl From<u32> for Target {
+    fn from(node: u32) -> Target {
+        Target::Node(NodeId(node))
+    }
+}
+
+impl From<NodeId> for Target {
+    fn from(node: NodeId) -> Target {
+        Target::Node(node)
+    }
+}
+
+/// The fault as a sentence.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Fault::*;
+        let ms = |ns: &u64| *ns as f64 / 1e6;
+        let percent = |ppm: &u32| f64::from(*ppm) / 1e4;
+        match self {
+            Partition { a, b } => write!(f, "{} cut off from {}", names(a), names(b)),
+            OneWayPartition { from, to } => {
+                write!(f, "{} cannot send to {}", names(from), names(to))
+            }
+            FlappingLink { a, b, period_ns } => {
+                write!(f, "{} and {} flap every {} ms", names(a), names(b), ms(period_ns))
+            }
+            Loss { nodes, ppm } => {
+                write!(f, "{} lose {}% of datagrams", names(nodes), percent(ppm))
+            }
+            Duplication { nodes, ppm } => {
+                write!(f, "{}% of datagrams of {} arrive twice", percent(ppm), names(nodes))
+            }
+            Reordering { nodes, ppm, by_ns } => {
+                let (p, by) = (percent(ppm), ms(by_ns));
+                write!(f, "{p}% of datagrams of {} come {by} ms late", names(nodes))
+            }
+            Delay { nodes, by_ns } => {
+                write!(f, "{} are {} ms farther away", names(nodes), ms(by_ns))
+            }
+            LinkReset { a, b } => write!(f, "streams of {} and {} reset", names(a), names(b)),
+            Crash { node } => write!(f, "{node} crashes"),
+            PowerLoss { node } => write!(f, "{node} loses power"),
+            TornWrite { node } => write!(f, "{node} loses power while it writes"),
+            RollingRestart { nodes } => write!(f, "{} restart in turn", names(nodes)),
+            ZoneLoss { zone } => write!(f, "zone {zone} loses power"),
+            Pause { node } => write!(f, "{node} pauses"),
+            SlowNode { node, service_ns } => {
+                write!(f, "{node} takes {} ms an input", ms(service_ns))
+            }
+            SnapshotResumed { node } => write!(f, "{node} is snapshotted, and resumed from it"),
+            MisdirectedWrite { node, ppm } => {
+                write!(f, "{}% of the writes of {node} land elsewhere", percent(ppm))
+            }
+            BitRot { node, bits } => write!(f, "{bits} bits rot on the disk of {node}"),
+            FullDisk { node } => write!(f, "the disk of {node} is full"),
+            SlowDisk { node, times } => write!(f, "the disk of {node} is {times} times as slow"),
+            FailingDisk { node, ppm } => {
+                write!(f, "{}% of disk operations of {node} fail", percent(ppm))
+            }
+            DiskReplaced { node } => write!(f, "the disk of {node} is replaced"),
+            ClockJump { node, by_ns } => write!(f, "the clock of {node} is {} ms ahead", ms(by_ns)),
+            ClockRollback { node, by_ns } => {
+                write!(f, "the clock of {node} is {} ms behind", ms(by_ns))
+            }
+            ClockDrift { node, ppm } => write!(f, "the clocks of {node} drift by {ppm} ppm"),
+            ClockSmear { node, ppm } => write!(f, "the clock of {node} is smeared by {ppm} ppm"),
+        }
+    }
+}
+
+fn names(targets: &[Target]) -> String {
+    targets.iter().map(Target::to_string).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,242 @@
+//! The network: what is cut, what is slow, and what is on its way in order.
+//!
+//! A datagram is judged when it is sent. A stream stalls where its direction is cut, holds what
+//! was sent in the meantime, and goes on in order when it is healed; a loss costs it the time of
+//! a retransmission, a reset costs it what is on its way.
+
+use std::collections::VecDeque;
+
+use machine::{NodeId, Random, Time};
+use rand::Rng;
+
+use crate::random::{below, scaled};
+
+/// What TCP waits before it sends again (Linux, least value).
+const RETRANSMISSION: u64 = 200_000_000;
+
+/// How messages travel while no fault is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Delays {
+    /// The least delay of a message, in nanoseconds.
+    pub least_ns: u64,
+    /// The most; in between all are equally likely.
+    pub most_ns: u64,
+}
+
+impl Delays {
+    /// Delays from a range in microseconds, ends included.
+    pub const fn micros(least: u64, most: u64) -> Self {
+        Delays { least_ns: least * 1000, most_ns: most * 1000 }
+    }
+}
+
+/// What is wrong with the links of a node; by default nothing is. Chances in a million.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Weather {
+    pub(crate) loss_ppm: u32,
+    pub(crate) duplicate_ppm: u32,
+    pub(crate) reorder_ppm: u32,
+    /// How late a reordered datagram is.
+    pub(crate) reorder_ns: u64,
+    /// On top of every delay.
+    pub(crate) delay_ns: u64,
+}
+
+impl Weather {
+    pub(crate) fn worse(self, other: Weather) -> Weather {
+        Weather {
+            loss_ppm: self.loss_ppm.max(other.loss_ppm),
+            duplicate_ppm: self.duplicate_ppm.max(other.duplicate_ppm),
+            reorder_ppm: self.reorder_ppm.max(other.reorder_ppm),
+            reorder_ns: self.reorder_ns.max(other.reorder_ns),
+            delay_ns: self.delay_ns.max(other.delay_ns),
+        }
+    }
+}
+
+/// One direction of a stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream<M> {
+    peer: NodeId,
+    /// A reset begins a new one; what is on its way in the old one does not arrive.
+    pub(crate) epoch: u32,
+    /// Nothing sent later arrives earlier.
+    last_arrival: Time,
+    /// Arrived at the cut, waiting for it to heal.
+    pub(crate) held: VecDeque<M>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Network<M> {
+    nodes: usize,
+    pub(crate) delays: Delays,
+    /// From each node to each, row by row.
+    cut: Vec<bool>,
+    weather: Vec<Weather>,
+    /// Links among these are left in peace.
+    calm: Vec<bool>,
+    /// Any weather or cut at all.
+    fair: bool,
+    /// By sender; few peers each, in order of number.
+    streams: Vec<Vec<Stream<M>>>,
+}
+
+/// When copies of a datagram arrive: none, one or two.
+pub(crate) type Arrivals = [Option<Time>; 2];
+
+impl<M> Network<M> {
+    pub(crate) fn new(nodes: usize, delays: Delays) -> Self {
+        Network {
+            nodes,
+            delays,
+            cut: vec![false; nodes * nodes],
+            weather: vec![Weather::default(); nodes],
+            calm: vec![false; nodes],
+            fair: true,
+            streams: (0..nodes).map(|_| Vec::new()).collect(),
+        }
+    }
+
+    pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
+        !self.fair && self.cut[from.0 as usize * self.nodes + to.0 as usize]
+    }
+
+    /// Sets all that is wrong with the network, at once.
+    pub(crate) fn set(&mut self, cuts: &[(NodeId, NodeId)], weather: Vec<Weather>) {
+        self.cut.fill(false);
+        for &(from, to) in cuts {
+            if !(self.is_calm(from) && self.is_calm(to)) {
+                self.cut[from.0 as usize * self.nodes + to.0 as usize] = true;
+            }
+        }
+        self.fair = cuts.is_empty() && weather.iter().all(|&w| w == Weather::default());
+        self.weather = weather;
+    }
+
+    pub(crate) fn is_calm(&self, node: NodeId) -> bool {
+        self.calm[node.0 as usize]
+    }
+
+    pub(crate) fn calm(&mut self, node: NodeId) {
+        self.calm[node.0 as usize] = true;
+    }
+
+    #[inline]
+    fn weather(&self, from: NodeId, to: NodeId) -> Weather {
+        if self.fair || (self.is_calm(from) && self.is_calm(to)) {
+            return Weather::default();
+        }
+        self.weather[from.0 as usize].worse(self.weather[to.0 as usize])
+    }
+
+    #[inline]
+    fn delay(&self, drawn: u64, weather: &Weather) -> u64 {
+        let spread = self.delays.most_ns - self.delays.least_ns + 1;
+        self.delays.least_ns + scaled(drawn, spread) + weather.delay_ns
+    }
+
+    /// Decides when a datagram arrives, if it does, and whether a copy of it does too.
+    #[inline]
+    pub(crate) fn datagram(
+        &self,
+        now: Time,
+        from: NodeId,
+        to: NodeId,
+        random: &mut Random,
+    ) -> Arrivals {
+        let weather = self.weather(from, to);
+        // One draw decides all four questions, in bits that do not overlap enough to matter, so
+        // that a fault that begins does not shift the draws of the messages after it.
+        let (delay, luck) = (random.next_u64(), random.next_u64());
+        if self.is_cut(from, to) || chance(luck, 0, weather.loss_ppm) {
+            return [None, None];
+        }
+        let late = if chance(luck, 1, weather.reorder_ppm) { weather.reorder_ns } else { 0 };
+        let arrives = Time(now.0 + self.delay(delay, &weather) + late);
+        let copy = chance(luck, 2, weather.duplicate_ppm)
+            .then(|| Time(now.0 + self.delay(delay.rotate_left(32), &weather)));
+        [Some(arrives), copy]
+    }
+
+    /// Decides when a message on a stream arrives, and in which epoch of the stream it travels.
+    pub(crate) fn stream_send(
+        &mut self,
+        now: Time,
+        from: NodeId,
+        to: NodeId,
+        random: &mut Random,
+    ) -> (Time, u32) {
+        let weather = self.weather(from, to);
+        let (delay, luck) = (random.next_u64(), random.next_u64());
+        let lost = if chance(luck, 0, weather.loss_ppm) { RETRANSMISSION } else { 0 };
+        let undisturbed = Time(now.0 + self.delay(delay, &weather) + lost);
+        let stream = self.stream(from, to);
+        stream.last_arrival = stream.last_arrival.max(undisturbed);
+        (stream.last_arrival, stream.epoch)
+    }
+
+    pub(crate) fn stream(&mut self, from: NodeId, to: NodeId) -> &mut Stream<M> {
+        let streams = &mut self.streams[from.0 as usize];
+        let place = match streams.binary_search_by_key(&to, |stream| stream.peer) {
+            Ok(place) => place,
+            Err(place) => {
+                let last_arrival = Time(0);
+                let held = VecDeque::new();
+                streams.insert(place, Stream { peer: to, epoch: 0, last_arrival, held });
+                place
+            }
+        };
+        &mut streams[place]
+    }
+
+    /// Resets both directions; false where there was no stream.
+    pub(crate) fn reset(&mut self, a: NodeId, b: NodeId) -> bool {
+        let mut any = false;
+        for (from, to) in [(a, b), (b, a)] {
+            let streams = &mut self.streams[from.0 as usize];
+            if let Ok(place) = streams.binary_search_by_key(&to, |stream| stream.peer) {
+                streams[place].epoch += 1;
+                streams[place].held.clear();
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Whom this node has a stream with, in either direction.
+    pub(crate) fn peers(&self, node: NodeId) -> Vec<NodeId> {
+        let everyone = (0..self.nodes as u32).map(NodeId);
+        let has = |from: NodeId, to: NodeId| {
+            self.streams[from.0 as usize].binary_search_by_key(&to, |stream| stream.peer).is_ok()
+        };
+        everyone.filter(|&peer| has(node, peer) || has(peer, node)).collect()
+    }
+
+    /// Takes what healed streams held, in order, with its sender and receiver.
+    pub(crate) fn released(&mut self) -> Vec<(NodeId, NodeId, M)> {
+        let mut released = Vec::new();
+        for from in 0..self.nodes {
+            for stream in &mut self.streams[from] {
+                let cut = !self.fair && self.cut[from * self.nodes + stream.peer.0 as usize];
+                if !cut {
+                    let to = stream.peer;
+                    released.extend(
+                        stream.held.drain(..).map(|message| (NodeId(from as u32), to, message)),
+                    );
+                }
+            }
+        }
+        released
+    }
+}
+
+/// Decides the question of this number by a number that was drawn already.
+#[inline]
+fn chance(luck: u64, question: u32, ppm: u32) -> bool {
+    ppm > 0 && scaled(luck.rotate_left(question * 21), 1_000_000) < u64::from(ppm)
+}
+
+/// How much later the other end learns of a reset.
+pub(crate) fn reset_delay(delays: Delays, random: &mut Random) -> u64 {
+    delays.least_ns + below(random, delays.most_ns - delays.least_ns + 1)
+}

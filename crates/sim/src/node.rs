@@ -1,0 +1,165 @@
+//! One node of the simulated world: a machine, its clocks, its disk, and what waits for it.
+
+use std::collections::VecDeque;
+
+use machine::{DiskCommand, Generation, Input, Machine, NodeId, Protocol, Random, Time};
+
+use crate::clock::Clock;
+use crate::disk::{Disk, Unsynced};
+use crate::random::{Purpose, stream};
+
+pub(crate) type Op<M> = <<M as Machine>::Protocol as Protocol>::Op;
+pub(crate) type TimerName<M> = <<M as Machine>::Protocol as Protocol>::Timer;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Timer<T> {
+    pub(crate) name: T,
+    /// On the node's monotonic clock.
+    due: Time,
+    /// Tells a timer from one of the same name that was set before.
+    pub(crate) ticket: u32,
+}
+
+#[derive(Clone)]
+pub(crate) struct Node<M: Machine> {
+    /// `None` while the node is down.
+    pub(crate) machine: Option<M>,
+    /// Grows with every crash; what belongs to an earlier one is void.
+    pub(crate) incarnation: u32,
+    pub(crate) generation: Generation,
+    pub(crate) clock: Clock,
+    pub(crate) disk: Disk,
+    pub(crate) random: Random,
+    pub(crate) network_random: Random,
+    pub(crate) timers: Vec<Timer<TimerName<M>>>,
+    tickets: u32,
+    /// On their way to the disk, in order.
+    pub(crate) disk_ops: VecDeque<(DiskCommand, Op<M>)>,
+    /// What waits while the node is busy or paused.
+    pub(crate) inbox: VecDeque<Input<M::Protocol>>,
+    pub(crate) busy_until: Time,
+    /// What every input takes, in nanoseconds.
+    pub(crate) service_ns: u64,
+    /// How many faults hold it down, and how many pause it.
+    pub(crate) down: u32,
+    pub(crate) paused: u32,
+    /// The machine stopped itself.
+    pub(crate) halted: bool,
+}
+
+/// What a virtual machine's snapshot holds.
+#[derive(Clone)]
+pub(crate) struct Snapshot<M: Machine> {
+    incarnation: u32,
+    machine: M,
+    disk: Disk,
+    disk_ops: VecDeque<(DiskCommand, Op<M>)>,
+    mono: Time,
+    timers: Vec<Timer<TimerName<M>>>,
+}
+
+impl<M: Machine> Node<M> {
+    pub(crate) fn new(seed: u64, id: NodeId) -> Self {
+        Node {
+            machine: None,
+            incarnation: 0,
+            generation: Generation(0),
+            clock: Clock::new(),
+            disk: Disk::new(stream(seed, Purpose::Disk, id.0)),
+            random: stream(seed, Purpose::Machine, id.0),
+            network_random: stream(seed, Purpose::Network, id.0),
+            timers: Vec::new(),
+            tickets: 0,
+            disk_ops: VecDeque::new(),
+            inbox: VecDeque::new(),
+            busy_until: Time(0),
+            service_ns: 0,
+            down: 0,
+            paused: 0,
+            halted: false,
+        }
+    }
+
+    /// Sets a timer; gives its ticket and when it fires, in the world's time.
+    pub(crate) fn set_timer(
+        &mut self,
+        now: Time,
+        name: TimerName<M>,
+        after_ns: u64,
+    ) -> (u32, Time) {
+        let due = Time(self.clock.mono(now).0.saturating_add(after_ns));
+        self.tickets = self.tickets.wrapping_add(1);
+        let ticket = self.tickets;
+        match self.timers.iter_mut().find(|timer| timer.name == name) {
+            Some(timer) => (timer.due, timer.ticket) = (due, ticket),
+            None => self.timers.push(Timer { name, due, ticket }),
+        }
+        (ticket, Time(now.0.saturating_add(self.clock.until(now, due))))
+    }
+
+    /// Takes a timer that is due, unless it was cancelled or set again since.
+    pub(crate) fn take_timer(&mut self, ticket: u32) -> Option<TimerName<M>> {
+        let place = self.timers.iter().position(|timer| timer.ticket == ticket)?;
+        Some(self.timers.swap_remove(place).name)
+    }
+
+    /// Gives every timer a new ticket and tells when it fires: the clock's rate has changed.
+    pub(crate) fn reset_timers(&mut self, now: Time) -> Vec<(u32, Time)> {
+        let mut fires = Vec::new();
+        for timer in &mut self.timers {
+            self.tickets = self.tickets.wrapping_add(1);
+            timer.ticket = self.tickets;
+            fires.push((timer.ticket, now.0 + self.clock.until(now, timer.due)));
+        }
+        fires.into_iter().map(|(ticket, at)| (ticket, Time(at))).collect()
+    }
+
+    /// The machine is gone, and all that was in memory.
+    pub(crate) fn crash(&mut self, now: Time, unsynced: Unsynced) {
+        self.machine = None;
+        self.incarnation += 1;
+        self.timers.clear();
+        self.inbox.clear();
+        self.busy_until = Time(0);
+        let in_flight = self.disk_ops.drain(..).map(|(command, _)| command).collect();
+        self.disk.crash(in_flight, unsynced);
+        self.disk.busy_until = now.0;
+    }
+
+    /// A snapshot of the node, if it is up.
+    pub(crate) fn snapshot(&self, now: Time) -> Option<Snapshot<M>> {
+        Some(Snapshot {
+            incarnation: self.incarnation,
+            machine: self.machine.clone()?,
+            disk: self.disk.clone(),
+            disk_ops: self.disk_ops.clone(),
+            mono: self.clock.mono(now),
+            timers: self.timers.clone(),
+        })
+    }
+
+    /// Sets memory, disk and monotonic clock back to a snapshot; false where the node is down or
+    /// was rebooted since. The ailments of the disk stay: they are the device's.
+    pub(crate) fn resume(&mut self, now: Time, snapshot: Snapshot<M>) -> bool {
+        if self.machine.is_none() || self.incarnation != snapshot.incarnation {
+            return false;
+        }
+        let ailments = self.disk.ailments.clone();
+        self.machine = Some(snapshot.machine);
+        self.disk = snapshot.disk;
+        self.disk.ailments = ailments;
+        self.disk.busy_until = now.0;
+        self.disk_ops = snapshot.disk_ops;
+        self.timers = snapshot.timers;
+        self.clock.set_mono(now, snapshot.mono);
+        self.inbox.clear();
+        self.generation.0 += 1;
+        self.incarnation += 1;
+        true
+    }
+
+    /// Does it take inputs right now, or do they wait?
+    pub(crate) fn is_busy(&self, now: Time) -> bool {
+        self.paused > 0 || now < self.busy_until || !self.inbox.is_empty()
+    }
+}

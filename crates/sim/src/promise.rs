@@ -1,0 +1,45 @@
+//! Promises are checked, never printed: what a system swears to, as code that watches a world.
+
+use machine::Machine;
+
+use crate::history::Entry;
+use crate::world::{Note, World};
+
+/// The end of a check. Unknown is never clean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The promise held.
+    Held,
+    /// It was broken; a sentence that says how.
+    Broken(String),
+    /// The checker could not tell, and says why.
+    Unknown(String),
+}
+
+/// Watches one promise through one run. It sees the world and the history, and is never told
+/// which mechanisms are on.
+pub trait Promise<M: Machine> {
+    /// Looks at a note when it is made.
+    ///
+    /// # Errors
+    /// A sentence that says how the promise was broken.
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note<M>>) -> Result<(), String> {
+        let _ = (world, entry);
+        Ok(())
+    }
+
+    /// Looks at the world after every event.
+    ///
+    /// # Errors
+    /// A sentence that says how the promise was broken.
+    fn step(&mut self, world: &World<M>) -> Result<(), String> {
+        let _ = world;
+        Ok(())
+    }
+
+    /// Judges the whole run.
+    fn end(&mut self, world: &World<M>) -> Verdict {
+        let _ = world;
+        Verdict::Held
+    }
+}

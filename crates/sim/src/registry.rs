@@ -1,0 +1,299 @@
+//! The registry: every system behind one door, for the command line, the tour and the tests.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use machine::{Mechanism, NodeId, Switches, Time};
+use serde::Serialize;
+
+use crate::plan::Plan;
+use crate::random::{Purpose, stream};
+use crate::recorder::Moment;
+use crate::replay::{SavedRun, VERSION};
+use crate::run::{Report, draw, execute};
+use crate::scenario::{PromiseInfo, Scenario, System, Witness};
+use crate::shrink::shrink;
+use crate::sweep::{Seeds, SweepReport, sweep};
+use rand::Rng;
+
+/// A system whose types are forgotten.
+pub trait Room: Send + Sync {
+    /// The system's name.
+    fn name(&self) -> &'static str;
+    /// What it is, in one sentence.
+    fn about(&self) -> &'static str;
+    /// Its protective mechanisms.
+    fn mechanisms(&self) -> &'static [Mechanism];
+    /// What it swears to.
+    fn promises(&self) -> &'static [PromiseInfo];
+    /// Its scenarios; the first is the demo.
+    fn scenarios(&self) -> Vec<ScenarioInfo>;
+    /// For every mechanism, a seed at which a promise breaks without it.
+    fn witnesses(&self) -> &'static [Witness];
+
+    /// Runs what a seed draws.
+    ///
+    /// # Errors
+    /// If there is no such scenario or mechanism.
+    fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<Ran, Refused>;
+
+    /// Runs a saved run again.
+    ///
+    /// # Errors
+    /// If there is no such scenario or mechanism, or the plan makes no sense.
+    fn replay(&self, saved: &SavedRun) -> Result<Ran, Refused>;
+
+    /// Runs a saved run's plan in other worlds, and counts those that are clean.
+    ///
+    /// # Errors
+    /// As [`Room::replay`].
+    fn clean_rerolls(&self, saved: &SavedRun, worlds: u64) -> Result<u64, Refused>;
+
+    /// Runs many seeds; `progress` hears how many are done and how many violations were found.
+    ///
+    /// # Errors
+    /// If there is no such scenario or mechanism.
+    fn sweep(
+        &self,
+        scenario: &str,
+        seeds: Seeds,
+        without: &[String],
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<SweepReport, Refused>;
+
+    /// Shrinks what a seed draws to the shortest plan that breaks this promise.
+    ///
+    /// # Errors
+    /// If there is no such scenario or mechanism, or the promise holds at this seed.
+    fn shrink(
+        &self,
+        scenario: &str,
+        seed: u64,
+        without: &[String],
+        promise: &str,
+    ) -> Result<Shortest, Refused>;
+}
+
+/// A scenario whose types are forgotten.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScenarioInfo {
+    /// In kebab-case.
+    pub name: &'static str,
+    /// What happens and within which bounds.
+    pub about: &'static str,
+    /// The promises that it checks.
+    pub promises: &'static [&'static str],
+    /// What its default sweep must reach.
+    #[serde(skip)]
+    pub reaches: &'static [(&'static str, u64)],
+    /// How many seeds its default sweep has.
+    pub seeds: u64,
+}
+
+/// A run with all that is needed to show it and to run it again.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// What came of it.
+    pub report: Report,
+    /// What happened, in order.
+    pub moments: Vec<(Time, Moment)>,
+    /// The nodes' names.
+    pub nodes: Vec<String>,
+    /// The run as a file.
+    pub saved: SavedRun,
+}
+
+/// A plan as short as it gets.
+#[derive(Clone, Debug)]
+pub struct Shortest {
+    /// The short run.
+    pub ran: Ran,
+    /// Steps before and after.
+    pub steps: (usize, usize),
+    /// How many runs it took.
+    pub runs: usize,
+}
+
+/// Why a run was not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The system has no scenario of this name.
+    UnknownScenario(String, Vec<&'static str>),
+    /// The system has no mechanism of this name.
+    UnknownMechanism(String, Vec<&'static str>),
+    /// The plan of a saved run makes no sense.
+    BadPlan(String),
+    /// There is nothing to shrink: the promise holds.
+    Holds(String),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::UnknownScenario(name, known) => {
+                write!(f, "there is no scenario {name:?}; there are {}", known.join(", "))
+            }
+            Refused::UnknownMechanism(name, known) => {
+                write!(f, "there is no mechanism {name:?}; there are {}", known.join(", "))
+            }
+            Refused::BadPlan(why) => write!(f, "the plan makes no sense: {why}"),
+            Refused::Holds(promise) => {
+                write!(f, "{promise} holds at this seed, so there is nothing to shrink")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Puts a system into the registry.
+pub fn register<S: System>() -> Box<dyn Room> {
+    Box::new(Door::<S>(PhantomData))
+}
+
+struct Door<S>(PhantomData<fn() -> S>);
+
+impl<S: System> Door<S> {
+    fn scenario(&self, name: &str) -> Result<Scenario<S>, Refused> {
+        let mut all = S::scenarios();
+        match all.iter().position(|scenario| scenario.name == name) {
+            Some(place) => Ok(all.swap_remove(place)),
+            None => {
+                let known = all.iter().map(|scenario| scenario.name).collect();
+                Err(Refused::UnknownScenario(name.into(), known))
+            }
+        }
+    }
+
+    /// The switches of a scenario, with these mechanisms off besides.
+    fn switches(&self, scenario: &Scenario<S>, without: &[String]) -> Result<Switches, Refused> {
+        let all = S::mechanisms();
+        let mut switches = Switches::ALL_ON;
+        for name in scenario.leaves_out.iter().copied().chain(without.iter().map(String::as_str)) {
+            match all.iter().position(|mechanism| mechanism.name == name) {
+                Some(index) => switches = switches.without(index),
+                None => {
+                    let known = all.iter().map(|mechanism| mechanism.name).collect();
+                    return Err(Refused::UnknownMechanism(name.into(), known));
+                }
+            }
+        }
+        Ok(switches)
+    }
+
+    fn show(
+        &self,
+        scenario: &Scenario<S>,
+        plan: &Plan<S::Operation>,
+        world_seed: u64,
+        without: &[String],
+    ) -> Result<Ran, Refused> {
+        let switches = self.switches(scenario, without)?;
+        let (report, moments) = execute(scenario, plan, world_seed, switches, true);
+        let ids = (0..plan.cluster.zones.len() as u32).map(NodeId);
+        let nodes = ids.map(|id| S::node_name(&plan.cluster, id)).collect();
+        let saved = SavedRun {
+            version: VERSION.into(),
+            system: S::NAME.into(),
+            scenario: scenario.name.into(),
+            world_seed,
+            without: without.to_vec(),
+            trace_hash: format!("{:016x}", report.trace_hash),
+            plan: serde_json::to_value(plan).map_err(|why| Refused::BadPlan(why.to_string()))?,
+        };
+        Ok(Ran { report, moments, nodes, saved })
+    }
+
+    fn plan(&self, saved: &SavedRun) -> Result<Plan<S::Operation>, Refused> {
+        let plan: Plan<S::Operation> = serde_json::from_value(saved.plan.clone())
+            .map_err(|why| Refused::BadPlan(why.to_string()))?;
+        plan.validate().map_err(Refused::BadPlan)?;
+        let sizes = draw(&self.scenario(&saved.scenario)?, 0).cluster.sizes.len();
+        if plan.cluster.sizes.len() != sizes {
+            return Err(Refused::BadPlan(format!("its scenario has {sizes} sizes")));
+        }
+        Ok(plan)
+    }
+}
+
+impl<S: System> Room for Door<S> {
+    fn name(&self) -> &'static str {
+        S::NAME
+    }
+
+    fn about(&self) -> &'static str {
+        S::ABOUT
+    }
+
+    fn mechanisms(&self) -> &'static [Mechanism] {
+        S::mechanisms()
+    }
+
+    fn promises(&self) -> &'static [PromiseInfo] {
+        S::promises()
+    }
+
+    fn scenarios(&self) -> Vec<ScenarioInfo> {
+        let info = |scenario: Scenario<S>| ScenarioInfo {
+            name: scenario.name,
+            about: scenario.about,
+            promises: scenario.promises,
+            reaches: scenario.reaches,
+            seeds: scenario.seeds,
+        };
+        S::scenarios().into_iter().map(info).collect()
+    }
+
+    fn witnesses(&self) -> &'static [Witness] {
+        S::witnesses()
+    }
+
+    fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<Ran, Refused> {
+        let scenario = self.scenario(scenario)?;
+        self.show(&scenario, &draw(&scenario, seed), seed, without)
+    }
+
+    fn replay(&self, saved: &SavedRun) -> Result<Ran, Refused> {
+        let scenario = self.scenario(&saved.scenario)?;
+        self.show(&scenario, &self.plan(saved)?, saved.world_seed, &saved.without)
+    }
+
+    fn clean_rerolls(&self, saved: &SavedRun, worlds: u64) -> Result<u64, Refused> {
+        let scenario = self.scenario(&saved.scenario)?;
+        let switches = self.switches(&scenario, &saved.without)?;
+        let plan = self.plan(saved)?;
+        let mut reroll = stream(saved.world_seed, Purpose::Reroll, 0);
+        let clean =
+            |_: &u64| execute(&scenario, &plan, reroll.next_u64(), switches, false).0.is_clean();
+        Ok((0..worlds).filter(clean).count() as u64)
+    }
+
+    fn sweep(
+        &self,
+        scenario: &str,
+        seeds: Seeds,
+        without: &[String],
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<SweepReport, Refused> {
+        let scenario = self.scenario(scenario)?;
+        let switches = self.switches(&scenario, without)?;
+        Ok(sweep(&scenario, seeds, switches, progress))
+    }
+
+    fn shrink(
+        &self,
+        scenario: &str,
+        seed: u64,
+        without: &[String],
+        promise: &str,
+    ) -> Result<Shortest, Refused> {
+        let scenario = self.scenario(scenario)?;
+        let switches = self.switches(&scenario, without)?;
+        let plan = draw(&scenario, seed);
+        let shrunk = shrink(&scenario, &plan, seed, switches, promise)
+            .ok_or_else(|| Refused::Holds(promise.into()))?;
+        let ran = self.show(&scenario, &shrunk.plan, shrunk.world_seed, without)?;
+        let steps = (plan.steps.len(), shrunk.plan.steps.len());
+        Ok(Shortest { ran, steps, runs: shrunk.runs })
+    }
+}

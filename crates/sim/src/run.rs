@@ -1,0 +1,219 @@
+//! One run: a plan, carried out in a world, watched by promises.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Once};
+
+use machine::{Switches, Time};
+use serde::Serialize;
+
+use crate::history::{Counts, Operations, tally};
+use crate::plan::{Draft, Plan, Step};
+use crate::promise::{Promise, Verdict};
+use crate::random::{Purpose, stream};
+use crate::recorder::{Moment, Recorder};
+use crate::scenario::{Scenario, System};
+use crate::world::World;
+
+/// A run that will not end is ended after so many events; its verdict is unknown.
+const EVENT_BUDGET: u64 = 5_000_000;
+
+/// A promise that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// Its name; `no-panic` where a machine panicked.
+    pub promise: String,
+    /// When it was found, in the world's time.
+    pub at: Time,
+    /// After how many events.
+    pub events: u64,
+    /// How.
+    pub why: String,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The first violation of each promise that broke, in the order found.
+    pub violations: Vec<Violation>,
+    /// Why a checker could not tell.
+    pub unknown: Vec<String>,
+    /// One number over every event: the same seed gives the same.
+    pub trace_hash: u64,
+    /// How many events there were.
+    pub events: u64,
+    /// Faults that hit something, by kind.
+    pub faults: Counts,
+    /// Client operations.
+    pub operations: Operations,
+    /// Events that must happen sometimes, by name.
+    pub sometimes: Counts,
+    /// How long the world lasted, in its own time.
+    pub virtual_time: Time,
+}
+
+impl Report {
+    /// The violation of this promise.
+    pub fn violation_of(&self, promise: &str) -> Option<&Violation> {
+        self.violations.iter().find(|violation| violation.promise == promise)
+    }
+
+    /// Did every promise hold, with certainty?
+    pub fn is_clean(&self) -> bool {
+        self.violations.is_empty() && self.unknown.is_empty()
+    }
+}
+
+/// The plan that a seed draws.
+pub(crate) fn draw<S: System>(scenario: &Scenario<S>, seed: u64) -> Plan<S::Operation> {
+    let mut draft = Draft::new(stream(seed, Purpose::Plan, 0));
+    (scenario.draw)(&mut draft);
+    draft.finish()
+}
+
+/// Carries out a plan; records its moments where somebody wants to look.
+pub(crate) fn execute<S: System>(
+    scenario: &Scenario<S>,
+    plan: &Plan<S::Operation>,
+    world_seed: u64,
+    switches: Switches,
+    record: bool,
+) -> (Report, Vec<(Time, Moment)>) {
+    let cluster = Arc::new(plan.cluster.clone());
+    let make = scenario.boot;
+    let boot = move |id| make(&cluster, id, switches);
+    quietly(|| {
+        let mut report = Report::default();
+        let mut world = None;
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            let world = world.insert(World::<S::Node>::new(
+                world_seed,
+                &plan.cluster.zones,
+                plan.cluster.delays,
+                Arc::new(boot),
+            ));
+            world.recorder = record.then(Recorder::default);
+            Watch::new(scenario, plan, &mut report).carry_out(world);
+        }));
+        if let Err(panic) = ended {
+            let why = panic.downcast_ref::<String>().cloned();
+            let why = why.or_else(|| panic.downcast_ref::<&str>().map(|why| why.to_string()));
+            let (at, events) =
+                world.as_ref().map_or((Time(0), 0), |world| (world.now(), world.events()));
+            report.violations.push(Violation {
+                promise: "no-panic".into(),
+                at,
+                events,
+                why: why.unwrap_or_else(|| "a machine panicked".into()),
+            });
+        }
+        let Some(world) = world else { return (report, Vec::new()) };
+        (report.operations, report.sometimes) = tally(world.history(), S::remark);
+        report.trace_hash = world.trace_hash();
+        report.events = world.events();
+        report.faults = world.fault_counts().clone();
+        report.virtual_time = world.now();
+        let moments = world.recorder.map(|recorder| recorder.moments().to_vec());
+        (report, moments.unwrap_or_default())
+    })
+}
+
+/// The promises of a run, and what they have found so far.
+struct Watch<'a, S: System> {
+    scenario: &'a Scenario<S>,
+    plan: &'a Plan<S::Operation>,
+    promises: Vec<(&'static str, bool, Box<dyn Promise<S::Node>>)>,
+    seen: usize,
+    report: &'a mut Report,
+}
+
+impl<'a, S: System> Watch<'a, S> {
+    fn new(
+        scenario: &'a Scenario<S>,
+        plan: &'a Plan<S::Operation>,
+        report: &'a mut Report,
+    ) -> Self {
+        let promise = |&name| (name, true, S::promise(name, &plan.cluster));
+        let promises = scenario.promises.iter().map(promise).collect();
+        Watch { scenario, plan, promises, seen: 0, report }
+    }
+
+    /// Two phases: safety under faults, then a quorum is healed and must make progress.
+    fn carry_out(mut self, world: &mut World<S::Node>) {
+        for step in &self.plan.steps {
+            match step {
+                Step::Fault { at, until, fault } => {
+                    world.schedule(*at, *until, fault.clone());
+                }
+                Step::Operation { at, node, operation } => {
+                    world.tell_at(*at, *node, S::perform(operation));
+                }
+            }
+        }
+        self.watch_until(world, self.plan.heal_at);
+        let healed = (self.scenario.heals)(&self.plan.cluster, world);
+        world.heal(&healed);
+        self.watch_until(world, self.plan.end);
+        for (name, held, promise) in &mut self.promises {
+            match promise.end(world) {
+                Verdict::Held => {}
+                Verdict::Broken(why) if *held => broken(self.report, world, name, why),
+                Verdict::Broken(_) => {}
+                Verdict::Unknown(why) => self.report.unknown.push(format!("{name}: {why}")),
+            }
+        }
+    }
+
+    fn watch_until(&mut self, world: &mut World<S::Node>, time: Time) {
+        while world.next_at().is_some_and(|at| at <= time) {
+            if world.events() >= EVENT_BUDGET {
+                let why = format!("the run was ended after {EVENT_BUDGET} events");
+                if !self.report.unknown.contains(&why) {
+                    self.report.unknown.push(why);
+                }
+                return;
+            }
+            world.step();
+            self.look(world);
+        }
+        world.run_until(time);
+    }
+
+    fn look(&mut self, world: &World<S::Node>) {
+        let news = &world.history()[self.seen..];
+        self.seen += news.len();
+        for (name, held, promise) in &mut self.promises {
+            if !*held {
+                continue;
+            }
+            let noted = news.iter().try_for_each(|entry| promise.note(world, entry));
+            if let Err(why) = noted.and_then(|()| promise.step(world)) {
+                *held = false;
+                broken(self.report, world, name, why);
+            }
+        }
+    }
+}
+
+fn broken<M: machine::Machine>(report: &mut Report, world: &World<M>, name: &str, why: String) {
+    let (at, events) = (world.now(), world.events());
+    report.violations.push(Violation { promise: name.to_string(), at, events, why });
+}
+
+/// A panic inside is a verdict, not a message on the terminal.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    thread_local!(static QUIET: Cell<bool> = const { Cell::new(false) });
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                loud(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = work();
+    QUIET.set(false);
+    result
+}

@@ -1,0 +1,110 @@
+//! Shrinking: the shortest plan that still breaks a promise.
+//!
+//! Delta debugging (Zeller and Hildebrandt 2002) over the steps of the plan. Leaving a step out
+//! shifts what the world draws, so each candidate is given several world seeds before it is
+//! dismissed: without that, plans stay long because luck changed, not because a step was needed.
+
+use machine::{Switches, Time};
+
+use crate::plan::{Plan, Step};
+use crate::random::{Purpose, stream};
+use crate::run::execute;
+use crate::scenario::{Scenario, System};
+use rand::Rng;
+
+/// World seeds tried for each candidate.
+const REROLLS: usize = 6;
+/// Runs after which a shrink is content with what it has.
+const RUN_BUDGET: usize = 6_000;
+
+/// A plan as short as it gets, and the world seed at which it breaks its promise.
+#[derive(Clone, Debug)]
+pub(crate) struct Shrunk<O> {
+    pub(crate) plan: Plan<O>,
+    pub(crate) world_seed: u64,
+    pub(crate) runs: usize,
+}
+
+/// Shrinks a plan that breaks this promise at this world seed; `None` where it does not.
+pub(crate) fn shrink<S: System>(
+    scenario: &Scenario<S>,
+    plan: &Plan<S::Operation>,
+    world_seed: u64,
+    switches: Switches,
+    promise: &str,
+) -> Option<Shrunk<S::Operation>> {
+    let mut search =
+        Search { scenario, switches, promise, best: plan.clone(), world_seed, runs: 0 };
+    search.try_plan(plan.clone()).then_some(())?;
+    search.drop_chunks();
+    search.cut_short();
+    search.drop_chunks();
+    Some(Shrunk { plan: search.best, world_seed: search.world_seed, runs: search.runs })
+}
+
+struct Search<'a, S: System> {
+    scenario: &'a Scenario<S>,
+    switches: Switches,
+    promise: &'a str,
+    best: Plan<S::Operation>,
+    world_seed: u64,
+    runs: usize,
+}
+
+impl<S: System> Search<'_, S> {
+    /// Leaves out ever smaller runs of steps until no single one can be left out.
+    fn drop_chunks(&mut self) {
+        let mut chunk = self.best.steps.len().div_ceil(2);
+        while chunk > 0 && self.runs < RUN_BUDGET {
+            let mut start = 0;
+            let mut dropped = false;
+            while start < self.best.steps.len() && self.runs < RUN_BUDGET {
+                let mut candidate = self.best.clone();
+                let end = (start + chunk).min(candidate.steps.len());
+                candidate.steps.drain(start..end);
+                if self.try_plan(candidate) {
+                    dropped = true;
+                } else {
+                    start += chunk;
+                }
+            }
+            // Another round with single steps: dropping one may have made another superfluous.
+            if !(chunk == 1 && dropped) {
+                chunk /= 2;
+            }
+        }
+    }
+
+    /// Ends the run soon after the last thing that happens, where the promise breaks all the same.
+    fn cut_short(&mut self) {
+        let over = |step: &Step<S::Operation>| match step {
+            Step::Fault { until, .. } => *until,
+            Step::Operation { at, .. } => *at,
+        };
+        let last = self.best.steps.iter().map(over).max().unwrap_or(Time(0));
+        for grace_ms in [100, 1_000, 5_000] {
+            let mut candidate = self.best.clone();
+            candidate.end = candidate.end.min(Time(last.0 + grace_ms * 1_000_000));
+            candidate.heal_at = candidate.heal_at.min(candidate.end);
+            if self.try_plan(candidate) {
+                return;
+            }
+        }
+    }
+
+    /// Keeps the candidate if it breaks the promise in the current or a re-rolled world.
+    fn try_plan(&mut self, candidate: Plan<S::Operation>) -> bool {
+        let mut reroll = stream(self.world_seed, Purpose::Reroll, self.runs as u32);
+        let mut seed = self.world_seed;
+        for _ in 0..REROLLS {
+            self.runs += 1;
+            let (report, _) = execute(self.scenario, &candidate, seed, self.switches, false);
+            if report.violation_of(self.promise).is_some() {
+                (self.best, self.world_seed) = (candidate, seed);
+                return true;
+            }
+            seed = reroll.next_u64();
+        }
+        false
+    }
+}
