@@ -1,1 +1,5 @@
-fn main() {}
+//! `infralab`: see the library of the same name.
+
+fn main() -> std::process::ExitCode {
+    infralab::main()
+}

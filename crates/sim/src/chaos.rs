@@ -10,7 +10,7 @@ use machine::{Machine, NodeId, Time};
 use crate::disk::Ailments;
 use crate::fault::{Fault, Target};
 use crate::history::Counts;
-use crate::network::Weather;
+use crate::network::{Weather, passage};
 use crate::node::Snapshot;
 use crate::recorder::Moment;
 use crate::world::{Event, World};
@@ -82,12 +82,13 @@ impl<M: Machine> World<M> {
             if !fault.on || fault.fault.is_of_links() {
                 continue;
             }
-            // A snapshot is not resumed from: that would be one more fault.
-            fault.snapshot = None;
             let healed = |node: &NodeId| nodes.contains(node);
-            let (well, ill) = fault.hits.iter().copied().partition(healed);
+            let (well, ill): (Vec<NodeId>, _) = fault.hits.iter().copied().partition(healed);
             fault.hits = ill;
-            let well: Vec<NodeId> = well;
+            if !well.is_empty() {
+                // It is not resumed from its snapshot: that would be one more fault.
+                fault.snapshot = None;
+            }
             well.into_iter().for_each(|node| self.relieve(index, node));
         }
         for &node in nodes {
@@ -136,8 +137,10 @@ impl<M: Machine> World<M> {
         match &fault {
             Fault::RollingRestart { .. } => self.restart_in_turn(&hits, until),
             Fault::LinkReset { .. } => {
-                for &a in &hits {
-                    other_side.iter().for_each(|&b| self.reset_link(a, b));
+                for link in pairs(&hits, &other_side) {
+                    if self.is_exposed(link) {
+                        self.reset_link(link.0, link.1);
+                    }
                 }
             }
             Fault::FlappingLink { period_ns, .. } => {
@@ -145,7 +148,9 @@ impl<M: Machine> World<M> {
                 self.queue.schedule(at, Event::Flap(index));
             }
             Fault::SnapshotResumed { .. } => {
-                self.chaos.faults[index].snapshot = self.node(hits[0]).snapshot(self.now);
+                let snapshot = self.node(hits[0]).snapshot(self.now);
+                struck = snapshot.is_some();
+                self.chaos.faults[index].snapshot = snapshot;
             }
             Fault::BitRot { bits, .. } => struck = self.node_mut(hits[0]).disk.rot(*bits),
             _ => hits.iter().for_each(|&node| self.strike(&fault, node)),
@@ -178,8 +183,12 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Looks up whom a fault hits. Nodes that were healed are left alone; links are looked at one
-    /// by one, since only those among healed nodes are.
+    /// Can a fault touch this link? Not where both ends were healed, nor within a node.
+    fn is_exposed(&self, (a, b): (NodeId, NodeId)) -> bool {
+        a != b && !(self.is_calm(a) && self.is_calm(b))
+    }
+
+    /// Looks up whom a fault hits; nobody, where only healed nodes and links among them are left.
     fn aim(&self, fault: &Fault) -> (Vec<NodeId>, Vec<NodeId>) {
         use Fault::*;
         let find = |targets: &[Target]| -> Vec<NodeId> {
@@ -191,12 +200,16 @@ impl<M: Machine> World<M> {
             | FlappingLink { a, b, .. }
             | LinkReset { a, b } => {
                 let (a, b) = (find(a), find(b));
-                if b.is_empty() { (b, a) } else { (a, b) }
+                let hit = pairs(&a, &b).any(|link| self.is_exposed(link));
+                if hit { (a, b) } else { (Vec::new(), Vec::new()) }
             }
             Loss { nodes, .. }
             | Duplication { nodes, .. }
             | Reordering { nodes, .. }
-            | Delay { nodes, .. } => (find(nodes), Vec::new()),
+            | Delay { nodes, .. } => {
+                let exposed = (0..self.len() as u32).any(|node| !self.is_calm(NodeId(node)));
+                (if exposed { find(nodes) } else { Vec::new() }, Vec::new())
+            }
             ZoneLoss { zone } => {
                 let all = (0..self.len() as u32).map(NodeId);
                 let hit = all.filter(|node| self.zones[node.0 as usize] == *zone);
@@ -231,6 +244,9 @@ impl<M: Machine> World<M> {
                 self.node_mut(node).down += 1;
                 if self.node(node).machine.is_some() {
                     self.crash_now(node, fault.unsynced());
+                } else {
+                    // The page cache of a node that is down already.
+                    self.node_mut(node).disk.crash(Vec::new(), fault.unsynced());
                 }
                 if matches!(fault, Fault::DiskReplaced { .. }) {
                     self.node_mut(node).disk.replaced();
@@ -280,16 +296,25 @@ impl<M: Machine> World<M> {
         let node = self.node_mut(id);
         let incarnation = node.incarnation;
         let timers = node.reset_timers(now);
-        let pending: Vec<_> = node.disk_ops.drain(..).collect();
         for (ticket, at) in timers {
             self.queue.schedule(at, Event::Timer { node: id, incarnation, ticket });
         }
-        for (command, op) in pending {
-            self.ask_disk(id, command, op);
-        }
+        self.reschedule_disk(id);
         // The other ends have heard of packets that this one has not sent.
         for peer in self.network.peers(id) {
             self.reset_link(id, peer);
+        }
+        self.work_off(id);
+    }
+
+    /// What is on its way to the disk ends at times drawn anew.
+    fn reschedule_disk(&mut self, id: NodeId) {
+        let now = self.now.0;
+        let node = self.node_mut(id);
+        node.disk_schedule += 1;
+        node.disk.busy_until = now;
+        for (command, op) in std::mem::take(&mut node.disk_ops) {
+            self.ask_disk(id, command, op);
         }
     }
 
@@ -316,10 +341,8 @@ impl<M: Machine> World<M> {
         let mut cuts = Vec::new();
         let mut weather = vec![Weather::default(); self.len()];
         for scheduled in self.chaos.faults.iter().filter(|scheduled| scheduled.on) {
-            let pairs = || {
-                let other = &scheduled.other_side;
-                scheduled.hits.iter().flat_map(move |&a| other.iter().map(move |&b| (a, b)))
-            };
+            // A role and a number may name the same node: nobody is cut off from himself.
+            let pairs = || pairs(&scheduled.hits, &scheduled.other_side).filter(|(a, b)| a != b);
             let mut here = Weather::default();
             match scheduled.fault {
                 Fault::Partition { .. } => cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)])),
@@ -341,11 +364,10 @@ impl<M: Machine> World<M> {
             }
         }
         self.network.set(&cuts, weather);
-        for (from, to, message) in self.network.released() {
+        for (from, to) in self.network.thawing() {
             let random = &mut self.nodes[from.0 as usize].network_random;
-            let (at, epoch) = self.network.stream_send(self.now, from, to, random);
-            let epoch = Some(epoch);
-            self.queue.schedule(at, Event::Deliver { from, to, epoch, message });
+            let at = Time(self.now.0 + passage(self.network.delays, random));
+            self.queue.schedule(at, Event::Thaw { from, to });
         }
     }
 
@@ -366,8 +388,12 @@ impl<M: Machine> World<M> {
             }
         }
         let node = self.node_mut(id);
+        let paced = node.disk.ailments.slow == ailments.slow;
         node.disk.ailments = ailments;
         node.service_ns = service;
+        if !paced {
+            self.reschedule_disk(id);
+        }
         self.rebuild_clock(id);
     }
 
@@ -400,6 +426,11 @@ impl<M: Machine> World<M> {
             }
         }
     }
+}
+
+/// The links between two sides.
+fn pairs(a: &[NodeId], b: &[NodeId]) -> impl Iterator<Item = (NodeId, NodeId)> {
+    a.iter().flat_map(move |&a| b.iter().map(move |&b| (a, b)))
 }
 
 impl<M: Machine> Chaos<M> {

@@ -53,7 +53,8 @@ impl Clock {
         }
         // Rounded up, so that no timer fires early.
         let rate = i128::from(1_000_000 + self.drift_ppm);
-        (i128::from(rest) * 1_000_000 / rate) as u64 + 1
+        let takes = i128::from(rest) * 1_000_000 / rate;
+        u64::try_from(takes).unwrap_or(u64::MAX).saturating_add(1)
     }
 
     /// The wall clock is off by so many nanoseconds from now on, on top of what rates did to it.

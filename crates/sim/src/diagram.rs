@@ -5,24 +5,42 @@ use machine::{NodeId, Time};
 
 use crate::recorder::Moment;
 
-/// Draws the moments of a run: at most `most` rows, the last ones. Timers and disk operations that
-/// went well are left out.
-pub fn diagram(nodes: &[String], moments: &[(Time, Moment)], most: usize) -> String {
+/// Which part of a run to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// So many rows at the end.
+    Last(usize),
+    /// So many rows from this time on.
+    From(Time, usize),
+}
+
+/// Draws the moments of a run. Timers and disk operations that went well are left out.
+pub fn diagram(nodes: &[String], moments: &[(Time, Moment)], window: Window) -> String {
     let shown: Vec<_> = moments.iter().filter(|(_, moment)| is_worth_a_row(moment)).collect();
-    let skipped = shown.len().saturating_sub(most);
+    let (first, most) = match window {
+        Window::Last(most) => (shown.len().saturating_sub(most), most),
+        Window::From(time, most) => (shown.partition_point(|(at, _)| *at < time), most),
+    };
     let width = nodes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(8) + 3;
     let mut canvas = Canvas { nodes: nodes.len(), width, up: vec![true; nodes.len()] };
     let mut text = canvas.heading(nodes);
+    let later = shown.len().saturating_sub(first + most);
+    let left_out = |count: usize, which: &str| match count {
+        0 => String::new(),
+        count => format!("{:>12}  ({count} {which} rows left out)\n", ""),
+    };
     for (place, (at, moment)) in shown.into_iter().enumerate() {
+        // Rows that are not shown move the lifelines all the same.
         let row = canvas.row(moment);
-        if place == skipped && skipped > 0 {
-            text += &format!("{:>12}  ({skipped} earlier rows left out)\n", "");
+        if place == first {
+            text += &left_out(first, "earlier");
         }
-        if place >= skipped {
+        if (first..first + most).contains(&place) {
             let at = format!("{:.3} ms", at.0 as f64 / 1e6);
             text += &format!("{at:>12}  {}\n", row.trim_end());
         }
     }
+    text += &left_out(later, "later");
     text
 }
 
@@ -126,7 +144,7 @@ mod tests {
             (Time(2_250_000), Moment::Lost { from: client, to: worker, text: "Mint".into() }),
             (Time(3_000_000), Moment::Note { node: client, text: "GaveUp".into() }),
         ];
-        let drawn = diagram(&nodes, &moments, 80);
+        let drawn = diagram(&nodes, &moments, Window::Last(80));
         let expected = "
               n0 worker   n1 client
     1.000 ms   ◀───────────┤           Mint
@@ -135,6 +153,6 @@ mod tests {
     3.000 ms   ┊           ●           GaveUp
 ";
         assert_eq!(drawn.trim_end(), expected[1..].trim_end());
-        assert!(diagram(&nodes, &moments, 1).contains("(3 earlier rows left out)"));
+        assert!(diagram(&nodes, &moments, Window::Last(1)).contains("(3 earlier rows left out)"));
     }
 }

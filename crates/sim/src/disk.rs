@@ -154,7 +154,8 @@ impl Disk {
                 }
             }
             file.seen.clone_from(&file.durable);
-            file.linked || happens(random, 500_000)
+            file.linked = file.linked || happens(random, 500_000);
+            file.linked
         });
     }
 

@@ -131,7 +131,12 @@ impl Fault {
     /// Refuses numbers that make no sense: a plan may come from a file that a stranger wrote.
     pub(crate) fn validate(&self, nodes: u32) -> Result<(), String> {
         use Fault::*;
-        for target in self.targets() {
+        let targets = self.targets();
+        // Links are pairs: a long list on both sides would be a bomb.
+        if targets.len() > 2 * nodes as usize + 16 {
+            return Err("a fault aims at more targets than there are nodes".into());
+        }
+        for target in targets {
             match target {
                 Target::Node(node) if node.0 >= nodes => {
                     return Err(format!("node {} is not among the {nodes} of the cluster", node.0));
@@ -143,9 +148,9 @@ impl Fault {
         let sane = match self {
             Loss { ppm, .. }
             | Duplication { ppm, .. }
-            | Reordering { ppm, .. }
             | MisdirectedWrite { ppm, .. }
             | FailingDisk { ppm, .. } => *ppm <= 1_000_000,
+            Reordering { ppm, by_ns, .. } => *ppm <= 1_000_000 && *by_ns <= crate::plan::LONGEST_NS,
             ClockDrift { ppm, .. } | ClockSmear { ppm, .. } => ppm.unsigned_abs() <= 500_000,
             ClockJump { by_ns, .. } | ClockRollback { by_ns, .. } => *by_ns <= i64::MAX as u64 / 4,
             Delay { by_ns, .. } => *by_ns <= crate::plan::LONGEST_NS,

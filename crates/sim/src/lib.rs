@@ -35,7 +35,7 @@ mod world;
 
 pub use chaos::FaultId;
 pub use clock::WORLD_BEGINS;
-pub use diagram::diagram;
+pub use diagram::{Window, diagram};
 pub use disk::Unsynced;
 pub use fault::{Fault, KINDS, Target};
 pub use history::{Counts, Entry, Operations, Remark};

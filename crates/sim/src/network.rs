@@ -212,21 +212,22 @@ impl<M> Network<M> {
         everyone.filter(|&peer| has(node, peer) || has(peer, node)).collect()
     }
 
-    /// Takes what healed streams held, in order, with its sender and receiver.
-    pub(crate) fn released(&mut self) -> Vec<(NodeId, NodeId, M)> {
-        let mut released = Vec::new();
-        for from in 0..self.nodes {
-            for stream in &mut self.streams[from] {
-                let cut = !self.fair && self.cut[from * self.nodes + stream.peer.0 as usize];
-                if !cut {
-                    let to = stream.peer;
-                    released.extend(
-                        stream.held.drain(..).map(|message| (NodeId(from as u32), to, message)),
-                    );
-                }
-            }
+    /// Nothing sent on this stream from now on arrives before then.
+    pub(crate) fn not_before(&mut self, from: NodeId, to: NodeId, at: Time) {
+        let stream = self.stream(from, to);
+        stream.last_arrival = stream.last_arrival.max(at);
+    }
+
+    /// The streams that hold something back although nothing cuts them any more.
+    pub(crate) fn thawing(&self) -> Vec<(NodeId, NodeId)> {
+        let mut thawing = Vec::new();
+        for (from, streams) in self.streams.iter().enumerate() {
+            let from = NodeId(from as u32);
+            let holding = streams.iter().filter(|stream| !stream.held.is_empty());
+            let healed = holding.filter(|stream| !self.is_cut(from, stream.peer));
+            thawing.extend(healed.map(|stream| (from, stream.peer)));
         }
-        released
+        thawing
     }
 }
 
@@ -236,7 +237,7 @@ fn chance(luck: u64, question: u32, ppm: u32) -> bool {
     ppm > 0 && scaled(luck.rotate_left(question * 21), 1_000_000) < u64::from(ppm)
 }
 
-/// How much later the other end learns of a reset.
-pub(crate) fn reset_delay(delays: Delays, random: &mut Random) -> u64 {
+/// How long something takes from one node to another while no fault is on.
+pub(crate) fn passage(delays: Delays, random: &mut Random) -> u64 {
     delays.least_ns + below(random, delays.most_ns - delays.least_ns + 1)
 }

@@ -20,6 +20,14 @@ pub(crate) struct Timer<T> {
     pub(crate) ticket: u32,
 }
 
+/// An input that waits its turn.
+#[derive(Clone, Debug)]
+pub(crate) enum Waiting<P: Protocol> {
+    Input(Input<P>),
+    /// The ticket of a timer that came due: until its turn comes it can be cancelled or set again.
+    Timer(u32),
+}
+
 #[derive(Clone)]
 pub(crate) struct Node<M: Machine> {
     /// `None` while the node is down.
@@ -35,8 +43,10 @@ pub(crate) struct Node<M: Machine> {
     tickets: u32,
     /// On their way to the disk, in order.
     pub(crate) disk_ops: VecDeque<(DiskCommand, Op<M>)>,
+    /// Grows when the disk turns slow or quick: what is on its way then ends at another time.
+    pub(crate) disk_schedule: u32,
     /// What waits while the node is busy or paused.
-    pub(crate) inbox: VecDeque<Input<M::Protocol>>,
+    pub(crate) inbox: VecDeque<Waiting<M::Protocol>>,
     pub(crate) busy_until: Time,
     /// What every input takes, in nanoseconds.
     pub(crate) service_ns: u64,
@@ -54,6 +64,7 @@ pub(crate) struct Snapshot<M: Machine> {
     machine: M,
     disk: Disk,
     disk_ops: VecDeque<(DiskCommand, Op<M>)>,
+    inbox: VecDeque<Waiting<M::Protocol>>,
     mono: Time,
     timers: Vec<Timer<TimerName<M>>>,
 }
@@ -71,6 +82,7 @@ impl<M: Machine> Node<M> {
             timers: Vec::new(),
             tickets: 0,
             disk_ops: VecDeque::new(),
+            disk_schedule: 0,
             inbox: VecDeque::new(),
             busy_until: Time(0),
             service_ns: 0,
@@ -109,9 +121,10 @@ impl<M: Machine> Node<M> {
         for timer in &mut self.timers {
             self.tickets = self.tickets.wrapping_add(1);
             timer.ticket = self.tickets;
-            fires.push((timer.ticket, now.0 + self.clock.until(now, timer.due)));
+            let after = self.clock.until(now, timer.due);
+            fires.push((timer.ticket, Time(now.0.saturating_add(after))));
         }
-        fires.into_iter().map(|(ticket, at)| (ticket, Time(at))).collect()
+        fires
     }
 
     /// The machine is gone, and all that was in memory.
@@ -133,6 +146,7 @@ impl<M: Machine> Node<M> {
             machine: self.machine.clone()?,
             disk: self.disk.clone(),
             disk_ops: self.disk_ops.clone(),
+            inbox: self.inbox.clone(),
             mono: self.clock.mono(now),
             timers: self.timers.clone(),
         })
@@ -152,7 +166,8 @@ impl<M: Machine> Node<M> {
         self.disk_ops = snapshot.disk_ops;
         self.timers = snapshot.timers;
         self.clock.set_mono(now, snapshot.mono);
-        self.inbox.clear();
+        self.inbox = snapshot.inbox;
+        self.busy_until = Time(0);
         self.generation.0 += 1;
         self.incarnation += 1;
         true

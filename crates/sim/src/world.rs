@@ -15,8 +15,8 @@ use std::hash::Hasher;
 use crate::chaos::Chaos;
 use crate::disk::Unsynced;
 use crate::history::Entry;
-use crate::network::{Delays, Network, reset_delay};
-use crate::node::{Node, Op};
+use crate::network::{Delays, Network, passage};
+use crate::node::{Node, Op, Waiting};
 use crate::queue::Queue;
 use crate::recorder::{Moment, Recorder};
 use crate::trace::TraceHash;
@@ -47,6 +47,7 @@ pub(crate) enum Event<M> {
     Disk {
         node: NodeId,
         incarnation: u32,
+        schedule: u32,
     },
     Wake {
         node: NodeId,
@@ -56,6 +57,10 @@ pub(crate) enum Event<M> {
         node: NodeId,
         peer: NodeId,
         incarnation: u32,
+    },
+    Thaw {
+        from: NodeId,
+        to: NodeId,
     },
     FaultBegins(usize),
     FaultEnds(usize),
@@ -111,16 +116,13 @@ impl<M: Machine> World<M> {
         match event {
             Event::Deliver { from, to, epoch, message } => self.deliver(from, to, epoch, message),
             Event::Timer { node, incarnation, ticket } => {
-                let current = self.node(node).incarnation == incarnation;
-                if let Some(name) =
-                    current.then(|| self.node_mut(node).take_timer(ticket)).flatten()
-                {
-                    self.trace.event(at.0, kind(2, node, node), &name);
-                    self.record(|| Moment::Timer { node, name: format!("{name:?}") });
-                    self.hand(node, Input::Timer(name));
+                if self.node(node).incarnation == incarnation {
+                    self.timer_due(node, ticket);
                 }
             }
-            Event::Disk { node, incarnation } => self.disk_done(node, incarnation),
+            Event::Disk { node, incarnation, schedule } => {
+                self.disk_done(node, incarnation, schedule)
+            }
             Event::Wake { node, incarnation } => {
                 if self.node(node).incarnation == incarnation {
                     self.work_off(node);
@@ -133,6 +135,7 @@ impl<M: Machine> World<M> {
                     self.hand(node, Input::LinkReset { peer });
                 }
             }
+            Event::Thaw { from, to } => self.thaw(from, to),
             Event::FaultBegins(index) => {
                 self.trace.event(at.0, 5, &index);
                 self.begin_fault(index);
@@ -255,15 +258,39 @@ impl<M: Machine> World<M> {
                 stream.held.push_back(message);
                 return;
             }
+            if self.node(to).machine.is_none() {
+                return self.refuse(from, to, &message);
+            }
         }
+        self.arrive(from, to, message);
+    }
+
+    /// A stream was healed: what the cut held back goes on, and what came later after it.
+    fn thaw(&mut self, from: NodeId, to: NodeId) {
+        while !self.network.is_cut(from, to) {
+            let Some(message) = self.network.stream(from, to).held.pop_front() else { return };
+            if self.node(to).machine.is_none() {
+                return self.refuse(from, to, &message);
+            }
+            self.arrive(from, to, message);
+        }
+    }
+
+    /// Nobody listens: a stream never loses data without a word.
+    fn refuse(&mut self, from: NodeId, to: NodeId, message: &Message<M>) {
+        self.record(|| Moment::Lost { from, to, text: format!("{message:?}") });
+        self.reset_link(from, to);
+    }
+
+    fn arrive(&mut self, from: NodeId, to: NodeId, message: Message<M>) {
         self.trace.event(self.now.0, kind(1, from, to), &message);
         self.record(|| Moment::Delivered { from, to, text: format!("{message:?}") });
         self.hand(to, Input::Message { from, message });
     }
 
-    fn disk_done(&mut self, id: NodeId, incarnation: u32) {
+    fn disk_done(&mut self, id: NodeId, incarnation: u32, schedule: u32) {
         let node = self.node_mut(id);
-        if node.incarnation != incarnation {
+        if (node.incarnation, node.disk_schedule) != (incarnation, schedule) {
             return;
         }
         let Some((command, op)) = node.disk_ops.pop_front() else { return };
@@ -285,11 +312,31 @@ impl<M: Machine> World<M> {
             return;
         }
         if node.is_busy(now) {
-            node.inbox.push_back(input);
+            node.inbox.push_back(Waiting::Input(input));
             return;
         }
         self.handle(id, input);
         self.wake_later(id);
+    }
+
+    /// As [`World::hand`], for a timer.
+    fn timer_due(&mut self, id: NodeId, ticket: u32) {
+        let now = self.now;
+        let node = self.node_mut(id);
+        if node.is_busy(now) {
+            node.inbox.push_back(Waiting::Timer(ticket));
+        } else if self.fire(id, ticket) {
+            self.wake_later(id);
+        }
+    }
+
+    /// Lets a timer fire, unless it was cancelled or set again since it came due.
+    fn fire(&mut self, id: NodeId, ticket: u32) -> bool {
+        let Some(name) = self.node_mut(id).take_timer(ticket) else { return false };
+        self.trace.event(self.now.0, kind(2, id, id), &name);
+        self.record(|| Moment::Timer { node: id, name: format!("{name:?}") });
+        self.handle(id, Input::Timer(name));
+        true
     }
 
     /// A node is free again: it works off what has waited.
@@ -300,9 +347,15 @@ impl<M: Machine> World<M> {
             if node.paused > 0 || now < node.busy_until {
                 return;
             }
-            let Some(input) = node.inbox.pop_front() else { return };
-            self.handle(id, input);
-            if self.wake_later(id) {
+            let Some(waiting) = node.inbox.pop_front() else { return };
+            let handled = match waiting {
+                Waiting::Timer(ticket) => self.fire(id, ticket),
+                Waiting::Input(input) => {
+                    self.handle(id, input);
+                    true
+                }
+            };
+            if handled && self.wake_later(id) {
                 return;
             }
         }
@@ -358,6 +411,7 @@ impl<M: Machine> World<M> {
             }
             Output::Disk { command, op } => self.ask_disk(id, command, op),
             Output::Note(note) => {
+                self.trace.event(self.now.0, kind(8, id, id), &note);
                 self.record(|| Moment::Note { node: id, text: format!("{note:?}") });
                 self.history.push(Entry { at: self.now, node: id, note });
             }
@@ -404,8 +458,8 @@ impl<M: Machine> World<M> {
         let ends = node.disk.busy_until.max(now.0) + node.disk.latency(&command);
         node.disk.busy_until = ends;
         node.disk_ops.push_back((command, op));
-        let incarnation = node.incarnation;
-        self.queue.schedule(Time(ends), Event::Disk { node: id, incarnation });
+        let (incarnation, schedule) = (node.incarnation, node.disk_schedule);
+        self.queue.schedule(Time(ends), Event::Disk { node: id, incarnation, schedule });
     }
 
     /// Boots the machine of a node that is down.
@@ -442,8 +496,10 @@ impl<M: Machine> World<M> {
             let now = self.now.0;
             let end = self.node_mut(node);
             if end.machine.is_some() {
-                let at = Time(now + reset_delay(delays, &mut end.network_random));
+                let at = Time(now + passage(delays, &mut end.network_random));
                 let incarnation = end.incarnation;
+                // A gap in what arrives is told of before what comes after it.
+                self.network.not_before(peer, node, at);
                 self.queue.schedule(at, Event::Reset { node, peer, incarnation });
             }
         }

@@ -1,1 +1,55 @@
-//! Snowflake.
+//! Unique 64-bit ids, sortable by time, minted without asking anyone.
+//!
+//! # The law
+//!
+//! An id is a timestamp, a worker and a sequence number, packed as a [`Layout`] says. No two ids are
+//! the same as long as the owner of a generator keeps three duties:
+//!
+//! 1. No two generators mint with the same worker number at the same time.
+//! 2. A generator that takes over a worker number starts after everything that was minted with it
+//!    before ([`Generator::start_after`]), or stays below what its predecessor was allowed
+//!    ([`Generator::set_ceiling`]).
+//! 3. The time handed in may be wrong in any way; a [`ClockPolicy`] says what a clock that goes back
+//!    costs: time, an error, or a timestamp ahead of the clock. Only [`ClockPolicy::Trust`] pays with
+//!    duplicates.
+//!
+//! Nothing here reads a clock, draws a random number or opens a socket: all of these are arguments.
+
+mod error;
+mod id;
+mod layout;
+
+mod block;
+mod claim;
+mod generator;
+mod shared;
+pub mod wait;
+
+pub mod alternatives;
+pub mod compare;
+
+pub use block::Block;
+pub use claim::ClockPolicy;
+pub use error::{IdError, LayoutError, NotNow, TooLarge};
+pub use generator::Generator;
+pub use id::Id;
+pub use layout::{Decoded, Field, Layout};
+pub use shared::Shared;
+
+mod authority;
+mod client;
+mod mark;
+mod mechanism;
+mod message;
+mod promise;
+mod scenario;
+mod shape;
+mod tenure;
+mod worker;
+
+pub use authority::{Authority, LEASE};
+pub use client::Client;
+pub use mechanism::{MECHANISMS, Mechanism};
+pub use message::{Get, Grant, Lease, Message, Note, Op, Refusal, Snowflake, Timer, Wanted};
+pub use scenario::Snowflakes;
+pub use worker::{MOST_IDS, Worker};

@@ -1,0 +1,41 @@
+//! How quick the simulated world is, on one core, with everything on that it can break and watch:
+//! deliveries a second by the number of nodes, and short runs a second in a sweep.
+//!
+//! `cargo bench --bench simulator`
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use sim::{Seeds, register};
+
+#[path = "workload/ping_pong.rs"]
+mod ping_pong;
+
+use ping_pong::{PingPong, SHORT, SIZES, play};
+
+fn deliveries(criterion: &mut Criterion) {
+    let room = register::<PingPong>();
+    let mut group = criterion.benchmark_group("deliveries");
+    for (_, scenario) in SIZES {
+        group.throughput(Throughput::Elements(play(&*room, scenario, 1)));
+        group.bench_function(scenario, |bench| bench.iter(|| play(&*room, scenario, 1)));
+    }
+    group.finish();
+}
+
+fn runs(criterion: &mut Criterion) {
+    const RUNS: u64 = 100;
+    let room = register::<PingPong>();
+    let seeds = Seeds { first: 1, count: RUNS, jobs: 1 };
+    let sweep = || room.sweep(SHORT, seeds, &[], &|_, _| {}).expect("the scenario is there");
+    let mut group = criterion.benchmark_group("runs");
+    group.throughput(Throughput::Elements(RUNS));
+    let name = format!("of {} events each", sweep().events / RUNS);
+    group.bench_function(name, |bench| bench.iter(sweep));
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20);
+    targets = deliveries, runs
+}
+criterion_main!(benches);

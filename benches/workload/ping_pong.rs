@@ -1,0 +1,214 @@
+//! Ping-pong: pairs of players keep one ball each in the air, over datagrams of 1 to 10 ms.
+//!
+//! Everything that a simulator of infrastructure must draw and keep is on: loss, duplication,
+//! reordering and delay, a cut that makes every send look at the matrix of cuts, drifting clocks,
+//! the trace hash, a note for each delivery, and a promise that looks at the world after every
+//! event. The rates are low, and a ball that was lost is served again, so that deliveries and not
+//! silences are measured.
+
+use std::time::Duration;
+
+use machine::{
+    Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time,
+};
+use sim::{
+    Cluster, Delays, Draft, Entry, Fault, Promise, PromiseInfo, Remark, Room, Scenario, Seeds,
+    System, Target, Witness, World, heal_all,
+};
+
+/// The least and the most that a ball is in the air, in microseconds.
+pub const FLIGHT: (u64, u64) = (1_000, 10_000);
+/// After so long without a ball the server serves a new one.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The sizes that are measured, with the names of their scenarios. Runs are of about
+/// [`DELIVERIES`] deliveries each.
+pub const SIZES: [(u64, &str); 4] =
+    [(2, "2-nodes"), (10, "10-nodes"), (100, "100-nodes"), (1000, "1000-nodes")];
+/// About how many deliveries a run of one of [`SIZES`] has.
+pub const DELIVERIES: u64 = 400_000;
+/// A run of about 4,000 events, as most runs of a sweep are.
+pub const SHORT: &str = "short";
+
+/// Plays one run of a scenario; gives its deliveries.
+pub fn play(room: &dyn Room, scenario: &str, seed: u64) -> u64 {
+    let seeds = Seeds { first: seed, count: 1, jobs: 1 };
+    let report = room.sweep(scenario, seeds, &[], &|_, _| {}).expect("the scenario is there");
+    assert!(report.is_clean(), "{report:?}");
+    report.operations.ok
+}
+
+#[derive(Clone, Debug)]
+pub struct Rules;
+
+impl Protocol for Rules {
+    type Message = Ball;
+    type Timer = Tick;
+    type Op = ();
+    type Note = Hit;
+}
+
+/// How often this ball was in the air.
+#[derive(Clone, Copy, Debug, Hash)]
+pub struct Ball(u64);
+
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub struct Tick;
+
+/// A ball arrived: its number, and the wall clock of the player.
+#[derive(Clone, Copy, Debug, Hash)]
+pub struct Hit(u64);
+
+/// Returns each ball that is newer than those it has seen.
+#[derive(Clone, Debug)]
+pub struct Player {
+    peer: NodeId,
+    serves: bool,
+    seen: u64,
+    seen_at_tick: u64,
+}
+
+impl Machine for Player {
+    type Protocol = Rules;
+
+    fn handle(&mut self, _now: &mut Now<'_>, input: Input<Rules>, out: &mut Outputs<Rules>) {
+        match input {
+            Input::Message { message: Ball(number), .. } => {
+                out.note(Hit(number));
+                if number > self.seen {
+                    self.seen = number;
+                    out.datagram(self.peer, Ball(number + 1));
+                }
+            }
+            Input::Start { .. } | Input::Timer(Tick) if self.serves => {
+                if self.seen == self.seen_at_tick {
+                    // The other may have seen the last ball, so the next number but one is new.
+                    self.seen += 1;
+                    out.datagram(self.peer, Ball(self.seen + 1));
+                }
+                self.seen_at_tick = self.seen;
+                out.set_timer(Tick, PATIENCE);
+            }
+            _ => {}
+        }
+    }
+
+    fn inspect(&self) -> Inspection {
+        Inspection { role: "player", state: format!("saw ball {}", self.seen) }
+    }
+}
+
+/// No ball goes up by more than its flights can explain, and no clock stands still.
+#[derive(Default)]
+struct Fair {
+    at: Time,
+    notes: usize,
+}
+
+impl Promise<Player> for Fair {
+    fn note(&mut self, world: &World<Player>, entry: &Entry<Hit>) -> Result<(), String> {
+        let Hit(number) = entry.note;
+        let flights = entry.at.0 / (FLIGHT.0 * 1_000);
+        self.notes += 1;
+        match world.machine(entry.node) {
+            Some(player) if number <= player.seen && number <= 2 + 2 * flights => Ok(()),
+            _ => Err(format!("ball {number} came out of nowhere")),
+        }
+    }
+
+    fn step(&mut self, world: &World<Player>) -> Result<(), String> {
+        let (before, now) = (self.at, world.now());
+        self.at = now;
+        if before > now || world.history().len() != self.notes {
+            return Err("time went back, or a note went by unseen".into());
+        }
+        Ok(())
+    }
+}
+
+/// The system that the registry knows.
+pub struct PingPong;
+
+impl System for PingPong {
+    type Node = Player;
+    type Operation = ();
+
+    const NAME: &'static str = "ping-pong";
+    const ABOUT: &'static str = "Pairs of players, to measure the simulator with.";
+
+    fn mechanisms() -> &'static [Mechanism] {
+        &[]
+    }
+
+    fn promises() -> &'static [PromiseInfo] {
+        &[PromiseInfo { name: "fair", about: "No ball comes out of nowhere." }]
+    }
+
+    fn scenarios() -> Vec<Scenario<Self>> {
+        let [(_, a), (_, b), (_, c), (_, d)] = SIZES;
+        let of = |name, draw| Scenario {
+            name,
+            about: "Pairs of players under low rates of every fault of a link.",
+            leaves_out: &[],
+            promises: &["fair"],
+            draw,
+            boot,
+            heals: heal_all,
+            seeds: u64::MAX,
+            reaches: &[],
+        };
+        vec![
+            of(a, draw::<2, DELIVERIES>),
+            of(b, draw::<10, DELIVERIES>),
+            of(c, draw::<100, DELIVERIES>),
+            of(d, draw::<1000, DELIVERIES>),
+            of(SHORT, draw::<10, 3_900>),
+        ]
+    }
+
+    fn witnesses() -> &'static [Witness] {
+        &[]
+    }
+
+    fn promise(_name: &str, _cluster: &Cluster) -> Box<dyn Promise<Player>> {
+        Box::new(Fair::default())
+    }
+
+    fn perform((): &()) -> Ball {
+        Ball(0)
+    }
+
+    fn remark(hit: &Hit) -> Remark {
+        Remark::Ok(hit.0)
+    }
+
+    fn node_name(_cluster: &Cluster, node: NodeId) -> String {
+        format!("player {}", node.0)
+    }
+}
+
+fn boot(_cluster: &Cluster, node: NodeId, _switches: Switches) -> Player {
+    let peer = NodeId(node.0 ^ 1);
+    Player { peer, serves: node.0.is_multiple_of(2), seen: 0, seen_at_tick: 0 }
+}
+
+fn draw<const NODES: u64, const DELIVERIES: u64>(draft: &mut Draft<()>) {
+    draft.cluster(NODES, 3);
+    draft.delays(Delays::micros(FLIGHT.0, FLIGHT.1));
+    let (flight, balls) = ((FLIGHT.0 + FLIGHT.1) / 2, NODES / 2);
+    draft.phases(Duration::from_micros(DELIVERIES * flight / balls), Duration::ZERO);
+    let all: Vec<Target> = (0..NODES as u32).map(Target::from).collect();
+    let (first, nodes) = (vec![all[0].clone()], all.clone());
+    let mut weather = vec![
+        Fault::Loss { nodes: nodes.clone(), ppm: 500 },
+        Fault::Duplication { nodes: nodes.clone(), ppm: 5_000 },
+        Fault::Reordering { nodes, ppm: 5_000, by_ns: 5_000_000 },
+        Fault::Delay { nodes: first.clone(), by_ns: 100_000 },
+        // Nobody plays alone: this loses no ball, but every send must look.
+        Fault::OneWayPartition { from: first.clone(), to: first },
+    ];
+    let drift = |node| Fault::ClockDrift { node, ppm: draft.number(0, 200) as i32 - 100 };
+    weather.extend(all.into_iter().map(drift));
+    let after = draft.end() + Duration::from_nanos(1);
+    weather.into_iter().for_each(|fault| draft.fault(Time(0), after, fault));
+}

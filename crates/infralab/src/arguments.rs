@@ -1,0 +1,153 @@
+//! The grammar: `infralab <system> <verb>`, the same in every system.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::{Failure, Outcome};
+use crate::snowflake_verbs::SnowflakeVerb;
+use crate::{narrate, system, tour};
+
+/// A lab of infrastructure systems: run them, break them, and see which promise each mechanism
+/// keeps.
+///
+/// Without arguments it gives the tour: every system, its promises, and what breaks without each
+/// mechanism.
+#[derive(Debug, Parser)]
+#[command(name = "infralab", version, after_help = "Example: infralab snowflake demo")]
+struct Command {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Unique 64-bit ids, sortable by time, minted without coordination.
+    #[command(subcommand, after_help = "Example: infralab snowflake generate -n 3")]
+    Snowflake(SnowflakeVerb),
+    /// Runs a saved run again; another version's is refused.
+    #[command(after_help = "Example: infralab replay broken.json")]
+    Replay {
+        /// What `run --save` or `sweep --shrink --save` wrote.
+        file: PathBuf,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+        /// Prints the run as a space-time diagram, its last rows at most.
+        #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "60")]
+        diagram: Option<usize>,
+    },
+}
+
+/// The verbs that all systems share.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SharedVerb {
+    /// A narrated run of the simulated world.
+    #[command(after_help = "Example: infralab snowflake demo --seed 7")]
+    Demo {
+        /// Draws the plan and everything that happens.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Lists failure scenarios, promises and mechanisms.
+    #[command(after_help = "Example: infralab snowflake scenarios --json")]
+    Scenarios {
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs one scenario at one seed and checks its promises.
+    #[command(after_help = "Example: infralab snowflake run overload --without sequence-wait")]
+    Run(RunArguments),
+    /// Runs a scenario over many seeds, on all cores.
+    #[command(
+        after_help = "Example: infralab snowflake sweep overload --without sequence-wait --shrink"
+    )]
+    Sweep(SweepArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Its name, as `scenarios` lists it.
+    pub(crate) scenario: String,
+    /// Draws the plan and everything that happens.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Leaves a mechanism out; may be given more than once.
+    #[arg(long, value_name = "MECHANISM")]
+    pub(crate) without: Vec<String>,
+    /// Writes the run to a file that `infralab replay` reads.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Prints the run as a space-time diagram, its last rows at most.
+    #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "60")]
+    pub(crate) diagram: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArguments {
+    /// Its name, as `scenarios` lists it.
+    pub(crate) scenario: String,
+    /// How many seeds; by default as many as the scenario says.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) seeds: Option<u64>,
+    /// The first one; the others follow.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) first_seed: u64,
+    /// Threads; by default one for each core.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Leaves a mechanism out; may be given more than once.
+    #[arg(long, value_name = "MECHANISM")]
+    pub(crate) without: Vec<String>,
+    /// Shrinks the first violation to the shortest history that still breaks the promise.
+    #[arg(long)]
+    pub(crate) shrink: bool,
+    /// Writes the shrunk run to a file that `infralab replay` reads.
+    #[arg(long, value_name = "FILE", requires = "shrink")]
+    pub(crate) save: Option<PathBuf>,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Parses the arguments, does what they say, and gives the exit status.
+pub fn main() -> ExitCode {
+    // clap exits with 2 on bad arguments, and with 0 on --help and --version.
+    let command = Command::parse();
+    match carry_out(command) {
+        Ok(found) => found.into(),
+        Err(failure) => {
+            anstream::eprintln!("infralab: {failure}");
+            failure.code()
+        }
+    }
+}
+
+fn carry_out(command: Command) -> Outcome {
+    match command.verb {
+        None => tour::tour(),
+        Some(Verb::Snowflake(verb)) => verb.carry_out(),
+        Some(Verb::Replay { file, json, diagram }) => system::replay(&file, json, diagram),
+    }
+}
+
+impl SharedVerb {
+    pub(crate) fn carry_out(self, system: &str) -> Outcome {
+        let rooms = crate::systems();
+        let room = rooms
+            .iter()
+            .find(|room| room.name() == system)
+            .ok_or_else(|| Failure::input(format!("there is no system {system}")))?;
+        match self {
+            SharedVerb::Demo { seed } => narrate::demo(room.as_ref(), seed),
+            SharedVerb::Scenarios { json } => system::scenarios(room.as_ref(), json),
+            SharedVerb::Run(arguments) => system::run(room.as_ref(), &arguments),
+            SharedVerb::Sweep(arguments) => system::sweep(room.as_ref(), &arguments),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! How a command ends, as a number that scripts can read.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// What a command found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Every promise held, or there was nothing to judge.
+    Held,
+    /// A promise was broken.
+    Broken,
+    /// A checker could not tell, or a sweep did too little to tell.
+    Unknown,
+}
+
+impl From<Found> for ExitCode {
+    fn from(found: Found) -> ExitCode {
+        match found {
+            Found::Held => ExitCode::SUCCESS,
+            Found::Broken => ExitCode::from(1),
+            Found::Unknown => ExitCode::from(3),
+        }
+    }
+}
+
+/// Why a command did nothing, in one sentence with the way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Bad arguments or input: exit status 2.
+    Input(String),
+    /// It could not run (a port taken, a disk full): exit status 4.
+    Environment(String),
+}
+
+impl Failure {
+    pub(crate) fn input(why: impl fmt::Display) -> Failure {
+        Failure::Input(why.to_string())
+    }
+
+    pub(crate) fn environment(what: impl fmt::Display, why: impl fmt::Display) -> Failure {
+        Failure::Environment(format!("{what}: {why}"))
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        match self {
+            Failure::Input(_) => ExitCode::from(2),
+            Failure::Environment(_) => ExitCode::from(4),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Input(why) | Failure::Environment(why) => f.write_str(why),
+        }
+    }
+}
+
+/// What every command answers.
+pub(crate) type Outcome = Result<Found, Failure>;

@@ -1,0 +1,17 @@
+//! The command line of the lab: parsing, printing, narration. It decides nothing.
+
+mod arguments;
+mod exit;
+mod narrate;
+mod snowflake_verbs;
+mod system;
+mod tour;
+
+pub use arguments::main;
+
+use sim::Room;
+
+/// Every system of the lab, in the order of the tour.
+pub fn systems() -> Vec<Box<dyn Room>> {
+    vec![sim::register::<snowflake::Snowflakes>()]
+}

@@ -1,0 +1,263 @@
+//! The verbs that all systems share: scenarios, run, sweep, replay.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anstream::{print, println};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use sim::{Ran, Room, SavedRun, Seeds, Shortest, SweepReport};
+
+use crate::arguments::{RunArguments, SweepArguments};
+use crate::exit::{Failure, Found, Outcome};
+use crate::narrate::{BOLD, draw_last, print_counts, print_report};
+
+/// Lists what there is to run.
+pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
+    let breaks_without = |scenario: &str| -> Vec<Value> {
+        let here = room.witnesses().iter().filter(|witness| witness.scenario == scenario);
+        here.map(|witness| json!({"mechanism": witness.mechanism, "promise": witness.promise}))
+            .collect()
+    };
+    if json {
+        let scenario = |info: sim::ScenarioInfo| {
+            json!({"name": info.name, "about": info.about, "promises": info.promises,
+                   "seeds": info.seeds, "breaks_without": breaks_without(info.name)})
+        };
+        let mechanism = |info: &machine::Mechanism| json!({"name": info.name, "about": info.about});
+        let all = json!({
+            "scenarios": room.scenarios().into_iter().map(scenario).collect::<Vec<_>>(),
+            "promises": room.promises(),
+            "mechanisms": room.mechanisms().iter().map(mechanism).collect::<Vec<_>>(),
+        });
+        println!("{all}");
+        return Ok(Found::Held);
+    }
+    println!("{BOLD}scenarios{BOLD:#}");
+    for info in room.scenarios() {
+        println!("  {:<26} {}", info.name, info.about);
+    }
+    println!("{BOLD}promises{BOLD:#}");
+    for promise in room.promises() {
+        println!("  {:<26} {}", promise.name, promise.about);
+    }
+    println!("{BOLD}mechanisms{BOLD:#}");
+    for mechanism in room.mechanisms() {
+        println!("  {:<26} {}", mechanism.name, mechanism.about);
+    }
+    Ok(Found::Held)
+}
+
+/// Runs one scenario at one seed.
+pub(crate) fn run(room: &dyn Room, arguments: &RunArguments) -> Outcome {
+    let RunArguments { scenario, seed, without, save, json, diagram } = arguments;
+    let ran = room.run(scenario, *seed, without).map_err(Failure::input)?;
+    if let Some(file) = save {
+        write(file, &ran.saved)?;
+    }
+    let command = command(room.name(), scenario, *seed, without);
+    show(room, &ran, *json, *diagram, &command)
+}
+
+/// Runs a saved run again.
+pub(crate) fn replay(file: &Path, json: bool, diagram: Option<usize>) -> Outcome {
+    let shown = file.display();
+    let bytes = std::fs::read(file).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
+    let saved = SavedRun::parse(&bytes).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
+    let rooms = crate::systems();
+    let room = rooms.iter().find(|room| room.name() == saved.system).ok_or_else(|| {
+        Failure::input(format!("{shown}: there is no system {:?} in this lab", saved.system))
+    })?;
+    let ran = room.replay(&saved).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
+    if ran.saved.trace_hash != saved.trace_hash {
+        anstream::eprintln!(
+            "infralab: {shown} was changed since it was saved; this is another run"
+        );
+    }
+    show(room.as_ref(), &ran, json, diagram, &format!("infralab replay {shown}"))
+}
+
+/// Runs many seeds of a scenario.
+#[expect(clippy::disallowed_methods, reason = "the time a sweep takes is what the user asks for")]
+pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
+    let SweepArguments { scenario, seeds, first_seed, jobs, without, shrink, save, json } =
+        arguments;
+    let default = room.scenarios().into_iter().find(|info| info.name == scenario);
+    let count = seeds.unwrap_or(default.map_or(1, |info| info.seeds));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let seeds =
+        Seeds { first: *first_seed, count, jobs: jobs.map_or(cores, |jobs| usize::from(jobs)) };
+    let bar = ProgressBar::new(count).with_style(style());
+    let began = Instant::now();
+    let report = room
+        .sweep(scenario, seeds, without, &|done, found| {
+            bar.set_position(done);
+            if found > 0 {
+                bar.set_message(format!("{found} violations"));
+            }
+        })
+        .map_err(Failure::input)?;
+    let elapsed = began.elapsed();
+    bar.finish_and_clear();
+    let shortest = match report.violations.first() {
+        Some(first) if *shrink => Some(
+            room.shrink(scenario, first.seed, without, &first.promise).map_err(Failure::input)?,
+        ),
+        _ => None,
+    };
+    if let (Some(file), Some(shortest)) = (save, &shortest) {
+        write(file, &shortest.ran.saved)?;
+    }
+    if *json {
+        println!("{}", sweep_json(room.name(), scenario, without, &report, elapsed, &shortest));
+    } else {
+        print_sweep(room, scenario, without, &report, elapsed);
+        if let Some(shortest) = &shortest {
+            print_shortest(shortest);
+        }
+    }
+    Ok(match &report {
+        report if !report.violations.is_empty() => Found::Broken,
+        report if !report.is_clean() => Found::Unknown,
+        _ => Found::Held,
+    })
+}
+
+/// The command that runs this again.
+pub(crate) fn command(system: &str, scenario: &str, seed: u64, without: &[String]) -> String {
+    let without: String = without.iter().map(|name| format!(" --without {name}")).collect();
+    format!("infralab {system} run {scenario} --seed {seed}{without}")
+}
+
+fn show(room: &dyn Room, ran: &Ran, json: bool, diagram: Option<usize>, command: &str) -> Outcome {
+    let report = &ran.report;
+    if json {
+        println!("{}", run_json(room.name(), ran));
+    } else {
+        print_report(room, ran);
+        if let Some(rows) = diagram {
+            print!("\n{}", draw_last(ran, rows));
+        }
+        if !report.violations.is_empty() {
+            println!("\nagain: {command}");
+        }
+    }
+    Ok(match report {
+        report if !report.violations.is_empty() => Found::Broken,
+        report if !report.unknown.is_empty() => Found::Unknown,
+        _ => Found::Held,
+    })
+}
+
+fn run_json(system: &str, ran: &Ran) -> Value {
+    let Ran { report, saved, .. } = ran;
+    let violation = |found: &sim::Violation| {
+        json!({"promise": found.promise, "at_ms": millis(found.at.0), "events": found.events,
+               "why": found.why})
+    };
+    json!({
+        "system": system,
+        "scenario": saved.scenario,
+        "seed": saved.world_seed,
+        "without": saved.without,
+        "violations": report.violations.iter().map(violation).collect::<Vec<_>>(),
+        "unknown": report.unknown,
+        "events": report.events,
+        "faults": report.faults,
+        "operations": report.operations,
+        "sometimes": report.sometimes,
+        "virtual_s": report.virtual_time.0 as f64 / 1e9,
+        "trace_hash": saved.trace_hash,
+    })
+}
+
+fn sweep_json(
+    system: &str,
+    scenario: &str,
+    without: &[String],
+    report: &SweepReport,
+    elapsed: Duration,
+    shortest: &Option<Shortest>,
+) -> Value {
+    let shortfall = |&(name, reached, least): &(&str, u64, u64)| json!({"name": name, "reached": reached, "least": least});
+    let mut all = json!({
+        "system": system,
+        "scenario": scenario,
+        "without": without,
+        "seeds": report.seeds,
+        "violations": report.violations,
+        "unknown": report.unknown,
+        "shortfalls": report.shortfalls.iter().map(shortfall).collect::<Vec<_>>(),
+        "events": report.events,
+        "faults": report.faults,
+        "operations": report.operations,
+        "sometimes": report.sometimes,
+        "virtual_s": report.virtual_ns as f64 / 1e9,
+        "elapsed_s": elapsed.as_secs_f64(),
+        "events_per_s": report.events as f64 / elapsed.as_secs_f64(),
+    });
+    if let Some(Shortest { ran, steps, runs }) = shortest {
+        all["shrunk"] = json!({
+            "steps_before": steps.0, "steps": steps.1, "runs": runs, "run": run_json(system, ran),
+            "saved": ran.saved,
+        });
+    }
+    all
+}
+
+fn print_sweep(
+    room: &dyn Room,
+    scenario: &str,
+    without: &[String],
+    report: &SweepReport,
+    elapsed: Duration,
+) {
+    let SweepReport { seeds, events, violations, unknown, shortfalls, .. } = report;
+    let rate = *events as f64 / elapsed.as_secs_f64() / 1e6;
+    println!(
+        "{BOLD}{} {scenario}{BOLD:#}: {seeds} seeds, {events} events, {:.0} s of virtual time in \
+         {:.2} s ({rate:.2} million events/s)",
+        room.name(),
+        report.virtual_ns as f64 / 1e9,
+        elapsed.as_secs_f64()
+    );
+    print_counts(&report.operations, &report.faults, &report.sometimes);
+    for breach in violations.iter().take(10) {
+        let again = command(room.name(), scenario, breach.seed, without);
+        println!("broken: {} after {} events: {again}", breach.promise, breach.events);
+    }
+    if violations.len() > 10 {
+        println!("and {} more violations", violations.len() - 10);
+    }
+    for seed in unknown.iter().take(10) {
+        println!("unknown: {}", command(room.name(), scenario, *seed, without));
+    }
+    for (name, reached, least) in shortfalls {
+        println!("too little: {name} happened {reached} times, and must {least} times");
+    }
+    if report.is_clean() {
+        println!("every promise held");
+    }
+}
+
+fn print_shortest(shortest: &Shortest) {
+    let Shortest { ran, steps: (before, after), runs } = shortest;
+    println!("\nshrunk from {before} steps to {after} in {runs} runs:\n");
+    print!("{}", draw_last(ran, 60));
+    for violation in &ran.report.violations {
+        println!("\n{}: {}", violation.promise, violation.why);
+    }
+}
+
+fn write(file: &Path, saved: &SavedRun) -> Result<(), Failure> {
+    std::fs::write(file, saved.to_json()).map_err(|why| Failure::environment(file.display(), why))
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:30} {pos}/{len} seeds, {per_sec}, {eta} left {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn millis(nanos: u64) -> f64 {
+    nanos as f64 / 1e6
+}

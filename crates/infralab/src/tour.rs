@@ -1,0 +1,96 @@
+//! The tour: every system, each promise put to the test, and each mechanism shown to be needed.
+
+use std::time::Instant;
+
+use anstream::println;
+use sim::{Room, Seeds, SweepReport};
+
+use crate::exit::{Failure, Found, Outcome};
+use crate::narrate::BOLD;
+use crate::system::command;
+
+/// Seeds of each scenario: enough to see, few enough to wait for.
+const SEEDS: u64 = 100;
+
+/// Walks through all systems.
+#[expect(clippy::disallowed_methods, reason = "the tour tells how long it took")]
+pub(crate) fn tour() -> Outcome {
+    let began = Instant::now();
+    let mut found = Found::Held;
+    for room in crate::systems() {
+        println!("{BOLD}{}{BOLD:#}: {}", room.name(), room.about());
+        let swept = sweep_all(room.as_ref())?;
+        found = worse(found, print_promises(room.as_ref(), &swept));
+        found = worse(found, print_mechanisms(room.as_ref())?);
+        println!();
+    }
+    println!("The tour took {:.1} s. Next: infralab snowflake demo", began.elapsed().as_secs_f64());
+    Ok(found)
+}
+
+type Swept = Vec<(sim::ScenarioInfo, SweepReport)>;
+
+fn sweep_all(room: &dyn Room) -> Result<Swept, Failure> {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let sweep = |info: sim::ScenarioInfo| {
+        let seeds = Seeds { first: 0, count: SEEDS.min(info.seeds), jobs };
+        let report = room.sweep(info.name, seeds, &[], &|_, _| ()).map_err(Failure::input)?;
+        Ok((info, report))
+    };
+    room.scenarios().into_iter().map(sweep).collect()
+}
+
+fn print_promises(room: &dyn Room, swept: &Swept) -> Found {
+    let mut found = Found::Held;
+    println!("  {:<24} {:>6} {:>11} {:>8}   in", "promise", "seeds", "events", "faults");
+    for promise in room.promises() {
+        let of: Vec<_> =
+            swept.iter().filter(|(info, _)| info.promises.contains(&promise.name)).collect();
+        let sum = |count: fn(&SweepReport) -> u64| -> u64 {
+            of.iter().map(|(_, report)| count(report)).sum()
+        };
+        let (seeds, events) = (sum(|report| report.seeds), sum(|report| report.events));
+        let faults = sum(|report| report.faults.values().sum());
+        let scenarios = of.len();
+        println!(
+            "  {:<24} {seeds:>6} {events:>11} {faults:>8}   {scenarios} scenarios",
+            promise.name
+        );
+        for (info, report) in of {
+            for breach in report.violations.iter().filter(|breach| breach.promise == promise.name) {
+                found = Found::Broken;
+                let again = command(room.name(), info.name, breach.seed, &[]);
+                println!("    broken: {again}");
+            }
+            if !report.unknown.is_empty() {
+                found = worse(found, Found::Unknown);
+            }
+        }
+    }
+    found
+}
+
+fn print_mechanisms(room: &dyn Room) -> Result<Found, Failure> {
+    let mut found = Found::Held;
+    println!("  {:<24} {:<22} see it", "without", "this breaks");
+    for witness in room.witnesses() {
+        let without = [witness.mechanism.to_string()];
+        let ran = room.run(witness.scenario, witness.seed, &without).map_err(Failure::input)?;
+        let again = command(room.name(), witness.scenario, witness.seed, &without);
+        let broke = ran.report.violation_of(witness.promise).is_some();
+        let promise = if broke { witness.promise } else { "nothing at this seed" };
+        println!("  {:<24} {promise:<22} {again}", witness.mechanism);
+        if !broke {
+            found = Found::Unknown;
+        }
+    }
+    Ok(found)
+}
+
+fn worse(a: Found, b: Found) -> Found {
+    match (a, b) {
+        (Found::Broken, _) | (_, Found::Broken) => Found::Broken,
+        (Found::Unknown, _) | (_, Found::Unknown) => Found::Unknown,
+        _ => Found::Held,
+    }
+}

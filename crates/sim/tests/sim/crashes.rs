@@ -1,0 +1,114 @@
+//! A crash takes all that was in memory and on its way; a restart sees only what the disk holds.
+
+use machine::{DiskAnswer, Time};
+use sim::Fault;
+
+use crate::puppet::{
+    Act, What, at, disk_results, fired, heard, ms, node, read, replace, seen, stage, sync, tell,
+    tell_at, write,
+};
+
+#[test]
+fn nothing_from_before_a_crash_arrives_after_it() {
+    for seed in 0..100 {
+        let mut world = stage(seed, &[0, 0]);
+        tell(&mut world, 0, &[Act::Set("alarm", ms(12)), Act::Send(1, 1)]);
+        tell_at(&mut world, 9, 1, &[Act::Send(0, 2)]);
+        tell_at(&mut world, 9, 0, &[Act::Send(1, 3), write(0, "abc"), sync(), replace("abc")]);
+        // It is up again before any of these would have come.
+        world.schedule(Time(9_010_000), Time(9_015_000), Fault::Crash { node: 0.into() });
+        world.run_until(at(100));
+        assert!(fired(&world, 0, "alarm").is_empty(), "timers");
+        assert!(heard(&world, 0).is_empty(), "stream data to it");
+        assert_eq!(heard(&world, 1), [1], "stream data from it");
+        for operation in ["write", "sync", "replace"] {
+            assert_eq!(disk_results(&world, 0, operation), [], "disk operations");
+        }
+        let told: Vec<_> = seen(&world, 0).into_iter().map(|(_, seen)| &seen.what).collect();
+        assert!(matches!(told[..], [What::Boot(_), What::Boot(_)]), "{told:?}");
+    }
+}
+
+#[test]
+fn a_boot_starts_with_an_empty_memory_and_a_monotonic_clock_at_zero() {
+    let mut world = stage(1, &[0]);
+    world.tell(node(0), crate::puppet::Word::Number(5));
+    world.run_until(at(10));
+    assert_eq!(world.machine(node(0)).unwrap().heard, [5]);
+    world.schedule(at(20), at(30), Fault::Crash { node: 0.into() });
+    world.run_until(at(25));
+    assert!(world.machine(node(0)).is_none() && world.inspect(node(0)).is_none());
+    world.run_until(at(40));
+    assert!(world.machine(node(0)).unwrap().heard.is_empty());
+    let (booted, boot) = *seen(&world, 0).last().unwrap();
+    assert_eq!((booted, boot.time), (at(30), Time(0)));
+    assert_eq!(boot.wall, sim::WORLD_BEGINS + ms(30), "the wall clock has a battery");
+}
+
+#[test]
+fn a_message_to_a_node_that_is_down_is_lost() {
+    let mut world = stage(2, &[0, 0]);
+    world.schedule(at(10), at(30), Fault::Crash { node: 1.into() });
+    tell_at(&mut world, 15, 0, &[Act::Datagram(1, 1)]);
+    tell_at(&mut world, 35, 0, &[Act::Datagram(1, 2)]);
+    world.run_until(at(50));
+    assert_eq!(heard(&world, 1), [2]);
+}
+
+#[test]
+fn a_crash_keeps_the_page_cache_and_with_it_what_was_not_synced() {
+    for seed in 0..50 {
+        let mut world = stage(seed, &[0]);
+        tell(&mut world, 0, &[write(0, "not synced")]);
+        world.run_until(at(10));
+        world.schedule(at(10), at(20), Fault::Crash { node: 0.into() });
+        world.run_until(at(30));
+        assert_eq!(read(&mut world, 0).unwrap(), "not synced");
+    }
+}
+
+#[test]
+fn a_power_loss_during_a_crash_takes_the_page_cache() {
+    let survives = |seed| {
+        let mut world = stage(seed, &[0]);
+        tell(&mut world, 0, &[write(0, "not synced")]);
+        world.run_until(at(10));
+        world.schedule(at(10), at(40), Fault::Crash { node: 0.into() });
+        world.schedule(at(20), at(30), Fault::PowerLoss { node: 0.into() });
+        world.run_until(at(50));
+        read(&mut world, 0).is_some_and(|found| found == "not synced")
+    };
+    assert!((0..50).any(survives) && !(0..50).all(survives));
+}
+
+#[test]
+fn a_halted_machine_stays_down_until_heal() {
+    let mut world = stage(3, &[0, 0]);
+    tell(&mut world, 0, &[Act::Set("alarm", ms(5)), write(0, "x"), Act::Halt, Act::Send(1, 1)]);
+    world.run_until(at(100));
+    assert!(world.machine(node(0)).is_none());
+    assert!(heard(&world, 1).is_empty(), "what it asked for afterwards went with it");
+    world.heal(&[node(0)]);
+    world.run_until(at(200));
+    assert!(world.machine(node(0)).is_some());
+    assert!(fired(&world, 0, "alarm").is_empty());
+    assert_eq!(read(&mut world, 0).unwrap(), "x", "as a crash does, a halt keeps the page cache");
+}
+
+#[test]
+fn a_replaced_disk_is_empty_and_has_another_identity() {
+    let mut world = stage(4, &[0]);
+    tell(&mut world, 0, &[write(0, "synced"), sync()]);
+    world.run_until(at(20));
+    assert_eq!(disk_results(&world, 0, "sync"), [Ok(DiskAnswer::Done)]);
+    world.schedule(at(20), at(30), Fault::Crash { node: 0.into() });
+    world.schedule(at(40), at(50), Fault::DiskReplaced { node: 0.into() });
+    world.run_until(at(60));
+    assert_eq!(read(&mut world, 0), None);
+    let boots = seen(&world, 0).into_iter().filter_map(|(_, seen)| match seen.what {
+        What::Boot(disk) => Some(disk),
+        _ => None,
+    });
+    let [first, second, third] = boots.collect::<Vec<_>>()[..] else { panic!("three boots") };
+    assert!(first == second && second != third);
+}

@@ -1,0 +1,168 @@
+//! The frame: runs, sweeps, shrinking and verdicts, through the door of the registry.
+
+use sim::{Refused, Room, Seeds, SweepReport, register};
+
+use crate::counting::Counting;
+
+pub(crate) fn room() -> Box<dyn Room> {
+    register::<Counting>()
+}
+
+/// A list of mechanisms to leave out.
+pub(crate) fn without(name: &str) -> Vec<String> {
+    vec![name.to_string()]
+}
+
+fn sweep(scenario: &str, count: u64, jobs: usize, without: &[String]) -> SweepReport {
+    room().sweep(scenario, Seeds { first: 0, count, jobs }, without, &|_, _| {}).unwrap()
+}
+
+#[test]
+fn a_sweep_is_clean_with_all_mechanisms_and_reaches_what_it_must() {
+    let report = sweep("retries", 100, 2, &[]);
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!((report.seeds, report.operations.ok), (100, 3_000));
+    assert_eq!((report.operations.open, report.operations.failed), (0, 0));
+    assert!(report.events > 10_000 && report.virtual_ns == 100 * 5_000_000_000);
+}
+
+#[test]
+fn a_sweep_finds_what_each_mechanism_is_for() {
+    for (mechanism, promise) in [("dedup", "counted-once"), ("fsync", "answered-is-counted")] {
+        let report = sweep("retries", 40, 2, &without(mechanism));
+        assert!(!report.violations.is_empty(), "without {mechanism}");
+        let others = report.violations.iter().filter(|breach| breach.promise != promise);
+        assert_eq!(others.count(), 0, "without {mechanism}");
+        assert!(report.violations.is_sorted_by_key(|breach| breach.seed));
+        // What a sweep found, a run finds at the same event.
+        let breach = &report.violations[0];
+        let ran = room().run("retries", breach.seed, &without(mechanism)).unwrap();
+        assert_eq!(ran.report.violation_of(promise).unwrap().events, breach.events);
+    }
+}
+
+#[test]
+fn a_mechanism_that_the_scenario_leaves_out_is_off() {
+    let left_out = sweep("unsafe-disk", 40, 1, &[]);
+    assert_eq!(left_out.violations, sweep("retries", 40, 1, &without("fsync")).violations);
+    assert!(!left_out.is_clean());
+}
+
+#[test]
+fn a_sweep_does_not_depend_on_the_number_of_threads() {
+    let alone = sweep("retries", 60, 1, &without("dedup"));
+    for jobs in [0, 2, 3, 8] {
+        assert_eq!(sweep("retries", 60, jobs, &without("dedup")), alone, "{jobs} jobs");
+    }
+}
+
+#[test]
+fn a_sweep_tells_of_its_progress() {
+    let told = std::sync::Mutex::new(Vec::new());
+    let progress = |done, violations| told.lock().unwrap().push((done, violations));
+    let seeds = Seeds { first: 7, count: 30, jobs: 3 };
+    let report = room().sweep("retries", seeds, &without("dedup"), &progress).unwrap();
+    let told = told.into_inner().unwrap();
+    assert!(told.is_sorted() && told.len() == 30);
+    assert_eq!(told.last(), Some(&(30, report.violations.len() as u64)));
+}
+
+#[test]
+fn a_sweep_that_does_nothing_falls_short() {
+    let report = sweep("idle", 5, 2, &[]);
+    let missing: Vec<_> = report.shortfalls.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(missing, ["retried", "power-loss", "loss"]);
+    assert!(!report.is_clean());
+    assert!(sweep("idle", 4, 2, &[]).is_clean(), "less than a default sweep owes nothing");
+}
+
+#[test]
+fn a_shrunk_plan_is_short_breaks_the_same_promise_and_is_clean_with_the_mechanism() {
+    for (mechanism, promise) in [("dedup", "counted-once"), ("fsync", "answered-is-counted")] {
+        let breach = sweep("retries", 40, 2, &without(mechanism)).violations.remove(0);
+        let short = room().shrink("retries", breach.seed, &without(mechanism), promise).unwrap();
+        let (before, after) = short.steps;
+        assert!(before >= 30 && (1..=3).contains(&after), "{before} steps became {after}");
+        assert!(short.ran.report.violation_of(promise).is_some());
+
+        let mut saved = short.ran.saved.clone();
+        assert_eq!(room().replay(&saved).unwrap().report, short.ran.report);
+        saved.without = Vec::new();
+        assert_eq!(room().clean_rerolls(&saved, 200), Ok(200), "with {mechanism}");
+        saved.without = without(mechanism);
+        assert!(room().clean_rerolls(&saved, 200).unwrap() < 200, "without {mechanism}");
+    }
+}
+
+#[test]
+fn there_is_nothing_to_shrink_where_the_promise_holds() {
+    let refused = room().shrink("retries", 1, &[], "counted-once").unwrap_err();
+    assert_eq!(refused, Refused::Holds("counted-once".into()));
+    assert!(refused.to_string().contains("counted-once holds at this seed"));
+}
+
+#[test]
+fn a_run_that_will_not_end_is_unknown() {
+    let report = sweep("endless", 1, 1, &[]);
+    assert_eq!(report.unknown, [0]);
+    assert!(report.violations.is_empty() && !report.is_clean());
+    assert_eq!(report.events, 5_000_000, "its budget");
+}
+
+#[test]
+fn a_verdict_that_is_unknown_is_not_clean() {
+    let report = room().run("undecided", 1, &[]).unwrap().report;
+    assert_eq!(report.unknown, ["undecided: there was not enough time to tell"]);
+    assert!(!report.is_clean());
+    assert_eq!(sweep("undecided", 3, 2, &[]).unknown, [0, 1, 2]);
+}
+
+#[test]
+fn a_panic_in_a_machine_is_a_verdict_and_prints_nothing() {
+    const INSIDE: &str = "SIM_TEST_PANICS";
+    if std::env::var_os(INSIDE).is_some() {
+        let ran = room().run("bomb", 3, &[]).unwrap();
+        let [violation] = &ran.report.violations[..] else { panic!("one violation") };
+        assert_eq!((&*violation.promise, &*violation.why), ("no-panic", "the counter exploded"));
+        assert!(violation.at >= machine::Time(1_000_000_000) && violation.events > 0);
+        let again = room().replay(&ran.saved).unwrap();
+        assert_eq!(again.report, ran.report, "it is a run like any other");
+        println!("the verdict was as it should be");
+        return;
+    }
+    // What is printed can be seen only from outside.
+    let name = "frame::a_panic_in_a_machine_is_a_verdict_and_prints_nothing";
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(output.status.success(), "{printed:?}");
+    assert!(printed[0].contains("the verdict was as it should be"), "{printed:?}");
+    assert!(!printed.concat().contains("exploded"), "{printed:?}");
+}
+
+#[test]
+fn a_refusal_lists_what_there_is() {
+    let no_scenario = room().run("retires", 1, &[]).unwrap_err().to_string();
+    assert_eq!(
+        no_scenario,
+        "there is no scenario \"retires\"; there are retries, bomb, endless, idle, undecided, \
+         unsafe-disk"
+    );
+    let no_mechanism = room().run("retries", 1, &without("fsink")).unwrap_err().to_string();
+    assert_eq!(no_mechanism, "there is no mechanism \"fsink\"; there are dedup, fsync");
+}
+
+#[test]
+fn a_room_shows_what_its_system_registered() {
+    let room = room();
+    assert_eq!((room.name(), room.mechanisms().len(), room.promises().len()), ("counting", 2, 4));
+    let scenarios = room.scenarios();
+    assert_eq!((scenarios[0].name, scenarios[0].seeds), ("retries", 40));
+    let ran = room.run("retries", 1, &[]).unwrap();
+    assert_eq!(ran.nodes[..2], ["n0 server", "n1 client"]);
+    assert!(ran.moments.len() > 100 && ran.moments.is_sorted_by_key(|(at, _)| *at));
+    assert!(sim::diagram(&ran.nodes, &ran.moments, sim::Window::Last(10)).lines().count() > 10);
+}

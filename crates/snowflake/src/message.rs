@@ -1,0 +1,202 @@
+//! The words of the protocol: what clients, workers and the lease authority say to each other.
+
+use std::fmt;
+use std::time::Duration;
+
+use machine::{NodeId, Protocol, Wall};
+use serde::{Deserialize, Serialize};
+
+use crate::Id;
+
+/// The protocol that workers, the authority and clients share.
+#[derive(Clone, Debug)]
+pub struct Snowflake;
+
+impl Protocol for Snowflake {
+    type Message = Message;
+    type Timer = Timer;
+    type Op = Op;
+    type Note = Note;
+}
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// To a client: get ids.
+    Get(Get),
+    /// To a worker: mint ids. The client picks the token, so that it knows the answer.
+    Mint {
+        /// Comes back with the answer.
+        token: u64,
+        /// 1 to [`crate::MOST_IDS`].
+        count: u32,
+    },
+    /// The ids, as many as were asked for, each larger than the one before.
+    Minted {
+        /// Of the request.
+        token: u64,
+        /// In order.
+        ids: Vec<Id>,
+    },
+    /// No ids: nothing was minted for this request.
+    Refused {
+        /// Of the request.
+        token: u64,
+        /// Why.
+        why: Refusal,
+    },
+    /// To the authority: a worker wants a worker id.
+    Acquire(Wanted),
+    /// To the authority: a worker wants to keep the worker id of this lease.
+    Renew(Wanted, Lease),
+    /// From the authority: the worker id is yours from the moment you asked for so long.
+    Granted(Grant),
+    /// From the authority: no worker id is free, or this lease is no longer yours.
+    Denied {
+        /// Of the request.
+        request: u64,
+    },
+}
+
+/// Something to do for a client: an operation of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Get {
+    /// The worker to ask first; where it does not answer the others are asked in turn.
+    pub worker: NodeId,
+    /// How many ids.
+    pub count: u32,
+}
+
+/// What a worker asks the authority for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wanted {
+    /// Comes back with the answer, so that a late one is known as such.
+    pub request: u64,
+    /// The timestamp up to which the worker wants to mint.
+    pub ceiling: Wall,
+}
+
+/// A worker id and the epoch in which it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// The worker id: the worker bits of its ids.
+    pub worker: u64,
+    /// Grows with every holder.
+    pub epoch: u64,
+}
+
+/// What the authority gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Grant {
+    /// Of the request.
+    pub request: u64,
+    /// What is given.
+    pub lease: Lease,
+    /// For so long, from the moment at which the worker asked.
+    pub lasts: Duration,
+    /// Every id must be above the timestamp at which the holder before stopped.
+    pub floor: Wall,
+    /// And none may be above this one.
+    pub ceiling: Wall,
+    /// The authority's wall clock.
+    pub wall: Wall,
+}
+
+/// Why a worker does not mint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// It is still reading its high-water mark, or has no lease.
+    NotReady,
+    /// Its wall clock is behind what it has minted, by more than a request may wait.
+    ClockBehind,
+    /// Its wall clock is too far from the authority's.
+    ClockWrong,
+    /// The clock is outside what the layout can write.
+    OutOfRange,
+    /// The disk is full, so the high-water mark cannot be raised.
+    DiskFull,
+    /// Too many requests wait.
+    Overloaded,
+    /// The count is not from 1 to [`crate::MOST_IDS`].
+    BadCount,
+}
+
+/// The names of timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// Of a worker: serve what waits.
+    Serve,
+    /// Of a worker: ask the authority for a lease, or to renew it.
+    Lease,
+    /// Of a client: the worker has taken too long over this token.
+    Answer(u64),
+}
+
+/// What to do when a disk operation ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// The high-water mark, or the authority's leases, were read.
+    Loaded,
+    /// They were written.
+    Saved,
+}
+
+/// What goes into the history.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Note {
+    /// A client began to get ids.
+    Invoked {
+        /// Of the operation.
+        token: u64,
+    },
+    /// A client got ids.
+    Received {
+        /// Of the operation.
+        token: u64,
+        /// In order.
+        ids: Vec<Id>,
+    },
+    /// Every worker refused, so nothing was minted.
+    AllRefused {
+        /// Of the operation.
+        token: u64,
+    },
+    /// A worker's wall clock was behind what it had minted.
+    ClockWentBack,
+    /// A worker used up the sequence of a tick.
+    TickUsedUp,
+    /// A worker started above a mark that its clock had not reached yet.
+    StartedBelowMark,
+    /// A worker's clock was too far from the authority's.
+    ClockWrong,
+    /// A worker's lease ran out before it could be renewed.
+    LeaseExpired,
+    /// A worker noticed that it was resumed from a snapshot.
+    GenerationChanged,
+    /// The authority gave a worker id to another node than the last time.
+    HolderChanged,
+    /// The authority refused to renew a lease that is no longer the newest.
+    Fenced,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::NotReady => "this worker may not mint yet; ask again in a moment",
+            Refusal::ClockBehind => {
+                "the wall clock went back behind ids that were minted; ask again when it has \
+                 caught up"
+            }
+            Refusal::ClockWrong => {
+                "the wall clock of this worker is too far from the authority's; ask another worker"
+            }
+            Refusal::OutOfRange => "the wall clock is outside the years that the layout can write",
+            Refusal::DiskFull => {
+                "the disk is full, so the high-water mark cannot be raised; make space and ask again"
+            }
+            Refusal::Overloaded => "too many requests wait; ask again later",
+            Refusal::BadCount => "the count must be from 1 to 10000",
+        })
+    }
+}

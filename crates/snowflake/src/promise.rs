@@ -1,0 +1,166 @@
+//! What snowflake swears to, as code that watches clients. It looks at nothing but what clients
+//! asked, what they got and when, in the true time of the world.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use machine::{Machine, Time};
+use sim::{Cluster, Entry, Promise, PromiseInfo, Verdict, World};
+
+use crate::message::{Note, Snowflake};
+use crate::shape::Shape;
+use crate::{Id, Layout};
+
+/// All of them.
+pub const PROMISES: &[PromiseInfo] = &[
+    PromiseInfo { name: "unique", about: "no id is ever given twice" },
+    PromiseInfo {
+        name: "increasing-per-worker",
+        about: "an id is larger than every id of the same worker number that was received before \
+                it was asked for",
+    },
+    PromiseInfo {
+        name: "order-within-skew",
+        about: "an id is larger than every id that was received more than twice the skew bound \
+                and a tick before it was asked for, from any worker",
+    },
+    PromiseInfo {
+        name: "available-after-heal",
+        about: "from one lease, its grace, one high-water mark and the wall-clock bound after a \
+                heal on, every request is answered with ids within a second",
+    },
+];
+
+/// The checker of a promise.
+///
+/// # Panics
+/// If it is none of [`PROMISES`]: a scenario names one that does not exist.
+pub(crate) fn checker<M>(name: &str, cluster: &Cluster) -> Box<dyn Promise<M>>
+where
+    M: Machine<Protocol = Snowflake>,
+{
+    let shape = Shape::of(cluster);
+    match name {
+        "unique" => Box::new(Unique::default()),
+        "increasing-per-worker" => Box::new(Order { layout: Some(shape.layout()), margin: 0 }),
+        "order-within-skew" => {
+            Box::new(Order { layout: None, margin: 2 * shape.skew_ms * 1_000_000 + TICK })
+        }
+        "available-after-heal" => Box::new(Available { within: shape.recovers_within() }),
+        unknown => panic!("{unknown} is not a promise of snowflake"),
+    }
+}
+
+/// One tick of the layouts that the scenarios use, in nanoseconds.
+const TICK: u64 = 1_000_000;
+/// How long an answer may take in a healed world.
+const ANSWER: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+struct Unique {
+    seen: BTreeSet<Id>,
+}
+
+impl<M: Machine<Protocol = Snowflake>> Promise<M> for Unique {
+    fn note(&mut self, _world: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        let Note::Received { ids, .. } = &entry.note else { return Ok(()) };
+        match ids.iter().find(|&&id| !self.seen.insert(id)) {
+            Some(twice) => Err(format!("id {twice} was given twice")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A client's request that was answered.
+struct Answered {
+    invoked: Time,
+    received: Time,
+    least: Id,
+    most: Id,
+    worker: u64,
+}
+
+/// The requests that were answered, in order of asking.
+fn answered(history: &[Entry<Note>], layout: Option<&Layout>) -> Vec<Answered> {
+    let mut invoked = BTreeMap::new();
+    let mut answered = Vec::new();
+    for entry in history {
+        match &entry.note {
+            Note::Invoked { token } => drop(invoked.insert(*token, entry.at)),
+            Note::Received { token, ids } => {
+                let range = ids.iter().min().zip(ids.iter().max());
+                if let (Some(invoked), Some((&least, &most))) = (invoked.remove(token), range) {
+                    let worker = layout.map_or(0, |layout| layout.worker(least));
+                    answered.push(Answered { invoked, received: entry.at, least, most, worker });
+                }
+            }
+            _ => {}
+        }
+    }
+    answered.sort_by_key(|answer| answer.invoked);
+    answered
+}
+
+/// Ids asked for later are larger, across all workers or, given a layout, within each worker id.
+struct Order {
+    layout: Option<Layout>,
+    margin: u64,
+}
+
+impl<M: Machine<Protocol = Snowflake>> Promise<M> for Order {
+    fn end(&mut self, world: &World<M>) -> Verdict {
+        let asked = answered(world.history(), self.layout.as_ref());
+        let mut received: Vec<&Answered> = asked.iter().collect();
+        received.sort_by_key(|answer| answer.received);
+        let mut received = received.into_iter().peekable();
+        // Of each worker number, the largest id received so far.
+        let mut largest: BTreeMap<u64, Id> = BTreeMap::new();
+        for later in &asked {
+            let before = later.invoked.0.saturating_sub(self.margin);
+            while let Some(earlier) = received.next_if(|answer| answer.received.0 < before) {
+                let largest = largest.entry(earlier.worker).or_insert(earlier.most);
+                *largest = earlier.most.max(*largest);
+            }
+            if let Some(&earlier) = largest.get(&later.worker)
+                && later.least <= earlier
+            {
+                let (least, at) = (later.least, later.invoked);
+                return Verdict::Broken(format!(
+                    "id {least}, asked for at {at:?}, is not above {earlier}, received before"
+                ));
+            }
+        }
+        Verdict::Held
+    }
+}
+
+/// A healed world answers.
+struct Available {
+    within: Duration,
+}
+
+impl<M: Machine<Protocol = Snowflake>> Promise<M> for Available {
+    fn end(&mut self, world: &World<M>) -> Verdict {
+        let Some(healed) = world.healed_at() else { return Verdict::Held };
+        let (from, until) = (healed + self.within, world.now() - ANSWER);
+        let mut open = BTreeMap::new();
+        for entry in world.history() {
+            match &entry.note {
+                Note::Invoked { token } if from <= entry.at && entry.at <= until => {
+                    open.insert(*token, entry.at);
+                }
+                Note::Received { token, .. } => {
+                    let invoked = open.get(token);
+                    if invoked.is_some_and(|&invoked| entry.at <= invoked + ANSWER) {
+                        open.remove(token);
+                    }
+                }
+                _ => {}
+            }
+        }
+        match open.values().next() {
+            Some(at) => Verdict::Broken(format!("ids asked for at {at:?} did not come")),
+            None => Verdict::Held,
+        }
+    }
+}

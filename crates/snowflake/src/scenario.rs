@@ -1,0 +1,377 @@
+//! Named failure scenarios. The tests, the tour and the command line run these.
+//!
+//! In the first five the operator has given each worker its number, and the high-water mark on its
+//! own disk keeps it safe; in the others an authority leases numbers out. Each leaves out the
+//! mechanisms that would hide those it is about.
+
+use std::time::Duration;
+
+use machine::{Mechanism as Info, NodeId, Time};
+use sim::{
+    Cluster, Delays, Draft, Fault, Promise, PromiseInfo, Remark, Scenario, System, Target, Witness,
+    heal_all,
+};
+
+use crate::mechanism::MECHANISMS;
+use crate::message::{Get, Message, Note};
+use crate::promise::{PROMISES, checker};
+use crate::shape::{Node, Shape};
+
+/// The system, as the simulated world sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Snowflakes;
+
+impl System for Snowflakes {
+    type Node = Node;
+    type Operation = Get;
+
+    const NAME: &'static str = "snowflake";
+    const ABOUT: &'static str =
+        "Unique 64-bit ids, sortable by time, minted by many workers without coordination.";
+
+    fn mechanisms() -> &'static [Info] {
+        MECHANISMS
+    }
+
+    fn promises() -> &'static [PromiseInfo] {
+        PROMISES
+    }
+
+    fn scenarios() -> Vec<Scenario<Self>> {
+        scenarios()
+    }
+
+    fn witnesses() -> &'static [Witness] {
+        WITNESSES
+    }
+
+    fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
+        checker(name, cluster)
+    }
+
+    fn perform(operation: &Get) -> Message {
+        Message::Get(*operation)
+    }
+
+    fn remark(note: &Note) -> Remark {
+        match note {
+            Note::Invoked { token } => Remark::Invoked(*token),
+            Note::Received { token, .. } => Remark::Ok(*token),
+            Note::AllRefused { token } => Remark::Failed(*token),
+            Note::ClockWentBack => Remark::Sometimes("clock-went-back"),
+            Note::TickUsedUp => Remark::Sometimes("tick-used-up"),
+            Note::StartedBelowMark => Remark::Sometimes("started-below-mark"),
+            Note::ClockWrong => Remark::Sometimes("clock-wrong"),
+            Note::LeaseExpired => Remark::Sometimes("lease-expired"),
+            Note::GenerationChanged => Remark::Sometimes("generation-changed"),
+            Note::HolderChanged => Remark::Sometimes("holder-changed"),
+            Note::Fenced => Remark::Sometimes("fenced"),
+        }
+    }
+
+    fn node_name(cluster: &Cluster, node: NodeId) -> String {
+        Shape::name(cluster, node)
+    }
+}
+
+const ALL: &[&str] =
+    &["unique", "increasing-per-worker", "order-within-skew", "available-after-heal"];
+
+/// Recorded, so that the tour need not search for them.
+const WITNESSES: &[Witness] = &[
+    witness("clock-guard", "unique", "clock-step-back", 0),
+    witness("high-water-mark", "unique", "restart-after-step-back", 0),
+    witness("timestamp-ceiling", "unique", "holder-change-under-skew", 0),
+    witness("lease-fencing", "unique", "authority-partition", 0),
+    witness("stop-before-expiry", "unique", "authority-partition", 0),
+    witness("sequence-wait", "unique", "overload", 0),
+    witness("generation-check", "unique", "snapshot-resumed", 0),
+    witness("skew-check", "order-within-skew", "clock-drift", 0),
+];
+
+const fn witness(
+    mechanism: &'static str,
+    promise: &'static str,
+    scenario: &'static str,
+    seed: u64,
+) -> Witness {
+    Witness { mechanism, promise, scenario, seed }
+}
+
+fn scenarios() -> Vec<Scenario<Snowflakes>> {
+    let scenario = |name, about, draw, reaches| Scenario {
+        name,
+        about,
+        leaves_out: &[],
+        promises: ALL,
+        draw,
+        boot: Shape::boot,
+        heals: heal_all,
+        seeds: 200,
+        reaches,
+    };
+    vec![
+        scenario(
+            "clock-step-back",
+            "wall clocks of workers step back by up to 400 ms, and forward again",
+            clock_step_back,
+            &[("clock-rollback", 200), ("clock-went-back", 100)],
+        ),
+        scenario(
+            "leap-smear",
+            "a leap second, scaled to 500 ms: some workers smear it, others step back",
+            leap_smear,
+            &[("clock-smear", 50), ("clock-rollback", 50)],
+        ),
+        scenario(
+            "crash-restart",
+            "workers crash and are back within a millisecond, with the same number",
+            crash_restart,
+            &[("crash", 200), ("started-below-mark", 100)],
+        ),
+        scenario(
+            "restart-after-step-back",
+            "workers restart, and find their wall clock up to 400 ms behind what it was",
+            restart_after_step_back,
+            &[("clock-rollback", 200), ("started-below-mark", 100)],
+        ),
+        scenario(
+            "overload",
+            "ticks have room for 64 ids and clients ask for hundreds at once",
+            overload,
+            &[("tick-used-up", 1_000)],
+        ),
+        scenario(
+            "clock-drift",
+            "leased numbers; clocks drift by up to 2% and wall clocks are off by up to 5 s",
+            clock_drift,
+            &[("clock-drift", 100), ("clock-wrong", 100)],
+        ),
+        Scenario {
+            leaves_out: &["timestamp-ceiling"],
+            ..scenario(
+                "authority-partition",
+                "leased numbers; holders lose touch with the authority, or pause, for longer than \
+                 a lease lasts",
+                authority_partition,
+                &[("partition", 200), ("lease-expired", 100), ("fenced", 50)],
+            )
+        },
+        scenario(
+            "holder-change-under-skew",
+            "leased numbers change hands between workers whose clocks are up to 90 ms off",
+            holder_change_under_skew,
+            &[("holder-changed", 100)],
+        ),
+        Scenario {
+            leaves_out: &["timestamp-ceiling", "skew-check"],
+            ..scenario(
+                "snapshot-resumed",
+                "leased numbers; a holder is set back to a snapshot after its number was given away",
+                snapshot_resumed,
+                &[("snapshot-resumed", 100), ("generation-changed", 100)],
+            )
+        },
+    ]
+}
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+/// Noise that every promise must bear.
+const NOISE: &[&str] =
+    &["partition", "one-way-partition", "delay", "loss", "link-reset", "pause", "slow-node"];
+/// And where a worker's memory may be lost.
+const CRASHES: &[&str] =
+    &["crash", "power-loss", "rolling-restart", "slow-disk", "full-disk", "failing-disk"];
+
+fn clock_step_back(draft: &mut Draft<Get>) {
+    let shape = fixed(draft, 400, 12);
+    for _ in 0..draft.number(1, 4) {
+        let node = draft.one_of(&shape.worker_targets());
+        let by_ns = draft.magnitude(2, 400) * 1_000_000;
+        draft.fault_lasting(MS(50), MS(3_000), Fault::ClockRollback { node, by_ns });
+    }
+    workload(draft, shape, 400, 64);
+    draft.swarm(NOISE, &shape.worker_targets());
+}
+
+fn leap_smear(draft: &mut Draft<Get>) {
+    let shape = fixed(draft, 500, 12);
+    let leap = Time(draft.number(500, 1_500) * 1_000_000);
+    for node in shape.worker_targets() {
+        let heal = draft.heal_at();
+        if draft.percent(50) {
+            let smear = Fault::ClockSmear { node, ppm: -200_000 };
+            draft.fault(leap, leap + MS(2_500), smear);
+        } else {
+            draft.fault(leap, heal, Fault::ClockRollback { node, by_ns: 500_000_000 });
+        }
+    }
+    workload(draft, shape, 400, 64);
+    draft.swarm(NOISE, &shape.worker_targets());
+}
+
+fn crash_restart(draft: &mut Draft<Get>) {
+    let shape = fixed(draft, 0, 12);
+    draft.delays(Delays::micros(20, 100));
+    for _ in 0..draft.number(2, 6) {
+        let worker = draft.one_of(&shape.worker_ids());
+        let client = draft.one_of(&shape.client_ids());
+        let at = draft.number(1_000_000, draft.heal_at().0 - 10_000_000);
+        let down = draft.number(50_000, 900_000);
+        draft.fault(Time(at), Time(at + down), Fault::Crash { node: worker.into() });
+        for _ in 0..20 {
+            let near = Time(at - 500_000 + draft.number(0, down + 1_000_000));
+            draft.operation(near, client, Get { worker, count: 1 });
+        }
+    }
+    workload(draft, shape, 250, 64);
+    draft.swarm(NOISE, &shape.worker_targets());
+    draft.swarm(CRASHES, &shape.worker_targets());
+}
+
+fn restart_after_step_back(draft: &mut Draft<Get>) {
+    let shape = fixed(draft, 400, 12);
+    for _ in 0..draft.number(1, 3) {
+        let node = draft.one_of(&shape.worker_targets());
+        let at = draft.number(400_000_000, draft.heal_at().0 - 1_000_000_000);
+        let down = draft.magnitude(1_000_000, 50_000_000);
+        let by_ns = draft.magnitude(20, 400) * 1_000_000;
+        draft.fault(Time(at), Time(at + down), Fault::Crash { node: node.clone() });
+        let behind = Fault::ClockRollback { node, by_ns };
+        draft.fault(Time(at + down / 2), Time(at + down + 900_000_000), behind);
+    }
+    workload(draft, shape, 400, 64);
+    draft.swarm(NOISE, &shape.worker_targets());
+    draft.swarm(CRASHES, &shape.worker_targets());
+}
+
+fn overload(draft: &mut Draft<Get>) {
+    let shape = fixed(draft, 0, 6);
+    for _ in 0..draft.number(10, 40) {
+        let (worker, client) =
+            (draft.one_of(&shape.worker_ids()), draft.one_of(&shape.client_ids()));
+        let at = Time(draft.number(0, draft.end().0));
+        let count = draft.magnitude(32, 400) as u32;
+        for _ in 0..draft.number(1, 5) {
+            draft.operation(at, client, Get { worker, count });
+        }
+    }
+    workload(draft, shape, 100, 64);
+    draft.swarm(NOISE, &shape.worker_targets());
+}
+
+fn clock_drift(draft: &mut Draft<Get>) {
+    let shape = leased(draft);
+    for node in shape.worker_targets() {
+        let ppm = draft.number(0, 40_000) as i32 - 20_000;
+        draft.fault_lasting(MS(500), MS(3_500), Fault::ClockDrift { node: node.clone(), ppm });
+        let by_ns = draft.magnitude(1, 5_000) * 1_000_000;
+        let wrong = match draft.percent(50) {
+            true => Fault::ClockJump { node, by_ns },
+            false => Fault::ClockRollback { node, by_ns },
+        };
+        draft.fault_lasting(MS(100), MS(3_000), wrong);
+    }
+    workload(draft, shape, 300, 64);
+    draft.swarm(NOISE, &targets(shape));
+}
+
+fn authority_partition(draft: &mut Draft<Get>) {
+    let shape = leased(draft);
+    for _ in 0..draft.number(1, 3) {
+        let (a, b) = (vec![Target::Role("holder".into())], vec![Target::from(0)]);
+        draft.fault_lasting(MS(800), MS(2_500), Fault::Partition { a, b });
+    }
+    workload(draft, shape, 500, 64);
+    draft.swarm(NOISE, &targets(shape));
+    draft.swarm(CRASHES, &targets(shape));
+}
+
+fn holder_change_under_skew(draft: &mut Draft<Get>) {
+    let shape = leased(draft);
+    let end = draft.end();
+    for node in shape.worker_targets() {
+        let by_ns = draft.number(20, 45) * 1_000_000;
+        let skew = match draft.percent(50) {
+            true => Fault::ClockJump { node, by_ns },
+            false => Fault::ClockRollback { node, by_ns },
+        };
+        draft.fault(Time(0), end, skew);
+    }
+    for _ in 0..draft.number(1, 3) {
+        // Either somebody else gets the number, or its holder does again, and finds another time.
+        let at = draft.number(300_000_000, draft.heal_at().0 - 2_000_000_000);
+        let (node, down) =
+            (draft.one_of(&shape.worker_ids()), draft.magnitude(100_000, 20_000_000));
+        if draft.percent(50) {
+            let (a, b) = (vec![Target::Role("holder".into())], vec![Target::from(0)]);
+            let until = at + draft.number(1_100_000_000, 2_000_000_000);
+            draft.fault(Time(at), Time(until), Fault::Partition { a, b });
+        } else {
+            let by_ns = draft.number(10, 45) * 1_000_000;
+            let behind = Fault::ClockRollback { node: node.into(), by_ns };
+            draft.fault(Time(at), Time(at + down), Fault::Crash { node: node.into() });
+            draft.fault(Time(at + down / 2), Time(at + 300_000_000), behind);
+            for _ in 0..40 {
+                let near = Time(at - 40_000_000 + draft.number(0, 100_000_000));
+                let client = draft.one_of(&shape.client_ids());
+                draft.operation(near, client, Get { worker: node, count: 1 });
+            }
+        }
+    }
+    workload(draft, shape, 600, 64);
+    draft.swarm(NOISE, &targets(shape));
+    draft.swarm(CRASHES, &targets(shape));
+}
+
+fn snapshot_resumed(draft: &mut Draft<Get>) {
+    let shape = leased(draft);
+    let holder = || Target::Role("holder".into());
+    let at = Time(draft.number(300, 800) * 1_000_000);
+    // Cut off for long enough to lose its number to another, and set back to when it held it.
+    let resumed = at + MS(draft.number(1_300, 2_500));
+    draft.fault(at, resumed, Fault::SnapshotResumed { node: holder() });
+    let authority = vec![Target::from(0)];
+    let lost = Fault::Partition { a: vec![holder()], b: authority };
+    let healed = resumed + MS(draft.number(0, 900));
+    draft.fault(at, healed, lost);
+    workload(draft, shape, 600, 64);
+    draft.swarm(NOISE, &targets(shape));
+}
+
+/// Workers whose numbers the operator chose.
+fn fixed(draft: &mut Draft<Get>, skew_ms: u64, sequence_bits: u64) -> Shape {
+    let (workers, clients) = (draft.number(1, 3), draft.number(1, 2));
+    let shape = Shape { pool: 0, workers, clients, skew_ms, sequence_bits };
+    shape.draw(draft);
+    draft.phases(MS(4_000), shape.recovers_within() + MS(1_500));
+    shape
+}
+
+/// Workers that lease their numbers from an authority, which has fewer than there are workers.
+fn leased(draft: &mut Draft<Get>) -> Shape {
+    let (pool, clients) = (draft.number(1, 3), draft.number(1, 2));
+    let workers = pool + draft.number(1, 2);
+    let skew_ms = crate::tenure::SKEW_BOUND.as_millis() as u64;
+    let shape = Shape { pool, workers, clients, skew_ms, sequence_bits: 12 };
+    shape.draw(draft);
+    draft.phases(MS(4_000), shape.recovers_within() + MS(1_500));
+    shape
+}
+
+fn targets(shape: Shape) -> Vec<Target> {
+    let mut targets = shape.worker_targets();
+    targets.extend(shape.authority().map(Target::from));
+    targets
+}
+
+/// Clients ask for ids, from one to so many at a time, all through the run.
+fn workload(draft: &mut Draft<Get>, shape: Shape, operations: u64, most: u64) {
+    for _ in 0..operations {
+        let at = Time(draft.number(0, draft.end().0));
+        let (worker, client) =
+            (draft.one_of(&shape.worker_ids()), draft.one_of(&shape.client_ids()));
+        let count = draft.magnitude(1, most) as u32;
+        draft.operation(at, client, Get { worker, count });
+    }
+}

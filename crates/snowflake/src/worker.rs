@@ -1,0 +1,289 @@
+//! A worker: mints ids for whoever asks.
+//!
+//! One request's path: [`Message::Mint`] joins the queue; [`Worker::serve`] takes ids from the
+//! [`Generator`] as the clock allows; [`Message::Minted`] goes back. What the generator may use is
+//! decided elsewhere, once: by the high-water mark where the operator gave the worker its number,
+//! by the lease where the authority did.
+//!
+//! The law: an id is minted only below a ceiling that is already durable (on the worker's own disk
+//! or at the authority), and, with a lease, only before the lease can be given away.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use machine::{
+    CheckpointError, DiskError, DiskResult, Generation, Input, Inspection, Machine, NodeId, Now,
+    Outputs, Switches, Wall,
+};
+
+use crate::mark::{AHEAD, HighWaterMark};
+use crate::mechanism::Mechanism;
+use crate::message::{Message, Note, Op, Refusal, Snowflake, Timer};
+use crate::tenure::Tenure;
+use crate::{ClockPolicy, Generator, Id, Layout, NotNow, TooLarge};
+
+/// A request asks for at most so many ids.
+pub const MOST_IDS: u32 = 10_000;
+/// More requests than this are refused rather than kept waiting.
+const MOST_WAITING: usize = 1024;
+/// A request waits for a clock that is behind, at most as long as a restart may take to pass its
+/// own high-water mark.
+const PATIENCE: Duration = AHEAD;
+
+/// Mints ids for whoever asks.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    layout: Layout,
+    switches: Switches,
+    number: Number,
+    /// There once it is known where to start.
+    generator: Option<Generator>,
+    waiting: VecDeque<Request>,
+    generation: Option<Generation>,
+}
+
+/// Where the worker's number comes from.
+#[derive(Clone, Debug)]
+enum Number {
+    Fixed { worker: u64, mark: HighWaterMark },
+    Leased(Tenure),
+}
+
+#[derive(Clone, Debug)]
+struct Request {
+    from: NodeId,
+    token: u64,
+    count: u32,
+    /// Minted so far: a batch may take more than one tick.
+    ids: Vec<Id>,
+}
+
+impl Worker {
+    /// A worker whose number the operator chose, and whose high-water mark lives on its disk.
+    ///
+    /// # Errors
+    /// If the layout has no room for the number.
+    pub fn fixed(layout: Layout, worker: u64, switches: Switches) -> Result<Self, TooLarge> {
+        Generator::new(&layout, worker)?;
+        let mark = HighWaterMark::new();
+        Ok(Worker::new(layout, switches, Number::Fixed { worker, mark }))
+    }
+
+    /// A worker that leases its number from this authority.
+    pub fn leased(layout: Layout, authority: NodeId, switches: Switches) -> Self {
+        Worker::new(layout, switches, Number::Leased(Tenure::new(authority, switches)))
+    }
+
+    fn new(layout: Layout, switches: Switches, number: Number) -> Self {
+        let (generator, generation) = (None, None);
+        Worker { layout, switches, number, generator, waiting: VecDeque::new(), generation }
+    }
+
+    fn start(&mut self, now: &mut Now<'_>, out: &mut Outputs<Snowflake>) {
+        let marked = Mechanism::HighWaterMark.on(self.switches);
+        match &mut self.number {
+            Number::Fixed { mark, .. } if marked => mark.load(out),
+            Number::Fixed { worker, .. } => {
+                let worker = *worker;
+                self.open(worker, Wall(0), out);
+            }
+            Number::Leased(tenure) => tenure.ask(now, out),
+        }
+    }
+
+    /// From here on ids may be minted, above this timestamp.
+    fn open(&mut self, worker: u64, above: Wall, out: &mut Outputs<Snowflake>) {
+        let policy = match Mechanism::ClockGuard.on(self.switches) {
+            true => ClockPolicy::Wait,
+            false => ClockPolicy::Trust,
+        };
+        match Generator::new(&self.layout, worker) {
+            Ok(generator) => {
+                let waits = Mechanism::SequenceWait.on(self.switches);
+                let generator = generator.with_clock_policy(policy).with_sequence_wait(waits);
+                self.generator = Some(generator.start_after(above));
+            }
+            Err(error) => out.halt(format!("the authority gave a worker id too large: {error}")),
+        }
+    }
+
+    fn accept(&mut self, from: NodeId, token: u64, count: u32, out: &mut Outputs<Snowflake>) {
+        let why = match count {
+            1..=MOST_IDS if self.waiting.len() < MOST_WAITING => {
+                let request = Request { from, token, count, ids: Vec::new() };
+                return self.waiting.push_back(request);
+            }
+            1..=MOST_IDS => Refusal::Overloaded,
+            _ => Refusal::BadCount,
+        };
+        out.send(from, Message::Refused { token, why });
+    }
+
+    /// Serves what waits, as far as the clock, the mark and the lease allow.
+    fn serve(&mut self, now: &mut Now<'_>, out: &mut Outputs<Snowflake>) {
+        while let Some(request) = self.waiting.front_mut() {
+            let Some(generator) = &mut self.generator else {
+                return self.refuse_all(Refusal::NotReady, out);
+            };
+            if let Number::Leased(tenure) = &mut self.number
+                && let Err(why) = tenure.permits(now, out)
+            {
+                return self.refuse_all(why, out);
+            }
+            let left = request.count as usize - request.ids.len();
+            match generator.take(now.wall, left, &mut request.ids) {
+                Ok(taken) if taken == left => self.answer(out),
+                Ok(_) => {}
+                Err(not_now) => return self.wait_or_refuse(not_now, now, out),
+            }
+        }
+    }
+
+    fn answer(&mut self, out: &mut Outputs<Snowflake>) {
+        if let Some(Request { from, token, ids, .. }) = self.waiting.pop_front() {
+            out.send(from, Message::Minted { token, ids });
+        }
+    }
+
+    fn wait_or_refuse(&mut self, not_now: NotNow, now: &mut Now<'_>, out: &mut Outputs<Snowflake>) {
+        match not_now {
+            NotNow::TickUsedUp { retry_at } => {
+                out.note(Note::TickUsedUp);
+                out.set_timer(Timer::Serve, retry_at.distance(now.wall));
+            }
+            NotNow::ClockWentBack { by, retry_at } => {
+                out.note(Note::ClockWentBack);
+                match retry_at {
+                    Some(at) if by <= PATIENCE => {
+                        out.set_timer(Timer::Serve, at.distance(now.wall));
+                    }
+                    _ => self.refuse_all(Refusal::ClockBehind, out),
+                }
+            }
+            // The mark is on its way up (see `raise`), and wakes us when it is durable.
+            NotNow::AboveCeiling if matches!(self.number, Number::Fixed { .. }) => {}
+            NotNow::AboveCeiling => self.refuse_all(Refusal::NotReady, out),
+            NotNow::BeforeEpoch { .. } | NotNow::LayoutExhausted => {
+                self.refuse_all(Refusal::OutOfRange, out);
+            }
+        }
+    }
+
+    fn refuse_all(&mut self, why: Refusal, out: &mut Outputs<Snowflake>) {
+        for Request { from, token, .. } in self.waiting.drain(..) {
+            out.send(from, Message::Refused { token, why });
+        }
+    }
+
+    /// The high-water mark was read: start above it.
+    fn loaded(&mut self, result: DiskResult, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
+        let Number::Fixed { worker, mark } = &mut self.number else { return };
+        let worker = *worker;
+        match mark.loaded(result) {
+            Ok(mark) => {
+                if mark > now.wall {
+                    out.note(Note::StartedBelowMark);
+                }
+                self.open(worker, mark, out);
+                self.limit(mark);
+            }
+            Err(error) => out.halt(format!("the high-water mark cannot be read: {error}")),
+        }
+    }
+
+    /// The high-water mark was raised: mint up to it.
+    fn saved(&mut self, result: DiskResult, out: &mut Outputs<Snowflake>) {
+        let Number::Fixed { mark, .. } = &mut self.number else { return };
+        match mark.saved(result, out) {
+            Ok(mark) => self.limit(mark),
+            Err(CheckpointError::Disk(DiskError::Full)) => self.refuse_all(Refusal::DiskFull, out),
+            Err(error) => out.halt(format!("the high-water mark cannot be raised: {error}")),
+        }
+    }
+
+    fn limit(&mut self, ceiling: Wall) {
+        if let Some(generator) = &mut self.generator {
+            generator.set_ceiling(ceiling);
+        }
+    }
+
+    /// The mark rises only while somebody asks for ids: an idle worker does not write.
+    fn raise(&mut self, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
+        let wanted = !self.waiting.is_empty() && Mechanism::HighWaterMark.on(self.switches);
+        if let (true, Some(_), Number::Fixed { mark, .. }) =
+            (wanted, &self.generator, &mut self.number)
+        {
+            mark.raise(now.wall, out);
+        }
+    }
+
+    /// Memory and disk went back to a snapshot: what is remembered may belong to somebody else.
+    fn check_generation(&mut self, now: &mut Now<'_>, out: &mut Outputs<Snowflake>) {
+        let known = self.generation.replace(now.generation);
+        let changed = known.is_some_and(|known| known != now.generation);
+        if let (true, Number::Leased(tenure)) =
+            (changed && Mechanism::GenerationCheck.on(self.switches), &mut self.number)
+        {
+            out.note(Note::GenerationChanged);
+            self.generator = None;
+            tenure.drop_lease();
+            tenure.ask(now, out);
+        }
+    }
+
+    fn hear(&mut self, answer: Message, now: &mut Now<'_>, out: &mut Outputs<Snowflake>) {
+        let Number::Leased(tenure) = &mut self.number else { return };
+        match answer {
+            Message::Granted(grant) => {
+                let renewed = self.generator.is_some() && tenure.holds(grant.lease);
+                if tenure.granted(&grant, now, out) {
+                    if !renewed {
+                        self.open(grant.lease.worker, grant.floor, out);
+                    }
+                    self.limit(grant.ceiling);
+                }
+            }
+            Message::Denied { request } if tenure.denied(request, now, out) => {
+                self.generator = None;
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Machine for Worker {
+    type Protocol = Snowflake;
+
+    fn handle(&mut self, now: &mut Now<'_>, input: Input<Snowflake>, out: &mut Outputs<Snowflake>) {
+        self.check_generation(now, out);
+        match input {
+            Input::Start { .. } => self.start(now, out),
+            Input::Message { from, message: Message::Mint { token, count } } => {
+                self.accept(from, token, count, out);
+            }
+            Input::Message { message, .. } => self.hear(message, now, out),
+            Input::Timer(Timer::Lease) => {
+                if let Number::Leased(tenure) = &mut self.number {
+                    tenure.ask(now, out);
+                }
+            }
+            Input::Disk { op: Op::Loaded, result } => self.loaded(result, now, out),
+            Input::Disk { op: Op::Saved, result } => self.saved(result, out),
+            Input::Timer(_) | Input::LinkReset { .. } => {}
+        }
+        self.raise(now, out);
+        self.serve(now, out);
+    }
+
+    fn inspect(&self) -> Inspection {
+        match (&self.number, &self.generator) {
+            (Number::Leased(tenure), Some(_)) => {
+                Inspection { role: "holder", state: tenure.to_string() }
+            }
+            (Number::Fixed { worker, .. }, Some(_)) => {
+                Inspection { role: "worker", state: format!("worker {worker}") }
+            }
+            _ => Inspection { role: "waiting", state: "may not mint yet".into() },
+        }
+    }
+}

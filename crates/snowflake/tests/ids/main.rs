@@ -1,0 +1,9 @@
+//! What ids promise, as tests.
+
+mod alternatives;
+mod generator;
+mod golden;
+mod layouts;
+mod shared;
+mod strategies;
+mod wait;

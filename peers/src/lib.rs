@@ -1,0 +1,6 @@
+//! infralab against its peers, in the same run: what they are measured with.
+
+#[path = "../../benches/workload/ping_pong.rs"]
+pub mod ping_pong;
+pub mod rounds;
+pub mod simcore_ping_pong;
