@@ -28,7 +28,7 @@ pub(crate) fn demo(room: &dyn Room, seed: u64) -> Outcome {
         Moment::FaultBegins { text, .. } => Some((at, text)),
         _ => None,
     });
-    faults.for_each(|(at, text)| println!("  {:>10.3} ms  {}", at.0 as f64 / 1e6, &text[2..]));
+    faults.for_each(|(at, text)| println!("  {:>10.3} ms  {}", at.0 as f64 / 1e6, text));
     let fault = |(_, moment): &&(Time, Moment)| matches!(moment, Moment::FaultBegins { .. });
     if let Some(&(at, _)) = ran.moments.iter().find(fault) {
         println!("\nAround the first of these:\n");
@@ -87,9 +87,11 @@ pub(crate) fn print_counts(operations: &Operations, faults: &Counts, sometimes: 
     println!("seen: {}", list(sometimes));
 }
 
-/// The last rows of a run, as a diagram.
+/// The last rows of a run, or, where a promise broke, the last before that, as a diagram.
 pub(crate) fn draw_last(ran: &Ran, rows: usize) -> String {
-    diagram(&ran.nodes, &ran.moments, sim::Window::Last(rows))
+    let broke = |(_, moment): &(Time, Moment)| matches!(moment, Moment::Broken { .. });
+    let end = ran.moments.iter().position(broke).map_or(ran.moments.len(), |place| place + 1);
+    diagram(&ran.nodes, &ran.moments[..end], sim::Window::Last(rows))
 }
 
 fn draw_from(ran: &Ran, from: Time, rows: usize) -> String {

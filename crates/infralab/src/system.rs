@@ -243,10 +243,7 @@ fn print_sweep(
 fn print_shortest(shortest: &Shortest) {
     let Shortest { ran, steps: (before, after), runs } = shortest;
     println!("\nshrunk from {before} steps to {after} in {runs} runs:\n");
-    print!("{}", draw_last(ran, 60));
-    for violation in &ran.report.violations {
-        println!("\n{}: {}", violation.promise, violation.why);
-    }
+    print!("{}", draw_last(ran, 40));
 }
 
 fn write(file: &Path, saved: &SavedRun) -> Result<(), Failure> {

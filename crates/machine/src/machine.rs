@@ -1,6 +1,6 @@
 //! The contract: what goes into a machine, and the two traits it implements.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,15 @@ use crate::time::{Time, Wall};
 pub type Random = rand::rngs::Xoshiro256PlusPlus;
 
 /// The number of a node: a server, a client or an outside service.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct NodeId(pub u32);
+
+/// As diagrams write it: `n3`.
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}", self.0)
+    }
+}
 
 /// How often this machine was brought back from a snapshot of its memory; hypervisors tell their
 /// guests the same in the VM generation ID. It is part of [`Now`] rather than a notice, because a

@@ -1,7 +1,7 @@
 //! A space-time diagram for the terminal: nodes side by side, time downwards, messages as arrows
 //! at the moment they arrive.
 
-use machine::{NodeId, Time};
+use machine::{DiskError, NodeId, Time};
 
 use crate::recorder::Moment;
 
@@ -45,7 +45,11 @@ pub fn diagram(nodes: &[String], moments: &[(Time, Moment)], window: Window) -> 
 }
 
 fn is_worth_a_row(moment: &Moment) -> bool {
-    !matches!(moment, Moment::Timer { .. } | Moment::Disk { failed: None, .. })
+    // A file that is not there yet is no failure.
+    !matches!(
+        moment,
+        Moment::Timer { .. } | Moment::Disk { failed: None | Some(DiskError::NotFound), .. }
+    )
 }
 
 struct Canvas {
@@ -88,6 +92,7 @@ impl Canvas {
             Moment::FaultBegins { nodes, text } => (marked(nodes, '↯'), format!("[ {text}")),
             Moment::FaultEnds { nodes, text } => (marked(nodes, '↯'), format!("] {text}: over")),
             Moment::Healed => (Vec::new(), "the network is healed".into()),
+            Moment::Broken { promise, why } => (Vec::new(), format!("✗ {promise}: {why}")),
         };
         let mut line = self.lifelines();
         for (node, mark) in marks {

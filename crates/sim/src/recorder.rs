@@ -19,6 +19,7 @@ pub enum Moment {
     FaultBegins { nodes: Vec<NodeId>, text: String },
     FaultEnds { nodes: Vec<NodeId>, text: String },
     Healed,
+    Broken { promise: String, why: String },
 }
 
 /// The moments of a run, in order, with the world's time.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 
-use machine::{Switches, Time};
+use machine::{Machine, Switches, Time};
 use serde::Serialize;
 
 use crate::history::{Counts, Operations, tally};
@@ -118,11 +118,18 @@ pub(crate) fn execute<S: System>(
     })
 }
 
+/// A promise, and whether it has held so far.
+struct Watched<M: Machine> {
+    name: &'static str,
+    held: bool,
+    promise: Box<dyn Promise<M>>,
+}
+
 /// The promises of a run, and what they have found so far.
 struct Watch<'a, S: System> {
     scenario: &'a Scenario<S>,
     plan: &'a Plan<S::Operation>,
-    promises: Vec<(&'static str, bool, Box<dyn Promise<S::Node>>)>,
+    promises: Vec<Watched<S::Node>>,
     seen: usize,
     report: &'a mut Report,
 }
@@ -133,8 +140,9 @@ impl<'a, S: System> Watch<'a, S> {
         plan: &'a Plan<S::Operation>,
         report: &'a mut Report,
     ) -> Self {
-        let promise = |&name| (name, true, S::promise(name, &plan.cluster));
-        let promises = scenario.promises.iter().map(promise).collect();
+        let watched =
+            |&name| Watched { name, held: true, promise: S::promise(name, &plan.cluster) };
+        let promises = scenario.promises.iter().map(watched).collect();
         Watch { scenario, plan, promises, seen: 0, report }
     }
 
@@ -150,39 +158,51 @@ impl<'a, S: System> Watch<'a, S> {
                 }
             }
         }
-        self.watch_until(world, self.plan.heal_at);
+        if !self.watch_until(world, self.plan.heal_at) {
+            return;
+        }
         let healed = (self.scenario.heals)(&self.plan.cluster, world);
         world.heal(&healed);
-        self.watch_until(world, self.plan.end);
-        for (name, held, promise) in &mut self.promises {
+        self.look(world);
+        if !self.watch_until(world, self.plan.end) {
+            return;
+        }
+        for Watched { name, held, promise } in &mut self.promises {
             match promise.end(world) {
                 Verdict::Held => {}
-                Verdict::Broken(why) if *held => broken(self.report, world, name, why),
+                Verdict::Broken(why) if *held => {
+                    broken(self.report, world, name, why);
+                    record_last(self.report, world);
+                }
                 Verdict::Broken(_) => {}
                 Verdict::Unknown(why) => self.report.unknown.push(format!("{name}: {why}")),
             }
         }
     }
 
-    fn watch_until(&mut self, world: &mut World<S::Node>, time: Time) {
+    /// False where the budget ran out before: what the end would have shown is unknown then.
+    fn watch_until(&mut self, world: &mut World<S::Node>, time: Time) -> bool {
         while world.next_at().is_some_and(|at| at <= time) {
             if world.events() >= EVENT_BUDGET {
                 let why = format!("the run was ended after {EVENT_BUDGET} events");
-                if !self.report.unknown.contains(&why) {
-                    self.report.unknown.push(why);
-                }
-                return;
+                self.report.unknown.push(why);
+                return false;
             }
             world.step();
+            let found = self.report.violations.len();
             self.look(world);
+            if self.report.violations.len() > found {
+                record_last(self.report, world);
+            }
         }
         world.run_until(time);
+        true
     }
 
     fn look(&mut self, world: &World<S::Node>) {
         let news = &world.history()[self.seen..];
         self.seen += news.len();
-        for (name, held, promise) in &mut self.promises {
+        for Watched { name, held, promise } in &mut self.promises {
             if !*held {
                 continue;
             }
@@ -195,9 +215,16 @@ impl<'a, S: System> Watch<'a, S> {
     }
 }
 
-fn broken<M: machine::Machine>(report: &mut Report, world: &World<M>, name: &str, why: String) {
+fn broken<M: Machine>(report: &mut Report, world: &World<M>, name: &str, why: String) {
     let (at, events) = (world.now(), world.events());
     report.violations.push(Violation { promise: name.to_string(), at, events, why });
+}
+
+/// The moment at which a promise was found to be broken belongs into the diagram.
+fn record_last<M: machine::Machine>(report: &Report, world: &mut World<M>) {
+    if let Some(Violation { promise, why, .. }) = report.violations.last() {
+        world.record(|| Moment::Broken { promise: promise.clone(), why: why.clone() });
+    }
 }
 
 /// A panic inside is a verdict, not a message on the terminal.

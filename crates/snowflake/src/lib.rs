@@ -3,15 +3,16 @@
 //! # The law
 //!
 //! An id is a timestamp, a worker and a sequence number, packed as a [`Layout`] says. No two ids are
-//! the same as long as the owner of a generator keeps three duties:
+//! the same as long as the owners of generators keep two duties:
 //!
 //! 1. No two generators mint with the same worker number at the same time.
-//! 2. A generator that takes over a worker number starts after everything that was minted with it
-//!    before ([`Generator::start_after`]), or stays below what its predecessor was allowed
-//!    ([`Generator::set_ceiling`]).
-//! 3. The time handed in may be wrong in any way; a [`ClockPolicy`] says what a clock that goes back
-//!    costs: time, an error, or a timestamp ahead of the clock. Only [`ClockPolicy::Trust`] pays with
-//!    duplicates.
+//! 2. A generator that takes over a worker number starts after everything that its predecessor
+//!    minted, or may have: a mark stored afterwards ([`Generator::last_timestamp`]) or a ceiling set
+//!    beforehand ([`Generator::set_ceiling`]) is what to hand to [`Generator::start_after`].
+//!
+//! The time that they hand in may be wrong in any way. A [`ClockPolicy`] says what a clock that goes
+//! back costs: time, an error, or a timestamp ahead of the clock. Only [`ClockPolicy::Trust`] pays
+//! with duplicates.
 //!
 //! Nothing here reads a clock, draws a random number or opens a socket: all of these are arguments.
 
@@ -43,6 +44,7 @@ mod mechanism;
 mod message;
 mod promise;
 mod scenario;
+mod sentence;
 mod shape;
 mod tenure;
 mod worker;

@@ -1,6 +1,5 @@
 //! The words of the protocol: what clients, workers and the lease authority say to each other.
 
-use std::fmt;
 use std::time::Duration;
 
 use machine::{NodeId, Protocol, Wall};
@@ -19,8 +18,8 @@ impl Protocol for Snowflake {
     type Note = Note;
 }
 
-/// What is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// What is sent. Its `Debug` form is the sentence that diagrams show.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// To a client: get ids.
     Get(Get),
@@ -142,8 +141,8 @@ pub enum Op {
     Saved,
 }
 
-/// What goes into the history.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// What goes into the history. Its `Debug` form is the sentence that diagrams show.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Note {
     /// A client began to get ids.
     Invoked {
@@ -178,25 +177,4 @@ pub enum Note {
     HolderChanged,
     /// The authority refused to renew a lease that is no longer the newest.
     Fenced,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Refusal::NotReady => "this worker may not mint yet; ask again in a moment",
-            Refusal::ClockBehind => {
-                "the wall clock went back behind ids that were minted; ask again when it has \
-                 caught up"
-            }
-            Refusal::ClockWrong => {
-                "the wall clock of this worker is too far from the authority's; ask another worker"
-            }
-            Refusal::OutOfRange => "the wall clock is outside the years that the layout can write",
-            Refusal::DiskFull => {
-                "the disk is full, so the high-water mark cannot be raised; make space and ask again"
-            }
-            Refusal::Overloaded => "too many requests wait; ask again later",
-            Refusal::BadCount => "the count must be from 1 to 10000",
-        })
-    }
 }

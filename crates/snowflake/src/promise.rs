@@ -12,7 +12,7 @@ use crate::shape::Shape;
 use crate::{Id, Layout};
 
 /// All of them.
-pub const PROMISES: &[PromiseInfo] = &[
+pub(crate) const PROMISES: &[PromiseInfo] = &[
     PromiseInfo { name: "unique", about: "no id is ever given twice" },
     PromiseInfo {
         name: "increasing-per-worker",

@@ -79,14 +79,14 @@ const ALL: &[&str] =
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
-    witness("clock-guard", "unique", "clock-step-back", 0),
-    witness("high-water-mark", "unique", "restart-after-step-back", 0),
-    witness("timestamp-ceiling", "unique", "holder-change-under-skew", 0),
-    witness("lease-fencing", "unique", "authority-partition", 0),
-    witness("stop-before-expiry", "unique", "authority-partition", 0),
+    witness("clock-guard", "unique", "clock-step-back", 19),
+    witness("high-water-mark", "unique", "restart-after-step-back", 8),
+    witness("timestamp-ceiling", "unique", "holder-change-under-skew", 4),
+    witness("lease-fencing", "unique", "authority-partition", 1),
+    witness("stop-before-expiry", "unique", "authority-partition", 1),
     witness("sequence-wait", "unique", "overload", 0),
     witness("generation-check", "unique", "snapshot-resumed", 0),
-    witness("skew-check", "order-within-skew", "clock-drift", 0),
+    witness("skew-check", "order-within-skew", "clock-drift", 2),
 ];
 
 const fn witness(

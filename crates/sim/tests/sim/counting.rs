@@ -118,6 +118,8 @@ fn draw_bomb(draft: &mut Draft<Operation>) {
 
 fn draw_endless(draft: &mut Draft<Operation>) {
     draw_cluster(draft);
+    // Never answered: time stands still before a message could travel.
+    draft.operation(machine::Time(1_000_000_000), NodeId(1), Operation::Add { token: 1 });
     draft.operation(machine::Time(1_000_000_000), NodeId(1), Operation::Spin);
 }
 

@@ -4,8 +4,8 @@ use machine::{DiskAnswer, Time};
 use sim::Fault;
 
 use crate::puppet::{
-    Act, What, at, disk_results, fired, heard, ms, node, read, replace, seen, stage, sync, tell,
-    tell_at, write,
+    Act, What, Word, at, disk_results, fired, heard, ms, node, read, replace, seen, stage, sync,
+    tell, tell_at, write,
 };
 
 #[test]
@@ -30,9 +30,32 @@ fn nothing_from_before_a_crash_arrives_after_it() {
 }
 
 #[test]
+fn a_timer_from_before_a_crash_stays_gone_when_the_clock_changes_its_rate() {
+    let mut world = stage(5, &[0]);
+    tell(&mut world, 0, &[Act::Set("alarm", ms(50))]);
+    world.schedule(at(10), at(20), Fault::Crash { node: 0.into() });
+    world.schedule(at(30), at(40), Fault::ClockDrift { node: 0.into(), ppm: 100 });
+    world.run_until(at(200));
+    assert!(fired(&world, 0, "alarm").is_empty());
+}
+
+#[test]
+fn the_end_of_a_disk_operation_from_before_a_crash_ends_none_after_it() {
+    for seed in 0..100 {
+        let mut world = stage(seed, &[0]);
+        tell_at(&mut world, 9, 0, &[write(0, "before")]);
+        world.schedule(Time(9_010_000), Time(9_015_000), Fault::Crash { node: 0.into() });
+        world.tell_at(Time(9_016_000), node(0), Word::Do(vec![replace("after")]));
+        world.run_until(at(100));
+        let (ended, _) = *seen(&world, 0).last().unwrap();
+        assert!(ended >= Time(9_166_000), "{ended:?}: a replacement takes 150 microseconds");
+    }
+}
+
+#[test]
 fn a_boot_starts_with_an_empty_memory_and_a_monotonic_clock_at_zero() {
     let mut world = stage(1, &[0]);
-    world.tell(node(0), crate::puppet::Word::Number(5));
+    world.tell(node(0), Word::Number(5));
     world.run_until(at(10));
     assert_eq!(world.machine(node(0)).unwrap().heard, [5]);
     world.schedule(at(20), at(30), Fault::Crash { node: 0.into() });

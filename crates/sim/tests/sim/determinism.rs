@@ -5,18 +5,14 @@ use std::sync::Arc;
 use machine::{Input, Inspection, Machine, Now, Outputs, Protocol};
 use sim::{Fault, World};
 
-use crate::puppet::{Act, Puppet, Word, at, node, replace, stage, sync, tell_at, write};
+use crate::puppet::{Act, Puppet, Word, at, ms, node, replace, stage, sync, tell_at, write};
 
 /// Three nodes that talk, write and are struck.
 fn busy(seed: u64) -> World<Puppet> {
     let mut world = stage(seed, &[0, 1, 2]);
     for turn in 0..60 {
         let (here, there) = (turn as u32 % 3, (turn as u32 + 1) % 3);
-        let talk = [
-            Act::Send(there, turn),
-            Act::Datagram(there, turn),
-            Act::Set("tick", crate::puppet::ms(3)),
-        ];
+        let talk = [Act::Send(there, turn), Act::Datagram(there, turn), Act::Set("tick", ms(3))];
         tell_at(&mut world, turn, here, &talk);
         tell_at(&mut world, turn, here, &[write(turn, "x"), sync(), replace("yz")]);
     }

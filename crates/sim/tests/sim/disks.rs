@@ -4,7 +4,7 @@ use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Time};
 use sim::{Fault, World};
 
 use crate::puppet::{
-    Act, Puppet, at, disk_results, ms, read, replace, stage, sync, tell, tell_at, write,
+    Act, Puppet, What, at, disk_results, ms, read, replace, seen, stage, sync, tell, tell_at, write,
 };
 
 const DONE: DiskResult = Ok(DiskAnswer::Done);
@@ -139,6 +139,38 @@ fn a_full_disk_refuses_what_grows_and_changes_nothing() {
     tell(&mut world, 0, &[replace("space again")]);
     world.run_until(at(100));
     assert_eq!(read(&mut world, 0).unwrap(), "space again");
+}
+
+#[test]
+fn a_disk_that_is_quick_again_ends_soon_and_in_order_what_it_was_asked_while_slow() {
+    let mut world = stage(4, &[0]);
+    let slow = world.begin(Fault::SlowDisk { node: 0.into(), times: 100_000 });
+    tell(&mut world, 0, &[write(0, "x"), sync(), replace("y")]);
+    world.run_until(at(500));
+    assert_eq!(world.history().len(), 1, "nothing but the boot");
+    world.end(slow);
+    world.run_until(at(520));
+    let told: Vec<_> = seen(&world, 0).iter().map(|(_, seen)| &seen.what).collect();
+    assert!(
+        matches!(
+            told[1..],
+            [What::Disk("write", _), What::Disk("sync", _), What::Disk("replace", _)]
+        ),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_disk_that_turns_slow_is_slow_for_what_it_was_asked_before() {
+    let mut world = stage(5, &[0]);
+    world.run_until(at(10));
+    tell(&mut world, 0, &[replace("x")]);
+    world.step();
+    world.begin(Fault::SlowDisk { node: 0.into(), times: 1_000 });
+    world.run_until(at(100));
+    assert_eq!(disk_results(&world, 0, "replace"), []);
+    world.run_until(at(5_000));
+    assert_eq!(disk_results(&world, 0, "replace"), [DONE]);
 }
 
 #[test]

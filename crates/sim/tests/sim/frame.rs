@@ -95,6 +95,17 @@ fn a_shrunk_plan_is_short_breaks_the_same_promise_and_is_clean_with_the_mechanis
 }
 
 #[test]
+fn shrinking_never_changes_to_another_promise() {
+    let breaches = sweep("bomb", 40, 2, &without("dedup")).violations;
+    let both = breaches.iter().find(|breach| breach.promise == "counted-once").unwrap();
+    for promise in ["counted-once", "no-panic"] {
+        let short = room().shrink("bomb", both.seed, &without("dedup"), promise).unwrap();
+        assert!(short.ran.report.violation_of(promise).is_some(), "{promise}");
+        assert!(short.steps.1 <= 3, "{promise}: {:?}", short.steps);
+    }
+}
+
+#[test]
 fn there_is_nothing_to_shrink_where_the_promise_holds() {
     let refused = room().shrink("retries", 1, &[], "counted-once").unwrap_err();
     assert_eq!(refused, Refused::Holds("counted-once".into()));

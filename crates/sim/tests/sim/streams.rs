@@ -1,9 +1,11 @@
 //! A stream (TCP) stays in order, stalls while it is cut and loses nothing, until it is reset.
 
-use sim::Fault;
+use machine::Time;
+use sim::{Fault, World};
 
-use crate::puppet::{Act, Puppet, at, heard, ms, node, resets, seen, stage, tell, tell_at};
-use sim::World;
+use crate::puppet::{
+    Act, Puppet, What, Word, at, heard, ms, node, resets, seen, stage, tell, tell_at,
+};
 
 /// Node 0 sends one number a millisecond to node 1.
 fn stream_of_numbers(world: &mut World<Puppet>, numbers: u64) {
@@ -120,14 +122,13 @@ fn no_end_sees_data_of_the_new_stream_before_it_was_told_of_the_reset() {
     for seed in 0..200 {
         let mut world = stage(seed, &[0, 0]);
         for tenth in 0..200 {
-            let send = crate::puppet::Word::Do(vec![Act::Send(1, tenth)]);
-            world.tell_at(machine::Time(tenth * 100_000), node(0), send);
+            let send = Word::Do(vec![Act::Send(1, tenth)]);
+            world.tell_at(Time(tenth * 100_000), node(0), send);
         }
         world.schedule(at(10), at(10), Fault::LinkReset { a: vec![0.into()], b: vec![1.into()] });
         world.run_until(at(100));
         let told = seen(&world, 1);
-        let reset =
-            told.iter().position(|(_, seen)| seen.what == crate::puppet::What::Reset(node(0)));
+        let reset = told.iter().position(|(_, seen)| seen.what == What::Reset(node(0)));
         let before = told[..reset.unwrap()].len() - 1;
         assert_eq!(heard(&world, 1)[..before], Vec::from_iter(0..before as u64), "seed {seed}");
     }

@@ -113,8 +113,13 @@ fn a_slow_node_serves_one_input_per_service_time() {
     let when: Vec<Time> = seen(&world, 0)[1..].iter().map(|(when, _)| *when).collect();
     assert_eq!(when, [at(10), at(17), at(24), at(31), at(38)]);
     assert_eq!(heard(&world, 0), [0, 1, 2, 3, 4]);
+    let quicker = world.begin(Fault::SlowNode { node: 0.into(), service_ns: 1_000_000 });
+    (10..12).for_each(|number| world.tell(node(0), Word::Number(number)));
+    world.run_until(at(150));
+    assert_eq!(seen(&world, 0).last().unwrap().0, at(107), "the slowest counts");
+    world.end(quicker);
     world.end(slow);
     (5..9).for_each(|number| world.tell(node(0), Word::Number(number)));
-    world.run_until(at(100));
-    assert_eq!(heard(&world, 0).len(), 9, "a node that is well again answers at once");
+    world.run_until(at(150));
+    assert_eq!(heard(&world, 0).len(), 11, "a node that is well again answers at once");
 }

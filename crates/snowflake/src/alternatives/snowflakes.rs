@@ -11,6 +11,7 @@ use crate::layout::Layout;
 /// the lease on it a round trip now and then; neither grows with the number of ids.
 #[derive(Clone, Debug)]
 pub struct Snowflakes {
+    bits: u32,
     workers: Vec<Generator>,
     round_trips: u64,
 }
@@ -18,16 +19,17 @@ pub struct Snowflakes {
 impl Snowflakes {
     /// Workers 0, 1 and so on of a layout.
     pub fn new(layout: &Layout, workers: usize) -> Result<Snowflakes, TooLarge> {
-        let workers: Result<Vec<_>, _> =
-            (0..workers as u64).map(|worker| Generator::new(layout, worker)).collect();
-        workers.map(|workers| Snowflakes { round_trips: workers.len() as u64, workers })
+        let round_trips = workers as u64;
+        let workers: Result<_, _> =
+            (0..round_trips).map(|worker| Generator::new(layout, worker)).collect();
+        Ok(Snowflakes { bits: layout.bits(), workers: workers?, round_trips })
     }
 }
 
 impl Scheme for Snowflakes {
     fn about(&self) -> About {
         let coordination = "a worker number each, leased once";
-        About { name: "snowflake", bits: 63, coordination }
+        About { name: "snowflake", bits: self.bits, coordination }
     }
 
     fn mint(&mut self, worker: usize, now: Wall, _random: u128) -> Result<u128, NotNow> {

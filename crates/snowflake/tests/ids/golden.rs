@@ -4,7 +4,8 @@ use machine::Wall;
 use snowflake::{Decoded, Id, IdError, Layout};
 
 fn decode(layout: &str, id: u64) -> Decoded {
-    layout.parse::<Layout>().unwrap().decode(Id(id)).unwrap()
+    let layout: Layout = layout.parse().unwrap();
+    layout.decode(Id(id)).unwrap()
 }
 
 fn fields(decoded: &Decoded) -> Vec<(&str, u64)> {
@@ -85,6 +86,29 @@ fn dates() {
     assert_eq!(time(4_107_542_399_999), "2100-02-28T23:59:59.999Z");
     assert_eq!(time(253_402_300_799_999), "9999-12-31T23:59:59.999Z");
     assert_eq!(decode("mastodon", u64::MAX).time, "+10889-08-02T05:31:50.655Z");
+}
+
+/// Every day of two cycles of the calendar, against counting.
+#[test]
+fn every_day_follows_the_one_before() {
+    let (mut year, mut month, mut day) = (1970, 1, 1);
+    for days in 0..2 * 146_097u64 {
+        let time = decode("mastodon", (days * 86_400_000) << 16).time;
+        assert_eq!(time, format!("{year}-{month:02}-{day:02}T00:00:00.000Z"));
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let length = match month {
+            2 => 28 + i32::from(leap),
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        day += 1;
+        if day > length {
+            (month, day) = (month + 1, 1);
+        }
+        if month > 12 {
+            (year, month) = (year + 1, 1);
+        }
+    }
 }
 
 #[test]

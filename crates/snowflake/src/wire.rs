@@ -1,0 +1,366 @@
+//! HTTP: the texts of requests, and the texts of answers.
+//!
+//! ```text
+//! GET /id                  {"id":"175928847299117063"}
+//! GET /ids?count=2         {"ids":["175928847299117063","175928847299117064"]}
+//! GET /decode/ID?layout=L  {"ids":[{"id":"175928847299117063","layout":"discord",...}]}
+//! anything else            {"error":"a sentence"}
+//! ```
+//!
+//! Ids are strings, because a JavaScript number holds only 53 bits of them. Who accepts `text/plain`
+//! gets ids one a line; errors are JSON in either case.
+
+use std::borrow::Cow;
+use std::fmt::{Display, Write};
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::layout::Decoded;
+use crate::message::{Message, Refusal};
+use crate::{Id, Layout};
+
+/// What a client may ask for, in a sentence.
+pub(crate) const PATHS: &str = "there are /id, /ids?count=N and /decode/ID";
+
+/// The JSON of ids that were taken apart.
+pub fn decoded_json(ids: &[Decoded]) -> String {
+    #[derive(Serialize)]
+    struct Ids<'a> {
+        ids: &'a [Decoded],
+    }
+    json(&Ids { ids })
+}
+
+/// An id that was taken apart, for people: one line.
+pub fn decoded_text(decoded: &Decoded) -> String {
+    let Decoded { id, time, fields, .. } = decoded;
+    let mut text = format!("{id}  {time}");
+    for (name, value) in fields {
+        // Writing to a string does not fail.
+        let _ = write!(text, "  {name} {value}");
+    }
+    text
+}
+
+/// How the client wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Text,
+}
+
+impl Form {
+    /// By the `Accept` header: text for those who name it and do not take JSON as well.
+    pub(crate) fn accepted(accept: Option<&str>) -> Form {
+        let names = |wanted: &str| {
+            let ranges = accept.unwrap_or_default().split(',');
+            ranges.filter_map(|range| range.split(';').next()).any(|range| {
+                range.trim().eq_ignore_ascii_case(wanted)
+            })
+        };
+        if names("text/plain") && !names("application/json") { Form::Text } else { Form::Json }
+    }
+
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Form::Json => "application/json",
+            Form::Text => "text/plain; charset=utf-8",
+        }
+    }
+}
+
+/// What goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Of HTTP.
+    pub(crate) status: u16,
+    pub(crate) form: Form,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The answer to `/id`, from what the worker said.
+    pub(crate) fn one(form: Form, said: &Message) -> Answer {
+        #[derive(Serialize)]
+        struct One {
+            id: Id,
+        }
+        match (said, form) {
+            (Message::Minted { ids, .. }, _) if ids.is_empty() => Answer::unavailable(NO_ANSWER),
+            (Message::Minted { ids, .. }, Form::Json) => Answer::ok(form, json(&One { id: ids[0] })),
+            (Message::Minted { ids, .. }, Form::Text) => Answer::ok(form, format!("{}\n", ids[0])),
+            (other, _) => Answer::refused(other),
+        }
+    }
+
+    /// The answer to `/ids`, from what the worker said.
+    pub(crate) fn many(form: Form, said: &Message) -> Answer {
+        let Message::Minted { ids, .. } = said else { return Answer::refused(said) };
+        // 20 digits and what is between them.
+        let mut body = String::with_capacity(ids.len() * 23 + 10);
+        let (open, between, close) = match form {
+            Form::Json => ("{\"ids\":[\"", "\",\"", "\"]}"),
+            Form::Text => ("", "\n", "\n"),
+        };
+        let separators = std::iter::once(open).chain(std::iter::repeat(between));
+        for (separator, id) in separators.zip(ids) {
+            body.push_str(separator);
+            let _ = write!(body, "{}", id.0);
+        }
+        body.push_str(close);
+        Answer::ok(form, body)
+    }
+
+    /// The answer to `/decode`.
+    pub(crate) fn decoded(form: Form, decoded: &Decoded) -> Answer {
+        Answer::ok(
+            form,
+            match form {
+                Form::Json => decoded_json(std::slice::from_ref(decoded)),
+                Form::Text => decoded_text(decoded) + "\n",
+            },
+        )
+    }
+
+    /// The request was not understood: this is why.
+    pub(crate) fn error(status: u16, why: impl Display) -> Answer {
+        #[derive(Serialize)]
+        struct Error {
+            error: String,
+        }
+        Answer { status, form: Form::Json, body: json(&Error { error: why.to_string() }) }
+    }
+
+    /// Nobody can answer now; perhaps later.
+    pub(crate) fn unavailable(why: impl Display) -> Answer {
+        Answer::error(503, why)
+    }
+
+    fn ok(form: Form, body: String) -> Answer {
+        Answer { status: 200, form, body }
+    }
+
+    fn refused(said: &Message) -> Answer {
+        match said {
+            Message::Refused { why: why @ Refusal::BadCount, .. } => Answer::error(400, why),
+            Message::Refused { why, .. } => Answer::unavailable(why),
+            _ => Answer::unavailable(NO_ANSWER),
+        }
+    }
+}
+
+const NO_ANSWER: &str = "the worker did not answer; ask again";
+
+/// Why a request was not understood; nothing was minted for it.
+pub(crate) type BadRequest = String;
+
+/// The parameters of `/id`: none.
+pub(crate) fn no_parameters(query: &str) -> Result<(), BadRequest> {
+    parameter(query, None).map(|_| ())
+}
+
+/// The parameters of `/ids`. Whether so many may be had is for the worker to say.
+pub(crate) fn count(query: &str) -> Result<u32, BadRequest> {
+    let Some(text) = parameter(query, Some("count"))? else {
+        return Err("say how many ids, such as /ids?count=100".to_owned());
+    };
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let count = text.parse().ok().filter(|_| digits);
+    count.ok_or_else(|| format!("the count must be a number, and {:?} is not", shortened(&text)))
+}
+
+/// The path and parameters of `/decode`, carried out.
+pub(crate) fn decode(id: &str, query: &str, layout: &Layout) -> Result<Decoded, BadRequest> {
+    if id.len() > 100 {
+        return Err(format!("an id is at most {}, and this is longer", u64::MAX));
+    }
+    let id: Id = id.parse().map_err(|error: crate::IdError| error.to_string())?;
+    let named = match parameter(query, Some("layout"))? {
+        Some(text) => text.parse().map_err(|error: crate::LayoutError| error.to_string())?,
+        None => layout.clone(),
+    };
+    named.decode(id).map_err(|error| error.to_string())
+}
+
+/// Is this the `Host` of a request that was meant for us? A web page can have its own name resolve
+/// to 127.0.0.1 (DNS rebinding), but the browser still sends that name.
+pub(crate) fn is_our_host(host: &str, bound: IpAddr) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.split(':').next(),
+    };
+    let name = name.unwrap_or_default();
+    let address = name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback() || ip == bound);
+    address || name.eq_ignore_ascii_case("localhost")
+}
+
+/// Does the `Origin` of a request name a page of this computer? Pages from elsewhere have no
+/// business here.
+pub(crate) fn is_our_origin(origin: &str, bound: IpAddr) -> bool {
+    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    host.is_some_and(|host| is_our_host(host, bound))
+}
+
+/// The one parameter that is known, at most once, and nothing else.
+fn parameter<'a>(query: &'a str, known: Option<&str>) -> Result<Option<Cow<'a, str>>, BadRequest> {
+    let mut found = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if Some(name.as_ref()) != known {
+            let takes = known.map_or("no parameter".to_owned(), |known| format!("only {known}"));
+            let name = shortened(&name);
+            return Err(format!("there is no parameter {name:?} here; this path takes {takes}"));
+        }
+        if found.replace(value).is_some() {
+            return Err(format!("{} is given twice; give it once", shortened(&name)));
+        }
+    }
+    Ok(found)
+}
+
+/// Enough of a stranger's text to recognise it by.
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Structs of strings and numbers always have a JSON form.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn minted(ids: &[u64]) -> Message {
+        Message::Minted { token: 1, ids: ids.iter().copied().map(Id).collect() }
+    }
+
+    #[test]
+    fn answers_are_these_bytes() {
+        let one = minted(&[u64::MAX]);
+        assert_eq!(Answer::one(Form::Json, &one).body, r#"{"id":"18446744073709551615"}"#);
+        assert_eq!(Answer::one(Form::Text, &one).body, "18446744073709551615\n");
+        let two = minted(&[7, 8]);
+        assert_eq!(Answer::many(Form::Json, &two).body, r#"{"ids":["7","8"]}"#);
+        assert_eq!(Answer::many(Form::Text, &two).body, "7\n8\n");
+        let decoded = decode("175928847299117063", "layout=discord", &Layout::twitter()).unwrap();
+        assert_eq!(
+            Answer::decoded(Form::Json, &decoded).body,
+            r#"{"ids":[{"id":"175928847299117063","layout":"discord","timestamp_ms":1462015105796,"time":"2016-04-30T11:18:25.796Z","fields":{"worker":1,"process":0,"sequence":7}}]}"#
+        );
+        assert_eq!(
+            Answer::decoded(Form::Text, &decoded).body,
+            "175928847299117063  2016-04-30T11:18:25.796Z  worker 1  process 0  sequence 7\n"
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_the_clients_mistake_or_a_reason_to_come_back() {
+        let refused = |why| Answer::one(Form::Text, &Message::Refused { token: 1, why });
+        assert_eq!(refused(Refusal::BadCount).status, 400);
+        let full = refused(Refusal::DiskFull);
+        assert_eq!((full.status, full.form), (503, Form::Json));
+        assert!(full.body.starts_with(r#"{"error":"the disk is full"#), "{}", full.body);
+        assert_eq!(Answer::one(Form::Json, &minted(&[])).status, 503);
+        assert_eq!(Answer::many(Form::Json, &Message::Denied { request: 1 }).status, 503);
+    }
+
+    #[test]
+    fn parameters_are_the_ones_of_their_path() {
+        assert_eq!(count("count=10000"), Ok(10_000));
+        assert_eq!(count("%63ount=1%30"), Ok(10), "as browsers may write it");
+        for bad in ["", "count=", "count=+1", "count=-1", "count=1e3", "count=4294967296"] {
+            assert!(count(bad).is_err(), "{bad}");
+        }
+        assert!(count("count=1&count=1").unwrap_err().contains("twice"));
+        assert!(count("count=1&format=xml").unwrap_err().contains("\"format\""));
+        assert_eq!(no_parameters(""), Ok(()));
+        assert!(no_parameters("count=1").unwrap_err().contains("takes no parameter"));
+        let unknown = decode("1", "layout=tvitter", &Layout::twitter()).unwrap_err();
+        assert!(unknown.contains("twitter, discord"), "{unknown}");
+    }
+
+    #[test]
+    fn a_layout_of_ones_own_survives_the_way_through_a_url() {
+        let own = "custom%3Aepoch%3D0%2Ctick%3D1ms%2Ctimestamp%3D48%2Csequence%3D16";
+        let decoded = decode("65537", &format!("layout={own}"), &Layout::twitter()).unwrap();
+        assert_eq!((decoded.timestamp_ms, &decoded.fields[..]), (1, &[("sequence".into(), 1)][..]));
+    }
+
+    #[test]
+    fn text_is_for_those_who_ask_for_it() {
+        for json in [None, Some("*/*"), Some("text/html, */*;q=0.8"), Some("")] {
+            assert_eq!(Form::accepted(json), Form::Json, "{json:?}");
+        }
+        assert_eq!(Form::accepted(Some("text/plain, application/json")), Form::Json);
+        assert_eq!(Form::accepted(Some("Text/Plain; charset=utf-8, */*")), Form::Text);
+    }
+
+    #[test]
+    fn only_names_of_this_computer_are_ours() {
+        for ours in ["localhost", "LOCALHOST:80", "127.0.0.1:7411", "127.8.8.8", "[::1]:1"] {
+            assert!(is_our_host(ours, HOME), "{ours}");
+            assert!(is_our_origin(&format!("http://{ours}"), HOME), "{ours}");
+        }
+        let foreign = ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80"];
+        for foreign in foreign.into_iter().chain(["[::2]", "10.0.0.1", "localhost@evil", "["]) {
+            assert!(!is_our_host(foreign, HOME), "{foreign}");
+        }
+        assert!(!is_our_origin("null", HOME));
+        assert!(!is_our_origin("file://localhost", HOME));
+    }
+
+    /// Requests that are nearly right.
+    fn nearly() -> impl Strategy<Value = (String, String)> {
+        let ids = prop_oneof!["[0-9]{0,25}", "\\PC{0,12}", Just("175928847299117063".to_owned())];
+        let part = prop_oneof![
+            "count=[0-9]{0,12}",
+            "layout=(twitter|discord|custom:[a-z0-9=,]{0,40})",
+            "[a-z]{0,6}=?[%0-9A-Fa-f]{0,9}",
+            "\\PC{0,12}",
+        ];
+        let query = prop::collection::vec(part, 0..3).prop_map(|parts| parts.join("&"));
+        (ids, query)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_is_carried_out_or_refused_in_one_short_line((id, query) in nearly()) {
+            let own = Layout::twitter();
+            let refusals = [
+                no_parameters(&query).err(),
+                count(&query).err(),
+                decode(&id, &query, &own).err(),
+            ];
+            for why in refusals.into_iter().flatten() {
+                prop_assert!(!why.contains('\n') && why.len() < 1_000, "{}", why);
+                let parsed: serde_json::Value =
+                    serde_json::from_str(&Answer::error(400, &why).body).unwrap();
+                prop_assert_eq!(parsed["error"].as_str(), Some(why.as_str()));
+            }
+            if let Ok(decoded) = decode(&id, &query, &own) {
+                prop_assert_eq!(decoded.id.to_string().parse::<Id>(), Ok(decoded.id));
+            }
+        }
+
+        #[test]
+        fn bodies_say_the_ids_that_were_minted(ids in prop::collection::vec(any::<u64>(), 1..40)) {
+            #[derive(serde::Deserialize)]
+            struct Ids { ids: Vec<Id> }
+            let said = minted(&ids);
+            let read: Ids = serde_json::from_str(&Answer::many(Form::Json, &said).body).unwrap();
+            prop_assert!(read.ids.iter().map(|id| id.0).eq(ids.iter().copied()));
+            let text = Answer::many(Form::Text, &said).body;
+            prop_assert!(text.lines().map(|id| id.parse().unwrap()).eq(ids));
+        }
+
+        #[test]
+        fn no_host_makes_the_check_stumble(host in "\\PC{0,20}") {
+            let _ = (is_our_host(&host, HOME), is_our_origin(&host, HOME));
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! A system of your own, whole: a tally that counts each request once, over a network that loses
+//! and doubles datagrams. ARCHITECTURE.md walks through it. Run: cargo run --example write_your_own
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use machine::{
+    Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time,
+};
+use sim::{
+    Cluster, Draft, Entry, Promise, PromiseInfo, Remark, Scenario, Seeds, System, Target, Verdict,
+    Witness, World, heal_all, register,
+};
+
+/// The words.
+#[derive(Clone, Debug)]
+struct Words;
+
+impl Protocol for Words {
+    type Message = Message;
+    type Timer = u64;
+    type Op = ();
+    type Note = Note;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Message {
+    /// To the client: have one more counted.
+    Go,
+    Count {
+        token: u64,
+    },
+    Counted {
+        token: u64,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Note {
+    Asked { token: u64 },
+    Counted { token: u64 },
+    Total(u64),
+    AskedAgain,
+}
+
+/// The server. Its law: a token is counted once, however often it arrives.
+#[derive(Clone, Debug)]
+struct Tally {
+    switches: Switches,
+    total: u64,
+    seen: BTreeSet<u64>,
+}
+
+impl Machine for Tally {
+    type Protocol = Words;
+
+    fn handle(&mut self, _: &mut Now<'_>, input: Input<Words>, out: &mut Outputs<Words>) {
+        let Input::Message { from, message: Message::Count { token } } = input else { return };
+        let new = self.seen.insert(token);
+        if new || !self.switches.on(0) {
+            self.total += 1;
+            out.note(Note::Total(self.total));
+        }
+        out.datagram(from, Message::Counted { token });
+    }
+
+    fn inspect(&self) -> Inspection {
+        Inspection { role: "tally", state: format!("counted {}", self.total) }
+    }
+}
+
+/// The client: asks until it is answered.
+#[derive(Clone, Debug, Default)]
+struct Client {
+    tokens: u64,
+    open: BTreeSet<u64>,
+}
+
+impl Client {
+    fn ask(&self, token: u64, out: &mut Outputs<Words>) {
+        out.datagram(NodeId(0), Message::Count { token });
+        out.set_timer(token, Duration::from_millis(20));
+    }
+}
+
+impl Machine for Client {
+    type Protocol = Words;
+
+    fn handle(&mut self, _: &mut Now<'_>, input: Input<Words>, out: &mut Outputs<Words>) {
+        match input {
+            Input::Message { message: Message::Go, .. } => {
+                self.tokens += 1;
+                self.open.insert(self.tokens);
+                out.note(Note::Asked { token: self.tokens });
+                self.ask(self.tokens, out);
+            }
+            Input::Message { message: Message::Counted { token }, .. } => {
+                if self.open.remove(&token) {
+                    out.note(Note::Counted { token });
+                }
+            }
+            Input::Timer(token) if self.open.contains(&token) => {
+                out.note(Note::AskedAgain);
+                self.ask(token, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn inspect(&self) -> Inspection {
+        Inspection { role: "client", state: format!("{} open", self.open.len()) }
+    }
+}
+
+sim::nodes! {
+    /// Who there is.
+    enum Node: Words { Tally(Tally), Client(Client) }
+}
+
+/// The promise, checked on what was asked and answered. It never sees the switches.
+#[derive(Default)]
+struct CountedOnce {
+    asked: u64,
+    answered: u64,
+    total: u64,
+}
+
+impl Promise<Node> for CountedOnce {
+    fn note(&mut self, _: &World<Node>, entry: &Entry<Note>) -> Result<(), String> {
+        match entry.note {
+            Note::Asked { .. } => self.asked += 1,
+            Note::Counted { .. } => self.answered += 1,
+            Note::Total(total) => self.total = total,
+            Note::AskedAgain => {}
+        }
+        let sound = self.answered <= self.total && self.total <= self.asked;
+        let Self { asked, answered, total } = self;
+        sound.then_some(()).ok_or(format!("asked {asked}, answered {answered}, counted {total}"))
+    }
+
+    fn end(&mut self, _: &World<Node>) -> Verdict {
+        match self.answered == self.asked {
+            true => Verdict::Held,
+            false => Verdict::Broken("a healed network left a request unanswered".into()),
+        }
+    }
+}
+
+struct Tallies;
+
+impl System for Tallies {
+    type Node = Node;
+    type Operation = ();
+    const NAME: &'static str = "tally";
+    const ABOUT: &'static str = "Counts each request once.";
+
+    fn mechanisms() -> &'static [Mechanism] {
+        &[Mechanism { name: "dedup", about: "remembers the tokens it has counted" }]
+    }
+
+    fn promises() -> &'static [PromiseInfo] {
+        &[PromiseInfo { name: "counted-once", about: "every request is counted exactly once" }]
+    }
+
+    fn scenarios() -> Vec<Scenario<Self>> {
+        vec![Scenario {
+            name: "bad-weather",
+            about: "datagrams are lost, doubled and late",
+            leaves_out: &[],
+            promises: &["counted-once"],
+            draw: |draft: &mut Draft<()>| {
+                draft.cluster(2, 1);
+                draft.phases(Duration::from_secs(2), Duration::from_secs(1));
+                draft.swarm(&["loss", "duplication", "delay"], &[Target::Node(NodeId(0))]);
+                for _ in 0..50 {
+                    let at = Time(draft.number(0, draft.heal_at().0));
+                    draft.operation(at, NodeId(1), ());
+                }
+            },
+            boot: |_: &Cluster, id: NodeId, switches: Switches| match id.0 {
+                0 => Node::Tally(Tally { switches, total: 0, seen: BTreeSet::new() }),
+                _ => Node::Client(Client::default()),
+            },
+            heals: heal_all,
+            seeds: 100,
+            reaches: &[("loss", 50), ("asked-again", 100)],
+        }]
+    }
+
+    fn witnesses() -> &'static [Witness] {
+        &[Witness { mechanism: "dedup", promise: "counted-once", scenario: "bad-weather", seed: 1 }]
+    }
+
+    fn promise(_: &str, _: &Cluster) -> Box<dyn Promise<Node>> {
+        Box::new(CountedOnce::default())
+    }
+
+    fn perform((): &()) -> Message {
+        Message::Go
+    }
+
+    fn remark(note: &Note) -> Remark {
+        match note {
+            Note::Asked { token } => Remark::Invoked(*token),
+            Note::Counted { token } => Remark::Ok(*token),
+            Note::AskedAgain => Remark::Sometimes("asked-again"),
+            Note::Total(_) => Remark::Plain,
+        }
+    }
+
+    fn node_name(_: &Cluster, node: NodeId) -> String {
+        ["tally", "client"][node.0 as usize % 2].to_string()
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let room = register::<Tallies>();
+    let seeds = Seeds { first: 0, count: 100, jobs: 1 };
+    let sound = room.sweep("bad-weather", seeds, &[], &|_, _| ())?;
+    println!("with dedup: {} seeds, clean: {}", sound.seeds, sound.is_clean());
+
+    let without = ["dedup".to_string()];
+    let broken = room.sweep("bad-weather", seeds, &without, &|_, _| ())?;
+    let first = broken.violations.first().ok_or("nothing broke without dedup")?;
+    let shortest = room.shrink("bad-weather", first.seed, &without, &first.promise)?;
+    println!("without it, seed {} breaks {}. The shortest history:\n", first.seed, first.promise);
+    print!("{}", sim::diagram(&shortest.ran.nodes, &shortest.ran.moments, sim::Window::Last(20)));
+    println!("\n{}", shortest.ran.report.violations[0].why);
+    if sound.is_clean() { Ok(()) } else { Err("counted-once broke with dedup on".into()) }
+}

@@ -1,0 +1,6 @@
+//! What crosses crates: every system of the registry is held to the same tests.
+
+mod determinism;
+mod honesty;
+mod licences;
+mod tidy;

@@ -1,0 +1,149 @@
+//! Style that can be checked is checked; each message gives the reason.
+
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Who may import whom, besides the outside world.
+const FLOORS: &[(&str, &[&str])] = &[
+    ("machine", &[]),
+    ("sim", &["machine"]),
+    ("snowflake", &["machine", "sim"]),
+    ("infralab", &["machine", "sim", "snowflake"]),
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("target") && !path.ends_with(".git") {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The sources of machines, worlds and systems: everything that must be deterministic.
+fn deterministic() -> Vec<PathBuf> {
+    let crates = Path::new(ROOT).join("crates");
+    let shell = |path: &PathBuf| {
+        let path = path.to_string_lossy();
+        path.contains("/infralab/") || path.contains("/server") || path.contains("/tests/")
+    };
+    sources(&crates).into_iter().filter(|path| !shell(path)).collect()
+}
+
+#[test]
+fn no_arrow_points_upwards() {
+    for entry in std::fs::read_dir(Path::new(ROOT).join("crates")).unwrap() {
+        let folder = entry.unwrap().path();
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let (_, allowed) = FLOORS
+            .iter()
+            .find(|(floor, _)| *floor == name)
+            .unwrap_or_else(|| panic!("say in FLOORS whom {name} may import"));
+        let manifest = read(&folder.join("Cargo.toml"));
+        for (other, _) in FLOORS {
+            let imports = manifest.lines().any(|line| {
+                line.strip_prefix(other).is_some_and(|rest| rest.starts_with(['.', ' ']))
+            });
+            assert!(
+                !imports || allowed.contains(other),
+                "{name} imports {other}: a lower floor that knows a higher one cannot be read alone"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_are_short_enough_to_be_read_in_one_sitting() {
+    for path in sources(Path::new(ROOT)) {
+        let lines = read(&path).lines().count();
+        assert!(
+            lines <= 500,
+            "{} has {lines} lines: a file is one idea; over 500 lines it is two",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn nothing_deterministic_hashes_with_a_random_seed() {
+    for path in deterministic() {
+        let text = read(&path);
+        for word in ["HashMap", "HashSet", "RandomState", "thread_rng"] {
+            assert!(
+                !text.contains(word),
+                "{} uses {word}: its order differs from run to run; use a BTreeMap",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn machines_do_not_compute_with_floats() {
+    for path in deterministic() {
+        let text = read(&path);
+        let floats = text.contains("f64") || text.contains("f32");
+        assert!(
+            !(floats && text.contains("impl Machine for")),
+            "{} computes with floats: rounding may differ between platforms; use integers",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn checkers_never_see_the_switches() {
+    for path in sources(&Path::new(ROOT).join("crates")) {
+        if !path.ends_with("src/promise.rs") {
+            continue;
+        }
+        let text = read(&path);
+        for word in ["Switches", "Mechanism::", "mechanism::"] {
+            assert!(
+                !text.contains(word),
+                "{} knows {word}: a checker that knows what is off can excuse it",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    for path in sources(Path::new(ROOT)) {
+        if path.ends_with("tests/lab/tidy.rs") {
+            continue;
+        }
+        let text = read(&path);
+        for word in ["todo!(", "unimplemented!(", "FIXME", "TODO", "XXX", "#[ignore"] {
+            assert!(
+                !text.contains(word),
+                "{} has {word}: a feature is there or it is not named",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn modules_are_named_by_their_nouns() {
+    for path in sources(&Path::new(ROOT).join("crates")) {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(
+            !["utils", "util", "common", "core", "manager", "helper", "helpers", "misc"]
+                .contains(&name.as_str()),
+            "{}: such a name says nothing about what is inside",
+            path.display()
+        );
+    }
+}
