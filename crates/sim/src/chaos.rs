@@ -107,7 +107,12 @@ impl<M: Machine> World<M> {
         FaultId(index)
     }
 
+    /// # Panics
+    /// If the fault makes no sense in this world: see `Fault::validate`.
     fn add(&mut self, fault: Fault, until: Time, part: bool) {
+        if let Err(why) = fault.validate(self.len() as u32) {
+            panic!("{why}");
+        }
         self.chaos.faults.push(Scheduled {
             fault,
             part,

@@ -132,15 +132,13 @@ impl Disk {
 
     /// The machine crashed while these operations were on their way to the disk.
     pub(crate) fn crash(&mut self, in_flight: Vec<DiskCommand>, unsynced: Unsynced) {
+        // They end in order, so some of the first got through; nobody is left to hear how they
+        // ended. A replacement happened whole or not at all.
         for command in in_flight {
-            // A system that lives carries them out; without power, a write may still have got
-            // through, and a replacement happened whole or not at all.
-            let gets_through = unsynced == Unsynced::Kept || happens(&mut self.random, 500_000);
-            let is_sync = matches!(command, DiskCommand::Sync { .. });
-            if gets_through && !(is_sync && unsynced != Unsynced::Kept) {
-                // Nobody is left to hear how it ended.
-                let _ = self.perform(command);
+            if happens(&mut self.random, 500_000) {
+                break;
             }
+            let _ = self.perform(command);
         }
         if unsynced == Unsynced::Kept {
             return;

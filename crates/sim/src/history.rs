@@ -1,6 +1,6 @@
 //! What a run leaves behind: notes in the order in which they were made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use machine::{NodeId, Time};
 
@@ -66,20 +66,16 @@ pub(crate) fn tally<N>(
     remark: impl Fn(&N) -> Remark,
 ) -> (Operations, Counts) {
     let (mut operations, mut sometimes) = (Operations::default(), Counts::new());
+    let mut open = BTreeSet::new();
     for entry in history {
         match remark(&entry.note) {
-            Remark::Invoked(_) => operations.open += 1,
-            Remark::Ok(_) => {
-                operations.open = operations.open.saturating_sub(1);
-                operations.ok += 1;
-            }
-            Remark::Failed(_) => {
-                operations.open = operations.open.saturating_sub(1);
-                operations.failed += 1;
-            }
+            Remark::Invoked(operation) => drop(open.insert(operation)),
+            Remark::Ok(operation) => operations.ok += u64::from(open.remove(&operation)),
+            Remark::Failed(operation) => operations.failed += u64::from(open.remove(&operation)),
             Remark::Sometimes(name) => *sometimes.entry(name).or_default() += 1,
             Remark::Plain => {}
         }
     }
+    operations.open = open.len() as u64;
     (operations, sometimes)
 }

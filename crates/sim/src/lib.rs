@@ -17,6 +17,7 @@ mod diagram;
 mod disk;
 mod fault;
 mod history;
+mod lifecycle;
 mod network;
 mod node;
 mod plan;

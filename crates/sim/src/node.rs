@@ -53,6 +53,8 @@ pub(crate) struct Node<M: Machine> {
     /// How many faults hold it down, and how many pause it.
     pub(crate) down: u32,
     pub(crate) paused: u32,
+    /// It lost its power, and its peers have not heard of that yet.
+    pub(crate) silent: bool,
     /// The machine stopped itself.
     pub(crate) halted: bool,
 }
@@ -88,6 +90,7 @@ impl<M: Machine> Node<M> {
             service_ns: 0,
             down: 0,
             paused: 0,
+            silent: false,
             halted: false,
         }
     }

@@ -205,6 +205,9 @@ impl<S: System> Door<S> {
     }
 
     fn plan(&self, saved: &SavedRun) -> Result<Plan<S::Operation>, Refused> {
+        if saved.system != S::NAME {
+            return Err(Refused::BadPlan(format!("it is one of {:?}", saved.system)));
+        }
         let plan: Plan<S::Operation> = serde_json::from_value(saved.plan.clone())
             .map_err(|why| Refused::BadPlan(why.to_string()))?;
         plan.validate().map_err(Refused::BadPlan)?;

@@ -15,7 +15,7 @@ use std::hash::Hasher;
 use crate::chaos::Chaos;
 use crate::disk::Unsynced;
 use crate::history::Entry;
-use crate::network::{Delays, Network, passage};
+use crate::network::{Delays, Network};
 use crate::node::{Node, Op, Waiting};
 use crate::queue::Queue;
 use crate::recorder::{Moment, Recorder};
@@ -76,9 +76,9 @@ pub struct World<M: Machine> {
     pub(crate) zones: Vec<u8>,
     pub(crate) network: Network<Message<M>>,
     pub(crate) chaos: Chaos<M>,
-    boot: Boot<M>,
+    pub(crate) boot: Boot<M>,
     history: Vec<Entry<Note<M>>>,
-    trace: TraceHash,
+    pub(crate) trace: TraceHash,
     events: u64,
     pub(crate) healed_at: Option<Time>,
     outputs: Outputs<M::Protocol>,
@@ -276,12 +276,6 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Nobody listens: a stream never loses data without a word.
-    fn refuse(&mut self, from: NodeId, to: NodeId, message: &Message<M>) {
-        self.record(|| Moment::Lost { from, to, text: format!("{message:?}") });
-        self.reset_link(from, to);
-    }
-
     fn arrive(&mut self, from: NodeId, to: NodeId, message: Message<M>) {
         self.trace.event(self.now.0, kind(1, from, to), &message);
         self.record(|| Moment::Delivered { from, to, text: format!("{message:?}") });
@@ -305,7 +299,7 @@ impl<M: Machine> World<M> {
     }
 
     /// Hands an input to a machine, or lets it wait its turn.
-    fn hand(&mut self, id: NodeId, input: Input<M::Protocol>) {
+    pub(crate) fn hand(&mut self, id: NodeId, input: Input<M::Protocol>) {
         let now = self.now;
         let node = self.node_mut(id);
         if node.machine.is_none() {
@@ -461,53 +455,10 @@ impl<M: Machine> World<M> {
         let (incarnation, schedule) = (node.incarnation, node.disk_schedule);
         self.queue.schedule(Time(ends), Event::Disk { node: id, incarnation, schedule });
     }
-
-    /// Boots the machine of a node that is down.
-    pub(crate) fn start(&mut self, id: NodeId) {
-        let machine = (self.boot)(id);
-        let now = self.now;
-        let node = self.node_mut(id);
-        node.machine = Some(machine);
-        node.halted = false;
-        node.clock.reboot(now);
-        let disk = node.disk.id;
-        self.trace.event(now.0, kind(7, id, id), &disk);
-        self.record(|| Moment::Started { node: id });
-        self.hand(id, Input::Start { disk });
-    }
-
-    /// Stops a node; its peers learn of it as streams break.
-    pub(crate) fn crash_now(&mut self, id: NodeId, unsynced: Unsynced) {
-        let now = self.now;
-        self.node_mut(id).crash(now, unsynced);
-        self.record(|| Moment::Crashed { node: id });
-        for peer in self.network.peers(id) {
-            self.reset_link(id, peer);
-        }
-    }
-
-    /// Breaks the streams between two nodes; both learn of it a little later.
-    pub(crate) fn reset_link(&mut self, a: NodeId, b: NodeId) {
-        if !self.network.reset(a, b) {
-            return;
-        }
-        for (node, peer) in [(a, b), (b, a)] {
-            let delays = self.network.delays;
-            let now = self.now.0;
-            let end = self.node_mut(node);
-            if end.machine.is_some() {
-                let at = Time(now + passage(delays, &mut end.network_random));
-                let incarnation = end.incarnation;
-                // A gap in what arrives is told of before what comes after it.
-                self.network.not_before(peer, node, at);
-                self.queue.schedule(at, Event::Reset { node, peer, incarnation });
-            }
-        }
-    }
 }
 
 /// What kind of event, and between whom, in one word of the trace.
 #[inline]
-fn kind(kind: u64, from: NodeId, to: NodeId) -> u64 {
+pub(crate) fn kind(kind: u64, from: NodeId, to: NodeId) -> u64 {
     kind << 56 ^ u64::from(from.0) << 24 ^ u64::from(to.0)
 }

@@ -4,8 +4,8 @@ use machine::{DiskAnswer, Time};
 use sim::Fault;
 
 use crate::puppet::{
-    Act, What, Word, at, disk_results, fired, heard, ms, node, read, replace, seen, stage, sync,
-    tell, tell_at, write,
+    Act, What, Word, at, disk_results, fired, heard, ms, node, read, replace, resets, seen, stage,
+    sync, tell, tell_at, write,
 };
 
 #[test]
@@ -107,7 +107,9 @@ fn a_power_loss_during_a_crash_takes_the_page_cache() {
 #[test]
 fn a_halted_machine_stays_down_until_heal() {
     let mut world = stage(3, &[0, 0]);
-    tell(&mut world, 0, &[Act::Set("alarm", ms(5)), write(0, "x"), Act::Halt, Act::Send(1, 1)]);
+    tell(&mut world, 0, &[Act::Set("alarm", ms(50)), write(0, "x")]);
+    world.run_until(at(20));
+    tell(&mut world, 0, &[Act::Halt, Act::Send(1, 1)]);
     world.run_until(at(100));
     assert!(world.machine(node(0)).is_none());
     assert!(heard(&world, 1).is_empty(), "what it asked for afterwards went with it");
@@ -116,6 +118,41 @@ fn a_halted_machine_stays_down_until_heal() {
     assert!(world.machine(node(0)).is_some());
     assert!(fired(&world, 0, "alarm").is_empty());
     assert_eq!(read(&mut world, 0).unwrap(), "x", "as a crash does, a halt keeps the page cache");
+}
+
+#[test]
+fn a_crash_may_come_before_what_was_asked_of_the_disk() {
+    let written = |seed| {
+        let mut world = stage(seed, &[0]);
+        tell(&mut world, 0, &[write(0, "first"), write(5, "second"), Act::Halt]);
+        world.run_until(at(0));
+        world.heal(&[node(0)]);
+        read(&mut world, 0)
+    };
+    let found: Vec<_> = (0..50).map(written).collect();
+    let times = |what: Option<&str>| {
+        found.iter().filter(|found| found.as_deref() == what.map(str::as_bytes)).count()
+    };
+    let (none, one, both) = (times(None), times(Some("first")), times(Some("firstsecond")));
+    assert!(none > 0 && one > 0 && both > 0, "{none} {one} {both}");
+    assert_eq!(none + one + both, 50, "the second never without the first");
+}
+
+#[test]
+fn peers_of_a_node_without_power_hear_of_it_when_it_is_back() {
+    let told = |fault: Fault| {
+        let mut world = stage(5, &[0, 0]);
+        tell(&mut world, 1, &[Act::Send(0, 1)]);
+        world.run_until(at(20));
+        world.schedule(at(20), at(100), fault);
+        tell_at(&mut world, 30, 1, &[Act::Send(0, 2)]);
+        world.run_until(at(90));
+        let before = resets(&world, 1, 0);
+        world.run_until(at(120));
+        (before > 0, resets(&world, 1, 0) > 0)
+    };
+    assert_eq!(told(Fault::Crash { node: 0.into() }), (true, true));
+    assert_eq!(told(Fault::PowerLoss { node: 0.into() }), (false, true));
 }
 
 #[test]

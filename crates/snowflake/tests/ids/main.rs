@@ -4,6 +4,7 @@ mod alternatives;
 mod generator;
 mod golden;
 mod layouts;
+mod machines;
 mod shared;
 mod strategies;
 mod wait;

@@ -1,0 +1,75 @@
+//! How nodes start and stop, and how streams break with them.
+//!
+//! A process that dies leaves a system that resets its streams. A machine without power says
+//! nothing: its peers learn of it when it is back, and until then only their own time-outs help.
+
+use machine::{Input, Machine, NodeId, Time};
+
+use crate::disk::Unsynced;
+use crate::network::passage;
+use crate::recorder::Moment;
+use crate::world::{Event, Message, World, kind};
+
+impl<M: Machine> World<M> {
+    /// Boots the machine of a node that is down.
+    pub(crate) fn start(&mut self, id: NodeId) {
+        let machine = (self.boot)(id);
+        let now = self.now;
+        let node = self.node_mut(id);
+        node.machine = Some(machine);
+        node.halted = false;
+        node.clock.reboot(now);
+        let (disk, silent) = (node.disk.id, std::mem::take(&mut node.silent));
+        self.trace.event(now.0, kind(7, id, id), &disk);
+        self.record(|| Moment::Started { node: id });
+        self.hand(id, Input::Start { disk });
+        if silent {
+            for peer in self.network.peers(id) {
+                self.tell_of_reset(peer, id);
+            }
+        }
+    }
+
+    /// Stops a node.
+    pub(crate) fn crash_now(&mut self, id: NodeId, unsynced: Unsynced) {
+        let now = self.now;
+        let node = self.node_mut(id);
+        node.crash(now, unsynced);
+        node.silent = unsynced != Unsynced::Kept;
+        let silent = node.silent;
+        self.record(|| Moment::Crashed { node: id });
+        for peer in self.network.peers(id) {
+            if self.network.reset(id, peer) && !silent {
+                self.tell_of_reset(peer, id);
+            }
+        }
+    }
+
+    /// Stream data for a node that is down: its system refuses it, if that has power.
+    pub(crate) fn refuse(&mut self, from: NodeId, to: NodeId, message: &Message<M>) {
+        self.record(|| Moment::Lost { from, to, text: format!("{message:?}") });
+        if !self.node(to).silent {
+            self.reset_link(from, to);
+        }
+    }
+
+    /// Breaks the streams between two nodes; both learn of it a little later.
+    pub(crate) fn reset_link(&mut self, a: NodeId, b: NodeId) {
+        if self.network.reset(a, b) {
+            self.tell_of_reset(a, b);
+            self.tell_of_reset(b, a);
+        }
+    }
+
+    fn tell_of_reset(&mut self, node: NodeId, peer: NodeId) {
+        let (delays, now) = (self.network.delays, self.now.0);
+        let end = self.node_mut(node);
+        if end.machine.is_some() {
+            let at = Time(now + passage(delays, &mut end.network_random));
+            let incarnation = end.incarnation;
+            // A gap in what arrives is told of before what comes after it.
+            self.network.not_before(peer, node, at);
+            self.queue.schedule(at, Event::Reset { node, peer, incarnation });
+        }
+    }
+}
