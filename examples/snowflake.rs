@@ -29,8 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mark = ids.last_timestamp().unwrap_or(Wall(0));
     let mut restarted = Generator::new(&layout, 7)?.start_after(mark);
     match restarted.next(mark) {
-        Err(NotNow::ClockWentBack { by, .. }) => println!("restarted: the clock is {by:?} behind"),
-        other => println!("restarted: {other:?}"),
+        Err(not_now) => println!("restarted, with the clock at the mark: {not_now}"),
+        Ok(id) => return Err(format!("{id} is not above the mark").into()),
     }
     let next = wait::spinning(clock, patience, |now| restarted.next(now))?;
     assert!(next > id);

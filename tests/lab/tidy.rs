@@ -74,65 +74,42 @@ fn files_are_short_enough_to_be_read_in_one_sitting() {
     }
 }
 
-#[test]
-fn nothing_deterministic_hashes_with_a_random_seed() {
-    for path in deterministic() {
+/// None of these words stands in any of these files.
+fn forbid(paths: impl IntoIterator<Item = PathBuf>, words: &[&str], why: &str) {
+    for path in paths {
         let text = read(&path);
-        for word in ["HashMap", "HashSet", "RandomState", "thread_rng"] {
-            assert!(
-                !text.contains(word),
-                "{} uses {word}: its order differs from run to run; use a BTreeMap",
-                path.display()
-            );
+        for word in words {
+            assert!(!text.contains(word), "{} has {word}: {why}", path.display());
         }
     }
+}
+
+#[test]
+fn nothing_deterministic_hashes_with_a_random_seed() {
+    let words = ["HashMap", "HashSet", "RandomState", "thread_rng"];
+    forbid(deterministic(), &words, "its order differs from run to run; use a BTreeMap");
 }
 
 #[test]
 fn machines_do_not_compute_with_floats() {
-    for path in deterministic() {
-        let text = read(&path);
-        let floats = text.contains("f64") || text.contains("f32");
-        assert!(
-            !(floats && text.contains("impl Machine for")),
-            "{} computes with floats: rounding may differ between platforms; use integers",
-            path.display()
-        );
-    }
+    let machines =
+        deterministic().into_iter().filter(|path| read(path).contains("impl Machine for"));
+    forbid(machines, &["f64", "f32"], "rounding may differ between platforms; use integers");
 }
 
 #[test]
 fn checkers_never_see_the_switches() {
-    for path in sources(&Path::new(ROOT).join("crates")) {
-        if !path.ends_with("src/promise.rs") {
-            continue;
-        }
-        let text = read(&path);
-        for word in ["Switches", "Mechanism::", "mechanism::"] {
-            assert!(
-                !text.contains(word),
-                "{} knows {word}: a checker that knows what is off can excuse it",
-                path.display()
-            );
-        }
-    }
+    let crates = sources(&Path::new(ROOT).join("crates"));
+    let checkers = crates.into_iter().filter(|path| path.ends_with("src/promise.rs"));
+    let words = ["Switches", "Mechanism::", "mechanism::"];
+    forbid(checkers, &words, "a checker that knows what is off can excuse it");
 }
 
 #[test]
 fn nothing_is_left_for_later() {
-    for path in sources(Path::new(ROOT)) {
-        if path.ends_with("tests/lab/tidy.rs") {
-            continue;
-        }
-        let text = read(&path);
-        for word in ["todo!(", "unimplemented!(", "FIXME", "TODO", "XXX", "#[ignore"] {
-            assert!(
-                !text.contains(word),
-                "{} has {word}: a feature is there or it is not named",
-                path.display()
-            );
-        }
-    }
+    let all = sources(Path::new(ROOT)).into_iter().filter(|path| !path.ends_with("lab/tidy.rs"));
+    let words = ["todo!(", "unimplemented!(", "FIXME", "TODO", "XXX", "#[ignore"];
+    forbid(all, &words, "a feature is there or it is not named");
 }
 
 #[test]

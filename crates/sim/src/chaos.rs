@@ -1,16 +1,15 @@
 //! Carries out the faults of a plan: what each kind does to the world when it begins and ends.
 //!
-//! Effects are a function of the set of faults that are on, so that faults may overlap in any way
-//! and any of them may be left out.
+//! What can be derived from the set of faults that are on is in `effects.rs`; here is what happens
+//! only at the moment.
 
 use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
 
-use crate::disk::Ailments;
+use crate::effects::pairs;
 use crate::fault::{Fault, Target};
 use crate::history::Counts;
-use crate::network::{Weather, passage};
 use crate::node::Snapshot;
 use crate::recorder::Moment;
 use crate::world::{Event, World};
@@ -20,24 +19,24 @@ use crate::world::{Event, World};
 pub struct FaultId(pub(crate) usize);
 
 #[derive(Clone)]
-struct Scheduled<M: Machine> {
-    fault: Fault,
+pub(crate) struct Scheduled<M: Machine> {
+    pub(crate) fault: Fault,
     /// Part of another fault, under whose name it was counted.
     part: bool,
     until: Time,
-    on: bool,
+    pub(crate) on: bool,
     /// A flapping link: is it cut right now?
-    cut: bool,
+    pub(crate) cut: bool,
     /// Whom it hits; of a fault with two sides, the first side.
-    hits: Vec<NodeId>,
-    other_side: Vec<NodeId>,
+    pub(crate) hits: Vec<NodeId>,
+    pub(crate) other_side: Vec<NodeId>,
     snapshot: Option<Snapshot<M>>,
 }
 
 /// The faults of a world: to come, on, and over.
 #[derive(Clone)]
 pub(crate) struct Chaos<M: Machine> {
-    faults: Vec<Scheduled<M>>,
+    pub(crate) faults: Vec<Scheduled<M>>,
     counts: Counts,
 }
 
@@ -240,23 +239,17 @@ impl<M: Machine> World<M> {
 
     /// What a fault does to one node at its beginning, beyond what [`World::rebuild`] derives.
     fn strike(&mut self, fault: &Fault, node: NodeId) {
-        match fault {
-            Fault::Crash { .. }
-            | Fault::PowerLoss { .. }
-            | Fault::TornWrite { .. }
-            | Fault::ZoneLoss { .. }
-            | Fault::DiskReplaced { .. } => {
-                self.node_mut(node).down += 1;
-                if self.node(node).machine.is_some() {
-                    self.crash_now(node, fault.unsynced());
-                } else {
-                    // The page cache of a node that is down already.
-                    self.node_mut(node).disk.crash(Vec::new(), fault.unsynced());
-                }
-                if matches!(fault, Fault::DiskReplaced { .. }) {
-                    self.node_mut(node).disk.replaced();
-                }
+        if let Some(unsynced) = fault.takes_down() {
+            self.node_mut(node).down += 1;
+            if self.node(node).machine.is_some() {
+                self.crash_now(node, unsynced);
+            } else {
+                // The page cache of a node that is down already.
+                self.node_mut(node).disk.crash(Vec::new(), unsynced);
             }
+        }
+        match fault {
+            Fault::DiskReplaced { .. } => self.node_mut(node).disk.replaced(),
             Fault::Pause { .. } => self.node_mut(node).paused += 1,
             _ => {}
         }
@@ -265,17 +258,13 @@ impl<M: Machine> World<M> {
     /// A fault lets go of one node.
     fn relieve(&mut self, index: usize, node: NodeId) {
         let fault = self.chaos.faults[index].fault.clone();
-        match fault {
-            Fault::Crash { .. }
-            | Fault::PowerLoss { .. }
-            | Fault::TornWrite { .. }
-            | Fault::ZoneLoss { .. }
-            | Fault::DiskReplaced { .. } => {
-                self.node_mut(node).down -= 1;
-                if self.node(node).down == 0 && self.node(node).machine.is_none() {
-                    self.start(node);
-                }
+        if fault.takes_down().is_some() {
+            self.node_mut(node).down -= 1;
+            if self.node(node).down == 0 && self.node(node).machine.is_none() {
+                self.start(node);
             }
+        }
+        match fault {
             Fault::Pause { .. } => {
                 self.node_mut(node).paused -= 1;
                 self.work_off(node);
@@ -313,7 +302,7 @@ impl<M: Machine> World<M> {
     }
 
     /// What is on its way to the disk ends at times drawn anew.
-    fn reschedule_disk(&mut self, id: NodeId) {
+    pub(crate) fn reschedule_disk(&mut self, id: NodeId) {
         let now = self.now.0;
         let node = self.node_mut(id);
         node.disk_schedule += 1;
@@ -331,134 +320,5 @@ impl<M: Machine> World<M> {
             let fault = Fault::Crash { node: node.into() };
             self.schedule_part(down, down + slot / 2, fault, true);
         }
-    }
-
-    /// Derives the state of all that the fault touches from the faults that are on.
-    fn rebuild(&mut self, fault: &Fault, hits: &[NodeId]) {
-        if fault.is_of_links() {
-            self.rebuild_network();
-        } else {
-            hits.iter().for_each(|&node| self.rebuild_node(node));
-        }
-    }
-
-    fn rebuild_network(&mut self) {
-        let mut cuts = Vec::new();
-        let mut weather = vec![Weather::default(); self.len()];
-        for scheduled in self.chaos.faults.iter().filter(|scheduled| scheduled.on) {
-            // A role and a number may name the same node: nobody is cut off from himself.
-            let pairs = || pairs(&scheduled.hits, &scheduled.other_side).filter(|(a, b)| a != b);
-            let mut here = Weather::default();
-            match scheduled.fault {
-                Fault::Partition { .. } => cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)])),
-                Fault::FlappingLink { .. } if scheduled.cut => {
-                    cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)]));
-                }
-                Fault::OneWayPartition { .. } => cuts.extend(pairs()),
-                Fault::Loss { ppm, .. } => here.loss_ppm = ppm,
-                Fault::Duplication { ppm, .. } => here.duplicate_ppm = ppm,
-                Fault::Reordering { ppm, by_ns, .. } => {
-                    (here.reorder_ppm, here.reorder_ns) = (ppm, by_ns);
-                }
-                Fault::Delay { by_ns, .. } => here.delay_ns = by_ns,
-                _ => continue,
-            }
-            for node in &scheduled.hits {
-                let weather = &mut weather[node.0 as usize];
-                *weather = weather.worse(here);
-            }
-        }
-        self.network.set(&cuts, weather);
-        for (from, to) in self.network.thawing() {
-            let random = &mut self.nodes[from.0 as usize].network_random;
-            let at = Time(self.now.0 + passage(self.network.delays, random));
-            self.queue.schedule(at, Event::Thaw { from, to });
-        }
-    }
-
-    fn rebuild_node(&mut self, id: NodeId) {
-        let (mut ailments, mut service) = (Ailments::default(), 0);
-        for scheduled in self.chaos.on(id) {
-            match scheduled.fault {
-                Fault::SlowNode { service_ns, .. } => service = service_ns.max(service),
-                Fault::SlowDisk { times, .. } => ailments.slow = ailments.slow.max(Some(times)),
-                Fault::FullDisk { .. } => ailments.full = true,
-                Fault::FailingDisk { ppm, .. } => {
-                    ailments.failing_ppm = ailments.failing_ppm.max(ppm);
-                }
-                Fault::MisdirectedWrite { ppm, .. } => {
-                    ailments.misdirected_ppm = ailments.misdirected_ppm.max(ppm);
-                }
-                _ => {}
-            }
-        }
-        let node = self.node_mut(id);
-        let paced = node.disk.ailments.slow == ailments.slow;
-        node.disk.ailments = ailments;
-        node.service_ns = service;
-        if !paced {
-            self.reschedule_disk(id);
-        }
-        self.rebuild_clock(id);
-    }
-
-    fn rebuild_clock(&mut self, id: NodeId) {
-        let (mut offset, mut drift, mut slew) = (0i64, 0, 0);
-        for scheduled in self.chaos.on(id) {
-            match scheduled.fault {
-                Fault::ClockJump { by_ns, .. } => offset = offset.saturating_add_unsigned(by_ns),
-                Fault::ClockRollback { by_ns, .. } => {
-                    offset = offset.saturating_sub_unsigned(by_ns)
-                }
-                Fault::ClockDrift { ppm, .. } => drift += i64::from(ppm),
-                Fault::ClockSmear { ppm, .. } => slew += i64::from(ppm),
-                _ => {}
-            }
-        }
-        let now = self.now;
-        let node = self.node_mut(id);
-        node.clock.set_offset(offset);
-        // Beyond these a clock would stand still.
-        let timers_move = node.clock.set_rates(
-            now,
-            drift.clamp(-500_000, 500_000),
-            slew.clamp(-400_000, 400_000),
-        );
-        if timers_move {
-            let incarnation = node.incarnation;
-            for (ticket, at) in node.reset_timers(now) {
-                self.queue.schedule(at, Event::Timer { node: id, incarnation, ticket });
-            }
-        }
-    }
-}
-
-/// The links between two sides.
-fn pairs(a: &[NodeId], b: &[NodeId]) -> impl Iterator<Item = (NodeId, NodeId)> {
-    a.iter().flat_map(move |&a| b.iter().map(move |&b| (a, b)))
-}
-
-impl<M: Machine> Chaos<M> {
-    /// The faults that hit a node right now.
-    fn on(&self, node: NodeId) -> impl Iterator<Item = &Scheduled<M>> {
-        self.faults.iter().filter(move |fault| fault.on && fault.hits.contains(&node))
-    }
-}
-
-impl Fault {
-    /// Of links rather than of nodes?
-    fn is_of_links(&self) -> bool {
-        use Fault::*;
-        matches!(
-            self,
-            Partition { .. }
-                | OneWayPartition { .. }
-                | FlappingLink { .. }
-                | Loss { .. }
-                | Duplication { .. }
-                | Reordering { .. }
-                | Delay { .. }
-                | LinkReset { .. }
-        )
     }
 }

@@ -163,13 +163,30 @@ impl Fault {
         if sane { Ok(()) } else { Err(format!("{self} is out of range")) }
     }
 
-    /// What the crash kinds do to unsynced writes.
-    pub(crate) fn unsynced(&self) -> Unsynced {
+    /// Does it take its nodes down, and what becomes of their unsynced writes?
+    pub(crate) fn takes_down(&self) -> Option<Unsynced> {
         match self {
-            Fault::TornWrite { .. } => Unsynced::Torn,
-            Fault::PowerLoss { .. } | Fault::ZoneLoss { .. } => Unsynced::Lost,
-            _ => Unsynced::Kept,
+            Fault::Crash { .. } | Fault::DiskReplaced { .. } => Some(Unsynced::Kept),
+            Fault::PowerLoss { .. } | Fault::ZoneLoss { .. } => Some(Unsynced::Lost),
+            Fault::TornWrite { .. } => Some(Unsynced::Torn),
+            _ => None,
         }
+    }
+
+    /// Of links rather than of nodes?
+    pub(crate) fn is_of_links(&self) -> bool {
+        use Fault::*;
+        matches!(
+            self,
+            Partition { .. }
+                | OneWayPartition { .. }
+                | FlappingLink { .. }
+                | Loss { .. }
+                | Duplication { .. }
+                | Reordering { .. }
+                | Delay { .. }
+                | LinkReset { .. }
+        )
     }
 }
 

@@ -15,6 +15,7 @@ mod chaos;
 mod clock;
 mod diagram;
 mod disk;
+mod effects;
 mod fault;
 mod history;
 mod lifecycle;

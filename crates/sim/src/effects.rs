@@ -1,0 +1,125 @@
+//! What follows from the set of faults that are on: the state of links, disks and clocks.
+//!
+//! It is derived anew whenever a fault begins or ends, so that faults may overlap in any way and any
+//! of them may be left out.
+
+use machine::{Machine, NodeId, Time};
+
+use crate::chaos::{Chaos, Scheduled};
+use crate::disk::Ailments;
+use crate::fault::Fault;
+use crate::network::{Weather, passage};
+use crate::world::{Event, World};
+
+impl<M: Machine> World<M> {
+    /// Derives the state of all that the fault touches from the faults that are on.
+    pub(crate) fn rebuild(&mut self, fault: &Fault, hits: &[NodeId]) {
+        if fault.is_of_links() {
+            self.rebuild_network();
+        } else {
+            hits.iter().for_each(|&node| self.rebuild_node(node));
+        }
+    }
+
+    pub(crate) fn rebuild_network(&mut self) {
+        let mut cuts = Vec::new();
+        let mut weather = vec![Weather::default(); self.len()];
+        for scheduled in self.chaos.faults.iter().filter(|scheduled| scheduled.on) {
+            // A role and a number may name the same node: nobody is cut off from himself.
+            let pairs = || pairs(&scheduled.hits, &scheduled.other_side).filter(|(a, b)| a != b);
+            let mut here = Weather::default();
+            match scheduled.fault {
+                Fault::Partition { .. } => cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)])),
+                Fault::FlappingLink { .. } if scheduled.cut => {
+                    cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)]));
+                }
+                Fault::OneWayPartition { .. } => cuts.extend(pairs()),
+                Fault::Loss { ppm, .. } => here.loss_ppm = ppm,
+                Fault::Duplication { ppm, .. } => here.duplicate_ppm = ppm,
+                Fault::Reordering { ppm, by_ns, .. } => {
+                    (here.reorder_ppm, here.reorder_ns) = (ppm, by_ns);
+                }
+                Fault::Delay { by_ns, .. } => here.delay_ns = by_ns,
+                _ => continue,
+            }
+            for node in &scheduled.hits {
+                let weather = &mut weather[node.0 as usize];
+                *weather = weather.worse(here);
+            }
+        }
+        self.network.set(&cuts, weather);
+        for (from, to) in self.network.thawing() {
+            let random = &mut self.nodes[from.0 as usize].network_random;
+            let at = Time(self.now.0 + passage(self.network.delays, random));
+            self.queue.schedule(at, Event::Thaw { from, to });
+        }
+    }
+
+    pub(crate) fn rebuild_node(&mut self, id: NodeId) {
+        let (mut ailments, mut service) = (Ailments::default(), 0);
+        for scheduled in self.chaos.on(id) {
+            match scheduled.fault {
+                Fault::SlowNode { service_ns, .. } => service = service_ns.max(service),
+                Fault::SlowDisk { times, .. } => ailments.slow = ailments.slow.max(Some(times)),
+                Fault::FullDisk { .. } => ailments.full = true,
+                Fault::FailingDisk { ppm, .. } => {
+                    ailments.failing_ppm = ailments.failing_ppm.max(ppm);
+                }
+                Fault::MisdirectedWrite { ppm, .. } => {
+                    ailments.misdirected_ppm = ailments.misdirected_ppm.max(ppm);
+                }
+                _ => {}
+            }
+        }
+        let node = self.node_mut(id);
+        let paced = node.disk.ailments.slow == ailments.slow;
+        node.disk.ailments = ailments;
+        node.service_ns = service;
+        if !paced {
+            self.reschedule_disk(id);
+        }
+        self.rebuild_clock(id);
+    }
+
+    pub(crate) fn rebuild_clock(&mut self, id: NodeId) {
+        let (mut offset, mut drift, mut slew) = (0i64, 0, 0);
+        for scheduled in self.chaos.on(id) {
+            match scheduled.fault {
+                Fault::ClockJump { by_ns, .. } => offset = offset.saturating_add_unsigned(by_ns),
+                Fault::ClockRollback { by_ns, .. } => {
+                    offset = offset.saturating_sub_unsigned(by_ns)
+                }
+                Fault::ClockDrift { ppm, .. } => drift += i64::from(ppm),
+                Fault::ClockSmear { ppm, .. } => slew += i64::from(ppm),
+                _ => {}
+            }
+        }
+        let now = self.now;
+        let node = self.node_mut(id);
+        node.clock.set_offset(offset);
+        // Beyond these a clock would stand still.
+        let timers_move = node.clock.set_rates(
+            now,
+            drift.clamp(-500_000, 500_000),
+            slew.clamp(-400_000, 400_000),
+        );
+        if timers_move {
+            let incarnation = node.incarnation;
+            for (ticket, at) in node.reset_timers(now) {
+                self.queue.schedule(at, Event::Timer { node: id, incarnation, ticket });
+            }
+        }
+    }
+}
+
+/// The links between two sides.
+pub(crate) fn pairs(a: &[NodeId], b: &[NodeId]) -> impl Iterator<Item = (NodeId, NodeId)> {
+    a.iter().flat_map(move |&a| b.iter().map(move |&b| (a, b)))
+}
+
+impl<M: Machine> Chaos<M> {
+    /// The faults that hit a node right now.
+    fn on(&self, node: NodeId) -> impl Iterator<Item = &Scheduled<M>> {
+        self.faults.iter().filter(move |fault| fault.on && fault.hits.contains(&node))
+    }
+}
