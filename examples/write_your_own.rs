@@ -95,7 +95,8 @@ impl Machine for Client {
                 self.ask(self.tokens, out);
             }
             Input::Message { message: Message::Counted { token }, .. } => {
-                if self.open.remove(&token) {
+                let first = self.open.remove(&token);
+                if first {
                     out.note(Note::Counted { token });
                 }
             }

@@ -117,8 +117,16 @@ pub(crate) struct SweepArguments {
 
 /// Parses the arguments, does what they say, and gives the exit status.
 pub fn main() -> ExitCode {
-    // clap exits with 2 on bad arguments, and with 0 on --help and --version.
-    let command = Command::parse();
+    let command = match Command::try_parse() {
+        Ok(command) => command,
+        // Not a failure but --help or --version.
+        Err(told) if !told.use_stderr() => told.exit(),
+        Err(error) => {
+            let text = error.render().to_string();
+            anstream::eprint!("infralab: {}", text.strip_prefix("error: ").unwrap_or(&text));
+            return Failure::Input(text).code();
+        }
+    };
     match carry_out(command) {
         Ok(found) => found.into(),
         Err(failure) => {

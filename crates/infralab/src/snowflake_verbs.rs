@@ -1,20 +1,176 @@
 //! What snowflake can do besides the shared verbs.
 
-use clap::Subcommand;
+mod bench;
+mod decode;
+mod generate;
+mod layouts;
+mod serve;
+
+use std::io::{ErrorKind, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Subcommand};
+use machine::{Wall, nanos};
+use serde_json::json;
+use snowflake::{Layout, compare};
 
 use crate::arguments::SharedVerb;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Found, Outcome};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SnowflakeVerb {
     #[command(flatten)]
     Shared(SharedVerb),
+    /// Prints ids, one a line.
+    ///
+    /// Waits for the next tick when one is used up, and for the end of the last one, so that runs
+    /// one after the other give different ids. Nothing else is remembered: runs at the same time
+    /// need different workers, and `serve` is for clocks that may go back.
+    #[command(after_help = "Example: infralab snowflake generate -n 3 --worker 7")]
+    Generate {
+        /// How many.
+        #[arg(short = 'n', long = "count", value_name = "N", default_value_t = 1)]
+        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+        count: u64,
+        #[command(flatten)]
+        minting: Minting,
+    },
+    /// Takes ids apart.
+    #[command(after_help = "Examples:
+  infralab snowflake decode 175928847299117063 --layout discord
+  infralab snowflake generate -n 3 | infralab snowflake decode -")]
+    Decode {
+        /// The ids; `-` reads them from standard input, one a line.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        /// The layout they were minted with; an id does not say.
+        #[arg(long, default_value = "twitter")]
+        layout: String,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists the layouts that have a name.
+    #[command(after_help = "Example: infralab snowflake layouts")]
+    Layouts {
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measures snowflakes against the other ways to name things: size, order, coordination.
+    #[command(after_help = "Example: infralab snowflake compare")]
+    Compare {
+        /// Draws all that is random.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A quick measurement of speed; criterion has the careful ones.
+    #[command(after_help = "Example: infralab snowflake bench --json")]
+    Bench {
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Mints ids for whoever asks by HTTP, until it is told to stop (SIGINT or SIGTERM).
+    ///
+    /// A mark in the data folder keeps ids apart across restarts and clocks that go back. No two
+    /// servers may have the same worker number.
+    #[command(after_help = "Example: infralab snowflake serve --worker 7
+  curl http://127.0.0.1:7411/id
+  curl http://127.0.0.1:7411/ids?count=100
+  curl -H 'Accept: text/plain' http://127.0.0.1:7411/id
+  curl http://127.0.0.1:7411/decode/175928847299117063?layout=discord")]
+    Serve {
+        /// Where to listen: an address of this computer only; port 0 takes a free one.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7411")]
+        listen: String,
+        #[command(flatten)]
+        minting: Minting,
+        /// The data folder; it belongs to one worker and one layout.
+        #[arg(long, value_name = "DIR", default_value = "infralab-data/snowflake")]
+        data: PathBuf,
+    },
+}
+
+/// What ids are made of.
+#[derive(Debug, Args)]
+pub(crate) struct Minting {
+    /// A name that `layouts` lists, or custom:epoch=MS,tick=1ms,timestamp=41,worker=10,sequence=12.
+    #[arg(long, default_value = "twitter")]
+    layout: String,
+    /// The worker number in the ids.
+    #[arg(long, value_name = "W", default_value_t = 0)]
+    worker: u64,
 }
 
 impl SnowflakeVerb {
     pub(crate) fn carry_out(self) -> Outcome {
         match self {
             SnowflakeVerb::Shared(verb) => verb.carry_out("snowflake"),
+            SnowflakeVerb::Generate { count, minting } => {
+                generate::generate(count, &layout(&minting.layout)?, minting.worker)
+            }
+            SnowflakeVerb::Decode { ids, layout: name, json } => {
+                decode::decode(&ids, &layout(&name)?, json)
+            }
+            SnowflakeVerb::Layouts { json } => layouts::layouts(json),
+            SnowflakeVerb::Compare { seed, json } => compare(seed, json),
+            SnowflakeVerb::Bench { json } => bench::bench(json),
+            SnowflakeVerb::Serve { listen, minting, data } => {
+                serve::serve(address(&listen)?, layout(&minting.layout)?, minting.worker, data)
+            }
         }
+    }
+}
+
+fn compare(seed: u64, json: bool) -> Outcome {
+    let mut stopwatch = stopwatch();
+    let rows = compare::compare(seed, &mut stopwatch);
+    if json {
+        return print(&format!("{}\n", json!({"rows": rows})));
+    }
+    print(&compare::table(&rows))
+}
+
+fn layout(text: &str) -> Result<Layout, Failure> {
+    text.parse().map_err(Failure::input)
+}
+
+fn address(text: &str) -> Result<SocketAddr, Failure> {
+    text.parse().map_err(|_| {
+        Failure::input(format!("--listen takes an address such as 127.0.0.1:7411, not {text:?}"))
+    })
+}
+
+/// The wall clock.
+#[expect(clippy::disallowed_methods, reason = "the command line mints by the clock on the wall")]
+fn wall() -> Wall {
+    Wall(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos))
+}
+
+/// Says how long ago it was made.
+#[expect(clippy::disallowed_methods, reason = "speed is what the user asks for")]
+fn stopwatch() -> impl Fn() -> Duration + Sync {
+    let began = std::time::Instant::now();
+    move || began.elapsed()
+}
+
+/// Prints a result. Whoever stops reading has read enough.
+fn print(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+fn printed(result: std::io::Result<()>) -> Outcome {
+    match result {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::environment("cannot write the result", error))
+        }
+        _ => Ok(Found::Held),
     }
 }

@@ -85,8 +85,7 @@ pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
     let default = room.scenarios().into_iter().find(|info| info.name == scenario);
     let count = seeds.unwrap_or(default.map_or(1, |info| info.seeds));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let seeds =
-        Seeds { first: *first_seed, count, jobs: jobs.map_or(cores, |jobs| usize::from(jobs)) };
+    let seeds = Seeds { first: *first_seed, count, jobs: jobs.map_or(cores, usize::from) };
     let bar = ProgressBar::new(count).with_style(style());
     let began = Instant::now();
     let report = room

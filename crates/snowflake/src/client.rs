@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs};
 
+use crate::Id;
 use crate::message::{Get, Message, Note, Snowflake, Timer};
 
 /// A worker that has not answered by then is taken for dead.
@@ -51,6 +52,20 @@ impl Client {
         }
     }
 
+    fn received(&mut self, token: u64, ids: Vec<Id>, out: &mut Outputs<Snowflake>) {
+        if self.open.remove(&token).is_some() {
+            out.cancel_timer(Timer::Answer(token));
+            out.note(Note::Received { token, ids });
+        }
+    }
+
+    /// An answer from a worker that was given up already does not count as another's.
+    fn refused(&mut self, from: NodeId, token: u64, out: &mut Outputs<Snowflake>) {
+        if self.open.get(&token).is_some_and(|attempt| attempt.asked == from) {
+            self.ask_next(token, false, out);
+        }
+    }
+
     fn ask_next(&mut self, token: u64, silence: bool, out: &mut Outputs<Snowflake>) {
         let Some(attempt) = self.open.get_mut(&token) else { return };
         attempt.silence |= silence;
@@ -82,16 +97,10 @@ impl Machine for Client {
         match input {
             Input::Message { message: Message::Get(get), .. } => self.begin(get, out),
             Input::Message { message: Message::Minted { token, ids }, .. } => {
-                if self.open.remove(&token).is_some() {
-                    out.cancel_timer(Timer::Answer(token));
-                    out.note(Note::Received { token, ids });
-                }
+                self.received(token, ids, out);
             }
-            // An answer from a worker that was given up already does not count as another's.
             Input::Message { from, message: Message::Refused { token, .. } } => {
-                if self.open.get(&token).is_some_and(|attempt| attempt.asked == from) {
-                    self.ask_next(token, false, out);
-                }
+                self.refused(from, token, out);
             }
             Input::Timer(Timer::Answer(token)) => self.ask_next(token, true, out),
             _ => {}

@@ -49,6 +49,11 @@ mod shape;
 mod tenure;
 mod worker;
 
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+pub mod wire;
+
 pub use authority::{Authority, LEASE};
 pub use client::Client;
 pub use mechanism::{MECHANISMS, Mechanism};

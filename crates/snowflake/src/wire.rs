@@ -55,9 +55,9 @@ impl Form {
     pub(crate) fn accepted(accept: Option<&str>) -> Form {
         let names = |wanted: &str| {
             let ranges = accept.unwrap_or_default().split(',');
-            ranges.filter_map(|range| range.split(';').next()).any(|range| {
-                range.trim().eq_ignore_ascii_case(wanted)
-            })
+            ranges
+                .filter_map(|range| range.split(';').next())
+                .any(|range| range.trim().eq_ignore_ascii_case(wanted))
         };
         if names("text/plain") && !names("application/json") { Form::Text } else { Form::Json }
     }
@@ -88,7 +88,9 @@ impl Answer {
         }
         match (said, form) {
             (Message::Minted { ids, .. }, _) if ids.is_empty() => Answer::unavailable(NO_ANSWER),
-            (Message::Minted { ids, .. }, Form::Json) => Answer::ok(form, json(&One { id: ids[0] })),
+            (Message::Minted { ids, .. }, Form::Json) => {
+                Answer::ok(form, json(&One { id: ids[0] }))
+            }
             (Message::Minted { ids, .. }, Form::Text) => Answer::ok(form, format!("{}\n", ids[0])),
             (other, _) => Answer::refused(other),
         }
@@ -177,6 +179,9 @@ pub(crate) fn decode(id: &str, query: &str, layout: &Layout) -> Result<Decoded, 
     }
     let id: Id = id.parse().map_err(|error: crate::IdError| error.to_string())?;
     let named = match parameter(query, Some("layout"))? {
+        Some(text) if text.len() > 300 => {
+            return Err("a layout is at most 300 characters, and this is longer".to_owned());
+        }
         Some(text) => text.parse().map_err(|error: crate::LayoutError| error.to_string())?,
         None => layout.clone(),
     };
@@ -355,7 +360,7 @@ mod tests {
             let read: Ids = serde_json::from_str(&Answer::many(Form::Json, &said).body).unwrap();
             prop_assert!(read.ids.iter().map(|id| id.0).eq(ids.iter().copied()));
             let text = Answer::many(Form::Text, &said).body;
-            prop_assert!(text.lines().map(|id| id.parse().unwrap()).eq(ids));
+            prop_assert!(text.lines().map(|id| id.parse::<u64>().unwrap()).eq(ids));
         }
 
         #[test]

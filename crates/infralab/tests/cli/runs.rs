@@ -1,0 +1,138 @@
+//! `scenarios`, `run`, `sweep` and `replay`, as scripts use them.
+
+use serde_json::Value;
+
+use crate::lab::{Scratch, json, lab, refused};
+
+#[track_caller]
+fn has(object: &Value, keys: &[&str]) {
+    for key in keys {
+        assert!(object.get(key).is_some(), "{key} is not in {object}");
+    }
+}
+
+const RUN: &[&str] = &[
+    "system",
+    "scenario",
+    "without",
+    "violations",
+    "unknown",
+    "events",
+    "faults",
+    "operations",
+    "sometimes",
+    "virtual_s",
+    "trace_hash",
+];
+const SWEEP: &[&str] = &[
+    "system",
+    "scenario",
+    "without",
+    "seeds",
+    "violations",
+    "unknown",
+    "events",
+    "faults",
+    "operations",
+    "sometimes",
+    "virtual_s",
+    "elapsed_s",
+    "events_per_s",
+];
+
+#[test]
+fn scenarios_list_promises_mechanisms_and_what_breaks() {
+    let all = json(&["snowflake", "scenarios", "--json"]);
+    has(&all, &["scenarios", "promises", "mechanisms"]);
+    for scenario in all["scenarios"].as_array().unwrap() {
+        has(scenario, &["name", "about", "promises", "breaks_without"]);
+        for broken in scenario["breaks_without"].as_array().unwrap() {
+            has(broken, &["mechanism", "promise"]);
+        }
+    }
+    for named in ["promises", "mechanisms"] {
+        all[named].as_array().unwrap().iter().for_each(|row| has(row, &["name", "about"]));
+    }
+}
+
+#[test]
+fn a_run_is_the_same_each_time_whatever_its_seed() {
+    for seed in ["1", "18446744073709551615"] {
+        let run = || json(&["snowflake", "run", "overload", "--seed", seed, "--json"]);
+        let first = run();
+        has(&first, RUN);
+        has(&first["operations"], &["ok", "failed", "open"]);
+        assert_eq!(first, run());
+    }
+}
+
+#[test]
+fn a_broken_promise_is_status_1_and_the_command_that_shows_it_again() {
+    let without = ["snowflake", "run", "overload", "--without", "sequence-wait"];
+    let said = lab(&without);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let again = "infralab snowflake run overload --seed 1 --without sequence-wait";
+    assert!(said.stdout.contains(again), "{}", said.stdout);
+    let run = json(&[&without[..], &["--json"]].concat());
+    assert_eq!(run["without"][0], "sequence-wait");
+    has(&run["violations"][0], &["promise", "events"]);
+}
+
+#[test]
+fn sweeps_say_what_they_did() {
+    let sweep = ["snowflake", "sweep", "overload", "--first-seed", "3", "--jobs", "2", "--json"];
+    let clean = json(&[&sweep[..], &["--seeds", "4"]].concat());
+    has(&clean, SWEEP);
+    assert_eq!((clean["seeds"].as_u64(), &clean["violations"]), (Some(4), &Value::Array(vec![])));
+    let without = ["--seeds", "2", "--without", "sequence-wait"];
+    let broken = lab(&[&sweep[..], &without].concat());
+    assert_eq!(broken.code, Some(1));
+    let broken: Value = serde_json::from_str(&broken.stdout).unwrap();
+    has(&broken["violations"][0], &["seed", "promise", "events"]);
+}
+
+#[test]
+fn a_shrunk_run_can_be_saved_and_seen_again() {
+    let scratch = Scratch::new("shrunk");
+    let file = scratch.text("shrunk.json");
+    let sweep = ["snowflake", "sweep", "overload", "--seeds", "1", "--without", "sequence-wait"];
+    let said = lab(&[&sweep[..], &["--shrink", "--save", &file]].concat());
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let again = lab(&["replay", &file, "--diagram", "10"]);
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.stdout.contains("unique"), "{}", again.stdout);
+}
+
+#[test]
+fn a_saved_run_replays_with_the_same_trace() {
+    let scratch = Scratch::new("replay");
+    let file = scratch.text("run.json");
+    let run =
+        json(&["snowflake", "run", "crash-restart", "--seed", "5", "--save", &file, "--json"]);
+    let replayed = json(&["replay", &file, "--json"]);
+    assert_eq!(run["trace_hash"], replayed["trace_hash"]);
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    let version = format!("\"version\": {:?}", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&version), "{text}");
+    let other = scratch.text("other.json");
+    std::fs::write(&other, text.replace(&version, "\"version\": \"99.0.0\"")).unwrap();
+    refused(&["replay", &other], 2, &["99.0.0", "another run"]);
+    let system = scratch.text("system.json");
+    std::fs::write(&system, text.replace("\"snowflake\"", "\"snowfake\"")).unwrap();
+    refused(&["replay", &system], 2, &["no system \"snowfake\""]);
+}
+
+#[test]
+fn garbage_is_not_replayed() {
+    let scratch = Scratch::new("garbage");
+    let file = scratch.text("garbage");
+    let version = format!("{{\"version\":{:?}}}", env!("CARGO_PKG_VERSION"));
+    for garbage in ["", "{}", "[]", "\0\u{fffd}", "{\"version\":7}", &"[".repeat(9_999), &version] {
+        std::fs::write(&file, garbage).unwrap();
+        refused(&["replay", &file], 2, &["not a saved run"]);
+    }
+    std::fs::write(&file, [0xff, 0xfe]).unwrap();
+    refused(&["replay", &file], 2, &["not a saved run"]);
+    refused(&["replay", &scratch.text("missing")], 2, &["missing"]);
+}
