@@ -7,6 +7,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sim::{Seeds, register};
 
 #[path = "workload/ping_pong.rs"]
+#[expect(unreachable_pub, reason = "the comparison with peers reaches it")]
 mod ping_pong;
 
 use ping_pong::{PingPong, SHORT, SIZES, play};

@@ -35,7 +35,7 @@ pub fn play(room: &dyn Room, scenario: &str, seed: u64) -> u64 {
     let seeds = Seeds { first: seed, count: 1, jobs: 1 };
     let report = room.sweep(scenario, seeds, &[], &|_, _| {}).expect("the scenario is there");
     assert!(report.is_clean(), "{report:?}");
-    report.operations.ok
+    report.sometimes["delivered"]
 }
 
 #[derive(Clone, Debug)]
@@ -178,8 +178,8 @@ impl System for PingPong {
         Ball(0)
     }
 
-    fn remark(hit: &Hit) -> Remark {
-        Remark::Ok(hit.0)
+    fn remark(_hit: &Hit) -> Remark {
+        Remark::Sometimes("delivered")
     }
 
     fn node_name(_cluster: &Cluster, node: NodeId) -> String {

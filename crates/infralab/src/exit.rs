@@ -1,6 +1,7 @@
 //! How a command ends, as a number that scripts can read.
 
 use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// What a command found.
@@ -60,3 +61,17 @@ impl fmt::Display for Failure {
 
 /// What every command answers.
 pub(crate) type Outcome = Result<Found, Failure>;
+
+/// As `println!`, with colour where the terminal wants it. A reader who has seen enough and closed
+/// the pipe (`| head`) ends the command quietly.
+macro_rules! say {
+    () => { $crate::exit::write_line(format_args!("")) };
+    ($($words:tt)+) => { $crate::exit::write_line(format_args!($($words)+)) };
+}
+pub(crate) use say;
+
+pub(crate) fn write_line(words: fmt::Arguments<'_>) {
+    if writeln!(anstream::stdout(), "{words}").is_err() {
+        std::process::exit(0);
+    }
+}

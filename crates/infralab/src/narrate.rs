@@ -1,11 +1,10 @@
 //! How runs are told to people.
 
-use anstream::{print, println};
 use anstyle::Style;
 use machine::Time;
 use sim::{Counts, Moment, Operations, Ran, Room, diagram};
 
-use crate::exit::{Failure, Found, Outcome};
+use crate::exit::{Failure, Found, Outcome, say};
 use crate::system::command;
 
 /// Headings.
@@ -20,31 +19,31 @@ pub(crate) fn demo(room: &dyn Room, seed: u64) -> Outcome {
         return Err(Failure::input(format!("{} has no scenarios", room.name())));
     };
     let ran = room.run(first.name, seed, &[]).map_err(Failure::input)?;
-    println!("{BOLD}{}{BOLD:#}: {}\n", room.name(), room.about());
-    println!("The scenario {BOLD}{}{BOLD:#}, seed {seed}: {}.", first.name, first.about);
-    println!("The cluster: {}.\n", ran.nodes.join(", "));
-    println!("What will go wrong:");
+    say!("{BOLD}{}{BOLD:#}: {}\n", room.name(), room.about());
+    say!("The scenario {BOLD}{}{BOLD:#}, seed {seed}: {}.", first.name, first.about);
+    say!("The cluster: {}.\n", ran.nodes.join(", "));
+    say!("What will go wrong:");
     let faults = ran.moments.iter().filter_map(|(at, moment)| match moment {
         Moment::FaultBegins { text, .. } => Some((at, text)),
         _ => None,
     });
-    faults.for_each(|(at, text)| println!("  {:>10.3} ms  {}", at.0 as f64 / 1e6, text));
+    faults.for_each(|(at, text)| say!("  {:>10.3} ms  {}", at.0 as f64 / 1e6, text));
     let fault = |(_, moment): &&(Time, Moment)| matches!(moment, Moment::FaultBegins { .. });
     if let Some(&(at, _)) = ran.moments.iter().find(fault) {
-        println!("\nAround the first of these:\n");
-        print!("{}", draw_from(&ran, Time(at.0.saturating_sub(20_000_000)), 30));
+        say!("\nAround the first of these:\n");
+        say!("{}", draw_from(&ran, Time(at.0.saturating_sub(20_000_000)), 30).trim_end());
     }
-    println!("\nAnd in the end:\n");
+    say!("\nAnd in the end:\n");
     print_report(room, &ran);
     for witness in room.witnesses().iter().filter(|witness| witness.scenario == first.name) {
         let without = [witness.mechanism.to_string()];
         let broken = room.run(witness.scenario, witness.seed, &without).map_err(Failure::input)?;
-        println!("\nThe same scenario without {BOLD}{}{BOLD:#}:", witness.mechanism);
+        say!("\nThe same scenario without {BOLD}{}{BOLD:#}:", witness.mechanism);
         for violation in &broken.report.violations {
-            println!("  {BAD}✗{BAD:#} {}: {}", violation.promise, violation.why);
+            say!("  {BAD}✗{BAD:#} {}: {}", violation.promise, violation.why);
         }
         let again = command(room.name(), first.name, witness.seed, &without);
-        println!("See it: {again} --diagram");
+        say!("See it: {again} --diagram");
     }
     Ok(found(&ran))
 }
@@ -54,37 +53,38 @@ pub(crate) fn print_report(room: &dyn Room, ran: &Ran) {
     let Ran { report, saved, .. } = ran;
     let without: String = saved.without.iter().map(|name| format!(", without {name}")).collect();
     let (system, scenario) = (room.name(), &saved.scenario);
-    println!("{BOLD}{system} {scenario}{BOLD:#}, world seed {}{without}", saved.world_seed);
+    say!("{BOLD}{system} {scenario}{BOLD:#}, world seed {}{without}", saved.world_seed);
     let promises = room.scenarios().into_iter().find(|info| info.name == scenario);
     for promise in promises.map_or(&[][..], |info| info.promises) {
         if report.violation_of(promise).is_none() {
-            println!("  {GOOD}✓{GOOD:#} {promise}");
+            say!("  {GOOD}✓{GOOD:#} {promise}");
         }
     }
     for violation in &report.violations {
         let at = violation.at.0 as f64 / 1e6;
         let (promise, events, why) = (&violation.promise, violation.events, &violation.why);
-        println!("  {BAD}✗{BAD:#} {promise}, at {at:.3} ms, after {events} events: {why}");
+        say!("  {BAD}✗{BAD:#} {promise}, at {at:.3} ms, after {events} events: {why}");
     }
-    report.unknown.iter().for_each(|why| println!("  ? {why}"));
+    report.unknown.iter().for_each(|why| say!("  ? {why}"));
     print_counts(&report.operations, &report.faults, &report.sometimes);
     let virtual_s = report.virtual_time.0 as f64 / 1e9;
-    println!(
+    say!(
         "{} events in {virtual_s:.3} s of virtual time, trace {}",
-        report.events, saved.trace_hash
+        report.events,
+        saved.trace_hash
     );
 }
 
 /// Operations, faults and events, a line each.
 pub(crate) fn print_counts(operations: &Operations, faults: &Counts, sometimes: &Counts) {
     let Operations { ok, failed, open } = operations;
-    println!("operations: {ok} ok, {failed} failed, {open} open");
+    say!("operations: {ok} ok, {failed} failed, {open} open");
     let list = |counts: &Counts| {
         let items: Vec<_> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
         if items.is_empty() { "none".to_string() } else { items.join(", ") }
     };
-    println!("faults: {}", list(faults));
-    println!("seen: {}", list(sometimes));
+    say!("faults: {}", list(faults));
+    say!("seen: {}", list(sometimes));
 }
 
 /// The last rows of a run, or, where a promise broke, the last before that, as a diagram.

@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anstream::{print, println};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use sim::{Ran, Room, SavedRun, Seeds, Shortest, SweepReport};
 
 use crate::arguments::{RunArguments, SweepArguments};
-use crate::exit::{Failure, Found, Outcome};
+use crate::exit::{Failure, Found, Outcome, say};
 use crate::narrate::{BOLD, draw_last, print_counts, print_report};
 
 /// Lists what there is to run.
@@ -30,20 +29,20 @@ pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
             "promises": room.promises(),
             "mechanisms": room.mechanisms().iter().map(mechanism).collect::<Vec<_>>(),
         });
-        println!("{all}");
+        say!("{all}");
         return Ok(Found::Held);
     }
-    println!("{BOLD}scenarios{BOLD:#}");
+    say!("{BOLD}scenarios{BOLD:#}");
     for info in room.scenarios() {
-        println!("  {:<26} {}", info.name, info.about);
+        say!("  {:<26} {}", info.name, info.about);
     }
-    println!("{BOLD}promises{BOLD:#}");
+    say!("{BOLD}promises{BOLD:#}");
     for promise in room.promises() {
-        println!("  {:<26} {}", promise.name, promise.about);
+        say!("  {:<26} {}", promise.name, promise.about);
     }
-    println!("{BOLD}mechanisms{BOLD:#}");
+    say!("{BOLD}mechanisms{BOLD:#}");
     for mechanism in room.mechanisms() {
-        println!("  {:<26} {}", mechanism.name, mechanism.about);
+        say!("  {:<26} {}", mechanism.name, mechanism.about);
     }
     Ok(Found::Held)
 }
@@ -108,7 +107,7 @@ pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
         write(file, &shortest.ran.saved)?;
     }
     if *json {
-        println!("{}", sweep_json(room.name(), scenario, without, &report, elapsed, &shortest));
+        say!("{}", sweep_json(room.name(), scenario, without, &report, elapsed, &shortest));
     } else {
         print_sweep(room, scenario, without, &report, elapsed);
         if let Some(shortest) = &shortest {
@@ -131,14 +130,14 @@ pub(crate) fn command(system: &str, scenario: &str, seed: u64, without: &[String
 fn show(room: &dyn Room, ran: &Ran, json: bool, diagram: Option<usize>, command: &str) -> Outcome {
     let report = &ran.report;
     if json {
-        println!("{}", run_json(room.name(), ran));
+        say!("{}", run_json(room.name(), ran));
     } else {
         print_report(room, ran);
         if let Some(rows) = diagram {
-            print!("\n{}", draw_last(ran, rows));
+            say!("\n{}", draw_last(ran, rows).trim_end());
         }
         if !report.violations.is_empty() {
-            println!("\nagain: {command}");
+            say!("\nagain: {command}");
         }
     }
     Ok(match report {
@@ -213,7 +212,7 @@ fn print_sweep(
 ) {
     let SweepReport { seeds, events, violations, unknown, shortfalls, .. } = report;
     let rate = *events as f64 / elapsed.as_secs_f64() / 1e6;
-    println!(
+    say!(
         "{BOLD}{} {scenario}{BOLD:#}: {seeds} seeds, {events} events, {:.0} s of virtual time in \
          {:.2} s ({rate:.2} million events/s)",
         room.name(),
@@ -223,26 +222,26 @@ fn print_sweep(
     print_counts(&report.operations, &report.faults, &report.sometimes);
     for breach in violations.iter().take(10) {
         let again = command(room.name(), scenario, breach.seed, without);
-        println!("broken: {} after {} events: {again}", breach.promise, breach.events);
+        say!("broken: {} after {} events: {again}", breach.promise, breach.events);
     }
     if violations.len() > 10 {
-        println!("and {} more violations", violations.len() - 10);
+        say!("and {} more violations", violations.len() - 10);
     }
     for seed in unknown.iter().take(10) {
-        println!("unknown: {}", command(room.name(), scenario, *seed, without));
+        say!("unknown: {}", command(room.name(), scenario, *seed, without));
     }
     for (name, reached, least) in shortfalls {
-        println!("too little: {name} happened {reached} times, and must {least} times");
+        say!("too little: {name} happened {reached} times, and must {least} times");
     }
     if report.is_clean() {
-        println!("every promise held");
+        say!("every promise held");
     }
 }
 
 fn print_shortest(shortest: &Shortest) {
     let Shortest { ran, steps: (before, after), runs } = shortest;
-    println!("\nshrunk from {before} steps to {after} in {runs} runs:\n");
-    print!("{}", draw_last(ran, 40));
+    say!("\nshrunk from {before} steps to {after} in {runs} runs:\n");
+    say!("{}", draw_last(ran, 40).trim_end());
 }
 
 fn write(file: &Path, saved: &SavedRun) -> Result<(), Failure> {

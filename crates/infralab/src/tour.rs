@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use anstream::println;
 use sim::{Room, Seeds, SweepReport};
 
-use crate::exit::{Failure, Found, Outcome};
+use crate::exit::{Failure, Found, Outcome, say};
 use crate::narrate::BOLD;
 use crate::system::command;
 
@@ -18,13 +17,13 @@ pub(crate) fn tour() -> Outcome {
     let began = Instant::now();
     let mut found = Found::Held;
     for room in crate::systems() {
-        println!("{BOLD}{}{BOLD:#}: {}", room.name(), room.about());
+        say!("{BOLD}{}{BOLD:#}: {}", room.name(), room.about());
         let swept = sweep_all(room.as_ref())?;
         found = worse(found, print_promises(room.as_ref(), &swept));
         found = worse(found, print_mechanisms(room.as_ref())?);
-        println!();
+        say!();
     }
-    println!("The tour took {:.1} s. Next: infralab snowflake demo", began.elapsed().as_secs_f64());
+    say!("The tour took {:.1} s. Next: infralab snowflake demo", began.elapsed().as_secs_f64());
     Ok(found)
 }
 
@@ -42,7 +41,7 @@ fn sweep_all(room: &dyn Room) -> Result<Swept, Failure> {
 
 fn print_promises(room: &dyn Room, swept: &Swept) -> Found {
     let mut found = Found::Held;
-    println!("  {:<24} {:>6} {:>11} {:>8}   in", "promise", "seeds", "events", "faults");
+    say!("  {:<24} {:>6} {:>11} {:>8}   in", "promise", "seeds", "events", "faults");
     for promise in room.promises() {
         let of: Vec<_> =
             swept.iter().filter(|(info, _)| info.promises.contains(&promise.name)).collect();
@@ -52,15 +51,12 @@ fn print_promises(room: &dyn Room, swept: &Swept) -> Found {
         let (seeds, events) = (sum(|report| report.seeds), sum(|report| report.events));
         let faults = sum(|report| report.faults.values().sum());
         let scenarios = of.len();
-        println!(
-            "  {:<24} {seeds:>6} {events:>11} {faults:>8}   {scenarios} scenarios",
-            promise.name
-        );
+        say!("  {:<24} {seeds:>6} {events:>11} {faults:>8}   {scenarios} scenarios", promise.name);
         for (info, report) in of {
             for breach in report.violations.iter().filter(|breach| breach.promise == promise.name) {
                 found = Found::Broken;
                 let again = command(room.name(), info.name, breach.seed, &[]);
-                println!("    broken: {again}");
+                say!("    broken: {again}");
             }
             if !report.unknown.is_empty() {
                 found = worse(found, Found::Unknown);
@@ -72,14 +68,14 @@ fn print_promises(room: &dyn Room, swept: &Swept) -> Found {
 
 fn print_mechanisms(room: &dyn Room) -> Result<Found, Failure> {
     let mut found = Found::Held;
-    println!("  {:<24} {:<22} see it", "without", "this breaks");
+    say!("  {:<24} {:<22} see it", "without", "this breaks");
     for witness in room.witnesses() {
         let without = [witness.mechanism.to_string()];
         let ran = room.run(witness.scenario, witness.seed, &without).map_err(Failure::input)?;
         let again = command(room.name(), witness.scenario, witness.seed, &without);
         let broke = ran.report.violation_of(witness.promise).is_some();
         let promise = if broke { witness.promise } else { "nothing at this seed" };
-        println!("  {:<24} {promise:<22} {again}", witness.mechanism);
+        say!("  {:<24} {promise:<22} {again}", witness.mechanism);
         if !broke {
             found = Found::Unknown;
         }

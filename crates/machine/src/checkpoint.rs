@@ -151,7 +151,10 @@ mod tests {
 
     fn writes(out: &mut Outputs<Words>) -> Vec<Bytes> {
         let replaced = |output| match output {
-            Output::Disk { command: DiskCommand::Replace { bytes, .. }, .. } => Some(bytes),
+            Output::Disk { command, .. } => match *command {
+                DiskCommand::Replace { bytes, .. } => Some(bytes),
+                _ => None,
+            },
             _ => None,
         };
         out.drain().filter_map(replaced).collect()

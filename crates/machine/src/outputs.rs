@@ -29,8 +29,9 @@ pub enum Output<P: Protocol> {
     CancelTimer(P::Timer),
     /// Ask the disk; the answer comes as [`crate::Input::Disk`] with this `op`.
     Disk {
-        /// What to ask.
-        command: DiskCommand,
+        /// What to ask. Boxed: sends are many and disk operations few, and an output is as large
+        /// as its largest kind.
+        command: Box<DiskCommand>,
         /// What to do with the answer.
         op: P::Op,
     },
@@ -76,7 +77,7 @@ impl<P: Protocol> Outputs<P> {
 
     /// Asks the disk.
     pub fn disk(&mut self, command: DiskCommand, op: P::Op) {
-        self.0.push(Output::Disk { command, op });
+        self.0.push(Output::Disk { command: Box::new(command), op });
     }
 
     /// Tells the history, or the owner.

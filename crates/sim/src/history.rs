@@ -65,17 +65,21 @@ pub(crate) fn tally<N>(
     history: &[Entry<N>],
     remark: impl Fn(&N) -> Remark,
 ) -> (Operations, Counts) {
-    let (mut operations, mut sometimes) = (Operations::default(), Counts::new());
+    let (mut operations, mut sometimes) = (Operations::default(), Vec::new());
     let mut open = BTreeSet::new();
     for entry in history {
         match remark(&entry.note) {
             Remark::Invoked(operation) => drop(open.insert(operation)),
             Remark::Ok(operation) => operations.ok += u64::from(open.remove(&operation)),
             Remark::Failed(operation) => operations.failed += u64::from(open.remove(&operation)),
-            Remark::Sometimes(name) => *sometimes.entry(name).or_default() += 1,
+            Remark::Sometimes(name) => match sometimes.iter_mut().find(|(known, _)| *known == name)
+            {
+                Some((_, count)) => *count += 1,
+                None => sometimes.push((name, 1)),
+            },
             Remark::Plain => {}
         }
     }
     operations.open = open.len() as u64;
-    (operations, sometimes)
+    (operations, sometimes.into_iter().collect())
 }

@@ -28,31 +28,34 @@ pub(crate) enum Waiting<P: Protocol> {
     Timer(u32),
 }
 
+/// What every delivery touches lies together, at the front: in a large cluster a delivery costs what
+/// it takes to bring that into the cache.
 #[derive(Clone)]
+#[repr(C)]
 pub(crate) struct Node<M: Machine> {
     /// `None` while the node is down.
     pub(crate) machine: Option<M>,
-    /// Grows with every crash; what belongs to an earlier one is void.
-    pub(crate) incarnation: u32,
-    pub(crate) generation: Generation,
-    pub(crate) clock: Clock,
-    pub(crate) disk: Disk,
-    pub(crate) random: Random,
-    pub(crate) network_random: Random,
-    pub(crate) timers: Vec<Timer<TimerName<M>>>,
-    tickets: u32,
-    /// On their way to the disk, in order.
-    pub(crate) disk_ops: VecDeque<(DiskCommand, Op<M>)>,
-    /// Grows when the disk turns slow or quick: what is on its way then ends at another time.
-    pub(crate) disk_schedule: u32,
-    /// What waits while the node is busy or paused.
-    pub(crate) inbox: VecDeque<Waiting<M::Protocol>>,
     pub(crate) busy_until: Time,
     /// What every input takes, in nanoseconds.
     pub(crate) service_ns: u64,
     /// How many faults hold it down, and how many pause it.
     pub(crate) down: u32,
     pub(crate) paused: u32,
+    /// What waits while the node is busy or paused.
+    pub(crate) inbox: VecDeque<Waiting<M::Protocol>>,
+    pub(crate) generation: Generation,
+    pub(crate) clock: Clock,
+    pub(crate) network_random: Random,
+    /// Grows with every crash; what belongs to an earlier one is void.
+    pub(crate) incarnation: u32,
+    tickets: u32,
+    pub(crate) timers: Vec<Timer<TimerName<M>>>,
+    pub(crate) random: Random,
+    pub(crate) disk: Disk,
+    /// On their way to the disk, in order.
+    pub(crate) disk_ops: VecDeque<(DiskCommand, Op<M>)>,
+    /// Grows when the disk turns slow or quick: what is on its way then ends at another time.
+    pub(crate) disk_schedule: u32,
     /// It lost its power, and its peers have not heard of that yet.
     pub(crate) silent: bool,
     /// The machine stopped itself.

@@ -182,17 +182,16 @@ impl<'a, S: System> Watch<'a, S> {
 
     /// False where the budget ran out before: what the end would have shown is unknown then.
     fn watch_until(&mut self, world: &mut World<S::Node>, time: Time) -> bool {
-        while world.next_at().is_some_and(|at| at <= time) {
-            if world.events() >= EVENT_BUDGET {
-                let why = format!("the run was ended after {EVENT_BUDGET} events");
-                self.report.unknown.push(why);
-                return false;
-            }
-            world.step();
+        while world.step_due(time) {
             let found = self.report.violations.len();
             self.look(world);
             if self.report.violations.len() > found {
                 record_last(self.report, world);
+            }
+            if world.events() >= EVENT_BUDGET {
+                let why = format!("the run was ended after {EVENT_BUDGET} events");
+                self.report.unknown.push(why);
+                return false;
             }
         }
         world.run_until(time);

@@ -110,7 +110,12 @@ impl<M: Machine> World<M> {
 
     /// Handles the next event; false where there is none.
     pub fn step(&mut self) -> bool {
-        let Some((at, event)) = self.queue.pop() else { return false };
+        self.step_due(Time(u64::MAX))
+    }
+
+    /// Handles the next event if it is due by then; false where none is.
+    pub(crate) fn step_due(&mut self, by: Time) -> bool {
+        let Some((at, event)) = self.queue.take_due(by) else { return false };
         self.now = at;
         self.events += 1;
         match event {
@@ -151,9 +156,7 @@ impl<M: Machine> World<M> {
 
     /// Handles all events up to and including this time, and goes there.
     pub fn run_until(&mut self, time: Time) {
-        while self.next_at().is_some_and(|at| at <= time) {
-            self.step();
-        }
+        while self.step_due(time) {}
         self.now = self.now.max(time);
     }
 
@@ -372,12 +375,8 @@ impl<M: Machine> World<M> {
     fn handle(&mut self, id: NodeId, input: Input<M::Protocol>) {
         let node = &mut self.nodes[id.0 as usize];
         let Some(machine) = node.machine.as_mut() else { return };
-        let mut now = Now {
-            time: node.clock.mono(self.now),
-            wall: node.clock.wall(self.now),
-            generation: node.generation,
-            random: &mut node.random,
-        };
+        let (time, wall) = node.clock.read(self.now);
+        let mut now = Now { time, wall, generation: node.generation, random: &mut node.random };
         let mut outputs = std::mem::take(&mut self.outputs);
         machine.handle(&mut now, input, &mut outputs);
         for output in outputs.drain() {
@@ -403,7 +402,7 @@ impl<M: Machine> World<M> {
             Output::CancelTimer(name) => {
                 self.node_mut(id).timers.retain(|timer| timer.name != name);
             }
-            Output::Disk { command, op } => self.ask_disk(id, command, op),
+            Output::Disk { command, op } => self.ask_disk(id, *command, op),
             Output::Note(note) => {
                 self.trace.event(self.now.0, kind(8, id, id), &note);
                 self.record(|| Moment::Note { node: id, text: format!("{note:?}") });

@@ -164,7 +164,7 @@ impl<M: Machine> Node<M> {
             Output::Disk { command, op } => {
                 if let Some(disk) = &state.disk {
                     // The other end is there as long as this one.
-                    let _ = disk.send((command, op));
+                    let _ = disk.send((*command, op));
                 }
             }
             // Notes are for the histories of the simulated world.

@@ -83,7 +83,10 @@ fn refusal(outputs: &[Output<Snowflake>]) -> Option<Refusal> {
 
 fn replaced(outputs: &[Output<Snowflake>]) -> Option<bytes::Bytes> {
     outputs.iter().find_map(|output| match output {
-        Output::Disk { command: DiskCommand::Replace { bytes, .. }, .. } => Some(bytes.clone()),
+        Output::Disk { command, .. } => match &**command {
+            DiskCommand::Replace { bytes, .. } => Some(bytes.clone()),
+            _ => None,
+        },
         _ => None,
     })
 }
@@ -267,9 +270,7 @@ fn granted(outputs: &[Output<Snowflake>]) -> Option<Grant> {
 
 /// Asks, lets the disk answer, and gives what was granted.
 fn acquire(authority: &mut Hand<Authority>, from: u32, request: u64) -> Option<Grant> {
-    if replaced(&ask(authority, from, request)).is_none() {
-        return None;
-    }
+    replaced(&ask(authority, from, request))?;
     granted(&authority.disk(Op::Saved, Ok(DiskAnswer::Done)))
 }
 
