@@ -1,5 +1,6 @@
 //! infralab against its peers, in the same run: what they are measured with.
 
+pub mod ids;
 #[path = "../../benches/workload/ping_pong.rs"]
 pub mod ping_pong;
 pub mod rounds;

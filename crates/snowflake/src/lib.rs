@@ -15,6 +15,9 @@
 //! with duplicates.
 //!
 //! Nothing here reads a clock, draws a random number or opens a socket: all of these are arguments.
+//!
+//! The case study, with what fails and what was measured, is the README of the crate.
+#![doc = include_str!("../README.md")]
 
 mod error;
 mod id;

@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release --bin ratios`
 
+use peers::ids;
 use peers::ping_pong::{DELIVERIES, PingPong, SHORT, SIZES, play};
 use peers::rounds::{Contestant, measure};
 use peers::simcore_ping_pong;
@@ -13,7 +14,22 @@ const ROUNDS: usize = 15;
 
 fn main() {
     let simulator = simulator();
-    println!("{}", json!({ "simulator": simulator }));
+    let snowflake = snowflake();
+    println!("{}", json!({ "simulator": simulator, "snowflake": snowflake }));
+}
+
+/// Nanoseconds an id: under the limit of Twitter's layout, from two threads, and of other kinds.
+fn snowflake() -> Value {
+    let mut rows = Vec::new();
+    for (heading, mut contestants) in ids::groups() {
+        let ns = measure(&mut contestants, ROUNDS);
+        println!("\n{heading}, ns an id");
+        for (contestant, ns) in contestants.iter().zip(ns) {
+            println!("{:<36} {ns:>8.2}", contestant.name);
+            rows.push(json!({ "group": heading, "name": contestant.name, "ns_per_id": ns }));
+        }
+    }
+    json!(rows)
 }
 
 /// Deliveries a second by the number of nodes, and short runs a second.
