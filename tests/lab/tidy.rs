@@ -9,6 +9,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("machine", &[]),
     ("sim", &["machine"]),
     ("snowflake", &["machine", "sim"]),
+    ("hash-ring", &[]),
     ("infralab", &["machine", "sim", "snowflake"]),
 ];
 

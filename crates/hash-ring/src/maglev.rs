@@ -1,0 +1,183 @@
+//! Maglev hashing: one look in a table that all nodes filled in turns.
+//!
+//! Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer" (NSDI 2016). The table
+//! has a prime number of slots. Each node has its own order of all slots, (offset + i x skip) mod
+//! slots, and the nodes take turns: each claims the first slot in its order that is still free. The
+//! turns make the load even to within one slot a node. When a node goes, its slots are claimed by
+//! others, and a few of those would rather have had them than what they have: so a few more keys move
+//! than must. That is the price of the balance.
+
+use crate::error::Refused;
+use crate::hash::{hash_name, nth, scale};
+use crate::nodes::{Node, NodeIndex, Nodes};
+use crate::placement::Placement;
+
+/// Placement by a table.
+///
+/// The law: every slot has an owner. Of nodes of the same weight none has two slots more than another;
+/// with weights, a node has turns in proportion to its own. The table follows from names and weights
+/// and from the number of slots, which stays what it was when the table was made.
+#[derive(Clone, Debug)]
+pub struct Maglev {
+    nodes: Nodes,
+    table: Table,
+}
+
+/// Owners by slots; narrow ones as long as they fit, for twice as many of them in the cache.
+#[derive(Clone, Debug)]
+enum Table {
+    Narrow(Vec<u16>),
+    Wide(Vec<u32>),
+}
+
+const FEWEST_SLOTS: u32 = 1 << 16;
+const MOST_SLOTS: u32 = 1 << 26;
+const SLOTS_PER_NODE: usize = 32;
+const VACANT: u32 = u32::MAX;
+
+impl Maglev {
+    /// A table for these nodes: the largest prime below a power of two, at least 32 slots a node and
+    /// 65521 in all. A fleet that grows beyond keeps its table, and the balance gets coarser.
+    pub fn new(nodes: Nodes) -> Result<Maglev, Refused> {
+        let wanted = (nodes.count() * SLOTS_PER_NODE).next_power_of_two() as u64;
+        let limit = wanted.clamp(u64::from(FEWEST_SLOTS), u64::from(MOST_SLOTS)) as u32;
+        let slots = (2..limit).rev().find(|slots| is_prime(*slots)).expect("2 is prime");
+        Maglev::with_slots(nodes, slots)
+    }
+
+    /// A table of a size of one's own: a prime, from the number of nodes to 67108864. More slots a node
+    /// make the load more even and moves fewer: when a node of a hundred comes or goes, 655 slots a
+    /// node move one and a half times what must; of a thousand with 65 slots, six times.
+    pub fn with_slots(nodes: Nodes, slots: u32) -> Result<Maglev, Refused> {
+        if !is_prime(slots) || nodes.count() > slots as usize || slots > MOST_SLOTS {
+            return Err(Refused::BadTable { slots, most: MOST_SLOTS });
+        }
+        let table = fill(&nodes, slots);
+        Ok(Maglev { nodes, table })
+    }
+
+    /// The owners of all slots.
+    pub fn slots(&self) -> impl Iterator<Item = NodeIndex> {
+        (0..self.table.len()).map(|slot| self.table.owner(slot))
+    }
+
+    fn change_to(&mut self, nodes: Nodes) {
+        self.table = fill(&nodes, self.table.len() as u32);
+        self.nodes = nodes;
+    }
+}
+
+impl Placement for Maglev {
+    fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    #[inline]
+    fn locate(&self, key: u64) -> NodeIndex {
+        self.table.owner(scale(key, self.table.len() as u64) as usize)
+    }
+
+    fn add(&mut self, node: Node) -> Result<NodeIndex, Refused> {
+        if self.nodes.count() == self.table.len() {
+            return Err(Refused::Full { capacity: self.table.len() as u32 });
+        }
+        let mut nodes = self.nodes.clone();
+        let index = nodes.add(node)?;
+        self.change_to(nodes);
+        Ok(index)
+    }
+
+    fn remove(&mut self, name: &str) -> Result<Node, Refused> {
+        let mut nodes = self.nodes.clone();
+        let (_, node) = nodes.remove(name)?;
+        self.change_to(nodes);
+        Ok(node)
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.table {
+            Table::Narrow(owners) => owners.capacity() * size_of::<u16>(),
+            Table::Wide(owners) => owners.capacity() * size_of::<u32>(),
+        }
+    }
+}
+
+impl Table {
+    fn new(owners: Vec<u32>) -> Table {
+        match owners.iter().map(|owner| u16::try_from(*owner)).collect() {
+            Ok(narrow) => Table::Narrow(narrow),
+            Err(_) => Table::Wide(owners),
+        }
+    }
+
+    #[inline]
+    fn owner(&self, slot: usize) -> NodeIndex {
+        match self {
+            Table::Narrow(owners) => NodeIndex(u32::from(owners[slot])),
+            Table::Wide(owners) => NodeIndex(owners[slot]),
+        }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Table::Narrow(owners) => owners.len(),
+            Table::Wide(owners) => owners.len(),
+        }
+    }
+}
+
+/// A node on its way through its order of the slots.
+struct Turn {
+    index: NodeIndex,
+    weight: f64,
+    credit: f64,
+    slot: u32,
+    skip: u32,
+}
+
+impl Turn {
+    fn new(index: NodeIndex, node: &Node, slots: u32) -> Turn {
+        let seed = hash_name(node.name());
+        let slot = scale(nth(seed, 0), u64::from(slots)) as u32;
+        let skip = 1 + scale(nth(seed, 1), u64::from(slots) - 1) as u32;
+        Turn { index, weight: node.weight(), credit: 0.0, slot, skip }
+    }
+
+    /// Claims the next slot that is free. Slots being prime, the order comes by all of them.
+    fn claim(&mut self, owners: &mut [u32]) {
+        let slots = owners.len() as u32;
+        while owners[self.slot as usize] != VACANT {
+            let next = self.slot + self.skip;
+            self.slot = if next < slots { next } else { next - slots };
+        }
+        owners[self.slot as usize] = self.index.0;
+    }
+}
+
+/// The heaviest node has every turn, the others their part of them.
+fn fill(nodes: &Nodes, slots: u32) -> Table {
+    let turn = |(index, node): (NodeIndex, &Node)| Turn::new(index, node, slots);
+    let mut turns: Vec<_> = nodes.by_name().into_iter().map(turn).collect();
+    let heaviest = turns.iter().map(|turn| turn.weight).fold(0.0, f64::max);
+    let mut owners = vec![VACANT; slots as usize];
+    let mut vacant = slots;
+    loop {
+        for turn in &mut turns {
+            turn.credit += turn.weight;
+            if turn.credit >= heaviest {
+                turn.credit -= heaviest;
+                turn.claim(&mut owners);
+                vacant -= 1;
+                if vacant == 0 {
+                    return Table::new(owners);
+                }
+            }
+        }
+    }
+}
+
+fn is_prime(number: u32) -> bool {
+    let number = u64::from(number);
+    number >= 2 && (2..).take_while(|n| n * n <= number).all(|n| number % n != 0)
+}
