@@ -17,6 +17,7 @@ const ALLOWED: &[&str] = &[
     "Unlicense",
     "CC0-1.0",
     "0BSD",
+    "BSL-1.0",
 ];
 
 /// An SPDX expression of the kinds that crates use: alternatives, each all of some licences.
