@@ -1,7 +1,7 @@
 //! How a command ends, as a number that scripts can read.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 /// What a command found.
@@ -62,16 +62,22 @@ impl fmt::Display for Failure {
 /// What every command answers.
 pub(crate) type Outcome = Result<Found, Failure>;
 
-/// As `println!`, with colour where the terminal wants it. A reader who has seen enough and closed
-/// the pipe (`| head`) ends the command quietly.
+/// As `println!`, with colour where the terminal wants it.
 macro_rules! say {
     () => { $crate::exit::write_line(format_args!("")) };
     ($($words:tt)+) => { $crate::exit::write_line(format_args!($($words)+)) };
 }
 pub(crate) use say;
 
+/// A reader who has seen enough and closed the pipe (`| head`) misses the words, not the verdict:
+/// the command goes on and its exit status stands. Words that cannot be written for another reason
+/// (a full disk) end it with 4.
 pub(crate) fn write_line(words: fmt::Arguments<'_>) {
-    if writeln!(anstream::stdout(), "{words}").is_err() {
-        std::process::exit(0);
+    match writeln!(anstream::stdout(), "{words}") {
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
+            anstream::eprintln!("infralab: the results could not be written: {why}");
+            std::process::exit(4);
+        }
+        _ => {}
     }
 }
