@@ -25,6 +25,7 @@ impl<M: Machine> World<M> {
         self.hand(id, Input::Start { disk });
         if silent {
             for peer in self.network.peers(id) {
+                self.network.reset(id, peer);
                 self.tell_of_reset(peer, id);
             }
         }

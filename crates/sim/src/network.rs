@@ -203,6 +203,13 @@ impl<M> Network<M> {
         any
     }
 
+    /// A sender has learned of a reset: what it sent until now went into the dead connection.
+    pub(crate) fn abandon(&mut self, from: NodeId, to: NodeId) {
+        let stream = self.stream(from, to);
+        stream.epoch += 1;
+        stream.held.clear();
+    }
+
     /// Whom this node has a stream with, in either direction.
     pub(crate) fn peers(&self, node: NodeId) -> Vec<NodeId> {
         let everyone = (0..self.nodes as u32).map(NodeId);

@@ -135,6 +135,7 @@ impl<M: Machine> World<M> {
             }
             Event::Reset { node, peer, incarnation } => {
                 if self.node(node).incarnation == incarnation {
+                    self.network.abandon(node, peer);
                     self.trace.event(at.0, kind(4, peer, node), &());
                     self.record(|| Moment::Reset { node, peer });
                     self.hand(node, Input::LinkReset { peer });

@@ -4,7 +4,7 @@ use machine::Time;
 use sim::{Fault, World};
 
 use crate::puppet::{
-    Act, Puppet, What, Word, at, heard, ms, node, resets, seen, stage, tell, tell_at,
+    Act, Puppet, Seen, What, Word, at, heard, ms, node, resets, seen, stage, tell, tell_at,
 };
 
 /// Node 0 sends one number a millisecond to node 1.
@@ -98,10 +98,13 @@ fn a_reset_loses_what_is_on_its_way_and_tells_both_ends() {
     world.run_until(at(100));
     let arrived = heard(&world, 1);
     let lost: Vec<u64> = (0..40).filter(|number| !arrived.contains(number)).collect();
-    assert!(
-        (1..=2).contains(&lost.len()) && lost.iter().all(|n| (18..=20).contains(n)),
-        "{lost:?}"
-    );
+    // From what was in the air at the reset to what was sent before the sender was told, all of it.
+    let is_reset = |(_, seen): &&(Time, &Seen)| seen.what == What::Reset(node(1));
+    let told = seen(&world, 0).iter().find(is_reset).unwrap().0.0;
+    let (first, last) = (lost[0], *lost.last().unwrap());
+    assert!((18..=20).contains(&first) && last * 1_000_000 <= told, "{lost:?}, told at {told}");
+    assert!((last + 1) * 1_000_000 > told, "what was sent before it was told is gone: {lost:?}");
+    assert_eq!(lost, Vec::from_iter(first..=last));
     assert!(arrived.is_sorted());
     assert_eq!((resets(&world, 0, 1), resets(&world, 1, 0)), (1, 1));
 }
@@ -143,4 +146,32 @@ fn a_stream_to_a_node_that_is_down_is_reset() {
     world.run_until(at(100));
     assert_eq!(heard(&world, 1), [60]);
     assert_eq!(resets(&world, 0, 1), 1, "nothing is lost from a stream without a word");
+}
+
+#[test]
+fn what_was_sent_to_a_node_without_power_never_reaches_its_next_boot() {
+    for seed in 0..50 {
+        let mut world = stage(seed, &[0, 0]);
+        tell(&mut world, 0, &[Act::Send(1, 1)]);
+        world.schedule(at(10), at(200), Fault::PowerLoss { node: 1.into() });
+        world.schedule(at(20), at(100), Fault::Partition { a: vec![0.into()], b: vec![1.into()] });
+        (30..40).for_each(|n| tell_at(&mut world, n, 0, &[Act::Send(1, n)]));
+        (300..310).for_each(|n| tell_at(&mut world, n, 0, &[Act::Send(1, n)]));
+        world.run_until(at(1_000));
+        let heard = heard(&world, 1);
+        assert_eq!(heard, [&[1][..], &(300..310).collect::<Vec<_>>()].concat(), "seed {seed}");
+        assert_eq!(resets(&world, 0, 1), 1, "and the sender is told");
+    }
+}
+
+#[test]
+fn what_was_sent_before_the_reset_was_told_goes_into_the_dead_connection() {
+    let mut world = stage(6, &[0, 0]);
+    tell(&mut world, 0, &[Act::Send(1, 1)]);
+    world.run_until(at(50));
+    world.begin(Fault::Delay { nodes: vec![0.into()], by_ns: 1_000_000_000 });
+    world.schedule(at(100), at(1_000), Fault::PowerLoss { node: 1.into() });
+    tell_at(&mut world, 200, 0, &[Act::Send(1, 2)]);
+    world.run_until(at(5_000));
+    assert_eq!(heard(&world, 1), [1], "the second was on its way to a boot that is over");
 }
