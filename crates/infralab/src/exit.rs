@@ -35,8 +35,10 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Input may come from a stranger's file: nothing in it may steer the terminal.
     pub(crate) fn input(why: impl fmt::Display) -> Failure {
-        Failure::Input(why.to_string())
+        let harmless = |c: char| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c };
+        Failure::Input(why.to_string().chars().map(harmless).collect())
     }
 
     pub(crate) fn environment(what: impl fmt::Display, why: impl fmt::Display) -> Failure {

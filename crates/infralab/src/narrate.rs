@@ -5,7 +5,7 @@ use machine::Time;
 use sim::{Counts, Moment, Operations, Ran, Room, diagram};
 
 use crate::exit::{Failure, Found, Outcome, say};
-use crate::system::command;
+use crate::system::{command, left_out};
 
 /// Headings.
 pub(crate) const BOLD: Style = Style::new().bold();
@@ -53,11 +53,14 @@ pub(crate) fn print_report(room: &dyn Room, ran: &Ran) {
     let Ran { report, saved, .. } = ran;
     let without: String = saved.without.iter().map(|name| format!(", without {name}")).collect();
     let (system, scenario) = (room.name(), &saved.scenario);
-    say!("{BOLD}{system} {scenario}{BOLD:#}, world seed {}{without}", saved.world_seed);
+    let left_out = left_out(room, scenario);
+    say!("{BOLD}{system} {scenario}{BOLD:#}, world seed {}{without}{left_out}", saved.world_seed);
     let promises = room.scenarios().into_iter().find(|info| info.name == scenario);
     for promise in promises.map_or(&[][..], |info| info.promises) {
-        if report.violation_of(promise).is_none() {
-            say!("  {GOOD}✓{GOOD:#} {promise}");
+        match report.violation_of(promise) {
+            Some(_) => {}
+            None if report.is_judged() => say!("  {GOOD}✓{GOOD:#} {promise}"),
+            None => say!("  ? {promise} was not judged to the end"),
         }
     }
     for violation in &report.violations {

@@ -21,7 +21,7 @@ pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
     if json {
         let scenario = |info: sim::ScenarioInfo| {
             json!({"name": info.name, "about": info.about, "promises": info.promises,
-                   "seeds": info.seeds, "breaks_without": breaks_without(info.name)})
+                   "leaves_out": info.leaves_out, "seeds": info.seeds, "breaks_without": breaks_without(info.name)})
         };
         let mechanism = |info: &machine::Mechanism| json!({"name": info.name, "about": info.about});
         let all = json!({
@@ -34,7 +34,10 @@ pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
     }
     say!("{BOLD}scenarios{BOLD:#}");
     for info in room.scenarios() {
-        say!("  {:<26} {}", info.name, info.about);
+        say!("  {:<26} {}{}", info.name, info.about, left_out(room, info.name));
+        for witness in room.witnesses().iter().filter(|witness| witness.scenario == info.name) {
+            say!("  {:<26} breaks {} without {}", "", witness.promise, witness.mechanism);
+        }
     }
     say!("{BOLD}promises{BOLD:#}");
     for promise in room.promises() {
@@ -47,18 +50,32 @@ pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
     Ok(Found::Held)
 }
 
+/// What a scenario runs without, whatever is asked for; nothing for most.
+pub(crate) fn left_out(room: &dyn Room, scenario: &str) -> String {
+    let info = room.scenarios().into_iter().find(|info| info.name == scenario);
+    match info.map_or(&[][..], |info| info.leaves_out) {
+        [] => String::new(),
+        left_out => format!(" (leaves out {})", left_out.join(", ")),
+    }
+}
+
 /// Runs one scenario at one seed.
+#[expect(clippy::disallowed_methods, reason = "the time a run takes is part of its results")]
 pub(crate) fn run(room: &dyn Room, arguments: &RunArguments) -> Outcome {
     let RunArguments { scenario, seed, without, save, json, diagram } = arguments;
+    let began = Instant::now();
     let ran = room.run(scenario, *seed, without).map_err(Failure::input)?;
+    let command = command(room.name(), scenario, *seed, without);
+    let found = show(room, &ran, began.elapsed(), *json, *diagram, &command)?;
+    // After the results: a file that cannot be written must not cost them.
     if let Some(file) = save {
         write(file, &ran.saved)?;
     }
-    let command = command(room.name(), scenario, *seed, without);
-    show(room, &ran, *json, *diagram, &command)
+    Ok(found)
 }
 
 /// Runs a saved run again.
+#[expect(clippy::disallowed_methods, reason = "the time a run takes is part of its results")]
 pub(crate) fn replay(file: &Path, json: bool, diagram: Option<usize>) -> Outcome {
     let shown = file.display();
     let bytes = std::fs::read(file).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
@@ -67,13 +84,14 @@ pub(crate) fn replay(file: &Path, json: bool, diagram: Option<usize>) -> Outcome
     let room = rooms.iter().find(|room| room.name() == saved.system).ok_or_else(|| {
         Failure::input(format!("{shown}: there is no system {:?} in this lab", saved.system))
     })?;
+    let began = Instant::now();
     let ran = room.replay(&saved).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     if ran.saved.trace_hash != saved.trace_hash {
         anstream::eprintln!(
             "infralab: {shown} was changed since it was saved; this is another run"
         );
     }
-    show(room.as_ref(), &ran, json, diagram, &format!("infralab replay {shown}"))
+    show(room.as_ref(), &ran, began.elapsed(), json, diagram, &format!("infralab replay {shown}"))
 }
 
 /// Runs many seeds of a scenario.
@@ -103,16 +121,16 @@ pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
         ),
         _ => None,
     };
-    if let (Some(file), Some(shortest)) = (save, &shortest) {
-        write(file, &shortest.ran.saved)?;
-    }
     if *json {
-        say!("{}", sweep_json(room.name(), scenario, without, &report, elapsed, &shortest));
+        say!("{}", sweep_json(room, scenario, without, &report, elapsed, &shortest));
     } else {
         print_sweep(room, scenario, without, &report, elapsed);
         if let Some(shortest) = &shortest {
             print_shortest(shortest);
         }
+    }
+    if let (Some(file), Some(shortest)) = (save, &shortest) {
+        write(file, &shortest.ran.saved)?;
     }
     Ok(match &report {
         report if !report.violations.is_empty() => Found::Broken,
@@ -127,10 +145,17 @@ pub(crate) fn command(system: &str, scenario: &str, seed: u64, without: &[String
     format!("infralab {system} run {scenario} --seed {seed}{without}")
 }
 
-fn show(room: &dyn Room, ran: &Ran, json: bool, diagram: Option<usize>, command: &str) -> Outcome {
+fn show(
+    room: &dyn Room,
+    ran: &Ran,
+    elapsed: Duration,
+    json: bool,
+    diagram: Option<usize>,
+    command: &str,
+) -> Outcome {
     let report = &ran.report;
     if json {
-        say!("{}", run_json(room.name(), ran));
+        say!("{}", run_json(room, ran, elapsed));
     } else {
         print_report(room, ran);
         if let Some(rows) = diagram {
@@ -147,30 +172,37 @@ fn show(room: &dyn Room, ran: &Ran, json: bool, diagram: Option<usize>, command:
     })
 }
 
-fn run_json(system: &str, ran: &Ran) -> Value {
+/// One object with the keys of a sweep of one seed, and the trace hash.
+fn run_json(room: &dyn Room, ran: &Ran, elapsed: Duration) -> Value {
     let Ran { report, saved, .. } = ran;
+    let seed = saved.world_seed;
     let violation = |found: &sim::Violation| {
-        json!({"promise": found.promise, "at_ms": millis(found.at.0), "events": found.events,
-               "why": found.why})
+        json!({"seed": seed, "promise": found.promise, "at_ms": millis(found.at.0),
+               "events": found.events, "why": found.why})
     };
+    let unknown = if report.unknown.is_empty() { Vec::new() } else { vec![seed] };
     json!({
-        "system": system,
+        "system": room.name(),
         "scenario": saved.scenario,
-        "seed": saved.world_seed,
+        "seed": seed,
+        "seeds": 1,
         "without": saved.without,
         "violations": report.violations.iter().map(violation).collect::<Vec<_>>(),
-        "unknown": report.unknown,
+        "unknown": unknown,
+        "unknown_why": report.unknown,
         "events": report.events,
         "faults": report.faults,
         "operations": report.operations,
         "sometimes": report.sometimes,
         "virtual_s": report.virtual_time.0 as f64 / 1e9,
+        "elapsed_s": elapsed.as_secs_f64(),
+        "events_per_s": report.events as f64 / elapsed.as_secs_f64(),
         "trace_hash": saved.trace_hash,
     })
 }
 
 fn sweep_json(
-    system: &str,
+    room: &dyn Room,
     scenario: &str,
     without: &[String],
     report: &SweepReport,
@@ -179,7 +211,7 @@ fn sweep_json(
 ) -> Value {
     let shortfall = |&(name, reached, least): &(&str, u64, u64)| json!({"name": name, "reached": reached, "least": least});
     let mut all = json!({
-        "system": system,
+        "system": room.name(),
         "scenario": scenario,
         "without": without,
         "seeds": report.seeds,
@@ -196,8 +228,8 @@ fn sweep_json(
     });
     if let Some(Shortest { ran, steps, runs }) = shortest {
         all["shrunk"] = json!({
-            "steps_before": steps.0, "steps": steps.1, "runs": runs, "run": run_json(system, ran),
-            "saved": ran.saved,
+            "steps_before": steps.0, "steps": steps.1, "runs": runs,
+            "violations": ran.report.violations, "saved": ran.saved,
         });
     }
     all

@@ -42,18 +42,21 @@ fn sweep_all(room: &dyn Room) -> Result<Swept, Failure> {
 fn print_promises(room: &dyn Room, swept: &Swept) -> Found {
     let mut found = Found::Held;
     say!("  {:<24} {:>6} {:>11} {:>8}   in", "promise", "seeds", "events", "faults");
-    for promise in room.promises() {
-        let of: Vec<_> =
-            swept.iter().filter(|(info, _)| info.promises.contains(&promise.name)).collect();
+    // A machine that panics breaks what every system promises without saying so.
+    let promises = room.promises().iter().map(|promise| promise.name).chain([sim::NO_PANIC]);
+    for promise in promises {
+        let checks =
+            |info: &sim::ScenarioInfo| promise == sim::NO_PANIC || info.promises.contains(&promise);
+        let of: Vec<_> = swept.iter().filter(|(info, _)| checks(info)).collect();
         let sum = |count: fn(&SweepReport) -> u64| -> u64 {
             of.iter().map(|(_, report)| count(report)).sum()
         };
         let (seeds, events) = (sum(|report| report.seeds), sum(|report| report.events));
         let faults = sum(|report| report.faults.values().sum());
         let scenarios = of.len();
-        say!("  {:<24} {seeds:>6} {events:>11} {faults:>8}   {scenarios} scenarios", promise.name);
+        say!("  {:<24} {seeds:>6} {events:>11} {faults:>8}   {scenarios} scenarios", promise);
         for (info, report) in of {
-            for breach in report.violations.iter().filter(|breach| breach.promise == promise.name) {
+            for breach in report.violations.iter().filter(|breach| breach.promise == promise) {
                 found = Found::Broken;
                 let again = command(room.name(), info.name, breach.seed, &[]);
                 say!("    broken: {again}");

@@ -5,8 +5,9 @@
 //! looked up at the moment the fault begins.
 
 use std::fmt;
+use std::time::Duration;
 
-use machine::NodeId;
+use machine::{NodeId, nanos};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::Unsynced;
@@ -141,7 +142,11 @@ impl Fault {
                 Target::Node(node) if node.0 >= nodes => {
                     return Err(format!("node {} is not among the {nodes} of the cluster", node.0));
                 }
-                Target::Role(role) if role.len() > 64 => return Err("a role's name is long".into()),
+                Target::Role(role)
+                    if role.len() > 64 || !role.bytes().all(|b| b.is_ascii_graphic()) =>
+                {
+                    return Err("a role's name is a short word".into());
+                }
                 _ => {}
             }
         }
@@ -161,6 +166,26 @@ impl Fault {
             _ => true,
         };
         if sane { Ok(()) } else { Err(format!("{self} is out of range")) }
+    }
+
+    /// How many links it names.
+    pub(crate) fn links(&self) -> u64 {
+        use Fault::*;
+        match self {
+            Partition { a, b }
+            | OneWayPartition { from: a, to: b }
+            | FlappingLink { a, b, .. }
+            | LinkReset { a, b } => a.len() as u64 * b.len() as u64,
+            _ => 0,
+        }
+    }
+
+    /// How often it cuts or heals links while it lasts, beyond once each.
+    pub(crate) fn flaps(&self, lasts: Duration) -> u64 {
+        match self {
+            Fault::FlappingLink { period_ns, .. } => nanos(lasts) / (period_ns / 2).max(1),
+            _ => 0,
+        }
     }
 
     /// Does it take its nodes down, and what becomes of their unsynced writes?

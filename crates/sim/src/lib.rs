@@ -47,7 +47,7 @@ pub use promise::{Promise, Verdict};
 pub use recorder::{Moment, Recorder};
 pub use registry::{Ran, Refused, Room, ScenarioInfo, Shortest, register};
 pub use replay::{ReplayError, SavedRun, VERSION};
-pub use run::{Report, Violation};
+pub use run::{NO_PANIC, Report, Violation};
 pub use scenario::{PromiseInfo, Scenario, System, Witness, heal_all};
 pub use sweep::{Breach, Seeds, SweepReport};
 pub use trace::TraceHash;

@@ -15,8 +15,14 @@ use crate::random::{below, happens, log_uniform};
 
 /// A world lasts at most a day of virtual time.
 pub(crate) const LONGEST_NS: u64 = 86_400_000_000_000;
-const MOST_NODES: u32 = 10_000;
+const MOST_NODES: u32 = 1_000;
 const MOST_STEPS: usize = 100_000;
+/// Faults are looked at together whenever one of them begins or ends.
+const MOST_FAULTS: usize = 2_000;
+/// Links that faults name, and cells of the matrix of cuts that flapping rewrites, in all: some
+/// seconds of work.
+const MOST_LINKS: u64 = 1_000_000;
+const MOST_REWRITTEN: u64 = 2_000_000_000;
 
 /// The nodes of a run, as the scenario drew them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,9 +94,19 @@ impl<O> Plan<O> {
         if delays.least_ns > delays.most_ns || delays.most_ns > LONGEST_NS {
             return Err("the least delay is not above the most, nor that above a day".into());
         }
+        let (mut faults, mut links, mut rewritten) = (0, 0u64, 0u64);
         for step in &self.steps {
             match step {
                 Step::Fault { at, until, fault } => {
+                    faults += 1;
+                    links = links.saturating_add(fault.links());
+                    let flaps = fault.flaps(until.since(*at));
+                    // The least that it costs to look at all faults anew.
+                    let cells = (u64::from(nodes) * u64::from(nodes)).max(1_000);
+                    rewritten = rewritten.saturating_add(flaps.saturating_mul(cells));
+                    if faults > MOST_FAULTS || links > MOST_LINKS || rewritten > MOST_REWRITTEN {
+                        return Err("the faults are more work than a plan may make".into());
+                    }
                     if at > until || until.0 > LONGEST_NS {
                         return Err(format!("\"{fault}\" ends before it begins, or after a day"));
                     }

@@ -83,6 +83,8 @@ pub struct ScenarioInfo {
     pub about: &'static str,
     /// The promises that it checks.
     pub promises: &'static [&'static str],
+    /// Mechanisms that are off in it whatever is asked for, since they would hide those it tests.
+    pub leaves_out: &'static [&'static str],
     /// What its default sweep must reach.
     #[serde(skip)]
     pub reaches: &'static [(&'static str, u64)],
@@ -241,6 +243,7 @@ impl<S: System> Room for Door<S> {
             name: scenario.name,
             about: scenario.about,
             promises: scenario.promises,
+            leaves_out: scenario.leaves_out,
             reaches: scenario.reaches,
             seeds: scenario.seeds,
         };

@@ -18,6 +18,9 @@ use crate::world::World;
 /// A run that will not end is ended after so many events; its verdict is unknown.
 const EVENT_BUDGET: u64 = 5_000_000;
 
+/// What a machine that panics breaks, in every system.
+pub const NO_PANIC: &str = "no-panic";
+
 /// A promise that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
@@ -56,6 +59,12 @@ impl Report {
     /// The violation of this promise.
     pub fn violation_of(&self, promise: &str) -> Option<&Violation> {
         self.violations.iter().find(|violation| violation.promise == promise)
+    }
+
+    /// Did the run come to its end, so that what is not broken was judged? After a panic, or where
+    /// the event budget ran out, or a checker could not tell, it was not.
+    pub fn is_judged(&self) -> bool {
+        self.unknown.is_empty() && self.violation_of(NO_PANIC).is_none()
     }
 
     /// Did every promise hold, with certainty?
@@ -101,7 +110,7 @@ pub(crate) fn execute<S: System>(
             let (at, events) =
                 world.as_ref().map_or((Time(0), 0), |world| (world.now(), world.events()));
             report.violations.push(Violation {
-                promise: "no-panic".into(),
+                promise: NO_PANIC.into(),
                 at,
                 events,
                 why: why.unwrap_or_else(|| "a machine panicked".into()),

@@ -191,11 +191,14 @@ pub(crate) fn decode(id: &str, query: &str, layout: &Layout) -> Result<Decoded, 
 /// Is this the `Host` of a request that was meant for us? A web page can have its own name resolve
 /// to 127.0.0.1 (DNS rebinding), but the browser still sends that name.
 pub(crate) fn is_our_host(host: &str, bound: IpAddr) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next(),
-        None => host.split(':').next(),
+    let parts = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']'),
+        None => Some(host.split_at(host.find(':').unwrap_or(host.len()))),
     };
-    let name = name.unwrap_or_default();
+    let Some((name, port)) = parts else { return false };
+    if !port.is_empty() && port.strip_prefix(':').is_none_or(|port| port.parse::<u16>().is_err()) {
+        return false;
+    }
     let address = name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback() || ip == bound);
     address || name.eq_ignore_ascii_case("localhost")
 }

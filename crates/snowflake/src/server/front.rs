@@ -189,15 +189,17 @@ async fn guard(front: Front, request: Request, next: Next) -> Response {
 
 /// Turns away requests that some web page from elsewhere had a browser make.
 fn strange(headers: &HeaderMap, uri: &Uri, bound: IpAddr) -> Option<Answer> {
-    let text =
-        |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("not a text"));
+    let texts = |name| {
+        let values = headers.get_all(name).into_iter();
+        values.map(|value: &HeaderValue| value.to_str().unwrap_or("not a text"))
+    };
     let named = uri.authority().map(|authority| authority.as_str());
-    let mut hosts = text(HOST).into_iter().chain(named);
-    if text(HOST).is_none() || !hosts.all(|host| wire::is_our_host(host, bound)) {
+    let mut hosts = texts(HOST).chain(named);
+    if !headers.contains_key(HOST) || !hosts.all(|host| wire::is_our_host(host, bound)) {
         let why = "the Host of this request is not this computer; ask for localhost or 127.0.0.1";
         return Some(Answer::error(421, why));
     }
-    let elsewhere = text(ORIGIN).is_some_and(|origin| !wire::is_our_origin(origin, bound));
+    let elsewhere = texts(ORIGIN).any(|origin| !wire::is_our_origin(origin, bound));
     elsewhere.then(|| Answer::error(403, "only pages of this computer may ask"))
 }
 
