@@ -91,7 +91,14 @@ pub(crate) fn replay(file: &Path, json: bool, diagram: Option<usize>) -> Outcome
             "infralab: {shown} was changed since it was saved; this is another run"
         );
     }
-    show(room.as_ref(), &ran, began.elapsed(), json, diagram, &format!("infralab replay {shown}"))
+    show(
+        room.as_ref(),
+        &ran,
+        began.elapsed(),
+        json,
+        diagram,
+        &format!("{} replay {shown}", program()),
+    )
 }
 
 /// Runs many seeds of a scenario.
@@ -139,10 +146,16 @@ pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
     })
 }
 
+/// This program as it was called, so that what is printed can be pasted: it need not be on the PATH.
+pub(crate) fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "infralab".into())
+}
+
 /// The command that runs this again.
 pub(crate) fn command(system: &str, scenario: &str, seed: u64, without: &[String]) -> String {
     let without: String = without.iter().map(|name| format!(" --without {name}")).collect();
-    format!("infralab {system} run {scenario} --seed {seed}{without}")
+    let program = program();
+    format!("{program} {system} run {scenario} --seed {seed}{without}")
 }
 
 fn show(

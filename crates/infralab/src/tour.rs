@@ -6,7 +6,7 @@ use sim::{Room, Seeds, SweepReport};
 
 use crate::exit::{Failure, Found, Outcome, say};
 use crate::narrate::BOLD;
-use crate::system::command;
+use crate::system::{command, program};
 
 /// Seeds of each scenario: enough to see, few enough to wait for.
 const SEEDS: u64 = 100;
@@ -23,7 +23,8 @@ pub(crate) fn tour() -> Outcome {
         found = worse(found, print_mechanisms(room.as_ref())?);
         say!();
     }
-    say!("The tour took {:.1} s. Next: infralab snowflake demo", began.elapsed().as_secs_f64());
+    let (took, program) = (began.elapsed().as_secs_f64(), program());
+    say!("The tour took {took:.1} s. Next: {program} snowflake demo");
     Ok(found)
 }
 

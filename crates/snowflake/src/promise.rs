@@ -26,8 +26,8 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
     },
     PromiseInfo {
         name: "available-after-heal",
-        about: "from one lease, its grace, one high-water mark and the wall-clock bound after a \
-                heal on, every request is answered with ids within a second",
+        about: "from two leases, one high-water mark and the skew bound after a heal on, every \
+                request gets ids within a second, from the worker asked or another",
     },
 ];
 
