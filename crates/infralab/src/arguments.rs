@@ -36,6 +36,7 @@ enum Verb {
         json: bool,
         /// Prints the run as a space-time diagram, its last rows at most.
         #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "60")]
+        #[arg(conflicts_with = "json")]
         diagram: Option<usize>,
     },
 }
@@ -85,6 +86,7 @@ pub(crate) struct RunArguments {
     pub(crate) json: bool,
     /// Prints the run as a space-time diagram, its last rows at most.
     #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "60")]
+    #[arg(conflicts_with = "json")]
     pub(crate) diagram: Option<usize>,
 }
 

@@ -63,6 +63,7 @@ pub(crate) fn left_out(room: &dyn Room, scenario: &str) -> String {
 #[expect(clippy::disallowed_methods, reason = "the time a run takes is part of its results")]
 pub(crate) fn run(room: &dyn Room, arguments: &RunArguments) -> Outcome {
     let RunArguments { scenario, seed, without, save, json, diagram } = arguments;
+    let without = &once_each(without);
     let began = Instant::now();
     let ran = room.run(scenario, *seed, without).map_err(Failure::input)?;
     let command = command(room.name(), scenario, *seed, without);
@@ -106,8 +107,15 @@ pub(crate) fn replay(file: &Path, json: bool, diagram: Option<usize>) -> Outcome
 pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
     let SweepArguments { scenario, seeds, first_seed, jobs, without, shrink, save, json } =
         arguments;
+    let without = &once_each(without);
     let default = room.scenarios().into_iter().find(|info| info.name == scenario);
     let count = seeds.unwrap_or(default.map_or(1, |info| info.seeds));
+    if first_seed.checked_add(count - 1).is_none() {
+        return Err(Failure::input(format!(
+            "the seeds end at {}: --first-seed {first_seed} leaves no room for {count}",
+            u64::MAX
+        )));
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let seeds = Seeds { first: *first_seed, count, jobs: jobs.map_or(cores, usize::from) };
     let bar = ProgressBar::new(count).with_style(style());
@@ -136,14 +144,27 @@ pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
             print_shortest(shortest);
         }
     }
-    if let (Some(file), Some(shortest)) = (save, &shortest) {
-        write(file, &shortest.ran.saved)?;
+    match (save, &shortest) {
+        (Some(file), Some(shortest)) => write(file, &shortest.ran.saved)?,
+        (Some(file), None) => {
+            anstream::eprintln!("infralab: {} was not written: no promise broke", file.display());
+        }
+        (None, Some(_)) if !json => {
+            say!("to keep this run: --save FILE, then {} replay FILE", program())
+        }
+        (None, _) => {}
     }
     Ok(match &report {
         report if !report.violations.is_empty() => Found::Broken,
         report if !report.is_clean() => Found::Unknown,
         _ => Found::Held,
     })
+}
+
+/// A mechanism that is left out twice is left out.
+fn once_each(without: &[String]) -> Vec<String> {
+    let first = |(place, name): &(usize, &String)| !without[..*place].contains(name);
+    without.iter().enumerate().filter(first).map(|(_, name)| name.clone()).collect()
 }
 
 /// This program as it was called, so that what is printed can be pasted: it need not be on the PATH.

@@ -65,6 +65,11 @@ impl<M: Machine> World<M> {
         self.end_fault(fault.0);
     }
 
+    /// A fault that was told before, whether it is to come, on or over.
+    pub fn fault(&self, fault: FaultId) -> &Fault {
+        &self.chaos.faults[fault.0].fault
+    }
+
     /// How many faults of each kind have begun and hit something.
     pub fn fault_counts(&self) -> &Counts {
         &self.chaos.counts

@@ -8,7 +8,8 @@ use crate::recorder::Moment;
 /// Which part of a run to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// So many rows at the end.
+    /// So many rows: the end, and before it the latest landmarks (faults, and nodes that stop and
+    /// start), which may take up to half of them.
     Last(usize),
     /// So many rows from this time on.
     From(Time, usize),
@@ -16,32 +17,69 @@ pub enum Window {
 
 /// Draws the moments of a run. Timers and disk operations that went well are left out.
 pub fn diagram(nodes: &[String], moments: &[(Time, Moment)], window: Window) -> String {
-    let shown: Vec<_> = moments.iter().filter(|(_, moment)| is_worth_a_row(moment)).collect();
-    let (first, most) = match window {
-        Window::Last(most) => (shown.len().saturating_sub(most), most),
-        Window::From(time, most) => (shown.partition_point(|(at, _)| *at < time), most),
-    };
+    let rows: Vec<_> = moments.iter().filter(|(_, moment)| is_worth_a_row(moment)).collect();
+    let shown = choose(&rows, window);
     let width = nodes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(8) + 3;
     let mut canvas = Canvas { nodes: nodes.len(), width, up: vec![true; nodes.len()] };
     let mut text = canvas.heading(nodes);
-    let later = shown.len().saturating_sub(first + most);
-    let left_out = |count: usize, which: &str| match count {
-        0 => String::new(),
-        count => format!("{:>12}  ({count} {which} rows left out)\n", ""),
-    };
-    for (place, (at, moment)) in shown.into_iter().enumerate() {
+    let mut left_out = 0;
+    for ((at, moment), shown) in rows.into_iter().zip(shown) {
         // Rows that are not shown move the lifelines all the same.
         let row = canvas.row(moment);
-        if place == first {
-            text += &left_out(first, "earlier");
+        if !shown {
+            left_out += 1;
+            continue;
         }
-        if (first..first + most).contains(&place) {
-            let at = format!("{:.3} ms", at.0 as f64 / 1e6);
-            text += &format!("{at:>12}  {}\n", row.trim_end());
+        text += &gap(std::mem::take(&mut left_out));
+        let at = format!("{:.3} ms", at.0 as f64 / 1e6);
+        text += &format!("{at:>12}  {}\n", row.trim_end());
+    }
+    text + &gap(left_out)
+}
+
+fn gap(left_out: usize) -> String {
+    match left_out {
+        0 => String::new(),
+        1 => format!("{:>12}  (1 row left out)\n", ""),
+        count => format!("{:>12}  ({count} rows left out)\n", ""),
+    }
+}
+
+/// Of each row, whether the window shows it.
+fn choose(rows: &[&(Time, Moment)], window: Window) -> Vec<bool> {
+    let mut shown = vec![false; rows.len()];
+    match window {
+        Window::From(time, most) => {
+            let first = rows.partition_point(|(at, _)| *at < time);
+            shown.iter_mut().skip(first).take(most).for_each(|shown| *shown = true);
+        }
+        Window::Last(most) => {
+            let marks: Vec<usize> =
+                (0..rows.len()).filter(|&row| is_landmark(&rows[row].1)).collect();
+            let latest = rows.len().saturating_sub(most.div_ceil(2));
+            let mut end = rows.len().saturating_sub(most);
+            let before = |end| marks.partition_point(|&mark| mark < end);
+            // Each landmark that is shown before the end costs the end a row.
+            while end < latest && before(end) > end + most - rows.len() {
+                end += 1;
+            }
+            let room = (end + most).saturating_sub(rows.len());
+            let kept = marks[..before(end)].iter().rev().take(room);
+            kept.for_each(|&mark| shown[mark] = true);
+            shown.iter_mut().skip(end).for_each(|shown| *shown = true);
         }
     }
-    text += &left_out(later, "later");
-    text
+    shown
+}
+
+fn is_landmark(moment: &Moment) -> bool {
+    use Moment::*;
+    match moment {
+        FaultBegins { .. } | FaultEnds { .. } | Healed | Crashed { .. } => true,
+        Halted { .. } | Resumed { .. } | Broken { .. } => true,
+        Delivered { .. } | Lost { .. } | Reset { .. } | Timer { .. } | Disk { .. } => false,
+        Note { .. } | Started { .. } => false,
+    }
 }
 
 fn is_worth_a_row(moment: &Moment) -> bool {
@@ -158,6 +196,17 @@ mod tests {
     3.000 ms   ┊           ●           GaveUp
 ";
         assert_eq!(drawn.trim_end(), expected[1..].trim_end());
-        assert!(diagram(&nodes, &moments, Window::Last(1)).contains("(3 earlier rows left out)"));
+        let shown = |window| {
+            let drawn = diagram(&nodes, &moments, window);
+            drawn.lines().skip(1).map(|line| line.trim().to_string()).collect::<Vec<_>>()
+        };
+        let (crash, end) = (
+            "2.000 ms   ✗           │           is down",
+            "3.000 ms   ┊           ●           GaveUp",
+        );
+        assert_eq!(shown(Window::Last(1)), ["(3 rows left out)", end]);
+        assert_eq!(shown(Window::Last(2)), ["(1 row left out)", crash, "(1 row left out)", end]);
+        let from = Window::From(Time(1_200_000), 1);
+        assert_eq!(shown(from), ["(1 row left out)", crash, "(2 rows left out)"]);
     }
 }

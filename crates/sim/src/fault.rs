@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::Unsynced;
 
 /// Whom a fault hits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     /// This node.
@@ -25,7 +25,15 @@ pub enum Target {
 
 /// Chances are in a million, times in nanoseconds.
 #[derive(
-    Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames,
+    Clone,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::VariantNames,
 )]
 #[serde(tag = "fault", rename_all = "kebab-case", deny_unknown_fields)]
 #[strum(serialize_all = "kebab-case")]
@@ -222,18 +230,6 @@ impl fmt::Display for Target {
             Target::Node(node) => write!(f, "n{}", node.0),
             Target::Role(role) => write!(f, "the {role}"),
         }
-    }
-}
-
-impl From<u32> for Target {
-    fn from(node: u32) -> Target {
-        Target::Node(NodeId(node))
-    }
-}
-
-impl From<NodeId> for Target {
-    fn from(node: NodeId) -> Target {
-        Target::Node(node)
     }
 }
 

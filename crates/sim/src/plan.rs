@@ -202,9 +202,14 @@ impl<O> Draft<O> {
 
     /// A fault that lasts between `least` and `most`, somewhere in the safety phase.
     pub fn fault_lasting(&mut self, least: Duration, most: Duration, fault: Fault) {
+        let (at, until) = self.stretch(least, most);
+        self.fault(at, until, fault);
+    }
+
+    pub(crate) fn stretch(&mut self, least: Duration, most: Duration) -> (Time, Time) {
         let lasts = self.magnitude(nanos(least), nanos(most)).min(self.plan.heal_at.0);
         let at = self.number(0, self.plan.heal_at.0 - lasts);
-        self.fault(Time(at), Time(at + lasts), fault);
+        (Time(at), Time(at + lasts))
     }
 
     /// One of these.

@@ -16,7 +16,7 @@ use crate::scenario::{Scenario, System};
 use crate::world::World;
 
 /// A run that will not end is ended after so many events; its verdict is unknown.
-const EVENT_BUDGET: u64 = 5_000_000;
+pub(crate) const EVENT_BUDGET: u64 = 5_000_000;
 
 /// What a machine that panics breaks, in every system.
 pub const NO_PANIC: &str = "no-panic";

@@ -35,6 +35,11 @@ pub trait System: Sized + 'static {
     fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Self::Node>>;
     /// An operation as the message that the client is told.
     fn perform(operation: &Self::Operation) -> Message<Self::Node>;
+    /// How many events' worth of work an operation is: a saved plan whose operations are more than
+    /// a run may take is refused.
+    fn work(_operation: &Self::Operation) -> u64 {
+        1
+    }
     /// What a note means to the lab.
     fn remark(note: &Note<Self::Node>) -> Remark;
     /// A node's name in diagrams.

@@ -4,7 +4,7 @@
 //! shifts what the world draws, so each candidate is given several world seeds before it is
 //! dismissed: without that, plans stay long because luck changed, not because a step was needed.
 
-use machine::{Switches, Time};
+use machine::{Switches, Time, nanos};
 
 use crate::plan::{Plan, Step};
 use crate::random::{Purpose, stream};
@@ -38,8 +38,24 @@ pub(crate) fn shrink<S: System>(
     search.try_plan(plan.clone()).then_some(())?;
     search.drop_chunks();
     search.cut_short();
+    search.pull_together();
     search.drop_chunks();
     Some(Shrunk { plan: search.best, world_seed: search.world_seed, runs: search.runs })
+}
+
+/// Every time in a plan.
+fn times_of<O>(plan: &mut Plan<O>, each: &mut impl FnMut(&mut Time)) {
+    for step in &mut plan.steps {
+        match step {
+            Step::Fault { at, until, .. } => {
+                each(at);
+                each(until);
+            }
+            Step::Operation { at, .. } => each(at),
+        }
+    }
+    each(&mut plan.heal_at);
+    each(&mut plan.end);
 }
 
 struct Search<'a, S: System> {
@@ -90,6 +106,33 @@ impl<S: System> Search<'_, S> {
                 return;
             }
         }
+    }
+
+    /// Closes the gaps between the things that happen, as far as the promise still breaks.
+    fn pull_together(&mut self) {
+        let mut after = Time(0);
+        while let Some(next) = self.times().into_iter().find(|&time| time > after) {
+            let gap = next.since(after);
+            let shorter = [gap, gap * 3 / 4, gap / 2, gap / 4].map(nanos);
+            let closed = shorter.into_iter().find(|&by| {
+                let mut candidate = self.best.clone();
+                times_of(&mut candidate, &mut |time| {
+                    if *time > after {
+                        time.0 -= by;
+                    }
+                });
+                self.runs < RUN_BUDGET && self.try_plan(candidate)
+            });
+            after = Time(next.0 - closed.unwrap_or(0));
+        }
+    }
+
+    /// When faults begin and end and operations happen, in order.
+    fn times(&self) -> Vec<Time> {
+        let mut times = Vec::new();
+        times_of(&mut self.best.clone(), &mut |time| times.push(*time));
+        times.sort_unstable();
+        times
     }
 
     /// Keeps the candidate if it breaks the promise in the current or a re-rolled world.

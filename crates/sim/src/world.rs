@@ -143,7 +143,7 @@ impl<M: Machine> World<M> {
             }
             Event::Thaw { from, to } => self.thaw(from, to),
             Event::FaultBegins(index) => {
-                self.trace.event(at.0, 5, &index);
+                self.trace.event(at.0, 5, &self.chaos.faults[index].fault);
                 self.begin_fault(index);
             }
             Event::FaultEnds(index) => {
@@ -410,6 +410,7 @@ impl<M: Machine> World<M> {
                 self.history.push(Entry { at: self.now, node: id, note });
             }
             Output::Halt { why } => {
+                self.trace.event(self.now.0, kind(9, id, id), &why);
                 self.record(|| Moment::Halted { node: id, why });
                 self.node_mut(id).halted = true;
                 self.crash_now(id, Unsynced::Kept);

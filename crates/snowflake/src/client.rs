@@ -38,8 +38,8 @@ impl Client {
     fn begin(&mut self, get: Get, out: &mut Outputs<Snowflake>) {
         self.tokens += 1;
         let token = u64::from(self.id.0) << 32 | u64::from(self.tokens);
-        out.note(Note::Invoked { token });
         let Get { worker: asked, count } = get;
+        out.note(Note::Invoked { token, worker: asked });
         let attempt = Attempt { count, asked, left: self.workers.len(), silence: false };
         self.open.insert(token, attempt);
         self.ask(token, out);

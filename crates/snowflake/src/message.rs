@@ -148,6 +148,8 @@ pub enum Note {
     Invoked {
         /// Of the operation.
         token: u64,
+        /// Whom it asked first.
+        worker: NodeId,
     },
     /// A client got ids.
     Received {

@@ -2,11 +2,11 @@
 //! asked, what they got and when, in the true time of the world.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use machine::{Machine, Time};
 use sim::{Cluster, Entry, Promise, PromiseInfo, Verdict, World};
 
+use crate::availability::Available;
 use crate::message::{Note, Snowflake};
 use crate::shape::Shape;
 use crate::{Id, Layout};
@@ -26,8 +26,9 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
     },
     PromiseInfo {
         name: "available-after-heal",
-        about: "from two leases, one high-water mark and the skew bound after a heal on, every \
-                request gets ids within a second, from the worker asked or another",
+        about: "from a lease (or, without an authority, a high-water mark) and the wall-clock bound \
+                after a heal on, every request gets ids within a second, every worker with a \
+                number of its own mints, and no leased number lies idle",
     },
 ];
 
@@ -46,15 +47,13 @@ where
         "order-within-skew" => {
             Box::new(Order { layout: None, margin: 2 * shape.skew_ms * 1_000_000 + TICK })
         }
-        "available-after-heal" => Box::new(Available { within: shape.recovers_within() }),
+        "available-after-heal" => Box::new(Available::of(shape)),
         unknown => panic!("{unknown} is not a promise of snowflake"),
     }
 }
 
 /// One tick of the layouts that the scenarios use, in nanoseconds.
 const TICK: u64 = 1_000_000;
-/// How long an answer may take in a healed world.
-const ANSWER: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Unique {
@@ -86,7 +85,7 @@ fn answered(history: &[Entry<Note>], layout: Option<&Layout>) -> Vec<Answered> {
     let mut answered = Vec::new();
     for entry in history {
         match &entry.note {
-            Note::Invoked { token } => drop(invoked.insert(*token, entry.at)),
+            Note::Invoked { token, .. } => drop(invoked.insert(*token, entry.at)),
             Note::Received { token, ids } => {
                 let range = ids.iter().min().zip(ids.iter().max());
                 if let (Some(invoked), Some((&least, &most))) = (invoked.remove(token), range) {
@@ -131,36 +130,5 @@ impl<M: Machine<Protocol = Snowflake>> Promise<M> for Order {
             }
         }
         Verdict::Held
-    }
-}
-
-/// A healed world answers.
-struct Available {
-    within: Duration,
-}
-
-impl<M: Machine<Protocol = Snowflake>> Promise<M> for Available {
-    fn end(&mut self, world: &World<M>) -> Verdict {
-        let Some(healed) = world.healed_at() else { return Verdict::Held };
-        let (from, until) = (healed + self.within, world.now() - ANSWER);
-        let mut open = BTreeMap::new();
-        for entry in world.history() {
-            match &entry.note {
-                Note::Invoked { token } if from <= entry.at && entry.at <= until => {
-                    open.insert(*token, entry.at);
-                }
-                Note::Received { token, .. } => {
-                    let invoked = open.get(token);
-                    if invoked.is_some_and(|&invoked| entry.at <= invoked + ANSWER) {
-                        open.remove(token);
-                    }
-                }
-                _ => {}
-            }
-        }
-        match open.values().next() {
-            Some(at) => Verdict::Broken(format!("ids asked for at {at:?} did not come")),
-            None => Verdict::Held,
-        }
     }
 }

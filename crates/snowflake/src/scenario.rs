@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use machine::{Mechanism as Info, NodeId, Time};
 use sim::{
-    Cluster, Delays, Draft, Fault, Promise, PromiseInfo, Remark, Scenario, System, Target, Witness,
-    heal_all,
+    Cluster, Delays, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Target,
+    Witness, heal_all,
 };
 
 use crate::mechanism::MECHANISMS;
@@ -53,9 +53,13 @@ impl System for Snowflakes {
         Message::Get(*operation)
     }
 
+    fn work(operation: &Get) -> u64 {
+        u64::from(operation.count)
+    }
+
     fn remark(note: &Note) -> Remark {
         match note {
-            Note::Invoked { token } => Remark::Invoked(*token),
+            Note::Invoked { token, .. } => Remark::Invoked(*token),
             Note::Received { token, .. } => Remark::Ok(*token),
             Note::AllRefused { token } => Remark::Failed(*token),
             Note::ClockWentBack => Remark::Sometimes("clock-went-back"),
@@ -79,11 +83,11 @@ const ALL: &[&str] =
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
-    witness("clock-guard", "unique", "clock-step-back", 14),
-    witness("high-water-mark", "unique", "restart-after-step-back", 15),
+    witness("clock-guard", "unique", "clock-step-back", 8),
+    witness("high-water-mark", "unique", "restart-after-step-back", 8),
     witness("timestamp-ceiling", "unique", "holder-change-under-skew", 4),
     witness("lease-fencing", "unique", "authority-partition", 1),
-    witness("stop-before-expiry", "unique", "authority-partition", 1),
+    witness("stop-before-expiry", "unique", "authority-partition", 4),
     witness("sequence-wait", "unique", "overload", 0),
     witness("generation-check", "unique", "snapshot-resumed", 0),
     witness("skew-check", "order-within-skew", "clock-drift", 2),
@@ -190,10 +194,10 @@ fn clock_step_back(draft: &mut Draft<Get>) {
     let slot = draft.heal_at().0 / steps;
     for step in 0..steps {
         let node = draft.one_of(&shape.worker_targets());
-        let by_ns = draft.magnitude(2, 400) * 1_000_000;
+        let by = MS(draft.magnitude(2, 400));
         let lasts = draft.magnitude(50_000_000, 3_000_000_000).min(slot - 1);
         let at = step * slot + draft.number(0, slot - 1 - lasts);
-        draft.fault(Time(at), Time(at + lasts), Fault::ClockRollback { node, by_ns });
+        draft.between(Time(at), Time(at + lasts)).clock_rollback(node, by);
     }
     workload(draft, shape, 400, 64);
     draft.swarm(NOISE, &shape.worker_targets());
@@ -205,10 +209,9 @@ fn leap_smear(draft: &mut Draft<Get>) {
     for node in shape.worker_targets() {
         let heal = draft.heal_at();
         if draft.percent(50) {
-            let smear = Fault::ClockSmear { node, ppm: -200_000 };
-            draft.fault(leap, leap + MS(2_500), smear);
+            draft.between(leap, leap + MS(2_500)).clock_smear(node, -200_000);
         } else {
-            draft.fault(leap, heal, Fault::ClockRollback { node, by_ns: 500_000_000 });
+            draft.between(leap, heal).clock_rollback(node, MS(500));
         }
     }
     workload(draft, shape, 400, 64);
@@ -223,7 +226,7 @@ fn crash_restart(draft: &mut Draft<Get>) {
         let client = draft.one_of(&shape.client_ids());
         let at = draft.number(1_000_000, draft.heal_at().0 - 10_000_000);
         let down = draft.number(50_000, 900_000);
-        draft.fault(Time(at), Time(at + down), Fault::Crash { node: worker.into() });
+        draft.between(Time(at), Time(at + down)).crash(worker);
         for _ in 0..20 {
             let near = Time(at - 500_000 + draft.number(0, down + 1_000_000));
             draft.operation(near, client, Get { worker, count: 1 });
@@ -243,10 +246,10 @@ fn restart_after_step_back(draft: &mut Draft<Get>) {
         let node = draft.one_of(&shape.worker_targets());
         let at = restart * slot + draft.number(300_000_000, slot - 1_000_000_000);
         let down = draft.magnitude(1_000_000, 50_000_000);
-        let by_ns = draft.magnitude(20, 400) * 1_000_000;
-        draft.fault(Time(at), Time(at + down), Fault::Crash { node: node.clone() });
-        let behind = Fault::ClockRollback { node, by_ns };
-        draft.fault(Time(at + down / 2), Time(at + down + 900_000_000), behind);
+        let by = MS(draft.magnitude(20, 400));
+        draft.between(Time(at), Time(at + down)).crash(node.clone());
+        let back = Time(at + down + 900_000_000);
+        draft.between(Time(at + down / 2), back).clock_rollback(node, by);
     }
     workload(draft, shape, 400, 64);
     draft.swarm(NOISE, &shape.worker_targets());
@@ -272,13 +275,11 @@ fn clock_drift(draft: &mut Draft<Get>) {
     let shape = leased(draft);
     for node in shape.worker_targets() {
         let ppm = draft.number(0, 40_000) as i32 - 20_000;
-        draft.fault_lasting(MS(500), MS(3_500), Fault::ClockDrift { node: node.clone(), ppm });
-        let by_ns = draft.magnitude(1, 5_000) * 1_000_000;
-        let wrong = match draft.percent(50) {
-            true => Fault::ClockJump { node, by_ns },
-            false => Fault::ClockRollback { node, by_ns },
-        };
-        draft.fault_lasting(MS(100), MS(3_000), wrong);
+        draft.lasting(MS(500), MS(3_500)).clock_drift(node.clone(), ppm);
+        let by = MS(draft.magnitude(1, 5_000));
+        let ahead = draft.percent(50);
+        let mut wrong = draft.lasting(MS(100), MS(3_000));
+        if ahead { wrong.clock_jump(node, by) } else { wrong.clock_rollback(node, by) }
     }
     workload(draft, shape, 300, 64);
     draft.swarm(NOISE, &targets(shape));
@@ -287,8 +288,7 @@ fn clock_drift(draft: &mut Draft<Get>) {
 fn authority_partition(draft: &mut Draft<Get>) {
     let shape = leased(draft);
     for _ in 0..draft.number(1, 3) {
-        let (a, b) = (vec![Target::Role("holder".into())], vec![Target::from(0)]);
-        draft.fault_lasting(MS(800), MS(2_500), Fault::Partition { a, b });
+        draft.lasting(MS(800), MS(2_500)).partition(["holder"], [0]);
     }
     workload(draft, shape, 500, 64);
     draft.swarm(NOISE, &targets(shape));
@@ -299,12 +299,10 @@ fn holder_change_under_skew(draft: &mut Draft<Get>) {
     let shape = leased(draft);
     let end = draft.end();
     for node in shape.worker_targets() {
-        let by_ns = draft.number(20, 45) * 1_000_000;
-        let skew = match draft.percent(50) {
-            true => Fault::ClockJump { node, by_ns },
-            false => Fault::ClockRollback { node, by_ns },
-        };
-        draft.fault(Time(0), end, skew);
+        let by = MS(draft.number(20, 45));
+        let ahead = draft.percent(50);
+        let mut all_along = draft.between(Time(0), end);
+        if ahead { all_along.clock_jump(node, by) } else { all_along.clock_rollback(node, by) }
     }
     for _ in 0..draft.number(1, 3) {
         // Either somebody else gets the number, or its holder does again, and finds another time.
@@ -312,14 +310,13 @@ fn holder_change_under_skew(draft: &mut Draft<Get>) {
         let (node, down) =
             (draft.one_of(&shape.worker_ids()), draft.magnitude(100_000, 20_000_000));
         if draft.percent(50) {
-            let (a, b) = (vec![Target::Role("holder".into())], vec![Target::from(0)]);
             let until = at + draft.number(1_100_000_000, 2_000_000_000);
-            draft.fault(Time(at), Time(until), Fault::Partition { a, b });
+            draft.between(Time(at), Time(until)).partition(["holder"], [0]);
         } else {
-            let by_ns = draft.number(10, 45) * 1_000_000;
-            let behind = Fault::ClockRollback { node: node.into(), by_ns };
-            draft.fault(Time(at), Time(at + down), Fault::Crash { node: node.into() });
-            draft.fault(Time(at + down / 2), Time(at + 300_000_000), behind);
+            let by = MS(draft.number(10, 45));
+            let back = Time(at + 300_000_000);
+            draft.between(Time(at), Time(at + down)).crash(node);
+            draft.between(Time(at + down / 2), back).clock_rollback(node, by);
             for _ in 0..40 {
                 let near = Time(at - 40_000_000 + draft.number(0, 100_000_000));
                 let client = draft.one_of(&shape.client_ids());
@@ -334,15 +331,12 @@ fn holder_change_under_skew(draft: &mut Draft<Get>) {
 
 fn snapshot_resumed(draft: &mut Draft<Get>) {
     let shape = leased(draft);
-    let holder = || Target::Role("holder".into());
     let at = Time(draft.number(300, 800) * 1_000_000);
     // Cut off for long enough to lose its number to another, and set back to when it held it.
     let resumed = at + MS(draft.number(1_300, 2_500));
-    draft.fault(at, resumed, Fault::SnapshotResumed { node: holder() });
-    let authority = vec![Target::from(0)];
-    let lost = Fault::Partition { a: vec![holder()], b: authority };
+    draft.between(at, resumed).snapshot_resumed("holder");
     let healed = resumed + MS(draft.number(0, 900));
-    draft.fault(at, healed, lost);
+    draft.between(at, healed).partition(["holder"], [0]);
     workload(draft, shape, 600, 64);
     draft.swarm(NOISE, &targets(shape));
 }

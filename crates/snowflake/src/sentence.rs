@@ -32,7 +32,7 @@ impl Debug for Message {
 impl Debug for Note {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Note::Invoked { token } => write!(f, "request {} begins", token & 0xFFFF_FFFF),
+            Note::Invoked { token, .. } => write!(f, "request {} begins", token & 0xFFFF_FFFF),
             Note::Received { token, ids } => {
                 write!(f, "request {} got {}", token & 0xFFFF_FFFF, Ids(ids))
             }

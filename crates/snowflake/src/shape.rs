@@ -82,9 +82,11 @@ impl Shape {
         spec.parse().unwrap_or_else(|_| Layout::twitter())
     }
 
-    /// How long a healed cluster may take to serve everybody again.
+    /// How long a healed cluster may take to serve everybody again: what was promised before the
+    /// heal reaches so far ahead of the true time.
     pub(crate) fn recovers_within(self) -> Duration {
-        LEASE * 2 + AHEAD + Duration::from_millis(self.skew_ms)
+        let ahead = if self.pool > 0 { LEASE } else { AHEAD };
+        ahead + Duration::from_millis(self.skew_ms)
     }
 
     pub(crate) fn boot(cluster: &Cluster, id: NodeId, switches: Switches) -> Node {

@@ -123,6 +123,36 @@ fn a_saved_run_replays_with_the_same_trace() {
 }
 
 #[test]
+fn a_plan_that_would_take_for_ever_is_not_begun() {
+    let scratch = Scratch::new("bomb");
+    let file = scratch.text("run.json");
+    json(&["snowflake", "run", "overload", "--save", &file, "--json"]);
+    let mut saved: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let steps = saved["plan"]["steps"].as_array_mut().unwrap();
+    let mut operation = steps.iter().find(|step| step.get("operation").is_some()).unwrap().clone();
+    operation["operation"]["operation"]["count"] = 10_000.into();
+    *steps = vec![operation; 501];
+    std::fs::write(&file, saved.to_string()).unwrap();
+    refused(&["replay", &file], 2, &["more work than a run may take"]);
+}
+
+#[test]
+fn what_is_asked_for_twice_or_past_the_end_is_told() {
+    let twice = ["--without", "sequence-wait", "--without", "sequence-wait", "--json"];
+    let said = lab(&[&["snowflake", "sweep", "overload", "--seeds", "1"], &twice[..]].concat());
+    let said: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(said["without"], serde_json::json!(["sequence-wait"]));
+    let past = ["snowflake", "sweep", "overload", "--first-seed", "18446744073709551615"];
+    refused(&[&past[..], &["--seeds", "2"]].concat(), 2, &["leaves no room for 2"]);
+    refused(&["snowflake", "run", "overload", "--json", "--diagram"], 2, &["--diagram"]);
+    let scratch = Scratch::new("clean");
+    let file = scratch.text("clean.json");
+    let clean = ["snowflake", "sweep", "overload", "--seeds", "1", "--shrink", "--save", &file];
+    let said = lab(&clean);
+    assert!(said.code == Some(0) && said.stderr.contains("was not written"), "{said:?}");
+}
+
+#[test]
 fn garbage_is_not_replayed() {
     let scratch = Scratch::new("garbage");
     let file = scratch.text("garbage");

@@ -14,6 +14,7 @@ mod naive_networks;
 mod naive_processes;
 mod puppet;
 mod replays;
+mod sentences;
 mod snapshots;
 mod streams;
 mod timers;

@@ -1,0 +1,75 @@
+//! Faults as a scenario says them.
+
+use sim::{Fault, FaultId, KINDS, Script, World};
+
+use crate::puppet::{Act, Puppet, at, heard, ms, node, replace, stage, tell, tell_at};
+
+#[test]
+fn a_partition_is_said_as_it_is_thought() {
+    let mut world = stage(1, &[0; 4]);
+    let cut = world.partition([1, 2], [3]);
+    tell(&mut world, 1, &[Act::Send(2, 12), Act::Send(3, 13)]);
+    tell(&mut world, 3, &[Act::Send(0, 30)]);
+    world.run_until(at(50));
+    assert_eq!([0, 2, 3].map(|number| heard(&world, number)), [vec![30], vec![12], vec![]]);
+    world.end(cut);
+    world.run_until(at(100));
+    assert_eq!(heard(&world, 3), [13]);
+}
+
+#[test]
+fn a_word_is_a_role() {
+    let mut world = stage(2, &[0, 0]);
+    tell_at(&mut world, 0, 1, &[Act::Play("leader")]);
+    world.run_until(at(10));
+    world.crash("leader");
+    assert!(world.machine(node(0)).is_some() && world.machine(node(1)).is_none());
+}
+
+type Sentence = fn(&mut World<Puppet>) -> FaultId;
+
+/// Every kind of fault, in the order of [`KINDS`].
+const SENTENCES: [(Sentence, &str); 26] = [
+    (|world| world.partition([0], [1, 2]), "n0 cut off from n1,n2"),
+    (|world| world.one_way_partition([0], [1]), "n0 cannot send to n1"),
+    (|world| world.flapping_link([0], [1], ms(8)), "n0 and n1 flap every 8 ms"),
+    (|world| world.loss([0], 500_000), "n0 lose 50% of datagrams"),
+    (|world| world.duplication([0], 500_000), "50% of datagrams of n0 arrive twice"),
+    (|world| world.reordering([0], 500_000, ms(3)), "50% of datagrams of n0 come 3 ms late"),
+    (|world| world.delay([0], ms(3)), "n0 are 3 ms farther away"),
+    (|world| world.link_reset([0], [1]), "streams of n0 and n1 reset"),
+    (|world| world.crash(0), "n0 crashes"),
+    (|world| world.power_loss(0), "n0 loses power"),
+    (|world| world.torn_write(0), "n0 loses power while it writes"),
+    (|world| world.rolling_restart([0, 1]), "n0,n1 restart in turn"),
+    (|world| world.zone_loss(0), "zone 0 loses power"),
+    (|world| world.pause(0), "n0 pauses"),
+    (|world| world.slow_node(0, ms(3)), "n0 takes 3 ms an input"),
+    (|world| world.snapshot_resumed(0), "n0 is snapshotted, and resumed from it"),
+    (|world| world.misdirected_write(0, 500_000), "50% of the writes of n0 land elsewhere"),
+    (|world| world.bit_rot(0, 3), "3 bits rot on the disk of n0"),
+    (|world| world.full_disk(0), "the disk of n0 is full"),
+    (|world| world.slow_disk(0, 9), "the disk of n0 is 9 times as slow"),
+    (|world| world.failing_disk(0, 500_000), "50% of disk operations of n0 fail"),
+    (|world| world.disk_replaced(0), "the disk of n0 is replaced"),
+    (|world| world.clock_jump(0, ms(3)), "the clock of n0 is 3 ms ahead"),
+    (|world| world.clock_rollback(0, ms(3)), "the clock of n0 is 3 ms behind"),
+    (|world| world.clock_drift(0, -200), "the clocks of n0 drift by -200 ppm"),
+    (|world| world.clock_smear(0, 200), "the clock of n0 is smeared by 200 ppm"),
+];
+
+#[test]
+fn every_kind_of_fault_has_its_sentence() {
+    for ((sentence, said), kind) in SENTENCES.iter().zip(KINDS) {
+        let mut world = stage(3, &[0; 3]);
+        // There must be something on the disk for bits to rot.
+        tell(&mut world, 0, &[replace("text")]);
+        world.run_until(at(100));
+        let fault = sentence(&mut world);
+        let counts = world.fault_counts();
+        assert_eq!(counts.iter().collect::<Vec<_>>(), [(kind, &1)], "{said}");
+        let shown: &Fault = world.fault(fault);
+        assert_eq!((shown.kind(), shown.to_string().as_str()), (*kind, *said));
+    }
+    assert_eq!(SENTENCES.len(), KINDS.len());
+}
