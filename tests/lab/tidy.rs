@@ -10,7 +10,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("sim", &["machine"]),
     ("snowflake", &["machine", "sim"]),
     ("hash-ring", &[]),
-    ("infralab", &["machine", "sim", "snowflake"]),
+    ("check", &[]),
+    ("infralab", &["machine", "sim", "check", "snowflake"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

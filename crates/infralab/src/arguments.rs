@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::check_verb::CheckArguments;
 use crate::exit::{Failure, Outcome};
 use crate::snowflake_verbs::SnowflakeVerb;
 use crate::{narrate, system, tour};
@@ -26,6 +27,9 @@ enum Verb {
     /// Unique 64-bit ids, sortable by time, minted without coordination.
     #[command(subcommand, after_help = "Example: infralab snowflake generate -n 3")]
     Snowflake(SnowflakeVerb),
+    /// Says whether a history that somebody recorded is linearizable.
+    #[command(after_help = "Example: infralab check --model cas-register etcd_000.log")]
+    Check(CheckArguments),
     /// Runs a saved run again; another version's is refused.
     #[command(after_help = "Example: infralab replay broken.json")]
     Replay {
@@ -142,6 +146,7 @@ fn carry_out(command: Command) -> Outcome {
     match command.verb {
         None => tour::tour(),
         Some(Verb::Snowflake(verb)) => verb.carry_out(),
+        Some(Verb::Check(arguments)) => arguments.carry_out(),
         Some(Verb::Replay { file, json, diagram }) => system::replay(&file, json, diagram),
     }
 }

@@ -1,6 +1,7 @@
 //! The command line of the lab: parsing, printing, narration. It decides nothing.
 
 mod arguments;
+mod check_verb;
 mod exit;
 mod narrate;
 mod snowflake_verbs;

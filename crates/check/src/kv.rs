@@ -1,0 +1,117 @@
+//! A key-value store with append and compare-and-swap. Values start empty.
+
+use std::fmt;
+
+use crate::model::Model;
+
+/// The model.
+#[derive(Clone, Copy, Debug)]
+pub struct Kv;
+
+/// What is asked of a store; each about one key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum KvInput {
+    Get { key: String },
+    Put { key: String, value: String },
+    Append { key: String, value: String },
+    Cas { key: String, from: String, to: String },
+    Delete { key: String },
+}
+
+/// What it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KvOutput {
+    /// What was read; empty where there is nothing.
+    Value(String),
+    /// It was done.
+    Done,
+    /// Did the value match, so that it was swapped?
+    Swapped(bool),
+}
+
+impl fmt::Display for KvInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KvInput::Get { key } => write!(f, "get {key:?}"),
+            KvInput::Put { key, value } => write!(f, "put {key:?} {value:?}"),
+            KvInput::Append { key, value } => write!(f, "append {key:?} {value:?}"),
+            KvInput::Cas { key, from, to } => write!(f, "cas {key:?} {from:?} to {to:?}"),
+            KvInput::Delete { key } => write!(f, "delete {key:?}"),
+        }
+    }
+}
+
+impl fmt::Display for KvOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KvOutput::Value(value) => write!(f, "{value:?}"),
+            KvOutput::Done => f.write_str("done"),
+            KvOutput::Swapped(true) => f.write_str("swapped"),
+            KvOutput::Swapped(false) => f.write_str("did not match"),
+        }
+    }
+}
+
+impl Model for Kv {
+    type State = String;
+    type Input = KvInput;
+    type Output = KvOutput;
+    type Key = String;
+
+    fn initial() -> String {
+        String::new()
+    }
+
+    fn key(input: &KvInput) -> String {
+        match input {
+            KvInput::Get { key }
+            | KvInput::Put { key, .. }
+            | KvInput::Append { key, .. }
+            | KvInput::Cas { key, .. }
+            | KvInput::Delete { key } => key.clone(),
+        }
+    }
+
+    fn step(state: &String, input: &KvInput, output: Option<&KvOutput>) -> Option<String> {
+        match (input, output) {
+            (KvInput::Get { .. }, Some(KvOutput::Value(read))) => {
+                (read == state).then(|| state.clone())
+            }
+            (KvInput::Get { .. }, _) => Some(state.clone()),
+            (KvInput::Put { value, .. }, _) => Some(value.clone()),
+            (KvInput::Append { value, .. }, _) => Some(format!("{state}{value}")),
+            (KvInput::Delete { .. }, _) => Some(String::new()),
+            (KvInput::Cas { from, to, .. }, output) => {
+                let matches = from == state;
+                let said = match output {
+                    Some(KvOutput::Swapped(swapped)) => *swapped == matches,
+                    _ => true,
+                };
+                said.then(|| if matches { to.clone() } else { state.clone() })
+            }
+        }
+    }
+
+    fn finds(input: &KvInput, output: Option<&KvOutput>) -> Option<String> {
+        match (input, output) {
+            (KvInput::Get { .. }, Some(KvOutput::Value(read))) => Some(read.clone()),
+            (KvInput::Cas { .. }, Some(KvOutput::Swapped(false))) => None,
+            (KvInput::Cas { from, .. }, _) => Some(from.clone()),
+            _ => None,
+        }
+    }
+
+    fn leaves(input: &KvInput) -> Option<String> {
+        match input {
+            KvInput::Put { value, .. } => Some(value.clone()),
+            KvInput::Delete { .. } => Some(String::new()),
+            _ => None,
+        }
+    }
+
+    /// By appending, a value only grows.
+    fn leads_to(from: &String, to: &String) -> bool {
+        to.starts_with(from.as_str())
+    }
+}

@@ -1,0 +1,410 @@
+//! The search for an order of one key's operations (Wing and Gong 1993, Lowe 2017).
+//!
+//! Beginnings and ends stand in a list in the order in which they happened. An operation may be
+//! next if it begins before the first end in the list; taking it removes both its entries. If
+//! every operation that may be next contradicts the state, the last one taken was wrong: it is put
+//! back, and its successor tried. The same set of operations and the same state are never tried
+//! twice.
+//!
+//! Operations without an answer have a beginning only, and need not be taken at all. They are tried
+//! after those with an answer, only where they change the state, and of several that ask for the
+//! same only the one that began first: it can do all that the others can. And where the same
+//! answers were placed and the same state reached with fewer of them, more of them is no better.
+
+use std::collections::BTreeMap;
+
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+use crate::history::Operation;
+use crate::model::Model;
+
+/// How a search stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Legal,
+    Illegal,
+    /// The steps that it was given are used up.
+    Unfinished,
+}
+
+/// An order that got as far as any, and the operation that it could not go on with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deepest {
+    pub(crate) order: Vec<usize>,
+    pub(crate) stuck: Option<usize>,
+    answered: usize,
+}
+
+/// Where to look for the next operation to take.
+#[derive(Clone, Copy)]
+enum Cursor {
+    /// At this entry of the list; 0 is its end.
+    Listed(usize),
+    /// At this operation without an answer.
+    Open(usize),
+}
+
+struct Taken {
+    operation: usize,
+    state: u32,
+    cursor: Cursor,
+}
+
+pub(crate) struct Search<'a, M: Model> {
+    operations: Vec<&'a Operation<M::Input, M::Output>>,
+    list: List,
+    /// Operations without an answer, in the order of their beginnings, with the one before that
+    /// asks for the same.
+    open: Vec<(usize, Option<usize>)>,
+    taken: Vec<bool>,
+    order: Vec<Taken>,
+    /// Operations with an answer that are not taken yet.
+    left: usize,
+    cursor: Cursor,
+    /// Operations that must find a certain state, in the order of their beginnings.
+    finders: Vec<(usize, M::State)>,
+    /// Operations that leave a certain state.
+    leavers: Vec<(usize, M::State)>,
+    states: States<M>,
+    state: u32,
+    /// A hash of the set of operations with an answer that are taken: the exclusive or of a hash of
+    /// each (Zobrist 1970).
+    set: u128,
+    tried: Tried,
+    deepest: Deepest,
+}
+
+impl<'a, M: Model> Search<'a, M> {
+    /// A search over one key's operations.
+    pub(crate) fn new(operations: Vec<&'a Operation<M::Input, M::Output>>) -> Self {
+        let list = List::new(&operations);
+        let mut open: Vec<(usize, Option<usize>)> = Vec::new();
+        let mut same = BTreeMap::new();
+        let mut unanswered: Vec<usize> =
+            (0..operations.len()).filter(|&each| operations[each].returned.is_none()).collect();
+        unanswered.sort_by_key(|&each| operations[each].invoked);
+        for each in unanswered {
+            open.push((each, same.insert(&operations[each].input, each)));
+        }
+        let finds = |each: usize| {
+            let found = M::finds(&operations[each].input, operations[each].output());
+            found.map(|state| (each, state))
+        };
+        let leaves = |each: usize| M::leaves(&operations[each].input).map(|state| (each, state));
+        let mut finders: Vec<_> = (0..operations.len()).filter_map(finds).collect();
+        finders.sort_by_key(|&(each, _)| operations[each].invoked);
+        Search {
+            finders,
+            leavers: (0..operations.len()).filter_map(leaves).collect(),
+            left: operations.len() - open.len(),
+            taken: vec![false; operations.len()],
+            cursor: Cursor::Listed(list.first()),
+            operations,
+            list,
+            open,
+            order: Vec::new(),
+            states: States::new(),
+            state: 0,
+            set: 0,
+            tried: Tried::default(),
+            deepest: Deepest::default(),
+        }
+    }
+
+    /// A search that turns back only where an answer contradicts the state.
+    pub(crate) fn without_foresight(operations: Vec<&'a Operation<M::Input, M::Output>>) -> Self {
+        Search { finders: Vec::new(), ..Search::new(operations) }
+    }
+
+    /// Goes on for so many steps.
+    pub(crate) fn run(&mut self, steps: u64) -> Progress {
+        for _ in 0..steps {
+            if self.left == 0 {
+                return Progress::Legal;
+            }
+            match self.candidate() {
+                Some(operation) => self.try_next(operation),
+                None if self.put_back() => {}
+                None => return Progress::Illegal,
+            }
+        }
+        Progress::Unfinished
+    }
+
+    /// How much it remembers, in configurations; a state counts for as many as a value of two
+    /// kilobytes outweighs.
+    pub(crate) fn remembered(&self) -> usize {
+        self.tried.count + self.states.steps.len() + 50 * self.states.all.len()
+    }
+
+    /// The longest order so far.
+    pub(crate) fn deepest(&mut self) -> Deepest {
+        self.remember_depth();
+        self.deepest.clone()
+    }
+
+    /// The operation at the cursor, or at the next place where there is one that may be next.
+    fn candidate(&mut self) -> Option<usize> {
+        if let Cursor::Listed(entry) = self.cursor {
+            match self.list.beginning(entry) {
+                Some(operation) => return Some(operation),
+                None => self.cursor = Cursor::Open(0),
+            }
+        }
+        let first_end = self.list.first_end();
+        let Cursor::Open(mut place) = self.cursor else { return None };
+        while let Some(&(operation, twin)) = self.open.get(place) {
+            if self.operations[operation].invoked > first_end {
+                break;
+            }
+            if !self.taken[operation] && twin.is_none_or(|twin| self.taken[twin]) {
+                self.cursor = Cursor::Open(place);
+                return Some(operation);
+            }
+            place += 1;
+        }
+        None
+    }
+
+    /// Takes the operation if the state allows it and this was not tried before; goes past it
+    /// otherwise.
+    fn try_next(&mut self, operation: usize) {
+        let answered = self.operations[operation].returned.is_some();
+        let after = self.states.step(self.state, operation, self.operations[operation]);
+        let after =
+            after.filter(|&after| after == self.state || !self.is_hopeless(after, operation));
+        let after = after.filter(|&after| answered || after != self.state);
+        let set = if answered { self.set ^ hash_of(operation) } else { self.set };
+        let fresh = |after: &u32| {
+            let reached = set ^ hash_of(usize::MAX - *after as usize);
+            let used = self.open.iter().map(|&(open, _)| self.taken[open] || open == operation);
+            self.tried.insert(reached, used)
+        };
+        match after.filter(fresh) {
+            Some(after) => {
+                let (state, cursor) = (self.state, self.cursor);
+                self.order.push(Taken { operation, state, cursor });
+                self.taken[operation] = true;
+                (self.set, self.state) = (set, after);
+                if answered {
+                    self.left -= 1;
+                    self.list.lift(operation);
+                }
+                self.cursor = Cursor::Listed(self.list.first());
+            }
+            None => self.cursor = self.after(self.cursor),
+        }
+    }
+
+    /// Can the next operation that must find a certain state find it no more, neither from here nor
+    /// from what an operation before it may leave?
+    fn is_hopeless(&self, state: u32, taking: usize) -> bool {
+        let to_come = |each: usize| each != taking && !self.taken[each];
+        let finders = self.finders.iter().filter(|(each, _)| to_come(*each));
+        // The next one begins before any of those with an answer has ended.
+        let mut first_end = u64::MAX;
+        let mut next = Vec::new();
+        for (each, found) in finders {
+            let operation = self.operations[*each];
+            if operation.invoked > first_end {
+                break;
+            }
+            first_end = first_end.min(operation.returned.as_ref().map_or(u64::MAX, |(at, _)| *at));
+            next.push(found);
+        }
+        // Those without an answer need not come.
+        if first_end == u64::MAX {
+            return false;
+        }
+        let leads = |state: &M::State| next.iter().any(|found| M::leads_to(state, found));
+        let mut leavers = self
+            .leavers
+            .iter()
+            .filter(|(each, _)| to_come(*each) && self.operations[*each].invoked < first_end);
+        !leads(&self.states.all[state as usize]) && !leavers.any(|(_, left)| leads(left))
+    }
+
+    fn after(&self, cursor: Cursor) -> Cursor {
+        match cursor {
+            Cursor::Listed(entry) => Cursor::Listed(self.list.next[entry]),
+            Cursor::Open(place) => Cursor::Open(place + 1),
+        }
+    }
+
+    /// Nothing may be next: the last one taken was wrong. False where none was.
+    fn put_back(&mut self) -> bool {
+        self.remember_depth();
+        let Some(Taken { operation, state, cursor }) = self.order.pop() else { return false };
+        self.taken[operation] = false;
+        self.state = state;
+        if self.operations[operation].returned.is_some() {
+            self.set ^= hash_of(operation);
+            self.left += 1;
+            self.list.put_back(operation);
+        }
+        self.cursor = self.after(cursor);
+        true
+    }
+
+    fn remember_depth(&mut self) {
+        let answered = self.operations.len() - self.open.len() - self.left;
+        if answered > self.deepest.answered || self.deepest.stuck.is_none() {
+            self.deepest = Deepest {
+                order: self.order.iter().map(|taken| taken.operation).collect(),
+                stuck: self.list.first_to_end(),
+                answered,
+            };
+        }
+    }
+}
+
+/// What was tried: for each set of answers placed and state reached, the least sets of operations
+/// without an answer that it took.
+#[derive(Default)]
+struct Tried {
+    least: BTreeMap<u128, Vec<Bits>>,
+    count: usize,
+}
+
+type Bits = Box<[u64]>;
+
+impl Tried {
+    /// False where that much, or less, was tried already.
+    fn insert(&mut self, reached: u128, used: impl ExactSizeIterator<Item = bool>) -> bool {
+        let mut bits = vec![0u64; used.len().div_ceil(64)];
+        for (place, _) in used.enumerate().filter(|(_, used)| *used) {
+            bits[place / 64] |= 1 << (place % 64);
+        }
+        let within = |less: &Bits, more: &[u64]| less.iter().zip(more).all(|(a, b)| a & !b == 0);
+        let least = self.least.entry(reached).or_default();
+        if least.iter().any(|less| within(less, &bits)) {
+            return false;
+        }
+        self.count += 1;
+        least.push(bits.into());
+        true
+    }
+}
+
+/// 128 bits: with a billion sets tried, the chance that two of them are taken for one is below
+/// 10^-20.
+fn hash_of(number: usize) -> u128 {
+    xxh3_128_with_seed(&(number as u64).to_le_bytes(), 0x6c69_6e65)
+}
+
+/// States under numbers, and the steps between them, so that each is computed once.
+struct States<M: Model> {
+    all: Vec<M::State>,
+    known: BTreeMap<M::State, u32>,
+    steps: BTreeMap<(u32, usize), Option<u32>>,
+}
+
+impl<M: Model> States<M> {
+    fn new() -> Self {
+        let initial = M::initial();
+        States {
+            all: vec![initial.clone()],
+            known: BTreeMap::from([(initial, 0)]),
+            steps: BTreeMap::new(),
+        }
+    }
+
+    fn step(
+        &mut self,
+        state: u32,
+        number: usize,
+        operation: &Operation<M::Input, M::Output>,
+    ) -> Option<u32> {
+        if let Some(&known) = self.steps.get(&(state, number)) {
+            return known;
+        }
+        let after = M::step(&self.all[state as usize], &operation.input, operation.output());
+        let after = after.map(|after| {
+            let next = self.all.len() as u32;
+            *self.known.entry(after).or_insert_with_key(|after| {
+                self.all.push(after.clone());
+                next
+            })
+        });
+        self.steps.insert((state, number), after);
+        after
+    }
+}
+
+/// Beginnings and ends of the operations with an answer, in order. Entry 0 is before the first and
+/// after the last.
+struct List {
+    next: Vec<usize>,
+    previous: Vec<usize>,
+    /// The operation of each entry, where it stands, and whether it is a beginning.
+    entries: Vec<(usize, u64, bool)>,
+    /// The two entries of each operation.
+    places: Vec<(usize, usize)>,
+}
+
+impl List {
+    fn new<I, O>(operations: &[&Operation<I, O>]) -> List {
+        let mut entries = Vec::new();
+        for (number, operation) in operations.iter().enumerate() {
+            if let Some((returned, _)) = operation.returned {
+                entries.push((number, operation.invoked, true));
+                entries.push((number, returned, false));
+            }
+        }
+        entries.sort_by_key(|&(_, at, begins)| (at, !begins));
+        entries.insert(0, (usize::MAX, 0, false));
+        let (last, mut places) = (entries.len() - 1, vec![(0, 0); operations.len()]);
+        for (entry, &(number, _, begins)) in entries.iter().enumerate().skip(1) {
+            match begins {
+                true => places[number].0 = entry,
+                false => places[number].1 = entry,
+            }
+        }
+        List {
+            next: (1..=last).chain([0]).collect(),
+            previous: [last].into_iter().chain(0..last).collect(),
+            entries,
+            places,
+        }
+    }
+
+    fn first(&self) -> usize {
+        self.next[0]
+    }
+
+    /// The operation that begins here; none where one ends, or the list does.
+    fn beginning(&self, entry: usize) -> Option<usize> {
+        let (operation, _, begins) = self.entries[entry];
+        begins.then_some(operation)
+    }
+
+    /// The operation whose end comes first: it must be taken before anything that begins later.
+    fn first_to_end(&self) -> Option<usize> {
+        let mut entry = self.first();
+        while self.beginning(entry).is_some() {
+            entry = self.next[entry];
+        }
+        (entry != 0).then(|| self.entries[entry].0)
+    }
+
+    fn first_end(&self) -> u64 {
+        self.first_to_end().map_or(u64::MAX, |operation| self.entries[self.places[operation].1].1)
+    }
+
+    fn lift(&mut self, operation: usize) {
+        let (begins, ends) = self.places[operation];
+        for entry in [begins, ends] {
+            let (before, after) = (self.previous[entry], self.next[entry]);
+            (self.next[before], self.previous[after]) = (after, before);
+        }
+    }
+
+    /// The last one lifted goes back to where it was (Knuth's dancing links).
+    fn put_back(&mut self, operation: usize) {
+        let (begins, ends) = self.places[operation];
+        for entry in [ends, begins] {
+            let (before, after) = (self.previous[entry], self.next[entry]);
+            (self.next[before], self.previous[after]) = (entry, entry);
+        }
+    }
+}
