@@ -1,6 +1,5 @@
 //! Every algorithm measured in the same way: how even, how much a change moves, how fast, how large.
 
-use std::fmt::Write;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use crate::{
 };
 
 pub use crate::plot::plot;
+pub use crate::table::table;
 
 /// What was measured of one algorithm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,8 +24,9 @@ pub struct Row {
     pub algorithm: &'static str,
     /// How many nodes of the same weight it had.
     pub nodes: u32,
-    /// How many keys it placed: fewer than asked for, where every key costs a look at every node.
-    pub keys: usize,
+    /// How many keys it placed. Where every key is a look at every node they may be fewer than asked
+    /// for; then they only tell the time, and how even and how steady it is cannot be told from them.
+    pub keys: u64,
     /// The keys of the fullest node, in averages. Chance alone makes it larger than 1.
     pub peak_to_mean: f64,
     /// The standard deviation of the numbers of keys, in averages.
@@ -43,181 +44,193 @@ pub struct Row {
     pub strays: f64,
     /// Time on the processor for a look-up, the hashing of the key left out.
     pub lookup_ns: f64,
-    /// Time to build it.
+    /// Time to build it from a list of nodes.
     pub build_ms: f64,
-    /// Bytes on the heap for a node, its name left out.
+    /// Bytes on the heap for a node, the list of nodes left out, which all of them need.
     pub bytes_per_node: f64,
 }
 
+/// Whether a row says how even and how steady its algorithm is: if it placed as many keys as others.
+pub(crate) fn tells(row: &Row, rows: &[Row]) -> bool {
+    rows.iter().all(|other| other.keys <= row.keys)
+}
+
 /// Keys times nodes that are looked at where every key is a look at every node.
-const PATIENCE: usize = 300_000_000;
-const TIMED_KEYS: usize = 1 << 16;
+const PATIENCE: u64 = 1_000_000_000;
+/// The same to time it alone.
+const GLANCE: u64 = PATIENCE / 100;
+const TIMED_KEYS: u64 = 1 << 16;
 const ROUNDS: u32 = 3;
 
 /// Measures every algorithm with nodes of the same weight; at least two, so that one can go. All but
 /// the times follows from the seed; `stopwatch` says how long ago something was, it does not matter
-/// what.
+/// what. The keys are not kept, so that there may be any number of them.
 pub fn compare(
     nodes: u32,
-    keys: usize,
+    keys: u64,
     seed: u64,
     stopwatch: &mut dyn FnMut() -> Duration,
 ) -> Result<Vec<Row>, Refused> {
     let nodes = Nodes::numbered(nodes)?;
-    let keys: Vec<u64> = (0..keys.max(1) as u64).map(|at| nth(seed, at)).collect();
-    let few = &keys[..keys.len().min((PATIENCE / nodes.count()).max(1))];
+    let keys = Keys { seed, count: keys.max(1) };
+    let looks = keys.count.saturating_mul(nodes.count() as u64);
+    let few = if looks > PATIENCE { keys.first(GLANCE / nodes.count() as u64) } else { keys };
     Ok(vec![
-        measure(Algorithm::Ring, Ring::new, &nodes, &keys, stopwatch)?,
-        measure(Algorithm::Ketama, Ketama::new, &nodes, &keys, stopwatch)?,
-        measure(Algorithm::Jump, Jump::new, &nodes, &keys, stopwatch)?,
+        measure(Algorithm::Ring, Ring::new, &nodes, keys, stopwatch)?,
+        measure(Algorithm::Ketama, Ketama::new, &nodes, keys, stopwatch)?,
+        measure(Algorithm::Jump, Jump::new, &nodes, keys, stopwatch)?,
         measure(Algorithm::Rendezvous, Rendezvous::new, &nodes, few, stopwatch)?,
-        measure(Algorithm::Maglev, Maglev::new, &nodes, &keys, stopwatch)?,
-        measure(Algorithm::Anchor, Anchor::new, &nodes, &keys, stopwatch)?,
-        measure(Algorithm::Bounded, BoundedRing::new, &nodes, &keys, stopwatch)?,
-        measure(Algorithm::Modulo, Modulo::new, &nodes, &keys, stopwatch)?,
-        measure(Algorithm::Range, Range::new, &nodes, &keys, stopwatch)?,
-        measure(Algorithm::Directory, Directory::new, &nodes, &keys, stopwatch)?,
+        measure(Algorithm::Maglev, Maglev::new, &nodes, keys, stopwatch)?,
+        measure(Algorithm::Anchor, Anchor::new, &nodes, keys, stopwatch)?,
+        measure(Algorithm::Bounded, BoundedRing::new, &nodes, keys, stopwatch)?,
+        measure(Algorithm::Modulo, Modulo::new, &nodes, keys, stopwatch)?,
+        measure(Algorithm::Range, Range::new, &nodes, keys, stopwatch)?,
+        measure(Algorithm::Directory, Directory::new, &nodes, keys, stopwatch)?,
     ])
 }
 
-/// The rows as text, a line each.
-pub fn table(rows: &[Row]) -> String {
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{:<10} {:>9} {:>9} {:>6} {:>8} {:>8} {:>7} {:>9} {:>9} {:>10}",
-        "",
-        "keys",
-        "peak/mean",
-        "sd",
-        "adding",
-        "removing",
-        "strays",
-        "look-up",
-        "build",
-        "bytes/node"
-    );
-    for row in rows {
-        let _ = writeln!(
-            text,
-            "{:<10} {:>9} {:>9.3} {:>5.1}% {:>7.2}% {:>7.2}% {:>6.1}% {:>6.1} ns {:>6.2} ms {:>10.1}",
-            row.algorithm,
-            row.keys,
-            row.peak_to_mean,
-            row.deviation * 100.0,
-            row.moved_by_adding * 100.0,
-            row.moved_by_removing * 100.0,
-            row.strays * 100.0,
-            row.lookup_ns,
-            row.build_ms,
-            row.bytes_per_node,
-        );
+/// Random numbers, the same each time.
+#[derive(Clone, Copy)]
+struct Keys {
+    seed: u64,
+    count: u64,
+}
+
+impl Keys {
+    /// The first of them: so many, if there are, but one at least.
+    fn first(self, count: u64) -> Keys {
+        Keys { count: self.count.min(count.max(1)), ..self }
     }
-    if let Some(row) = rows.first() {
-        let (adding, removing) = (row.optimum_adding * 100.0, row.optimum_removing * 100.0);
-        let _ = writeln!(text, "{:<37} {adding:>7.2}% {removing:>7.2}%", "at best");
+
+    fn iter(self) -> impl Iterator<Item = u64> {
+        (0..self.count).map(move |at| nth(self.seed, at))
     }
-    text
 }
 
 fn measure<P: Placement + Clone>(
     algorithm: Algorithm,
     build: fn(Nodes) -> Result<P, Refused>,
     nodes: &Nodes,
-    keys: &[u64],
+    keys: Keys,
     stopwatch: &mut dyn FnMut() -> Duration,
 ) -> Result<Row, Refused> {
-    let (list, began) = (nodes.clone(), stopwatch());
-    let mut placement = build(list)?;
-    let build_time = stopwatch().saturating_sub(began);
-    let (count, empty) = (nodes.count() as f64, placement.clone());
-    let owners = place(&mut placement, keys);
-    let (peak_to_mean, deviation) = balance(&owners, nodes.count());
-    let added = after_adding(empty.clone(), &owners, keys)?;
-    let removed = after_removing(empty, &owners, keys)?;
-    let moved = added.moved + removed.moved;
+    let placement = build(nodes.clone())?;
+    let count = nodes.count() as f64;
+    let build_time = best(stopwatch, || nodes.clone(), build);
+    let lookup_ns = lookup_ns(&placement, keys, stopwatch);
+    let bytes_per_node = placement.bytes() as f64 / count;
+    let Placed { loads, adding, removing } = place(placement, keys)?;
+    let (peak_to_mean, deviation) = balance(&loads);
+    let moved = adding.moved + removing.moved;
     Ok(Row {
         algorithm: algorithm.name(),
         nodes: nodes.count() as u32,
-        keys: keys.len(),
+        keys: keys.count,
         peak_to_mean,
         deviation,
-        moved_by_adding: added.moved as f64 / keys.len() as f64,
+        moved_by_adding: adding.moved as f64 / keys.count as f64,
         optimum_adding: 1.0 / (count + 1.0),
-        moved_by_removing: removed.moved as f64 / keys.len() as f64,
+        moved_by_removing: removing.moved as f64 / keys.count as f64,
         optimum_removing: 1.0 / count,
-        strays: (added.strays + removed.strays) as f64 / moved.max(1) as f64,
-        lookup_ns: speed(&placement, keys, stopwatch),
+        strays: (adding.strays + removing.strays) as f64 / moved.max(1) as f64,
+        lookup_ns,
         build_ms: build_time.as_secs_f64() * 1_000.0,
-        bytes_per_node: placement.bytes() as f64 / count,
+        bytes_per_node,
     })
 }
 
-fn place(placement: &mut impl Placement, keys: &[u64]) -> Vec<NodeIndex> {
-    keys.iter().map(|key| placement.admit(*key)).collect()
+/// Where the keys went, and what a change moved.
+struct Placed {
+    loads: Vec<u64>,
+    adding: Moves,
+    removing: Moves,
 }
 
-/// Peak and standard deviation of the numbers of keys, in averages.
-fn balance(owners: &[NodeIndex], nodes: usize) -> (f64, f64) {
-    let mut counts = vec![0u64; nodes];
-    for owner in owners {
-        counts[owner.at()] += 1;
+/// Gives every key its node in three fleets side by side: this one, one with a node more, and one with
+/// a node less.
+fn place<P: Placement + Clone>(mut placement: P, keys: Keys) -> Result<Placed, Refused> {
+    let (mut more, mut less) = (placement.clone(), placement.clone());
+    let mut adding = Moves::of(more.add(Node::new("one-more")?)?);
+    let mut removing = Moves::of(remove_one(&mut less)?);
+    let mut loads = vec![0; placement.nodes().count()];
+    for key in keys.iter() {
+        let owner = placement.admit(key);
+        loads[owner.at()] += 1;
+        adding.count(owner, more.admit(key));
+        removing.count(owner, less.admit(key));
     }
-    let mean = owners.len() as f64 / nodes as f64;
-    let peak = counts.iter().max().map_or(0.0, |peak| *peak as f64);
-    let squares: f64 = counts.iter().map(|count| (*count as f64 - mean).powi(2)).sum();
-    (peak / mean, (squares / nodes as f64).sqrt() / mean)
+    Ok(Placed { loads, adding, removing })
+}
+
+/// Removes the node in the middle or, where that cannot go, the last.
+fn remove_one(placement: &mut impl Placement) -> Result<NodeIndex, Refused> {
+    let nodes = placement.nodes();
+    let (middle, last) = (nodes.count() / 2, nodes.count() - 1);
+    let [middle, last] = [middle, last].map(|at| NodeIndex(at as u32));
+    let name = |at| nodes[at].name().to_owned();
+    let (name_of_middle, name_of_last) = (name(middle), name(last));
+    match placement.remove(&name_of_middle) {
+        Err(Refused::OnlyTheLast { .. }) => placement.remove(&name_of_last).map(|_| last),
+        result => result.map(|_| middle),
+    }
 }
 
 /// What a change moved, in keys.
 struct Moves {
-    moved: usize,
-    strays: usize,
+    /// The node that came or went.
+    changed: NodeIndex,
+    moved: u64,
+    strays: u64,
 }
 
 impl Moves {
-    fn between(before: &[NodeIndex], after: &[NodeIndex], changed: NodeIndex) -> Moves {
-        let moves = before.iter().zip(after).filter(|(before, after)| before != after);
-        let stray = |(from, to): &(&NodeIndex, &NodeIndex)| **from != changed && **to != changed;
-        Moves { moved: moves.clone().count(), strays: moves.filter(stray).count() }
+    fn of(changed: NodeIndex) -> Moves {
+        Moves { changed, moved: 0, strays: 0 }
+    }
+
+    fn count(&mut self, from: NodeIndex, to: NodeIndex) {
+        self.moved += u64::from(from != to);
+        self.strays += u64::from(from != to && from != self.changed && to != self.changed);
     }
 }
 
-fn after_adding<P: Placement>(
-    mut placement: P,
-    before: &[NodeIndex],
-    keys: &[u64],
-) -> Result<Moves, Refused> {
-    let added = placement.add(Node::new("one-more")?)?;
-    Ok(Moves::between(before, &place(&mut placement, keys), added))
+/// Peak and standard deviation of the numbers of keys, in averages.
+fn balance(loads: &[u64]) -> (f64, f64) {
+    let nodes = loads.len() as f64;
+    let mean = loads.iter().sum::<u64>() as f64 / nodes;
+    let peak = loads.iter().max().map_or(0.0, |peak| *peak as f64);
+    let squares: f64 = loads.iter().map(|load| (*load as f64 - mean).powi(2)).sum();
+    (peak / mean, (squares / nodes).sqrt() / mean)
 }
 
-fn after_removing<P: Placement>(
-    mut placement: P,
-    before: &[NodeIndex],
-    keys: &[u64],
-) -> Result<Moves, Refused> {
-    let end = placement.nodes().count();
-    let name = |at: usize| placement.nodes()[NodeIndex(at as u32)].name().to_owned();
-    let (middle, last) = (name(end / 2), name(end - 1));
-    let removed = match placement.remove(&middle) {
-        Err(Refused::OnlyTheLast { .. }) => placement.remove(&last).map(|_| end - 1)?,
-        result => result.map(|_| end / 2)?,
-    };
-    Ok(Moves::between(before, &place(&mut placement, keys), NodeIndex(removed as u32)))
-}
-
-/// Nanoseconds a look-up in the best of a few rounds.
-fn speed(placement: &impl Placement, keys: &[u64], stopwatch: &mut dyn FnMut() -> Duration) -> f64 {
-    let few = PATIENCE / 10 / placement.nodes().count();
-    let keys = &keys[..keys.len().min(TIMED_KEYS).min(few.max(1))];
-    let mut best = Duration::MAX;
-    for _ in 0..ROUNDS {
-        let began = stopwatch();
-        for key in keys {
+fn lookup_ns(
+    placement: &impl Placement,
+    keys: Keys,
+    stopwatch: &mut dyn FnMut() -> Duration,
+) -> f64 {
+    let few = GLANCE / placement.nodes().count() as u64;
+    let keys: Vec<u64> = keys.first(few.min(TIMED_KEYS)).iter().collect();
+    let look_up = |()| {
+        for key in &keys {
             black_box(placement.locate(*key));
         }
-        best = best.min(stopwatch().saturating_sub(began));
-    }
-    best.as_nanos() as f64 / keys.len() as f64
+    };
+    best(stopwatch, || (), look_up).as_nanos() as f64 / keys.len() as f64
+}
+
+/// How long something takes in the best of a few rounds.
+fn best<I, O>(
+    stopwatch: &mut dyn FnMut() -> Duration,
+    prepare: impl Fn() -> I,
+    work: impl Fn(I) -> O,
+) -> Duration {
+    let mut round = || {
+        let input = prepare();
+        let began = stopwatch();
+        let output = black_box(work(input));
+        let took = stopwatch().saturating_sub(began);
+        drop(output);
+        took
+    };
+    (0..ROUNDS).map(|_| round()).min().unwrap_or_default()
 }

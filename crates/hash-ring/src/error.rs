@@ -14,7 +14,7 @@ pub enum Refused {
         /// The name.
         name: String,
     },
-    /// A weight is not a number above 0 and up to a billion.
+    /// A weight is not a number from a billionth to a billion.
     BadWeight {
         /// The name of the node.
         name: String,
@@ -55,7 +55,10 @@ pub enum Refused {
         /// How many.
         capacity: u32,
     },
-    /// The weights ask for more points than a ring may have. Make all of them smaller.
+    /// The nodes ask for more points than a ring may have. Make all weights smaller; in [`Ketama`],
+    /// where only their relation counts, there are too many nodes.
+    ///
+    /// [`Ketama`]: crate::Ketama
     TooManyPoints {
         /// How many they ask for.
         points: f64,
@@ -91,7 +94,7 @@ impl fmt::Display for Refused {
                 "{name:?} is no name: one has at least a character, and neither blanks nor commas"
             ),
             Refused::BadWeight { name, weight } => {
-                write!(f, "{name} weighs {weight}; a weight is above 0 and at most 1000000000")
+                write!(f, "{name} weighs {weight}; a weight is from 0.000000001 to 1000000000")
             }
             Refused::Twice { name } => write!(f, "there are two nodes with the name {name}"),
             Refused::NotThere { name } => write!(f, "there is no node with the name {name}"),
@@ -104,15 +107,16 @@ impl fmt::Display for Refused {
             ),
             Refused::NoWeights { algorithm, name } => write!(
                 f,
-                "{algorithm} has no weights, and that of {name} differs from that of the others"
+                "{algorithm} has no weights, and that of {name} differs from that of the others; give \
+                 all the same one or take an algorithm that has weights"
             ),
             Refused::Full { capacity } => {
                 write!(f, "there is room for {capacity} nodes; build a larger one for more")
             }
             Refused::TooManyPoints { points, most } => write!(
                 f,
-                "these weights ask for {points} points and a ring has at most {most}; \
-                 make all of them smaller"
+                "these nodes ask for {points} points and a ring has at most {most}; it takes fewer \
+                 nodes or, but in ketama, smaller weights"
             ),
             Refused::BadTable { slots, most } => write!(
                 f,

@@ -11,15 +11,16 @@ use md5::{Digest, Md5};
 use crate::continuum::{Continuum, MOST_POINTS, Point};
 use crate::error::Refused;
 use crate::nodes::{Node, NodeIndex, Nodes};
-use crate::placement::Placement;
+use crate::placement::{Placement, by_chance};
 
 const DIGESTS: f64 = 40.0;
 const POINTS_PER_DIGEST: usize = 4;
 
 /// A ring with the points of libketama.
 ///
-/// The law: for the same names and weights, every key has the node that libketama gives it. A key is
-/// the lower 32 bits of its hash: the first four bytes of its MD5, little-endian.
+/// The law: for the same names and weights, every key has the node that libketama gives it. A key
+/// stands where the lower 32 bits of its hash say: the first four bytes of its MD5, little-endian. A
+/// node that weighs less than a fortieth of the average has no points and so no keys.
 #[derive(Clone, Debug)]
 pub struct Ketama {
     nodes: Nodes,
@@ -78,7 +79,9 @@ impl Placement for Ketama {
     }
 
     fn candidates(&self, key: u64) -> Box<dyn Iterator<Item = NodeIndex> + '_> {
-        Box::new(self.points.walk(key as u32))
+        // A node of too small a weight has no points.
+        let all = std::iter::once_with(move || by_chance(&self.nodes, key)).flatten();
+        Box::new(self.points.walk(key as u32).chain(all))
     }
 }
 

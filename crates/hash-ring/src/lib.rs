@@ -51,6 +51,7 @@ mod ring;
 mod algorithm;
 pub mod compare;
 mod plot;
+mod table;
 
 pub use algorithm::Algorithm;
 pub use anchor::Anchor;

@@ -7,6 +7,9 @@
 //! others, and a few of those would rather have had them than what they have: so a few more keys move
 //! than must. That is the price of the balance.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use crate::error::Refused;
 use crate::hash::{hash_name, nth, scale};
 use crate::nodes::{Node, NodeIndex, Nodes};
@@ -32,22 +35,25 @@ enum Table {
 
 const FEWEST_SLOTS: u32 = 1 << 16;
 const MOST_SLOTS: u32 = 1 << 26;
-const SLOTS_PER_NODE: usize = 32;
+const SLOTS_PER_NODE: usize = 24;
 const VACANT: u32 = u32::MAX;
 
 impl Maglev {
-    /// A table for these nodes: the largest prime below a power of two, at least 32 slots a node and
-    /// 65521 in all. A fleet that grows beyond keeps its table, and the balance gets coarser.
+    /// A table for these nodes: at least 24 slots a node and 65521 in all, the largest prime below a
+    /// power of two or one and a half of it. So small that ten thousand nodes stay in a cache close to
+    /// the processor; in steps so wide that fleets of about the same size agree on it. A fleet that
+    /// grows beyond keeps its table, and the balance gets coarser.
     pub fn new(nodes: Nodes) -> Result<Maglev, Refused> {
-        let wanted = (nodes.count() * SLOTS_PER_NODE).next_power_of_two() as u64;
-        let limit = wanted.clamp(u64::from(FEWEST_SLOTS), u64::from(MOST_SLOTS)) as u32;
+        let wanted = nodes.count() * SLOTS_PER_NODE;
+        let power = wanted.next_power_of_two();
+        let step = if wanted <= power / 4 * 3 { power / 4 * 3 } else { power };
+        let limit = step.clamp(FEWEST_SLOTS as usize, MOST_SLOTS as usize) as u32;
         let slots = (2..limit).rev().find(|slots| is_prime(*slots)).expect("2 is prime");
         Maglev::with_slots(nodes, slots)
     }
 
     /// A table of a size of one's own: a prime, from the number of nodes to 67108864. More slots a node
-    /// make the load more even and moves fewer: when a node of a hundred comes or goes, 655 slots a
-    /// node move one and a half times what must; of a thousand with 65 slots, six times.
+    /// make the load more even.
     pub fn with_slots(nodes: Nodes, slots: u32) -> Result<Maglev, Refused> {
         if !is_prime(slots) || nodes.count() > slots as usize || slots > MOST_SLOTS {
             return Err(Refused::BadTable { slots, most: MOST_SLOTS });
@@ -103,11 +109,12 @@ impl Placement for Maglev {
 }
 
 impl Table {
-    fn new(owners: Vec<u32>) -> Table {
-        match owners.iter().map(|owner| u16::try_from(*owner)).collect() {
-            Ok(narrow) => Table::Narrow(narrow),
-            Err(_) => Table::Wide(owners),
+    /// Owners with indices below an end.
+    fn new(owners: Vec<u32>, end: usize) -> Table {
+        if end <= 1 << 16 {
+            return Table::Narrow(owners.iter().map(|owner| *owner as u16).collect());
         }
+        Table::Wide(owners)
     }
 
     #[inline]
@@ -128,20 +135,26 @@ impl Table {
 }
 
 /// A node on its way through its order of the slots.
-struct Turn {
+struct Claimant {
     index: NodeIndex,
-    weight: f64,
-    credit: f64,
+    /// How many rounds pass from one of its turns to the next.
+    pace: f64,
+    turns: u32,
     slot: u32,
     skip: u32,
 }
 
-impl Turn {
-    fn new(index: NodeIndex, node: &Node, slots: u32) -> Turn {
+impl Claimant {
+    fn new(index: NodeIndex, node: &Node, heaviest: f64, slots: u32) -> Claimant {
         let seed = hash_name(node.name());
         let slot = scale(nth(seed, 0), u64::from(slots)) as u32;
         let skip = 1 + scale(nth(seed, 1), u64::from(slots) - 1) as u32;
-        Turn { index, weight: node.weight(), credit: 0.0, slot, skip }
+        Claimant { index, pace: heaviest / node.weight(), turns: 0, slot, skip }
+    }
+
+    /// The round of its next turn.
+    fn due(&self) -> u64 {
+        (f64::from(self.turns + 1) * self.pace).ceil() as u64
     }
 
     /// Claims the next slot that is free. Slots being prime, the order comes by all of them.
@@ -152,29 +165,26 @@ impl Turn {
             self.slot = if next < slots { next } else { next - slots };
         }
         owners[self.slot as usize] = self.index.0;
+        self.turns += 1;
     }
 }
 
-/// The heaviest node has every turn, the others their part of them.
+/// The heaviest node has a turn in every round, the others in their part of them; within a round they
+/// go by their names.
 fn fill(nodes: &Nodes, slots: u32) -> Table {
-    let turn = |(index, node): (NodeIndex, &Node)| Turn::new(index, node, slots);
-    let mut turns: Vec<_> = nodes.by_name().into_iter().map(turn).collect();
-    let heaviest = turns.iter().map(|turn| turn.weight).fold(0.0, f64::max);
+    let heaviest = nodes.iter().map(|(_, node)| node.weight()).fold(0.0, f64::max);
+    let claimant = |(index, node): (NodeIndex, &Node)| Claimant::new(index, node, heaviest, slots);
+    let mut claimants: Vec<_> = nodes.by_name().into_iter().map(claimant).collect();
+    let turn = |(at, claimant): (usize, &Claimant)| Reverse((claimant.due(), at));
+    let mut turns: BinaryHeap<_> = claimants.iter().enumerate().map(turn).collect();
     let mut owners = vec![VACANT; slots as usize];
-    let mut vacant = slots;
-    loop {
-        for turn in &mut turns {
-            turn.credit += turn.weight;
-            if turn.credit >= heaviest {
-                turn.credit -= heaviest;
-                turn.claim(&mut owners);
-                vacant -= 1;
-                if vacant == 0 {
-                    return Table::new(owners);
-                }
-            }
-        }
+    for _ in 0..slots {
+        let mut next = turns.peek_mut().expect("every node has another turn");
+        let Reverse((_, at)) = *next;
+        claimants[at].claim(&mut owners);
+        *next = Reverse((claimants[at].due(), at));
     }
+    Table::new(owners, nodes.end())
 }
 
 fn is_prime(number: u32) -> bool {

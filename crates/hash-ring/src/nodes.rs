@@ -22,10 +22,10 @@ impl Node {
         Ok(Node { name: name.into(), weight: 1.0, location: "".into() })
     }
 
-    /// How much it should carry, next to the others: above 0 and at most a billion. 1 is a normal
+    /// How much it should carry, next to the others: from a billionth to a billion. 1 is a normal
     /// node.
     pub fn with_weight(mut self, weight: f64) -> Result<Node, Refused> {
-        if !(weight > 0.0 && weight <= 1e9) {
+        if !(1e-9..=1e9).contains(&weight) {
             return Err(Refused::BadWeight { name: self.name.into(), weight });
         }
         self.weight = weight;
@@ -137,6 +137,8 @@ impl Nodes {
     pub fn parse(text: &str) -> Result<Nodes, FileError> {
         let mut nodes = Vec::new();
         let mut lines = BTreeMap::new();
+        // Some editors put a mark of the byte order first, which is not a part of a name.
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         for (line, text) in text.lines().enumerate().map(|(at, text)| (at + 1, text.trim())) {
             if text.is_empty() || text.starts_with('#') {
                 continue;
@@ -160,6 +162,13 @@ impl Nodes {
     /// The weights of all together.
     pub fn weight(&self) -> f64 {
         self.weight
+    }
+
+    /// The bytes that the list takes on the heap; those of zones are shared and not counted.
+    pub fn bytes(&self) -> usize {
+        let texts = |(_, node): (_, &Node)| node.name.len() + node.location.len();
+        let slots = self.slots.capacity() * size_of::<Option<Node>>();
+        slots + self.places.bytes() + self.iter().map(texts).sum::<usize>()
     }
 
     /// The node at an index, unless it was removed.

@@ -71,7 +71,7 @@ pub trait Placement {
 }
 
 /// All nodes in the order of hashes of the key and their names.
-fn by_chance(nodes: &Nodes, key: u64) -> Vec<NodeIndex> {
+pub(crate) fn by_chance(nodes: &Nodes, key: u64) -> Vec<NodeIndex> {
     let mut order: Vec<_> =
         nodes.iter().map(|(index, node)| (mix(key ^ hash_name(node.name())), index)).collect();
     order.sort_unstable();

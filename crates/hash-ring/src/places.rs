@@ -32,6 +32,11 @@ impl Places {
         &self.racks
     }
 
+    /// What it takes for each node.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rack_of.capacity() * size_of::<u32>()
+    }
+
     pub(crate) fn add(&mut self, index: NodeIndex, node: &Node) {
         let zone = number(&mut self.zone_numbers, node.zone().unwrap_or_default());
         let rack = number(&mut self.rack_numbers, node.location());

@@ -13,7 +13,7 @@ use crate::placement::Placement;
 ///
 /// The law: every node has one range of the keys. At first they are as wide as the weights say. A node
 /// that comes takes its part of the widest one (for its weight); one that goes leaves its range to the
-/// one before it. So only keys of that node move, but ranges come to differ by two and more.
+/// one before it (the first, to the one after). So only keys of that node move, but ranges come to differ by two and more.
 #[derive(Clone, Debug)]
 pub struct Range {
     nodes: Nodes,

@@ -53,7 +53,7 @@ fn the_numbers_tell_the_algorithms_apart() {
 fn the_table_and_the_picture_name_everything() {
     let rows = rows();
     let (table, picture) = (table(&rows), plot(&rows));
-    assert_eq!(table.lines().count(), rows.len() + 2);
+    assert_eq!(table.lines().count(), rows.len() + 5);
     assert_eq!(picture.matches(r#"class="bar""#).count(), 2 * rows.len());
     for algorithm in Algorithm::ALL {
         assert!(table.contains(algorithm.name()) && picture.contains(algorithm.name()));

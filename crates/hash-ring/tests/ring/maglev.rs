@@ -1,6 +1,6 @@
 //! Maglev's table: full, even, and as even as chance under load.
 
-use hash_ring::{Algorithm, Maglev, Node, Placement, Refused};
+use hash_ring::{Algorithm, Maglev, Node, Nodes, Placement, Refused};
 use proptest::prelude::*;
 
 use crate::fleets::{fleet, weighing};
@@ -55,11 +55,32 @@ fn a_table_takes_a_prime_that_is_large_enough() {
     assert_eq!(refused, Err(Refused::Full { capacity: 11 }));
 }
 
-/// The table is what the look-up is fast for: it has to stay in the cache.
+/// The table is what the look-up is fast for: it has to stay in the cache. With the list of nodes
+/// beside it.
 #[test]
 fn ten_thousand_nodes_take_less_than_150_bytes_each() {
     let maglev = Maglev::new(fleet(10_000)).expect("a table");
-    assert!(maglev.bytes() <= 150 * 10_000, "{} bytes", maglev.bytes());
+    let bytes = maglev.bytes() + maglev.nodes().bytes();
+    assert!(bytes <= 150 * 10_000, "{bytes} bytes");
+}
+
+/// So many slots a node, whatever the number of nodes, and not many sizes of tables.
+#[test]
+fn tables_grow_in_steps() {
+    let slots = |nodes| Maglev::new(fleet(nodes)).expect("a table").slots().count();
+    assert_eq!(
+        [1, 2_730, 2_731, 4_096, 4_097, 10_000].map(slots),
+        [65_521, 65_521, 98_299, 98_299, 131_071, 262_139]
+    );
+}
+
+/// A node that has nearly every turn does not keep the others from their own, nor the caller waiting.
+#[test]
+fn one_heavy_node_among_many_light_ones() {
+    let mut text: String = (0..3_000).map(|node| format!("n{node} 1e-9\n")).collect();
+    text += "heavy 1e9";
+    let maglev = Maglev::new(Nodes::parse(&text).expect("nodes")).expect("a table");
+    assert!(maglev.slots().all(|owner| maglev.nodes()[owner].name() == "heavy"));
 }
 
 /// The fullest of 1,000 nodes has hardly more than chance alone would give it.

@@ -39,7 +39,7 @@ proptest! {
 
 #[test]
 fn a_file_has_a_node_a_line() {
-    let text = "# the fleet\n\na\nb 2.5\r\n  c\t3 ams\nd 1 fra/r7  \n";
+    let text = "\u{FEFF}# the fleet\n\na\nb 2.5\r\n  c\t3 ams\nd 1 fra/r7  \n";
     let nodes = Nodes::parse(text).expect("nodes");
     let read: Vec<_> =
         nodes.iter().map(|(_, n)| (n.name(), n.weight(), n.zone(), n.rack())).collect();
@@ -62,10 +62,11 @@ fn errors_of_a_file_name_the_line() {
         ("a\n\nb x", "line 3: the second word is the weight, and \"x\" is not a number"),
         ("a 1 z 9", "line 1: a line is `name`, `name weight` or `name weight zone`"),
         ("a\nb\na", "line 3: a is there already, in line 1"),
-        ("a 0", "line 1: a weighs 0; a weight is above 0 and at most 1000000000"),
-        ("a -1", "line 1: a weighs -1; a weight is above 0 and at most 1000000000"),
-        ("a NaN", "line 1: a weighs NaN; a weight is above 0 and at most 1000000000"),
-        ("a inf", "line 1: a weighs inf; a weight is above 0 and at most 1000000000"),
+        ("a 0", "line 1: a weighs 0; a weight is from 0.000000001 to 1000000000"),
+        ("a -1", "line 1: a weighs -1; a weight is from 0.000000001 to 1000000000"),
+        ("a NaN", "line 1: a weighs NaN; a weight is from 0.000000001 to 1000000000"),
+        ("a 1e-10", "line 1: a weighs 0.0000000001; a weight is from 0.000000001 to 1000000000"),
+        ("a inf", "line 1: a weighs inf; a weight is from 0.000000001 to 1000000000"),
         (
             "a,b",
             "line 1: \"a,b\" is no name: one has at least a character, and neither blanks nor commas",

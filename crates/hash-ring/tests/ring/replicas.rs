@@ -119,3 +119,18 @@ fn a_lonely_zone_is_found() {
         }
     }
 }
+
+/// A large weight beside the smallest: a node may have no keys, and still takes copies.
+#[test]
+fn a_node_without_keys_takes_copies() {
+    let nodes = Nodes::parse("heavy 1e4\nlight 1e-9").expect("nodes");
+    for algorithm in crate::fleets::WEIGHTED {
+        let placement = algorithm.build(nodes.clone()).expect("a placement");
+        for key in keys(10) {
+            assert_eq!(placement.replicas(key, 2).len(), 2, "{algorithm:?}");
+        }
+    }
+    let light = Nodes::parse("a 1e-9\nb 1e-9").expect("nodes");
+    let ketama = Algorithm::Ketama.build(light).expect("a placement");
+    assert_eq!(ketama.replicas(7, 2).len(), 2);
+}
