@@ -11,7 +11,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("snowflake", &["machine", "sim"]),
     ("hash-ring", &[]),
     ("check", &[]),
-    ("infralab", &["machine", "sim", "check", "snowflake"]),
+    ("infralab", &["machine", "sim", "check", "snowflake", "hash-ring"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

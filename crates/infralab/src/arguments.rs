@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::check_verb::CheckArguments;
 use crate::exit::{Failure, Outcome};
+use crate::hash_ring_verbs::HashRingVerb;
 use crate::snowflake_verbs::SnowflakeVerb;
 use crate::{narrate, system, tour};
 
@@ -27,6 +28,9 @@ enum Verb {
     /// Unique 64-bit ids, sortable by time, minted without coordination.
     #[command(subcommand, after_help = "Example: infralab snowflake generate -n 3")]
     Snowflake(SnowflakeVerb),
+    /// Which node keeps a key: consistent hashing, its rivals, and what they cost.
+    #[command(subcommand, after_help = "Example: infralab hash-ring compare")]
+    HashRing(HashRingVerb),
     /// Says whether a history that somebody recorded is linearizable.
     #[command(after_help = "Example: infralab check --model cas-register etcd_000.log")]
     Check(CheckArguments),
@@ -146,6 +150,7 @@ fn carry_out(command: Command) -> Outcome {
     match command.verb {
         None => tour::tour(),
         Some(Verb::Snowflake(verb)) => verb.carry_out(),
+        Some(Verb::HashRing(verb)) => verb.carry_out(),
         Some(Verb::Check(arguments)) => arguments.carry_out(),
         Some(Verb::Replay { file, json, diagram }) => system::replay(&file, json, diagram),
     }

@@ -83,3 +83,19 @@ pub(crate) fn write_line(words: fmt::Arguments<'_>) {
         _ => {}
     }
 }
+
+/// Prints a result. Whoever stops reading has read enough.
+pub(crate) fn print(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What printing came to.
+pub(crate) fn printed(result: std::io::Result<()>) -> Outcome {
+    match result {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::environment("cannot write the result", error))
+        }
+        _ => Ok(Found::Held),
+    }
+}

@@ -3,8 +3,10 @@
 mod arguments;
 mod check_verb;
 mod exit;
+mod hash_ring_verbs;
 mod narrate;
 mod snowflake_verbs;
+mod stopwatch;
 mod system;
 mod tour;
 

@@ -6,10 +6,9 @@ mod generate;
 mod layouts;
 mod serve;
 
-use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use machine::{Wall, nanos};
@@ -17,7 +16,8 @@ use serde_json::json;
 use snowflake::{Layout, compare};
 
 use crate::arguments::SharedVerb;
-use crate::exit::{Failure, Found, Outcome};
+use crate::exit::{Failure, Outcome, print};
+use crate::stopwatch::stopwatch;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SnowflakeVerb {
@@ -151,26 +151,4 @@ fn address(text: &str) -> Result<SocketAddr, Failure> {
 #[expect(clippy::disallowed_methods, reason = "the command line mints by the clock on the wall")]
 fn wall() -> Wall {
     Wall(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos))
-}
-
-/// Says how long ago it was made.
-#[expect(clippy::disallowed_methods, reason = "speed is what the user asks for")]
-fn stopwatch() -> impl Fn() -> Duration + Sync {
-    let began = std::time::Instant::now();
-    move || began.elapsed()
-}
-
-/// Prints a result. Whoever stops reading has read enough.
-fn print(text: &str) -> Outcome {
-    let mut out = std::io::stdout().lock();
-    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
-}
-
-fn printed(result: std::io::Result<()>) -> Outcome {
-    match result {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::environment("cannot write the result", error))
-        }
-        _ => Ok(Found::Held),
-    }
 }

@@ -16,8 +16,9 @@ use serde_json::json;
 use snowflake::alternatives::{Scheme, Ulids, UuidV4, UuidV7};
 use snowflake::{Block, Generator, Layout, NotNow, Shared, wait};
 
-use super::{print, stopwatch, wall};
-use crate::exit::Outcome;
+use super::wall;
+use crate::exit::{Outcome, print};
+use crate::stopwatch::stopwatch;
 
 const ROUNDS: u32 = 8;
 /// In a round, of all threads together.

@@ -4,8 +4,7 @@ use std::io::{BufRead, BufWriter, Write};
 
 use snowflake::{Decoded, Id, IdError, Layout, wire};
 
-use super::{print, printed};
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, print, printed};
 
 pub(super) fn decode(ids: &[String], layout: &Layout, json: bool) -> Outcome {
     let take_apart = |text: &str| decode_one(text, layout);

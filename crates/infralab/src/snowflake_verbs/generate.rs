@@ -6,8 +6,8 @@ use std::time::Duration;
 use machine::Wall;
 use snowflake::{Generator, Layout, NotNow};
 
-use super::{printed, wall};
-use crate::exit::{Failure, Outcome};
+use super::wall;
+use crate::exit::{Failure, Outcome, printed};
 
 /// Ids for each look at the clock.
 const BATCH: u64 = 256;

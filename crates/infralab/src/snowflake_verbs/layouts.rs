@@ -5,8 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use snowflake::{Field, Layout};
 
-use super::print;
-use crate::exit::Outcome;
+use crate::exit::{Outcome, print};
 
 pub(super) fn layouts(json: bool) -> Outcome {
     let known = Layout::NAMES.into_iter().filter_map(Layout::named);

@@ -1,11 +1,13 @@
 //! The command line as its users meet it: the real binary, its output, its exit status, its server.
 
 mod bad_input;
+mod bad_places;
 mod checks;
 mod client;
 mod ids;
 mod lab;
 mod measures;
+mod places;
 mod refusals;
 mod restarts;
 mod runs;

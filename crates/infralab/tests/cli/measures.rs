@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::lab::{json, lab};
+use crate::lab::{Scratch, json, lab};
 
 fn names(rows: &Value) -> Vec<&str> {
     rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect()
@@ -46,4 +46,56 @@ fn bench_measures_floors_snowflakes_and_the_others() {
     let reached = bench["twitter_ids_per_ms"]["reached"].as_f64().unwrap();
     assert!(reached > 0.0 && reached <= 4096.0, "{reached} ids in a tick that has room for 4096");
     assert_eq!(bench["twitter_ids_per_ms"]["limit"], 4096);
+}
+
+#[test]
+fn the_comparison_of_placements_can_be_read_seen_and_parsed() {
+    let scratch = Scratch::new("placements");
+    let plot = scratch.text("plot.svg");
+    let compare = ["hash-ring", "compare", "--nodes", "20", "--keys", "20000"];
+    let compared = json(&[&compare[..], &["--json", "--plot", &plot]].concat());
+    assert_eq!((&compared["nodes"], &compared["keys"]), (&20.into(), &20_000.into()));
+    let rows = compared["rows"].as_array().unwrap();
+    let names: Vec<_> = rows.iter().map(|row| row["algorithm"].as_str().unwrap()).collect();
+    assert_eq!(names, crate::places::ALGORITHMS);
+    for row in rows {
+        let number = |key: &str| row[key].as_f64().unwrap_or_else(|| panic!("{key} in {row}"));
+        assert!(number("peak_to_mean") >= 1.0 && number("deviation") > 0.0, "{row}");
+        assert!(number("lookup_ns") > 0.0 && number("build_ms") >= 0.0, "{row}");
+        assert!(number("bytes_per_node") >= 0.0 && number("strays") >= 0.0, "{row}");
+        assert!((number("optimum_adding") - 1.0 / 21.0).abs() < 1e-12, "{row}");
+        assert!((number("optimum_removing") - 1.0 / 20.0).abs() < 1e-12, "{row}");
+        let moves_all = row["algorithm"] == "modulo";
+        let moved = number("moved_by_adding") / number("optimum_adding");
+        assert!(moves_all == (moved > 5.0), "{row}");
+    }
+    let svg = std::fs::read_to_string(&plot).unwrap();
+    let text = lab(&compare).stdout;
+    for name in names {
+        assert!(text.contains(name) && svg.contains(&format!(">{name}</text>")), "{name}");
+    }
+    let nowhere = scratch.text("no/folder.svg");
+    let said = lab(&[&compare[..], &["--plot", &nowhere]].concat());
+    assert!(said.code == Some(4) && said.stdout.contains("maglev"), "{said:?}");
+}
+
+#[test]
+fn what_the_comparison_says_of_balance_follows_from_the_seed() {
+    let peaks = |seed| {
+        let compare = ["hash-ring", "compare", "--nodes", "9", "--keys", "9000", "--json"];
+        let compared = json(&[&compare[..], &["--seed", seed]].concat());
+        let rows = compared["rows"].as_array().unwrap().clone();
+        rows.into_iter().map(|row| row["peak_to_mean"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(peaks("3"), peaks("3"));
+    assert_ne!(peaks("3"), peaks("4"));
+}
+
+/// Where a key is a look at every node, ten thousand nodes leave time for too few keys to judge by.
+#[test]
+fn what_was_not_measured_is_not_told() {
+    let compare = ["hash-ring", "compare", "--nodes", "20000", "--keys", "60000"];
+    let text = lab(&compare).stdout;
+    let row = text.lines().find(|line| line.starts_with("rendezvous")).unwrap();
+    assert!(row.contains("too many looks") && !row.contains('%'), "{row}");
 }
