@@ -3,5 +3,6 @@
 pub mod ids;
 #[path = "../../benches/workload/ping_pong.rs"]
 pub mod ping_pong;
+pub mod placements;
 pub mod rounds;
 pub mod simcore_ping_pong;

@@ -12,12 +12,13 @@ use crate::placement::Placement;
 /// function leaps from jump to jump, ln(buckets) times on average, until it would leave the buckets.
 #[inline]
 pub fn jump(mut key: u64, buckets: u32) -> u32 {
-    let (mut bucket, mut next) = (0, 0);
-    while next < u64::from(buckets) {
+    // Signed, as in the paper: processors convert these to floats in one step.
+    let (mut bucket, mut next) = (0i64, 0i64);
+    while next < i64::from(buckets) {
         bucket = next;
         key = key.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
-        let dice = (1u64 << 31) as f64 / ((key >> 33) + 1) as f64;
-        next = ((bucket + 1) as f64 * dice) as u64;
+        let dice = (1i64 << 31) as f64 / ((key >> 33) as i64 + 1) as f64;
+        next = ((bucket + 1) as f64 * dice) as i64;
     }
     bucket as u32
 }

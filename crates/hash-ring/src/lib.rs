@@ -26,6 +26,9 @@
 //! | [`Directory`] | yes | even | yes | one look in a table that someone must keep |
 //!
 //! There is no clock, no randomness, no global and no map without an order in here.
+//!
+//! The case study, with what was measured, is the README of the crate.
+#![doc = include_str!("../README.md")]
 
 mod error;
 mod hash;

@@ -35,14 +35,15 @@ enum Table {
 
 const FEWEST_SLOTS: u32 = 1 << 16;
 const MOST_SLOTS: u32 = 1 << 26;
-const SLOTS_PER_NODE: usize = 24;
+const SLOTS_PER_NODE: usize = 16;
 const VACANT: u32 = u32::MAX;
 
 impl Maglev {
-    /// A table for these nodes: at least 24 slots a node and 65521 in all, the largest prime below a
-    /// power of two or one and a half of it. So small that ten thousand nodes stay in a cache close to
-    /// the processor; in steps so wide that fleets of about the same size agree on it. A fleet that
-    /// grows beyond keeps its table, and the balance gets coarser.
+    /// A table for these nodes: about 16 slots a node at the least and 65521 in all, the largest prime
+    /// below a power of two or one and a half of it. So small that with ten thousand nodes it leaves
+    /// room in a cache of half a megabyte, which most processors have close by; in steps so wide that
+    /// fleets of about the same size agree on it. A fleet that grows beyond keeps its table, and the
+    /// balance gets coarser.
     pub fn new(nodes: Nodes) -> Result<Maglev, Refused> {
         let wanted = nodes.count() * SLOTS_PER_NODE;
         let power = wanted.next_power_of_two();
