@@ -8,9 +8,10 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const FLOORS: &[(&str, &[&str])] = &[
     ("machine", &[]),
     ("sim", &["machine"]),
-    ("snowflake", &["machine", "sim"]),
-    ("hash-ring", &[]),
     ("check", &[]),
+    ("resilience", &["machine"]),
+    ("snowflake", &["machine", "sim", "resilience"]),
+    ("hash-ring", &["machine", "sim", "resilience"]),
     ("infralab", &["machine", "sim", "check", "snowflake", "hash-ring"]),
 ];
 

@@ -1,0 +1,113 @@
+//! How suspicious a silence is, as a number (Hayashibara, Défago, Yared and Katayama, "The phi accrual
+//! failure detector", SRDS 2004).
+//!
+//! A fixed time-out is wrong for every network but one. This detector learns how far apart heartbeats
+//! come, and says how unlikely the present silence is: at phi, a node that is alive would be this late
+//! with a probability of 10 to the minus phi. What phi to act at is the caller's choice, and each may
+//! have its own: 1 to stop sending work, 8 to give its place away.
+//!
+//! The law: phi never falls while nothing is heard, and nothing here is a float. The deviation is a
+//! whole square root, and the tail of the normal distribution comes from a table, with straight lines
+//! in between, so all nodes on all platforms suspect alike.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use machine::{Time, nanos};
+
+/// -log10 of the chance that a normally distributed number is at least so many quarters of a standard
+/// deviation above the mean, in thousandths.
+const TAIL: [u64; 33] = [
+    301, 397, 511, 645, 800, 976, 1175, 1397, 1643, 1913, 2207, 2526, 2870, 3239, 3633, 4053, 4499,
+    4971, 5469, 5993, 6543, 7119, 7721, 8350, 9006, 9688, 10396, 11131, 11893, 12681, 13496, 14338,
+    15206,
+];
+/// Longer intervals count as this long; their squares fit.
+const LONGEST: u64 = 86_400_000_000_000;
+
+/// How suspicious a silence is, in thousandths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Phi(pub u64);
+
+/// `8.000`.
+impl fmt::Display for Phi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0 / 1_000, self.0 % 1_000)
+    }
+}
+
+/// What a detector expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccrualRule {
+    /// How far heartbeats are apart, until more is known.
+    pub expected: Duration,
+    /// They deviate by at least so much: without it, a long calm would make the first delay fatal.
+    pub least_deviation: Duration,
+    /// How many intervals are remembered, up to a thousand.
+    pub window: usize,
+}
+
+/// The detector of one node.
+#[derive(Clone, Debug)]
+pub struct Accrual {
+    rule: AccrualRule,
+    heard: Time,
+    intervals: VecDeque<u64>,
+    sum: u128,
+    squares: u128,
+}
+
+impl Accrual {
+    /// A detector that begins as if it had just heard, and a few times before.
+    pub fn new(rule: AccrualRule, now: Time) -> Self {
+        let (intervals, sum, squares) = (VecDeque::new(), 0, 0);
+        let mut detector = Accrual { rule, heard: now, intervals, sum, squares };
+        // Two that make the mean and the deviation what is expected.
+        detector.remember(rule.expected.saturating_sub(rule.least_deviation));
+        detector.remember(rule.expected + rule.least_deviation);
+        detector
+    }
+
+    /// A heartbeat came.
+    pub fn heard(&mut self, now: Time) {
+        self.remember(now.since(self.heard));
+        self.heard = self.heard.max(now);
+    }
+
+    /// How suspicious the silence is by now; zero before the next heartbeat is due.
+    pub fn phi(&self, now: Time) -> Phi {
+        let (mean, deviation) = self.mean_and_deviation();
+        let silence = nanos(now.since(self.heard));
+        let Some(late) = silence.checked_sub(mean) else { return Phi(0) };
+        // Thousandths of a step of the table.
+        let place = u128::from(late) * 4_000 / u128::from(deviation);
+        let place = u64::try_from(place).unwrap_or(u64::MAX);
+        let last = TAIL.len() - 2;
+        let step = usize::try_from(place / 1_000).unwrap_or(last).min(last);
+        // Beyond the table the last line goes on; the true phi grows faster still.
+        let beyond = place - step as u64 * 1_000;
+        let rise = (TAIL[step + 1] - TAIL[step]).saturating_mul(beyond) / 1_000;
+        Phi(TAIL[step] + rise)
+    }
+
+    fn remember(&mut self, interval: Duration) {
+        let interval = nanos(interval).min(LONGEST);
+        self.intervals.push_back(interval);
+        self.sum += u128::from(interval);
+        self.squares += u128::from(interval).pow(2);
+        if self.intervals.len() > self.rule.window.clamp(2, 1_000)
+            && let Some(oldest) = self.intervals.pop_front()
+        {
+            self.sum -= u128::from(oldest);
+            self.squares -= u128::from(oldest).pow(2);
+        }
+    }
+
+    fn mean_and_deviation(&self) -> (u64, u64) {
+        let count = self.intervals.len() as u128;
+        let variance = (count * self.squares - self.sum.pow(2)) / count.pow(2);
+        let deviation = variance.isqrt() as u64;
+        ((self.sum / count) as u64, deviation.max(nanos(self.rule.least_deviation)).max(1))
+    }
+}

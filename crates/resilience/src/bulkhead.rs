@@ -1,0 +1,63 @@
+//! Bounds what is under way at once, so that one flooded compartment does not sink the ship
+//! (Nygard, "Release It!", 2007).
+//!
+//! The law: at most `most` are inside and at most `queue` wait; who waits goes in in the order of
+//! coming, and whoever finds both full is turned away at once, which costs next to nothing. A queue
+//! without a bound would turn an overload into waits longer than anybody waits.
+
+use std::collections::VecDeque;
+
+/// A bounded number of places, and a bounded queue before them.
+#[derive(Clone, Debug)]
+pub struct Bulkhead<T> {
+    most: usize,
+    queue: usize,
+    inside: usize,
+    waiting: VecDeque<T>,
+}
+
+/// Turned away: all places are taken and the queue is full. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl<T> Bulkhead<T> {
+    /// An empty one, of at least one place.
+    pub fn new(most: usize, queue: usize) -> Self {
+        Bulkhead { most: most.max(1), queue, inside: 0, waiting: VecDeque::new() }
+    }
+
+    /// Goes in, and is given back; or waits, and is given back by a later [`Bulkhead::leave`].
+    ///
+    /// # Errors
+    /// If there is room neither inside nor in the queue.
+    pub fn enter(&mut self, who: T) -> Result<Option<T>, Full> {
+        if self.inside < self.most {
+            self.inside += 1;
+            return Ok(Some(who));
+        }
+        if self.waiting.len() == self.queue {
+            return Err(Full);
+        }
+        self.waiting.push_back(who);
+        Ok(None)
+    }
+
+    /// One is done; who waited longest goes in, and is given back.
+    pub fn leave(&mut self) -> Option<T> {
+        let next = self.waiting.pop_front();
+        if next.is_none() {
+            self.inside = self.inside.saturating_sub(1);
+        }
+        next
+    }
+
+    /// How many are inside.
+    pub fn inside(&self) -> usize {
+        self.inside
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+}
