@@ -169,6 +169,11 @@ impl<O> Draft<O> {
         self.plan.cluster.zones = (0..nodes).map(|node| (node % u64::from(zones)) as u8).collect();
     }
 
+    /// A cluster of nodes in these zones.
+    pub fn zones(&mut self, zones: Vec<u8>) {
+        self.plan.cluster.zones = zones;
+    }
+
     /// How long messages travel.
     pub fn delays(&mut self, delays: Delays) {
         self.plan.cluster.delays = delays;
