@@ -43,6 +43,11 @@ impl BoundedRing {
         Ok(BoundedRing { ring, bound, loads, total: 0 })
     }
 
+    /// The ring without the requests: where keys are at home.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
     /// How many requests a node has.
     pub fn load(&self, node: NodeIndex) -> u64 {
         self.loads.get(node.at()).copied().unwrap_or(0)

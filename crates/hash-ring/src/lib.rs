@@ -27,6 +27,10 @@
 //!
 //! There is no clock, no randomness, no global and no map without an order in here.
 //!
+//! The second half is what placement is for: a fleet of caches in front of a database ([`Front`],
+//! [`Cache`], [`Database`]), simulated, with the mechanisms that keep it up and what breaks without each
+//! ([`HashRing`]).
+//!
 //! The case study, with what was measured, is the README of the crate.
 #![doc = include_str!("../README.md")]
 
@@ -71,3 +75,28 @@ pub use placement::Placement;
 pub use range::Range;
 pub use rendezvous::Rendezvous;
 pub use ring::Ring;
+
+mod crowd;
+mod message;
+mod reads;
+mod router;
+mod sentence;
+mod service;
+
+mod cache;
+mod database;
+mod front;
+
+mod mechanism;
+mod promise;
+mod scenario;
+mod shape;
+
+pub use cache::Cache;
+pub use database::Database;
+pub use front::Front;
+pub use mechanism::{MECHANISMS, Mechanism};
+pub use message::{Attempt, Browse, Fleet, Message, Note, Order, Outcome, Timer};
+pub use router::Member;
+pub use scenario::HashRing;
+pub use shape::Server;

@@ -16,5 +16,5 @@ use sim::Room;
 
 /// Every system of the lab, in the order of the tour.
 pub fn systems() -> Vec<Box<dyn Room>> {
-    vec![sim::register::<snowflake::Snowflakes>()]
+    vec![sim::register::<snowflake::Snowflakes>(), sim::register::<hash_ring::HashRing>()]
 }

@@ -9,4 +9,6 @@ mod golden;
 mod maglev;
 mod movement;
 mod nodes;
+mod overload;
 mod replicas;
+mod servers;

@@ -29,16 +29,28 @@ const SWEEP: &[&str] = &[
 
 #[test]
 fn scenarios_list_promises_mechanisms_and_what_breaks() {
-    let all = json(&["snowflake", "scenarios", "--json"]);
-    has(&all, &["scenarios", "promises", "mechanisms"]);
-    for scenario in all["scenarios"].as_array().unwrap() {
-        has(scenario, &["name", "about", "promises", "breaks_without"]);
-        for broken in scenario["breaks_without"].as_array().unwrap() {
-            has(broken, &["mechanism", "promise"]);
+    for system in ["snowflake", "hash-ring"] {
+        let all = json(&[system, "scenarios", "--json"]);
+        has(&all, &["scenarios", "promises", "mechanisms"]);
+        for scenario in all["scenarios"].as_array().unwrap() {
+            has(scenario, &["name", "about", "promises", "breaks_without"]);
+            for broken in scenario["breaks_without"].as_array().unwrap() {
+                has(broken, &["mechanism", "promise"]);
+            }
+        }
+        for named in ["promises", "mechanisms"] {
+            all[named].as_array().unwrap().iter().for_each(|row| has(row, &["name", "about"]));
         }
     }
-    for named in ["promises", "mechanisms"] {
-        all[named].as_array().unwrap().iter().for_each(|row| has(row, &["name", "about"]));
+}
+
+#[test]
+fn a_demo_runs_a_scenario_and_shows_what_breaks_it() {
+    for system in ["snowflake", "hash-ring"] {
+        let said = lab(&[system, "demo"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.stdout.contains("What will go wrong:"), "{}", said.stdout);
+        assert!(said.stdout.contains("The same scenario without"), "{}", said.stdout);
     }
 }
 

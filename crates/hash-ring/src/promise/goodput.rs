@@ -1,0 +1,105 @@
+//! What users get, and what the database has to bear: no overload, recovery, no herd.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use machine::{Machine, Time};
+use sim::{Entry, Promise, Verdict, World};
+
+use crate::message::{Fleet, Note};
+
+pub(super) struct DatabaseProtected;
+
+impl<M: Machine<Protocol = Fleet>> Promise<M> for DatabaseProtected {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        match entry.note {
+            Note::TurnedAway => Err("the database had to turn a read away".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How long a fleet may take to recover, and how long a user waits for an answer that is of use.
+pub(crate) const RECOVERY: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Goodput is judged over so long at a time, where at least so many came.
+const WINDOW: Duration = Duration::from_millis(500);
+const ENOUGH: u64 = 20;
+
+pub(super) struct Recovers;
+
+impl<M: Machine<Protocol = Fleet>> Promise<M> for Recovers {
+    fn end(&mut self, world: &World<M>) -> Verdict {
+        let Some(healed) = world.healed_at() else { return Verdict::Held };
+        let (from, until) = (healed + RECOVERY, world.now() - PATIENCE);
+        // By window: how many came, and how many were answered in time.
+        let mut windows: BTreeMap<u128, (u64, u64)> = BTreeMap::new();
+        let mut came = BTreeMap::new();
+        for entry in world.history().iter().filter(|entry| entry.at >= from) {
+            match entry.note {
+                Note::Asked { token, .. } if entry.at < until => {
+                    let window = entry.at.since(from).as_nanos() / WINDOW.as_nanos();
+                    windows.entry(window).or_default().0 += 1;
+                    came.insert(token, (entry.at, window));
+                }
+                Note::Answered { token } => {
+                    if let Some((at, window)) = came.remove(&token)
+                        && entry.at <= at + PATIENCE
+                    {
+                        windows.entry(window).or_default().1 += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let bad =
+            |(_, (came, served)): &(u128, (u64, u64))| *came >= ENOUGH && served * 10 < came * 9;
+        match windows.into_iter().find(bad) {
+            Some((window, (came, served))) => {
+                let at = from + WINDOW * window as u32;
+                Verdict::Broken(format!(
+                    "from {at:?} on, {served} of {came} requests were answered in time, although \
+                     the cause was gone at {healed:?}"
+                ))
+            }
+            None => Verdict::Held,
+        }
+    }
+}
+
+/// Retries that come within so long come together.
+const TOGETHER: Duration = Duration::from_millis(100);
+
+pub(super) struct NoHerd;
+
+impl<M: Machine<Protocol = Fleet>> Promise<M> for NoHerd {
+    fn end(&mut self, world: &World<M>) -> Verdict {
+        let Some(healed) = world.healed_at() else { return Verdict::Held };
+        let (mut open, mut retries) = (0, Vec::new());
+        for entry in world.history() {
+            match entry.note {
+                Note::Asked { .. } if entry.at <= healed => open += 1,
+                Note::Answered { .. } | Note::Failed { .. } if entry.at <= healed => open -= 1,
+                Note::Retried if entry.at > healed => retries.push(entry.at),
+                _ => {}
+            }
+        }
+        let (bound, peak) = (10 + open / 2, peak(&retries));
+        match peak {
+            Some((peak, at)) if peak > bound => Verdict::Broken(format!(
+                "{peak} retries came within 100 ms from {at:?} on; {open} requests were open at \
+                 the heal, so {bound} may"
+            )),
+            _ => Verdict::Held,
+        }
+    }
+}
+
+/// The most that came together, and when they did.
+fn peak(times: &[Time]) -> Option<(usize, Time)> {
+    let together = |(place, at): (usize, &Time)| {
+        let end = times.partition_point(|time| *time < *at + TOGETHER);
+        (end - place, *at)
+    };
+    times.iter().enumerate().map(together).max_by_key(|(count, _)| *count)
+}

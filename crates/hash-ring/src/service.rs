@@ -1,0 +1,60 @@
+//! Work at a counter: so many jobs at once, the others in line, each taking its time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use machine::Outputs;
+use resilience::{Bulkhead, Full};
+
+use crate::message::{Fleet, Timer};
+
+/// What a server has to do. The law: a job that was taken in ends once, after it was served.
+#[derive(Clone, Debug)]
+pub(crate) struct Service<J> {
+    places: Bulkhead<J>,
+    serving: BTreeMap<u64, J>,
+    jobs: u64,
+}
+
+impl<J> Service<J> {
+    pub(crate) fn new(workers: usize, queue: usize) -> Self {
+        Service { places: Bulkhead::new(workers, queue), serving: BTreeMap::new(), jobs: 0 }
+    }
+
+    /// Takes a job in, unless the queue is full. It takes so long if it is begun at once.
+    pub(crate) fn enter(
+        &mut self,
+        job: J,
+        takes: Duration,
+        out: &mut Outputs<Fleet>,
+    ) -> Result<(), Full> {
+        let begins = self.places.enter(job)?;
+        self.begin(begins, takes, out);
+        Ok(())
+    }
+
+    /// The job of a [`Timer::Served`] is done; the next one takes so long.
+    pub(crate) fn served(
+        &mut self,
+        number: u64,
+        takes: Duration,
+        out: &mut Outputs<Fleet>,
+    ) -> Option<J> {
+        let done = self.serving.remove(&number)?;
+        let next = self.places.leave();
+        self.begin(next, takes, out);
+        Some(done)
+    }
+
+    /// Jobs in line or being served.
+    pub(crate) fn load(&self) -> usize {
+        self.places.inside() + self.places.waiting()
+    }
+
+    fn begin(&mut self, job: Option<J>, takes: Duration, out: &mut Outputs<Fleet>) {
+        let Some(job) = job else { return };
+        self.jobs += 1;
+        self.serving.insert(self.jobs, job);
+        out.set_timer(Timer::Served(self.jobs), takes);
+    }
+}
