@@ -43,7 +43,7 @@ pub enum Message {
     },
     /// To the database.
     Read {
-        /// Which read, and the how manieth attempt at it.
+        /// Which read, and which attempt at it.
         attempt: Attempt,
         /// What to read.
         key: u64,

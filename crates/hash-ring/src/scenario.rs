@@ -279,7 +279,7 @@ fn scale_out(draft: &mut Draft<Order>) {
 
 /// In a second 200 requests find their keys in one of two caches, and 40 do not. With one cache lost
 /// that is some 140 reads for a database that can do 100. It answers 86 of them in time, so the cache
-/// fills again, and 54 of 200, should the lost cache have had three quarters of the keys; but 13 of 240,
+/// fills again, and 53 of 200, should the lost cache have had three quarters of the keys; but 13 of 240,
 /// and none of 560, which is what it gets when everybody tries again.
 fn retry_storm(draft: &mut Draft<Order>) {
     let shape = fleet(draft, 2, 2, 1);

@@ -10,10 +10,13 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use hash_ring::Algorithm;
 
+use crate::arguments::SharedVerb;
 use crate::exit::Outcome;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum HashRingVerb {
+    #[command(flatten)]
+    Shared(SharedVerb),
     /// Says which node keeps each key: a line `key<TAB>node[,node]` for each line of the key file.
     ///
     /// A key is hashed as the algorithm has it: by XXH3, for ketama by MD5. The bounded ring takes
@@ -84,6 +87,7 @@ pub(crate) struct CompareArguments {
 impl HashRingVerb {
     pub(crate) fn carry_out(self) -> Outcome {
         match self {
+            HashRingVerb::Shared(verb) => verb.carry_out("hash-ring"),
             HashRingVerb::Locate(arguments) => locate::locate(&arguments),
             HashRingVerb::Compare(arguments) => compare::compare(&arguments),
         }

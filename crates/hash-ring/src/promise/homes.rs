@@ -121,7 +121,8 @@ pub(super) struct CopiesApart {
 impl<M: Machine<Protocol = Fleet>> Promise<M> for CopiesApart {
     fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
         let Note::Asked { key, copies, .. } = &entry.note else { return Ok(()) };
-        let mut zones: Vec<_> = copies.iter().map(|cache| self.zones[cache.0 as usize]).collect();
+        let mut zones: Vec<_> =
+            copies.iter().filter_map(|cache| self.zones.get(cache.0 as usize)).collect();
         zones.sort_unstable();
         match zones.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => {
