@@ -10,9 +10,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("sim", &["machine"]),
     ("check", &[]),
     ("resilience", &["machine"]),
-    ("snowflake", &["machine", "sim", "resilience"]),
+    ("host", &["machine"]),
+    ("snowflake", &["machine", "sim", "resilience", "host"]),
     ("hash-ring", &["machine", "sim", "resilience"]),
-    ("infralab", &["machine", "sim", "check", "snowflake", "hash-ring"]),
+    ("infralab", &["machine", "sim", "check", "host", "snowflake", "hash-ring"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -38,7 +39,7 @@ fn deterministic() -> Vec<PathBuf> {
     let crates = Path::new(ROOT).join("crates");
     let shell = |path: &PathBuf| {
         let path = path.to_string_lossy();
-        path.contains("/infralab/") || path.contains("/server") || path.contains("/tests/")
+        ["/infralab/", "/host/", "/server", "/tests/"].iter().any(|shell| path.contains(shell))
     };
     sources(&crates).into_iter().filter(|path| !shell(path)).collect()
 }

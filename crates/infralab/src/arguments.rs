@@ -1,9 +1,12 @@
 //! The grammar: `infralab <system> <verb>`, the same in every system.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use host::Exposure;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::check_verb::CheckArguments;
 use crate::exit::{Failure, Outcome};
@@ -74,6 +77,43 @@ pub(crate) enum SharedVerb {
         after_help = "Example: infralab snowflake sweep overload --without sequence-wait --shrink"
     )]
     Sweep(SweepArguments),
+}
+
+/// What all real servers are told.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments {
+    /// Shows what is counted at this address: /metrics for Prometheus, /health for people.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) admin: Option<SocketAddr>,
+    /// Listens where others can reach it too, although it asks nobody who they are.
+    #[arg(long)]
+    pub(crate) open_to_anyone: bool,
+    /// What to log on stderr: off, error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    pub(crate) log: LevelFilter,
+}
+
+/// An address to listen at.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("an address is such as 127.0.0.1:7411, and {text:?} is not"))
+}
+
+impl ServerArguments {
+    /// Who may reach the server.
+    pub(crate) fn exposure(&self) -> Exposure {
+        if self.open_to_anyone { Exposure::Anyone } else { Exposure::Loopback }
+    }
+
+    /// From here on what servers log goes to stderr.
+    pub(crate) fn begin_log(&self) {
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_max_level(self.log)
+            .with_ansi(false)
+            // Nobody need listen.
+            .log_internal_errors(false)
+            .init();
+    }
 }
 
 #[derive(Debug, Args)]

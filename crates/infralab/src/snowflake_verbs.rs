@@ -13,10 +13,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use machine::{Wall, nanos};
 use serde_json::json;
+use snowflake::server::Config;
 use snowflake::{Layout, compare};
 
-use crate::arguments::SharedVerb;
-use crate::exit::{Failure, Outcome, print};
+use crate::arguments::{ServerArguments, SharedVerb, address};
+use crate::exit::{Failure, Found, Outcome, print};
 use crate::stopwatch::stopwatch;
 
 #[derive(Debug, Subcommand)]
@@ -87,13 +88,15 @@ pub(crate) enum SnowflakeVerb {
   curl http://127.0.0.1:7411/decode/175928847299117063?layout=discord")]
     Serve {
         /// Where to listen: an address of this computer only; port 0 takes a free one.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7411")]
-        listen: String,
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7411", value_parser = address)]
+        listen: SocketAddr,
         #[command(flatten)]
         minting: Minting,
         /// The data folder; it belongs to one worker and one layout.
         #[arg(long, value_name = "DIR", default_value = "infralab-data/snowflake")]
         data: PathBuf,
+        #[command(flatten)]
+        server: ServerArguments,
     },
 }
 
@@ -121,8 +124,11 @@ impl SnowflakeVerb {
             SnowflakeVerb::Layouts { json } => layouts::layouts(json),
             SnowflakeVerb::Compare { seed, json } => compare(seed, json),
             SnowflakeVerb::Bench { json } => bench::bench(json),
-            SnowflakeVerb::Serve { listen, minting, data } => {
-                serve::serve(address(&listen)?, layout(&minting.layout)?, minting.worker, data)
+            SnowflakeVerb::Serve { listen, minting, data, server } => {
+                let (layout, worker) = (layout(&minting.layout)?, minting.worker);
+                server.begin_log();
+                let (admin, exposure) = (server.admin, server.exposure());
+                serve::serve(Config { listen, admin, exposure, layout, worker, data })
             }
         }
     }
@@ -139,12 +145,6 @@ fn compare(seed: u64, json: bool) -> Outcome {
 
 fn layout(text: &str) -> Result<Layout, Failure> {
     text.parse().map_err(Failure::input)
-}
-
-fn address(text: &str) -> Result<SocketAddr, Failure> {
-    text.parse().map_err(|_| {
-        Failure::input(format!("--listen takes an address such as 127.0.0.1:7411, not {text:?}"))
-    })
 }
 
 /// The wall clock.

@@ -130,6 +130,11 @@ impl Layout {
         &self.fields
     }
 
+    /// Do both give every id the same meaning, whatever they are called?
+    pub fn is_the_same_as(&self, other: &Layout) -> bool {
+        (self.epoch, self.tick, &self.fields) == (other.epoch, other.tick, &other.fields)
+    }
+
     /// How many bits of an id are used: 63 where the sign bit of a signed integer stays free.
     pub fn bits(&self) -> u32 {
         self.fields.iter().map(|field| field.bits).sum()

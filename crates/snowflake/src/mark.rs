@@ -14,6 +14,16 @@ use crate::message::{Op, Snowflake};
 /// when half of that is used up, so a busy worker writes four times a second.
 pub(crate) const AHEAD: Duration = Duration::from_millis(500);
 
+/// Where it lives.
+const FILE: &str = "mark";
+
+/// The mark of a disk that no worker has used yet. A real disk begins with it: there, no mark is a
+/// mark that was lost.
+#[cfg(feature = "server")]
+pub(crate) fn first_file() -> host::FirstFile {
+    (FILE, Checkpoint::<Snowflake>::sealed(&0_u64.to_le_bytes()))
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct HighWaterMark {
     checkpoint: Checkpoint<Snowflake>,
@@ -24,7 +34,7 @@ pub(crate) struct HighWaterMark {
 
 impl HighWaterMark {
     pub(crate) fn new() -> Self {
-        HighWaterMark { checkpoint: Checkpoint::new("mark"), durable: Wall(0), rising: None }
+        HighWaterMark { checkpoint: Checkpoint::new(FILE), durable: Wall(0), rising: None }
     }
 
     pub(crate) fn load(&self, out: &mut Outputs<Snowflake>) {

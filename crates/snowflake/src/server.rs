@@ -1,17 +1,14 @@
 //! The real server: a [`Worker`] on this computer's clock and disk, with HTTP in front of it.
 //!
 //! The law: nothing in here decides. A request becomes [`Message::Mint`](crate::Message::Mint), the
-//! worker's answer becomes the response, and what the worker wants done is done: see `node.rs` for
-//! clocks, timers and disk, `front.rs` for requests, `connections.rs` for sockets. The same worker,
-//! with the same mechanisms on, is what the scenarios judge.
+//! worker's answer becomes the response, and what the worker wants done is done by `host`. The same
+//! worker, with the same mechanisms on, is what the scenarios judge.
 //!
 //! It listens on loopback only, because it asks nobody who they are.
 
-mod connections;
-mod files;
-mod folder;
+mod desk;
 mod front;
-mod node;
+mod owner;
 
 use std::fmt;
 use std::io;
@@ -19,22 +16,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use host::{Exposure, Folder, FolderError, ListenError, Metrics, Node, Server, http};
 use machine::Switches;
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
 
-use crate::{Layout, TooLarge, Worker};
-use folder::{Folder, Owner};
-use front::{Desk, FrontEnd};
-use node::Node;
-
-pub use folder::FolderError;
+use crate::{Layout, TooLarge, Worker, mark};
+use desk::Desk;
+use front::FrontEnd;
+use owner::Owner;
 
 /// What a server is started with.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where to show what is counted, if anywhere.
+    pub admin: Option<SocketAddr>,
+    /// Who may reach either.
+    pub exposure: Exposure,
     /// Of the ids.
     pub layout: Layout,
     /// The worker number of the ids. No two servers may have the same.
@@ -49,65 +47,36 @@ pub struct Config {
 /// # Errors
 /// If it could not start, or if the worker found that it cannot keep its promises.
 pub fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    if !config.listen.ip().is_loopback() {
-        return Err(ServeError::NotLoopback(config.listen));
-    }
-    let Config { listen, layout, worker, data } = config;
+    let Config { listen: listen_at, admin, exposure, layout, worker, data } = config;
     let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
     let machine = machine.map_err(ServeError::Worker)?;
-    let runtime = Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
-    let listener = runtime.block_on(TcpListener::bind(listen));
-    let (listener, address) = listener
-        .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
-        .map_err(|error| ServeError::Port(listen, error))?;
+    let runtime = host::runtime().map_err(ServeError::Runtime)?;
+    let listen = |address| runtime.block_on(host::listen(address, exposure));
+    let (listener, address) = listen(listen_at).map_err(ServeError::Listen)?;
+    let admin = admin.map(listen).transpose().map_err(ServeError::Listen)?;
 
-    let owner = Owner { system: "snowflake".to_owned(), worker, layout: layout.to_string() };
-    let folder = Folder::open(&data, owner).map_err(ServeError::Folder)?;
-    let desk = Arc::new(Desk::default());
-    let node = Node::start(machine, folder.files(), folder.disk(), desk.clone());
-    let front = FrontEnd { node: node.clone(), desk, layout, bound: address.ip() };
-    let served = node
-        .until(|shown| shown.role == "worker")
-        .and_then(|()| answer(&runtime, listener, front, || ready(address)));
-    // In this order: nobody may open the folder before the last write to it is over.
-    runtime.shutdown_background();
-    node.stop();
-    drop(folder);
-    served.map_err(|why| ServeError::Halted { why, data })
-}
-
-/// Answers requests until the user or the worker has had enough; the worker says why.
-fn answer(
-    runtime: &Runtime,
-    listener: TcpListener,
-    front: FrontEnd,
-    ready: impl FnOnce(),
-) -> Result<(), String> {
-    runtime.block_on(async {
-        let asked = connections::asked_to_stop().map_err(|error| error.to_string())?;
-        let (desk, routes) = (front.desk.clone(), front.routes());
-        ready();
-        let stop = async {
-            tokio::select! {
-                () = asked => Ok(()),
-                why = desk.halt() => Err(why),
-            }
-        };
-        connections::accept(listener, routes, stop).await
-    })
+    let folder = Folder::open(&data, Owner::new(worker, &layout), &[mark::first_file()]);
+    let folder = folder.map_err(ServeError::Folder)?;
+    let metrics = Metrics::default();
+    let desk = Arc::new(Desk::new(&metrics));
+    let files = folder.files(&metrics);
+    let node = Node::start(machine, files, folder.disk(), desk.clone(), &metrics);
+    let routes = FrontEnd { node: node.clone(), desk, layout }.routes();
+    let routes = http::only_ours(routes, address.ip());
+    Server { runtime, node, folder, metrics, admin }
+        .run(&["worker"], || ready(address), |stop| http::serve(listener, routes, stop))
+        .map_err(|why| ServeError::Halted { why, data })
 }
 
 /// Why a server did not start, or stopped by itself.
 #[derive(Debug)]
 pub enum ServeError {
-    /// The address can be reached from elsewhere. Nothing was started.
-    NotLoopback(SocketAddr),
     /// The layout has no such worker. Nothing was started.
     Worker(TooLarge),
     /// The operating system gave no threads. Nothing was started.
     Runtime(io::Error),
-    /// The address is taken, or not this computer's. Nothing was started.
-    Port(SocketAddr, io::Error),
+    /// It cannot or must not listen there. Nothing was started.
+    Listen(ListenError),
     /// The data folder is in use, or not this server's. It was left as it was.
     Folder(FolderError),
     /// The worker stopped, because it could not have kept its promises. What is in the folder stays
@@ -120,20 +89,23 @@ pub enum ServeError {
     },
 }
 
+impl ServeError {
+    /// Is it the arguments that must change, rather than the world?
+    pub fn is_argument(&self) -> bool {
+        match self {
+            ServeError::Worker(_) | ServeError::Listen(ListenError::NotLoopback(_)) => true,
+            ServeError::Folder(error) => error.is_other_owner(),
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ServeError::NotLoopback(address) => write!(
-                f,
-                "{address} can be reached from elsewhere, and this server asks nobody who they are; \
-                 listen on 127.0.0.1:{} and put a proxy that does in front of it",
-                address.port()
-            ),
             ServeError::Worker(error) => error.fmt(f),
             ServeError::Runtime(error) => write!(f, "no threads could be started: {error}"),
-            ServeError::Port(address, error) => {
-                write!(f, "cannot listen on {address}: {error}; give another with --listen")
-            }
+            ServeError::Listen(error) => error.fmt(f),
             ServeError::Folder(error) => error.fmt(f),
             ServeError::Halted { why, data } => {
                 write!(f, "the worker with the data folder {} stopped: {why}", data.display())

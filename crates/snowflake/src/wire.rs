@@ -12,7 +12,6 @@
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
-use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -188,28 +187,6 @@ pub(crate) fn decode(id: &str, query: &str, layout: &Layout) -> Result<Decoded, 
     named.decode(id).map_err(|error| error.to_string())
 }
 
-/// Is this the `Host` of a request that was meant for us? A web page can have its own name resolve
-/// to 127.0.0.1 (DNS rebinding), but the browser still sends that name.
-pub(crate) fn is_our_host(host: &str, bound: IpAddr) -> bool {
-    let parts = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']'),
-        None => Some(host.split_at(host.find(':').unwrap_or(host.len()))),
-    };
-    let Some((name, port)) = parts else { return false };
-    if !port.is_empty() && port.strip_prefix(':').is_none_or(|port| port.parse::<u16>().is_err()) {
-        return false;
-    }
-    let address = name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback() || ip == bound);
-    address || name.eq_ignore_ascii_case("localhost")
-}
-
-/// Does the `Origin` of a request name a page of this computer? Pages from elsewhere have no
-/// business here.
-pub(crate) fn is_our_origin(origin: &str, bound: IpAddr) -> bool {
-    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    host.is_some_and(|host| is_our_host(host, bound))
-}
-
 /// The one parameter that is known, at most once, and nothing else.
 fn parameter<'a>(query: &'a str, known: Option<&str>) -> Result<Option<Cow<'a, str>>, BadRequest> {
     let mut found = None;
@@ -240,8 +217,6 @@ fn json(value: &impl Serialize) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn minted(ids: &[u64]) -> Message {
         Message::Minted { token: 1, ids: ids.iter().copied().map(Id).collect() }
@@ -308,20 +283,6 @@ mod tests {
         assert_eq!(Form::accepted(Some("Text/Plain; charset=utf-8, */*")), Form::Text);
     }
 
-    #[test]
-    fn only_names_of_this_computer_are_ours() {
-        for ours in ["localhost", "LOCALHOST:80", "127.0.0.1:7411", "127.8.8.8", "[::1]:1"] {
-            assert!(is_our_host(ours, HOME), "{ours}");
-            assert!(is_our_origin(&format!("http://{ours}"), HOME), "{ours}");
-        }
-        let foreign = ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80"];
-        for foreign in foreign.into_iter().chain(["[::2]", "10.0.0.1", "localhost@evil", "["]) {
-            assert!(!is_our_host(foreign, HOME), "{foreign}");
-        }
-        assert!(!is_our_origin("null", HOME));
-        assert!(!is_our_origin("file://localhost", HOME));
-    }
-
     /// Requests that are nearly right.
     fn nearly() -> impl Strategy<Value = (String, String)> {
         let ids = prop_oneof!["[0-9]{0,25}", "\\PC{0,12}", Just("175928847299117063".to_owned())];
@@ -364,11 +325,6 @@ mod tests {
             prop_assert!(read.ids.iter().map(|id| id.0).eq(ids.iter().copied()));
             let text = Answer::many(Form::Text, &said).body;
             prop_assert!(text.lines().map(|id| id.parse::<u64>().unwrap()).eq(ids));
-        }
-
-        #[test]
-        fn no_host_makes_the_check_stumble(host in "\\PC{0,20}") {
-            let _ = (is_our_host(&host, HOME), is_our_origin(&host, HOME));
         }
     }
 }

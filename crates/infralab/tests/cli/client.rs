@@ -44,6 +44,19 @@ pub(crate) fn try_ask(address: SocketAddr, head: &[&str]) -> std::io::Result<Rep
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
     stream.write_all((head.join("\r\n") + "\r\nConnection: close\r\n\r\n").as_bytes())?;
+    reply(stream)
+}
+
+/// Sends these bytes and leaves the connection open.
+pub(crate) fn begin(address: SocketAddr, bytes: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(bytes.as_bytes()).unwrap();
+    stream
+}
+
+/// Reads the answer to its end.
+pub(crate) fn reply(mut stream: TcpStream) -> std::io::Result<Reply> {
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));

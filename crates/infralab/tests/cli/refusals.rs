@@ -66,6 +66,46 @@ fn a_mark_that_rotted_is_not_used_and_not_touched() {
     assert!(Server::start(&data, &[]).id() > 0);
 }
 
+/// A mark that was deleted by hand was once taken for that of a new disk: the worker minted from the
+/// clock alone, and after a step back gave ids twice.
+#[test]
+fn a_mark_that_was_lost_is_not_taken_for_one_that_never_was() {
+    let scratch = Scratch::new("lost");
+    let data = scratch.text("data");
+    Server::start(&data, &[]).id();
+    fs::remove_file(scratch.join("data/disk/mark")).unwrap();
+    will_not_start(&data, &[], 4, &["lost its file disk/mark", "restore", "--data", "--worker"]);
+    fs::remove_dir_all(scratch.join("data/disk")).unwrap();
+    will_not_start(&data, &[], 4, &["lost its file disk/mark"]);
+    assert!(!scratch.join("data/disk").exists());
+}
+
+/// What a start leaves that was cut short before the folder was whole.
+#[test]
+fn a_folder_that_was_half_made_is_made_again() {
+    let scratch = Scratch::new("half");
+    let data = scratch.text("data");
+    Server::start(&data, &[]).kill();
+    let mark = scratch.join("data/disk/mark");
+    fs::remove_file(scratch.join("data/format.json")).unwrap();
+    fs::write(scratch.join("data/disk/.new"), "half a mark").unwrap();
+    let server = Server::start(&data, &[]);
+    server.id();
+    server.kill();
+    fs::remove_file(scratch.join("data/format.json")).unwrap();
+    will_not_start(&data, &[], 4, &["has other files in it"]);
+    assert!(mark.exists(), "a mark that was raised is nobody's to make anew");
+}
+
+#[test]
+fn a_layout_that_is_spelled_out_is_the_layout_of_its_name() {
+    let scratch = Scratch::new("spelled");
+    let data = scratch.text("data");
+    Server::start(&data, &[]).id();
+    let spec = "custom:epoch=1288834974657,tick=1ms,timestamp=41,worker=10,sequence=12";
+    assert!(Server::start(&data, &["--layout", spec]).id() > 0);
+}
+
 #[test]
 fn a_folder_that_is_somebody_elses_is_left_alone() {
     let scratch = Scratch::new("foreign");
@@ -91,5 +131,7 @@ fn a_format_file_is_read_as_if_a_stranger_wrote_it() {
         will_not_start(&data, &[], 4, &["damaged format.json"]);
     }
     fs::write(&format, "{\"format\":2,\"shape\":\"another\"}").unwrap();
+    fs::remove_file(scratch.join("data/lock")).unwrap();
     will_not_start(&data, &[], 4, &["has format 2", "the version that made it"]);
+    assert!(!scratch.join("data/lock").exists(), "it was left exactly as it was");
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 
+use crate::client::{begin, reply};
 use crate::lab::Scratch;
 use crate::server::Server;
 
@@ -29,6 +30,24 @@ fn asked_to_stop_it_stops_in_good_order() {
         let status = server.signal(signal);
         assert_eq!((status.code(), status.signal()), (Some(0), None), "SIG{signal}");
     }
+}
+
+/// A request that was half sent once held the server up for six seconds, as did a client that asked
+/// and then read nothing.
+#[test]
+fn it_waits_for_no_request_that_is_not_there() {
+    let scratch = Scratch::new("half-sent");
+    let server = Server::start(&scratch.text("data"), &[]);
+    let half = begin(server.address, "GET /id HTTP/1.1\r\nHost: localhost\r\n");
+    let idle = begin(server.address, "");
+    let whole = format!("GET /ids?count=10000 HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    let asked = begin(server.address, &whole);
+    assert_eq!(server.id() >> 63, 0, "by now the others were read as well");
+    assert_eq!(server.signal("TERM").code(), Some(0));
+    let answered = reply(asked).unwrap();
+    assert_eq!(answered.json()["ids"].as_array().unwrap().len(), 10_000);
+    assert!(reply(half).map_or(true, |reply| reply.status == 0));
+    assert!(reply(idle).map_or(true, |reply| reply.status == 0));
 }
 
 #[test]

@@ -74,6 +74,16 @@ impl Server {
         reply.json()["ids"].as_array().unwrap().iter().map(number).collect()
     }
 
+    /// Where it shows what it counts, as it logs with `--log info`.
+    pub(crate) fn admin(&mut self) -> SocketAddr {
+        let lines = BufReader::new(self.child.stderr.take().expect("it is asked once")).lines();
+        let address = |line: String| {
+            let (_, rest) = line.split_once("http://")?;
+            rest.strip_suffix("/metrics")?.parse().ok()
+        };
+        lines.map(Result::unwrap).find_map(address).expect("it logs its admin address")
+    }
+
     /// kill -9: nothing is written, nobody is told.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -3,8 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "clients come at the same time")]
 
 use std::collections::BTreeSet;
+use std::net::Shutdown;
 
-use crate::client::ask;
+use crate::client::{ask, begin, reply};
 use crate::lab::{Scratch, lab};
 use crate::server::Server;
 
@@ -78,11 +79,44 @@ fn wrong_requests_get_a_sentence() {
     server.get("/decode/1/2").refuses(404, "/decode/ID");
     let host = format!("Host: {}", server.address);
     let post = ask(server.address, &["POST /id HTTP/1.1", &host, "Content-Length: 0"]);
-    post.refuses(405, "GET");
-    assert!(post.head.contains("\r\nallow: get"), "{post:?}");
-    let long = server.get(&format!("/{}", "x".repeat(40_000)));
-    assert!(matches!(long.status, 414 | 431), "{long:?}");
+    post.refuses(405, "GET and HEAD");
+    assert!(post.head.contains("\r\nallow: get,head"), "{post:?}");
+    let head = ask(server.address, &["HEAD /id HTTP/1.1", &host]);
+    assert_eq!((head.status, head.body.as_str()), (200, ""), "{head:?}");
+    server.get(&format!("/{}", "x".repeat(40_000))).refuses(431, "16384 bytes");
+    ask(server.address, &["GET /id HTTP/9.9", &host]).refuses(400, "HTTP/1.1");
+    ask(server.address, &["\u{1}\u{2}", &host]).refuses(400, "HTTP/1.1");
     assert!(server.id() > 0, "it still serves");
+}
+
+#[test]
+fn who_has_said_all_gets_an_answer_all_the_same() {
+    let scratch = Scratch::new("half-closed");
+    let server = Server::start(&scratch.text("data"), &[]);
+    let request = format!("GET /ids?count=10000 HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    let stream = begin(server.address, &request);
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(reply(stream).unwrap().json()["ids"].as_array().unwrap().len(), 10_000);
+}
+
+#[test]
+fn what_is_counted_is_shown_on_an_address_of_its_own() {
+    let scratch = Scratch::new("admin");
+    let more = ["--admin", "127.0.0.1:0", "--log", "info"];
+    let mut server = Server::start(&scratch.text("data"), &more);
+    let admin = server.admin();
+    server.ids(300);
+    let get =
+        |path: &str| ask(admin, &[&format!("GET {path} HTTP/1.1"), &format!("Host: {admin}")]);
+    let metrics = get("/metrics");
+    assert!(metrics.head.contains("content-type: text/plain; version=0.0.4"), "{metrics:?}");
+    for line in ["snowflake_minted_total 300", "# TYPE host_disk_syncs_total counter"] {
+        assert!(metrics.body.lines().any(|found| found == line), "{line} is not in {metrics:?}");
+    }
+    assert_eq!(get("/health").body, "worker: worker 0\n");
+    get("/id").refuses(404, "/metrics");
+    ask(admin, &["GET /metrics HTTP/1.1", "Host: evil.example"]).refuses(421, "localhost");
+    assert_eq!(server.get("/metrics").status, 404, "not where everybody asks");
 }
 
 #[test]

@@ -1,0 +1,253 @@
+//! A machine's disk: one folder of real files.
+//!
+//! The law: a name is one component, so no name leads out of the folder; what is said to be durable
+//! was synced, the file and, where a name is new, the folder; and writes that wait together share
+//! one sync a file (group commit), so a slow disk costs latency, not throughput.
+
+#![expect(clippy::disallowed_types, reason = "machines write through their outputs, to here")]
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
+
+use crate::metrics::{Count, Metrics};
+
+/// Not the name of a machine's file: those begin with anything but a dot.
+pub(crate) const TEMPORARY: &str = ".new";
+/// More files than these are not kept open between a write and its sync: they are synced early.
+const MOST_OPEN: usize = 128;
+
+/// What a failed operation means to the machine, and what the operating system said.
+pub type Trouble = (DiskError, String);
+
+/// How an operation ended.
+pub type Outcome = Result<DiskAnswer, Trouble>;
+
+/// The folder.
+#[derive(Debug)]
+pub struct Files {
+    folder: PathBuf,
+    /// Written and not synced. Kept open, since it is this handle to which the system reports a
+    /// write that failed later.
+    unsynced: BTreeMap<FileName, File>,
+    /// The names in the folder may not be durable.
+    names_unsynced: bool,
+    syncs: Count,
+}
+
+impl Files {
+    /// The files of this folder, which is there already.
+    pub fn new(folder: PathBuf, metrics: &Metrics) -> Files {
+        let syncs = metrics.counter(
+            "host_disk_syncs_total",
+            "Files made durable; fewer than operations that asked, where those waited together.",
+        );
+        Files { folder, unsynced: BTreeMap::new(), names_unsynced: true, syncs }
+    }
+
+    /// Does these, now, on this thread, in this order, and says how each ended. Syncs wait for
+    /// writes behind them as long as there is nothing else in between.
+    pub fn carry_out(&mut self, group: Vec<DiskCommand>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(group.len());
+        // The places of syncs that wait, by file.
+        let mut waiting: BTreeMap<FileName, Vec<usize>> = BTreeMap::new();
+        for command in group {
+            match command {
+                DiskCommand::Sync { file } => {
+                    waiting.entry(file).or_default().push(outcomes.len());
+                    outcomes.push(Ok(DiskAnswer::Done));
+                    continue;
+                }
+                DiskCommand::Write { .. } | DiskCommand::Read { .. } | DiskCommand::List => {}
+                // These would change what there is to sync.
+                _ => self.sync_waiting(&mut waiting, &mut outcomes),
+            }
+            outcomes.push(self.perform(command));
+        }
+        self.sync_waiting(&mut waiting, &mut outcomes);
+        outcomes
+    }
+
+    fn sync_waiting(
+        &mut self,
+        waiting: &mut BTreeMap<FileName, Vec<usize>>,
+        outcomes: &mut [Outcome],
+    ) {
+        for (file, places) in std::mem::take(waiting) {
+            let synced = self.sync(&file);
+            places.into_iter().for_each(|place| outcomes[place] = synced.clone());
+        }
+    }
+
+    fn perform(&mut self, command: DiskCommand) -> Outcome {
+        match command {
+            DiskCommand::Write { file, offset, bytes } => self.write(file, offset, &bytes),
+            DiskCommand::Sync { file } => self.sync(&file),
+            DiskCommand::Read { file, offset, length } => self.read(&file, offset, length),
+            DiskCommand::Truncate { file, length } => self.truncate(file, length),
+            DiskCommand::Replace { file, bytes } => self.replace(&file, &bytes),
+            DiskCommand::Delete { file } => self.delete(&file),
+            DiskCommand::List => self.list(),
+        }
+    }
+
+    fn write(&mut self, name: FileName, offset: u64, bytes: &[u8]) -> Outcome {
+        let file = self.open(name, true)?;
+        let length = file.metadata().map_err(unchanged)?.len();
+        let written = file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(bytes));
+        match written {
+            // Only what is past the old end needs space, so cutting there undoes it.
+            Err(error) if unchanged_kind(&error) == DiskError::Full => {
+                file.set_len(length).map_err(unknown)?;
+                Err(unchanged(error))
+            }
+            Err(error) => Err(unknown(error)),
+            Ok(()) => Ok(DiskAnswer::Done),
+        }
+    }
+
+    fn sync(&mut self, name: &str) -> Outcome {
+        let file = match self.unsynced.remove(name) {
+            Some(file) => file,
+            None => File::open(self.path(name)?).map_err(unchanged)?,
+        };
+        self.syncs.one();
+        file.sync_all().map_err(unknown)?;
+        if std::mem::take(&mut self.names_unsynced) {
+            sync_folder(&self.folder).map_err(unknown)?;
+        }
+        Ok(DiskAnswer::Done)
+    }
+
+    fn read(&self, name: &str, offset: u64, length: u64) -> Outcome {
+        let mut file = File::open(self.path(name)?).map_err(unchanged)?;
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(offset)).map_err(unchanged)?;
+        file.take(length).read_to_end(&mut bytes).map_err(unchanged)?;
+        Ok(DiskAnswer::Bytes(bytes.into()))
+    }
+
+    fn truncate(&mut self, name: FileName, length: u64) -> Outcome {
+        let file = self.open(name, false)?;
+        if file.metadata().map_err(unchanged)?.len() > length {
+            file.set_len(length).map_err(unknown)?;
+        }
+        Ok(DiskAnswer::Done)
+    }
+
+    fn replace(&mut self, name: &str, bytes: &[u8]) -> Outcome {
+        let path = self.path(name)?;
+        self.unsynced.remove(name);
+        self.syncs.one();
+        replace(&self.folder.join(TEMPORARY), &path, bytes)?;
+        Ok(DiskAnswer::Done)
+    }
+
+    fn delete(&mut self, name: &str) -> Outcome {
+        fs::remove_file(self.path(name)?).map_err(unchanged)?;
+        self.unsynced.remove(name);
+        sync_folder(&self.folder).map_err(unknown)?;
+        Ok(DiskAnswer::Done)
+    }
+
+    fn list(&self) -> Outcome {
+        let entries: io::Result<Vec<_>> = fs::read_dir(&self.folder).and_then(Iterator::collect);
+        let names = entries.map_err(unchanged)?.into_iter().map(|entry| entry.file_name());
+        let mut names: Vec<_> = names.filter_map(|name| name.into_string().ok()).collect();
+        names.retain(|name| self.path(name).is_ok());
+        names.sort_unstable();
+        Ok(DiskAnswer::Names(names))
+    }
+
+    /// The file, to be changed: from now on it is unsynced.
+    fn open(&mut self, name: FileName, create: bool) -> Result<&mut File, Trouble> {
+        let path = self.path(&name)?;
+        while self.unsynced.len() >= MOST_OPEN && !self.unsynced.contains_key(&name) {
+            if let Some((_, file)) = self.unsynced.pop_first() {
+                file.sync_all().map_err(unknown)?;
+            }
+        }
+        match self.unsynced.entry(name) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(vacant) => {
+                let mut options = OpenOptions::new();
+                options.write(true);
+                let file = match options.open(&path) {
+                    Err(error) if error.kind() == ErrorKind::NotFound && create => {
+                        self.names_unsynced = true;
+                        options.create(true).truncate(false).open(&path)
+                    }
+                    opened => opened,
+                };
+                Ok(vacant.insert(file.map_err(unchanged)?))
+            }
+        }
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, Trouble> {
+        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
+            return Err((DiskError::Failed, format!("{name:?} is not the name of a file")));
+        }
+        Ok(self.folder.join(name))
+    }
+}
+
+/// Puts new content in a file's place, atomically and durably. The temporary file is in its folder.
+pub(crate) fn replace(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+    // One left behind by a crash must go first: the new one is to be nobody else's file.
+    match fs::remove_file(temporary) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(unchanged(error)),
+        _ => {}
+    }
+    let created = File::create_new(temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = created.and_then(|()| fs::rename(temporary, path)) {
+        // On a full disk the space is wanted; elsewhere the next attempt removes it.
+        let _ = fs::remove_file(temporary);
+        return Err(unchanged(error));
+    }
+    path.parent().map_or(Ok(()), sync_folder).map_err(unknown)
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// It failed before anything was changed.
+fn unchanged(error: io::Error) -> Trouble {
+    (unchanged_kind(&error), error.to_string())
+}
+
+fn unchanged_kind(error: &io::Error) -> DiskError {
+    match error.kind() {
+        ErrorKind::NotFound => DiskError::NotFound,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DiskError::Full,
+        _ => DiskError::Failed,
+    }
+}
+
+/// It failed when something may have been changed, whatever the reason.
+fn unknown(error: io::Error) -> Trouble {
+    (DiskError::Failed, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_not_a_failed_one() {
+        let means = |kind: ErrorKind| unchanged(kind.into()).0;
+        assert_eq!(means(ErrorKind::StorageFull), DiskError::Full);
+        assert_eq!(means(ErrorKind::QuotaExceeded), DiskError::Full);
+        assert_eq!(means(ErrorKind::PermissionDenied), DiskError::Failed);
+        assert_eq!(unknown(ErrorKind::StorageFull.into()).0, DiskError::Failed);
+    }
+}

@@ -1,0 +1,92 @@
+//! Why a data folder cannot be used.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a data folder cannot be used. Nothing in it was changed.
+#[derive(Debug)]
+pub struct FolderError {
+    path: PathBuf,
+    /// What a server with another folder needs besides.
+    anew: &'static str,
+    what: Wrong,
+}
+
+#[derive(Debug)]
+pub(super) enum Wrong {
+    /// It cannot be made, read or written.
+    Unusable(io::Error),
+    /// Another server has it.
+    Locked,
+    /// There are files, but none that says whose.
+    NotOurs,
+    /// The format file is damaged.
+    Malformed(String),
+    /// Another version of this program made it.
+    OtherFormat { theirs: u64, ours: u32 },
+    /// It was made for another server.
+    OtherOwner { name: String, arguments: String },
+    /// A file that every such folder has is gone.
+    Lost(&'static str),
+}
+
+impl FolderError {
+    pub(super) fn new(path: &Path, anew: &'static str, what: Wrong) -> FolderError {
+        FolderError { path: path.to_owned(), anew, what }
+    }
+
+    /// Does it lie with the arguments: was the folder made for another server?
+    pub fn is_other_owner(&self) -> bool {
+        matches!(self.what, Wrong::OtherOwner { .. })
+    }
+}
+
+impl From<io::Error> for Wrong {
+    fn from(error: io::Error) -> Wrong {
+        Wrong::Unusable(error)
+    }
+}
+
+impl fmt::Display for FolderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FolderError { path, anew, what } = self;
+        write!(f, "the data folder {} ", path.display())?;
+        match what {
+            Wrong::Unusable(error) => {
+                write!(f, "cannot be used: {error}; give another one with --data")
+            }
+            Wrong::Locked => write!(
+                f,
+                "belongs to a server that is running; stop that one, or give another folder with \
+                 --data {anew}"
+            ),
+            Wrong::NotOurs => write!(
+                f,
+                "has other files in it and was left as it is; give a new or empty one with --data"
+            ),
+            Wrong::Malformed(why) => write!(
+                f,
+                "has a damaged format.json and was left as it is ({why}); restore that file, or \
+                 give a new folder with --data {anew}"
+            ),
+            Wrong::OtherFormat { theirs, ours } => write!(
+                f,
+                "has format {theirs}, and this version knows only {ours}; it was left as it is: \
+                 use the version that made it"
+            ),
+            Wrong::OtherOwner { name, arguments } => write!(
+                f,
+                "was made for {name}, and was left as it is; use {arguments}, or give another \
+                 folder with --data"
+            ),
+            Wrong::Lost(file) => write!(
+                f,
+                "has lost its file disk/{file}, without which it could break what it promised, and \
+                 was left as it is; restore that file, or give a new folder with --data {anew}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for FolderError {}

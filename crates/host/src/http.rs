@@ -1,0 +1,139 @@
+//! HTTP/1.1: connections accepted, bounded, and closed in good order.
+//!
+//! The law: a server holds at most [`MOST_CONNECTIONS`] visitors, none of whom can make it keep more
+//! than [`LONGEST_HEADER`] bytes of a request, nor wait for longer than the time-outs below; every
+//! error has a body that says what was wrong; and a server that stops answers what was asked of it
+//! in full, and waits for nothing else.
+
+mod progress;
+mod visitors;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use progress::{Progress, Watched};
+
+pub use visitors::{only_ours, origin_is_ours};
+
+/// More wait in the operating system's queue until one of these is closed.
+pub const MOST_CONNECTIONS: usize = 512;
+/// For the request line and all headers.
+pub const LONGEST_HEADER: usize = 16 << 10;
+/// For a client to send a request's header, or, between requests, to begin one.
+const HEADER_TIME: Duration = Duration::from_secs(30);
+/// For a client to take some bytes of its answer.
+const WRITE_TIME: Duration = Duration::from_secs(10);
+/// When the server stops, a connection is closed once so much time has passed in which nobody worked
+/// on an answer and no byte of one was taken.
+const LULL: Duration = Duration::from_millis(400);
+/// And when this much has passed, in any case.
+const LAST_ORDERS: Duration = Duration::from_secs(6);
+
+/// Serves connections until `stop` ends, then lets requests under way finish, and gives what `stop`
+/// gave.
+pub async fn serve<T>(listener: TcpListener, routes: Router, stop: impl Future<Output = T>) -> T {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let stopping = watch::Sender::new(false);
+    let mut open = JoinSet::new();
+    let mut stop = std::pin::pin!(stop);
+    let why = loop {
+        let next = tokio::select! {
+            why = &mut stop => break why,
+            // One that is over: nothing is left of it to keep.
+            Some(_) = open.join_next() => continue,
+            next = next(&places, &listener) => next,
+        };
+        match next {
+            Ok((place, stream)) => {
+                let served = connection(stream, routes.clone(), stopping.subscribe());
+                open.spawn(async move {
+                    served.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // The client was quicker to leave, or we are out of files: others must close first.
+                tracing::debug!("a connection could not be accepted: {error}");
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+    };
+    drop(listener);
+    stopping.send_replace(true);
+    let all = async { while open.join_next().await.is_some() {} };
+    // Who is not done by then has had every time-out there is.
+    let _ = timeout(LAST_ORDERS, all).await;
+    why
+}
+
+/// An error, as every path of every server says it.
+pub fn error(status: StatusCode, why: &str) -> Response {
+    let body = serde_json::json!({ "error": why }).to_string();
+    let fixed = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    (status, fixed, body).into_response()
+}
+
+async fn next(
+    places: &Arc<Semaphore>,
+    listener: &TcpListener,
+) -> io::Result<(Option<OwnedSemaphorePermit>, TcpStream)> {
+    // The semaphore is never closed, so there is a place in the end.
+    let place = places.clone().acquire_owned().await.ok();
+    let (stream, _) = listener.accept().await?;
+    // Without it small answers wait for the acknowledgement of the one before (Nagle); where it is
+    // refused they are only slower.
+    let _ = stream.set_nodelay(true);
+    Ok((place, stream))
+}
+
+async fn connection(stream: TcpStream, routes: Router, mut stop: watch::Receiver<bool>) {
+    let progress = Arc::new(Progress::default());
+    let stream = TokioIo::new(Watched::new(stream, WRITE_TIME, progress.clone()));
+    let routes = TowerToHyperService::new(routes);
+    let under_way = progress.clone();
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let working = Progress::work(&under_way);
+        let answer = routes.call(request);
+        async move {
+            let answer = answer.await;
+            drop(working);
+            answer
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_buf_size(LONGEST_HEADER)
+        // Who has said all there is to say may close that half, and still gets the answer.
+        .half_close(true)
+        .serve_connection(stream, service);
+    let mut connection = std::pin::pin!(connection);
+    // What goes wrong with a connection is the client's to notice.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    loop {
+        let before = progress.written();
+        let over = timeout(LULL, connection.as_mut()).await.is_ok();
+        if over || !(progress.is_working() || progress.written() > before) {
+            return;
+        }
+    }
+}

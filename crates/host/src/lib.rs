@@ -1,0 +1,21 @@
+//! The real world: the machines of the lab on sockets, files and this computer's clocks.
+#![doc = include_str!("../README.md")]
+
+mod admin;
+mod files;
+mod folder;
+pub mod http;
+mod listen;
+mod metrics;
+mod node;
+mod server;
+mod shutdown;
+
+pub use admin::admin;
+pub use files::{Files, Outcome, Trouble};
+pub use folder::{FirstFile, Folder, FolderError, Owner};
+pub use listen::{Exposure, ListenError, listen};
+pub use metrics::{Count, Metrics};
+pub use node::{FRONT_END, Node, Outside};
+pub use server::{Server, Stop, runtime};
+pub use shutdown::asked_to_stop;

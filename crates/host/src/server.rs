@@ -1,0 +1,95 @@
+//! The life of a server: from a machine that boots to one that is asked to stop.
+//!
+//! The law: it says that it is ready when its machine is; it stops by itself only if its machine
+//! does; and nobody else may open its folder before its last write is over.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use machine::Machine;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::admin;
+use crate::folder::Folder;
+use crate::http;
+use crate::metrics::Metrics;
+use crate::node::Node;
+use crate::shutdown::asked_to_stop;
+
+/// Ends when the server is to stop: well, because it was asked to, or with the sentence of a machine
+/// that halted.
+pub type Stop = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// What a server of one machine stands on.
+pub struct Server<M: Machine> {
+    /// Threads for the connections.
+    pub runtime: Runtime,
+    /// The machine.
+    pub node: Arc<Node<M>>,
+    /// Its data folder.
+    pub folder: Folder,
+    /// What is counted, and where it is shown.
+    pub metrics: Metrics,
+    /// Where what is counted is shown.
+    pub admin: Option<(TcpListener, SocketAddr)>,
+}
+
+/// Threads for connections.
+///
+/// # Errors
+/// If the operating system gives none.
+pub fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+impl<M: Machine> Server<M> {
+    /// Waits until the machine has one of these roles, calls `ready`, and does `work` until it is
+    /// time to stop.
+    ///
+    /// # Errors
+    /// With the sentence of the machine that halted.
+    pub fn run<W: Future<Output = Result<(), String>>>(
+        self,
+        roles: &'static [&'static str],
+        ready: impl FnOnce(),
+        work: impl FnOnce(Stop) -> W,
+    ) -> Result<(), String> {
+        let Server { runtime, node, folder, metrics, admin } = self;
+        let served = runtime.block_on(async {
+            let asked = asked_to_stop().map_err(|error| error.to_string())?;
+            let mut asked = Box::pin(asked);
+            if let Some((listener, address)) = admin {
+                tracing::info!("metrics at http://{address}/metrics");
+                let shown = node.clone();
+                let inspect = move || shown.inspect();
+                let routes = admin::admin(metrics, inspect, address.ip());
+                tokio::spawn(http::serve(listener, routes, std::future::pending::<()>()));
+            }
+            let waiting = node.clone();
+            let is_ready = move || waiting.until(|shown| roles.contains(&shown.role));
+            tokio::select! {
+                () = &mut asked => return Ok(()),
+                is_ready = tokio::task::spawn_blocking(is_ready) => {
+                    is_ready.map_err(|error| error.to_string())??;
+                }
+            }
+            ready();
+            let halting = node.clone();
+            work(Box::pin(async move {
+                tokio::select! {
+                    () = asked => Ok(()),
+                    why = halting.halt() => Err(why),
+                }
+            }))
+            .await
+        });
+        // In this order: nobody may open the folder before the last write to it is over.
+        runtime.shutdown_background();
+        node.stop();
+        drop(folder);
+        served
+    }
+}

@@ -1,0 +1,144 @@
+//! The folder of files that a machine takes for its disk.
+
+use std::fs;
+
+use host::{Files, Metrics};
+use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
+
+use crate::scratch::Scratch;
+
+const LOG: FileName = FileName::Borrowed("log");
+
+fn write(offset: u64, text: &'static str) -> DiskCommand {
+    DiskCommand::Write { file: LOG, offset, bytes: text.into() }
+}
+
+fn sync() -> DiskCommand {
+    DiskCommand::Sync { file: LOG }
+}
+
+fn replace(text: &'static str) -> DiskCommand {
+    DiskCommand::Replace { file: LOG, bytes: text.into() }
+}
+
+fn read() -> DiskCommand {
+    DiskCommand::Read { file: LOG, offset: 0, length: 100 }
+}
+
+fn bytes(text: &'static str) -> Result<DiskAnswer, DiskError> {
+    Ok(DiskAnswer::Bytes(text.into()))
+}
+
+const DONE: Result<DiskAnswer, DiskError> = Ok(DiskAnswer::Done);
+const NOT_FOUND: Result<DiskAnswer, DiskError> = Err(DiskError::NotFound);
+
+/// A disk, and how often it was synced.
+struct Disk {
+    scratch: Scratch,
+    files: Files,
+    metrics: Metrics,
+}
+
+impl Disk {
+    fn new(test: &str) -> Disk {
+        let (scratch, metrics) = (Scratch::new(test), Metrics::default());
+        let files = Files::new(scratch.0.clone(), &metrics);
+        Disk { scratch, files, metrics }
+    }
+
+    fn together(&mut self, group: Vec<DiskCommand>) -> Vec<Result<DiskAnswer, DiskError>> {
+        let outcomes = self.files.carry_out(group);
+        outcomes.into_iter().map(|outcome| outcome.map_err(|(error, _)| error)).collect()
+    }
+
+    fn alone(&mut self, command: DiskCommand) -> Result<DiskAnswer, DiskError> {
+        self.together(vec![command]).remove(0)
+    }
+
+    fn syncs(&self) -> u64 {
+        self.metrics.counter("host_disk_syncs_total", "").get()
+    }
+}
+
+#[test]
+fn a_file_is_written_synced_cut_listed_and_deleted() {
+    let mut disk = Disk::new("life");
+    for missing in [read(), sync(), DiskCommand::Delete { file: LOG }] {
+        assert_eq!(disk.alone(missing), NOT_FOUND);
+    }
+    assert_eq!(disk.alone(write(2, "cdef")), DONE);
+    assert_eq!(disk.alone(write(0, "ab")), DONE);
+    assert_eq!(disk.alone(sync()), DONE);
+    assert_eq!(disk.alone(read()), bytes("abcdef"));
+    assert_eq!(disk.alone(DiskCommand::Truncate { file: LOG, length: 3 }), DONE);
+    assert_eq!(disk.alone(DiskCommand::Truncate { file: LOG, length: 9 }), DONE);
+    assert_eq!(disk.alone(read()), bytes("abc"), "a longer length changes nothing");
+    assert_eq!(disk.alone(DiskCommand::List), Ok(DiskAnswer::Names(vec!["log".to_owned()])));
+    assert_eq!(disk.alone(DiskCommand::Delete { file: LOG }), DONE);
+    assert_eq!(disk.alone(read()), NOT_FOUND);
+    assert_eq!(disk.alone(sync()), NOT_FOUND, "the handle from before went with the file");
+}
+
+#[test]
+fn what_replaces_a_file_is_whole_and_leaves_nothing_else_behind() {
+    let mut disk = Disk::new("replace");
+    fs::write(disk.scratch.0.join(".new"), "left behind by a crash").unwrap();
+    assert_eq!(disk.alone(write(0, "to be replaced before it is synced")), DONE);
+    assert_eq!(disk.alone(replace("a longer text")), DONE);
+    assert_eq!(disk.alone(replace("short")), DONE);
+    assert_eq!(disk.alone(write(5, "er")), DONE, "to the file that is there now");
+    assert_eq!(disk.alone(read()), bytes("shorter"));
+    assert_eq!(fs::read_dir(&disk.scratch.0).unwrap().count(), 1);
+}
+
+#[test]
+fn no_name_leads_out_of_the_folder() {
+    let mut disk = Disk::new("names");
+    for name in ["", ".", "..", "../mark", "/etc/passwd", "a/b", "a\\b", ".new", "a\0b"] {
+        let file = FileName::Owned(name.to_owned());
+        let refused = disk.alone(DiskCommand::Read { file: file.clone(), offset: 0, length: 1 });
+        assert_eq!(refused, Err(DiskError::Failed), "{name:?}");
+        assert_eq!(disk.alone(DiskCommand::Sync { file }), Err(DiskError::Failed), "{name:?}");
+    }
+}
+
+#[test]
+fn writes_that_wait_together_share_one_sync() {
+    let mut disk = Disk::new("group");
+    let group: Vec<_> = (0..100).flat_map(|at| [write(at, "x"), sync()]).collect();
+    let outcomes = disk.together(group);
+    assert_eq!(outcomes.len(), 200);
+    assert!(outcomes.iter().all(|outcome| *outcome == DONE));
+    assert_eq!(disk.syncs(), 1);
+    let one_by_one: Vec<_> = (0..10).flat_map(|at| [write(at, "y"), sync()]).collect();
+    one_by_one.into_iter().for_each(|command| assert_eq!(disk.alone(command), DONE));
+    assert_eq!(disk.syncs(), 11, "where nothing waits nothing is shared");
+}
+
+#[test]
+fn what_comes_between_keeps_its_place() {
+    let mut disk = Disk::new("between");
+    let delete = DiskCommand::Delete { file: LOG };
+    let group = vec![write(0, "a"), sync(), read(), delete, sync(), write(0, "b"), read(), sync()];
+    let after = [DONE, DONE, bytes("a"), DONE, DONE, DONE, bytes("b"), DONE];
+    let outcomes = disk.together(group);
+    // The sync behind the deletion waits for the write behind it, and finds that file.
+    assert_eq!(outcomes, after);
+    let group = vec![sync(), replace("c"), sync(), read()];
+    assert_eq!(disk.together(group), [DONE, DONE, DONE, bytes("c")]);
+}
+
+#[test]
+fn more_files_than_may_be_open_are_synced_early() {
+    let mut disk = Disk::new("many");
+    let name = |n: u32| FileName::Owned(format!("file-{n:03}"));
+    for n in 0..300 {
+        let bytes = n.to_string().into();
+        assert_eq!(disk.alone(DiskCommand::Write { file: name(n), offset: 0, bytes }), DONE);
+    }
+    for n in 0..300 {
+        assert_eq!(disk.alone(DiskCommand::Sync { file: name(n) }), DONE);
+        let read = disk.alone(DiskCommand::Read { file: name(n), offset: 0, length: 9 });
+        assert_eq!(read, Ok(DiskAnswer::Bytes(n.to_string().into())));
+    }
+}

@@ -1,0 +1,168 @@
+//! A machine at work on real clocks, threads and files.
+
+#![expect(clippy::disallowed_methods, reason = "what is tested has threads")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use host::{Files, Metrics, Node, Outside};
+use machine::{
+    DiskCommand, DiskId, FileName, Input, Inspection, Link, Machine, NodeId, Now, Outputs, Protocol,
+};
+
+use crate::scratch::Scratch;
+
+#[derive(Clone, Debug)]
+struct Bells;
+impl Protocol for Bells {
+    type Message = &'static str;
+    type Timer = &'static str;
+    type Op = ();
+    type Note = &'static str;
+}
+
+/// Sends on whatever reaches it, and does as it is told.
+#[derive(Clone)]
+struct Ringer;
+impl Machine for Ringer {
+    type Protocol = Bells;
+    fn handle(&mut self, now: &mut Now<'_>, input: Input<Bells>, out: &mut Outputs<Bells>) {
+        let file = || FileName::Borrowed("bell");
+        match input {
+            Input::Message { message: "set", .. } => {
+                out.set_timer("replaced", Duration::ZERO);
+                out.set_timer("cancelled", Duration::ZERO);
+                out.set_timer("late", Duration::from_millis(30));
+                out.set_timer("replaced", Duration::from_millis(10));
+                out.cancel_timer("cancelled");
+                out.send(NodeId(now.time.0 as u32), "set");
+            }
+            Input::Message { message: "halt", .. } => {
+                out.halt("enough");
+                out.send(NodeId(0), "from beyond");
+            }
+            Input::Message { message: "sync", .. } => {
+                out.disk(DiskCommand::Sync { file: file() }, ());
+            }
+            Input::Message { message: "flood", .. } => {
+                (0..2_000).for_each(|_| out.disk(DiskCommand::Sync { file: file() }, ()));
+            }
+            Input::Message { .. } => panic!("as it was told"),
+            Input::Timer(timer) => out.send(NodeId(now.time.0 as u32), timer),
+            Input::Disk { result, .. } => {
+                out.send(NodeId(0), if result.is_ok() { "done" } else { "failed" });
+            }
+            Input::Start { .. } => {
+                out.note("started");
+                out.disk(DiskCommand::List, ());
+            }
+            Input::LinkReset { .. } => {}
+        }
+    }
+    fn inspect(&self) -> Inspection {
+        Inspection { role: "ringer", state: String::new() }
+    }
+}
+
+struct Street(Sender<(u32, String)>);
+impl Outside<Bells> for Street {
+    fn deliver(&self, to: NodeId, message: &'static str, _link: Link) {
+        let _ = self.0.send((to.0, message.to_owned()));
+    }
+    fn noted(&self, note: &'static str) {
+        let _ = self.0.send((0, format!("noted: {note}")));
+    }
+    fn halted(&self, why: &str) {
+        let _ = self.0.send((0, format!("halted: {why}")));
+    }
+}
+
+/// A ringer that has booted, and what is heard of it.
+fn ringer(folder: &Path) -> (Arc<Node<Ringer>>, Receiver<(u32, String)>) {
+    let (sender, heard) = channel();
+    let metrics = Metrics::default();
+    let files = Files::new(folder.to_owned(), &metrics);
+    let node = Node::start(Ringer, files, DiskId(1), Arc::new(Street(sender)), &metrics);
+    assert_eq!(heard.recv().unwrap().1, "noted: started");
+    (node, heard)
+}
+
+fn tell(node: &Node<Ringer>, message: &'static str) -> bool {
+    node.input(Input::Message { from: NodeId(1), message })
+}
+
+#[test]
+fn timers_fire_in_order_once_and_never_early() {
+    let (node, heard) = ringer(".".as_ref());
+    assert_eq!(heard.recv().unwrap().1, "done");
+    assert!(tell(&node, "set"));
+    let set = heard.recv().unwrap();
+    let rung = [heard.recv().unwrap(), heard.recv().unwrap()];
+    let after = rung.map(|(at, timer)| (timer, (at - set.0) / 1_000_000));
+    assert_eq!((after[0].0.as_str(), after[1].0.as_str()), ("replaced", "late"));
+    assert!(after[0].1 >= 10 && after[1].1 >= 30, "{after:?}");
+    node.stop();
+    assert!(heard.try_recv().is_err(), "nothing fires twice");
+}
+
+#[test]
+fn a_disk_that_fails_is_an_answer_and_a_halt_is_the_end() {
+    let (node, heard) = ringer("/no/such/folder".as_ref());
+    assert_eq!(heard.recv().unwrap().1, "failed");
+    assert_eq!(node.until(|shown| shown.role == "ringer"), Ok(()));
+    tell(&node, "halt");
+    let why = heard.recv().unwrap().1;
+    assert!(why.starts_with("halted: enough"), "{why}");
+    assert!(!tell(&node, "set"), "it takes no further input");
+    assert!(heard.try_recv().is_err(), "what it asked for after its end goes with it");
+    assert!(node.until(|_| true).unwrap_err().starts_with("enough"));
+    assert_eq!(node.inspect(), None);
+}
+
+#[test]
+fn a_machine_that_panicked_never_gets_another_input() {
+    let (node, heard) = ringer(".".as_ref());
+    heard.recv().unwrap();
+    let told = node.clone();
+    assert!(std::thread::spawn(move || tell(&told, "panic")).join().is_err());
+    assert!(!tell(&node, "set"));
+    assert!(heard.recv().unwrap().1.contains("panicked"));
+    assert!(node.until(|_| true).is_err());
+}
+
+/// The file is a device that cannot be synced, which is how a real one answers once it has failed.
+#[test]
+fn a_failed_sync_is_the_end_whatever_the_machine_makes_of_it() {
+    let scratch = Scratch::new("fsyncgate");
+    std::os::unix::fs::symlink("/dev/null", scratch.0.join("bell")).unwrap();
+    let (node, heard) = ringer(&scratch.0);
+    assert_eq!(heard.recv().unwrap().1, "done");
+    assert!(tell(&node, "sync"));
+    let end = heard.recv().unwrap().1;
+    assert!(end.starts_with("halted: what was written could not be made durable ("), "{end}");
+    assert!(heard.try_recv().is_err(), "it said that it failed, and was not let");
+    assert!(!tell(&node, "set"));
+}
+
+#[test]
+fn a_machine_that_is_behind_with_its_disk_asks_for_time() {
+    let scratch = Scratch::new("behind");
+    std::fs::write(scratch.0.join("bell"), "").unwrap();
+    let (node, _heard) = ringer(&scratch.0);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        tell(&node, "flood");
+        tokio::time::timeout(Duration::from_secs(60), node.room()).await.expect("it catches up");
+    });
+}
+
+#[test]
+fn whoever_waits_for_a_machine_is_told_when_it_is_stopped() {
+    let (node, _heard) = ringer(".".as_ref());
+    let waiting = node.clone();
+    let waiting = std::thread::spawn(move || waiting.until(|shown| shown.role == "never"));
+    node.stop();
+    assert_eq!(waiting.join().unwrap(), Err("it was stopped".to_owned()));
+}
