@@ -3,4 +3,5 @@
 mod determinism;
 mod honesty;
 mod licences;
+mod parity;
 mod tidy;

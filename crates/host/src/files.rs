@@ -57,12 +57,16 @@ impl Files {
         let mut waiting: BTreeMap<FileName, Vec<usize>> = BTreeMap::new();
         for command in group {
             match command {
-                DiskCommand::Sync { file } => {
+                // One that is not there yet must not be found by waiting.
+                DiskCommand::Sync { file } if self.exists(&file) => {
                     waiting.entry(file).or_default().push(outcomes.len());
                     outcomes.push(Ok(DiskAnswer::Done));
                     continue;
                 }
-                DiskCommand::Write { .. } | DiskCommand::Read { .. } | DiskCommand::List => {}
+                DiskCommand::Write { .. }
+                | DiskCommand::Sync { .. }
+                | DiskCommand::Read { .. }
+                | DiskCommand::List => {}
                 // These would change what there is to sync.
                 _ => self.sync_waiting(&mut waiting, &mut outcomes),
             }
@@ -186,6 +190,10 @@ impl Files {
                 Ok(vacant.insert(file.map_err(unchanged)?))
             }
         }
+    }
+
+    fn exists(&self, name: &str) -> bool {
+        self.unsynced.contains_key(name) || self.path(name).is_ok_and(|path| path.exists())
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, Trouble> {

@@ -2,9 +2,11 @@
 #![doc = include_str!("../README.md")]
 
 mod admin;
+mod codec;
 mod files;
 mod folder;
 pub mod http;
+mod links;
 mod listen;
 mod metrics;
 mod node;
@@ -12,8 +14,10 @@ mod server;
 mod shutdown;
 
 pub use admin::admin;
+pub use codec::{Codec, Malformed};
 pub use files::{Files, Outcome, Trouble};
 pub use folder::{FirstFile, Folder, FolderError, Owner};
+pub use links::{Links, Neighbours, SILENCE};
 pub use listen::{Exposure, ListenError, listen};
 pub use metrics::{Count, Metrics};
 pub use node::{FRONT_END, Node, Outside};

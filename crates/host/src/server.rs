@@ -46,14 +46,14 @@ pub fn runtime() -> io::Result<Runtime> {
 }
 
 impl<M: Machine> Server<M> {
-    /// Waits until the machine has one of these roles, calls `ready`, and does `work` until it is
+    /// Waits until the machine has this role, calls `ready`, and does `work` until it is
     /// time to stop.
     ///
     /// # Errors
     /// With the sentence of the machine that halted.
     pub fn run<W: Future<Output = Result<(), String>>>(
         self,
-        roles: &'static [&'static str],
+        role: &'static str,
         ready: impl FnOnce(),
         work: impl FnOnce(Stop) -> W,
     ) -> Result<(), String> {
@@ -69,7 +69,7 @@ impl<M: Machine> Server<M> {
                 tokio::spawn(http::serve(listener, routes, std::future::pending::<()>()));
             }
             let waiting = node.clone();
-            let is_ready = move || waiting.until(|shown| roles.contains(&shown.role));
+            let is_ready = move || waiting.until(|shown| shown.role == role);
             tokio::select! {
                 () = &mut asked => return Ok(()),
                 is_ready = tokio::task::spawn_blocking(is_ready) => {

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use machine::{Wall, nanos};
 use serde_json::json;
-use snowflake::server::Config;
+use snowflake::server::{Number, Place};
 use snowflake::{Layout, compare};
 
 use crate::arguments::{ServerArguments, SharedVerb, address};
@@ -80,7 +80,7 @@ pub(crate) enum SnowflakeVerb {
     /// Mints ids for whoever asks by HTTP, until it is told to stop (SIGINT or SIGTERM).
     ///
     /// A mark in the data folder keeps ids apart across restarts and clocks that go back. No two
-    /// servers may have the same worker number.
+    /// servers may have the same worker number; with `--authority` they are given different ones.
     #[command(after_help = "Example: infralab snowflake serve --worker 7
   curl http://127.0.0.1:7411/id
   curl http://127.0.0.1:7411/ids?count=100
@@ -92,8 +92,29 @@ pub(crate) enum SnowflakeVerb {
         listen: SocketAddr,
         #[command(flatten)]
         minting: Minting,
-        /// The data folder; it belongs to one worker and one layout.
-        #[arg(long, value_name = "DIR", default_value = "infralab-data/snowflake")]
+        /// Leases the worker number from the authority at this address.
+        #[arg(long, value_name = "ADDR", conflicts_with = "worker", value_parser = address)]
+        authority: Option<SocketAddr>,
+        /// The data folder; it belongs to one worker and one layout [default:
+        /// infralab-data/snowflake, or with --authority infralab-data/snowflake-leased].
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        #[command(flatten)]
+        server: ServerArguments,
+    },
+    /// Leases worker numbers to servers, so that no two have the same, until it is told to stop.
+    #[command(after_help = "Example: infralab snowflake authority
+  infralab snowflake serve --authority 127.0.0.1:7410")]
+    Authority {
+        /// Where to listen: an address of this computer only; port 0 takes a free one.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7410", value_parser = address)]
+        listen: SocketAddr,
+        /// How many worker numbers there are, from 0 on; the layout must have room for them.
+        #[arg(long, value_name = "N", default_value_t = 1024)]
+        #[arg(value_parser = clap::value_parser!(u64).range(1..=65_536))]
+        workers: u64,
+        /// The data folder; it belongs to one authority.
+        #[arg(long, value_name = "DIR", default_value = "infralab-data/snowflake-authority")]
         data: PathBuf,
         #[command(flatten)]
         server: ServerArguments,
@@ -124,13 +145,27 @@ impl SnowflakeVerb {
             SnowflakeVerb::Layouts { json } => layouts::layouts(json),
             SnowflakeVerb::Compare { seed, json } => compare(seed, json),
             SnowflakeVerb::Bench { json } => bench::bench(json),
-            SnowflakeVerb::Serve { listen, minting, data, server } => {
-                let (layout, worker) = (layout(&minting.layout)?, minting.worker);
-                server.begin_log();
-                let (admin, exposure) = (server.admin, server.exposure());
-                serve::serve(Config { listen, admin, exposure, layout, worker, data })
+            SnowflakeVerb::Serve { listen, minting, authority, data, server } => {
+                let layout = layout(&minting.layout)?;
+                let (number, folder) = match authority {
+                    None => (Number::Fixed(minting.worker), "infralab-data/snowflake"),
+                    Some(at) => (Number::LeasedFrom(at), "infralab-data/snowflake-leased"),
+                };
+                let place = server.place(listen, data.unwrap_or_else(|| folder.into()));
+                serve::serve(place, layout, number)
+            }
+            SnowflakeVerb::Authority { listen, workers, data, server } => {
+                serve::authority(server.place(listen, data), workers)
             }
         }
+    }
+}
+
+impl ServerArguments {
+    /// Where the server is; from here on it logs.
+    fn place(&self, listen: SocketAddr, data: PathBuf) -> Place {
+        self.begin_log();
+        Place { listen, admin: self.admin, exposure: self.exposure(), data }
     }
 }
 

@@ -27,6 +27,18 @@ const GRACE: Duration = Duration::from_millis(50);
 /// the skew allowed. More would let one wrong clock push a worker id into the future.
 const HIGHEST: Duration = LEASE.saturating_add(SKEW_BOUND);
 
+/// Where the table lives.
+const FILE: &str = "leases";
+
+/// The table of a disk that no authority has used yet. A real disk begins with it: there, no table
+/// is a table that was lost.
+#[cfg(feature = "server")]
+pub(crate) fn first_file() -> host::FirstFile {
+    let table = Table { epochs: 0, rows: Vec::new() };
+    let bytes = serde_json::to_vec(&table).unwrap_or_default();
+    (FILE, Checkpoint::<Snowflake>::sealed(&bytes))
+}
+
 /// Gives each worker id to one holder at a time.
 #[derive(Clone, Debug)]
 pub struct Authority {
@@ -61,7 +73,7 @@ impl Authority {
     /// An authority over the worker ids from 0 up to, and without, `pool`.
     pub fn new(pool: u64, switches: Switches) -> Self {
         let (table, expires) = (None, Vec::new());
-        Authority { switches, table, pool, expires, checkpoint: Checkpoint::new("leases") }
+        Authority { switches, table, pool, expires, checkpoint: Checkpoint::new(FILE) }
     }
 
     fn loaded(&mut self, result: DiskResult, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
@@ -184,8 +196,10 @@ impl Machine for Authority {
     }
 
     fn inspect(&self) -> Inspection {
-        let held =
-            self.table.iter().flat_map(|table| &table.rows).filter(|row| row.holder.is_some());
-        Inspection { role: "authority", state: format!("{} worker ids given", held.count()) }
+        let Some(table) = &self.table else {
+            return Inspection { role: "waiting", state: "its leases are not read yet".into() };
+        };
+        let held = table.rows.iter().filter(|row| row.holder.is_some()).count();
+        Inspection { role: "authority", state: format!("{held} worker ids given") }
     }
 }

@@ -54,6 +54,8 @@ mod tenure;
 mod worker;
 
 #[cfg(feature = "server")]
+mod codec;
+#[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]
 pub mod wire;

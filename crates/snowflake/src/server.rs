@@ -1,117 +1,179 @@
-//! The real server: a [`Worker`] on this computer's clock and disk, with HTTP in front of it.
+//! The real servers: a [`Worker`] with HTTP in front of it, and the [`Authority`] that leases out
+//! worker numbers.
 //!
 //! The law: nothing in here decides. A request becomes [`Message::Mint`](crate::Message::Mint), the
-//! worker's answer becomes the response, and what the worker wants done is done by `host`. The same
-//! worker, with the same mechanisms on, is what the scenarios judge.
+//! worker's answer becomes the response, and what a machine wants done is done by `host`. The same
+//! machines, with the same mechanisms on, are what the scenarios judge.
 //!
-//! It listens on loopback only, because it asks nobody who they are.
+//! They listen on loopback unless the user insists, because they ask nobody who they are.
 
 mod desk;
+mod error;
 mod front;
 mod owner;
+mod switchboard;
 
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use host::{Exposure, Folder, FolderError, ListenError, Metrics, Node, Server, http};
-use machine::Switches;
+use host::{Exposure, Folder, Links, Metrics, Neighbours, Node, Owner, Server, http};
+use machine::{DiskId, NodeId, Switches};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 
-use crate::{Layout, TooLarge, Worker, mark};
+use crate::{Authority, Layout, Worker, authority, mark};
 use desk::Desk;
 use front::FrontEnd;
-use owner::Owner;
+use switchboard::Switchboard;
 
-/// What a server is started with.
+pub use error::ServeError;
+
+/// The lowest number: workers dial.
+const AUTHORITY: NodeId = NodeId(0);
+
+/// Where a server is, whatever it is.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct Place {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where to show what is counted, if anywhere.
     pub admin: Option<SocketAddr>,
     /// Who may reach either.
     pub exposure: Exposure,
-    /// Of the ids.
-    pub layout: Layout,
-    /// The worker number of the ids. No two servers may have the same.
-    pub worker: u64,
     /// The data folder; made where there is none.
     pub data: PathBuf,
 }
 
-/// Serves until it is told to stop, by SIGINT or SIGTERM. `ready` is called once, with the address,
-/// when ids can be minted.
+/// Where a worker has its number from.
+#[derive(Clone, Copy, Debug)]
+pub enum Number {
+    /// From the operator. No two servers may have the same.
+    Fixed(u64),
+    /// From the authority at this address, as a lease.
+    LeasedFrom(SocketAddr),
+}
+
+/// Mints ids for whoever asks by HTTP, until it is told to stop, by SIGINT or SIGTERM. `ready` is
+/// called once, with the address, when ids can be minted.
 ///
 /// # Errors
 /// If it could not start, or if the worker found that it cannot keep its promises.
-pub fn serve(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    let Config { listen: listen_at, admin, exposure, layout, worker, data } = config;
-    let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
-    let machine = machine.map_err(ServeError::Worker)?;
-    let runtime = host::runtime().map_err(ServeError::Runtime)?;
-    let listen = |address| runtime.block_on(host::listen(address, exposure));
-    let (listener, address) = listen(listen_at).map_err(ServeError::Listen)?;
-    let admin = admin.map(listen).transpose().map_err(ServeError::Listen)?;
+pub fn serve(
+    place: Place,
+    layout: Layout,
+    number: Number,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    match number {
+        Number::Fixed(worker) => {
+            let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
+            let machine = machine.map_err(ServeError::Worker)?;
+            let ground =
+                Ground::open(place, owner::Fixed::new(worker, &layout), &[mark::first_file()])?;
+            ground.serve(machine, "worker", layout, None, ready)
+        }
+        Number::LeasedFrom(address) => {
+            let machine = Worker::leased(layout.clone(), AUTHORITY, Switches::ALL_ON);
+            let ground = Ground::open(place, owner::Leased::new(), &[])?;
+            ground.serve(machine, "holder", layout, Some(address), ready)
+        }
+    }
+}
 
-    let folder = Folder::open(&data, Owner::new(worker, &layout), &[mark::first_file()]);
-    let folder = folder.map_err(ServeError::Folder)?;
-    let metrics = Metrics::default();
-    let desk = Arc::new(Desk::new(&metrics));
+/// Leases out the worker numbers from 0 up to, and without, `workers`, until it is told to stop.
+/// `ready` is called once, with the address, when the leases are read.
+///
+/// # Errors
+/// If it could not start, or if the authority found that it cannot keep its promises.
+pub fn serve_authority(
+    place: Place,
+    workers: u64,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    let first = [authority::first_file()];
+    let Ground { runtime, listener, address, admin, folder, metrics, data } =
+        Ground::open(place, owner::Authority::new(workers), &first)?;
+    let neighbours = Neighbours { me: AUTHORITY, others: Vec::new(), strangers: true };
+    let links = Links::new(&neighbours, runtime.handle().clone(), &metrics);
+    let outside = Switchboard { desk: None, links: Some(links.clone()), metrics: metrics.clone() };
+    let machine = Authority::new(workers, Switches::ALL_ON);
     let files = folder.files(&metrics);
-    let node = Node::start(machine, files, folder.disk(), desk.clone(), &metrics);
-    let routes = FrontEnd { node: node.clone(), desk, layout }.routes();
-    let routes = http::only_ours(routes, address.ip());
+    let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
+    links.join(&node, &neighbours.others);
     Server { runtime, node, folder, metrics, admin }
-        .run(&["worker"], || ready(address), |stop| http::serve(listener, routes, stop))
-        .map_err(|why| ServeError::Halted { why, data })
+        .run("authority", || ready(address), |stop| links.accept(listener, stop))
+        .map_err(|why| ServeError::Halted { who: "authority", why, data })
 }
 
-/// Why a server did not start, or stopped by itself.
-#[derive(Debug)]
-pub enum ServeError {
-    /// The layout has no such worker. Nothing was started.
-    Worker(TooLarge),
-    /// The operating system gave no threads. Nothing was started.
-    Runtime(io::Error),
-    /// It cannot or must not listen there. Nothing was started.
-    Listen(ListenError),
-    /// The data folder is in use, or not this server's. It was left as it was.
-    Folder(FolderError),
-    /// The worker stopped, because it could not have kept its promises. What is in the folder stays
-    /// as it is.
-    Halted {
-        /// The worker's sentence.
-        why: String,
-        /// The data folder.
-        data: PathBuf,
-    },
+/// What a server stands on before its machine is there.
+struct Ground {
+    runtime: Runtime,
+    listener: TcpListener,
+    address: SocketAddr,
+    admin: Option<(TcpListener, SocketAddr)>,
+    folder: Folder,
+    metrics: Metrics,
+    data: PathBuf,
 }
 
-impl ServeError {
-    /// Is it the arguments that must change, rather than the world?
-    pub fn is_argument(&self) -> bool {
-        match self {
-            ServeError::Worker(_) | ServeError::Listen(ListenError::NotLoopback(_)) => true,
-            ServeError::Folder(error) => error.is_other_owner(),
-            _ => false,
+impl Ground {
+    /// Addresses first: what cannot be reached need not touch a folder.
+    fn open(
+        place: Place,
+        owner: impl Owner,
+        first: &[host::FirstFile],
+    ) -> Result<Ground, ServeError> {
+        let Place { listen, admin, exposure, data } = place;
+        let runtime = host::runtime().map_err(ServeError::Runtime)?;
+        let listening = |address| {
+            let listening = runtime.block_on(host::listen(address, exposure));
+            listening.map_err(ServeError::Listen)
+        };
+        let (listener, address) = listening(listen)?;
+        let admin = admin.map(listening).transpose()?;
+        let folder = Folder::open(&data, owner, first).map_err(ServeError::Folder)?;
+        let metrics = Metrics::default();
+        Ok(Ground { runtime, listener, address, admin, folder, metrics, data })
+    }
+
+    /// Serves ids once the worker has this role.
+    fn serve(
+        self,
+        machine: Worker,
+        role: &'static str,
+        layout: Layout,
+        authority: Option<SocketAddr>,
+        ready: impl FnOnce(SocketAddr),
+    ) -> Result<(), ServeError> {
+        let Ground { runtime, listener, address, admin, folder, metrics, data } = self;
+        let me = own_number(folder.disk());
+        let others = authority.map(|address| (AUTHORITY, address)).into_iter().collect();
+        let neighbours = Neighbours { me, others, strangers: false };
+        let links = authority.map(|_| Links::new(&neighbours, runtime.handle().clone(), &metrics));
+        let desk = Arc::new(Desk::new(&metrics));
+        let outside = Switchboard {
+            desk: Some(desk.clone()),
+            links: links.clone(),
+            metrics: metrics.clone(),
+        };
+        let files = folder.files(&metrics);
+        let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
+        if let Some(links) = &links {
+            links.join(&node, &neighbours.others);
         }
+        let routes = FrontEnd { node: node.clone(), desk, layout }.routes();
+        let routes = http::only_ours(routes, address.ip());
+        Server { runtime, node, folder, metrics, admin }
+            .run(role, || ready(address), |stop| http::serve(listener, routes, stop))
+            .map_err(|why| ServeError::Halted { who: "worker", why, data })
     }
 }
 
-impl fmt::Display for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ServeError::Worker(error) => error.fmt(f),
-            ServeError::Runtime(error) => write!(f, "no threads could be started: {error}"),
-            ServeError::Listen(error) => error.fmt(f),
-            ServeError::Folder(error) => error.fmt(f),
-            ServeError::Halted { why, data } => {
-                write!(f, "the worker with the data folder {} stopped: {why}", data.display())
-            }
-        }
-    }
+/// The number of a node that is on no list, from the identity of its disk: the same after every
+/// restart, so that the authority knows whom it has given what. Two in 2^31 have the same; of
+/// these the second is not let in.
+fn own_number(disk: DiskId) -> NodeId {
+    const HALF: u32 = u32::MAX / 2;
+    NodeId(HALF + 1 + (disk.0 % u64::from(HALF)) as u32)
 }
-
-impl std::error::Error for ServeError {}

@@ -7,49 +7,39 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use host::{Count, Metrics, Outside};
-use machine::{Link, NodeId};
-use sim::{Remark, System};
+use host::{Count, Metrics};
 use tokio::sync::oneshot;
 
-use crate::{Message, Note, Snowflake, Snowflakes};
+use crate::Message;
 
-pub(crate) struct Desk {
+pub(super) struct Desk {
     next: AtomicU64,
     waiting: Mutex<BTreeMap<u64, oneshot::Sender<Message>>>,
     minted: Count,
     refused: Count,
-    metrics: Metrics,
 }
 
 impl Desk {
-    pub(crate) fn new(metrics: &Metrics) -> Desk {
+    pub(super) fn new(metrics: &Metrics) -> Desk {
         let refused = "Requests that the worker refused: nothing was minted for them.";
         Desk {
             next: AtomicU64::new(0),
             waiting: Mutex::default(),
             minted: metrics.counter("snowflake_minted_total", "Ids that the worker minted."),
             refused: metrics.counter("snowflake_refused_total", refused),
-            metrics: metrics.clone(),
         }
     }
 
     /// A place to wait at.
-    pub(crate) fn wait(&self) -> Place<'_> {
+    pub(super) fn wait(&self) -> Place<'_> {
         let token = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         self.waiting().insert(token, sender);
         Place { desk: self, token, answer }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<Message>>> {
-        // A map is whole between any two calls on it.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Outside<Snowflake> for Desk {
-    fn deliver(&self, _to: NodeId, message: Message, _link: Link) {
+    /// Hands an answer to whoever waits for it.
+    pub(super) fn answer(&self, message: Message) {
         let token = match &message {
             Message::Minted { token, ids } => {
                 self.minted.add(ids.len() as u64);
@@ -67,30 +57,27 @@ impl Outside<Snowflake> for Desk {
         }
     }
 
-    /// What the simulated world counts as worth seeing is worth seeing here.
-    fn noted(&self, note: Note) {
-        if let Remark::Sometimes(name) = Snowflakes::remark(&note) {
-            let help = "What a machine noted about itself.";
-            self.metrics.labelled("snowflake_notes_total", help, "note", name).one();
-        }
+    /// There will be no more answers: who waits is told at once.
+    pub(super) fn close(&self) {
+        self.waiting().clear();
     }
 
-    fn halted(&self, _why: &str) {
-        // Who waits is told at once: the answers will never come.
-        self.waiting().clear();
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<Message>>> {
+        // A map is whole between any two calls on it.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A place at the desk, given back also when the client hangs up.
-pub(crate) struct Place<'a> {
+pub(super) struct Place<'a> {
     desk: &'a Desk,
-    pub(crate) token: u64,
+    pub(super) token: u64,
     answer: oneshot::Receiver<Message>,
 }
 
 impl Place<'_> {
     /// The answer; none where the worker has stopped.
-    pub(crate) async fn answer(mut self) -> Option<Message> {
+    pub(super) async fn answer(mut self) -> Option<Message> {
         (&mut self.answer).await.ok()
     }
 }

@@ -21,16 +21,16 @@ use crate::{Layout, Message, Worker};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Turns requests into inputs.
-pub(crate) struct FrontEnd {
-    pub(crate) node: Arc<Node<Worker>>,
-    pub(crate) desk: Arc<Desk>,
+pub(super) struct FrontEnd {
+    pub(super) node: Arc<Node<Worker>>,
+    pub(super) desk: Arc<Desk>,
     /// For `/decode` where the request names none.
-    pub(crate) layout: Layout,
+    pub(super) layout: Layout,
 }
 
 impl FrontEnd {
     /// The paths that there are. No body is ever read.
-    pub(crate) fn routes(self) -> Router {
+    pub(super) fn routes(self) -> Router {
         Router::new()
             .route("/id", get(id))
             .route("/ids", get(ids))

@@ -1,0 +1,459 @@
+//! Links between nodes: one TCP connection for each pair, that is dialled again when it breaks.
+//!
+//! The law: between two [`Input::LinkReset`]s what arrives from a peer on a stream is a beginning of
+//! what the peer sent, in its order; and whatever a peer does or leaves undone, what is kept for it
+//! is bounded, and so is the time for which it is waited for.
+//!
+//! - Of two nodes the one with the higher number dials. So there is one connection for each pair,
+//!   and no tie to break.
+//! - A *stream* is the life of a connection. Messages wait while it is dialled. When it breaks (it
+//!   is closed, silent for [`SILENCE`], speaks nonsense, or leaves too much unread), both machines
+//!   get a `LinkReset`; the next connection is the next stream.
+//! - A *datagram* travels on the same connection, where there is one with room for it, and is
+//!   dropped where not. So it is never doubled nor overtaken, which a machine may not rely on. A
+//!   socket of its own (UDP) would bound its size, and would need the greeting's checks again.
+//! - A message is handed to the machine by the thread that read it, at once.
+
+mod frame;
+mod greeting;
+mod peer;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use machine::{Input, Link, Machine, NodeId, Protocol};
+use rand::Rng;
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::codec::Codec;
+use crate::metrics::{Count, Metrics};
+use crate::node::{Node, random};
+use frame::{Frames, HEARTBEAT, frame};
+use greeting::Hello;
+use peer::{Peer, Sent};
+
+/// More wait in the operating system's queue until one of these is closed.
+const MOST_CONNECTIONS: usize = 2048;
+/// For a connection to come about.
+const CONNECT_TIME: Duration = Duration::from_secs(2);
+/// Who has nothing to say says so.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+/// A peer of which no whole frame came for so long is gone, whatever its system says.
+pub const SILENCE: Duration = Duration::from_secs(5);
+/// For a peer to take a batch.
+const WRITE_TIME: Duration = Duration::from_secs(5);
+/// The first pause before dialling again; it doubles up to the longest. Jitter takes up to all of it
+/// away, so that those who lost a peer together do not come back together.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// A stream that broke while nobody carried it is told of after this.
+const TELL_AFTER: Duration = Duration::from_millis(10);
+/// For what waits when the server stops.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+type Message<M> = <<M as Machine>::Protocol as Protocol>::Message;
+
+/// The links of one node.
+pub struct Links<M: Machine> {
+    /// For what is to be done when the machine is no longer busy.
+    this: Weak<Links<M>>,
+    me: NodeId,
+    boot: u64,
+    /// Are nodes welcome that are on no list?
+    strangers: bool,
+    runtime: Handle,
+    peers: Mutex<BTreeMap<NodeId, Arc<Peer>>>,
+    node: OnceLock<Weak<Node<M>>>,
+    stopping: watch::Sender<bool>,
+    counts: Counts,
+}
+
+/// Whom a node has links with.
+#[derive(Clone, Debug)]
+pub struct Neighbours {
+    /// The node's own number.
+    pub me: NodeId,
+    /// The others, and where they listen.
+    pub others: Vec<(NodeId, SocketAddr)>,
+    /// May others still dial, under numbers above this node's?
+    pub strangers: bool,
+}
+
+impl<M: Machine> Links<M>
+where
+    Message<M>: Codec,
+{
+    /// Links that are not up yet; what is sent in the meantime waits.
+    pub fn new(neighbours: &Neighbours, runtime: Handle, metrics: &Metrics) -> Arc<Self> {
+        let Neighbours { me, others, strangers } = neighbours;
+        let listed = others.iter().map(|&(id, _)| (id, Arc::new(Peer::new(id, true))));
+        Arc::new_cyclic(|this| Links {
+            this: this.clone(),
+            me: *me,
+            boot: random().next_u64(),
+            strangers: *strangers,
+            runtime,
+            peers: Mutex::new(listed.collect()),
+            node: OnceLock::new(),
+            stopping: watch::Sender::new(false),
+            counts: Counts::new(metrics),
+        })
+    }
+
+    /// Hands what arrives to this node from now on, and dials those of the others who have lower
+    /// numbers.
+    pub fn join(self: &Arc<Self>, node: &Arc<Node<M>>, others: &[(NodeId, SocketAddr)]) {
+        // It is set once: a second node would get what the first one's peers sent.
+        let _ = self.node.set(Arc::downgrade(node));
+        for &(id, address) in others.iter().filter(|(id, _)| *id < self.me) {
+            if let Some(peer) = self.peer(id) {
+                self.runtime.spawn(self.clone().dial(peer, address));
+            }
+        }
+    }
+
+    /// Takes connections until `stop` ends, sends what waits, and gives what `stop` gave.
+    pub async fn accept<T>(
+        self: Arc<Self>,
+        listener: TcpListener,
+        stop: impl Future<Output = T>,
+    ) -> T {
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let mut open = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        let why = loop {
+            let next = async {
+                // The semaphore is never closed, so there is a place in the end.
+                let place = places.clone().acquire_owned().await.ok();
+                listener.accept().await.map(|(stream, _)| (place, stream))
+            };
+            let next = tokio::select! {
+                why = &mut stop => break why,
+                Some(_) = open.join_next() => continue,
+                next = next => next,
+            };
+            match next {
+                Ok((place, stream)) => {
+                    let links = self.clone();
+                    open.spawn(async move {
+                        links.welcome(stream).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::debug!("a connection could not be accepted: {error}");
+                    sleep(Duration::from_millis(20)).await;
+                }
+            }
+        };
+        drop(listener);
+        self.close();
+        let all = async { while open.join_next().await.is_some() {} };
+        let _ = timeout(LAST_WORDS * 2, all).await;
+        why
+    }
+
+    /// Sends what waits, and ends all connections.
+    pub fn close(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Sends a message, or drops it, as its kind of link allows. The machine may be busy meanwhile.
+    pub fn send(&self, to: NodeId, message: &Message<M>, link: Link) {
+        let frame = frame(Message::<M>::LONGEST, |out| message.encode(out));
+        let dials = to < self.me;
+        let sent = match (self.peer(to), frame) {
+            (Some(peer), Some(frame)) => peer.send(frame, link, dials),
+            (_, None) => {
+                tracing::error!(
+                    "a message to {to:?} is too long for its protocol, and was dropped"
+                );
+                Sent::Broke
+            }
+            // A stranger that has gone. The sender of a datagram need not know.
+            (None, _) if link == Link::Datagram => Sent::Dropped,
+            (None, _) => Sent::Broke,
+        };
+        match sent {
+            Sent::Queued => {}
+            Sent::Dropped => self.counts.dropped.one(),
+            Sent::Broke => self.tell_later(to),
+        }
+    }
+
+    /// Dials this peer for as long as the server lives.
+    async fn dial(self: Arc<Self>, peer: Arc<Peer>, address: SocketAddr) {
+        tokio::select! {
+            () = self.stopped() => {}
+            () = self.dial_on(&peer, address) => {}
+        }
+    }
+
+    async fn dial_on(self: &Arc<Self>, peer: &Arc<Peer>, address: SocketAddr) {
+        let (mut pause, mut random, mut complained) = (FIRST_PAUSE, random(), false);
+        loop {
+            match self.call(peer, address).await {
+                Ok((frames, claim)) => {
+                    complained = false;
+                    let (began, _carried) = (Instant::now(), peer.carried.lock().await);
+                    self.carry(peer, frames, claim).await;
+                    if began.elapsed() > LONGEST_PAUSE {
+                        pause = FIRST_PAUSE;
+                    }
+                }
+                Err(why) => {
+                    // Said once, not once a second.
+                    if !std::mem::replace(&mut complained, true) {
+                        tracing::warn!("{:?} at {address} cannot be reached: {why}", peer.id);
+                    }
+                    if peer.has_lost() {
+                        self.tell(peer.id);
+                    }
+                }
+            }
+            sleep(pause * (random.next_u32() % 100) / 100).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn call(
+        &self,
+        peer: &Peer,
+        address: SocketAddr,
+    ) -> Result<(Frames<TcpStream>, u64), String> {
+        let stream = timeout(CONNECT_TIME, TcpStream::connect(address)).await;
+        let mut stream = stream
+            .map_err(|_| "it does not answer".to_owned())?
+            .map_err(|error| error.to_string())?;
+        let _ = stream.set_nodelay(true);
+        let ours = self.hello(peer.id);
+        greeting::say(&mut stream, &ours).await?;
+        let mut frames = Frames::new(stream, greeting::LONGEST);
+        let theirs = greeting::hear(&mut frames).await?;
+        self.check(&theirs)?;
+        if theirs.from != peer.id {
+            return Err(format!("it is {:?}", theirs.from));
+        }
+        let claim = peer.claim(theirs.boot).ok_or("two processes answer under its number")?;
+        Ok((frames, claim))
+    }
+
+    /// Somebody dialled.
+    async fn welcome(self: &Arc<Self>, stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let mut frames = Frames::new(stream, greeting::LONGEST);
+        let admitted = match greeting::hear(&mut frames).await {
+            Ok(theirs) => self.admit(&theirs),
+            Err(why) => Err(why),
+        };
+        let (peer, claim) = match admitted {
+            Ok(admitted) => admitted,
+            Err(why) => {
+                self.counts.refused.one();
+                tracing::debug!("a connection was refused: {why}");
+                return greeting::refuse(frames.reader_mut(), &why).await;
+            }
+        };
+        let carried = peer.carried.lock().await;
+        let ours = self.hello(peer.id);
+        match greeting::say(frames.reader_mut(), &ours).await {
+            Ok(()) => self.carry(&peer, frames, claim).await,
+            Err(_) => peer.release(claim),
+        }
+        drop(carried);
+        let mut peers = self.peers();
+        if !peer.listed && !peer.is_up() {
+            peers.remove(&peer.id);
+        }
+    }
+
+    fn admit(&self, theirs: &Hello) -> Result<(Arc<Peer>, u64), String> {
+        self.check(theirs)?;
+        let id = theirs.from;
+        if id <= self.me {
+            return Err(format!("{id:?} has to be dialled by {:?}, not the reverse", self.me));
+        }
+        let mut peers = self.peers();
+        let peer = match peers.get(&id) {
+            Some(peer) => peer.clone(),
+            None if self.strangers => Arc::new(Peer::new(id, false)),
+            None => return Err(format!("{id:?} is not a node of this cluster")),
+        };
+        let claim = peer.claim(theirs.boot);
+        let claim = claim.ok_or_else(|| format!("another process is connected as {id:?}"))?;
+        peers.insert(id, peer.clone());
+        Ok((peer, claim))
+    }
+
+    fn hello(&self, to: NodeId) -> Hello {
+        let protocol = Message::<M>::PROTOCOL.to_owned();
+        let version = Message::<M>::VERSION;
+        Hello { protocol, version, from: self.me, to, boot: self.boot }
+    }
+
+    fn check(&self, theirs: &Hello) -> Result<(), String> {
+        let Hello { protocol, version, to, .. } = theirs;
+        let (ours, our_version) = (Message::<M>::PROTOCOL, Message::<M>::VERSION);
+        if (protocol.as_str(), *version) != (ours, our_version) {
+            let protocol = protocol.escape_debug();
+            return Err(format!("{ours} {our_version} and {protocol} {version} do not talk"));
+        }
+        if *to != self.me {
+            return Err(format!("this is {:?}, and {to:?} was asked for", self.me));
+        }
+        Ok(())
+    }
+
+    /// The life of a stream.
+    async fn carry(&self, peer: &Arc<Peer>, mut frames: Frames<TcpStream>, claim: u64) {
+        if peer.is_broken() {
+            // Of a stream before this one.
+            self.tell(peer.id);
+        }
+        self.counts.up.one();
+        tracing::info!("the link with {:?} is up", peer.id);
+        frames.set_longest(Message::<M>::LONGEST);
+        let (mut frames, mut writer) = frames.split();
+        let why = tokio::select! {
+            why = self.read(peer, &mut frames) => why,
+            why = self.write(peer, &mut writer) => why,
+            () = self.stopped() => {
+                let _ = timeout(LAST_WORDS, self.write_rest(peer, &mut writer)).await;
+                "the server stops".to_owned()
+            }
+        };
+        self.counts.up.less(1);
+        peer.release(claim);
+        tracing::info!("the link with {:?} is down: {why}", peer.id);
+        if peer.has_lost() {
+            self.tell(peer.id);
+        }
+    }
+
+    async fn read(&self, peer: &Peer, frames: &mut Frames<OwnedReadHalf>) -> String {
+        loop {
+            // Whoever does not take what is said, or says more than the disk can take, waits.
+            peer.room().await;
+            let Some(node) = self.node.get().and_then(Weak::upgrade) else {
+                return "the machine is gone".to_owned();
+            };
+            node.room().await;
+            let frame = match timeout(SILENCE, frames.next()).await {
+                Err(_) => return "nothing came in time".to_owned(),
+                Ok(Err(error)) => return error.to_string(),
+                Ok(Ok(frame)) if frame.is_empty() => continue,
+                Ok(Ok(frame)) => frame,
+            };
+            peer.came();
+            self.counts.received.one();
+            match Message::<M>::decode(frame) {
+                Err(error) => return format!("it sent what is no message: {error}"),
+                Ok(message) => {
+                    if !node.input(Input::Message { from: peer.id, message }) {
+                        return "the machine has stopped".to_owned();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn write(&self, peer: &Peer, writer: &mut OwnedWriteHalf) -> String {
+        loop {
+            let batch = match peer.take_batch() {
+                None => return "the stream broke".to_owned(),
+                Some(batch) if !batch.is_empty() => {
+                    self.counts.sent.one();
+                    batch
+                }
+                Some(_) => match timeout(HEARTBEAT_EVERY, peer.wake.notified()).await {
+                    Ok(()) => continue,
+                    Err(_) => Bytes::from_static(&HEARTBEAT),
+                },
+            };
+            match timeout(WRITE_TIME, writer.write_all(&batch)).await {
+                Err(_) => return "it took nothing in time".to_owned(),
+                Ok(Err(error)) => return error.to_string(),
+                Ok(Ok(())) => peer.written(),
+            }
+        }
+    }
+
+    async fn write_rest(&self, peer: &Peer, writer: &mut OwnedWriteHalf) -> std::io::Result<()> {
+        while let Some(batch) = peer.take_batch().filter(|batch| !batch.is_empty()) {
+            writer.write_all(&batch).await?;
+        }
+        writer.shutdown().await
+    }
+
+    /// Tells the machine of a reset. Whatever it sends after it knows goes on a new stream.
+    fn tell(&self, id: NodeId) {
+        let peer = self.peer(id);
+        if let Some(node) = self.node.get().and_then(Weak::upgrade) {
+            self.counts.resets.one();
+            let anew = || peer.iter().for_each(|peer| peer.begin_anew());
+            node.input_after(anew, Input::LinkReset { peer: id });
+        }
+    }
+
+    /// As `tell`, for a machine that is busy, and soon enough for a stream that nobody carries. The
+    /// one who carries it tells of it at once, and then there is nothing left to tell.
+    fn tell_later(&self, id: NodeId) {
+        let Some(links) = self.this.upgrade() else { return };
+        self.runtime.spawn(async move {
+            sleep(TELL_AFTER).await;
+            let peer = links.peer(id);
+            if peer.is_none_or(|peer| !peer.is_up() && peer.is_broken()) {
+                links.tell(id);
+            }
+        });
+    }
+
+    /// Ends when the links are to end.
+    async fn stopped(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // The sender is in `self`, so it outlives the wait.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    }
+
+    fn peer(&self, id: NodeId) -> Option<Arc<Peer>> {
+        self.peers().get(&id).cloned()
+    }
+
+    fn peers(&self) -> MutexGuard<'_, BTreeMap<NodeId, Arc<Peer>>> {
+        // A map is whole between any two calls on it.
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+struct Counts {
+    up: Count,
+    sent: Count,
+    received: Count,
+    dropped: Count,
+    resets: Count,
+    refused: Count,
+}
+
+impl Counts {
+    fn new(metrics: &Metrics) -> Counts {
+        let count = |name, help| metrics.counter(name, help);
+        Counts {
+            up: metrics.gauge("host_links_up", "Peers that are connected."),
+            sent: count("host_link_batches_sent_total", "Batches of messages written to peers."),
+            received: count("host_link_messages_received_total", "Messages that peers sent."),
+            dropped: count("host_link_datagrams_dropped_total", "Datagrams without room or way."),
+            resets: count("host_link_resets_total", "Streams that broke after they were used."),
+            refused: count("host_link_greetings_refused_total", "Connections turned away."),
+        }
+    }
+}

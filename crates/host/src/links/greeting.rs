@@ -1,0 +1,185 @@
+//! How two ends of a connection come to know each other.
+//!
+//! Who dials says who they are and whom they take the other for; who is dialled says the same, or
+//! why not. Both must speak the same version of the same protocol.
+//!
+//! ```text
+//! "infralab" 1                          the first nine bytes, of every greeting
+//! 0  protocol  version  from  to  boot  who I am
+//! 1  sentence                           why we shall not talk
+//! ```
+
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use machine::NodeId;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::frame::{Frames, frame};
+
+const MAGIC: &[u8; 9] = b"infralab\x01";
+/// No greeting is longer.
+pub(super) const LONGEST: usize = 512;
+/// For either to say it.
+const GREETING_TIME: Duration = Duration::from_secs(2);
+
+/// Who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hello {
+    /// What they speak.
+    pub(super) protocol: String,
+    pub(super) version: u32,
+    pub(super) from: NodeId,
+    /// Whom they take the other for.
+    pub(super) to: NodeId,
+    /// Drawn when the process began: two processes with one number are told apart by it.
+    pub(super) boot: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Greeting {
+    Hello(Hello),
+    Refused(String),
+}
+
+/// Says it.
+pub(super) async fn say(stream: &mut TcpStream, hello: &Hello) -> Result<(), String> {
+    send(stream, &Greeting::Hello(hello.clone())).await
+}
+
+/// Says why not. Whether that is heard is the other's concern.
+pub(super) async fn refuse(stream: &mut TcpStream, why: &str) {
+    let _ = send(stream, &Greeting::Refused(why.to_owned())).await;
+}
+
+/// Hears who the other is.
+pub(super) async fn hear(frames: &mut Frames<TcpStream>) -> Result<Hello, String> {
+    let heard = timeout(GREETING_TIME, frames.next()).await;
+    let heard = heard.map_err(|_| "it did not say in time who it is".to_owned())?;
+    match decode(heard.map_err(|error| error.to_string())?) {
+        Some(Greeting::Hello(hello)) => Ok(hello),
+        Some(Greeting::Refused(why)) => Err(format!("it refused: {why}")),
+        None => Err("what it speaks is not the protocol of these links".to_owned()),
+    }
+}
+
+async fn send(stream: &mut TcpStream, greeting: &Greeting) -> Result<(), String> {
+    let bytes = frame(LONGEST, |out| encode(greeting, out)).ok_or("the greeting is too long")?;
+    let said = timeout(GREETING_TIME, stream.write_all(&bytes)).await;
+    let said = said.map_err(|_| "it did not listen in time".to_owned())?;
+    said.map_err(|error| error.to_string())
+}
+
+fn encode(greeting: &Greeting, out: &mut BytesMut) {
+    out.put_slice(MAGIC);
+    match greeting {
+        Greeting::Hello(Hello { protocol, version, from, to, boot }) => {
+            out.put_u8(0);
+            text(protocol, out);
+            out.put_u32_le(*version);
+            out.put_u32_le(from.0);
+            out.put_u32_le(to.0);
+            out.put_u64_le(*boot);
+        }
+        Greeting::Refused(why) => {
+            out.put_u8(1);
+            text(why, out);
+        }
+    }
+}
+
+/// The first 255 bytes of a text, or a little less where a letter would be cut.
+fn text(text: &str, out: &mut BytesMut) {
+    let end = text.floor_char_boundary(255);
+    out.put_u8(end as u8);
+    out.put_slice(&text.as_bytes()[..end]);
+}
+
+fn decode(mut bytes: Bytes) -> Option<Greeting> {
+    if !bytes.starts_with(MAGIC) {
+        return None;
+    }
+    bytes.advance(MAGIC.len());
+    let kind = bytes.try_get_u8().ok()?;
+    let length = usize::from(bytes.try_get_u8().ok()?);
+    if bytes.len() < length {
+        return None;
+    }
+    let text = String::from_utf8(bytes.split_to(length).into()).ok()?;
+    let greeting = match kind {
+        0 => Greeting::Hello(Hello {
+            protocol: text,
+            version: bytes.try_get_u32_le().ok()?,
+            from: NodeId(bytes.try_get_u32_le().ok()?),
+            to: NodeId(bytes.try_get_u32_le().ok()?),
+            boot: bytes.try_get_u64_le().ok()?,
+        }),
+        // It may be shown on a terminal.
+        1 => Greeting::Refused(text.chars().filter(|c| !c.is_control()).collect()),
+        _ => return None,
+    };
+    bytes.is_empty().then_some(greeting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hello() -> Hello {
+        let (from, to) = (NodeId(7), NodeId(0));
+        Hello { protocol: "snowflake".to_owned(), version: 1, from, to, boot: 9 }
+    }
+
+    fn bytes(greeting: &Greeting) -> Bytes {
+        let mut out = BytesMut::new();
+        encode(greeting, &mut out);
+        out.freeze()
+    }
+
+    #[test]
+    fn a_greeting_is_these_bytes() {
+        let hello = bytes(&Greeting::Hello(hello()));
+        let rest = b"\x01\0\0\0\x07\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0";
+        assert_eq!(&hello[..], [&b"infralab\x01\0\x09snowflake"[..], rest].concat());
+    }
+
+    #[test]
+    fn long_sentences_are_cut_and_fit() {
+        let long = "ä".repeat(400);
+        let Some(Greeting::Refused(why)) = decode(bytes(&Greeting::Refused(long))) else {
+            panic!()
+        };
+        assert_eq!(why, "ä".repeat(127));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_is_heard(
+            protocol in "[a-z]{0,20}", version: u32, from: u32, to: u32, boot: u64
+        ) {
+            let (from, to) = (NodeId(from), NodeId(to));
+            let said = Greeting::Hello(Hello { protocol, version, from, to, boot });
+            prop_assert_eq!(decode(bytes(&said)), Some(said));
+        }
+
+        #[test]
+        fn a_changed_greeting_is_another_or_none(at in 0..40_usize, to: u8, cut in 0..50_usize) {
+            let said = bytes(&Greeting::Hello(hello()));
+            let mut changed = said.to_vec();
+            let at = at % changed.len();
+            changed[at] = to;
+            changed.truncate(cut);
+            if let Some(Greeting::Hello(heard)) = decode(Bytes::from(changed.clone())) {
+                prop_assert_eq!(&bytes(&Greeting::Hello(heard))[..], &changed[..]);
+            }
+        }
+
+        #[test]
+        fn noise_is_no_greeting(noise in prop::collection::vec(any::<u8>(), 0..600)) {
+            prop_assert_eq!(decode(Bytes::from(noise)), None);
+        }
+    }
+}
