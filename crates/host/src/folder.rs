@@ -51,7 +51,7 @@ pub trait Owner: Serialize + DeserializeOwned {
 
     /// What else a server with another folder needs, such as `and another worker with --worker`;
     /// nothing where that is all.
-    fn with_another_folder() -> &'static str;
+    fn with_another_folder(&self) -> &'static str;
 }
 
 /// A file that a new folder begins with, and that an old one must have.
@@ -84,7 +84,7 @@ impl Folder {
         owner: O,
         first: &[FirstFile],
     ) -> Result<Folder, FolderError> {
-        let anew = O::with_another_folder();
+        let anew = owner.with_another_folder();
         Folder::try_open(path, owner, first).map_err(|what| FolderError::new(path, anew, what))
     }
 

@@ -14,47 +14,35 @@
 //!   socket of its own (UDP) would bound its size, and would need the greeting's checks again.
 //! - A message is handed to the machine by the thread that read it, at once.
 
+mod calls;
 mod frame;
 mod greeting;
 mod peer;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use machine::{Input, Link, Machine, NodeId, Protocol};
 use rand::Rng;
-use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::codec::Codec;
 use crate::metrics::{Count, Metrics};
 use crate::node::{Node, random};
-use frame::{Frames, HEARTBEAT, frame};
-use greeting::Hello;
+use frame::frame;
 use peer::{Peer, Sent};
 
 /// More wait in the operating system's queue until one of these is closed.
 const MOST_CONNECTIONS: usize = 2048;
-/// For a connection to come about.
-const CONNECT_TIME: Duration = Duration::from_secs(2);
-/// Who has nothing to say says so.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
 pub const SILENCE: Duration = Duration::from_secs(5);
-/// For a peer to take a batch.
-const WRITE_TIME: Duration = Duration::from_secs(5);
-/// The first pause before dialling again; it doubles up to the longest. Jitter takes up to all of it
-/// away, so that those who lost a peer together do not come back together.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A stream that broke while nobody carried it is told of after this.
 const TELL_AFTER: Duration = Duration::from_millis(10);
 /// For what waits when the server stops.
@@ -188,210 +176,6 @@ where
             Sent::Dropped => self.counts.dropped.one(),
             Sent::Broke => self.tell_later(to),
         }
-    }
-
-    /// Dials this peer for as long as the server lives.
-    async fn dial(self: Arc<Self>, peer: Arc<Peer>, address: SocketAddr) {
-        tokio::select! {
-            () = self.stopped() => {}
-            () = self.dial_on(&peer, address) => {}
-        }
-    }
-
-    async fn dial_on(self: &Arc<Self>, peer: &Arc<Peer>, address: SocketAddr) {
-        let (mut pause, mut random, mut complained) = (FIRST_PAUSE, random(), false);
-        loop {
-            match self.call(peer, address).await {
-                Ok((frames, claim)) => {
-                    complained = false;
-                    let (began, _carried) = (Instant::now(), peer.carried.lock().await);
-                    self.carry(peer, frames, claim).await;
-                    if began.elapsed() > LONGEST_PAUSE {
-                        pause = FIRST_PAUSE;
-                    }
-                }
-                Err(why) => {
-                    // Said once, not once a second.
-                    if !std::mem::replace(&mut complained, true) {
-                        tracing::warn!("{:?} at {address} cannot be reached: {why}", peer.id);
-                    }
-                    if peer.has_lost() {
-                        self.tell(peer.id);
-                    }
-                }
-            }
-            sleep(pause * (random.next_u32() % 100) / 100).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    async fn call(
-        &self,
-        peer: &Peer,
-        address: SocketAddr,
-    ) -> Result<(Frames<TcpStream>, u64), String> {
-        let stream = timeout(CONNECT_TIME, TcpStream::connect(address)).await;
-        let mut stream = stream
-            .map_err(|_| "it does not answer".to_owned())?
-            .map_err(|error| error.to_string())?;
-        let _ = stream.set_nodelay(true);
-        let ours = self.hello(peer.id);
-        greeting::say(&mut stream, &ours).await?;
-        let mut frames = Frames::new(stream, greeting::LONGEST);
-        let theirs = greeting::hear(&mut frames).await?;
-        self.check(&theirs)?;
-        if theirs.from != peer.id {
-            return Err(format!("it is {:?}", theirs.from));
-        }
-        let claim = peer.claim(theirs.boot).ok_or("two processes answer under its number")?;
-        Ok((frames, claim))
-    }
-
-    /// Somebody dialled.
-    async fn welcome(self: &Arc<Self>, stream: TcpStream) {
-        let _ = stream.set_nodelay(true);
-        let mut frames = Frames::new(stream, greeting::LONGEST);
-        let admitted = match greeting::hear(&mut frames).await {
-            Ok(theirs) => self.admit(&theirs),
-            Err(why) => Err(why),
-        };
-        let (peer, claim) = match admitted {
-            Ok(admitted) => admitted,
-            Err(why) => {
-                self.counts.refused.one();
-                tracing::debug!("a connection was refused: {why}");
-                return greeting::refuse(frames.reader_mut(), &why).await;
-            }
-        };
-        let carried = peer.carried.lock().await;
-        let ours = self.hello(peer.id);
-        match greeting::say(frames.reader_mut(), &ours).await {
-            Ok(()) => self.carry(&peer, frames, claim).await,
-            Err(_) => peer.release(claim),
-        }
-        drop(carried);
-        let mut peers = self.peers();
-        if !peer.listed && !peer.is_up() {
-            peers.remove(&peer.id);
-        }
-    }
-
-    fn admit(&self, theirs: &Hello) -> Result<(Arc<Peer>, u64), String> {
-        self.check(theirs)?;
-        let id = theirs.from;
-        if id <= self.me {
-            return Err(format!("{id:?} has to be dialled by {:?}, not the reverse", self.me));
-        }
-        let mut peers = self.peers();
-        let peer = match peers.get(&id) {
-            Some(peer) => peer.clone(),
-            None if self.strangers => Arc::new(Peer::new(id, false)),
-            None => return Err(format!("{id:?} is not a node of this cluster")),
-        };
-        let claim = peer.claim(theirs.boot);
-        let claim = claim.ok_or_else(|| format!("another process is connected as {id:?}"))?;
-        peers.insert(id, peer.clone());
-        Ok((peer, claim))
-    }
-
-    fn hello(&self, to: NodeId) -> Hello {
-        let protocol = Message::<M>::PROTOCOL.to_owned();
-        let version = Message::<M>::VERSION;
-        Hello { protocol, version, from: self.me, to, boot: self.boot }
-    }
-
-    fn check(&self, theirs: &Hello) -> Result<(), String> {
-        let Hello { protocol, version, to, .. } = theirs;
-        let (ours, our_version) = (Message::<M>::PROTOCOL, Message::<M>::VERSION);
-        if (protocol.as_str(), *version) != (ours, our_version) {
-            let protocol = protocol.escape_debug();
-            return Err(format!("{ours} {our_version} and {protocol} {version} do not talk"));
-        }
-        if *to != self.me {
-            return Err(format!("this is {:?}, and {to:?} was asked for", self.me));
-        }
-        Ok(())
-    }
-
-    /// The life of a stream.
-    async fn carry(&self, peer: &Arc<Peer>, mut frames: Frames<TcpStream>, claim: u64) {
-        if peer.is_broken() {
-            // Of a stream before this one.
-            self.tell(peer.id);
-        }
-        self.counts.up.one();
-        tracing::info!("the link with {:?} is up", peer.id);
-        frames.set_longest(Message::<M>::LONGEST);
-        let (mut frames, mut writer) = frames.split();
-        let why = tokio::select! {
-            why = self.read(peer, &mut frames) => why,
-            why = self.write(peer, &mut writer) => why,
-            () = self.stopped() => {
-                let _ = timeout(LAST_WORDS, self.write_rest(peer, &mut writer)).await;
-                "the server stops".to_owned()
-            }
-        };
-        self.counts.up.less(1);
-        peer.release(claim);
-        tracing::info!("the link with {:?} is down: {why}", peer.id);
-        if peer.has_lost() {
-            self.tell(peer.id);
-        }
-    }
-
-    async fn read(&self, peer: &Peer, frames: &mut Frames<OwnedReadHalf>) -> String {
-        loop {
-            // Whoever does not take what is said, or says more than the disk can take, waits.
-            peer.room().await;
-            let Some(node) = self.node.get().and_then(Weak::upgrade) else {
-                return "the machine is gone".to_owned();
-            };
-            node.room().await;
-            let frame = match timeout(SILENCE, frames.next()).await {
-                Err(_) => return "nothing came in time".to_owned(),
-                Ok(Err(error)) => return error.to_string(),
-                Ok(Ok(frame)) if frame.is_empty() => continue,
-                Ok(Ok(frame)) => frame,
-            };
-            peer.came();
-            self.counts.received.one();
-            match Message::<M>::decode(frame) {
-                Err(error) => return format!("it sent what is no message: {error}"),
-                Ok(message) => {
-                    if !node.input(Input::Message { from: peer.id, message }) {
-                        return "the machine has stopped".to_owned();
-                    }
-                }
-            }
-        }
-    }
-
-    async fn write(&self, peer: &Peer, writer: &mut OwnedWriteHalf) -> String {
-        loop {
-            let batch = match peer.take_batch() {
-                None => return "the stream broke".to_owned(),
-                Some(batch) if !batch.is_empty() => {
-                    self.counts.sent.one();
-                    batch
-                }
-                Some(_) => match timeout(HEARTBEAT_EVERY, peer.wake.notified()).await {
-                    Ok(()) => continue,
-                    Err(_) => Bytes::from_static(&HEARTBEAT),
-                },
-            };
-            match timeout(WRITE_TIME, writer.write_all(&batch)).await {
-                Err(_) => return "it took nothing in time".to_owned(),
-                Ok(Err(error)) => return error.to_string(),
-                Ok(Ok(())) => peer.written(),
-            }
-        }
-    }
-
-    async fn write_rest(&self, peer: &Peer, writer: &mut OwnedWriteHalf) -> std::io::Result<()> {
-        while let Some(batch) = peer.take_batch().filter(|batch| !batch.is_empty()) {
-            writer.write_all(&batch).await?;
-        }
-        writer.shutdown().await
     }
 
     /// Tells the machine of a reset. Whatever it sends after it knows goes on a new stream.

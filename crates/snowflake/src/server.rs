@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use host::{Exposure, Folder, Links, Metrics, Neighbours, Node, Owner, Server, http};
+use host::{Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
 use machine::{DiskId, NodeId, Switches};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -25,6 +25,7 @@ use tokio::runtime::Runtime;
 use crate::{Authority, Layout, Worker, authority, mark};
 use desk::Desk;
 use front::FrontEnd;
+use owner::Owner;
 use switchboard::Switchboard;
 
 pub use error::ServeError;
@@ -70,12 +71,12 @@ pub fn serve(
             let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
             let machine = machine.map_err(ServeError::Worker)?;
             let ground =
-                Ground::open(place, owner::Fixed::new(worker, &layout), &[mark::first_file()])?;
+                Ground::open(place, Owner::worker(worker, &layout), &[mark::first_file()])?;
             ground.serve(machine, "worker", layout, None, ready)
         }
         Number::LeasedFrom(address) => {
             let machine = Worker::leased(layout.clone(), AUTHORITY, Switches::ALL_ON);
-            let ground = Ground::open(place, owner::Leased::new(), &[])?;
+            let ground = Ground::open(place, Owner::leased(), &[])?;
             ground.serve(machine, "holder", layout, Some(address), ready)
         }
     }
@@ -93,7 +94,7 @@ pub fn serve_authority(
 ) -> Result<(), ServeError> {
     let first = [authority::first_file()];
     let Ground { runtime, listener, address, admin, folder, metrics, data } =
-        Ground::open(place, owner::Authority::new(workers), &first)?;
+        Ground::open(place, Owner::authority(workers), &first)?;
     let neighbours = Neighbours { me: AUTHORITY, others: Vec::new(), strangers: true };
     let links = Links::new(&neighbours, runtime.handle().clone(), &metrics);
     let outside = Switchboard { desk: None, links: Some(links.clone()), metrics: metrics.clone() };
@@ -119,11 +120,7 @@ struct Ground {
 
 impl Ground {
     /// Addresses first: what cannot be reached need not touch a folder.
-    fn open(
-        place: Place,
-        owner: impl Owner,
-        first: &[host::FirstFile],
-    ) -> Result<Ground, ServeError> {
+    fn open(place: Place, owner: Owner, first: &[host::FirstFile]) -> Result<Ground, ServeError> {
         let Place { listen, admin, exposure, data } = place;
         let runtime = host::runtime().map_err(ServeError::Runtime)?;
         let listening = |address| {

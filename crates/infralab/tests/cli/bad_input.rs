@@ -75,7 +75,7 @@ fn addresses_that_are_none_or_can_be_reached_from_elsewhere() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
         let arguments = listen(address);
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        refused(&arguments, 2, &[address, "127.0.0.1", "proxy"]);
+        refused(&arguments, 2, &[address, "127.0.0.1", "proxy", "--open-to-anyone"]);
     }
     let nonsense = listen("here");
     let nonsense: Vec<_> = nonsense.iter().map(String::as_str).collect();
@@ -93,7 +93,7 @@ fn verbs_that_are_none() {
 #[test]
 fn every_verb_has_an_example() {
     let verbs = ["demo", "scenarios", "run", "sweep", "generate", "decode", "layouts", "compare"];
-    for verb in verbs.into_iter().chain(["bench", "serve"]) {
+    for verb in verbs.into_iter().chain(["bench", "serve", "authority"]) {
         let said = lab(&["snowflake", verb, "--help"]);
         assert_eq!(said.code, Some(0));
         let example = format!("infralab snowflake {verb}");

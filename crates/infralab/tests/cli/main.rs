@@ -6,6 +6,7 @@ mod checks;
 mod client;
 mod ids;
 mod lab;
+mod leasing;
 mod measures;
 mod places;
 mod refusals;

@@ -22,7 +22,24 @@ impl Server {
     /// Starts one on a free port; what it said where it would not start.
     pub(crate) fn try_start(data: &str, more: &[&str]) -> Result<Server, Said> {
         let listen = ["snowflake", "serve", "--listen", "127.0.0.1:0", "--data", data];
-        let mut child = command(&[&listen, more].concat()).spawn().unwrap();
+        Server::ready(&[&listen, more].concat())
+    }
+
+    /// An authority that leases worker numbers.
+    pub(crate) fn authority(data: &str, listen: &str, more: &[&str]) -> Server {
+        let arguments = ["snowflake", "authority", "--listen", listen, "--data", data];
+        Server::ready(&[&arguments, more].concat()).unwrap_or_else(|said| panic!("{said:?}"))
+    }
+
+    /// One that need not be ready yet, at no address that it would tell.
+    pub(crate) fn spawn(data: &str, more: &[&str]) -> Server {
+        let listen = ["snowflake", "serve", "--listen", "127.0.0.1:0", "--data", data];
+        let child = command(&[&listen, more].concat()).spawn().unwrap();
+        Server { child, address: ([127, 0, 0, 1], 0).into() }
+    }
+
+    fn ready(arguments: &[&str]) -> Result<Server, Said> {
+        let mut child = command(arguments).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let (sender, line) = channel();
         std::thread::spawn(move || {

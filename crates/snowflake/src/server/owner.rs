@@ -4,122 +4,114 @@ use serde::{Deserialize, Serialize};
 
 use crate::Layout;
 
-/// A worker with a number of its own. What a server with another number or layout mints knows
-/// nothing of the high-water mark in the folder.
+const WORKER: &str = "snowflake";
+const LEASED: &str = "snowflake with a leased number";
+const AUTHORITY: &str = "the authority of snowflake";
+
+/// One of the servers, and what its promises about the files in the folder depend on.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Fixed {
+pub(super) struct Owner {
     system: String,
-    worker: u64,
-    layout: String,
+    /// What a server with another number mints knows nothing of the high-water mark in the folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<u64>,
+    /// And so it is with another layout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layout: Option<String>,
+    /// The leases of another number of workers are not these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<u64>,
 }
 
-/// A worker that leases its number. What it keeps is who it is, so that it gets its number back.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Leased {
-    system: String,
-}
+impl Owner {
+    /// A worker with a number of its own.
+    pub(super) fn worker(worker: u64, layout: &Layout) -> Owner {
+        let (worker, layout) = (Some(worker), Some(layout.to_string()));
+        Owner { system: WORKER.to_owned(), worker, layout, workers: None }
+    }
 
-/// An authority. The leases of another number of workers are not these.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Authority {
-    system: String,
-    workers: u64,
-}
+    /// A worker that leases its number. What it keeps is who it is, so that it gets its number back.
+    pub(super) fn leased() -> Owner {
+        Owner { system: LEASED.to_owned(), worker: None, layout: None, workers: None }
+    }
 
-impl Fixed {
-    pub(super) fn new(worker: u64, layout: &Layout) -> Fixed {
-        Fixed { system: "snowflake".to_owned(), worker, layout: layout.to_string() }
+    /// An authority over so many workers.
+    pub(super) fn authority(workers: u64) -> Owner {
+        let (system, workers) = (AUTHORITY.to_owned(), Some(workers));
+        Owner { system, worker: None, layout: None, workers }
     }
 
     /// The same bits, whether or not one of the two says them by a name.
-    fn has_layout_of(&self, other: &Fixed) -> bool {
-        let parsed = |owner: &Fixed| owner.layout.parse::<Layout>().ok();
+    fn has_layout_of(&self, other: &Owner) -> bool {
+        let parsed = |owner: &Owner| owner.layout.as_ref()?.parse::<Layout>().ok();
         match (parsed(self), parsed(other)) {
             (Some(ours), Some(theirs)) => ours.is_the_same_as(&theirs),
-            _ => false,
+            _ => self.layout == other.layout,
         }
     }
 }
 
-impl Leased {
-    pub(super) fn new() -> Leased {
-        Leased { system: "snowflake with a leased number".to_owned() }
-    }
-}
-
-impl Authority {
-    pub(super) fn new(workers: u64) -> Authority {
-        Authority { system: "the authority of snowflake".to_owned(), workers }
-    }
-}
-
-impl host::Owner for Fixed {
-    fn is(&self, other: &Fixed) -> bool {
-        (&self.system, self.worker) == (&other.system, other.worker) && self.has_layout_of(other)
+impl host::Owner for Owner {
+    fn is(&self, other: &Owner) -> bool {
+        let key = |owner: &Owner| (owner.system.clone(), owner.worker, owner.workers);
+        key(self) == key(other) && self.has_layout_of(other)
     }
 
     fn name(&self) -> String {
-        let Fixed { system, worker, layout } = self;
-        format!("{system}, worker {worker}, layout {layout}")
+        let mut name = self.system.clone();
+        if let (Some(worker), Some(layout)) = (self.worker, &self.layout) {
+            name += &format!(", worker {worker}, layout {layout}");
+        }
+        if let Some(workers) = self.workers {
+            name += &format!(", over {workers} workers");
+        }
+        name
     }
 
     fn arguments(&self) -> String {
-        format!("--worker {} --layout {}", self.worker, self.layout)
+        match (self.worker, &self.layout, self.workers) {
+            (Some(worker), Some(layout), _) => {
+                format!("serve --worker {worker} --layout {layout}")
+            }
+            (_, _, Some(workers)) => format!("authority --workers {workers}"),
+            _ => "serve --authority".to_owned(),
+        }
     }
 
-    fn with_another_folder() -> &'static str {
-        "and a worker number never used before with --worker"
-    }
-}
-
-impl host::Owner for Leased {
-    fn is(&self, other: &Leased) -> bool {
-        self.system == other.system
-    }
-
-    fn name(&self) -> String {
-        self.system.clone()
-    }
-
-    fn arguments(&self) -> String {
-        "--authority".to_owned()
-    }
-
-    fn with_another_folder() -> &'static str {
-        "(the worker then leases another number)"
-    }
-}
-
-impl host::Owner for Authority {
-    fn is(&self, other: &Authority) -> bool {
-        (&self.system, self.workers) == (&other.system, other.workers)
-    }
-
-    fn name(&self) -> String {
-        format!("{} over {} workers", self.system, self.workers)
-    }
-
-    fn arguments(&self) -> String {
-        format!("--workers {}", self.workers)
-    }
-
-    fn with_another_folder() -> &'static str {
-        "(once no worker holds a lease of this one any more: stop them first)"
+    fn with_another_folder(&self) -> &'static str {
+        match self.system.as_str() {
+            LEASED => "(the worker then leases another number)",
+            AUTHORITY => "once no worker holds a lease of this one any more",
+            _ => "and a worker number never used before with --worker",
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host::Owner;
+    use host::Owner as _;
 
     #[test]
     fn a_layout_is_its_bits_not_its_name() {
         let spec = "custom:epoch=1288834974657,tick=1ms,timestamp=41,worker=10,sequence=12";
         let spelled: Layout = spec.parse().unwrap();
-        let (named, spelled) = (Fixed::new(3, &Layout::twitter()), Fixed::new(3, &spelled));
+        let (named, spelled) = (Owner::worker(3, &Layout::twitter()), Owner::worker(3, &spelled));
         assert!(named.is(&spelled) && spelled.is(&named));
-        assert!(!named.is(&Fixed::new(4, &Layout::twitter())));
-        assert!(!named.is(&Fixed::new(3, &Layout::wide())));
+        assert!(!named.is(&Owner::worker(4, &Layout::twitter())));
+        assert!(!named.is(&Owner::worker(3, &Layout::wide())));
+    }
+
+    #[test]
+    fn servers_of_different_kinds_own_different_folders() {
+        let worker = Owner::worker(3, &Layout::twitter());
+        let kinds = [worker, Owner::leased(), Owner::authority(8), Owner::authority(9)];
+        for (at, one) in kinds.iter().enumerate() {
+            for (other_at, other) in kinds.iter().enumerate() {
+                assert_eq!(one.is(other), at == other_at);
+            }
+            let text = serde_json::to_string(one).unwrap();
+            assert!(serde_json::from_str::<Owner>(&text).unwrap().is(one), "{text}");
+        }
     }
 }

@@ -1,0 +1,89 @@
+//! Workers that lease their numbers from an authority.
+
+use std::collections::BTreeSet;
+
+use crate::lab::{Scratch, refused};
+use crate::server::Server;
+
+/// The worker number in a twitter id.
+fn worker(id: u64) -> u64 {
+    id >> 12 & 0x3ff
+}
+
+/// A worker of this authority.
+fn leased(authority: &Server, data: &str) -> Server {
+    Server::start(data, &["--authority", &authority.address.to_string()])
+}
+
+#[test]
+fn workers_are_given_different_numbers_and_keep_them() {
+    let scratch = Scratch::new("leases");
+    let authority = Server::authority(&scratch.text("authority"), "127.0.0.1:0", &[]);
+    let data = ["one", "two", "three"].map(|name| scratch.text(name));
+    let workers = data.each_ref().map(|data| leased(&authority, data));
+    let first = workers.each_ref().map(|worker| worker.ids(100));
+    let numbers: BTreeSet<_> = first.iter().flatten().map(|&id| worker(id)).collect();
+    assert_eq!(numbers.len(), 3);
+
+    // Who comes back is known by its data folder, and is given what it had, above all it minted.
+    let (before, [again, ..]) = (first[0][99], workers);
+    again.kill();
+    let again = leased(&authority, &data[0]);
+    // Its clock has to pass what it may have minted before.
+    while again.get("/id").status != 200 {}
+    let id = again.id();
+    assert_eq!(worker(id), worker(before));
+    assert!(id > before);
+}
+
+#[test]
+fn an_authority_that_was_killed_goes_on_where_it_was() {
+    let scratch = Scratch::new("authority-killed");
+    let data = scratch.text("authority");
+    let authority = Server::authority(&data, "127.0.0.1:0", &[]);
+    let address = authority.address.to_string();
+    let holder = leased(&authority, &scratch.text("worker"));
+    let before = holder.id();
+    authority.kill();
+    // The holder goes on for the rest of its lease, and then stops.
+    while holder.try_get("/id").is_ok_and(|reply| reply.status == 200) {}
+    holder.get("/id").refuses(503, "may not mint yet");
+    let authority = Server::authority(&data, &address, &[]);
+    while holder.get("/id").status != 200 {}
+    let after = holder.id();
+    assert_eq!(worker(after), worker(before));
+    assert!(after > before);
+    assert_eq!(authority.signal("TERM").code(), Some(0));
+    assert_eq!(holder.signal("INT").code(), Some(0));
+}
+
+#[test]
+fn a_worker_that_waits_for_an_authority_can_be_stopped() {
+    let scratch = Scratch::new("no-authority");
+    let arguments = ["--authority", "127.0.0.1:9", "--log", "info", "--admin", "127.0.0.1:0"];
+    let mut waiting = Server::spawn(&scratch.text("data"), &arguments);
+    // It logs where its metrics are before it waits.
+    waiting.admin();
+    assert_eq!(waiting.signal("TERM").code(), Some(0));
+}
+
+#[test]
+fn folders_and_arguments_that_do_not_go_together() {
+    let scratch = Scratch::new("lease-folders");
+    let (data, fixed) = (scratch.text("authority"), scratch.text("fixed"));
+    let sized = Server::authority(&data, "127.0.0.1:0", &["--workers", "8"]);
+    sized.kill();
+    let authority = ["snowflake", "authority", "--listen", "127.0.0.1:0", "--data"];
+    let with = |more: &[&'static str]| [&authority[..], &[data.as_str()], more].concat();
+    refused(&with(&["--workers", "9"]), 2, &["over 8 workers", "use authority --workers 8"]);
+    refused(&with(&["--workers", "0"]), 2, &["--workers"]);
+    std::fs::remove_file(scratch.join("authority/disk/leases")).unwrap();
+    refused(&with(&["--workers", "8"]), 4, &["lost its file disk/leases"]);
+    Server::start(&fixed, &[]).kill();
+    let serve = ["snowflake", "serve", "--listen", "127.0.0.1:0", "--data", &fixed];
+    let leased = [&serve[..], &["--authority", "127.0.0.1:9"]].concat();
+    refused(&leased, 2, &["made for snowflake, worker 0", "serve --worker 0 --layout twitter"]);
+    refused(&[&leased[..], &["--worker", "3"]].concat(), 2, &["--worker", "--authority"]);
+    let open = ["snowflake", "authority", "--listen", "0.0.0.0:0", "--data", &fixed];
+    refused(&open, 2, &["0.0.0.0:0", "--open-to-anyone"]);
+}
