@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admin;
+mod cluster;
 mod codec;
 mod files;
 mod folder;
@@ -14,6 +15,7 @@ mod server;
 mod shutdown;
 
 pub use admin::admin;
+pub use cluster::{Addresses, Cluster, ClusterError, Member};
 pub use codec::{Codec, Malformed};
 pub use files::{Files, Outcome, Trouble};
 pub use folder::{FirstFile, Folder, FolderError, Owner};

@@ -70,8 +70,8 @@ pub struct Links<M: Machine> {
 pub struct Neighbours {
     /// The node's own number.
     pub me: NodeId,
-    /// The others, and where they listen.
-    pub others: Vec<(NodeId, SocketAddr)>,
+    /// The others, and where those of them listen whom others can dial.
+    pub others: Vec<(NodeId, Option<SocketAddr>)>,
     /// May others still dial, under numbers above this node's?
     pub strangers: bool,
 }
@@ -81,16 +81,18 @@ where
     Message<M>: Codec,
 {
     /// Links that are not up yet; what is sent in the meantime waits.
-    pub fn new(neighbours: &Neighbours, runtime: Handle, metrics: &Metrics) -> Arc<Self> {
+    pub fn new(neighbours: Neighbours, runtime: Handle, metrics: &Metrics) -> Arc<Self> {
         let Neighbours { me, others, strangers } = neighbours;
-        let listed = others.iter().map(|&(id, _)| (id, Arc::new(Peer::new(id, true))));
+        let listed = |&(id, address): &(NodeId, Option<SocketAddr>)| {
+            (id, Arc::new(Peer::listed(id, address.filter(|_| id < me))))
+        };
         Arc::new_cyclic(|this| Links {
             this: this.clone(),
-            me: *me,
+            me,
             boot: random().next_u64(),
-            strangers: *strangers,
+            strangers,
             runtime,
-            peers: Mutex::new(listed.collect()),
+            peers: Mutex::new(others.iter().map(listed).collect()),
             node: OnceLock::new(),
             stopping: watch::Sender::new(false),
             counts: Counts::new(metrics),
@@ -99,12 +101,12 @@ where
 
     /// Hands what arrives to this node from now on, and dials those of the others who have lower
     /// numbers.
-    pub fn join(self: &Arc<Self>, node: &Arc<Node<M>>, others: &[(NodeId, SocketAddr)]) {
+    pub fn join(self: &Arc<Self>, node: &Arc<Node<M>>) {
         // It is set once: a second node would get what the first one's peers sent.
         let _ = self.node.set(Arc::downgrade(node));
-        for &(id, address) in others.iter().filter(|(id, _)| *id < self.me) {
-            if let Some(peer) = self.peer(id) {
-                self.runtime.spawn(self.clone().dial(peer, address));
+        for peer in self.peers().values() {
+            if let Some(address) = peer.dialled_at {
+                self.runtime.spawn(self.clone().dial(peer.clone(), address));
             }
         }
     }
@@ -158,9 +160,8 @@ where
     /// Sends a message, or drops it, as its kind of link allows. The machine may be busy meanwhile.
     pub fn send(&self, to: NodeId, message: &Message<M>, link: Link) {
         let frame = frame(Message::<M>::LONGEST, |out| message.encode(out));
-        let dials = to < self.me;
         let sent = match (self.peer(to), frame) {
-            (Some(peer), Some(frame)) => peer.send(frame, link, dials),
+            (Some(peer), Some(frame)) => peer.send(frame, link),
             (_, None) => {
                 tracing::error!(
                     "a message to {to:?} is too long for its protocol, and was dropped"

@@ -99,6 +99,13 @@ pub(crate) enum SnowflakeVerb {
         /// infralab-data/snowflake, or with --authority infralab-data/snowflake-leased].
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
+        /// Is a node of the cluster in this file, and leases its number from node 0.
+        #[arg(long, value_name = "FILE", requires = "node")]
+        #[arg(conflicts_with_all = ["listen", "worker", "authority", "data"])]
+        cluster: Option<PathBuf>,
+        /// Which one.
+        #[arg(long, value_name = "N", requires = "cluster")]
+        node: Option<u32>,
         #[command(flatten)]
         server: ServerArguments,
     },
@@ -116,6 +123,9 @@ pub(crate) enum SnowflakeVerb {
         /// The data folder; it belongs to one authority.
         #[arg(long, value_name = "DIR", default_value = "infralab-data/snowflake-authority")]
         data: PathBuf,
+        /// Is node 0 of the cluster in this file; no other worker is let in.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "data"])]
+        cluster: Option<PathBuf>,
         #[command(flatten)]
         server: ServerArguments,
     },
@@ -145,26 +155,40 @@ impl SnowflakeVerb {
             SnowflakeVerb::Layouts { json } => layouts::layouts(json),
             SnowflakeVerb::Compare { seed, json } => compare(seed, json),
             SnowflakeVerb::Bench { json } => bench::bench(json),
-            SnowflakeVerb::Serve { listen, minting, authority, data, server } => {
+            SnowflakeVerb::Serve { listen, minting, authority, data, cluster, node, server } => {
                 let layout = layout(&minting.layout)?;
-                let (number, folder) = match authority {
-                    None => (Number::Fixed(minting.worker), "infralab-data/snowflake"),
-                    Some(at) => (Number::LeasedFrom(at), "infralab-data/snowflake-leased"),
+                let (place, number) = match (authority, cluster.zip(node)) {
+                    (_, Some((file, node))) => serve::worker_of(&file, node, &server)?,
+                    (Some(at), None) => {
+                        let data = data.unwrap_or_else(|| "infralab-data/snowflake-leased".into());
+                        (server.place(listen, data), Number::LeasedFrom(at))
+                    }
+                    (None, None) => {
+                        let data = data.unwrap_or_else(|| "infralab-data/snowflake".into());
+                        (server.place(listen, data), Number::Fixed(minting.worker))
+                    }
                 };
-                let place = server.place(listen, data.unwrap_or_else(|| folder.into()));
+                server.begin_log();
                 serve::serve(place, layout, number)
             }
-            SnowflakeVerb::Authority { listen, workers, data, server } => {
-                serve::authority(server.place(listen, data), workers)
+            SnowflakeVerb::Authority { listen, workers, data, cluster, server } => {
+                let (place, cluster) = match cluster {
+                    None => (server.place(listen, data), None),
+                    Some(file) => {
+                        let (place, others) = serve::authority_of(&file, &server)?;
+                        (place, Some(others))
+                    }
+                };
+                server.begin_log();
+                serve::authority(place, workers, cluster)
             }
         }
     }
 }
 
 impl ServerArguments {
-    /// Where the server is; from here on it logs.
+    /// Where the server is.
     fn place(&self, listen: SocketAddr, data: PathBuf) -> Place {
-        self.begin_log();
         Place { listen, admin: self.admin, exposure: self.exposure(), data }
     }
 }

@@ -31,7 +31,7 @@ use switchboard::Switchboard;
 pub use error::ServeError;
 
 /// The lowest number: workers dial.
-const AUTHORITY: NodeId = NodeId(0);
+pub const AUTHORITY: NodeId = NodeId(0);
 
 /// Where a server is, whatever it is.
 #[derive(Clone, Debug)]
@@ -47,12 +47,14 @@ pub struct Place {
 }
 
 /// Where a worker has its number from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Number {
     /// From the operator. No two servers may have the same.
     Fixed(u64),
     /// From the authority at this address, as a lease.
     LeasedFrom(SocketAddr),
+    /// From the authority of this cluster, [`AUTHORITY`], as a lease.
+    LeasedAmong(Neighbours),
 }
 
 /// Mints ids for whoever asks by HTTP, until it is told to stop, by SIGINT or SIGTERM. `ready` is
@@ -66,42 +68,54 @@ pub fn serve(
     number: Number,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
+    let leased = || Worker::leased(layout.clone(), AUTHORITY, Switches::ALL_ON);
     match number {
         Number::Fixed(worker) => {
             let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
             let machine = machine.map_err(ServeError::Worker)?;
-            let ground =
-                Ground::open(place, Owner::worker(worker, &layout), &[mark::first_file()])?;
+            let first = [mark::first_file()];
+            let ground = Ground::open(place, Owner::worker(worker, &layout), &first)?;
             ground.serve(machine, "worker", layout, None, ready)
         }
         Number::LeasedFrom(address) => {
-            let machine = Worker::leased(layout.clone(), AUTHORITY, Switches::ALL_ON);
+            let machine = leased();
             let ground = Ground::open(place, Owner::leased(), &[])?;
-            ground.serve(machine, "holder", layout, Some(address), ready)
+            let me = own_number(ground.folder.disk());
+            let others = vec![(AUTHORITY, Some(address))];
+            let neighbours = Neighbours { me, others, strangers: false };
+            ground.serve(machine, "holder", layout, Some(neighbours), ready)
+        }
+        Number::LeasedAmong(neighbours) => {
+            let machine = leased();
+            let ground = Ground::open(place, Owner::leased(), &[])?;
+            ground.serve(machine, "holder", layout, Some(neighbours), ready)
         }
     }
 }
 
 /// Leases out the worker numbers from 0 up to, and without, `workers`, until it is told to stop.
-/// `ready` is called once, with the address, when the leases are read.
+/// To the workers of this cluster, or to whoever asks. `ready` is called once, with the address, when
+/// the leases are read.
 ///
 /// # Errors
 /// If it could not start, or if the authority found that it cannot keep its promises.
 pub fn serve_authority(
     place: Place,
     workers: u64,
+    cluster: Option<Neighbours>,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     let first = [authority::first_file()];
     let Ground { runtime, listener, address, admin, folder, metrics, data } =
         Ground::open(place, Owner::authority(workers), &first)?;
-    let neighbours = Neighbours { me: AUTHORITY, others: Vec::new(), strangers: true };
-    let links = Links::new(&neighbours, runtime.handle().clone(), &metrics);
+    let anybody = || Neighbours { me: AUTHORITY, others: Vec::new(), strangers: true };
+    let neighbours = cluster.unwrap_or_else(anybody);
+    let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
     let outside = Switchboard { desk: None, links: Some(links.clone()), metrics: metrics.clone() };
     let machine = Authority::new(workers, Switches::ALL_ON);
     let files = folder.files(&metrics);
     let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
-    links.join(&node, &neighbours.others);
+    links.join(&node);
     Server { runtime, node, folder, metrics, admin }
         .run("authority", || ready(address), |stop| links.accept(listener, stop))
         .map_err(|why| ServeError::Halted { who: "authority", why, data })
@@ -140,14 +154,12 @@ impl Ground {
         machine: Worker,
         role: &'static str,
         layout: Layout,
-        authority: Option<SocketAddr>,
+        neighbours: Option<Neighbours>,
         ready: impl FnOnce(SocketAddr),
     ) -> Result<(), ServeError> {
         let Ground { runtime, listener, address, admin, folder, metrics, data } = self;
-        let me = own_number(folder.disk());
-        let others = authority.map(|address| (AUTHORITY, address)).into_iter().collect();
-        let neighbours = Neighbours { me, others, strangers: false };
-        let links = authority.map(|_| Links::new(&neighbours, runtime.handle().clone(), &metrics));
+        let handle = runtime.handle().clone();
+        let links = neighbours.map(|neighbours| Links::new(neighbours, handle, &metrics));
         let desk = Arc::new(Desk::new(&metrics));
         let outside = Switchboard {
             desk: Some(desk.clone()),
@@ -157,7 +169,7 @@ impl Ground {
         let files = folder.files(&metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
         if let Some(links) = &links {
-            links.join(&node, &neighbours.others);
+            links.join(&node);
         }
         let routes = FrontEnd { node: node.clone(), desk, layout }.routes();
         let routes = http::only_ours(routes, address.ip());

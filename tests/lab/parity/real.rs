@@ -27,7 +27,7 @@ pub(super) fn serve_if_asked() {
     let (listen, data) = asked.split_once(' ').unwrap();
     let (listen, data) = (listen.parse().unwrap(), data.into());
     let place = Place { listen, admin: None, exposure: Exposure::Loopback, data };
-    serve_authority(place, 2, |address| println!("\nlistening on {address}")).unwrap();
+    serve_authority(place, 2, None, |address| println!("\nlistening on {address}")).unwrap();
 }
 
 pub(super) struct Real {
@@ -116,14 +116,14 @@ impl Process {
 
 impl RealAsker {
     fn new(me: NodeId, authority: SocketAddr, runtime: &Runtime) -> Self {
-        let others = vec![(AUTHORITY, authority)];
+        let others = vec![(AUTHORITY, Some(authority))];
         let neighbours = Neighbours { me, others, strangers: false };
         let metrics = Metrics::default();
-        let links = Links::new(&neighbours, runtime.handle().clone(), &metrics);
+        let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
         let files = Files::new(".".into(), &metrics);
         let outside = Arc::new(Mouth(links.clone()));
         let node = Node::start(Asker::default(), files, DiskId(0), outside, &metrics);
-        links.join(&node, &neighbours.others);
+        links.join(&node);
         RealAsker { node, metrics }
     }
 

@@ -122,7 +122,7 @@ where
         let mut peers = self.peers();
         let peer = match peers.get(&id) {
             Some(peer) => peer.clone(),
-            None if self.strangers => Arc::new(Peer::new(id, false)),
+            None if self.strangers => Arc::new(Peer::stranger(id)),
             None => return Err(format!("{id:?} is not a node of this cluster")),
         };
         let claim = peer.claim(theirs.boot);

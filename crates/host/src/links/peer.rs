@@ -5,6 +5,7 @@
 //! until the machine was told of the reset.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -23,6 +24,8 @@ pub(super) struct Peer {
     pub(super) id: NodeId,
     /// Known before it called, so it stays known.
     pub(super) listed: bool,
+    /// Where we dial it, if it is not the one who dials.
+    pub(super) dialled_at: Option<SocketAddr>,
     state: Mutex<State>,
     /// There is something to write, or the stream is broken.
     pub(super) wake: Notify,
@@ -56,13 +59,27 @@ pub(super) enum Sent {
 }
 
 impl Peer {
-    pub(super) fn new(id: NodeId, listed: bool) -> Peer {
-        let (wake, room) = (Notify::new(), Notify::new());
-        Peer { id, listed, state: Mutex::default(), wake, room, carried: Default::default() }
+    /// One on the list.
+    pub(super) fn listed(id: NodeId, dialled_at: Option<SocketAddr>) -> Peer {
+        Peer { listed: true, dialled_at, ..Peer::stranger(id) }
     }
 
-    /// Queues a frame. `dials` says that a connection is sought: then a stream waits for it.
-    pub(super) fn send(&self, frame: Bytes, link: Link, dials: bool) -> Sent {
+    /// One that called.
+    pub(super) fn stranger(id: NodeId) -> Peer {
+        Peer {
+            id,
+            listed: false,
+            dialled_at: None,
+            state: Mutex::default(),
+            wake: Notify::new(),
+            room: Notify::new(),
+            carried: Default::default(),
+        }
+    }
+
+    /// Queues a frame. Where we dial, a stream waits for the connection.
+    pub(super) fn send(&self, frame: Bytes, link: Link) -> Sent {
+        let dials = self.dialled_at.is_some();
         let mut state = self.state();
         if state.broken {
             return Sent::Queued;
@@ -187,7 +204,7 @@ mod tests {
     }
 
     fn connected() -> Peer {
-        let peer = Peer::new(NodeId(1), true);
+        let peer = Peer::listed(NodeId(1), None);
         peer.claim(1).unwrap();
         peer
     }
@@ -196,12 +213,12 @@ mod tests {
     fn no_more_waits_than_may() {
         let peer = connected();
         for _ in 0..4 {
-            assert_eq!(peer.send(frame(MOST_QUEUED / 4), Link::Stream, false), Sent::Queued);
+            assert_eq!(peer.send(frame(MOST_QUEUED / 4), Link::Stream), Sent::Queued);
         }
-        assert_eq!(peer.send(frame(1), Link::Datagram, false), Sent::Dropped);
+        assert_eq!(peer.send(frame(1), Link::Datagram), Sent::Dropped);
         assert!(peer.take_batch().is_some(), "a datagram breaks nothing");
-        assert_eq!(peer.send(frame(MOST_QUEUED / 2), Link::Stream, false), Sent::Broke);
-        assert_eq!(peer.send(frame(1), Link::Stream, false), Sent::Queued);
+        assert_eq!(peer.send(frame(MOST_QUEUED / 2), Link::Stream), Sent::Broke);
+        assert_eq!(peer.send(frame(1), Link::Stream), Sent::Queued);
         assert_eq!(peer.take_batch(), None, "nothing arrives behind a gap");
         peer.begin_anew();
         assert_eq!(peer.take_batch(), Some(Bytes::new()));
@@ -211,7 +228,7 @@ mod tests {
     fn small_frames_leave_together_and_in_order() {
         let peer = connected();
         for n in 0..100_u8 {
-            peer.send(vec![n; 1000].into(), Link::Stream, false);
+            peer.send(vec![n; 1000].into(), Link::Stream);
         }
         let mut sent = Vec::new();
         let mut batches = 0;
@@ -226,11 +243,11 @@ mod tests {
 
     #[test]
     fn a_stream_waits_for_a_connection_only_where_one_is_sought() {
-        let sought = Peer::new(NodeId(1), true);
-        assert_eq!(sought.send(frame(1), Link::Stream, true), Sent::Queued);
-        assert_eq!(sought.send(frame(1), Link::Datagram, true), Sent::Dropped);
-        let gone = Peer::new(NodeId(2), true);
-        assert_eq!(gone.send(frame(1), Link::Stream, false), Sent::Broke);
+        let sought = Peer::listed(NodeId(1), Some(([127, 0, 0, 1], 9).into()));
+        assert_eq!(sought.send(frame(1), Link::Stream), Sent::Queued);
+        assert_eq!(sought.send(frame(1), Link::Datagram), Sent::Dropped);
+        let gone = Peer::listed(NodeId(2), None);
+        assert_eq!(gone.send(frame(1), Link::Stream), Sent::Broke);
     }
 
     #[test]

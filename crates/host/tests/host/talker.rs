@@ -148,14 +148,14 @@ impl Speaker {
         let runtime = host::runtime().unwrap();
         let listener = runtime.block_on(TcpListener::bind(listen)).unwrap();
         let address = listener.local_addr().unwrap();
-        let others = others.iter().map(|&(id, address)| (NodeId(id), address)).collect();
+        let others = others.iter().map(|&(id, address)| (NodeId(id), Some(address))).collect();
         let neighbours = Neighbours { me: NodeId(me), others, strangers };
         let metrics = Metrics::default();
-        let links = Links::new(&neighbours, runtime.handle().clone(), &metrics);
+        let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
         let files = Files::new(".".into(), &metrics);
         let outside = Arc::new(Mouth(links.clone()));
         let node = Node::start(Talker::default(), files, DiskId(0), outside, &metrics);
-        links.join(&node, &neighbours.others);
+        links.join(&node);
         let (stop, stopped) = oneshot::channel();
         runtime.spawn(links.accept(listener, stopped));
         let (stop, runtime) = (Some(stop), Some(runtime));

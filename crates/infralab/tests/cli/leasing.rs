@@ -87,3 +87,42 @@ fn folders_and_arguments_that_do_not_go_together() {
     let open = ["snowflake", "authority", "--listen", "0.0.0.0:0", "--data", &fixed];
     refused(&open, 2, &["0.0.0.0:0", "--open-to-anyone"]);
 }
+
+#[test]
+fn a_cluster_file_says_who_is_who() {
+    let scratch = Scratch::new("cluster");
+    let ports: Vec<_> = (0..3).map(|_| free_port()).collect();
+    let text = format!(
+        r#"system = "snowflake"
+        node = [
+            {{ id = 0, data = "zero", addresses = {{ nodes = "127.0.0.1:{}" }} }},
+            {{ id = 4, data = "four", addresses = {{ clients = "127.0.0.1:{}" }} }},
+            {{ id = 5, data = "five", addresses = {{ clients = "127.0.0.1:{}" }} }},
+        ]"#,
+        ports[0], ports[1], ports[2]
+    );
+    let file = scratch.text("lab.toml");
+    std::fs::write(&file, text).unwrap();
+    let authority = Server::run(&["snowflake", "authority", "--cluster", &file]);
+    assert_eq!(authority.address.port(), ports[0]);
+    let serve = |node| Server::run(&["snowflake", "serve", "--cluster", &file, "--node", node]);
+    let (four, five) = (serve("4"), serve("5"));
+    assert_eq!(four.address.port(), ports[1]);
+    assert_ne!(worker(four.id()), worker(five.id()));
+    assert!(scratch.join("four/format.json").exists(), "folders are seen from where the file is");
+
+    let serve = ["snowflake", "serve", "--cluster", &file];
+    refused(&[&serve[..], &["--node", "6"]].concat(), 2, &["has no node 6"]);
+    refused(&[&serve[..], &["--node", "0"]].concat(), 2, &["node 0", "authority --cluster"]);
+    refused(&serve, 2, &["--node"]);
+    refused(&[&serve[..], &["--node", "4", "--worker", "1"]].concat(), 2, &["--worker"]);
+    let other = ["snowflake", "authority", "--cluster", "Cargo.toml"];
+    refused(&other, 2, &["the cluster file Cargo.toml cannot be used", "unknown field"]);
+    refused(&["snowflake", "authority", "--cluster", "none"], 2, &["cannot be read"]);
+}
+
+/// One that was free a moment ago.
+#[expect(clippy::disallowed_types, reason = "the system knows which ports are free")]
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

@@ -28,7 +28,12 @@ impl Server {
     /// An authority that leases worker numbers.
     pub(crate) fn authority(data: &str, listen: &str, more: &[&str]) -> Server {
         let arguments = ["snowflake", "authority", "--listen", listen, "--data", data];
-        Server::ready(&[&arguments, more].concat()).unwrap_or_else(|said| panic!("{said:?}"))
+        Server::run(&[&arguments, more].concat())
+    }
+
+    /// Any server.
+    pub(crate) fn run(arguments: &[&str]) -> Server {
+        Server::ready(arguments).unwrap_or_else(|said| panic!("{said:?}"))
     }
 
     /// One that need not be ready yet, at no address that it would tell.
