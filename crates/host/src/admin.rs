@@ -12,20 +12,21 @@ use machine::Inspection;
 use crate::http;
 use crate::metrics::Metrics;
 
-/// `/metrics` in Prometheus' text form, and `/health`: the machine's role and state, with status 503
-/// once it has stopped. For a listener of its own, at `bound`.
+/// `/metrics` in Prometheus' text form, and `/health`: a line for each machine, its role and state,
+/// with status 503 once one has stopped. For a listener of its own, at `bound`.
 pub fn admin(
     metrics: Metrics,
-    inspect: impl Fn() -> Option<Inspection> + Clone + Send + Sync + 'static,
+    inspect: impl Fn() -> Option<Vec<Inspection>> + Clone + Send + Sync + 'static,
     bound: IpAddr,
 ) -> Router {
     let numbers = move || async move {
         ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.text())
     };
     let health = move || async move {
+        let line = |Inspection { role, state }| format!("{role}: {state}\n");
         match inspect() {
-            Some(Inspection { role, state }) => (StatusCode::OK, format!("{role}: {state}\n")),
-            None => (StatusCode::SERVICE_UNAVAILABLE, "the machine has stopped\n".to_owned()),
+            Some(shown) => (StatusCode::OK, shown.into_iter().map(line).collect()),
+            None => (StatusCode::SERVICE_UNAVAILABLE, "a machine has stopped\n".to_owned()),
         }
     };
     let nothing = || async {

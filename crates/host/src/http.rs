@@ -81,6 +81,40 @@ pub async fn serve<T>(listener: TcpListener, routes: Router, stop: impl Future<O
     why
 }
 
+/// As [`serve`], on a thread for each of these routes. Whichever thread is free takes the next
+/// connection, and keeps it.
+///
+/// # Errors
+/// If the operating system gives no threads, or with what `stop` gave.
+pub async fn serve_on_threads(
+    listener: TcpListener,
+    routes: Vec<Router>,
+    stop: impl Future<Output = Result<(), String>> + Send + 'static,
+) -> Result<(), String> {
+    let listener = listener.into_std().map_err(|error| error.to_string())?;
+    let (threads, listener) = (routes.len(), Arc::new(listener));
+    let (stopping, stopped) = watch::channel(None);
+    let waiting = tokio::spawn(async move { stopping.send_replace(Some(stop.await)) });
+    let result = stopped.clone();
+    let work = move |thread: usize| {
+        let (listener, routes) = (listener.clone(), routes[thread].clone());
+        let mut stopped = stopped.clone();
+        async move {
+            let own = listener.try_clone().and_then(TcpListener::from_std);
+            let stop = async { stopped.wait_for(Option::is_some).await.map(|_| ()) };
+            match own {
+                Ok(own) => drop(serve(own, routes, stop).await),
+                Err(error) => tracing::warn!("thread {thread} has no socket: {error}"),
+            }
+        }
+    };
+    let worked = crate::threads::on_each_thread(threads, work).await;
+    waiting.abort();
+    worked.map_err(|error| error.to_string())?;
+    let result = result.borrow().clone();
+    result.unwrap_or_else(|| Err("no thread could take connections".to_owned()))
+}
+
 /// An error, as every path of every server says it.
 pub fn error(status: StatusCode, why: &str) -> Response {
     let body = serde_json::json!({ "error": why }).to_string();

@@ -13,6 +13,7 @@ mod metrics;
 mod node;
 mod server;
 mod shutdown;
+mod threads;
 
 pub use admin::admin;
 pub use cluster::{Addresses, Cluster, ClusterError, Member};
@@ -25,3 +26,4 @@ pub use metrics::{Count, Metrics};
 pub use node::{FRONT_END, Node, Outside};
 pub use server::{Server, Stop, runtime};
 pub use shutdown::asked_to_stop;
+pub use threads::on_each_thread;

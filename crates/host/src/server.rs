@@ -11,6 +11,7 @@ use std::sync::Arc;
 use machine::Machine;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
 use crate::admin;
 use crate::folder::Folder;
@@ -23,12 +24,12 @@ use crate::shutdown::asked_to_stop;
 /// that halted.
 pub type Stop = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// What a server of one machine stands on.
+/// What a server stands on.
 pub struct Server<M: Machine> {
     /// Threads for the connections.
     pub runtime: Runtime,
-    /// The machine.
-    pub node: Arc<Node<M>>,
+    /// The machine, or one for each thread.
+    pub nodes: Vec<Arc<Node<M>>>,
     /// Its data folder.
     pub folder: Folder,
     /// What is counted, and where it is shown.
@@ -46,8 +47,8 @@ pub fn runtime() -> io::Result<Runtime> {
 }
 
 impl<M: Machine> Server<M> {
-    /// Waits until the machine has this role, calls `ready`, and does `work` until it is
-    /// time to stop.
+    /// Waits until all machines have this role, calls `ready`, and does `work` until it is time to
+    /// stop.
     ///
     /// # Errors
     /// With the sentence of the machine that halted.
@@ -57,19 +58,20 @@ impl<M: Machine> Server<M> {
         ready: impl FnOnce(),
         work: impl FnOnce(Stop) -> W,
     ) -> Result<(), String> {
-        let Server { runtime, node, folder, metrics, admin } = self;
+        let Server { runtime, nodes, folder, metrics, admin } = self;
         let served = runtime.block_on(async {
             let asked = asked_to_stop().map_err(|error| error.to_string())?;
             let mut asked = Box::pin(asked);
             if let Some((listener, address)) = admin {
                 tracing::info!("metrics at http://{address}/metrics");
-                let shown = node.clone();
-                let inspect = move || shown.inspect();
+                let shown = nodes.clone();
+                let inspect = move || shown.iter().map(|node| node.inspect()).collect();
                 let routes = admin::admin(metrics, inspect, address.ip());
                 tokio::spawn(http::serve(listener, routes, std::future::pending::<()>()));
             }
-            let waiting = node.clone();
-            let is_ready = move || waiting.until(|shown| shown.role == role);
+            let waiting = nodes.clone();
+            let is_ready =
+                move || waiting.iter().try_for_each(|node| node.until(|shown| shown.role == role));
             tokio::select! {
                 () = &mut asked => return Ok(()),
                 is_ready = tokio::task::spawn_blocking(is_ready) => {
@@ -77,19 +79,29 @@ impl<M: Machine> Server<M> {
                 }
             }
             ready();
-            let halting = node.clone();
+            let halting = first_halt(nodes.clone());
             work(Box::pin(async move {
                 tokio::select! {
                     () = asked => Ok(()),
-                    why = halting.halt() => Err(why),
+                    why = halting => Err(why),
                 }
             }))
             .await
         });
         // In this order: nobody may open the folder before the last write to it is over.
         runtime.shutdown_background();
-        node.stop();
+        nodes.iter().for_each(|node| node.stop());
         drop(folder);
         served
+    }
+}
+
+/// Ends when one of the machines has stopped by itself, with its sentence.
+async fn first_halt<M: Machine>(nodes: Vec<Arc<Node<M>>>) -> String {
+    let mut halts: JoinSet<_> =
+        nodes.into_iter().map(|node| async move { node.halt().await }).collect();
+    match halts.join_next().await {
+        Some(Ok(why)) => why,
+        _ => "nothing is left that could halt".to_owned(),
     }
 }

@@ -95,13 +95,17 @@ pub(crate) enum SnowflakeVerb {
         /// Leases the worker number from the authority at this address.
         #[arg(long, value_name = "ADDR", conflicts_with = "worker", value_parser = address)]
         authority: Option<SocketAddr>,
+        /// Leases a number for each of so many threads, none of which waits for another.
+        #[arg(long, value_name = "N", requires = "authority", default_value_t = 1)]
+        #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
+        threads: u16,
         /// The data folder; it belongs to one worker and one layout [default:
         /// infralab-data/snowflake, or with --authority infralab-data/snowflake-leased].
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
         /// Is a node of the cluster in this file, and leases its number from node 0.
         #[arg(long, value_name = "FILE", requires = "node")]
-        #[arg(conflicts_with_all = ["listen", "worker", "authority", "data"])]
+        #[arg(conflicts_with_all = ["listen", "worker", "authority", "threads", "data"])]
         cluster: Option<PathBuf>,
         /// Which one.
         #[arg(long, value_name = "N", requires = "cluster")]
@@ -155,13 +159,22 @@ impl SnowflakeVerb {
             SnowflakeVerb::Layouts { json } => layouts::layouts(json),
             SnowflakeVerb::Compare { seed, json } => compare(seed, json),
             SnowflakeVerb::Bench { json } => bench::bench(json),
-            SnowflakeVerb::Serve { listen, minting, authority, data, cluster, node, server } => {
+            SnowflakeVerb::Serve {
+                listen,
+                minting,
+                authority,
+                threads,
+                data,
+                cluster,
+                node,
+                server,
+            } => {
                 let layout = layout(&minting.layout)?;
                 let (place, number) = match (authority, cluster.zip(node)) {
                     (_, Some((file, node))) => serve::worker_of(&file, node, &server)?,
                     (Some(at), None) => {
                         let data = data.unwrap_or_else(|| "infralab-data/snowflake-leased".into());
-                        (server.place(listen, data), Number::LeasedFrom(at))
+                        (server.place(listen, data), Number::LeasedFrom(at, threads.into()))
                     }
                     (None, None) => {
                         let data = data.unwrap_or_else(|| "infralab-data/snowflake".into());

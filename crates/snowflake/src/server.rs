@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::Router;
 use host::{Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
 use machine::{DiskId, NodeId, Switches};
 use tokio::net::TcpListener;
@@ -51,8 +52,8 @@ pub struct Place {
 pub enum Number {
     /// From the operator. No two servers may have the same.
     Fixed(u64),
-    /// From the authority at this address, as a lease.
-    LeasedFrom(SocketAddr),
+    /// From the authority at this address, as leases: one for each of so many threads.
+    LeasedFrom(SocketAddr, usize),
     /// From the authority of this cluster, [`AUTHORITY`], as a lease.
     LeasedAmong(Neighbours),
 }
@@ -75,20 +76,24 @@ pub fn serve(
             let machine = machine.map_err(ServeError::Worker)?;
             let first = [mark::first_file()];
             let ground = Ground::open(place, Owner::worker(worker, &layout), &first)?;
-            ground.serve(machine, "worker", layout, None, ready)
+            let desks = vec![ground.desk(machine, layout, None)];
+            ground.serve(desks, "worker", ready)
         }
-        Number::LeasedFrom(address) => {
-            let machine = leased();
+        Number::LeasedFrom(address, threads) => {
             let ground = Ground::open(place, Owner::leased(), &[])?;
-            let me = own_number(ground.folder.disk());
-            let others = vec![(AUTHORITY, Some(address))];
-            let neighbours = Neighbours { me, others, strangers: false };
-            ground.serve(machine, "holder", layout, Some(neighbours), ready)
+            let desk = |thread| {
+                let me = own_number(ground.folder.disk(), thread);
+                let others = vec![(AUTHORITY, Some(address))];
+                let neighbours = Neighbours { me, others, strangers: false };
+                ground.desk(leased(), layout.clone(), Some(neighbours))
+            };
+            let desks = (0..threads).map(desk).collect();
+            ground.serve(desks, "holder", ready)
         }
         Number::LeasedAmong(neighbours) => {
-            let machine = leased();
             let ground = Ground::open(place, Owner::leased(), &[])?;
-            ground.serve(machine, "holder", layout, Some(neighbours), ready)
+            let desks = vec![ground.desk(leased(), layout.clone(), Some(neighbours))];
+            ground.serve(desks, "holder", ready)
         }
     }
 }
@@ -116,7 +121,7 @@ pub fn serve_authority(
     let files = folder.files(&metrics);
     let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
     links.join(&node);
-    Server { runtime, node, folder, metrics, admin }
+    Server { runtime, nodes: vec![node], folder, metrics, admin }
         .run("authority", || ready(address), |stop| links.accept(listener, stop))
         .map_err(|why| ServeError::Halted { who: "authority", why, data })
 }
@@ -148,41 +153,55 @@ impl Ground {
         Ok(Ground { runtime, listener, address, admin, folder, metrics, data })
     }
 
-    /// Serves ids once the worker has this role.
-    fn serve(
-        self,
-        machine: Worker,
-        role: &'static str,
-        layout: Layout,
-        neighbours: Option<Neighbours>,
-        ready: impl FnOnce(SocketAddr),
-    ) -> Result<(), ServeError> {
-        let Ground { runtime, listener, address, admin, folder, metrics, data } = self;
-        let handle = runtime.handle().clone();
-        let links = neighbours.map(|neighbours| Links::new(neighbours, handle, &metrics));
-        let desk = Arc::new(Desk::new(&metrics));
+    /// A worker, and the paths that lead to it.
+    fn desk(&self, machine: Worker, layout: Layout, neighbours: Option<Neighbours>) -> Staffed {
+        let metrics = &self.metrics;
+        let handle = self.runtime.handle().clone();
+        let links = neighbours.map(|neighbours| Links::new(neighbours, handle, metrics));
+        let desk = Arc::new(Desk::new(metrics));
         let outside = Switchboard {
             desk: Some(desk.clone()),
             links: links.clone(),
             metrics: metrics.clone(),
         };
-        let files = folder.files(&metrics);
-        let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
+        let files = self.folder.files(metrics);
+        let node = Node::start(machine, files, self.folder.disk(), Arc::new(outside), metrics);
         if let Some(links) = &links {
             links.join(&node);
         }
         let routes = FrontEnd { node: node.clone(), desk, layout }.routes();
-        let routes = http::only_ours(routes, address.ip());
-        Server { runtime, node, folder, metrics, admin }
-            .run(role, || ready(address), |stop| http::serve(listener, routes, stop))
-            .map_err(|why| ServeError::Halted { who: "worker", why, data })
+        (node, http::only_ours(routes, self.address.ip()))
+    }
+
+    /// Serves ids once all workers have this role: one shared by all threads, or one for each.
+    fn serve(
+        self,
+        desks: Vec<Staffed>,
+        role: &'static str,
+        ready: impl FnOnce(SocketAddr),
+    ) -> Result<(), ServeError> {
+        let Ground { runtime, listener, address, admin, folder, metrics, data } = self;
+        let (nodes, mut routes): (Vec<_>, Vec<_>) = desks.into_iter().unzip();
+        let server = Server { runtime, nodes, folder, metrics, admin };
+        let ready = || ready(address);
+        let served = match (routes.pop(), routes.is_empty()) {
+            (Some(only), true) => server.run(role, ready, |stop| http::serve(listener, only, stop)),
+            (last, _) => {
+                routes.extend(last);
+                server.run(role, ready, |stop| http::serve_on_threads(listener, routes, stop))
+            }
+        };
+        served.map_err(|why| ServeError::Halted { who: "worker", why, data })
     }
 }
 
-/// The number of a node that is on no list, from the identity of its disk: the same after every
-/// restart, so that the authority knows whom it has given what. Two in 2^31 have the same; of
+/// A worker at work, and the paths that lead to it.
+type Staffed = (Arc<Node<Worker>>, Router);
+
+/// The number of a node that is on no list, from the identity of its disk and its thread: the same
+/// after every restart, so that the authority knows whom it has given what. Two in 2^31 have the same; of
 /// these the second is not let in.
-fn own_number(disk: DiskId) -> NodeId {
-    const HALF: u32 = u32::MAX / 2;
-    NodeId(HALF + 1 + (disk.0 % u64::from(HALF)) as u32)
+fn own_number(disk: DiskId, thread: usize) -> NodeId {
+    const HALF: u64 = u32::MAX as u64 / 2;
+    NodeId((HALF + 1 + (disk.0 % HALF + thread as u64) % HALF) as u32)
 }

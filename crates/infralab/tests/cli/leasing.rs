@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::client::ask;
 use crate::lab::{Scratch, refused};
 use crate::server::Server;
 
@@ -34,6 +35,23 @@ fn workers_are_given_different_numbers_and_keep_them() {
     let id = again.id();
     assert_eq!(worker(id), worker(before));
     assert!(id > before);
+}
+
+#[test]
+fn a_server_may_have_a_worker_for_each_thread() {
+    let scratch = Scratch::new("threads");
+    let authority = Server::authority(&scratch.text("authority"), "127.0.0.1:0", &[]);
+    let address = authority.address.to_string();
+    let more = ["--authority", &address, "--threads", "3", "--log", "info", "--admin"];
+    let mut server = Server::start(&scratch.text("data"), &[&more[..], &["127.0.0.1:0"]].concat());
+    let all: Vec<u64> = (0..60).flat_map(|_| server.ids(100)).collect();
+    let distinct: BTreeSet<_> = all.iter().collect();
+    assert_eq!((distinct.len(), all.len()), (6_000, 6_000));
+    let admin = server.admin();
+    let health = ask(admin, &["GET /health HTTP/1.1", "Host: localhost"]).body;
+    assert_eq!(health.lines().filter(|line| line.starts_with("holder: worker")).count(), 3);
+    assert_eq!(server.signal("TERM").code(), Some(0));
+    refused(&["snowflake", "serve", "--threads", "2"], 2, &["--authority"]);
 }
 
 #[test]
