@@ -17,7 +17,7 @@ use snowflake::server::{Number, Place};
 use snowflake::{Layout, compare};
 
 use crate::arguments::{ServerArguments, SharedVerb, address};
-use crate::exit::{Failure, Found, Outcome, print};
+use crate::exit::{Failure, Outcome, print};
 use crate::stopwatch::stopwatch;
 
 #[derive(Debug, Subcommand)]
