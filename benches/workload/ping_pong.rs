@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use machine::{
-    Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time,
+    Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time, Wall,
 };
 use sim::{
     Cluster, Delays, Draft, Entry, Fault, Promise, PromiseInfo, Remark, Room, Scenario, Seeds,
@@ -19,7 +19,7 @@ use sim::{
 /// The least and the most that a ball is in the air, in microseconds.
 pub const FLIGHT: (u64, u64) = (1_000, 10_000);
 /// After so long without a ball the server serves a new one.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The sizes that are measured, with the names of their scenarios. Runs are of about
 /// [`DELIVERIES`] deliveries each.
@@ -55,7 +55,7 @@ pub struct Ball(u64);
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct Tick;
 
-/// A ball arrived: its number, and the wall clock of the player.
+/// A ball arrived: its number.
 #[derive(Clone, Copy, Debug, Hash)]
 pub struct Hit(u64);
 
@@ -66,14 +66,17 @@ pub struct Player {
     serves: bool,
     seen: u64,
     seen_at_tick: u64,
+    /// When the last ball came, by both clocks.
+    last: (Time, Wall),
 }
 
 impl Machine for Player {
     type Protocol = Rules;
 
-    fn handle(&mut self, _now: &mut Now<'_>, input: Input<Rules>, out: &mut Outputs<Rules>) {
+    fn handle(&mut self, now: &mut Now<'_>, input: Input<Rules>, out: &mut Outputs<Rules>) {
         match input {
             Input::Message { message: Ball(number), .. } => {
+                self.last = (now.time, now.wall);
                 out.note(Hit(number));
                 if number > self.seen {
                     self.seen = number;
@@ -94,7 +97,7 @@ impl Machine for Player {
     }
 
     fn inspect(&self) -> Inspection {
-        Inspection { role: "player", state: format!("saw ball {}", self.seen) }
+        Inspection { role: "player", state: format!("saw ball {} at {:?}", self.seen, self.last) }
     }
 }
 
@@ -112,7 +115,7 @@ impl Promise<Player> for Fair {
         self.notes += 1;
         match world.machine(entry.node) {
             Some(player) if number <= player.seen && number <= 2 + 2 * flights => Ok(()),
-            _ => Err(format!("ball {number} came out of nowhere")),
+            _ => Err(stray(number)),
         }
     }
 
@@ -124,6 +127,11 @@ impl Promise<Player> for Fair {
         }
         Ok(())
     }
+}
+
+#[cold]
+fn stray(number: u64) -> String {
+    format!("ball {number} came out of nowhere")
 }
 
 /// The system that the registry knows.
@@ -189,7 +197,8 @@ impl System for PingPong {
 
 fn boot(_cluster: &Cluster, node: NodeId, _switches: Switches) -> Player {
     let peer = NodeId(node.0 ^ 1);
-    Player { peer, serves: node.0.is_multiple_of(2), seen: 0, seen_at_tick: 0 }
+    let serves = node.0.is_multiple_of(2);
+    Player { peer, serves, seen: 0, seen_at_tick: 0, last: (Time(0), Wall(0)) }
 }
 
 fn draw<const NODES: u64, const DELIVERIES: u64>(draft: &mut Draft<()>) {

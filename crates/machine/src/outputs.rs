@@ -1,5 +1,6 @@
 //! What a machine wants done.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::disk::DiskCommand;
@@ -40,68 +41,110 @@ pub enum Output<P: Protocol> {
     /// Stop this node, as a crash does: the machine has found that it cannot keep its promises.
     Halt {
         /// The sentence that the operator reads.
-        why: String,
+        why: Box<str>,
     },
 }
 
+/// Outputs that need no memory of their own; most inputs have no more.
+const FEW: usize = 4;
+
 /// The outputs of one input, in order.
 #[derive(Clone, Debug)]
-pub struct Outputs<P: Protocol>(Vec<Output<P>>);
+pub struct Outputs<P: Protocol> {
+    few: [Option<Output<P>>; FEW],
+    /// Those after the first few.
+    more: VecDeque<Output<P>>,
+    /// How many of the few places were used since the outputs were taken out.
+    used: usize,
+}
 
 impl<P: Protocol> Default for Outputs<P> {
     fn default() -> Self {
-        Outputs(Vec::new())
+        Outputs { few: Default::default(), more: VecDeque::new(), used: 0 }
     }
 }
 
 impl<P: Protocol> Outputs<P> {
     /// Sends on a stream: in order, without gaps, as long as the stream lives.
+    #[inline]
     pub fn send(&mut self, to: NodeId, message: P::Message) {
-        self.0.push(Output::Send { to, message, link: Link::Stream });
+        self.add(|| Output::Send { to, message, link: Link::Stream });
     }
 
     /// Sends a datagram: it may be lost, doubled and overtaken.
+    #[inline]
     pub fn datagram(&mut self, to: NodeId, message: P::Message) {
-        self.0.push(Output::Send { to, message, link: Link::Datagram });
+        self.add(|| Output::Send { to, message, link: Link::Datagram });
     }
 
     /// Sets a timer, replacing the one of the same name.
+    #[inline]
     pub fn set_timer(&mut self, timer: P::Timer, after: Duration) {
-        self.0.push(Output::SetTimer { timer, after });
+        self.add(|| Output::SetTimer { timer, after });
     }
 
     /// Forgets a timer.
     pub fn cancel_timer(&mut self, timer: P::Timer) {
-        self.0.push(Output::CancelTimer(timer));
+        self.push(Output::CancelTimer(timer));
     }
 
     /// Asks the disk.
     pub fn disk(&mut self, command: DiskCommand, op: P::Op) {
-        self.0.push(Output::Disk { command: Box::new(command), op });
+        self.push(Output::Disk { command: Box::new(command), op });
     }
 
     /// Tells the history, or the owner.
+    #[inline]
     pub fn note(&mut self, note: P::Note) {
-        self.0.push(Output::Note(note));
+        self.add(|| Output::Note(note));
     }
 
     /// Stops this node.
-    pub fn halt(&mut self, why: impl Into<String>) {
-        self.0.push(Output::Halt { why: why.into() });
+    pub fn halt(&mut self, why: impl Into<Box<str>>) {
+        self.push(Output::Halt { why: why.into() });
     }
 
     /// Adds an output that was made earlier.
+    #[inline(always)]
     pub fn push(&mut self, output: Output<P>) {
-        self.0.push(output);
+        self.add(|| output);
     }
 
-    /// Takes the outputs out, in order; the buffer stays for the next input.
+    /// Makes an output where it belongs: outputs are many, and made elsewhere each would be copied.
+    #[inline(always)]
+    fn add(&mut self, make: impl FnOnce() -> Output<P>) {
+        match self.few.get_mut(self.used) {
+            Some(place) => {
+                // There is nothing in it to be dropped: it was taken out.
+                std::mem::forget(place.replace(make()));
+                self.used += 1;
+            }
+            None => self.more.push_back(make()),
+        }
+    }
+
+    /// Takes the outputs out, in order; those that are not asked for are dropped.
     pub fn drain(&mut self) -> impl Iterator<Item = Output<P>> + '_ {
-        self.0.drain(..)
+        self.used = 0;
+        std::mem::take(&mut self.few).into_iter().flatten().chain(self.more.drain(..))
+    }
+
+    /// Takes out the output of this number: for one who asks for them one after the other, from 0
+    /// until there is none.
+    #[inline]
+    pub fn take(&mut self, number: usize) -> Option<Output<P>> {
+        let output = match self.few.get_mut(number) {
+            Some(place) => place.take(),
+            None => self.more.pop_front(),
+        };
+        if output.is_none() {
+            self.used = 0;
+        }
+        output
     }
 
     /// The outputs so far.
-    pub fn as_slice(&self) -> &[Output<P>] {
-        &self.0
+    pub fn iter(&self) -> impl Iterator<Item = &Output<P>> {
+        self.few.iter().flatten().chain(&self.more)
     }
 }

@@ -37,12 +37,35 @@ pub(crate) struct Scheduled<M: Machine> {
 #[derive(Clone)]
 pub(crate) struct Chaos<M: Machine> {
     pub(crate) faults: Vec<Scheduled<M>>,
+    /// By node: the faults that are on and hit it, by number.
+    hitting: Vec<Vec<usize>>,
     counts: Counts,
 }
 
-impl<M: Machine> Default for Chaos<M> {
-    fn default() -> Self {
-        Chaos { faults: Vec::new(), counts: Counts::new() }
+impl<M: Machine> Chaos<M> {
+    pub(crate) fn new(nodes: usize) -> Self {
+        Chaos { faults: Vec::new(), hitting: vec![Vec::new(); nodes], counts: Counts::new() }
+    }
+
+    /// The faults that hit a node right now.
+    pub(crate) fn on(&self, node: NodeId) -> impl Iterator<Item = &Scheduled<M>> {
+        self.hitting[node.0 as usize].iter().map(|&index| &self.faults[index])
+    }
+
+    fn hit(&mut self, index: usize, nodes: &[NodeId]) {
+        for node in nodes {
+            let hitting = &mut self.hitting[node.0 as usize];
+            // A role and a number may name the same node.
+            if !hitting.contains(&index) {
+                hitting.push(index);
+            }
+        }
+    }
+
+    fn let_go(&mut self, index: usize, nodes: &[NodeId]) {
+        for node in nodes {
+            self.hitting[node.0 as usize].retain(|&hitting| hitting != index);
+        }
     }
 }
 
@@ -93,6 +116,7 @@ impl<M: Machine> World<M> {
                 // It is not resumed from its snapshot: that would be one more fault.
                 fault.snapshot = None;
             }
+            self.chaos.let_go(index, &well);
             well.into_iter().for_each(|node| self.relieve(index, node));
         }
         for &node in nodes {
@@ -106,8 +130,8 @@ impl<M: Machine> World<M> {
     fn schedule_part(&mut self, at: Time, until: Time, fault: Fault, part: bool) -> FaultId {
         let index = self.chaos.faults.len();
         self.add(fault, until, part);
-        self.queue.schedule(at.max(self.now), Event::FaultBegins(index));
-        self.queue.schedule(until.max(self.now), Event::FaultEnds(index));
+        self.happens(at.max(self.now), Event::FaultBegins(index));
+        self.happens(until.max(self.now), Event::FaultEnds(index));
         FaultId(index)
     }
 
@@ -140,6 +164,7 @@ impl<M: Machine> World<M> {
         scheduled.hits.clone_from(&hits);
         scheduled.other_side.clone_from(&other_side);
         let (part, until) = (scheduled.part, scheduled.until);
+        self.chaos.hit(index, &hits);
         let nodes = hits.iter().chain(&other_side).copied().collect();
         self.record(|| Moment::FaultBegins { nodes, text: fault.to_string() });
         let mut struck = true;
@@ -154,7 +179,7 @@ impl<M: Machine> World<M> {
             }
             Fault::FlappingLink { period_ns, .. } => {
                 let at = Time(self.now.0 + period_ns / 2);
-                self.queue.schedule(at, Event::Flap(index));
+                self.happens(at, Event::Flap(index));
             }
             Fault::SnapshotResumed { .. } => {
                 let snapshot = self.node(hits[0]).snapshot(self.now);
@@ -177,6 +202,7 @@ impl<M: Machine> World<M> {
         }
         let (fault, hits) = (scheduled.fault.clone(), std::mem::take(&mut scheduled.hits));
         let nodes = hits.iter().chain(&scheduled.other_side).copied().collect();
+        self.chaos.let_go(index, &hits);
         self.record(|| Moment::FaultEnds { nodes, text: fault.to_string() });
         hits.iter().for_each(|&node| self.relieve(index, node));
         self.rebuild(&fault, &hits);
@@ -187,7 +213,7 @@ impl<M: Machine> World<M> {
         if let (true, Fault::FlappingLink { period_ns, .. }) = (scheduled.on, &scheduled.fault) {
             scheduled.cut = !scheduled.cut;
             let at = Time(self.now.0 + period_ns / 2);
-            self.queue.schedule(at, Event::Flap(index));
+            self.happens(at, Event::Flap(index));
             self.rebuild_network();
         }
     }
@@ -296,7 +322,7 @@ impl<M: Machine> World<M> {
         let incarnation = node.incarnation;
         let timers = node.reset_timers(now);
         for (ticket, at) in timers {
-            self.queue.schedule(at, Event::Timer { node: id, incarnation, ticket });
+            self.happens(at, Event::Timer { node: id, incarnation, ticket });
         }
         self.reschedule_disk(id);
         // The other ends have heard of packets that this one has not sent.

@@ -35,7 +35,7 @@ impl Clock {
     }
 
     /// What both show.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&self, now: Time) -> (Time, Wall) {
         let elapsed = now.0 - self.since.0;
         let mono = at_rate(elapsed, self.drift_ppm);
@@ -61,9 +61,15 @@ impl Clock {
             return rest;
         }
         // Rounded up, so that no timer fires early.
-        let rate = i128::from(1_000_000 + self.drift_ppm);
-        let takes = i128::from(rest) * 1_000_000 / rate;
-        u64::try_from(takes).unwrap_or(u64::MAX).saturating_add(1)
+        let rate = (1_000_000 + self.drift_ppm) as u64;
+        let takes = match rest.checked_mul(1_000_000) {
+            Some(product) => product / rate,
+            None => {
+                let takes = u128::from(rest) * 1_000_000 / u128::from(rate);
+                u64::try_from(takes).unwrap_or(u64::MAX)
+            }
+        };
+        takes.saturating_add(1)
     }
 
     /// The wall clock is off by so many nanoseconds from now on, on top of what rates did to it.
@@ -107,12 +113,15 @@ impl Clock {
 }
 
 /// `elapsed` nanoseconds of the world on a clock whose rate is off by so many parts per million.
-///
-/// Every event reads clocks: this is their product over a million, without a 128-bit division.
 #[inline]
 fn at_rate(elapsed: u64, ppm: i64) -> u64 {
-    let (millions, rest) = ((elapsed / 1_000_000) as i64, (elapsed % 1_000_000) as i64);
-    elapsed.wrapping_add_signed(millions * ppm + rest * ppm / 1_000_000)
+    // Every event reads clocks, and for the first hours of a world 64 bits are enough.
+    let product = i64::try_from(elapsed).ok().and_then(|elapsed| elapsed.checked_mul(ppm));
+    let off = product.map_or_else(
+        || (i128::from(elapsed) * i128::from(ppm) / 1_000_000) as i64,
+        |product| product / 1_000_000,
+    );
+    elapsed.wrapping_add_signed(off)
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 use machine::{Machine, NodeId, Time};
 
-use crate::chaos::{Chaos, Scheduled};
 use crate::disk::Ailments;
 use crate::fault::Fault;
 use crate::network::{Weather, passage};
@@ -23,11 +22,11 @@ impl<M: Machine> World<M> {
 
     pub(crate) fn rebuild_network(&mut self) {
         let mut cuts = Vec::new();
-        let mut weather = vec![Weather::default(); self.len()];
+        let mut weather = vec![Weather::FAIR; self.len()];
         for scheduled in self.chaos.faults.iter().filter(|scheduled| scheduled.on) {
             // A role and a number may name the same node: nobody is cut off from himself.
             let pairs = || pairs(&scheduled.hits, &scheduled.other_side).filter(|(a, b)| a != b);
-            let mut here = Weather::default();
+            let mut here = Weather::FAIR;
             match scheduled.fault {
                 Fault::Partition { .. } => cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)])),
                 Fault::FlappingLink { .. } if scheduled.cut => {
@@ -43,15 +42,14 @@ impl<M: Machine> World<M> {
                 _ => continue,
             }
             for node in &scheduled.hits {
-                let weather = &mut weather[node.0 as usize];
-                *weather = weather.worse(here);
+                weather[node.0 as usize].worsen(&here);
             }
         }
         self.network.set(&cuts, weather);
         for (from, to) in self.network.thawing() {
             let random = &mut self.nodes[from.0 as usize].network_random;
             let at = Time(self.now.0 + passage(self.network.delays, random));
-            self.queue.schedule(at, Event::Thaw { from, to });
+            self.happens(at, Event::Thaw { from, to });
         }
     }
 
@@ -106,7 +104,7 @@ impl<M: Machine> World<M> {
         if timers_move {
             let incarnation = node.incarnation;
             for (ticket, at) in node.reset_timers(now) {
-                self.queue.schedule(at, Event::Timer { node: id, incarnation, ticket });
+                self.happens(at, Event::Timer { node: id, incarnation, ticket });
             }
         }
     }
@@ -115,11 +113,4 @@ impl<M: Machine> World<M> {
 /// The links between two sides.
 pub(crate) fn pairs(a: &[NodeId], b: &[NodeId]) -> impl Iterator<Item = (NodeId, NodeId)> {
     a.iter().flat_map(move |&a| b.iter().map(move |&b| (a, b)))
-}
-
-impl<M: Machine> Chaos<M> {
-    /// The faults that hit a node right now.
-    fn on(&self, node: NodeId) -> impl Iterator<Item = &Scheduled<M>> {
-        self.faults.iter().filter(move |fault| fault.on && fault.hits.contains(&node))
-    }
 }

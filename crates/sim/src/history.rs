@@ -65,21 +65,28 @@ pub(crate) fn tally<N>(
     history: &[Entry<N>],
     remark: impl Fn(&N) -> Remark,
 ) -> (Operations, Counts) {
-    let (mut operations, mut sometimes) = (Operations::default(), Vec::new());
+    let mut operations = Operations::default();
+    let mut sometimes: Vec<(&'static str, u64)> = Vec::new();
     let mut open = BTreeSet::new();
     for entry in history {
         match remark(&entry.note) {
             Remark::Invoked(operation) => drop(open.insert(operation)),
             Remark::Ok(operation) => operations.ok += u64::from(open.remove(&operation)),
             Remark::Failed(operation) => operations.failed += u64::from(open.remove(&operation)),
-            Remark::Sometimes(name) => match sometimes.iter_mut().find(|(known, _)| *known == name)
-            {
-                Some((_, count)) => *count += 1,
-                None => sometimes.push((name, 1)),
-            },
+            // By its place in memory, which is quick to compare; a name may be in several.
+            Remark::Sometimes(name) => {
+                match sometimes.iter_mut().find(|(known, _)| std::ptr::eq::<str>(*known, name)) {
+                    Some((_, count)) => *count += 1,
+                    None => sometimes.push((name, 1)),
+                }
+            }
             Remark::Plain => {}
         }
     }
     operations.open = open.len() as u64;
-    (operations, sometimes.into_iter().collect())
+    let mut counts = Counts::new();
+    for (name, count) in sometimes {
+        *counts.entry(name).or_default() += count;
+    }
+    (operations, counts)
 }

@@ -13,6 +13,7 @@
 
 mod chaos;
 mod clock;
+mod delivery;
 mod diagram;
 mod disk;
 mod effects;
@@ -34,6 +35,7 @@ mod script;
 mod shrink;
 mod sweep;
 mod trace;
+mod turn;
 mod world;
 
 pub use chaos::FaultId;

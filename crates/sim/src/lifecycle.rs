@@ -70,7 +70,7 @@ impl<M: Machine> World<M> {
             let incarnation = end.incarnation;
             // A gap in what arrives is told of before what comes after it.
             self.network.not_before(peer, node, at);
-            self.queue.schedule(at, Event::Reset { node, peer, incarnation });
+            self.happens(at, Event::Reset { node, peer, incarnation });
         }
     }
 }

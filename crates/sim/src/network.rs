@@ -30,12 +30,17 @@ impl Delays {
     }
 }
 
-/// What is wrong with the links of a node; by default nothing is. Chances in a million.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What is wrong with the links of a node. Chances in a million. Every
+/// message looks at those of both its ends: this is half a cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Weather {
     pub(crate) loss_ppm: u32,
     pub(crate) duplicate_ppm: u32,
     pub(crate) reorder_ppm: u32,
+    /// Nothing is wrong with links to others that are calm too.
+    calm: bool,
+    /// Some link from here is cut.
+    cut: bool,
     /// How late a reordered datagram is.
     pub(crate) reorder_ns: u64,
     /// On top of every delay.
@@ -43,14 +48,23 @@ pub(crate) struct Weather {
 }
 
 impl Weather {
-    pub(crate) fn worse(self, other: Weather) -> Weather {
-        Weather {
-            loss_ppm: self.loss_ppm.max(other.loss_ppm),
-            duplicate_ppm: self.duplicate_ppm.max(other.duplicate_ppm),
-            reorder_ppm: self.reorder_ppm.max(other.reorder_ppm),
-            reorder_ns: self.reorder_ns.max(other.reorder_ns),
-            delay_ns: self.delay_ns.max(other.delay_ns),
-        }
+    pub(crate) const FAIR: Weather = Weather {
+        loss_ppm: 0,
+        duplicate_ppm: 0,
+        reorder_ppm: 0,
+        calm: false,
+        cut: false,
+        reorder_ns: 0,
+        delay_ns: 0,
+    };
+
+    /// One more thing is wrong.
+    pub(crate) fn worsen(&mut self, other: &Weather) {
+        self.loss_ppm = self.loss_ppm.max(other.loss_ppm);
+        self.duplicate_ppm = self.duplicate_ppm.max(other.duplicate_ppm);
+        self.reorder_ppm = self.reorder_ppm.max(other.reorder_ppm);
+        self.reorder_ns = self.reorder_ns.max(other.reorder_ns);
+        self.delay_ns = self.delay_ns.max(other.delay_ns);
     }
 }
 
@@ -68,75 +82,80 @@ pub(crate) struct Stream<M> {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Network<M> {
-    nodes: usize,
     pub(crate) delays: Delays,
-    /// From each node to each, row by row.
-    cut: Vec<bool>,
+    /// A bit from each node to each; rows of whole words.
+    cuts: Vec<u64>,
+    row: usize,
+    /// Of each node.
     weather: Vec<Weather>,
-    /// Links among these are left in peace.
-    calm: Vec<bool>,
-    /// Any weather or cut at all.
-    fair: bool,
     /// By sender; few peers each, in order of number.
     streams: Vec<Vec<Stream<M>>>,
 }
 
-/// When copies of a datagram arrive: none, one or two.
-pub(crate) type Arrivals = [Option<Time>; 2];
+/// When a datagram arrives, if it does, and when a copy of it does too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrivals {
+    pub(crate) first: Option<Time>,
+    pub(crate) copy: Option<Time>,
+}
 
 impl<M> Network<M> {
     pub(crate) fn new(nodes: usize, delays: Delays) -> Self {
+        let row = nodes.div_ceil(64);
         Network {
-            nodes,
             delays,
-            cut: vec![false; nodes * nodes],
-            weather: vec![Weather::default(); nodes],
-            calm: vec![false; nodes],
-            fair: true,
+            cuts: vec![0; nodes * row],
+            row,
+            weather: vec![Weather::FAIR; nodes],
             streams: (0..nodes).map(|_| Vec::new()).collect(),
         }
     }
 
+    #[inline]
     pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
-        !self.fair && self.cut[from.0 as usize * self.nodes + to.0 as usize]
+        let (from, to) = (from.0 as usize, to.0 as usize);
+        self.weather[from].cut && self.cuts[from * self.row + to / 64] >> (to % 64) & 1 == 1
     }
 
     /// Sets all that is wrong with the network, at once.
     pub(crate) fn set(&mut self, cuts: &[(NodeId, NodeId)], weather: Vec<Weather>) {
-        self.cut.fill(false);
+        for (old, new) in self.weather.iter_mut().zip(weather) {
+            *old = Weather { calm: old.calm, ..new };
+        }
+        self.cuts.fill(0);
         for &(from, to) in cuts {
             if !(self.is_calm(from) && self.is_calm(to)) {
-                self.cut[from.0 as usize * self.nodes + to.0 as usize] = true;
+                let (from, to) = (from.0 as usize, to.0 as usize);
+                self.weather[from].cut = true;
+                self.cuts[from * self.row + to / 64] |= 1 << (to % 64);
             }
         }
-        self.fair = cuts.is_empty() && weather.iter().all(|&w| w == Weather::default());
-        self.weather = weather;
     }
 
     pub(crate) fn is_calm(&self, node: NodeId) -> bool {
-        self.calm[node.0 as usize]
+        self.weather[node.0 as usize].calm
     }
 
     pub(crate) fn calm(&mut self, node: NodeId) {
-        self.calm[node.0 as usize] = true;
+        self.weather[node.0 as usize].calm = true;
+    }
+
+    /// The weather at both ends of a link; the worse of the two counts.
+    #[inline(always)]
+    fn ends(&self, from: NodeId, to: NodeId) -> [&Weather; 2] {
+        const FAIR: &Weather = &Weather::FAIR;
+        let (from, to) = (&self.weather[from.0 as usize], &self.weather[to.0 as usize]);
+        if from.calm && to.calm { [FAIR, FAIR] } else { [from, to] }
     }
 
     #[inline]
-    fn weather(&self, from: NodeId, to: NodeId) -> Weather {
-        if self.fair || (self.is_calm(from) && self.is_calm(to)) {
-            return Weather::default();
-        }
-        self.weather[from.0 as usize].worse(self.weather[to.0 as usize])
-    }
-
-    #[inline]
-    fn delay(&self, drawn: u64, weather: &Weather) -> u64 {
+    fn delay(&self, drawn: u64, [here, there]: [&Weather; 2]) -> u64 {
         let spread = self.delays.most_ns - self.delays.least_ns + 1;
-        self.delays.least_ns + scaled(drawn, spread) + weather.delay_ns
+        self.delays.least_ns + scaled(drawn, spread) + here.delay_ns.max(there.delay_ns)
     }
 
     /// Decides when a datagram arrives, if it does, and whether a copy of it does too.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn datagram(
         &self,
         now: Time,
@@ -144,18 +163,22 @@ impl<M> Network<M> {
         to: NodeId,
         random: &mut Random,
     ) -> Arrivals {
-        let weather = self.weather(from, to);
-        // One draw decides all four questions, in bits that do not overlap enough to matter, so
+        let ends @ [here, there] = self.ends(from, to);
+        // Two draws decide all four questions, in bits that do not overlap enough to matter, so
         // that a fault that begins does not shift the draws of the messages after it.
         let (delay, luck) = (random.next_u64(), random.next_u64());
-        if self.is_cut(from, to) || chance(luck, 0, weather.loss_ppm) {
-            return [None, None];
+        let lost = chance(luck, 0, here.loss_ppm.max(there.loss_ppm));
+        if lost || (here.cut && self.is_cut(from, to)) {
+            return Arrivals { first: None, copy: None };
         }
-        let late = if chance(luck, 1, weather.reorder_ppm) { weather.reorder_ns } else { 0 };
-        let arrives = Time(now.0 + self.delay(delay, &weather) + late);
-        let copy = chance(luck, 2, weather.duplicate_ppm)
-            .then(|| Time(now.0 + self.delay(delay.rotate_left(32), &weather)));
-        [Some(arrives), copy]
+        let late = match chance(luck, 1, here.reorder_ppm.max(there.reorder_ppm)) {
+            true => here.reorder_ns.max(there.reorder_ns),
+            false => 0,
+        };
+        let first = Some(Time(now.0 + self.delay(delay, ends) + late));
+        let copy = chance(luck, 2, here.duplicate_ppm.max(there.duplicate_ppm))
+            .then(|| Time(now.0 + self.delay(delay.rotate_left(32), ends)));
+        Arrivals { first, copy }
     }
 
     /// Decides when a message on a stream arrives, and in which epoch of the stream it travels.
@@ -166,10 +189,11 @@ impl<M> Network<M> {
         to: NodeId,
         random: &mut Random,
     ) -> (Time, u32) {
-        let weather = self.weather(from, to);
+        let ends @ [here, there] = self.ends(from, to);
         let (delay, luck) = (random.next_u64(), random.next_u64());
-        let lost = if chance(luck, 0, weather.loss_ppm) { RETRANSMISSION } else { 0 };
-        let undisturbed = Time(now.0 + self.delay(delay, &weather) + lost);
+        let lost = chance(luck, 0, here.loss_ppm.max(there.loss_ppm));
+        let again = if lost { RETRANSMISSION } else { 0 };
+        let undisturbed = Time(now.0 + self.delay(delay, ends) + again);
         let stream = self.stream(from, to);
         stream.last_arrival = stream.last_arrival.max(undisturbed);
         (stream.last_arrival, stream.epoch)
@@ -212,7 +236,7 @@ impl<M> Network<M> {
 
     /// Whom this node has a stream with, in either direction.
     pub(crate) fn peers(&self, node: NodeId) -> Vec<NodeId> {
-        let everyone = (0..self.nodes as u32).map(NodeId);
+        let everyone = (0..self.streams.len() as u32).map(NodeId);
         let has = |from: NodeId, to: NodeId| {
             self.streams[from.0 as usize].binary_search_by_key(&to, |stream| stream.peer).is_ok()
         };
@@ -241,7 +265,7 @@ impl<M> Network<M> {
 /// Decides the question of this number by a number that was drawn already.
 #[inline]
 fn chance(luck: u64, question: u32, ppm: u32) -> bool {
-    ppm > 0 && scaled(luck.rotate_left(question * 21), 1_000_000) < u64::from(ppm)
+    scaled(luck.rotate_left(question * 21), 1_000_000) < u64::from(ppm)
 }
 
 /// How long something takes from one node to another while no fault is on.

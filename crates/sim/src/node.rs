@@ -179,8 +179,16 @@ impl<M: Machine> Node<M> {
         true
     }
 
-    /// Does it take inputs right now, or do they wait?
+    /// Takes the next input at once, and is free right after it.
+    #[inline]
+    pub(crate) fn is_ready(&self, now: Time) -> bool {
+        let idle = !self.is_busy(now) && self.inbox.is_empty();
+        self.machine.is_some() && self.service_ns == 0 && idle
+    }
+
+    /// Does nothing right now, whatever waits.
+    #[inline]
     pub(crate) fn is_busy(&self, now: Time) -> bool {
-        self.paused > 0 || now < self.busy_until || !self.inbox.is_empty()
+        self.paused > 0 || now < self.busy_until
     }
 }

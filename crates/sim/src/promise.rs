@@ -37,6 +37,17 @@ pub trait Promise<M: Machine> {
         Ok(())
     }
 
+    /// Looks at what an event brought: the notes, in order, and then the world.
+    ///
+    /// # Errors
+    /// As [`Promise::note`] and [`Promise::step`].
+    fn look(&mut self, world: &World<M>, news: &[Entry<Note<M>>]) -> Result<(), String> {
+        for entry in news {
+            self.note(world, entry)?;
+        }
+        self.step(world)
+    }
+
     /// Judges the whole run.
     fn end(&mut self, world: &World<M>) -> Verdict {
         let _ = world;

@@ -1,31 +1,42 @@
 //! The event queue: what is due next, and among what is due at once, what was scheduled first.
 //!
-//! A hierarchical timing wheel (Varghese and Lauck 1987). A time is six digits of twelve bits; an
-//! event lies in the wheel of the highest digit in which its time differs from that of the event
-//! that was taken last, in the slot of its own digit there. So the next event is in the first slot
-//! taken in the lowest wheel that has any, and what shares that slot moves to lower wheels when it
-//! is taken. Slots of the second wheel are 4 us wide, in a round of 17 ms: most messages have one
-//! to themselves and never move. A heap would compare and move them the more the fuller it is, and
-//! no processor predicts which way a heap turns.
+//! A calendar (Brown 1988) of one page: a ring of slots that begins with the present, and a heap of
+//! what lies beyond it. The page is as long as a message travels, so nearly every event has a slot
+//! to itself and never moves; a heap alone would compare and move them the more the fuller it is,
+//! and no processor predicts which way a heap turns. Two words of bits find the first slot.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use machine::Time;
 
-const DIGIT: u32 = 12;
-const SLOTS: usize = 1 << DIGIT;
-const WHEELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
+/// A word of bits for a word of bits each.
+const WORD: usize = u64::BITS as usize;
+const SLOTS: usize = WORD * WORD;
+/// Of a slot, in nanoseconds: what a page of four milliseconds needs.
+const LEAST_WIDTH: u64 = 1024;
 /// No entry.
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Queue<E> {
-    /// When the event that was taken last was due; nothing is due earlier.
-    turned: u64,
-    /// Wheels with anything in them, a bit each.
-    wheels: u32,
-    taken: [Taken; WHEELS],
-    /// The last entry of each slot, wheel by wheel. The entries of a slot are a ring, in the order
-    /// in which they were scheduled: after the last comes the first.
-    slots: Vec<u32>,
+    /// A slot is `1 << width` nanoseconds wide.
+    width: u32,
+    /// The word in which the event that was taken last lay, counted from time zero. The ring holds
+    /// what lies less than its length in words beyond.
+    present: u64,
+    /// Words with any slot taken, and the slots taken in each.
+    words: u64,
+    taken: [u64; WORD],
+    /// The first entry of each slot that is taken. The entries of a slot are a sorted list.
+    slots: Box<[u32; SLOTS]>,
+    /// The last one, where there are several.
+    lasts: Box<[u32; SLOTS]>,
+    /// Beyond the ring: when, the how many-eth of them, and the place of the entry. Of two events
+    /// that are due at once the one in here was scheduled first, since the present only moves on.
+    far: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    far_so_far: u64,
     /// Entries lie still; only the rings change.
     entries: Vec<Entry<E>>,
     /// An entry that is free, and names the next that is.
@@ -35,24 +46,25 @@ pub(crate) struct Queue<E> {
 #[derive(Clone, Debug)]
 struct Entry<E> {
     at: u64,
+    /// In its slot, or among those that are free.
     next: u32,
     event: Option<E>,
 }
 
-/// Which slots of a wheel have anything in them: a bit for each, and a bit for each word of those.
-#[derive(Clone, Copy, Debug)]
-struct Taken {
-    words: u64,
-    slots: [u64; SLOTS / 64],
-}
-
 impl<E> Queue<E> {
-    pub(crate) fn new() -> Self {
+    /// A queue in which most events are due within so many nanoseconds.
+    pub(crate) fn new(horizon: u64) -> Self {
+        // The first word is partly over.
+        let slots = (SLOTS - WORD) as u64;
         Queue {
-            turned: 0,
-            wheels: 0,
-            taken: [Taken { words: 0, slots: [0; SLOTS / 64] }; WHEELS],
-            slots: vec![NONE; WHEELS * SLOTS],
+            width: horizon.div_ceil(slots).max(LEAST_WIDTH).next_power_of_two().ilog2(),
+            present: 0,
+            words: 0,
+            taken: [0; WORD],
+            slots: Box::new([NONE; SLOTS]),
+            lasts: Box::new([NONE; SLOTS]),
+            far: BinaryHeap::new(),
+            far_so_far: 0,
             entries: Vec::new(),
             free: NONE,
         }
@@ -61,117 +73,146 @@ impl<E> Queue<E> {
     /// Schedules an event, not earlier than the one that was taken last.
     #[inline(always)]
     pub(crate) fn schedule(&mut self, Time(at): Time, event: E) {
-        debug_assert!(at >= self.turned, "the past is over");
-        let place = self.free;
+        let mut place = self.free;
         match self.entries.get_mut(place as usize) {
             Some(entry) => {
                 self.free = entry.next;
                 (entry.at, entry.event) = (at, Some(event));
-                self.link(place, at);
             }
             None => {
+                place = self.entries.len() as u32;
                 self.entries.push(Entry { at, next: NONE, event: Some(event) });
-                self.link(self.entries.len() as u32 - 1, at);
             }
+        }
+        debug_assert!(self.word_of(at) >= self.present, "the past is over");
+        if self.word_of(at) - self.present < WORD as u64 {
+            self.link(place, at);
+        } else {
+            self.schedule_far(place, at);
         }
     }
 
+    #[inline(never)]
+    fn schedule_far(&mut self, place: u32, at: u64) {
+        self.far_so_far += 1;
+        self.far.push(Reverse((at, self.far_so_far, place)));
+    }
+
     /// Takes the next event if it is due by then.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_due(&mut self, Time(by): Time) -> Option<(Time, E)> {
-        let (wheel, slot) = self.first_slot()?;
-        let last = self.slots[wheel * SLOTS + slot];
-        let place = self.earliest(wheel, last);
-        let at = self.entries[place as usize].at;
+        let place = self.take_place(by)?;
+        let entry = self.entries.get_mut(place as usize)?;
+        entry.next = self.free;
+        self.free = place;
+        Some((Time(entry.at), entry.event.take()?))
+    }
+
+    /// Takes the entry that is due next out of its slot or the heap.
+    #[inline]
+    fn take_place(&mut self, by: u64) -> Option<u32> {
+        let Some(slot) = self.first_slot() else { return self.take_far(by) };
+        let place = self.slots[slot];
+        let &Entry { at, next, .. } = self.entries.get(place as usize)?;
+        if self.far.peek().is_some_and(|&Reverse((far, ..))| far <= at) {
+            return self.take_far(by);
+        }
         if at > by {
             return None;
         }
-        self.turned = at;
-        let first = self.entries[last as usize].next;
-        if wheel == 0 && first != last {
-            // The others are due now too: they stay.
-            self.entries[last as usize].next = self.entries[place as usize].next;
-        } else {
-            self.clear(wheel, slot);
-            if first != last {
-                self.spread(first, last, place);
-            }
-        }
-        let entry = &mut self.entries[place as usize];
-        entry.next = self.free;
-        self.free = place;
-        Some((Time(at), entry.event.take()?))
+        self.present = self.word_of(at);
+        self.unlink(slot, next);
+        Some(place)
     }
 
     /// When the next event is due.
     pub(crate) fn next_at(&self) -> Option<Time> {
-        let (wheel, slot) = self.first_slot()?;
-        let place = self.earliest(wheel, self.slots[wheel * SLOTS + slot]);
-        Some(Time(self.entries[place as usize].at))
+        let near = self.first_slot().map(|slot| self.entries[self.slots[slot] as usize].at);
+        let far = self.far.peek().map(|&Reverse((at, ..))| at);
+        near.into_iter().chain(far).min().map(Time)
     }
 
-    #[inline]
-    fn first_slot(&self) -> Option<(usize, usize)> {
-        let wheel = self.wheels.trailing_zeros() as usize;
-        let taken = self.taken.get(wheel)?;
-        let word = taken.words.trailing_zeros() as usize % 64;
-        Some((wheel, word * 64 + taken.slots[word].trailing_zeros() as usize))
-    }
-
-    /// Which entry of a ring is due first; in the lowest wheel all are due at once.
-    #[inline]
-    fn earliest(&self, wheel: usize, last: u32) -> u32 {
-        let mut place = self.entries[last as usize].next;
-        let mut earliest = place;
-        while wheel > 0 && place != last {
-            place = self.entries[place as usize].next;
-            if self.entries[place as usize].at < self.entries[earliest as usize].at {
-                earliest = place;
-            }
+    #[inline(never)]
+    fn take_far(&mut self, by: u64) -> Option<u32> {
+        let first = self.far.peek_mut()?;
+        let Reverse((at, _, place)) = *first;
+        if at > by {
+            return None;
         }
-        earliest
+        PeekMut::pop(first);
+        self.present = self.word_of(at);
+        Some(place)
     }
 
     #[inline]
-    fn clear(&mut self, wheel: usize, slot: usize) {
-        self.slots[wheel * SLOTS + slot] = NONE;
-        let taken = &mut self.taken[wheel];
-        taken.slots[slot / 64] &= !(1 << (slot % 64));
-        taken.words &= !(u64::from(taken.slots[slot / 64] == 0) << (slot / 64));
-        self.wheels &= !(u32::from(taken.words == 0) << wheel);
+    fn word_of(&self, at: u64) -> u64 {
+        at >> self.width >> WORD.ilog2()
     }
 
-    /// Puts the entries of a ring that was cleared where they belong now, but for one.
-    fn spread(&mut self, first: u32, last: u32, but: u32) {
-        let mut next = first;
-        loop {
-            let place = next;
-            let entry = &self.entries[place as usize];
-            next = entry.next;
-            if place != but {
-                self.link(place, entry.at);
-            }
-            if place == last {
-                return;
-            }
+    #[inline]
+    fn slot_of(&self, at: u64) -> usize {
+        (at >> self.width) as usize % SLOTS
+    }
+
+    /// The first slot of the ring that is taken.
+    #[inline]
+    fn first_slot(&self) -> Option<usize> {
+        if self.words == 0 {
+            return None;
         }
+        let ahead = self.words.rotate_right(self.present as u32 % u64::BITS).trailing_zeros();
+        let word = (self.present as usize + ahead as usize) % WORD;
+        Some(word * WORD + self.taken[word].trailing_zeros() as usize % WORD)
     }
 
-    #[inline]
+    #[inline(always)]
     fn link(&mut self, place: u32, at: u64) {
-        let differs = (at ^ self.turned) | 1;
-        let wheel = (differs.ilog2() / DIGIT) as usize;
-        let slot = (at >> (wheel as u32 * DIGIT)) as usize % SLOTS;
-        self.wheels |= 1 << wheel;
-        let taken = &mut self.taken[wheel];
-        taken.slots[slot / 64] |= 1 << (slot % 64);
-        taken.words |= 1 << (slot / 64);
-        let last = std::mem::replace(&mut self.slots[wheel * SLOTS + slot], place);
-        let first = match self.entries.get_mut(last as usize) {
-            Some(last) => std::mem::replace(&mut last.next, place),
-            None => place,
-        };
-        self.entries[place as usize].next = first;
+        let slot = self.slot_of(at);
+        let (word, bit) = (slot / WORD, 1 << (slot % WORD));
+        if self.taken[word] & bit != 0 {
+            return self.link_among(place, at, slot);
+        }
+        self.taken[word] |= bit;
+        self.words |= 1 << word;
+        self.slots[slot] = place;
+        self.entries[place as usize].next = NONE;
+    }
+
+    /// The slot is taken already: the entry goes to its place in the list.
+    #[inline(never)]
+    fn link_among(&mut self, place: u32, at: u64, slot: usize) {
+        let first = self.slots[slot];
+        let one = self.entries[first as usize].next == NONE;
+        let last = if one { first } else { self.lasts[slot] };
+        let (mut before, mut after) = (NONE, first);
+        if at >= self.entries[last as usize].at {
+            (before, after) = (last, NONE);
+            self.lasts[slot] = place;
+        } else {
+            if one {
+                self.lasts[slot] = last;
+            }
+            while self.entries[after as usize].at <= at {
+                (before, after) = (after, self.entries[after as usize].next);
+            }
+        }
+        self.entries[place as usize].next = after;
+        match self.entries.get_mut(before as usize) {
+            Some(before) => before.next = place,
+            None => self.slots[slot] = place,
+        }
+    }
+
+    /// Takes the first entry out of a slot; the next one takes its place.
+    #[inline]
+    fn unlink(&mut self, slot: usize, next: u32) {
+        if next != NONE {
+            self.slots[slot] = next;
+            return;
+        }
+        let word = slot / WORD;
+        self.taken[word] &= !(1 << (slot % WORD));
+        self.words &= !(u64::from(self.taken[word] == 0) << word);
     }
 }
 
@@ -182,7 +223,7 @@ mod tests {
 
     #[test]
     fn by_time_then_in_order_of_scheduling() {
-        let mut queue = Queue::new();
+        let mut queue = Queue::new(10_000);
         for (at, name) in [(5, "d"), (1, "a"), (5, "e"), (3, "b"), (3, "c")] {
             queue.schedule(Time(at), name);
         }
@@ -199,7 +240,7 @@ mod tests {
     fn as_a_sorted_list_does() {
         let mut random = stream(1, Purpose::Plan, 0);
         for longest in [1, 50, 10_000, 1 << 40, 1 << 62] {
-            let (mut queue, mut sorted, mut now) = (Queue::new(), Vec::new(), 0);
+            let (mut queue, mut sorted, mut now) = (Queue::new(10_000), Vec::new(), 0);
             for number in 0..4_000u32 {
                 let at = match below(&mut random, 20) {
                     0 => u64::MAX,

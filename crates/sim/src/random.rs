@@ -32,6 +32,7 @@ pub(crate) fn below(random: &mut Random, n: u64) -> u64 {
 }
 
 /// Maps a number that was drawn already to `0..n`.
+#[inline]
 pub(crate) fn scaled(drawn: u64, n: u64) -> u64 {
     ((u128::from(drawn) * u128::from(n)) >> 64) as u64
 }

@@ -179,10 +179,7 @@ impl<'a, S: System> Watch<'a, S> {
         for Watched { name, held, promise } in &mut self.promises {
             match promise.end(world) {
                 Verdict::Held => {}
-                Verdict::Broken(why) if *held => {
-                    broken(self.report, world, name, why);
-                    record_last(self.report, world);
-                }
+                Verdict::Broken(why) if *held => broken(self.report, world, name, why),
                 Verdict::Broken(_) => {}
                 Verdict::Unknown(why) => self.report.unknown.push(format!("{name}: {why}")),
             }
@@ -192,11 +189,7 @@ impl<'a, S: System> Watch<'a, S> {
     /// False where the budget ran out before: what the end would have shown is unknown then.
     fn watch_until(&mut self, world: &mut World<S::Node>, time: Time) -> bool {
         while world.step_due(time) {
-            let found = self.report.violations.len();
             self.look(world);
-            if self.report.violations.len() > found {
-                record_last(self.report, world);
-            }
             if world.events() >= EVENT_BUDGET {
                 let why = format!("the run was ended after {EVENT_BUDGET} events");
                 self.report.unknown.push(why);
@@ -207,32 +200,26 @@ impl<'a, S: System> Watch<'a, S> {
         true
     }
 
-    fn look(&mut self, world: &World<S::Node>) {
-        let news = &world.history()[self.seen..];
-        self.seen += news.len();
-        for Watched { name, held, promise } in &mut self.promises {
-            if !*held {
+    #[inline]
+    fn look(&mut self, world: &mut World<S::Node>) {
+        let since = std::mem::replace(&mut self.seen, world.history().len());
+        for watched in &mut self.promises {
+            if !watched.held {
                 continue;
             }
-            let noted = news.iter().try_for_each(|entry| promise.note(world, entry));
-            if let Err(why) = noted.and_then(|()| promise.step(world)) {
-                *held = false;
-                broken(self.report, world, name, why);
+            if let Err(why) = watched.promise.look(world, &world.history()[since..]) {
+                watched.held = false;
+                broken(self.report, world, watched.name, why);
             }
         }
     }
 }
 
-fn broken<M: Machine>(report: &mut Report, world: &World<M>, name: &str, why: String) {
+#[cold]
+fn broken<M: Machine>(report: &mut Report, world: &mut World<M>, name: &str, why: String) {
     let (at, events) = (world.now(), world.events());
+    world.record(|| Moment::Broken { promise: name.to_string(), why: why.clone() });
     report.violations.push(Violation { promise: name.to_string(), at, events, why });
-}
-
-/// The moment at which a promise was found to be broken belongs into the diagram.
-fn record_last<M: machine::Machine>(report: &Report, world: &mut World<M>) {
-    if let Some(Violation { promise, why, .. }) = report.violations.last() {
-        world.record(|| Moment::Broken { promise: promise.clone(), why: why.clone() });
-    }
 }
 
 /// A panic inside is a verdict, not a message on the terminal.

@@ -7,16 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::{
-    Input, Inspection, Link, Machine, NodeId, Now, Output, Outputs, Protocol, Time, Wall,
-};
+use machine::{Input, Inspection, Machine, NodeId, Outputs, Protocol, Time, Wall};
 use std::hash::Hasher;
 
 use crate::chaos::Chaos;
-use crate::disk::Unsynced;
 use crate::history::Entry;
 use crate::network::{Delays, Network};
-use crate::node::{Node, Op, Waiting};
+use crate::node::Node;
 use crate::queue::Queue;
 use crate::recorder::{Moment, Recorder};
 use crate::trace::TraceHash;
@@ -32,11 +29,16 @@ pub type Boot<M> = Arc<dyn Fn(NodeId) -> M + Send + Sync>;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Event<M> {
-    /// `epoch` is that of the stream; a datagram has none.
-    Deliver {
+    Datagram {
         from: NodeId,
         to: NodeId,
-        epoch: Option<u32>,
+        message: M,
+    },
+    /// On a stream, in this epoch of it.
+    Segment {
+        from: NodeId,
+        to: NodeId,
+        epoch: u32,
         message: M,
     },
     Timer {
@@ -77,11 +79,11 @@ pub struct World<M: Machine> {
     pub(crate) network: Network<Message<M>>,
     pub(crate) chaos: Chaos<M>,
     pub(crate) boot: Boot<M>,
-    history: Vec<Entry<Note<M>>>,
+    pub(crate) history: Vec<Entry<Note<M>>>,
     pub(crate) trace: TraceHash,
     events: u64,
     pub(crate) healed_at: Option<Time>,
-    outputs: Outputs<M::Protocol>,
+    pub(crate) outputs: Outputs<M::Protocol>,
     pub(crate) recorder: Option<Recorder>,
 }
 
@@ -91,11 +93,11 @@ impl<M: Machine> World<M> {
         let ids = (0..zones.len() as u32).map(NodeId);
         let mut world = World {
             now: Time(0),
-            queue: Queue::new(),
+            queue: Queue::new(delays.most_ns / 2 * 3),
             nodes: ids.clone().map(|id| Node::new(seed, id)).collect(),
             zones: zones.to_vec(),
             network: Network::new(zones.len(), delays),
-            chaos: Chaos::default(),
+            chaos: Chaos::new(zones.len()),
             boot,
             history: Vec::new(),
             trace: TraceHash::new(),
@@ -119,10 +121,11 @@ impl<M: Machine> World<M> {
         self.now = at;
         self.events += 1;
         match event {
-            Event::Deliver { from, to, epoch, message } => self.deliver(from, to, epoch, message),
+            Event::Datagram { from, to, message } => self.arrive(from, to, message),
+            Event::Segment { from, to, epoch, message } => self.segment(from, to, epoch, message),
             Event::Timer { node, incarnation, ticket } => {
                 if self.node(node).incarnation == incarnation {
-                    self.timer_due(node, ticket);
+                    self.hand_timer(node, ticket);
                 }
             }
             Event::Disk { node, incarnation, schedule } => {
@@ -178,8 +181,8 @@ impl<M: Machine> World<M> {
 
     /// Gives a node a message from outside, at a time to come.
     pub fn tell_at(&mut self, at: Time, node: NodeId, message: Message<M>) {
-        let event = Event::Deliver { from: OUTSIDE, to: node, epoch: None, message };
-        self.queue.schedule(at.max(self.now), event);
+        let event = Event::Datagram { from: OUTSIDE, to: node, message };
+        self.happens(at.max(self.now), event);
     }
 
     /// The world's time: the true one.
@@ -245,216 +248,15 @@ impl<M: Machine> World<M> {
         &mut self.nodes[node.0 as usize]
     }
 
+    /// Schedules an event. What happens most, a datagram, goes to the queue itself.
+    pub(crate) fn happens(&mut self, at: Time, event: Event<Message<M>>) {
+        self.queue.schedule(at, event);
+    }
+
     pub(crate) fn record(&mut self, moment: impl FnOnce() -> Moment) {
         if let Some(recorder) = &mut self.recorder {
             recorder.push(self.now, moment());
         }
-    }
-
-    fn deliver(&mut self, from: NodeId, to: NodeId, epoch: Option<u32>, message: Message<M>) {
-        if let Some(epoch) = epoch {
-            let cut = self.network.is_cut(from, to);
-            let stream = self.network.stream(from, to);
-            if stream.epoch != epoch {
-                return;
-            }
-            if cut || !stream.held.is_empty() {
-                stream.held.push_back(message);
-                return;
-            }
-            if self.node(to).machine.is_none() {
-                return self.refuse(from, to, &message);
-            }
-        }
-        self.arrive(from, to, message);
-    }
-
-    /// A stream was healed: what the cut held back goes on, and what came later after it.
-    fn thaw(&mut self, from: NodeId, to: NodeId) {
-        while !self.network.is_cut(from, to) {
-            let Some(message) = self.network.stream(from, to).held.pop_front() else { return };
-            if self.node(to).machine.is_none() {
-                return self.refuse(from, to, &message);
-            }
-            self.arrive(from, to, message);
-        }
-    }
-
-    fn arrive(&mut self, from: NodeId, to: NodeId, message: Message<M>) {
-        self.trace.event(self.now.0, kind(1, from, to), &message);
-        self.record(|| Moment::Delivered { from, to, text: format!("{message:?}") });
-        self.hand(to, Input::Message { from, message });
-    }
-
-    fn disk_done(&mut self, id: NodeId, incarnation: u32, schedule: u32) {
-        let node = self.node_mut(id);
-        if (node.incarnation, node.disk_schedule) != (incarnation, schedule) {
-            return;
-        }
-        let Some((command, op)) = node.disk_ops.pop_front() else { return };
-        let shown = self.recorder.is_some().then(|| Recorder::short(&command));
-        let result = self.node_mut(id).disk.perform(command);
-        self.trace.event(self.now.0, kind(3, id, id), &(&op, &result));
-        if let Some(command) = shown {
-            let failed = result.as_ref().err().copied();
-            self.record(|| Moment::Disk { node: id, command, failed });
-        }
-        self.hand(id, Input::Disk { op, result });
-    }
-
-    /// Hands an input to a machine, or lets it wait its turn.
-    pub(crate) fn hand(&mut self, id: NodeId, input: Input<M::Protocol>) {
-        let now = self.now;
-        let node = self.node_mut(id);
-        if node.machine.is_none() {
-            return;
-        }
-        if node.is_busy(now) {
-            node.inbox.push_back(Waiting::Input(input));
-            return;
-        }
-        self.handle(id, input);
-        self.wake_later(id);
-    }
-
-    /// As [`World::hand`], for a timer.
-    fn timer_due(&mut self, id: NodeId, ticket: u32) {
-        let now = self.now;
-        let node = self.node_mut(id);
-        if node.is_busy(now) {
-            node.inbox.push_back(Waiting::Timer(ticket));
-        } else if self.fire(id, ticket) {
-            self.wake_later(id);
-        }
-    }
-
-    /// Lets a timer fire, unless it was cancelled or set again since it came due.
-    fn fire(&mut self, id: NodeId, ticket: u32) -> bool {
-        let Some(name) = self.node_mut(id).take_timer(ticket) else { return false };
-        self.trace.event(self.now.0, kind(2, id, id), &name);
-        self.record(|| Moment::Timer { node: id, name: format!("{name:?}") });
-        self.handle(id, Input::Timer(name));
-        true
-    }
-
-    /// A node is free again: it works off what has waited.
-    pub(crate) fn work_off(&mut self, id: NodeId) {
-        loop {
-            let now = self.now;
-            let node = self.node_mut(id);
-            if node.paused > 0 || now < node.busy_until {
-                return;
-            }
-            let Some(waiting) = node.inbox.pop_front() else { return };
-            let handled = match waiting {
-                Waiting::Timer(ticket) => self.fire(id, ticket),
-                Waiting::Input(input) => {
-                    self.handle(id, input);
-                    true
-                }
-            };
-            if handled && self.wake_later(id) {
-                return;
-            }
-        }
-    }
-
-    /// Where an input takes time, what comes next waits for the end of it.
-    fn wake_later(&mut self, id: NodeId) -> bool {
-        let now = self.now;
-        let node = self.node_mut(id);
-        if node.service_ns == 0 || node.machine.is_none() {
-            return false;
-        }
-        node.busy_until = Time(now.0 + node.service_ns);
-        let (at, incarnation) = (node.busy_until, node.incarnation);
-        self.queue.schedule(at, Event::Wake { node: id, incarnation });
-        true
-    }
-
-    #[inline]
-    fn handle(&mut self, id: NodeId, input: Input<M::Protocol>) {
-        let node = &mut self.nodes[id.0 as usize];
-        let Some(machine) = node.machine.as_mut() else { return };
-        let (time, wall) = node.clock.read(self.now);
-        let mut now = Now { time, wall, generation: node.generation, random: &mut node.random };
-        let mut outputs = std::mem::take(&mut self.outputs);
-        machine.handle(&mut now, input, &mut outputs);
-        for output in outputs.drain() {
-            self.carry_out(id, output);
-        }
-        self.outputs = outputs;
-    }
-
-    fn carry_out(&mut self, id: NodeId, output: Output<M::Protocol>) {
-        // A machine that halted is gone: what it asked for afterwards goes with it.
-        if self.nodes[id.0 as usize].machine.is_none() {
-            return;
-        }
-        match output {
-            Output::Send { to, message, link } => self.send(id, to, message, link),
-            Output::SetTimer { timer, after } => {
-                let now = self.now;
-                let node = self.node_mut(id);
-                let incarnation = node.incarnation;
-                let (ticket, at) = node.set_timer(now, timer, machine::nanos(after));
-                self.queue.schedule(at, Event::Timer { node: id, incarnation, ticket });
-            }
-            Output::CancelTimer(name) => {
-                self.node_mut(id).timers.retain(|timer| timer.name != name);
-            }
-            Output::Disk { command, op } => self.ask_disk(id, *command, op),
-            Output::Note(note) => {
-                self.trace.event(self.now.0, kind(8, id, id), &note);
-                self.record(|| Moment::Note { node: id, text: format!("{note:?}") });
-                self.history.push(Entry { at: self.now, node: id, note });
-            }
-            Output::Halt { why } => {
-                self.trace.event(self.now.0, kind(9, id, id), &why);
-                self.record(|| Moment::Halted { node: id, why });
-                self.node_mut(id).halted = true;
-                self.crash_now(id, Unsynced::Kept);
-            }
-        }
-    }
-
-    fn send(&mut self, from: NodeId, to: NodeId, message: Message<M>, link: Link) {
-        if to.0 as usize >= self.nodes.len() {
-            return;
-        }
-        let random = &mut self.nodes[from.0 as usize].network_random;
-        match link {
-            Link::Stream => {
-                let (at, epoch) = self.network.stream_send(self.now, from, to, random);
-                let epoch = Some(epoch);
-                self.queue.schedule(at, Event::Deliver { from, to, epoch, message });
-            }
-            Link::Datagram => {
-                let [first, copy] = self.network.datagram(self.now, from, to, random);
-                if let Some(at) = copy {
-                    let message = message.clone();
-                    self.queue.schedule(at, Event::Deliver { from, to, epoch: None, message });
-                }
-                match first {
-                    Some(at) => {
-                        self.queue.schedule(at, Event::Deliver { from, to, epoch: None, message });
-                    }
-                    None => {
-                        self.record(|| Moment::Lost { from, to, text: format!("{message:?}") });
-                    }
-                }
-            }
-        }
-    }
-
-    pub(crate) fn ask_disk(&mut self, id: NodeId, command: machine::DiskCommand, op: Op<M>) {
-        let now = self.now;
-        let node = self.node_mut(id);
-        let ends = node.disk.busy_until.max(now.0) + node.disk.latency(&command);
-        node.disk.busy_until = ends;
-        node.disk_ops.push_back((command, op));
-        let (incarnation, schedule) = (node.incarnation, node.disk_schedule);
-        self.queue.schedule(Time(ends), Event::Disk { node: id, incarnation, schedule });
     }
 }
 

@@ -93,7 +93,7 @@ fn replaced(outputs: &[Output<Snowflake>]) -> Option<bytes::Bytes> {
 
 fn halted(outputs: &[Output<Snowflake>]) -> Option<&str> {
     outputs.iter().find_map(|output| match output {
-        Output::Halt { why } => Some(why.as_str()),
+        Output::Halt { why } => Some(&**why),
         _ => None,
     })
 }

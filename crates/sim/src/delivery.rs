@@ -1,0 +1,82 @@
+//! How messages travel: from what a machine sends to what another is handed.
+
+use machine::{Link, Machine, NodeId};
+
+use crate::network::Arrivals;
+use crate::recorder::Moment;
+use crate::world::{Event, Message, World, kind};
+
+impl<M: Machine> World<M> {
+    #[inline(always)]
+    pub(crate) fn send(&mut self, from: NodeId, to: NodeId, message: Message<M>, link: Link) {
+        if to.0 as usize >= self.nodes.len() {
+            return;
+        }
+        let random = &mut self.nodes[from.0 as usize].network_random;
+        if link == Link::Stream {
+            let (at, epoch) = self.network.stream_send(self.now, from, to, random);
+            return self.happens(at, Event::Segment { from, to, epoch, message });
+        }
+        let Arrivals { first, copy } = self.network.datagram(self.now, from, to, random);
+        if let Some(at) = copy {
+            let message = message.clone();
+            self.happens(at, Event::Datagram { from, to, message });
+        }
+        match first {
+            Some(at) => self.queue.schedule(at, Event::Datagram { from, to, message }),
+            None => self.record_loss(from, to, &message),
+        }
+    }
+
+    /// A piece of a stream has come to the end of its way.
+    pub(crate) fn segment(&mut self, from: NodeId, to: NodeId, epoch: u32, message: Message<M>) {
+        let cut = self.network.is_cut(from, to);
+        let stream = self.network.stream(from, to);
+        if stream.epoch != epoch {
+            return;
+        }
+        if cut || !stream.held.is_empty() {
+            stream.held.push_back(message);
+            return;
+        }
+        if self.node(to).machine.is_none() {
+            return self.refuse(from, to, &message);
+        }
+        self.arrive_on_stream(from, to, message);
+    }
+
+    /// A stream was healed: what the cut held back goes on, and what came later after it.
+    pub(crate) fn thaw(&mut self, from: NodeId, to: NodeId) {
+        while !self.network.is_cut(from, to) {
+            let Some(message) = self.network.stream(from, to).held.pop_front() else { return };
+            if self.node(to).machine.is_none() {
+                return self.refuse(from, to, &message);
+            }
+            self.arrive_on_stream(from, to, message);
+        }
+    }
+
+    fn arrive_on_stream(&mut self, from: NodeId, to: NodeId, message: Message<M>) {
+        self.arrive(from, to, message);
+    }
+
+    /// A message arrives. Inlined where datagrams do: then nothing of it moves.
+    #[inline(always)]
+    pub(crate) fn arrive(&mut self, from: NodeId, to: NodeId, message: Message<M>) {
+        self.trace.event(self.now.0, kind(1, from, to), &message);
+        if self.recorder.is_some() {
+            self.record_delivery(from, to, &message);
+        }
+        self.hand_message(to, from, message);
+    }
+
+    #[cold]
+    fn record_delivery(&mut self, from: NodeId, to: NodeId, message: &Message<M>) {
+        self.record(|| Moment::Delivered { from, to, text: format!("{message:?}") });
+    }
+
+    #[cold]
+    fn record_loss(&mut self, from: NodeId, to: NodeId, message: &Message<M>) {
+        self.record(|| Moment::Lost { from, to, text: format!("{message:?}") });
+    }
+}

@@ -1,0 +1,183 @@
+//! The turn of a node: an input is handed to its machine, or waits until the node is free; what the
+//! machine asks for is carried out.
+
+use machine::{DiskCommand, Input, Machine, NodeId, Now, Output, Time};
+
+use crate::disk::Unsynced;
+use crate::history::Entry;
+use crate::node::{Op, Waiting};
+use crate::recorder::{Moment, Recorder};
+use crate::world::{Event, Message, Note, World, kind};
+
+impl<M: Machine> World<M> {
+    /// Hands an input to a machine, or lets it wait its turn.
+    pub(crate) fn hand(&mut self, id: NodeId, input: Input<M::Protocol>) {
+        if self.node(id).is_ready(self.now) {
+            self.handle(id, input);
+        } else {
+            self.hand_slowly(id, Waiting::Input(input));
+        }
+    }
+
+    /// As [`World::hand`], for what nearly every event is: in place, without a call.
+    #[inline(always)]
+    pub(crate) fn hand_message(&mut self, id: NodeId, from: NodeId, message: Message<M>) {
+        if self.node(id).is_ready(self.now) {
+            self.handle_here(id, Input::Message { from, message });
+        } else {
+            self.hand_slowly(id, Waiting::Input(Input::Message { from, message }));
+        }
+    }
+
+    /// As [`World::hand`], for a timer that came due.
+    pub(crate) fn hand_timer(&mut self, id: NodeId, ticket: u32) {
+        if self.node(id).is_ready(self.now) {
+            self.fire(id, ticket);
+        } else {
+            self.hand_slowly(id, Waiting::Timer(ticket));
+        }
+    }
+
+    /// To a node that is down, paused or busy, or will be busy with this input.
+    fn hand_slowly(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
+        let now = self.now;
+        let node = self.node_mut(id);
+        if node.machine.is_none() {
+            return;
+        }
+        if node.is_busy(now) || !node.inbox.is_empty() {
+            node.inbox.push_back(waiting);
+        } else if self.serve(id, waiting) {
+            self.wake_later(id);
+        }
+    }
+
+    /// A node is free again: it works off what has waited.
+    pub(crate) fn work_off(&mut self, id: NodeId) {
+        loop {
+            let now = self.now;
+            let node = self.node_mut(id);
+            if node.is_busy(now) {
+                return;
+            }
+            let Some(waiting) = node.inbox.pop_front() else { return };
+            if self.serve(id, waiting) && self.wake_later(id) {
+                return;
+            }
+        }
+    }
+
+    /// False where nothing was left to do.
+    fn serve(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) -> bool {
+        match waiting {
+            Waiting::Timer(ticket) => self.fire(id, ticket),
+            Waiting::Input(input) => {
+                self.handle(id, input);
+                true
+            }
+        }
+    }
+
+    /// Lets a timer fire, unless it was cancelled or set again since it came due.
+    fn fire(&mut self, id: NodeId, ticket: u32) -> bool {
+        let Some(name) = self.node_mut(id).take_timer(ticket) else { return false };
+        self.trace.event(self.now.0, kind(2, id, id), &name);
+        self.record(|| Moment::Timer { node: id, name: format!("{name:?}") });
+        self.handle(id, Input::Timer(name));
+        true
+    }
+
+    /// Where an input takes time, what comes next waits for the end of it.
+    fn wake_later(&mut self, id: NodeId) -> bool {
+        let now = self.now;
+        let node = self.node_mut(id);
+        if node.service_ns == 0 || node.machine.is_none() {
+            return false;
+        }
+        node.busy_until = Time(now.0 + node.service_ns);
+        let (at, incarnation) = (node.busy_until, node.incarnation);
+        self.happens(at, Event::Wake { node: id, incarnation });
+        true
+    }
+
+    fn handle(&mut self, id: NodeId, input: Input<M::Protocol>) {
+        self.handle_here(id, input);
+    }
+
+    #[inline(always)]
+    fn handle_here(&mut self, id: NodeId, input: Input<M::Protocol>) {
+        let node = &mut self.nodes[id.0 as usize];
+        let Some(machine) = &mut node.machine else { return };
+        let (time, wall) = node.clock.read(self.now);
+        let mut now = Now { time, wall, generation: node.generation, random: &mut node.random };
+        machine.handle(&mut now, input, &mut self.outputs);
+        let mut number = 0;
+        while let Some(output) = self.outputs.take(number) {
+            self.carry_out(id, output);
+            number += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn carry_out(&mut self, id: NodeId, output: Output<M::Protocol>) {
+        match output {
+            Output::Send { to, message, link } => self.send(id, to, message, link),
+            Output::SetTimer { timer, after } => {
+                let now = self.now;
+                let node = self.node_mut(id);
+                let incarnation = node.incarnation;
+                let (ticket, at) = node.set_timer(now, timer, machine::nanos(after));
+                self.happens(at, Event::Timer { node: id, incarnation, ticket });
+            }
+            Output::CancelTimer(name) => {
+                self.node_mut(id).timers.retain(|timer| timer.name != name);
+            }
+            Output::Disk { command, op } => self.ask_disk(id, *command, op),
+            Output::Note(note) => {
+                self.trace.event(self.now.0, kind(8, id, id), &note);
+                if self.recorder.is_some() {
+                    self.record_note(id, &note);
+                }
+                self.history.push(Entry { at: self.now, node: id, note });
+            }
+            Output::Halt { why } => {
+                self.record(|| Moment::Halted { node: id, why: why.into() });
+                self.node_mut(id).halted = true;
+                self.crash_now(id, Unsynced::Kept);
+                // The machine is gone: what it asked for afterwards goes with it.
+                drop(self.outputs.drain());
+            }
+        }
+    }
+
+    #[cold]
+    fn record_note(&mut self, node: NodeId, note: &Note<M>) {
+        self.record(|| Moment::Note { node, text: format!("{note:?}") });
+    }
+
+    pub(crate) fn ask_disk(&mut self, id: NodeId, command: DiskCommand, op: Op<M>) {
+        let now = self.now;
+        let node = self.node_mut(id);
+        let ends = node.disk.busy_until.max(now.0) + node.disk.latency(&command);
+        node.disk.busy_until = ends;
+        node.disk_ops.push_back((command, op));
+        let (incarnation, schedule) = (node.incarnation, node.disk_schedule);
+        self.happens(Time(ends), Event::Disk { node: id, incarnation, schedule });
+    }
+
+    pub(crate) fn disk_done(&mut self, id: NodeId, incarnation: u32, schedule: u32) {
+        let node = self.node_mut(id);
+        if (node.incarnation, node.disk_schedule) != (incarnation, schedule) {
+            return;
+        }
+        let Some((command, op)) = node.disk_ops.pop_front() else { return };
+        let shown = self.recorder.is_some().then(|| Recorder::short(&command));
+        let result = self.node_mut(id).disk.perform(command);
+        self.trace.event(self.now.0, kind(3, id, id), &(&op, &result));
+        if let Some(command) = shown {
+            let failed = result.as_ref().err().copied();
+            self.record(|| Moment::Disk { node: id, command, failed });
+        }
+        self.hand(id, Input::Disk { op, result });
+    }
+}
