@@ -148,3 +148,59 @@ impl<P: Protocol> Outputs<P> {
         self.few.iter().flatten().chain(&self.more)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    struct Words;
+    impl Protocol for Words {
+        type Message = ();
+        type Timer = ();
+        type Op = ();
+        type Note = usize;
+    }
+
+    fn noted(count: usize) -> Outputs<Words> {
+        let mut out = Outputs::default();
+        (0..count).for_each(|number| out.note(number));
+        out
+    }
+
+    fn number(output: Output<Words>) -> usize {
+        match output {
+            Output::Note(number) => number,
+            other => panic!("{other:?} is no note"),
+        }
+    }
+
+    #[test]
+    fn they_come_out_in_order_however_many_there_are() {
+        for count in 0..3 * FEW {
+            let mut out = noted(count);
+            assert_eq!(out.iter().count(), count);
+            for round in 0..2 {
+                let taken: Vec<_> =
+                    (0..).map_while(|number| out.take(number)).map(number).collect();
+                assert_eq!(taken, (0..count).collect::<Vec<_>>(), "round {round}");
+                assert!(out.take(0).is_none());
+                (0..count).for_each(|number| out.note(number));
+            }
+            assert_eq!(out.drain().map(number).collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_is_gone_whatever_was_taken_before() {
+        for (taken, drained) in [(0, 0), (1, 0), (0, 1), (FEW + 1, 1)] {
+            let mut out = noted(2 * FEW);
+            (0..taken).for_each(|number| drop(out.take(number)));
+            out.drain().take(drained).for_each(drop);
+            assert_eq!(out.iter().count(), 0);
+            out.note(7);
+            assert_eq!(out.take(0).map(number), Some(7));
+            assert!(out.take(1).is_none());
+        }
+    }
+}

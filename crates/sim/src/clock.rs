@@ -43,7 +43,9 @@ impl Clock {
             0 => mono,
             slew => at_rate(elapsed, self.drift_ppm + slew),
         };
-        (Time(self.mono.0 + mono), Wall((self.wall.0 + wall).saturating_add_signed(self.offset)))
+        let wall = self.wall.0 + wall;
+        let wall = if self.offset == 0 { wall } else { wall.saturating_add_signed(self.offset) };
+        (Time(self.mono.0 + mono), Wall(wall))
     }
 
     pub(crate) fn mono(&self, now: Time) -> Time {

@@ -31,7 +31,7 @@ pub(crate) enum Waiting<P: Protocol> {
 /// What every delivery touches lies together, at the front: in a large cluster a delivery costs what
 /// it takes to bring that into the cache.
 #[derive(Clone)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Node<M: Machine> {
     /// `None` while the node is down.
     pub(crate) machine: Option<M>,

@@ -188,7 +188,7 @@ impl<'a, S: System> Watch<'a, S> {
 
     /// False where the budget ran out before: what the end would have shown is unknown then.
     fn watch_until(&mut self, world: &mut World<S::Node>, time: Time) -> bool {
-        while world.step_due(time) {
+        while world.step_here(time) {
             self.look(world);
             if world.events() >= EVENT_BUDGET {
                 let why = format!("the run was ended after {EVENT_BUDGET} events");

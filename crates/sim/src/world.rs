@@ -117,6 +117,12 @@ impl<M: Machine> World<M> {
 
     /// Handles the next event if it is due by then; false where none is.
     pub(crate) fn step_due(&mut self, by: Time) -> bool {
+        self.step_here(by)
+    }
+
+    /// As [`World::step_due`], without a call: for the loop that handles nearly all events.
+    #[inline(always)]
+    pub(crate) fn step_here(&mut self, by: Time) -> bool {
         let Some((at, event)) = self.queue.take_due(by) else { return false };
         self.now = at;
         self.events += 1;

@@ -109,7 +109,7 @@ fn a_halted_machine_stays_down_until_heal() {
     let mut world = stage(3, &[0, 0]);
     tell(&mut world, 0, &[Act::Set("alarm", ms(50)), write(0, "x")]);
     world.run_until(at(20));
-    tell(&mut world, 0, &[Act::Halt, Act::Send(1, 1)]);
+    tell(&mut world, 0, &[Act::Set("alarm", ms(40)), Act::Halt, Act::Send(1, 1)]);
     world.run_until(at(100));
     assert!(world.machine(node(0)).is_none());
     assert!(heard(&world, 1).is_empty(), "what it asked for afterwards went with it");
