@@ -16,9 +16,9 @@ pub(crate) struct Clock {
     /// The wall clock without its offset.
     wall: Wall,
     /// Off the true rate, both clocks, in parts per million.
-    drift_ppm: i64,
+    drift_ppm: i32,
     /// And the wall clock alone.
-    slew_ppm: i64,
+    slew_ppm: i32,
     offset: i64,
 }
 
@@ -63,7 +63,7 @@ impl Clock {
             return rest;
         }
         // Rounded up, so that no timer fires early.
-        let rate = (1_000_000 + self.drift_ppm) as u64;
+        let rate = (1_000_000 + i64::from(self.drift_ppm)) as u64;
         let takes = match rest.checked_mul(1_000_000) {
             Some(product) => product / rate,
             None => {
@@ -80,7 +80,7 @@ impl Clock {
     }
 
     /// Sets the rates; true where that moves what timers are due in the world's time.
-    pub(crate) fn set_rates(&mut self, now: Time, drift_ppm: i64, slew_ppm: i64) -> bool {
+    pub(crate) fn set_rates(&mut self, now: Time, drift_ppm: i32, slew_ppm: i32) -> bool {
         if (drift_ppm, slew_ppm) == (self.drift_ppm, self.slew_ppm) {
             return false;
         }
@@ -116,7 +116,8 @@ impl Clock {
 
 /// `elapsed` nanoseconds of the world on a clock whose rate is off by so many parts per million.
 #[inline]
-fn at_rate(elapsed: u64, ppm: i64) -> u64 {
+fn at_rate(elapsed: u64, ppm: i32) -> u64 {
+    let ppm = i64::from(ppm);
     // Every event reads clocks, and for the first hours of a world 64 bits are enough.
     let product = i64::try_from(elapsed).ok().and_then(|elapsed| elapsed.checked_mul(ppm));
     let off = product.map_or_else(

@@ -80,15 +80,15 @@ impl<M: Machine> World<M> {
     }
 
     pub(crate) fn rebuild_clock(&mut self, id: NodeId) {
-        let (mut offset, mut drift, mut slew) = (0i64, 0, 0);
+        let (mut offset, mut drift, mut slew) = (0i64, 0i32, 0i32);
         for scheduled in self.chaos.on(id) {
             match scheduled.fault {
                 Fault::ClockJump { by_ns, .. } => offset = offset.saturating_add_unsigned(by_ns),
                 Fault::ClockRollback { by_ns, .. } => {
                     offset = offset.saturating_sub_unsigned(by_ns)
                 }
-                Fault::ClockDrift { ppm, .. } => drift += i64::from(ppm),
-                Fault::ClockSmear { ppm, .. } => slew += i64::from(ppm),
+                Fault::ClockDrift { ppm, .. } => drift = drift.saturating_add(ppm),
+                Fault::ClockSmear { ppm, .. } => slew = slew.saturating_add(ppm),
                 _ => {}
             }
         }

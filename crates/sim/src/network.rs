@@ -111,7 +111,7 @@ impl<M> Network<M> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
         let (from, to) = (from.0 as usize, to.0 as usize);
         self.weather[from].cut && self.cuts[from * self.row + to / 64] >> (to % 64) & 1 == 1
@@ -168,7 +168,7 @@ impl<M> Network<M> {
         // that a fault that begins does not shift the draws of the messages after it.
         let (delay, luck) = (random.next_u64(), random.next_u64());
         let lost = chance(luck, 0, here.loss_ppm.max(there.loss_ppm));
-        if lost || (here.cut && self.is_cut(from, to)) {
+        if lost || self.is_cut(from, to) {
             return Arrivals { first: None, copy: None };
         }
         let late = match chance(luck, 1, here.reorder_ppm.max(there.reorder_ppm)) {
