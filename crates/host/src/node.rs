@@ -246,7 +246,7 @@ impl<M: Machine> Node<M> {
                 }
             }
             Output::Note(note) => self.outside.noted(note),
-            Output::Halt { why } => self.halt_now(state, why),
+            Output::Halt { why } => self.halt_now(state, String::from(why)),
         }
     }
 

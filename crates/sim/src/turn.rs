@@ -141,6 +141,7 @@ impl<M: Machine> World<M> {
                 self.history.push(Entry { at: self.now, node: id, note });
             }
             Output::Halt { why } => {
+                self.trace.event(self.now.0, kind(9, id, id), &why);
                 self.record(|| Moment::Halted { node: id, why: why.into() });
                 self.node_mut(id).halted = true;
                 self.crash_now(id, Unsynced::Kept);
