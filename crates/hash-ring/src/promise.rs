@@ -19,8 +19,8 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
     },
     PromiseInfo {
         name: "balanced",
-        about: "no cache is the home of more than 1.3 times its share of the keys by weight, and 4 \
-                standard deviations of what chance gives so many",
+        about: "no cache whose share by weight is 25 keys or more is the home of more than 1.3 times \
+                its share and 4 standard deviations of what chance gives so many",
     },
     PromiseInfo {
         name: "bounded-load",
