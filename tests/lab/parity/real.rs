@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ impl Real {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
         let folder = folder.join(format!("parity-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
-        let authority = Process::start("127.0.0.1:0", &folder);
+        let authority = Process::start("127.0.0.1:0", &folder).expect("some port is free");
         let runtime = host::runtime().unwrap();
         let asker = |id| RealAsker::new(NodeId(id), authority.address, &runtime);
         let askers: Vec<_> = (1..=3).map(asker).collect();
@@ -94,7 +94,8 @@ impl Real {
 }
 
 impl Process {
-    fn start(listen: &str, folder: &std::path::Path) -> Process {
+    /// None where it could not listen there.
+    fn start(listen: &str, folder: &Path) -> Option<Process> {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([PROCESS, "--exact", "--nocapture"])
             .env(ASKED, format!("{listen} {}", folder.display()))
@@ -103,8 +104,13 @@ impl Process {
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = |line: String| line.strip_prefix("listening on ")?.parse().ok();
-        let address = lines.map(Result::unwrap).find_map(address).expect("it says where it is");
-        Process { child, address }
+        match lines.map(Result::unwrap).find_map(address) {
+            Some(address) => Some(Process { child, address }),
+            None => {
+                child.wait().unwrap();
+                None
+            }
+        }
     }
 
     /// Nothing is written, and nobody is told.
@@ -153,10 +159,12 @@ impl World for Real {
         self.askers.iter().zip(before).map(|(asker, before)| asker.next(before)).collect()
     }
 
-    /// At the same address, where the askers dial it by themselves.
+    /// At the same address, where the askers dial it by themselves. For a moment another process may
+    /// have the port for a connection of its own.
     fn restart(&mut self) {
         let address = self.authority.address.to_string();
-        self.authority = Process::start(&address, &self.folder);
+        let start = || Process::start(&address, &self.folder);
+        self.authority = std::iter::repeat_with(start).take(50).flatten().next().unwrap();
         self.connected();
     }
 
