@@ -15,8 +15,9 @@ use snowflake::{Block, Generator, Layout, NotNow, Shared, wait};
 
 use crate::rounds::Contestant;
 
-/// Ids a turn where the format is the limit: some 25 ms.
-const LIMITED: u64 = 100_000;
+/// Ids a turn where the format is the limit: so many ticks that the one in whose middle a turn begins
+/// makes a difference of at most 0.4%.
+const LIMITED: u64 = 1_000_000;
 /// Ids a turn elsewhere.
 const FREE: u64 = 1_000_000;
 /// Ids that a thread takes at a time when it leases them.
