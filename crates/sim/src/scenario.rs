@@ -43,7 +43,9 @@ pub trait System: Sized + 'static {
     /// What a note means to the lab.
     fn remark(note: &Note<Self::Node>) -> Remark;
     /// A node's name in diagrams.
-    fn node_name(cluster: &Cluster, node: NodeId) -> String;
+    fn node_name(_cluster: &Cluster, node: NodeId) -> String {
+        format!("n{}", node.0)
+    }
 }
 
 /// What a promise is, for the registry and for people.
@@ -76,6 +78,21 @@ pub struct Scenario<S: System> {
     /// Kinds of fault and "sometimes" events, with the least count that the default sweep must
     /// reach: no sweep passes by doing nothing.
     pub reaches: &'static [(&'static str, u64)],
+}
+
+impl<S: System> Scenario<S> {
+    /// A scenario with all mechanisms, at whose end everybody is healed, over 200 seeds of which
+    /// nothing is demanded; name what differs.
+    pub fn new(
+        name: &'static str,
+        about: &'static str,
+        promises: &'static [&'static str],
+        draw: fn(&mut Draft<S::Operation>),
+        boot: fn(&Cluster, NodeId, Switches) -> S::Node,
+    ) -> Self {
+        let (leaves_out, heals, reaches) = (&[][..], heal_all as _, &[][..]);
+        Scenario { name, about, leaves_out, promises, draw, boot, heals, seeds: 200, reaches }
+    }
 }
 
 /// Heals everybody.

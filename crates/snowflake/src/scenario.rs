@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use machine::{Mechanism as Info, NodeId, Time};
 use sim::{
-    Cluster, Delays, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Target,
-    Witness, heal_all,
+    Cluster, Delays, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Target, Witness,
 };
 
 use crate::mechanism::MECHANISMS;
@@ -104,15 +103,8 @@ const fn witness(
 
 fn scenarios() -> Vec<Scenario<Snowflakes>> {
     let scenario = |name, about, draw, reaches| Scenario {
-        name,
-        about,
-        leaves_out: &[],
-        promises: ALL,
-        draw,
-        boot: Shape::boot,
-        heals: heal_all,
-        seeds: 200,
         reaches,
+        ..Scenario::new(name, about, ALL, draw, Shape::boot)
     };
     vec![
         scenario(
