@@ -144,14 +144,12 @@ impl System for Tallies {
     type Operation = ();
     const NAME: &'static str = "tally";
     const ABOUT: &'static str = "Counts each request once.";
-
-    fn mechanisms() -> &'static [Mechanism] {
-        &[Mechanism { name: "dedup", about: "remembers the tokens it has counted" }]
-    }
-
-    fn promises() -> &'static [PromiseInfo] {
-        &[PromiseInfo { name: "counted-once", about: "every request is counted exactly once" }]
-    }
+    const MECHANISMS: &'static [Mechanism] =
+        &[Mechanism { name: "dedup", about: "remembers the tokens it has counted" }];
+    const PROMISES: &'static [PromiseInfo] =
+        &[PromiseInfo { name: "counted-once", about: "every request is counted exactly once" }];
+    const WITNESSES: &'static [Witness] =
+        &[Witness::new("dedup", "counted-once", "bad-weather", 1)];
 
     fn scenarios() -> Vec<Scenario<Self>> {
         let about = "datagrams are lost, doubled and late";
@@ -159,10 +157,6 @@ impl System for Tallies {
             reaches: &[("loss", 50), ("asked-again", 100)],
             ..Scenario::new("bad-weather", about, &["counted-once"], draw, boot)
         }]
-    }
-
-    fn witnesses() -> &'static [Witness] {
-        &[Witness { mechanism: "dedup", promise: "counted-once", scenario: "bad-weather", seed: 1 }]
     }
 
     fn promise(_: &str, _: &Cluster) -> Box<dyn Promise<Node>> {

@@ -142,14 +142,10 @@ impl System for PingPong {
 
     const NAME: &'static str = "ping-pong";
     const ABOUT: &'static str = "Pairs of players, to measure the simulator with.";
-
-    fn mechanisms() -> &'static [Mechanism] {
-        &[]
-    }
-
-    fn promises() -> &'static [PromiseInfo] {
-        &[PromiseInfo { name: "fair", about: "No ball comes out of nowhere." }]
-    }
+    const MECHANISMS: &'static [Mechanism] = &[];
+    const PROMISES: &'static [PromiseInfo] =
+        &[PromiseInfo { name: "fair", about: "No ball comes out of nowhere." }];
+    const WITNESSES: &'static [Witness] = &[];
 
     fn scenarios() -> Vec<Scenario<Self>> {
         let [(_, a), (_, b), (_, c), (_, d)] = SIZES;
@@ -171,10 +167,6 @@ impl System for PingPong {
             of(d, draw::<1000, DELIVERIES>),
             of(SHORT, draw::<10, 3_900>),
         ]
-    }
-
-    fn witnesses() -> &'static [Witness] {
-        &[]
     }
 
     fn promise(_name: &str, _cluster: &Cluster) -> Box<dyn Promise<Player>> {

@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use machine::{Mechanism as Info, NodeId, Time};
-use sim::{
-    Cluster, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Witness, heal_all,
-};
+use sim::{Cluster, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Witness};
 
 use crate::mechanism::MECHANISMS;
 use crate::message::{Browse, Message, Note, Order, Outcome};
@@ -26,21 +24,12 @@ impl System for HashRing {
     const NAME: &'static str = "hash-ring";
     const ABOUT: &'static str =
         "Keys placed on nodes by hashing: a cache fleet in front of a database.";
-
-    fn mechanisms() -> &'static [Info] {
-        MECHANISMS
-    }
-
-    fn promises() -> &'static [PromiseInfo] {
-        PROMISES
-    }
+    const MECHANISMS: &'static [Info] = MECHANISMS;
+    const PROMISES: &'static [PromiseInfo] = PROMISES;
+    const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
         scenarios()
-    }
-
-    fn witnesses() -> &'static [Witness] {
-        WITNESSES
     }
 
     fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Server>> {
@@ -96,37 +85,22 @@ const ALWAYS: &[&str] = &["little-movement", "balanced", "copies-apart", "fails-
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
-    witness("consistent-hashing", "little-movement", "scale-out", 0),
-    witness("virtual-nodes", "balanced", "uneven-hardware", 0),
-    witness("weighting", "balanced", "uneven-hardware", 0),
-    witness("bounded-load", "bounded-load", "hot-key", 0),
-    witness("replica-spread", "copies-apart", "zone-loss", 0),
-    witness("request-coalescing", "database-protected", "hot-key", 0),
-    witness("retry-budget", "recovers", "retry-storm", 6),
-    witness("circuit-breaker", "fails-fast", "node-loss", 0),
-    witness("jitter", "no-herd", "rolling-restart", 0),
+    Witness::new("consistent-hashing", "little-movement", "scale-out", 0),
+    Witness::new("virtual-nodes", "balanced", "uneven-hardware", 0),
+    Witness::new("weighting", "balanced", "uneven-hardware", 0),
+    Witness::new("bounded-load", "bounded-load", "hot-key", 0),
+    Witness::new("replica-spread", "copies-apart", "zone-loss", 0),
+    Witness::new("request-coalescing", "database-protected", "hot-key", 0),
+    Witness::new("retry-budget", "recovers", "retry-storm", 6),
+    Witness::new("circuit-breaker", "fails-fast", "node-loss", 0),
+    Witness::new("jitter", "no-herd", "rolling-restart", 0),
 ];
-
-const fn witness(
-    mechanism: &'static str,
-    promise: &'static str,
-    scenario: &'static str,
-    seed: u64,
-) -> Witness {
-    Witness { mechanism, promise, scenario, seed }
-}
 
 fn scenarios() -> Vec<Scenario<HashRing>> {
     let scenario = |name, about, draw, reaches| Scenario {
-        name,
-        about,
-        leaves_out: &[],
-        promises: ALWAYS,
-        draw,
-        boot: Shape::boot,
-        heals: heal_all,
         seeds: 100,
         reaches,
+        ..Scenario::new(name, about, ALWAYS, draw, Shape::boot)
     };
     vec![
         scenario(

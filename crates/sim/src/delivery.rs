@@ -56,6 +56,7 @@ impl<M: Machine> World<M> {
         }
     }
 
+    /// As [`World::arrive`], out of line: streams are rare.
     fn arrive_on_stream(&mut self, from: NodeId, to: NodeId, message: Message<M>) {
         self.arrive(from, to, message);
     }

@@ -205,12 +205,7 @@ impl<O> Draft<O> {
         self.plan.steps.push(Step::Fault { at, until, fault });
     }
 
-    /// A fault that lasts between `least` and `most`, somewhere in the safety phase.
-    pub fn fault_lasting(&mut self, least: Duration, most: Duration, fault: Fault) {
-        let (at, until) = self.stretch(least, most);
-        self.fault(at, until, fault);
-    }
-
+    /// A time between `least` and `most`, somewhere in the safety phase.
     pub(crate) fn stretch(&mut self, least: Duration, most: Duration) -> (Time, Time) {
         let lasts = self.magnitude(nanos(least), nanos(most)).min(self.plan.heal_at.0);
         let at = self.number(0, self.plan.heal_at.0 - lasts);
@@ -239,7 +234,8 @@ impl<O> Draft<O> {
             for _ in 0..self.number(1, 3) {
                 let fault = self.draw(kind, strength, targets);
                 let (least, most) = lasting(kind);
-                self.fault_lasting(least, most, fault);
+                let (at, until) = self.stretch(least, most);
+                self.fault(at, until, fault);
             }
         }
     }

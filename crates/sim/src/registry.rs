@@ -169,7 +169,7 @@ impl<S: System> Door<S> {
 
     /// The switches of a scenario, with these mechanisms off besides.
     fn switches(&self, scenario: &Scenario<S>, without: &[String]) -> Result<Switches, Refused> {
-        let all = S::mechanisms();
+        let all = S::MECHANISMS;
         let mut switches = Switches::ALL_ON;
         for name in scenario.leaves_out.iter().copied().chain(without.iter().map(String::as_str)) {
             match all.iter().position(|mechanism| mechanism.name == name) {
@@ -240,11 +240,11 @@ impl<S: System> Room for Door<S> {
     }
 
     fn mechanisms(&self) -> &'static [Mechanism] {
-        S::mechanisms()
+        S::MECHANISMS
     }
 
     fn promises(&self) -> &'static [PromiseInfo] {
-        S::promises()
+        S::PROMISES
     }
 
     fn scenarios(&self) -> Vec<ScenarioInfo> {
@@ -260,7 +260,7 @@ impl<S: System> Room for Door<S> {
     }
 
     fn witnesses(&self) -> &'static [Witness] {
-        S::witnesses()
+        S::WITNESSES
     }
 
     fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<Ran, Refused> {

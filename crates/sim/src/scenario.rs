@@ -22,15 +22,15 @@ pub trait System: Sized + 'static {
     const NAME: &'static str;
     /// What it is, in one sentence.
     const ABOUT: &'static str;
-
     /// Its protective mechanisms; a mechanism's index is its place in [`Switches`].
-    fn mechanisms() -> &'static [Mechanism];
+    const MECHANISMS: &'static [Mechanism];
     /// What it swears to.
-    fn promises() -> &'static [PromiseInfo];
+    const PROMISES: &'static [PromiseInfo];
+    /// For every mechanism, a seed at which a promise breaks without it.
+    const WITNESSES: &'static [Witness];
+
     /// The scenarios; the first is the demo.
     fn scenarios() -> Vec<Scenario<Self>>;
-    /// For every mechanism, a seed at which a promise breaks without it.
-    fn witnesses() -> &'static [Witness];
     /// The checker of a promise. It is not told which mechanisms are on.
     fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Self::Node>>;
     /// An operation as the message that the client is told.
@@ -112,6 +112,18 @@ pub struct Witness {
     pub scenario: &'static str,
     /// When.
     pub seed: u64,
+}
+
+impl Witness {
+    /// Without this mechanism this promise breaks, there and then.
+    pub const fn new(
+        mechanism: &'static str,
+        promise: &'static str,
+        scenario: &'static str,
+        seed: u64,
+    ) -> Self {
+        Witness { mechanism, promise, scenario, seed }
+    }
 }
 
 /// Makes one type of node from the machines of a cluster, which speak one protocol.

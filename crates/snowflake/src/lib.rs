@@ -41,7 +41,6 @@ pub use layout::{Decoded, Field, Layout};
 pub use shared::Shared;
 
 mod authority;
-mod availability;
 mod client;
 mod mark;
 mod mechanism;

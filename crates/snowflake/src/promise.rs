@@ -1,12 +1,13 @@
 //! What snowflake swears to, as code that watches clients. It looks at nothing but what clients
 //! asked, what they got and when, in the true time of the world.
 
+mod availability;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use machine::{Machine, Time};
 use sim::{Cluster, Entry, Promise, PromiseInfo, Verdict, World};
 
-use crate::availability::Available;
 use crate::message::{Note, Snowflake};
 use crate::shape::Shape;
 use crate::{Id, Layout};
@@ -47,7 +48,7 @@ where
         "order-within-skew" => {
             Box::new(Order { layout: None, margin: 2 * shape.skew_ms * 1_000_000 + TICK })
         }
-        "available-after-heal" => Box::new(Available::of(shape)),
+        "available-after-heal" => Box::new(availability::Available::of(shape)),
         unknown => panic!("{unknown} is not a promise of snowflake"),
     }
 }

@@ -27,21 +27,12 @@ impl System for Snowflakes {
     const NAME: &'static str = "snowflake";
     const ABOUT: &'static str =
         "Unique 64-bit ids, sortable by time, minted by many workers without coordination.";
-
-    fn mechanisms() -> &'static [Info] {
-        MECHANISMS
-    }
-
-    fn promises() -> &'static [PromiseInfo] {
-        PROMISES
-    }
+    const MECHANISMS: &'static [Info] = MECHANISMS;
+    const PROMISES: &'static [PromiseInfo] = PROMISES;
+    const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
         scenarios()
-    }
-
-    fn witnesses() -> &'static [Witness] {
-        WITNESSES
     }
 
     fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
@@ -82,24 +73,15 @@ const ALL: &[&str] =
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
-    witness("clock-guard", "unique", "clock-step-back", 8),
-    witness("high-water-mark", "unique", "restart-after-step-back", 8),
-    witness("timestamp-ceiling", "unique", "holder-change-under-skew", 4),
-    witness("lease-fencing", "unique", "authority-partition", 1),
-    witness("stop-before-expiry", "unique", "authority-partition", 4),
-    witness("sequence-wait", "unique", "overload", 0),
-    witness("generation-check", "unique", "snapshot-resumed", 0),
-    witness("skew-check", "order-within-skew", "clock-drift", 2),
+    Witness::new("clock-guard", "unique", "clock-step-back", 8),
+    Witness::new("high-water-mark", "unique", "restart-after-step-back", 8),
+    Witness::new("timestamp-ceiling", "unique", "holder-change-under-skew", 4),
+    Witness::new("lease-fencing", "unique", "authority-partition", 1),
+    Witness::new("stop-before-expiry", "unique", "authority-partition", 4),
+    Witness::new("sequence-wait", "unique", "overload", 0),
+    Witness::new("generation-check", "unique", "snapshot-resumed", 0),
+    Witness::new("skew-check", "order-within-skew", "clock-drift", 2),
 ];
-
-const fn witness(
-    mechanism: &'static str,
-    promise: &'static str,
-    scenario: &'static str,
-    seed: u64,
-) -> Witness {
-    Witness { mechanism, promise, scenario, seed }
-}
 
 fn scenarios() -> Vec<Scenario<Snowflakes>> {
     let scenario = |name, about, draw, reaches| Scenario {

@@ -105,6 +105,19 @@ impl Shape {
         })
     }
 
+    /// A world of this shape with every mechanism, for the tests of checkers, which must not know of
+    /// any.
+    #[cfg(test)]
+    pub(crate) fn world(self, seed: u64) -> sim::World<Node> {
+        let Shape { pool, workers, clients, skew_ms, sequence_bits } = self;
+        let zones = vec![0; (u64::from(pool > 0) + workers + clients) as usize];
+        let delays = sim::Delays::micros(20, 100);
+        let sizes = vec![pool, workers, clients, skew_ms, sequence_bits];
+        let cluster = Cluster { zones: zones.clone(), sizes, delays };
+        let boot = move |id| Shape::boot(&cluster, id, Switches::ALL_ON);
+        sim::World::new(seed, &zones, delays, std::sync::Arc::new(boot))
+    }
+
     pub(crate) fn name(cluster: &Cluster, id: NodeId) -> String {
         let shape = Shape::of(cluster);
         let role = match id {

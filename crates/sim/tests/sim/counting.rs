@@ -19,19 +19,14 @@ impl System for Counting {
 
     const NAME: &'static str = "counting";
     const ABOUT: &'static str = "A counter that clients add to.";
-
-    fn mechanisms() -> &'static [Mechanism] {
-        MECHANISMS
-    }
-
-    fn promises() -> &'static [PromiseInfo] {
-        &[
-            PromiseInfo { name: "counted-once", about: "No addition is counted twice." },
-            PromiseInfo { name: "answered-is-counted", about: "What was answered stays counted." },
-            PromiseInfo { name: "all-answered", about: "Once healed, all is answered in 3 s." },
-            PromiseInfo { name: "undecided", about: "Nobody can tell." },
-        ]
-    }
+    const MECHANISMS: &'static [Mechanism] = MECHANISMS;
+    const PROMISES: &'static [PromiseInfo] = &[
+        PromiseInfo { name: "counted-once", about: "No addition is counted twice." },
+        PromiseInfo { name: "answered-is-counted", about: "What was answered stays counted." },
+        PromiseInfo { name: "all-answered", about: "Once healed, all is answered in 3 s." },
+        PromiseInfo { name: "undecided", about: "Nobody can tell." },
+    ];
+    const WITNESSES: &'static [Witness] = &[];
 
     fn scenarios() -> Vec<Scenario<Self>> {
         let retries = Scenario {
@@ -52,10 +47,6 @@ impl System for Counting {
         let undecided = Scenario { promises: &["undecided"], ..like("undecided", draw_idle) };
         let unsafe_disk = Scenario { leaves_out: &["fsync"], ..like("unsafe-disk", draw_retries) };
         vec![retries, bomb, endless, idle, undecided, unsafe_disk]
-    }
-
-    fn witnesses() -> &'static [Witness] {
-        &[]
     }
 
     fn promise(name: &str, _: &Cluster) -> Box<dyn Promise<Node>> {

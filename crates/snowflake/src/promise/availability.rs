@@ -93,10 +93,8 @@ fn every_worker_mints(asked: &BTreeMap<NodeId, Asked>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use machine::{Switches, Time};
-    use sim::{Cluster, Delays, Script};
+    use machine::Time;
+    use sim::Script;
 
     use super::*;
     use crate::message::{Get, Message};
@@ -104,16 +102,11 @@ mod tests {
     /// Two workers and a client that asks both; `stuck` is dead when the world is judged.
     fn judged(pool: u64, stuck: Option<u32>) -> Verdict {
         let shape = Shape { pool, workers: 2, clients: 1, skew_ms: 0, sequence_bits: 12 };
-        let sizes = vec![pool, 2, 1, 0, 12];
-        let zones = vec![0; 3 + usize::from(pool > 0)];
-        let delays = Delays::micros(20, 100);
-        let cluster = Cluster { zones: zones.clone(), sizes, delays };
-        let boot = move |id| Shape::boot(&cluster, id, Switches::ALL_ON);
-        let mut world = World::new(1, &zones, delays, Arc::new(boot));
+        let mut world = shape.world(1);
         if let Some(stuck) = stuck {
             world.crash(stuck);
         }
-        let well = (0..zones.len() as u32).filter(|&node| Some(node) != stuck);
+        let well = (0..world.len() as u32).filter(|&node| Some(node) != stuck);
         world.heal(&well.map(NodeId).collect::<Vec<_>>());
         let (workers, client) = (shape.worker_ids(), shape.client_ids()[0]);
         for turn in 0..40 {
