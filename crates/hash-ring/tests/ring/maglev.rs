@@ -31,15 +31,18 @@ proptest! {
         prop_assert!(most - least <= 1, "{least} to {most}");
     }
 
-    /// With weights a node has its part of the slots, give or take two.
+    /// With weights a node has its part of the slots, less two at the most. What is left over where the
+    /// last round of turns falls short is less than a slot a node, and goes to all by their weight: so
+    /// a heavy node among many light ones can have several more than its part.
     #[test]
     fn turns_follow_the_weights(weights in prop::collection::vec(0.1..10.0f64, 1..20)) {
         let total: f64 = weights.iter().sum();
         let mut counts = slots(&Maglev::with_slots(weighing(&weights), 4_093).expect("a table"));
         counts.resize(weights.len(), 0);
         for (count, weight) in counts.iter().zip(&weights) {
-            let share = 4_093.0 * weight / total;
-            prop_assert!((f64::from(*count) - share).abs() < 2.0, "{count} of {share}");
+            let over = f64::from(*count) - 4_093.0 * weight / total;
+            let most = 1.0 + weights.len() as f64 * weight / total;
+            prop_assert!(-2.0 < over && over < most + 1e-6, "{count} are {over} over, not {most}");
         }
     }
 }
