@@ -14,7 +14,9 @@ pub type FileName = Cow<'static, str>;
 
 /// The identity of a disk, drawn when it was formatted. A node whose disk was replaced is a new
 /// node, whatever number it carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct DiskId(pub u64);
 
 /// A disk operation. Those of one node end in the order in which they were asked for.

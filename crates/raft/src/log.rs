@@ -1,0 +1,139 @@
+//! The log in memory: entries after a snapshot, and the configurations among them.
+//!
+//! The law: what was committed never changes; a truncation below the snapshot is impossible.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::member::Configuration;
+use crate::rpc::{Entry, Index, Payload, Term};
+
+/// A state in the place of the entries that led to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Of the last entry that it replaces.
+    pub last_index: Index,
+    /// Of that entry.
+    pub last_term: Term,
+    /// In force there.
+    pub configuration: Arc<Configuration>,
+    /// The owner's state.
+    pub state: Bytes,
+}
+
+/// The log of a group.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    snapshot: Snapshot,
+    /// Before the first entry that is still here: at or below the snapshot's, since a few entries
+    /// stay behind for followers that are a little late.
+    before: (Index, Term),
+    entries: VecDeque<Entry>,
+    /// Where configurations are, in order.
+    configurations: Vec<(Index, Arc<Configuration>)>,
+    revision: u64,
+}
+
+impl Log {
+    /// A log that begins with a snapshot.
+    pub fn new(snapshot: Snapshot) -> Log {
+        let before = (snapshot.last_index, snapshot.last_term);
+        Log { snapshot, before, ..Log::default() }
+    }
+
+    /// The newest snapshot; one at index 0 has never been taken.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Of the first entry that is still here, or would be.
+    pub fn first_index(&self) -> Index {
+        self.before.0 + 1
+    }
+
+    /// Of the last entry; 0 where there never was one.
+    pub fn last_index(&self) -> Index {
+        self.before.0 + self.entries.len() as u64
+    }
+
+    /// Of the last entry.
+    pub fn last_term(&self) -> Term {
+        self.entries.back().map_or(self.before.1, |entry| entry.term)
+    }
+
+    /// Of the entry at this place; `None` where it is not here (any more).
+    #[inline]
+    pub fn term_at(&self, index: Index) -> Option<Term> {
+        if index == self.before.0 {
+            return Some(self.before.1);
+        }
+        self.entry(index).map(|entry| entry.term)
+    }
+
+    /// The entry at this place, if it is here.
+    #[inline]
+    pub fn entry(&self, index: Index) -> Option<&Entry> {
+        self.entries.get(index.checked_sub(self.before.0 + 1)? as usize)
+    }
+
+    /// So many entries from this place on, at most.
+    pub fn entries_from(&self, index: Index, most: usize) -> Vec<Entry> {
+        let skip = index.saturating_sub(self.before.0 + 1) as usize;
+        let end = skip.saturating_add(most).min(self.entries.len());
+        self.entries.range(skip.min(end)..end).cloned().collect()
+    }
+
+    /// Changes with every change of the log.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The newest configuration, committed or not: a member uses the last that it has.
+    pub fn configuration(&self) -> &Arc<Configuration> {
+        self.configurations.last().map_or(&self.snapshot.configuration, |(_, newest)| newest)
+    }
+
+    /// Where the newest configuration is.
+    pub fn configured_at(&self) -> Index {
+        self.configurations.last().map_or(self.snapshot.last_index, |(index, _)| *index)
+    }
+
+    /// The configuration in force at this place.
+    pub fn configuration_at(&self, index: Index) -> &Arc<Configuration> {
+        let known = self.configurations.iter().rev().find(|(at, _)| *at <= index);
+        known.map_or(&self.snapshot.configuration, |(_, configuration)| configuration)
+    }
+
+    /// Adds an entry.
+    pub fn append(&mut self, entry: Entry) {
+        self.revision += 1;
+        if let Payload::Configuration(configuration) = &entry.payload {
+            self.configurations.push((self.last_index() + 1, Arc::clone(configuration)));
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// Drops the entries from this place on.
+    pub fn truncate(&mut self, from: Index) {
+        self.revision += 1;
+        self.entries.truncate(from.saturating_sub(self.before.0 + 1) as usize);
+        self.configurations.retain(|(index, _)| *index < from);
+    }
+
+    /// Puts a state in the place of the entries up to `index`, of which the last `keep` stay.
+    ///
+    /// # Panics
+    /// If the entry there is not here.
+    pub fn compact(&mut self, index: Index, state: Bytes, keep: u64) {
+        let last_term = self.term_at(index).expect("a snapshot is of entries that are here");
+        let configuration = Arc::clone(self.configuration_at(index));
+        self.snapshot = Snapshot { last_index: index, last_term, configuration, state };
+        self.configurations.retain(|(at, _)| *at > index);
+        while self.before.0 + keep < index {
+            let entry = self.entries.pop_front().expect("they are above those that are dropped");
+            self.before = (self.before.0 + 1, entry.term);
+        }
+    }
+}
