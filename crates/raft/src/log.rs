@@ -43,9 +43,29 @@ impl Log {
         Log { snapshot, before, ..Log::default() }
     }
 
+    /// What a disk gave back: a snapshot, and entries after a place that is not above it.
+    pub(crate) fn recovered(snapshot: Snapshot, before: (Index, Term), entries: Vec<Entry>) -> Log {
+        let last_index = snapshot.last_index;
+        let mut log = Log { snapshot, before, ..Log::default() };
+        entries.into_iter().for_each(|entry| log.append(entry));
+        log.configurations.retain(|(at, _)| *at > last_index);
+        log
+    }
+
     /// The newest snapshot; one at index 0 has never been taken.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// The place before the first entry that is still here.
+    pub(crate) fn before(&self) -> (Index, Term) {
+        self.before
+    }
+
+    /// The entries from this place on.
+    pub(crate) fn iter_from(&self, index: Index) -> impl Iterator<Item = &Entry> {
+        let skip = index.saturating_sub(self.before.0 + 1) as usize;
+        self.entries.range(skip.min(self.entries.len())..)
     }
 
     /// Of the first entry that is still here, or would be.
@@ -120,6 +140,11 @@ impl Log {
         self.revision += 1;
         self.entries.truncate(from.saturating_sub(self.before.0 + 1) as usize);
         self.configurations.retain(|(index, _)| *index < from);
+    }
+
+    /// Begins anew after a snapshot of somebody else.
+    pub fn restart(&mut self, snapshot: Snapshot) {
+        *self = Log { revision: self.revision + 1, ..Log::new(snapshot) };
     }
 
     /// Puts a state in the place of the entries up to `index`, of which the last `keep` stay.

@@ -1,0 +1,320 @@
+//! One member of one group: the state of the paper's figure 2, and who handles which message.
+//!
+//! The law of Raft (section 5.4): a leader of a later term holds every entry that was committed in an
+//! earlier one. It rests on two majorities having a member in common, on that member remembering what
+//! it swore (the journal), and on the rules in the files of this folder.
+
+mod election;
+mod following;
+mod leading;
+mod membership;
+mod reads;
+mod snapshots;
+
+use machine::{NodeId, Now, Switches, Time};
+
+use crate::effects::{Effects, Event};
+use crate::log::Log;
+use crate::mechanism::Mechanism;
+use crate::member::Member;
+use crate::rpc::{Entry, GroupId, Index, Rpc, Term};
+use crate::tuning::Tuning;
+
+pub use election::Votes;
+pub use leading::Leadership;
+pub(crate) use membership::ANY_DISK;
+pub use membership::{ChangeRefused, Roll};
+pub use reads::Consistency;
+
+/// One member's part of a group.
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub(crate) id: GroupId,
+    me: Member,
+    founders: Vec<NodeId>,
+    tuning: Tuning,
+    switches: Switches,
+
+    // Persistent state (figure 2).
+    term: Term,
+    voted_for: Option<Member>,
+    log: Log,
+
+    // Volatile state.
+    role: Role,
+    leader: Option<Member>,
+    commit_index: Index,
+    /// Handed out to be applied, up to here: the paper's lastApplied.
+    applied_index: Index,
+    /// When the leader was heard last, by this member's clock.
+    heard: Option<Time>,
+    /// Before its boot it may have heard one.
+    booted: Time,
+    election_due: Time,
+    /// Pieces of a snapshot that a leader is sending.
+    incoming: snapshots::Incoming,
+    /// Reads that may be answered once so much was applied.
+    confirmed: Vec<(u64, Index)>,
+}
+
+/// What a member is at the moment.
+#[derive(Clone, Debug)]
+pub enum Role {
+    /// Its disk is empty: it has no vote and asks who the others are.
+    Blank(Roll),
+    /// It takes what the leader sends.
+    Follower,
+    /// It asks whether it would win.
+    PreCandidate(Votes),
+    /// It asks for votes.
+    Candidate(Votes),
+    /// It replicates its log.
+    Leader(Box<Leadership>),
+}
+
+/// Only a leader can do this; nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotLeader {
+    /// Ask there, where it is known.
+    pub leader: Option<NodeId>,
+}
+
+/// What a member's disk remembers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Remembered {
+    pub(crate) term: Term,
+    pub(crate) voted_for: Option<Member>,
+    pub(crate) log: Log,
+}
+
+impl Group {
+    /// A member that has just booted, with what its disk remembers: nothing, if it is empty.
+    pub(crate) fn new(
+        (id, me): (GroupId, Member),
+        founders: &[NodeId],
+        (tuning, switches): (Tuning, Switches),
+        remembered: Option<Remembered>,
+        now: &mut Now<'_>,
+        fx: &mut Effects,
+    ) -> Group {
+        let blank = remembered.is_none();
+        let Remembered { term, voted_for, log } = remembered.unwrap_or_default();
+        let snapshot = log.snapshot().clone();
+        let mut group = Group {
+            id,
+            me,
+            founders: founders.to_vec(),
+            tuning,
+            switches,
+            term,
+            voted_for,
+            commit_index: snapshot.last_index,
+            applied_index: snapshot.last_index,
+            log,
+            role: Role::Follower,
+            leader: None,
+            heard: None,
+            booted: now.time,
+            election_due: now.time,
+            incoming: snapshots::Incoming::default(),
+            confirmed: Vec::new(),
+        };
+        if snapshot.last_index > 0 {
+            let (index, state) = (snapshot.last_index, snapshot.state);
+            fx.events.push(Event::Restored { index, state });
+        }
+        group.wait_for_leader(now);
+        if blank {
+            group.start_blank(now, fx);
+        }
+        group
+    }
+
+    /// Takes a message.
+    pub(crate) fn hear(&mut self, from: Member, rpc: Rpc, now: &mut Now<'_>, fx: &mut Effects) {
+        if let Role::Blank(_) = self.role
+            && !self.is_for_blank(&rpc)
+        {
+            return;
+        }
+        match rpc {
+            Rpc::RequestVote(request) => self.on_request_vote(from, request, now, fx),
+            Rpc::Vote { term, pre, granted } => self.on_vote(from, term, pre, granted, now, fx),
+            Rpc::AppendEntries(append) => self.on_append_entries(from, append, now, fx),
+            Rpc::Appended { term, round, outcome } => {
+                if self.is_mine(term, now, fx) {
+                    self.on_appended(from, round, outcome, now, fx);
+                }
+            }
+            Rpc::InstallSnapshot(part) => self.on_install_snapshot(from, part, now, fx),
+            Rpc::SnapshotTaken { term, round, last_index, next } => {
+                if self.is_mine(term, now, fx) {
+                    self.on_snapshot_taken(from, round, last_index, next, now, fx);
+                }
+            }
+            Rpc::TimeoutNow { term } => {
+                if term == self.term && self.is_voter() {
+                    self.campaign(true, now, fx);
+                }
+            }
+            Rpc::Hello => self.on_hello(from, now, fx),
+            Rpc::Founders(founders) => self.on_founders(&founders, now, fx),
+        }
+    }
+
+    /// Does what is due by now.
+    pub(crate) fn tick(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
+        match &self.role {
+            Role::Leader(_) => self.tick_leader(now, fx),
+            _ if now.time < self.election_due => {}
+            Role::Blank(_) => self.say_hello(now, fx),
+            _ if !self.is_voter() => self.wait_for_leader(now),
+            _ if Mechanism::PreVote.on(self.switches) => self.ask_for_pre_votes(now, fx),
+            _ => self.campaign(false, now, fx),
+        }
+    }
+
+    /// When [`Group::tick`] has something to do.
+    pub(crate) fn due(&self) -> Time {
+        match &self.role {
+            Role::Leader(leadership) => leadership.due(),
+            _ => self.election_due,
+        }
+    }
+
+    /// What was written before a moment in this term, when the log ended here, is durable.
+    pub(crate) fn persisted(
+        &mut self,
+        (term, last_index): (Term, Index),
+        now: &mut Now<'_>,
+        fx: &mut Effects,
+    ) {
+        if term != self.term {
+            return;
+        }
+        match &mut self.role {
+            Role::Candidate(_) => self.on_vote(self.me, term, false, true, now, fx),
+            Role::Leader(leadership) => {
+                leadership.persisted(last_index);
+                self.advance_commit_index(now, fx);
+            }
+            _ => {}
+        }
+    }
+
+    /// The stream to a node broke: what was on its way may be lost.
+    pub(crate) fn link_reset(&mut self, peer: NodeId) {
+        if let Role::Leader(leadership) = &mut self.role {
+            leadership.link_reset(peer);
+        }
+    }
+
+    /// The next entry to be applied.
+    pub(crate) fn next_committed(&mut self) -> Option<(Index, Entry)> {
+        if self.applied_index >= self.commit_index {
+            return None;
+        }
+        let entry = self.log.entry(self.applied_index + 1)?.clone();
+        self.applied_index += 1;
+        Some((self.applied_index, entry))
+    }
+
+    /// A read of which everything that it must see was applied.
+    pub(crate) fn next_readable(&mut self) -> Option<Event> {
+        let at = self.confirmed.iter().position(|(_, index)| *index <= self.applied_index)?;
+        let (token, index) = self.confirmed.swap_remove(at);
+        Some(Event::Readable { token, index })
+    }
+
+    /// Rules for all servers (figure 2): a message of a later term makes a follower. Is it of this one?
+    fn is_mine(&mut self, term: Term, now: &mut Now<'_>, fx: &mut Effects) -> bool {
+        if term > self.term {
+            self.follow(term, None, now, fx);
+        }
+        term == self.term
+    }
+
+    /// Becomes a follower, in this term or a later one.
+    fn follow(&mut self, term: Term, leader: Option<Member>, now: &mut Now<'_>, fx: &mut Effects) {
+        if term > self.term {
+            (self.term, self.voted_for) = (term, None);
+            fx.state = true;
+        } else if let (Role::Follower, true) = (&self.role, leader == self.leader) {
+            return;
+        }
+        if let Role::Leader(leadership) = std::mem::replace(&mut self.role, Role::Follower) {
+            fx.note("stepped-down");
+            fx.events.extend(leadership.lost_reads().map(|token| Event::ReadLost { token }));
+            self.wait_for_leader(now);
+        }
+        self.leader = leader;
+        fx.events.push(Event::Follows { term, leader: leader.map(|leader| leader.node) });
+    }
+
+    fn not_leader(&self) -> NotLeader {
+        NotLeader { leader: self.leader.map(|leader| leader.node) }
+    }
+
+    fn is_voter(&self) -> bool {
+        self.log.configuration().votes(self.me)
+    }
+}
+
+/// What can be seen of a member.
+impl Group {
+    /// Who it is.
+    pub fn member(&self) -> Member {
+        self.me
+    }
+
+    /// The newest term that it knows.
+    pub fn term(&self) -> Term {
+        self.term
+    }
+
+    /// To whom it gave its vote of this term.
+    pub fn voted_for(&self) -> Option<Member> {
+        self.voted_for
+    }
+
+    /// What it is.
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// Does it lead, as far as it knows?
+    pub fn leads(&self) -> bool {
+        matches!(self.role, Role::Leader(_))
+    }
+
+    /// Who leads, as far as it knows.
+    pub fn leader(&self) -> Option<NodeId> {
+        self.leader.map(|leader| leader.node)
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Entries up to here are committed, as far as it knows.
+    pub fn commit_index(&self) -> Index {
+        self.commit_index
+    }
+
+    /// Entries up to here were handed out to be applied.
+    pub fn applied_index(&self) -> Index {
+        self.applied_index
+    }
+
+    /// The name of its role, for faults that aim at one.
+    pub fn role_name(&self) -> &'static str {
+        match &self.role {
+            Role::Blank(_) => "blank",
+            Role::PreCandidate(_) | Role::Candidate(_) => "candidate",
+            Role::Leader(_) => "leader",
+            Role::Follower if !self.is_voter() => "learner",
+            Role::Follower => "follower",
+        }
+    }
+}

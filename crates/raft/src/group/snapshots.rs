@@ -1,0 +1,151 @@
+//! Snapshots: in the place of a log that grows, and of entries that a follower missed (section 7).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use machine::Now;
+
+use super::leading::{Progress, Stage};
+use super::{Group, Role};
+use crate::effects::{Effects, Event};
+use crate::log::{Log, Snapshot};
+use crate::member::Member;
+use crate::rpc::{Index, InstallSnapshot, Rpc, Term};
+
+/// A snapshot on its way to a follower.
+#[derive(Clone, Debug)]
+pub(super) struct Sending {
+    snapshot: Snapshot,
+    offset: u64,
+    /// A piece is on its way.
+    pub(super) asked: bool,
+}
+
+/// The pieces of a snapshot that have arrived.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Incoming {
+    of: (Index, Term),
+    bytes: Vec<u8>,
+}
+
+impl Progress {
+    /// Sends the next piece; the first, if none was sent yet.
+    pub(super) fn send_snapshot(
+        &mut self,
+        to: Member,
+        log: &Log,
+        chunk: usize,
+        (term, round): (Term, u64),
+        fx: &mut Effects,
+    ) {
+        if !matches!(self.stage, Stage::Snapshot(_)) {
+            let (snapshot, offset) = (log.snapshot().clone(), 0);
+            self.stage = Stage::Snapshot(Sending { snapshot, offset, asked: false });
+        }
+        let Stage::Snapshot(Sending { snapshot, offset, asked }) = &mut self.stage else { return };
+        *asked = true;
+        let start = (*offset as usize).min(snapshot.state.len());
+        let end = snapshot.state.len().min(start + chunk);
+        let part = InstallSnapshot {
+            term,
+            round,
+            last_index: snapshot.last_index,
+            last_term: snapshot.last_term,
+            configuration: Arc::clone(&snapshot.configuration),
+            offset: *offset,
+            bytes: snapshot.state.slice(start..end),
+            done: end == snapshot.state.len(),
+        };
+        fx.send(to, Rpc::InstallSnapshot(part));
+    }
+}
+
+impl Group {
+    /// The owner's state up to an index, which was handed out: the log before it may go.
+    pub(crate) fn compact(&mut self, index: Index, state: Bytes, fx: &mut Effects) {
+        if index <= self.log.snapshot().last_index || self.log.term_at(index).is_none() {
+            return;
+        }
+        self.log.compact(index, state, self.tuning.keep_entries);
+        fx.snapshot = Some(self.log.snapshot().clone());
+        fx.note("snapshot-taken");
+    }
+
+    pub(super) fn on_install_snapshot(
+        &mut self,
+        from: Member,
+        part: InstallSnapshot,
+        now: &mut Now<'_>,
+        fx: &mut Effects,
+    ) {
+        let (round, last_index) = (part.round, part.last_index);
+        let next =
+            if self.obey(from, part.term, now, fx) { self.gather(part, fx) } else { Some(0) };
+        fx.send_durable(from, Rpc::SnapshotTaken { term: self.term, round, last_index, next });
+    }
+
+    /// Takes a piece; where the next begins, or nothing if the snapshot is installed.
+    fn gather(&mut self, part: InstallSnapshot, fx: &mut Effects) -> Option<u64> {
+        if part.last_index <= self.commit_index {
+            return None;
+        }
+        let of = (part.last_index, part.last_term);
+        if self.incoming.of != of {
+            self.incoming = Incoming { of, bytes: Vec::new() };
+        }
+        if part.offset != self.incoming.bytes.len() as u64 {
+            return Some(self.incoming.bytes.len() as u64);
+        }
+        self.incoming.bytes.extend_from_slice(&part.bytes);
+        if !part.done {
+            return Some(self.incoming.bytes.len() as u64);
+        }
+        let state = Bytes::from(std::mem::take(&mut self.incoming).bytes);
+        let (last_index, last_term) = of;
+        let configuration = part.configuration;
+        self.install(Snapshot { last_index, last_term, configuration, state }, fx);
+        None
+    }
+
+    /// Figure 13: what follows the snapshot's last entry stays, if that entry is here.
+    fn install(&mut self, snapshot: Snapshot, fx: &mut Effects) {
+        let (index, state) = (snapshot.last_index, snapshot.state.clone());
+        if self.log.term_at(index) == Some(snapshot.last_term) {
+            self.log.compact(index, state.clone(), 0);
+        } else {
+            self.log.restart(snapshot);
+            fx.rebased = true;
+        }
+        fx.snapshot = Some(self.log.snapshot().clone());
+        (self.commit_index, self.applied_index) = (index, index);
+        fx.events.push(Event::Restored { index, state });
+        fx.note("snapshot-installed");
+    }
+
+    pub(super) fn on_snapshot_taken(
+        &mut self,
+        from: Member,
+        round: u64,
+        last_index: Index,
+        next: Option<u64>,
+        now: &mut Now<'_>,
+        fx: &mut Effects,
+    ) {
+        let Role::Leader(leadership) = &mut self.role else { return };
+        leadership.owes = true;
+        let Some(progress) = leadership.follower(from) else { return };
+        (progress.round, progress.heard) = (progress.round.max(round), now.time);
+        if let Stage::Snapshot(sending) = &mut progress.stage
+            && sending.snapshot.last_index == last_index
+        {
+            match next {
+                Some(offset) => (sending.offset, sending.asked) = (offset, false),
+                None => {
+                    progress.matched = progress.matched.max(last_index);
+                    progress.probe();
+                }
+            }
+        }
+        self.confirm_reads(now, fx);
+    }
+}

@@ -1,0 +1,384 @@
+//! All groups of a node: one journal, one timer, and messages that share envelopes.
+//!
+//! A machine that embeds groups hands them what is theirs (start, messages, timer, disk, resets), then
+//! takes [`Groups::next_event`] and [`Groups::next_committed`] until both are empty, and ends every
+//! input with [`Groups::flush`].
+
+use std::collections::{BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use machine::{
+    DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, NodeId, Now, Outputs, Protocol,
+    Switches, Time,
+};
+
+use crate::effects::{Effects, Event};
+use crate::group::{ChangeRefused, Consistency, Group, NotLeader, Role};
+use crate::journal::{Held, Journal, JournalOp, journal_name, snapshot_name};
+use crate::mechanism::Mechanism;
+use crate::member::Member;
+use crate::record::{put_base, put_entries, put_record, put_state};
+use crate::recovery::Recovery;
+use crate::rpc::{Entry, Envelope, GroupId, Index, Rpc, Term};
+use crate::tuning::Tuning;
+
+/// The words of a machine in which groups are embedded.
+pub trait Embeds: Protocol {
+    /// Groups speak to those of another node.
+    fn raft(envelope: Envelope) -> Self::Message;
+    /// Their one timer.
+    fn timer() -> Self::Timer;
+    /// A disk operation of theirs.
+    fn op(op: JournalOp) -> Self::Op;
+}
+
+/// The groups of a node.
+#[derive(Clone, Debug)]
+pub struct Groups {
+    node: NodeId,
+    disk: DiskId,
+    founders: Vec<NodeId>,
+    count: u32,
+    tuning: Tuning,
+    switches: Switches,
+    /// None before the disk was read.
+    groups: Vec<Group>,
+    recovery: Recovery,
+    journal: Journal,
+    outbox: Vec<(Member, GroupId, Rpc)>,
+    events: VecDeque<(GroupId, Event)>,
+    /// Groups that something happened to in this input.
+    touched: Vec<GroupId>,
+    armed: Option<Time>,
+    /// Kept for its memory.
+    fx: Effects,
+}
+
+const WHOLE: u64 = 1 << 40;
+
+impl Groups {
+    /// So many groups, founded by the nodes of these numbers (which may or may not include this one).
+    pub fn new(
+        node: NodeId,
+        founders: Vec<NodeId>,
+        count: u32,
+        tuning: Tuning,
+        switches: Switches,
+    ) -> Groups {
+        let syncs = Mechanism::PersistBeforeReply.on(switches);
+        Groups {
+            node,
+            disk: DiskId::default(),
+            founders,
+            count,
+            tuning,
+            switches,
+            groups: Vec::new(),
+            recovery: Recovery::default(),
+            journal: Journal::new(tuning.journal_growth, syncs),
+            outbox: Vec::new(),
+            events: VecDeque::new(),
+            touched: Vec::new(),
+            armed: None,
+            fx: Effects::default(),
+        }
+    }
+
+    /// The node booted: its disk is read first.
+    pub fn start<P: Embeds>(&mut self, disk: DiskId, out: &mut Outputs<P>) {
+        let identified = Mechanism::DiskIdentity.on(self.switches);
+        self.disk = if identified { disk } else { crate::group::ANY_DISK };
+        out.disk(DiskCommand::List, P::op(JournalOp::Listed));
+    }
+
+    /// An envelope came. One for another disk than this node's is not opened.
+    pub fn message(&mut self, from: NodeId, envelope: Envelope, now: &mut Now<'_>) {
+        if envelope.to.is_some_and(|disk| disk != self.disk) {
+            return;
+        }
+        let from = Member { node: from, disk: envelope.from };
+        for (group, rpc) in envelope.rpcs {
+            self.with(group, now, |group, now, fx| group.hear(from, rpc, now, fx));
+        }
+    }
+
+    /// The timer fired.
+    pub fn timer<P: Embeds>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+        self.armed = None;
+        self.journal.retry(out);
+        for group in 0..self.groups.len() {
+            if self.groups[group].due() <= now.time {
+                self.with(GroupId(group as u32), now, Group::tick);
+            }
+        }
+    }
+
+    /// The stream to and from this node was reset.
+    pub fn link_reset(&mut self, peer: NodeId, now: &mut Now<'_>) {
+        for group in 0..self.groups.len() as u32 {
+            self.with(GroupId(group), now, |group, _, _| group.link_reset(peer));
+        }
+    }
+
+    /// Takes a command into the log. It is committed when [`Groups::next_committed`] gives back an entry
+    /// of this term at this index; an entry of another term there says that it never will be.
+    ///
+    /// # Errors
+    /// If this member does not lead. Nothing was done.
+    pub fn propose(
+        &mut self,
+        group: GroupId,
+        command: Bytes,
+        now: &mut Now<'_>,
+    ) -> Result<(Term, Index), NotLeader> {
+        let nobody = Err(NotLeader { leader: None });
+        self.with(group, now, |group, _, fx| group.propose(command, fx)).unwrap_or(nobody)
+    }
+
+    /// Asks for permission to read: [`Event::Readable`] or [`Event::ReadLost`] is the answer.
+    ///
+    /// # Errors
+    /// If this member does not lead.
+    pub fn read(
+        &mut self,
+        group: GroupId,
+        how: Consistency,
+        token: u64,
+        now: &mut Now<'_>,
+    ) -> Result<(), NotLeader> {
+        let nobody = Err(NotLeader { leader: None });
+        self.with(group, now, |group, now, fx| group.read(how, token, now, fx)).unwrap_or(nobody)
+    }
+
+    /// Makes these nodes the voters. It is done when an entry with such a configuration, and no other
+    /// under way, is committed.
+    ///
+    /// # Errors
+    /// Why not; nothing was done.
+    pub fn change(
+        &mut self,
+        group: GroupId,
+        nodes: &BTreeSet<NodeId>,
+        now: &mut Now<'_>,
+    ) -> Result<(), ChangeRefused> {
+        let nobody = Err(ChangeRefused::NotLeader(NotLeader { leader: None }));
+        self.with(group, now, |group, now, fx| group.change(nodes, now, fx)).unwrap_or(nobody)
+    }
+
+    /// Lets this voter lead, if it comes within an election timeout.
+    ///
+    /// # Errors
+    /// If this member does not lead.
+    pub fn transfer(
+        &mut self,
+        group: GroupId,
+        to: NodeId,
+        now: &mut Now<'_>,
+    ) -> Result<(), NotLeader> {
+        let nobody = Err(NotLeader { leader: None });
+        self.with(group, now, |group, now, fx| group.transfer(to, now, fx)).unwrap_or(nobody)
+    }
+
+    /// Puts the owner's state in the place of the log up to an index that was handed out.
+    pub fn compact(&mut self, group: GroupId, index: Index, state: Bytes, now: &mut Now<'_>) {
+        self.with(group, now, |group, _, fx| group.compact(index, state, fx));
+    }
+
+    /// A group; `None` before the disk was read, and if there is none of this number.
+    pub fn group(&self, group: GroupId) -> Option<&Group> {
+        self.groups.get(group.0 as usize)
+    }
+
+    /// What happened, in order.
+    pub fn next_event(&mut self) -> Option<(GroupId, Event)> {
+        self.events.pop_front().or_else(|| {
+            let readable = |&id: &GroupId| Some((id, self.groups[id.0 as usize].next_readable()?));
+            self.touched.iter().find_map(readable)
+        })
+    }
+
+    /// The next entry to be applied, in order, each once after a boot; nothing as long as there are
+    /// events.
+    pub fn next_committed(&mut self, group: GroupId) -> Option<(Index, Entry)> {
+        if !self.events.is_empty() {
+            return None;
+        }
+        self.groups.get_mut(group.0 as usize)?.next_committed()
+    }
+
+    /// Sends what has gathered, writes what must be remembered, and sets the timer.
+    pub fn flush<P: Embeds>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+        let mut due = self.armed;
+        for id in std::mem::take(&mut self.touched) {
+            self.with(id, now, |group, _, fx| group.replicate(fx));
+            let next = self.groups[id.0 as usize].due();
+            due = Some(due.map_or(next, |due| due.min(next)));
+        }
+        self.touched.clear();
+        if self.armed.is_none() {
+            due = self.groups.iter().map(Group::due).min();
+        }
+        if due != self.armed
+            && let Some(at) = due
+        {
+            self.armed = due;
+            out.set_timer(P::timer(), at.since(now.time));
+        }
+        let groups = &self.groups;
+        self.journal.go(|image| groups.iter().for_each(|group| remember(group, image)), out);
+        self.post(out);
+    }
+
+    /// One envelope for each node, with everything for it in order.
+    fn post<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+        while let Some(&(member, ..)) = self.outbox.first() {
+            let for_it = self.outbox.extract_if(.., |(to, ..)| *to == member);
+            let rpcs = for_it.map(|(_, group, rpc)| (group, rpc)).collect();
+            let to = Some(member.disk).filter(|disk| *disk != crate::group::ANY_DISK);
+            out.send(member.node, P::raft(Envelope { from: self.disk, to, rpcs }));
+        }
+    }
+
+    /// Has a group do something, and sees to what comes of it.
+    fn with<R>(
+        &mut self,
+        id: GroupId,
+        now: &mut Now<'_>,
+        act: impl FnOnce(&mut Group, &mut Now<'_>, &mut Effects) -> R,
+    ) -> Option<R> {
+        let mut fx = std::mem::take(&mut self.fx);
+        let group = self.groups.get_mut(id.0 as usize)?;
+        let result = act(group, now, &mut fx);
+        self.settle(id, &mut fx, now);
+        self.fx = fx;
+        Some(result)
+    }
+
+    fn settle(&mut self, id: GroupId, fx: &mut Effects, now: &mut Now<'_>) {
+        if self.touched.last() != Some(&id) {
+            self.touched.push(id);
+        }
+        let group = &self.groups[id.0 as usize];
+        let mark = Held::Persisted(id, group.term(), group.log().last_index());
+        let writes = fx.writes();
+        write(&mut self.journal, group, fx);
+        self.events.extend(fx.events.drain(..).map(|event| (id, event)));
+        self.outbox.extend(fx.sends.drain(..).map(|(to, rpc)| (to, id, rpc)));
+        let held = fx.held.drain(..).map(|(to, rpc)| Held::Send(to, id, rpc));
+        let mut free = Vec::new();
+        free.extend(held.chain(writes.then_some(mark)).filter_map(|held| self.journal.hold(held)));
+        self.release(free, now);
+    }
+
+    /// These need not wait any longer.
+    fn release(&mut self, free: Vec<Held>, now: &mut Now<'_>) {
+        for held in free {
+            match held {
+                Held::Send(to, group, rpc) => self.outbox.push((to, group, rpc)),
+                Held::Persisted(group, term, index) => {
+                    self.with(group, now, |group, now, fx| {
+                        group.persisted((term, index), now, fx);
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Writes what a group wants remembered.
+fn write(journal: &mut Journal, group: &Group, fx: &mut Effects) {
+    if let Some(snapshot) = fx.snapshot.take() {
+        journal.put_snapshot(group.id, &snapshot);
+    }
+    if std::mem::take(&mut fx.state) {
+        journal.record(group.id, |out| put_state(out, group.term(), group.voted_for()));
+    }
+    if std::mem::take(&mut fx.rebased) {
+        let (index, term) = group.log().before();
+        journal.record(group.id, |out| put_base(out, index, term));
+    }
+    if let Some(first) = fx.appended_from.take() {
+        journal.record(group.id, |out| put_entries(out, first, group.log().iter_from(first)));
+    }
+}
+
+/// Everything that a group must remember, beside its snapshot.
+fn remember(group: &Group, image: &mut bytes::BytesMut) {
+    if let Role::Blank(_) = group.role() {
+        return;
+    }
+    let (index, term) = group.log().before();
+    put_record(image, group.id, |out| put_state(out, group.term(), group.voted_for()));
+    put_record(image, group.id, |out| put_base(out, index, term));
+    let entries = group.log().iter_from(index + 1);
+    put_record(image, group.id, |out| put_entries(out, index + 1, entries));
+}
+
+/// The disk.
+impl Groups {
+    /// A disk operation ended.
+    pub fn disk<P: Embeds>(
+        &mut self,
+        op: JournalOp,
+        result: DiskResult,
+        now: &mut Now<'_>,
+        out: &mut Outputs<P>,
+    ) {
+        let done = match op {
+            JournalOp::Listed => self.listed(result, out),
+            JournalOp::SnapshotRead(group) => match result {
+                Ok(DiskAnswer::Bytes(file)) => self.recovery.snapshot(group, file),
+                Ok(_) => Err("the disk did not give the snapshot's bytes".into()),
+                Err(error) => Err(error.to_string()),
+            },
+            JournalOp::JournalRead => self.recovered(result, now),
+            op => match self.journal.done(op, result) {
+                Ok(free) => {
+                    self.release(free, now);
+                    Ok(())
+                }
+                Err(error) => Err(error.to_string()),
+            },
+        };
+        if let Err(why) = done {
+            out.halt(format!("this member cannot remember: {why}"));
+        }
+    }
+
+    fn listed<P: Embeds>(
+        &mut self,
+        result: DiskResult,
+        out: &mut Outputs<P>,
+    ) -> Result<(), String> {
+        let DiskAnswer::Names(names) = result.map_err(|error| error.to_string())? else {
+            return Err("the disk did not name its files".into());
+        };
+        let read = |file| DiskCommand::Read { file, offset: 0, length: WHOLE };
+        for group in self.recovery.listed(&names) {
+            out.disk(read(snapshot_name(group)), P::op(JournalOp::SnapshotRead(group)));
+        }
+        out.disk(read(journal_name(self.recovery.number)), P::op(JournalOp::JournalRead));
+        Ok(())
+    }
+
+    fn recovered(&mut self, result: DiskResult, now: &mut Now<'_>) -> Result<(), String> {
+        let journal = match result {
+            Ok(DiskAnswer::Bytes(journal)) => journal,
+            Err(DiskError::NotFound) => Bytes::new(),
+            Ok(_) => return Err("the disk did not give the journal's bytes".into()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let recovery = std::mem::take(&mut self.recovery);
+        self.journal.begin(recovery.number, recovery.journals.clone());
+        let mut remembered = recovery.finish(journal)?;
+        let (me, how) = (Member { node: self.node, disk: self.disk }, (self.tuning, self.switches));
+        for id in (0..self.count).map(GroupId) {
+            let mut fx = Effects::default();
+            let known = remembered.remove(&id);
+            let group = Group::new((id, me), &self.founders, how, known, now, &mut fx);
+            self.groups.push(group);
+            self.settle(id, &mut fx, now);
+        }
+        Ok(())
+    }
+}

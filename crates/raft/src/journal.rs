@@ -1,0 +1,231 @@
+//! Persist, then reply: what all groups of a node must remember, in one file.
+//!
+//! The law: what is held back leaves only when everything that was recorded before it is durable.
+//! Records that come while the disk is busy leave with the next write (group commit), so a slow disk
+//! costs latency, not throughput; and a thousand groups share one sync.
+//!
+//! The files: `journal-N`, of which the highest number counts, and a `snapshot-G` for each group that
+//! has one. A journal that has grown is written anew, whole and atomically, and so it is after every
+//! boot: nobody ever appends behind what a crash may have left in part.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use machine::{DiskCommand, DiskError, DiskResult, FileName, Outputs};
+
+use crate::groups::Embeds;
+use crate::log::Snapshot;
+use crate::member::Member;
+use crate::record::{put_record, seal_snapshot};
+use crate::rpc::{GroupId, Index, Rpc, Term};
+
+/// What to do when a disk operation of the journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JournalOp {
+    /// At boot: the names of the files are known.
+    Listed,
+    /// At boot: a snapshot was read.
+    SnapshotRead(GroupId),
+    /// At boot: the journal was read.
+    JournalRead,
+    /// Records were written.
+    Written,
+    /// And synced.
+    Synced,
+    /// A snapshot, or a new journal, was put in its place.
+    Replaced,
+    /// A journal was deleted that does not count any more.
+    Deleted,
+}
+
+/// What waits for the disk.
+#[derive(Clone, Debug)]
+pub(crate) enum Held {
+    /// A message.
+    Send(Member, GroupId, Rpc),
+    /// A member that wants to know that what it recorded up to here is durable.
+    Persisted(GroupId, Term, Index),
+}
+
+/// The journal of a node.
+#[derive(Clone, Debug)]
+pub(crate) struct Journal {
+    /// Sync before anything leaves: the mechanism `persist-before-reply`.
+    syncs: bool,
+    growth: u64,
+    /// Of the file in use; it is not there yet where its length is 0.
+    number: u64,
+    length: u64,
+    /// It was so long when it was written anew.
+    compact: u64,
+    buffer: BytesMut,
+    snapshots: VecDeque<(GroupId, Bytes)>,
+    outdated: Vec<FileName>,
+    /// Waits for what is buffered, and for what is on its way.
+    held: Vec<Held>,
+    flying: Vec<Held>,
+    /// What is on its way; it is tried again if there was no space.
+    in_flight: Option<Flight>,
+    stalled: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Flight {
+    Write(FileName, u64, Bytes),
+    Replace(FileName, Bytes),
+    Delete(FileName),
+}
+
+pub(crate) fn journal_name(number: u64) -> FileName {
+    format!("journal-{number}").into()
+}
+
+pub(crate) fn snapshot_name(group: GroupId) -> FileName {
+    format!("snapshot-{}", group.0).into()
+}
+
+impl Journal {
+    pub(crate) fn new(growth: u64, syncs: bool) -> Journal {
+        Journal {
+            syncs,
+            growth,
+            number: 0,
+            length: 0,
+            compact: 0,
+            buffer: BytesMut::new(),
+            snapshots: VecDeque::new(),
+            outdated: Vec::new(),
+            held: Vec::new(),
+            flying: Vec::new(),
+            in_flight: None,
+            stalled: false,
+        }
+    }
+
+    /// After a boot: these files were there, and the first that is written has a higher number.
+    pub(crate) fn begin(&mut self, number: u64, outdated: Vec<FileName>) {
+        (self.number, self.outdated) = (number, outdated);
+    }
+
+    /// Remembers something about a group.
+    pub(crate) fn record(&mut self, group: GroupId, body: impl FnOnce(&mut BytesMut)) {
+        put_record(&mut self.buffer, group, body);
+    }
+
+    /// Remembers a snapshot, before anything that was recorded and is not on its way yet.
+    pub(crate) fn put_snapshot(&mut self, group: GroupId, snapshot: &Snapshot) {
+        self.snapshots.retain(|(other, _)| *other != group);
+        self.snapshots.push_back((group, seal_snapshot(snapshot)));
+    }
+
+    /// Holds this back until all that was recorded is durable; gives it back if all is.
+    pub(crate) fn hold(&mut self, held: Held) -> Option<Held> {
+        let clean = self.buffer.is_empty() && self.snapshots.is_empty() && self.in_flight.is_none();
+        if clean || !self.syncs {
+            return Some(held);
+        }
+        self.held.push(held);
+        None
+    }
+
+    /// Gives the disk its next work. `image` is everything that there is to remember.
+    pub(crate) fn go<P: Embeds>(
+        &mut self,
+        image: impl FnOnce(&mut BytesMut),
+        out: &mut Outputs<P>,
+    ) {
+        if self.in_flight.is_some() {
+            return;
+        }
+        let flight = if let Some((group, bytes)) = self.snapshots.pop_front() {
+            Flight::Replace(snapshot_name(group), bytes)
+        } else if !self.buffer.is_empty() {
+            self.flying = std::mem::take(&mut self.held);
+            if self.length == 0 || self.length > self.compact + self.growth {
+                Flight::Replace(self.next_file(), self.anew(image))
+            } else {
+                let at = self.length;
+                self.length += self.buffer.len() as u64;
+                Flight::Write(journal_name(self.number), at, self.buffer.split().freeze())
+            }
+        } else if self.length > 0
+            && let Some(name) = self.outdated.pop()
+        {
+            Flight::Delete(name)
+        } else {
+            return;
+        };
+        self.in_flight = Some(flight);
+        self.send(out);
+    }
+
+    /// What is buffered is in the image too.
+    fn anew(&mut self, image: impl FnOnce(&mut BytesMut)) -> Bytes {
+        self.buffer.clear();
+        image(&mut self.buffer);
+        self.length = self.buffer.len() as u64;
+        self.compact = self.length;
+        self.buffer.split().freeze()
+    }
+
+    fn next_file(&mut self) -> FileName {
+        if self.length > 0 {
+            self.outdated.push(journal_name(self.number));
+        }
+        self.number += 1;
+        journal_name(self.number)
+    }
+
+    fn send<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+        self.stalled = false;
+        match self.in_flight.clone() {
+            Some(Flight::Write(file, offset, bytes)) => {
+                let sync = DiskCommand::Sync { file: file.clone() };
+                out.disk(DiskCommand::Write { file, offset, bytes }, P::op(JournalOp::Written));
+                if self.syncs {
+                    out.disk(sync, P::op(JournalOp::Synced));
+                }
+            }
+            Some(Flight::Replace(file, bytes)) => {
+                out.disk(DiskCommand::Replace { file, bytes }, P::op(JournalOp::Replaced));
+            }
+            Some(Flight::Delete(file)) => {
+                out.disk(DiskCommand::Delete { file }, P::op(JournalOp::Deleted));
+            }
+            None => {}
+        }
+    }
+
+    /// A disk operation ended: what may leave now.
+    ///
+    /// # Errors
+    /// If the device failed: nobody knows what is on it, and the node must halt. Where only space is
+    /// lacking nothing is lost: all waits until [`Journal::retry`].
+    pub(crate) fn done(
+        &mut self,
+        op: JournalOp,
+        result: DiskResult,
+    ) -> Result<Vec<Held>, DiskError> {
+        match result {
+            Err(DiskError::Full) => self.stalled = true,
+            Err(error) if op != JournalOp::Deleted => return Err(error),
+            _ => {}
+        }
+        if self.stalled || op == JournalOp::Written && self.syncs {
+            return Ok(Vec::new());
+        }
+        self.in_flight = None;
+        let mut durable = std::mem::take(&mut self.flying);
+        if self.buffer.is_empty() && self.snapshots.is_empty() {
+            durable.append(&mut self.held);
+        }
+        Ok(durable)
+    }
+
+    /// Tries again what found no space.
+    pub(crate) fn retry<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+        if self.stalled {
+            self.send(out);
+        }
+    }
+}

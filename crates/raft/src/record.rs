@@ -1,0 +1,187 @@
+//! Bytes of what a member must remember: the records of its journal and its snapshots.
+//!
+//! A record is its length, the CRC-32 of its body (both four bytes, little-endian, as all numbers
+//! here) and the body. A journal ends where the first record is not whole.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use machine::{DiskId, NodeId};
+
+use crate::log::Snapshot;
+use crate::member::{Configuration, Member};
+use crate::rpc::{Entry, GroupId, Index, Payload, Term};
+
+/// One thing that a member remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// Its newest term and vote.
+    State { term: Term, voted_for: Option<Member> },
+    /// The log begins anew after this place.
+    Base { index: Index, term: Term },
+    /// From this place on the log is this.
+    Entries { first_index: Index, entries: Vec<Entry> },
+}
+
+const STATE: u8 = 1;
+const BASE: u8 = 2;
+const ENTRIES: u8 = 3;
+
+/// Appends a record of a group.
+pub(crate) fn put_record(out: &mut BytesMut, group: GroupId, body: impl FnOnce(&mut BytesMut)) {
+    let start = out.len();
+    out.put_u64_le(0);
+    out.put_u32_le(group.0);
+    body(out);
+    let length = (out.len() - start - 8) as u32;
+    let crc = crc32fast::hash(&out[start + 8..]);
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+}
+
+pub(crate) fn put_state(out: &mut BytesMut, term: Term, voted_for: Option<Member>) {
+    out.put_u8(STATE);
+    out.put_u64_le(term);
+    out.put_u8(u8::from(voted_for.is_some()));
+    put_member(out, voted_for.unwrap_or_default());
+}
+
+pub(crate) fn put_base(out: &mut BytesMut, index: Index, term: Term) {
+    out.put_u8(BASE);
+    out.put_u64_le(index);
+    out.put_u64_le(term);
+}
+
+pub(crate) fn put_entries<'a>(
+    out: &mut BytesMut,
+    first_index: Index,
+    entries: impl Iterator<Item = &'a Entry>,
+) {
+    out.put_u8(ENTRIES);
+    out.put_u64_le(first_index);
+    entries.for_each(|entry| put_entry(out, entry));
+}
+
+/// The next record; `None` where there is no other that is whole.
+pub(crate) fn next_record(from: &mut Bytes) -> Option<(GroupId, Record)> {
+    let mut head = from.get(..8)?;
+    let (length, crc) = (head.get_u32_le() as usize, head.get_u32_le());
+    let body = from.get(8..8 + length)?;
+    if length == 0 || crc32fast::hash(body) != crc {
+        return None;
+    }
+    let mut body = from.slice(8..8 + length);
+    from.advance(8 + length);
+    let group = GroupId(body.try_get_u32_le().ok()?);
+    Some((group, get_body(&mut body)?))
+}
+
+fn get_body(from: &mut Bytes) -> Option<Record> {
+    Some(match from.try_get_u8().ok()? {
+        STATE => {
+            let term = from.try_get_u64_le().ok()?;
+            let voted = from.try_get_u8().ok()? == 1;
+            Record::State { term, voted_for: Some(get_member(from)?).filter(|_| voted) }
+        }
+        BASE => {
+            Record::Base { index: from.try_get_u64_le().ok()?, term: from.try_get_u64_le().ok()? }
+        }
+        ENTRIES => {
+            let first_index = from.try_get_u64_le().ok()?;
+            let mut entries = Vec::new();
+            while from.has_remaining() {
+                entries.push(get_entry(from)?);
+            }
+            Record::Entries { first_index, entries }
+        }
+        _ => return None,
+    })
+}
+
+/// Appends the bytes of an entry.
+pub(crate) fn put_entry(out: &mut BytesMut, entry: &Entry) {
+    out.put_u64_le(entry.term);
+    match &entry.payload {
+        Payload::Blank => out.put_u8(0),
+        Payload::Command(command) => {
+            out.put_u8(1);
+            out.put_u32_le(command.len() as u32);
+            out.put_slice(command);
+        }
+        Payload::Configuration(configuration) => {
+            out.put_u8(2);
+            put_configuration(out, configuration);
+        }
+    }
+}
+
+/// The entry that these bytes begin with; its command shares their memory.
+pub(crate) fn get_entry(from: &mut Bytes) -> Option<Entry> {
+    let term = from.try_get_u64_le().ok()?;
+    let payload = match from.try_get_u8().ok()? {
+        0 => Payload::Blank,
+        1 => {
+            let length = from.try_get_u32_le().ok()? as usize;
+            if length > from.len() {
+                return None;
+            }
+            Payload::Command(from.split_to(length))
+        }
+        2 => Payload::Configuration(Arc::new(get_configuration(from)?)),
+        _ => return None,
+    };
+    Some(Entry { term, payload })
+}
+
+/// Appends the bytes of a configuration.
+pub(crate) fn put_configuration(out: &mut BytesMut, configuration: &Configuration) {
+    let Configuration { voters, outgoing, learners } = configuration;
+    for members in [voters, outgoing, learners] {
+        out.put_u16_le(members.len() as u16);
+        members.iter().for_each(|member| put_member(out, *member));
+    }
+}
+
+/// The configuration that these bytes begin with.
+pub(crate) fn get_configuration(from: &mut Bytes) -> Option<Configuration> {
+    let mut members = || {
+        let count = from.try_get_u16_le().ok()?;
+        (0..count).map(|_| get_member(from)).collect::<Option<BTreeSet<Member>>>()
+    };
+    Some(Configuration { voters: members()?, outgoing: members()?, learners: members()? })
+}
+
+fn put_member(out: &mut BytesMut, member: Member) {
+    out.put_u32_le(member.node.0);
+    out.put_u64_le(member.disk.0);
+}
+
+fn get_member(from: &mut Bytes) -> Option<Member> {
+    let node = NodeId(from.try_get_u32_le().ok()?);
+    Some(Member { node, disk: DiskId(from.try_get_u64_le().ok()?) })
+}
+
+/// The content of a snapshot's file: its CRC-32, and what it is of.
+pub(crate) fn seal_snapshot(snapshot: &Snapshot) -> Bytes {
+    let mut out = BytesMut::with_capacity(snapshot.state.len() + 128);
+    out.put_u32_le(0);
+    out.put_u64_le(snapshot.last_index);
+    out.put_u64_le(snapshot.last_term);
+    put_configuration(&mut out, &snapshot.configuration);
+    out.put_slice(&snapshot.state);
+    let crc = crc32fast::hash(&out[4..]);
+    out[..4].copy_from_slice(&crc.to_le_bytes());
+    out.freeze()
+}
+
+/// The snapshot in such a file; `None` if it is not what was written.
+pub(crate) fn open_snapshot(mut file: Bytes) -> Option<Snapshot> {
+    let crc = file.try_get_u32_le().ok()?;
+    if crc32fast::hash(&file) != crc {
+        return None;
+    }
+    let (last_index, last_term) = (file.try_get_u64_le().ok()?, file.try_get_u64_le().ok()?);
+    let configuration = Arc::new(get_configuration(&mut file)?);
+    Some(Snapshot { last_index, last_term, configuration, state: file })
+}
