@@ -1,0 +1,133 @@
+//! What a group does when nothing, or one thing, goes wrong.
+
+use std::time::Duration;
+
+use machine::NodeId;
+use raft::{GroupId, Tuning};
+use sim::Script;
+
+use crate::lists::{Word, elect, item, leader, list, world, world_with};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+#[test]
+fn a_command_reaches_every_log() {
+    let mut world = world(1, 3, 3, 1);
+    let first = elect(&mut world, 0);
+    world.run_for(MS(100));
+    (0..500).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
+    world.run_for(MS(200));
+    let all: Vec<_> = (0..500).map(item).collect();
+    for node in (0..3).map(NodeId) {
+        assert_eq!(list(&world, node, 0), all, "{node:?}");
+    }
+}
+
+#[test]
+fn a_leader_that_is_gone_is_replaced_and_comes_back() {
+    for seed in 0..20 {
+        let mut world = world(seed, 3, 3, 1);
+        let first = elect(&mut world, 0);
+        world.run_for(MS(100));
+        (0..50).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
+        world.run_for(MS(100));
+        let fault = world.crash(first);
+        world.run_for(MS(2_000));
+        let second = elect(&mut world, 0);
+        assert_ne!(first, second);
+        (50..100).for_each(|number| world.tell(second, Word::Add(GroupId(0), item(number))));
+        world.run_for(MS(100));
+        world.end(fault);
+        world.run_for(MS(1_000));
+        assert_eq!(leader(&world, 0), Some(second), "it was not deposed");
+        let all: Vec<_> = (0..100).map(item).collect();
+        for node in (0..3).map(NodeId) {
+            assert_eq!(list(&world, node, 0), all, "{node:?}");
+        }
+    }
+}
+
+#[test]
+fn who_was_away_for_long_gets_a_snapshot() {
+    let tuning = Tuning { keep_entries: 10, snapshot_chunk: 100, ..Tuning::default() };
+    let mut world = world_with(3, 3, 3, 1, tuning);
+    let first = elect(&mut world, 0);
+    let away = NodeId((first.0 + 1) % 3);
+    let fault = world.crash(away);
+    (0..500).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
+    world.run_for(MS(500));
+    world.tell(first, Word::Compact(GroupId(0)));
+    world.run_for(MS(100));
+    assert!(world.machine(first).unwrap().group(0).unwrap().log().first_index() > 400);
+    world.end(fault);
+    world.run_for(MS(3_000));
+    assert_eq!(list(&world, away, 0), (0..500).map(item).collect::<Vec<_>>());
+    let fault = world.power_loss(away);
+    world.run_for(MS(10));
+    world.end(fault);
+    world.run_for(MS(1_000));
+    assert_eq!(list(&world, away, 0), (0..500).map(item).collect::<Vec<_>>());
+}
+
+#[test]
+fn members_change_one_majority_at_a_time() {
+    let mut world = world(5, 6, 3, 1);
+    let first = elect(&mut world, 0);
+    (0..50).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
+    world.run_for(MS(500));
+    world.tell(first, Word::Change(GroupId(0), (3..6).map(NodeId).collect()));
+    world.run_for(MS(3_000));
+    let second = elect(&mut world, 0);
+    assert!(second.0 >= 3, "{second:?}: {:?}", world.history());
+    let old: Vec<_> = (0..3).map(|node| world.crash(NodeId(node))).collect();
+    world.tell(second, Word::Add(GroupId(0), item(50)));
+    world.run_for(MS(500));
+    for node in (3..6).map(NodeId) {
+        assert_eq!(list(&world, node, 0).len(), 51, "{node:?}");
+    }
+    drop(old);
+}
+
+#[test]
+fn a_node_that_lost_its_disk_comes_back_as_another_member() {
+    let mut world = world(6, 3, 3, 1);
+    let first = elect(&mut world, 0);
+    (0..50).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
+    world.run_for(MS(500));
+    let lost = NodeId((first.0 + 1) % 3);
+    let before = world.machine(lost).unwrap().group(0).unwrap().member();
+    let fault = world.disk_replaced(lost);
+    world.run_for(MS(100));
+    world.end(fault);
+    world.run_for(MS(3_000));
+    let group = world.machine(lost).unwrap().group(0).unwrap();
+    assert_ne!(group.member(), before);
+    assert_eq!(list(&world, lost, 0).len(), 50);
+    let voters = &group.log().configuration().voters;
+    assert!(voters.contains(&group.member()) && !voters.contains(&before), "{voters:?}");
+}
+
+#[test]
+fn leadership_goes_where_it_is_sent() {
+    let mut world = world(7, 3, 3, 1);
+    let first = elect(&mut world, 0);
+    world.run_for(MS(500));
+    let next = NodeId((first.0 + 1) % 3);
+    world.tell(first, Word::Transfer(GroupId(0), next));
+    world.run_for(MS(50));
+    assert_eq!(leader(&world, 0), Some(next));
+}
+
+/// Groups of a node share timers and messages: a thousand idle ones cost no more messages than one.
+#[test]
+fn idle_groups_cost_next_to_nothing() {
+    let events = |groups| {
+        let mut world = world(8, 3, 3, groups);
+        world.run_for(MS(5_000));
+        let before = world.events();
+        world.run_for(MS(5_000));
+        world.events() - before
+    };
+    let (one, many) = (events(1), events(300));
+    assert!(many < 8 * one, "{many} events with 300 groups, {one} with one");
+}

@@ -1,0 +1,180 @@
+//! A machine with groups in it: each group keeps a list of what was proposed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Protocol, Switches};
+use raft::{
+    Consistency, Embeds, Envelope, Event, Group, GroupId, Groups, JournalOp, Payload, Tuning,
+};
+use sim::{Delays, World};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Lists;
+
+impl Protocol for Lists {
+    type Message = Word;
+    type Timer = ();
+    type Op = JournalOp;
+    type Note = String;
+}
+
+/// What is said.
+#[derive(Clone, Debug, Hash)]
+pub(crate) enum Word {
+    Raft(Envelope),
+    Add(GroupId, Bytes),
+    Read(GroupId, u64),
+    Change(GroupId, Vec<NodeId>),
+    Transfer(GroupId, NodeId),
+    Compact(GroupId),
+}
+
+impl Embeds for Lists {
+    fn raft(envelope: Envelope) -> Word {
+        Word::Raft(envelope)
+    }
+    fn timer() {}
+    fn op(op: JournalOp) -> JournalOp {
+        op
+    }
+}
+
+/// A node.
+#[derive(Clone)]
+pub(crate) struct Keeper {
+    groups: Groups,
+    pub(crate) lists: Vec<Vec<Bytes>>,
+}
+
+impl Keeper {
+    pub(crate) fn group(&self, group: u32) -> Option<&Group> {
+        self.groups.group(GroupId(group))
+    }
+
+    fn apply(&mut self, out: &mut Outputs<Lists>) {
+        loop {
+            let mut quiet = true;
+            while let Some((group, event)) = self.groups.next_event() {
+                quiet = false;
+                match event {
+                    Event::Restored { state, .. } => {
+                        let items = state.chunks(8).map(Bytes::copy_from_slice);
+                        self.lists[group.0 as usize] = items.collect();
+                    }
+                    Event::Noted(what) => out.note(what.into()),
+                    Event::Readable { token, index } => out.note(format!("read {token} {index}")),
+                    Event::ReadLost { token } => out.note(format!("lost {token}")),
+                    Event::Leads { .. } | Event::Follows { .. } => {}
+                }
+            }
+            for group in 0..self.lists.len() {
+                while let Some((_, entry)) = self.groups.next_committed(GroupId(group as u32)) {
+                    quiet = false;
+                    if let Payload::Command(item) = entry.payload {
+                        self.lists[group].push(item);
+                    }
+                }
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+}
+
+impl Machine for Keeper {
+    type Protocol = Lists;
+
+    fn handle(&mut self, now: &mut Now<'_>, input: Input<Lists>, out: &mut Outputs<Lists>) {
+        match input {
+            Input::Start { disk } => self.groups.start(disk, out),
+            Input::Message { from, message: Word::Raft(envelope) } => {
+                self.groups.message(from, envelope, now);
+            }
+            Input::Message { message: Word::Add(group, item), .. } => {
+                let _ = self.groups.propose(group, item, now);
+            }
+            Input::Message { message: Word::Read(group, token), .. } => {
+                let _ = self.groups.read(group, Consistency::Index, token, now);
+            }
+            Input::Message { message: Word::Change(group, nodes), .. } => {
+                let nodes: BTreeSet<NodeId> = nodes.into_iter().collect();
+                if let Err(why) = self.groups.change(group, &nodes, now) {
+                    out.note(format!("{why:?}"));
+                }
+            }
+            Input::Message { message: Word::Transfer(group, to), .. } => {
+                let _ = self.groups.transfer(group, to, now);
+            }
+            Input::Message { message: Word::Compact(group), .. } => {
+                let index = self.group(group.0).map_or(0, Group::applied_index);
+                let state = self.lists[group.0 as usize].concat();
+                self.groups.compact(group, index, state.into(), now);
+            }
+            Input::Timer(()) => self.groups.timer(now, out),
+            Input::Disk { op, result } => self.groups.disk(op, result, now, out),
+            Input::LinkReset { peer } => self.groups.link_reset(peer, now),
+        }
+        self.apply(out);
+        self.groups.flush(now, out);
+    }
+
+    fn inspect(&self) -> Inspection {
+        let role = self.group(0).map_or("booting", Group::role_name);
+        let state = self.group(0).map_or(String::new(), |group| format!("term {}", group.term()));
+        Inspection { role, state }
+    }
+}
+
+/// A world of so many nodes, the first `founders` of which found so many groups.
+pub(crate) fn world(seed: u64, nodes: u32, founders: u32, groups: u32) -> World<Keeper> {
+    world_with(seed, nodes, founders, groups, Tuning::default())
+}
+
+pub(crate) fn world_with(
+    seed: u64,
+    nodes: u32,
+    founders: u32,
+    groups: u32,
+    tuning: Tuning,
+) -> World<Keeper> {
+    let founders: Vec<NodeId> = (0..founders).map(NodeId).collect();
+    let boot = move |id| Keeper {
+        groups: Groups::new(id, founders.clone(), groups, tuning, Switches::ALL_ON),
+        lists: vec![Vec::new(); groups as usize],
+    };
+    World::new(seed, &vec![0; nodes as usize], Delays::micros(200, 2_000), Arc::new(boot))
+}
+
+/// Who leads a group, in the newest term.
+pub(crate) fn leader(world: &World<Keeper>, group: u32) -> Option<NodeId> {
+    let nodes = (0..world.len() as u32).map(NodeId);
+    let of = |node: &NodeId| world.machine(*node).and_then(|keeper| keeper.group(group));
+    let leads = |node: &NodeId| of(node).is_some_and(Group::leads);
+    nodes.filter(leads).max_by_key(|node| of(node).map_or(0, Group::term))
+}
+
+/// Goes on until somebody leads.
+///
+/// # Panics
+/// If nobody does for ten seconds.
+pub(crate) fn elect(world: &mut World<Keeper>, group: u32) -> NodeId {
+    for _ in 0..1_000 {
+        if let Some(leader) = leader(world, group) {
+            return leader;
+        }
+        world.run_for(Duration::from_millis(10));
+    }
+    panic!("nobody leads group {group}");
+}
+
+pub(crate) fn item(number: u64) -> Bytes {
+    Bytes::copy_from_slice(&number.to_le_bytes())
+}
+
+pub(crate) fn list(world: &World<Keeper>, node: NodeId, group: u32) -> Vec<Bytes> {
+    world.machine(node).map_or(Vec::new(), |keeper| keeper.lists[group as usize].clone())
+}

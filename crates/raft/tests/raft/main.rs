@@ -1,0 +1,4 @@
+//! The consensus by itself: groups embedded in a machine that only appends to lists.
+
+mod lists;
+mod groups;
