@@ -1,5 +1,7 @@
 //! Consensus.
 
+mod client;
+mod command;
 mod effects;
 mod group;
 mod groups;
@@ -7,11 +9,19 @@ mod journal;
 mod log;
 mod mechanism;
 mod member;
+mod message;
 mod record;
 mod recovery;
 mod rpc;
+mod sentence;
+mod sessions;
+mod store;
 mod tuning;
 
+pub use client::{Client, GIVE_UP_AFTER};
+pub use command::{
+    Change, Command, LONGEST_COMMAND, LONGEST_KEY, LONGEST_VALUE, Session, TooLarge,
+};
 pub use effects::Event;
 pub use group::{ChangeRefused, Consistency, Group, Leadership, NotLeader, Role, Roll, Votes};
 pub use groups::{Embeds, Groups};
@@ -19,8 +29,13 @@ pub use journal::JournalOp;
 pub use log::{Log, Snapshot};
 pub use mechanism::{MECHANISMS, Mechanism};
 pub use member::{Configuration, Member};
+pub use message::{
+    Answer, Ask, Message, Note, Op, Operation, Raft, Read, Refusal, Request, Response, Timer,
+};
 pub use rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, Payload,
     RequestVote, Rpc, Term,
 };
+pub use sessions::MOST_SESSIONS;
+pub use store::{MOST_BYTES, MOST_PAIRS, Outcome, Pairs, Rotten, Store};
 pub use tuning::{DRIFT_BOUND_PPM, Tuning};

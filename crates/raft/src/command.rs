@@ -1,0 +1,255 @@
+//! What clients ask of the state machine, and the bytes in which the log keeps it.
+//!
+//! ```text
+//! kind and flags   1 byte    bits 0-1: put, delete, append, cas; 2: a session; 3: cas has a `from`;
+//!                            4: cas has a `to`
+//! session         24 bytes   if there is one: who, and the number of the command, little-endian
+//! key              2 + n     its length, and its bytes
+//! from             4 + n     if there is one, the same
+//! value or `to`    the rest  of a put, an append, or a cas with a `to`
+//! ```
+//!
+//! The law: bytes have one meaning and a meaning has one form, so that two replicas that hold the
+//! same bytes do the same; what is read is a view of the bytes, which are never copied.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// No key is longer, in bytes, and none is empty.
+pub const LONGEST_KEY: usize = 1024;
+/// No value is longer, in bytes.
+pub const LONGEST_VALUE: usize = 128 << 10;
+/// So no command is longer: a compare-and-swap has two values.
+pub const LONGEST_COMMAND: usize = 1 + 24 + 2 + LONGEST_KEY + 4 + 2 * LONGEST_VALUE;
+
+/// A client, and the number of a command of theirs: one that is sent again has the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Session {
+    /// Who: drawn by the client, so that no two are the same.
+    pub client: u128,
+    /// Of the command; grows by each.
+    pub number: u64,
+}
+
+/// A command of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Command<'a> {
+    /// Whose, where it is to be done at most once.
+    pub session: Option<Session>,
+    /// What is to be changed.
+    pub key: &'a [u8],
+    /// And how.
+    pub change: Change<'a>,
+}
+
+/// What is done to the value of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change<'a> {
+    /// It becomes this.
+    Put(&'a [u8]),
+    /// It is no more.
+    Delete,
+    /// This is added at its end; where there is none it begins with it.
+    Append(&'a [u8]),
+    /// It becomes `to`, if it is `from`; `None` stands for no value.
+    Cas {
+        /// What it must be.
+        from: Option<&'a [u8]>,
+        /// What it becomes.
+        to: Option<&'a [u8]>,
+    },
+}
+
+/// Why a command is refused. Nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TooLarge;
+
+const KIND: u8 = 0b11;
+const SESSION: u8 = 1 << 2;
+const FROM: u8 = 1 << 3;
+const TO: u8 = 1 << 4;
+
+impl<'a> Command<'a> {
+    /// The bytes of it.
+    ///
+    /// # Errors
+    /// If the key is empty or too long, or a value is too long.
+    pub fn encode(&self) -> Result<Bytes, TooLarge> {
+        let (kind, from, rest) = match self.change {
+            Change::Put(value) => (0, None, value),
+            Change::Delete => (1, None, &[][..]),
+            Change::Append(value) => (2, None, value),
+            Change::Cas { from, to } => {
+                let flags =
+                    if from.is_some() { FROM } else { 0 } | if to.is_some() { TO } else { 0 };
+                (3 | flags, from, to.unwrap_or_default())
+            }
+        };
+        let longest = rest.len().max(from.map_or(0, <[u8]>::len));
+        if !is_key(self.key) || longest > LONGEST_VALUE {
+            return Err(TooLarge);
+        }
+        let around = 31 + from.map_or(0, <[u8]>::len);
+        let mut bytes = BytesMut::with_capacity(around + self.key.len() + rest.len());
+        match self.session {
+            None => bytes.put_u8(kind),
+            Some(Session { client, number }) => {
+                bytes.put_u8(kind | SESSION);
+                bytes.put_u128_le(client);
+                bytes.put_u64_le(number);
+            }
+        }
+        bytes.put_u16_le(self.key.len() as u16);
+        bytes.put_slice(self.key);
+        if let Some(from) = from {
+            bytes.put_u32_le(from.len() as u32);
+            bytes.put_slice(from);
+        }
+        bytes.put_slice(rest);
+        Ok(bytes.freeze())
+    }
+
+    /// The command that these bytes are, if they are one.
+    #[inline]
+    pub fn decode(mut bytes: &'a [u8]) -> Option<Command<'a>> {
+        let head = take(&mut bytes, 1)?[0];
+        let session = match head & SESSION {
+            0 => None,
+            _ => Some(Session {
+                client: u128::from_le_bytes(array(&mut bytes)?),
+                number: u64::from_le_bytes(array(&mut bytes)?),
+            }),
+        };
+        let length = u16::from_le_bytes(array(&mut bytes)?);
+        let key = take(&mut bytes, length.into()).filter(|key| is_key(key))?;
+        let from = match head & FROM {
+            0 => None,
+            _ => {
+                let length = u32::from_le_bytes(array(&mut bytes)?);
+                Some(take(&mut bytes, length as usize).filter(|from| from.len() <= LONGEST_VALUE)?)
+            }
+        };
+        let has_to = head & TO != 0;
+        let change = match (head & KIND, head & !(KIND | SESSION)) {
+            (0, 0) => Change::Put(bytes),
+            (1, 0) if bytes.is_empty() => Change::Delete,
+            (2, 0) => Change::Append(bytes),
+            (3, flags) if flags & !(FROM | TO) == 0 && (has_to || bytes.is_empty()) => {
+                Change::Cas { from, to: has_to.then_some(bytes) }
+            }
+            _ => return None,
+        };
+        (bytes.len() <= LONGEST_VALUE).then_some(Command { session, key, change })
+    }
+}
+
+/// May a key be this?
+pub(crate) fn is_key(bytes: &[u8]) -> bool {
+    (1..=LONGEST_KEY).contains(&bytes.len())
+}
+
+/// The first so many bytes, if there are so many.
+#[inline]
+pub(crate) fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
+    let (first, rest) = bytes.split_at_checked(count)?;
+    *bytes = rest;
+    Some(first)
+}
+
+/// The first few bytes, as a number needs them.
+#[inline]
+pub(crate) fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A command that owns what it is made of.
+    type Owned = (Option<(u128, u64)>, Vec<u8>, u8, Option<Vec<u8>>, Option<Vec<u8>>);
+
+    fn view((session, key, kind, from, to): &Owned) -> Command<'_> {
+        let value = to.as_deref().unwrap_or_default();
+        let change = match kind {
+            0 => Change::Put(value),
+            1 => Change::Delete,
+            2 => Change::Append(value),
+            _ => Change::Cas { from: from.as_deref(), to: to.as_deref() },
+        };
+        let session = session.map(|(client, number)| Session { client, number });
+        Command { session, key, change }
+    }
+
+    fn owned() -> impl Strategy<Value = Owned> {
+        let bytes = |most| prop::collection::vec(any::<u8>(), 0..most);
+        let key = prop::collection::vec(any::<u8>(), 1..20);
+        let values = (prop::option::of(bytes(20)), prop::option::of(bytes(40)));
+        (any::<Option<(u128, u64)>>(), key, 0..4_u8, values)
+            .prop_map(|(session, key, kind, (from, to))| (session, key, kind, from, to))
+    }
+
+    /// These bytes are in logs and snapshots.
+    #[test]
+    fn commands_are_these_bytes() {
+        let put = Command { session: None, key: b"k", change: Change::Put(b"v") };
+        assert_eq!(put.encode().unwrap(), &b"\x00\x01\0kv"[..]);
+        let session = Some(Session { client: 2, number: 3 });
+        let cas = Change::Cas { from: Some(b"a"), to: None };
+        let cas = Command { session, key: b"k", change: cas };
+        let bytes = b"\x0f\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x01\0k\x01\0\0\0a";
+        assert_eq!(cas.encode().unwrap(), &bytes[..]);
+    }
+
+    #[test]
+    fn what_is_too_large_has_no_bytes_and_what_is_not_has_few_enough() {
+        let (key, value) = (vec![7; LONGEST_KEY + 1], vec![7; LONGEST_VALUE + 1]);
+        let put = |key, value| Command { session: None, key, change: Change::Put(value) }.encode();
+        assert!(put(&key[1..], &value[1..]).is_ok());
+        assert_eq!(put(&key, b""), Err(TooLarge));
+        assert_eq!(put(b"", b""), Err(TooLarge));
+        assert_eq!(put(b"k", &value), Err(TooLarge));
+        let cas = |from, to| Command {
+            session: Some(Session { client: 1, number: 1 }),
+            key: &key[1..],
+            change: Change::Cas { from: Some(from), to: Some(to) },
+        };
+        let largest = cas(&value[1..], &value[1..]).encode().unwrap();
+        assert_eq!(largest.len(), LONGEST_COMMAND);
+        assert!(Command::decode(&largest).is_some());
+        assert_eq!(cas(&value, b"").encode(), Err(TooLarge));
+        assert_eq!(cas(b"", &value).encode(), Err(TooLarge));
+        assert_eq!(Command::decode(&[&largest[..], b"!"].concat()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(command in owned()) {
+            let bytes = view(&command).encode().unwrap();
+            prop_assert_eq!(Command::decode(&bytes), Some(view(&command)));
+        }
+
+        /// Bytes have one meaning, and a meaning has one form.
+        #[test]
+        fn what_was_changed_is_what_it_says_or_nothing(
+            command in owned(), at in any::<prop::sample::Index>(), to: u8, cut in 0..100_usize
+        ) {
+            let mut changed = view(&command).encode().unwrap().to_vec();
+            let at = at.index(changed.len());
+            changed[at] = to;
+            changed.truncate(cut);
+            if let Some(read) = Command::decode(&changed) {
+                prop_assert_eq!(&read.encode().unwrap()[..], &changed[..]);
+            }
+        }
+
+        #[test]
+        fn noise_is_read_or_refused(noise in prop::collection::vec(any::<u8>(), 0..100)) {
+            if let Some(read) = Command::decode(&noise) {
+                prop_assert_eq!(&read.encode().unwrap()[..], &noise[..]);
+            }
+        }
+    }
+}

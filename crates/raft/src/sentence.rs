@@ -1,0 +1,210 @@
+//! The words of the system as sentences: for diagrams, and for clients that were refused.
+
+use std::fmt::{self, Debug, Display, Formatter};
+
+use bytes::Bytes;
+
+use crate::message::{Answer, Ask, Message, Note, Read, Refusal, Request, Response};
+use crate::rpc::{AppendEntries, Appended, Envelope, InstallSnapshot, RequestVote, Rpc};
+
+impl Debug for Message {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Message::Do(operation) => write!(f, "{:?}, at {:?}", operation.ask, operation.replica),
+            Message::Request(request) => request.fmt(f),
+            Message::Response(response) => response.fmt(f),
+            Message::Raft(Envelope { rpcs, .. }) => {
+                for (place, (group, rpc)) in rpcs.iter().enumerate() {
+                    let between = if place > 0 { "; " } else { "" };
+                    let of = if group.0 > 0 { format!("g{}: ", group.0) } else { String::new() };
+                    write!(f, "{between}{of}{}", Said(rpc))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Debug for Request {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.session {
+            None => self.ask.fmt(f),
+            Some(session) => write!(f, "{:?} (command {})", self.ask, session.number),
+        }
+    }
+}
+
+impl Debug for Response {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.answer.fmt(f)
+    }
+}
+
+impl Debug for Ask {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Ask::Get { key, read } => write!(f, "get {}{}", Text(key), How(*read)),
+            Ask::Range { start, end, limit, read } => {
+                let (start, how) = (Text(start), How(*read));
+                match end {
+                    None => write!(f, "range of {limit} from {start}{how}"),
+                    Some(end) => write!(f, "range of {limit} from {start} to {}{how}", Text(end)),
+                }
+            }
+            Ask::Put { key, value } => write!(f, "put {} = {}", Text(key), Text(value)),
+            Ask::Delete { key } => write!(f, "delete {}", Text(key)),
+            Ask::Append { key, value } => write!(f, "append {} += {}", Text(key), Text(value)),
+            Ask::Cas { key, from, to } => {
+                write!(f, "cas {} from {} to {}", Text(key), Maybe(from), Maybe(to))
+            }
+            Ask::Change { voters } => write!(f, "change the voters to {voters:?}"),
+            Ask::Transfer { to } => write!(f, "transfer leadership to {to:?}"),
+        }
+    }
+}
+
+impl Debug for Answer {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Value(value) => write!(f, "value {}", Maybe(value)),
+            Answer::Pairs(found) => {
+                let more = if found.more { " and more" } else { "" };
+                write!(f, "{} pairs{more}", found.pairs.len())
+            }
+            Answer::Done => write!(f, "done"),
+            Answer::Swapped(true) => write!(f, "swapped"),
+            Answer::Swapped(false) => write!(f, "did not match"),
+            Answer::NotLeader { leader: None } => write!(f, "not the leader"),
+            Answer::NotLeader { leader: Some(leader) } => write!(f, "the leader is {leader:?}"),
+            Answer::Lost => write!(f, "lost: it may have been done"),
+            Answer::Refused(why) => write!(f, "refused: {why:?}"),
+        }
+    }
+}
+
+impl Debug for Note {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Invoked { operation, ask } => {
+                write!(f, "operation {} begins: {ask:?}", operation & 0xFFFF_FFFF)
+            }
+            Note::Answered { operation, answer } => {
+                write!(f, "operation {} ends: {answer:?}", operation & 0xFFFF_FFFF)
+            }
+            Note::Failed { operation } => write!(f, "operation {} failed", operation & 0xFFFF_FFFF),
+            Note::Sometimes(what) => f.write_str(what),
+        }
+    }
+}
+
+impl Display for Refusal {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::Overloaded => "too many requests wait; nothing was done; ask again later",
+            Refusal::TooLarge => {
+                "the key or the value is too long, or would become so; nothing was done; keys have \
+                 1 to 1024 bytes and values at most 131072"
+            }
+            Refusal::BadChange => {
+                "the members cannot be changed so, or another change is under way; nothing was done"
+            }
+        })
+    }
+}
+
+/// One message of a group.
+struct Said<'a>(&'a Rpc);
+
+impl Display for Said<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Rpc::RequestVote(RequestVote { term, pre, transfer, last_index, last_term }) => {
+                let asks = match (pre, transfer) {
+                    (true, _) => "would you vote for me",
+                    (false, true) => "vote for me, as the leader asked",
+                    (false, false) => "vote for me",
+                };
+                write!(f, "{asks} in term {term}? log ends at {last_index}, term {last_term}")
+            }
+            Rpc::Vote { term, pre, granted } => {
+                let pre = if *pre { "pre-" } else { "" };
+                let said = if *granted { "granted" } else { "refused" };
+                write!(f, "{pre}vote {said}, term {term}")
+            }
+            Rpc::AppendEntries(append) => {
+                let AppendEntries { term, prev_index, prev_term, entries, leader_commit, .. } =
+                    append;
+                match entries.len() as u64 {
+                    0 => write!(f, "heartbeat, term {term}")?,
+                    1 => write!(f, "append {}, term {term}", prev_index + 1)?,
+                    more => write!(
+                        f,
+                        "append {} to {}, term {term}",
+                        prev_index + 1,
+                        prev_index + more
+                    )?,
+                }
+                write!(f, ", after {prev_index} of term {prev_term}, commit {leader_commit}")
+            }
+            Rpc::Appended { term, outcome: Appended::Matches(index), .. } => {
+                write!(f, "matches up to {index}, term {term}")
+            }
+            Rpc::Appended { term, outcome: Appended::Conflicts(index), .. } => {
+                write!(f, "conflicts; try after {index}, term {term}")
+            }
+            Rpc::InstallSnapshot(InstallSnapshot { term, last_index, offset, bytes, .. }) => {
+                let end = offset + bytes.len() as u64;
+                write!(f, "snapshot up to {last_index}, bytes {offset} to {end}, term {term}")
+            }
+            Rpc::SnapshotTaken { last_index, next: None, .. } => {
+                write!(f, "snapshot up to {last_index} installed")
+            }
+            Rpc::SnapshotTaken { last_index, next: Some(next), .. } => {
+                write!(f, "snapshot up to {last_index}: on from byte {next}")
+            }
+            Rpc::TimeoutNow { term } => write!(f, "campaign now, in my place, term {term}"),
+            Rpc::Hello => write!(f, "hello, who are we?"),
+            Rpc::Founders(founders) => write!(f, "founded by {:?}", founders.voters),
+        }
+    }
+}
+
+/// How it is read, where that is not the usual way.
+struct How(Read);
+
+impl Display for How {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Read::Index => "",
+            Read::Lease => " by lease",
+            Read::Stale => ", stale",
+        })
+    }
+}
+
+/// A key or a value, shortened from its middle: what was appended last is at the end.
+struct Text<'a>(&'a Bytes);
+
+impl Display for Text<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 24;
+        if self.0.len() <= LONGEST {
+            return write!(f, "{:?}", String::from_utf8_lossy(self.0));
+        }
+        let begin = String::from_utf8_lossy(&self.0[..LONGEST / 2]);
+        let end = String::from_utf8_lossy(&self.0[self.0.len() - LONGEST / 2..]);
+        write!(f, "{begin:?}…{end:?}")
+    }
+}
+
+/// A value, where there is one.
+struct Maybe<'a>(&'a Option<Bytes>);
+
+impl Display for Maybe<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(value) => Text(value).fmt(f),
+            None => f.write_str("nothing"),
+        }
+    }
+}

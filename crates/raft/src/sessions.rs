@@ -1,0 +1,161 @@
+//! What is remembered of sessions: of each the newest command, and what came of it.
+//!
+//! The law: replicas that applied the same commands remember the same, so what is forgotten is
+//! decided by the log and by nothing else. A client sends its commands one at a time; of those that
+//! it sends again only the newest can still be waited for.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::{BufMut, BytesMut};
+
+use crate::command::{Session, array};
+use crate::store::Outcome;
+
+/// More are not remembered. One that is forgotten can have a command applied twice, so a client has
+/// as long to send one again as others need to begin so many sessions.
+pub const MOST_SESSIONS: usize = 1 << 16;
+/// Of one session in a snapshot, in bytes.
+pub(crate) const BYTES: usize = 16 + 8 + 8 + 1;
+
+/// The table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sessions {
+    newest: BTreeMap<u128, Newest>,
+    /// Each session once, with the number that it was at when it was put here. Whoever comes to the
+    /// front and has gone on since goes to the back; else it is forgotten (the clock algorithm).
+    order: VecDeque<Session>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Newest {
+    number: u64,
+    outcome: Outcome,
+}
+
+impl Sessions {
+    /// Does a command, unless it was done: then what came of it.
+    #[inline]
+    pub(crate) fn once(&mut self, session: Session, work: impl FnOnce() -> Outcome) -> Outcome {
+        let Session { client, number } = session;
+        match self.newest.get_mut(&client) {
+            Some(newest) if number == newest.number => newest.outcome,
+            Some(newest) if number < newest.number => Outcome::Stale,
+            Some(newest) => {
+                *newest = Newest { number, outcome: work() };
+                newest.outcome
+            }
+            None => {
+                let outcome = work();
+                self.begin(session, outcome);
+                outcome
+            }
+        }
+    }
+
+    fn begin(&mut self, session: Session, outcome: Outcome) {
+        while self.order.len() >= MOST_SESSIONS {
+            self.forget_one();
+        }
+        self.newest.insert(session.client, Newest { number: session.number, outcome });
+        self.order.push_back(session);
+    }
+
+    fn forget_one(&mut self) {
+        let Some(Session { client, number }) = self.order.pop_front() else { return };
+        match self.newest.get(&client) {
+            Some(newest) if newest.number != number => {
+                self.order.push_back(Session { client, number: newest.number });
+            }
+            _ => drop(self.newest.remove(&client)),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(crate) fn encode(&self, out: &mut BytesMut) {
+        out.put_u32_le(self.order.len() as u32);
+        for Session { client, number } in &self.order {
+            let newest = self.newest[client];
+            out.put_u128_le(*client);
+            out.put_u64_le(*number);
+            out.put_u64_le(newest.number);
+            out.put_u8(newest.outcome as u8);
+        }
+    }
+
+    /// A table that these bytes begin with, if they do.
+    pub(crate) fn decode(bytes: &mut &[u8]) -> Option<Sessions> {
+        let count = u32::from_le_bytes(array(bytes)?) as usize;
+        if count > MOST_SESSIONS {
+            return None;
+        }
+        let mut sessions = Sessions::default();
+        for _ in 0..count {
+            let client = u128::from_le_bytes(array(bytes)?);
+            let queued = u64::from_le_bytes(array(bytes)?);
+            let number = u64::from_le_bytes(array(bytes)?);
+            let outcome = Outcome::of(array::<1>(bytes)?[0])?;
+            let known = sessions.newest.insert(client, Newest { number, outcome });
+            if known.is_some() || queued > number {
+                return None;
+            }
+            sessions.order.push_back(Session { client, number: queued });
+        }
+        Some(sessions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(sessions: &mut Sessions, client: u128, number: u64) -> bool {
+        let mut done = false;
+        sessions.once(Session { client, number }, || {
+            done = true;
+            Outcome::Done
+        });
+        done
+    }
+
+    #[test]
+    fn the_newest_is_remembered_and_older_ones_are_not_done_again() {
+        let mut sessions = Sessions::default();
+        let session = Session { client: 7, number: 2 };
+        assert_eq!(sessions.once(session, || Outcome::Unmatched), Outcome::Unmatched);
+        assert_eq!(sessions.once(session, || panic!("it was done")), Outcome::Unmatched);
+        let before = Session { client: 7, number: 1 };
+        assert_eq!(sessions.once(before, || panic!("it is too late")), Outcome::Stale);
+        assert!(done(&mut sessions, 7, 3) && done(&mut sessions, 8, 1));
+    }
+
+    #[test]
+    fn those_who_went_on_are_remembered_longer() {
+        let mut sessions = Sessions::default();
+        for client in 0..MOST_SESSIONS as u128 {
+            assert!(done(&mut sessions, client, 1));
+        }
+        assert!(done(&mut sessions, 0, 2));
+        let mut copy = sessions.clone();
+        for sessions in [&mut sessions, &mut copy] {
+            assert!(done(sessions, u128::MAX, 1));
+            assert_eq!(sessions.len(), MOST_SESSIONS);
+            assert!(!done(sessions, 0, 2), "it was used since it came");
+            assert!(!done(sessions, 2, 1), "nobody else had to go");
+        }
+        let bytes = |sessions: &Sessions| {
+            let mut bytes = BytesMut::new();
+            sessions.encode(&mut bytes);
+            bytes.freeze()
+        };
+        assert_eq!(bytes(&sessions), bytes(&copy));
+        assert!(done(&mut sessions, 1, 1), "it was the oldest");
+        let written = bytes(&sessions);
+        let mut rest = &written[..];
+        let read = Sessions::decode(&mut rest).unwrap();
+        assert!(rest.is_empty());
+        assert_eq!(bytes(&read), written);
+    }
+}
