@@ -13,9 +13,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Time};
 use rand::Rng;
 
 use crate::command::Session;
-use crate::message::{
-    Answer, Ask, Message, Note, Operation, Raft, Refusal, Request, Response, Timer,
-};
+use crate::message::{Answer, Message, Note, Operation, Raft, Refusal, Request, Response, Timer};
 
 /// A replica that has not answered by then is taken for dead.
 const ANSWER_WITHIN: Duration = Duration::from_millis(100);
@@ -61,7 +59,7 @@ impl Client {
         let number = u64::from(self.begun);
         let token = u64::from(self.id.0) << 32 | number;
         out.note(Note::Invoked { operation: token, ask: ask.clone() });
-        let session = ask.is_write().then_some(Session { client: self.session, number });
+        let session = ask.change().map(|_| Session { client: self.session, number });
         let request = Request { token, session, ask };
         let asked = Some(replica);
         self.open = Some(Open { request, asked, began: now, doubt: false, followed: false });
@@ -159,17 +157,5 @@ impl Machine for Client {
     fn inspect(&self) -> Inspection {
         let open = if self.open.is_some() { "one operation open" } else { "nothing open" };
         Inspection { role: "client", state: format!("{open}, {} wait", self.waiting.len()) }
-    }
-}
-
-impl Ask {
-    /// Does it change what is stored?
-    pub fn is_write(&self) -> bool {
-        matches!(self, Ask::Put { .. } | Ask::Delete { .. } | Ask::Append { .. } | Ask::Cas { .. })
-    }
-
-    /// Does it change nothing?
-    pub fn is_read(&self) -> bool {
-        matches!(self, Ask::Get { .. } | Ask::Range { .. })
     }
 }

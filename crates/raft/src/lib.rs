@@ -12,9 +12,11 @@ mod member;
 mod message;
 mod record;
 mod recovery;
+mod replica;
 mod rpc;
 mod sentence;
 mod sessions;
+mod shape;
 mod store;
 mod tuning;
 
@@ -32,10 +34,12 @@ pub use member::{Configuration, Member};
 pub use message::{
     Answer, Ask, Message, Note, Op, Operation, Raft, Read, Refusal, Request, Response, Timer,
 };
+pub use replica::{GROUP, Limits, Replica};
 pub use rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, Payload,
     RequestVote, Rpc, Term,
 };
 pub use sessions::MOST_SESSIONS;
+pub use shape::{Node, Shape};
 pub use store::{MOST_BYTES, MOST_PAIRS, Outcome, Pairs, Rotten, Store};
 pub use tuning::{DRIFT_BOUND_PPM, Tuning};

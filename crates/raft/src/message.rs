@@ -6,7 +6,9 @@ use bytes::Bytes;
 use machine::{NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
-use crate::command::Session;
+use crate::command::{Change, Session};
+use crate::groups::Embeds;
+use crate::journal::JournalOp;
 use crate::rpc::Envelope;
 use crate::store::Pairs;
 
@@ -19,6 +21,20 @@ impl Protocol for Raft {
     type Timer = Timer;
     type Op = Op;
     type Note = Note;
+}
+
+impl Embeds for Raft {
+    fn raft(envelope: Envelope) -> Message {
+        Message::Raft(envelope)
+    }
+
+    fn timer() -> Timer {
+        Timer::Raft
+    }
+
+    fn op(op: JournalOp) -> Op {
+        Op(op)
+    }
 }
 
 /// What is sent. Its `Debug` form is the sentence that diagrams show.
@@ -159,8 +175,12 @@ pub enum Refusal {
     Overloaded,
     /// A key or value is longer than may be, or would become so; or a key is empty.
     TooLarge,
-    /// The members cannot be changed so, or not now.
-    BadChange,
+    /// Another change of members is under way, or this leader has committed nothing yet.
+    NotNow,
+    /// A new member has not said hello yet.
+    Unknown,
+    /// Somebody must vote.
+    Nobody,
 }
 
 /// The names of timers.
@@ -172,9 +192,9 @@ pub enum Timer {
     Attempt,
 }
 
-/// What to do when a disk operation ends: there are none yet.
+/// What to do when a disk operation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Op {}
+pub struct Op(pub JournalOp);
 
 /// What goes into the history. Its `Debug` form is the sentence that diagrams show.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -200,6 +220,29 @@ pub enum Note {
     },
     /// Something that a sweep must not be without.
     Sometimes(&'static str),
+}
+
+impl Ask {
+    /// What a write does, and to which key; nothing where it is none.
+    pub fn change(&self) -> Option<(&[u8], Change<'_>)> {
+        let (key, change) = match self {
+            Ask::Put { key, value } => (key, Change::Put(value)),
+            Ask::Delete { key } => (key, Change::Delete),
+            Ask::Append { key, value } => (key, Change::Append(value)),
+            Ask::Cas { key, from, to } => {
+                (key, Change::Cas { from: from.as_deref(), to: to.as_deref() })
+            }
+            Ask::Get { .. } | Ask::Range { .. } | Ask::Change { .. } | Ask::Transfer { .. } => {
+                return None;
+            }
+        };
+        Some((key, change))
+    }
+
+    /// Does it change nothing?
+    pub fn is_read(&self) -> bool {
+        matches!(self, Ask::Get { .. } | Ask::Range { .. })
+    }
 }
 
 /// Plans are text, and so are the keys and values in them.

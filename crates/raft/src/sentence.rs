@@ -105,9 +105,15 @@ impl Display for Refusal {
                 "the key or the value is too long, or would become so; nothing was done; keys have \
                  1 to 1024 bytes and values at most 131072"
             }
-            Refusal::BadChange => {
-                "the members cannot be changed so, or another change is under way; nothing was done"
+            Refusal::NotNow => {
+                "another change of members is under way, or this leader has committed nothing yet; \
+                 nothing was done; ask again in a moment"
             }
+            Refusal::Unknown => {
+                "a new member has not been heard of yet; nothing was done; start it with an empty \
+                 data folder, and ask again"
+            }
+            Refusal::Nobody => "somebody must vote; nothing was done",
         })
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Sessions {
     /// Each session once, with the number that it was at when it was put here. Whoever comes to the
     /// front and has gone on since goes to the back; else it is forgotten (the clock algorithm).
     order: VecDeque<Session>,
+    /// Commands that came again. It is not part of the state.
+    repeats: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +40,10 @@ impl Sessions {
     pub(crate) fn once(&mut self, session: Session, work: impl FnOnce() -> Outcome) -> Outcome {
         let Session { client, number } = session;
         match self.newest.get_mut(&client) {
-            Some(newest) if number == newest.number => newest.outcome,
-            Some(newest) if number < newest.number => Outcome::Stale,
+            Some(newest) if number <= newest.number => {
+                self.repeats += 1;
+                if number == newest.number { newest.outcome } else { Outcome::Stale }
+            }
             Some(newest) => {
                 *newest = Newest { number, outcome: work() };
                 newest.outcome
@@ -50,6 +54,10 @@ impl Sessions {
                 outcome
             }
         }
+    }
+
+    pub(crate) fn repeats(&self) -> u64 {
+        self.repeats
     }
 
     fn begin(&mut self, session: Session, outcome: Outcome) {

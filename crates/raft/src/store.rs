@@ -81,6 +81,11 @@ impl Store {
         self.pairs.is_empty()
     }
 
+    /// How many commands came again, since this replica booted, and were not done.
+    pub fn repeats(&self) -> u64 {
+        self.sessions.repeats()
+    }
+
     /// The pairs from a key on, up to and without another, so many at most.
     pub fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Pairs {
         if end.is_some_and(|end| end <= start) {

@@ -1,4 +1,5 @@
 //! The consensus by itself: groups embedded in a machine that only appends to lists.
 
-mod lists;
 mod groups;
+mod lists;
+mod replicas;

@@ -1,0 +1,97 @@
+//! The cluster of a scenario: who is who, and how large.
+
+use machine::{NodeId, Switches};
+use sim::{Cluster, Draft, Target};
+
+use crate::client::Client;
+use crate::message::{Operation, Raft};
+use crate::replica::{Limits, Replica};
+use crate::tuning::Tuning;
+
+sim::nodes! {
+    /// A node of a simulated cluster.
+    pub enum Node: Raft {
+        Replica(Replica),
+        Client(Client),
+    }
+}
+
+/// Who is who: the replicas first, those who found the cluster before those who may join it, then the
+/// clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Replicas that begin.
+    pub founders: u64,
+    /// Replicas that are no members, until a change makes them.
+    pub spares: u64,
+    /// Nodes that ask.
+    pub clients: u64,
+    /// A snapshot is taken when the log has grown by so many bytes.
+    pub snapshot_after: u64,
+}
+
+impl Shape {
+    /// Writes the shape into a draft. Replicas and clients are spread over so many zones.
+    pub fn draw(self, draft: &mut Draft<Operation>, zones: u8) {
+        let Shape { founders, spares, clients, snapshot_after } = self;
+        for size in [founders, spares, clients, snapshot_after] {
+            draft.size(size, size);
+        }
+        draft.cluster(founders + spares + clients, zones);
+    }
+
+    /// Reads it back. A plan may come from a stranger: sizes that make no sense are cut.
+    pub fn of(cluster: &Cluster) -> Shape {
+        let size = |place: usize| cluster.sizes.get(place).copied().unwrap_or(0);
+        Shape {
+            founders: size(0).clamp(1, 64),
+            spares: size(1).min(64),
+            clients: size(2).min(256),
+            snapshot_after: size(3).max(64),
+        }
+    }
+
+    /// Those who begin.
+    pub fn founder_ids(self) -> Vec<NodeId> {
+        (0..self.founders as u32).map(NodeId).collect()
+    }
+
+    /// All that can be members.
+    pub fn replica_ids(self) -> Vec<NodeId> {
+        (0..(self.founders + self.spares) as u32).map(NodeId).collect()
+    }
+
+    /// Those who ask.
+    pub fn client_ids(self) -> Vec<NodeId> {
+        let first = (self.founders + self.spares) as u32;
+        (first..first + self.clients as u32).map(NodeId).collect()
+    }
+
+    /// The replicas, as targets of faults.
+    pub fn replica_targets(self) -> Vec<Target> {
+        self.replica_ids().into_iter().map(Target::from).collect()
+    }
+
+    /// The machine of a node.
+    pub fn boot(cluster: &Cluster, id: NodeId, switches: Switches) -> Node {
+        let shape = Shape::of(cluster);
+        let replicas = shape.replica_ids();
+        if !replicas.contains(&id) {
+            return Node::Client(Client::new(id, replicas));
+        }
+        let limits = Limits { snapshot_after: shape.snapshot_after, ..Limits::default() };
+        let (founders, tuning) = (shape.founder_ids(), Tuning::default());
+        Node::Replica(Replica::new(id, founders, tuning, limits, switches))
+    }
+
+    /// Its name in diagrams.
+    pub fn name(cluster: &Cluster, id: NodeId) -> String {
+        let shape = Shape::of(cluster);
+        let role = match id {
+            id if shape.founder_ids().contains(&id) => "replica",
+            id if shape.replica_ids().contains(&id) => "spare",
+            _ => "client",
+        };
+        format!("n{} {role}", id.0)
+    }
+}
