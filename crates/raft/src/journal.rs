@@ -66,6 +66,8 @@ pub(crate) struct Journal {
     flying: Vec<Held>,
     /// What is on its way; it is tried again if there was no space.
     in_flight: Option<Flight>,
+    /// It found no space; once all of its answers are there it is stalled, and may be tried again.
+    failed: bool,
     stalled: bool,
 }
 
@@ -98,6 +100,7 @@ impl Journal {
             held: Vec::new(),
             flying: Vec::new(),
             in_flight: None,
+            failed: false,
             stalled: false,
         }
     }
@@ -177,7 +180,7 @@ impl Journal {
     }
 
     fn send<P: Embeds>(&mut self, out: &mut Outputs<P>) {
-        self.stalled = false;
+        (self.failed, self.stalled) = (false, false);
         match self.in_flight.clone() {
             Some(Flight::Write(file, offset, bytes)) => {
                 let sync = DiskCommand::Sync { file: file.clone() };
@@ -207,11 +210,16 @@ impl Journal {
         result: DiskResult,
     ) -> Result<Vec<Held>, DiskError> {
         match result {
-            Err(DiskError::Full) => self.stalled = true,
+            Err(DiskError::Full) => self.failed = true,
             Err(error) if op != JournalOp::Deleted => return Err(error),
             _ => {}
         }
-        if self.stalled || op == JournalOp::Written && self.syncs {
+        // The sync of what was not written ends well; it is that sync's answer which ends the attempt.
+        if op == JournalOp::Written && self.syncs {
+            return Ok(Vec::new());
+        }
+        if self.failed {
+            self.stalled = true;
             return Ok(Vec::new());
         }
         self.in_flight = None;

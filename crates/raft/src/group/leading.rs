@@ -220,7 +220,8 @@ impl Group {
         let round = leadership.reads.round();
         for (&member, progress) in &mut leadership.followers {
             match &mut progress.stage {
-                Stage::Probe { asked } => *asked = false,
+                // The heartbeat is the question.
+                Stage::Probe { asked } => *asked = true,
                 Stage::Snapshot(sending) => sending.asked = false,
                 Stage::Pipeline { .. } => {}
             }

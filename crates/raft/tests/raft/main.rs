@@ -3,3 +3,6 @@
 mod groups;
 mod lists;
 mod replicas;
+mod chaos;
+mod groups;
+mod lists;
