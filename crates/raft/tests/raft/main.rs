@@ -1,8 +1,6 @@
-//! The consensus by itself: groups embedded in a machine that only appends to lists.
+//! The consensus by itself, embedded in a machine that only appends to lists; and under the store.
 
-mod groups;
-mod lists;
-mod replicas;
 mod chaos;
 mod groups;
 mod lists;
+mod replicas;
