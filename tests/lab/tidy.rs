@@ -13,7 +13,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("host", &["machine"]),
     ("snowflake", &["machine", "sim", "resilience", "host"]),
     ("hash-ring", &["machine", "sim", "resilience"]),
-    ("infralab", &["machine", "sim", "check", "host", "snowflake", "hash-ring"]),
+    ("raft", &["machine", "sim", "check", "host"]),
+    ("infralab", &["machine", "sim", "check", "host", "snowflake", "hash-ring", "raft"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

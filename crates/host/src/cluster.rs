@@ -6,6 +6,7 @@
 //! [[node]]
 //! id = 0                                   # of two nodes the higher one dials the other
 //! zone = "a"                               # what is lost together
+//! spare = false                            # true: no member before the others take it in
 //! data = "data/n0"                         # seen from where this file is
 //! addresses = { nodes = "127.0.0.1:7410" } # where nodes dial; also `clients` and `admin`
 //! ```
@@ -45,6 +46,9 @@ pub struct Member {
     /// What is lost together with it.
     #[serde(default)]
     pub zone: String,
+    /// Is it no member before the others take it in?
+    #[serde(default)]
+    pub spare: bool,
     /// Its data folder.
     pub data: PathBuf,
     /// Where it listens.
@@ -120,6 +124,11 @@ impl Cluster {
         address.ok_or_else(|| self.lacks(format!("gives node {} no address for {name}", id.0)))
     }
 
+    /// All nodes, in order of number.
+    pub fn members(&self) -> impl Iterator<Item = (NodeId, &Member)> {
+        self.members.iter().map(|(id, member)| (*id, member))
+    }
+
     /// Everybody, as this node sees them.
     pub fn neighbours(&self, me: NodeId) -> Neighbours {
         let others = self.members.iter().filter(|(id, _)| **id != me);
@@ -160,7 +169,7 @@ impl fmt::Display for ClusterError {
             Wrong::OtherSystem { theirs, ours } => {
                 write!(f, "is one of {theirs:?}; this is {ours}")
             }
-            Wrong::Lacks(what) => write!(f, "{what}; add it, or name another with --node"),
+            Wrong::Lacks(what) => write!(f, "{what}; add it, or name another node"),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod admin;
 mod cluster;
 mod codec;
+mod desk;
 mod files;
 mod folder;
 pub mod http;
@@ -18,6 +19,7 @@ mod threads;
 pub use admin::admin;
 pub use cluster::{Addresses, Cluster, ClusterError, Member};
 pub use codec::{Codec, Malformed};
+pub use desk::{Desk, Place};
 pub use files::{Files, Outcome, Trouble};
 pub use folder::{FirstFile, Folder, FolderError, Owner};
 pub use links::{Links, Neighbours, SILENCE};

@@ -174,8 +174,13 @@ impl<M: Machine> Node<M> {
 
     /// What the machine shows of itself; none where it has stopped.
     pub fn inspect(&self) -> Option<Inspection> {
+        self.look(M::inspect)
+    }
+
+    /// What somebody sees who looks into the machine; none where it has stopped.
+    pub fn look<T>(&self, at: impl FnOnce(&M) -> T) -> Option<T> {
         let state = self.lock()?;
-        state.disk.is_some().then(|| state.machine.inspect())
+        state.disk.is_some().then(|| at(&state.machine))
     }
 
     /// Ends when the machine has stopped by itself, with its sentence.

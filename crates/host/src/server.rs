@@ -1,14 +1,14 @@
 //! The life of a server: from a machine that boots to one that is asked to stop.
 //!
 //! The law: it says that it is ready when its machine is; it stops by itself only if its machine
-//! does; and nobody else may open its folder before its last write is over.
+//! does; and nobody else may open its folders before its last write is over.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use machine::Machine;
+use machine::{Inspection, Machine};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -30,8 +30,8 @@ pub struct Server<M: Machine> {
     pub runtime: Runtime,
     /// The machine, or one for each thread.
     pub nodes: Vec<Arc<Node<M>>>,
-    /// Its data folder.
-    pub folder: Folder,
+    /// Their data folders.
+    pub folders: Vec<Folder>,
     /// What is counted, and where it is shown.
     pub metrics: Metrics,
     /// Where what is counted is shown.
@@ -47,18 +47,17 @@ pub fn runtime() -> io::Result<Runtime> {
 }
 
 impl<M: Machine> Server<M> {
-    /// Waits until all machines have this role, calls `ready`, and does `work` until it is time to
-    /// stop.
+    /// Waits until all machines are ready, calls `ready`, and does `work` until it is time to stop.
     ///
     /// # Errors
     /// With the sentence of the machine that halted.
     pub fn run<W: Future<Output = Result<(), String>>>(
         self,
-        role: &'static str,
+        is_ready: impl Fn(&Inspection) -> bool + Send + 'static,
         ready: impl FnOnce(),
         work: impl FnOnce(Stop) -> W,
     ) -> Result<(), String> {
-        let Server { runtime, nodes, folder, metrics, admin } = self;
+        let Server { runtime, nodes, folders, metrics, admin } = self;
         let served = runtime.block_on(async {
             let asked = asked_to_stop().map_err(|error| error.to_string())?;
             let mut asked = Box::pin(asked);
@@ -70,12 +69,11 @@ impl<M: Machine> Server<M> {
                 tokio::spawn(http::serve(listener, routes, std::future::pending::<()>()));
             }
             let waiting = nodes.clone();
-            let is_ready =
-                move || waiting.iter().try_for_each(|node| node.until(|shown| shown.role == role));
+            let all_ready = move || waiting.iter().try_for_each(|node| node.until(&is_ready));
             tokio::select! {
                 () = &mut asked => return Ok(()),
-                is_ready = tokio::task::spawn_blocking(is_ready) => {
-                    is_ready.map_err(|error| error.to_string())??;
+                all_ready = tokio::task::spawn_blocking(all_ready) => {
+                    all_ready.map_err(|error| error.to_string())??;
                 }
             }
             ready();
@@ -91,7 +89,7 @@ impl<M: Machine> Server<M> {
         // In this order: nobody may open the folder before the last write to it is over.
         runtime.shutdown_background();
         nodes.iter().for_each(|node| node.stop());
-        drop(folder);
+        drop(folders);
         served
     }
 }

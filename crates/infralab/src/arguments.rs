@@ -11,6 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::check_verb::CheckArguments;
 use crate::exit::{Failure, Outcome};
 use crate::hash_ring_verbs::HashRingVerb;
+use crate::raft_verbs::RaftVerb;
 use crate::snowflake_verbs::SnowflakeVerb;
 use crate::{narrate, system, tour};
 
@@ -34,6 +35,9 @@ enum Verb {
     /// Which node keeps a key: consistent hashing, its rivals, and what they cost.
     #[command(subcommand, after_help = "Example: infralab hash-ring compare")]
     HashRing(HashRingVerb),
+    /// Consensus, and a replicated key-value store on it.
+    #[command(subcommand, after_help = "Example: infralab raft serve")]
+    Raft(RaftVerb),
     /// Says whether a history that somebody recorded is linearizable.
     #[command(after_help = "Example: infralab check --model cas-register etcd_000.log")]
     Check(CheckArguments),
@@ -191,6 +195,7 @@ fn carry_out(command: Command) -> Outcome {
         None => tour::tour(),
         Some(Verb::Snowflake(verb)) => verb.carry_out(),
         Some(Verb::HashRing(verb)) => verb.carry_out(),
+        Some(Verb::Raft(verb)) => verb.carry_out(),
         Some(Verb::Check(arguments)) => arguments.carry_out(),
         Some(Verb::Replay { file, json, diagram }) => system::replay(&file, json, diagram),
     }

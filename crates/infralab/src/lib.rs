@@ -5,6 +5,8 @@ mod check_verb;
 mod exit;
 mod hash_ring_verbs;
 mod narrate;
+mod raft_verbs;
+mod serving;
 mod snowflake_verbs;
 mod stopwatch;
 mod system;

@@ -20,6 +20,13 @@ mod shape;
 mod store;
 mod tuning;
 
+#[cfg(feature = "server")]
+mod codec;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+mod wire;
+
 pub use client::{Client, GIVE_UP_AFTER};
 pub use command::{
     Change, Command, LONGEST_COMMAND, LONGEST_KEY, LONGEST_VALUE, Session, TooLarge,

@@ -147,7 +147,9 @@ pub(crate) fn put_configuration(out: &mut BytesMut, configuration: &Configuratio
 pub(crate) fn get_configuration(from: &mut Bytes) -> Option<Configuration> {
     let mut members = || {
         let count = from.try_get_u16_le().ok()?;
-        (0..count).map(|_| get_member(from)).collect::<Option<BTreeSet<Member>>>()
+        let members: Vec<Member> = (0..count).map(|_| get_member(from)).collect::<Option<_>>()?;
+        let in_order = members.is_sorted_by(|one, next| one < next);
+        in_order.then(|| members.into_iter().collect::<BTreeSet<_>>())
     };
     Some(Configuration { voters: members()?, outgoing: members()?, learners: members()? })
 }

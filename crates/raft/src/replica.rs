@@ -155,7 +155,7 @@ impl Replica {
     ) -> Option<Answer> {
         let bytes = match command.encode() {
             Ok(bytes) => bytes,
-            Err(TooLarge) => return Some(Answer::Refused(Refusal::TooLarge)),
+            Err(too_large) => return Some(too_large.into()),
         };
         match self.groups.propose(GROUP, bytes, now) {
             Err(refused) => Some(refused.into()),
@@ -309,6 +309,12 @@ impl Machine for Replica {
         let state =
             format!("term {term}, log {first} to {last}, committed to {commit}, {keys} keys");
         Inspection { role: group.role_name(), state }
+    }
+}
+
+impl From<TooLarge> for Answer {
+    fn from(TooLarge: TooLarge) -> Answer {
+        Answer::Refused(Refusal::TooLarge)
     }
 }
 

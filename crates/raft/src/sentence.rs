@@ -100,14 +100,13 @@ impl Debug for Note {
 impl Display for Refusal {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Refusal::Overloaded => "too many requests wait; nothing was done; ask again later",
+            Refusal::Overloaded => "too many requests wait",
             Refusal::TooLarge => {
                 "the key or the value is too long, or would become so; nothing was done; keys have \
                  1 to 1024 bytes and values at most 131072"
             }
             Refusal::NotNow => {
-                "another change of members is under way, or this leader has committed nothing yet; \
-                 nothing was done; ask again in a moment"
+                "another change of members is under way, or this leader has committed nothing yet"
             }
             Refusal::Unknown => {
                 "a new member has not been heard of yet; nothing was done; start it with an empty \

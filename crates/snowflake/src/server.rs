@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use host::{Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
-use machine::{DiskId, NodeId, Switches};
+use machine::{DiskId, Inspection, NodeId, Switches};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -121,8 +121,9 @@ pub fn serve_authority(
     let files = folder.files(&metrics);
     let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
     links.join(&node);
-    Server { runtime, nodes: vec![node], folder, metrics, admin }
-        .run("authority", || ready(address), |stop| links.accept(listener, stop))
+    let is_ready = |shown: &Inspection| shown.role == "authority";
+    Server { runtime, nodes: vec![node], folders: vec![folder], metrics, admin }
+        .run(is_ready, || ready(address), |stop| links.accept(listener, stop))
         .map_err(|why| ServeError::Halted { who: "authority", why, data })
 }
 
@@ -182,13 +183,16 @@ impl Ground {
     ) -> Result<(), ServeError> {
         let Ground { runtime, listener, address, admin, folder, metrics, data } = self;
         let (nodes, mut routes): (Vec<_>, Vec<_>) = desks.into_iter().unzip();
-        let server = Server { runtime, nodes, folder, metrics, admin };
+        let server = Server { runtime, nodes, folders: vec![folder], metrics, admin };
+        let is_ready = move |shown: &Inspection| shown.role == role;
         let ready = || ready(address);
         let served = match (routes.pop(), routes.is_empty()) {
-            (Some(only), true) => server.run(role, ready, |stop| http::serve(listener, only, stop)),
+            (Some(only), true) => {
+                server.run(is_ready, ready, |stop| http::serve(listener, only, stop))
+            }
             (last, _) => {
                 routes.extend(last);
-                server.run(role, ready, |stop| http::serve_on_threads(listener, routes, stop))
+                server.run(is_ready, ready, |stop| http::serve_on_threads(listener, routes, stop))
             }
         };
         served.map_err(|why| ServeError::Halted { who: "worker", why, data })

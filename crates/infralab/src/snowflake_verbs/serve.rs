@@ -1,6 +1,5 @@
 //! `serve` and `authority`: the real servers.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -10,14 +9,15 @@ use snowflake::Layout;
 use snowflake::server::{self, AUTHORITY, Number, Place, ServeError};
 
 use crate::arguments::ServerArguments;
-use crate::exit::{Failure, Found, Outcome};
+use crate::exit::{Failure, Outcome};
+use crate::serving::{ended, ready};
 
 pub(super) fn serve(place: Place, layout: Layout, number: Number) -> Outcome {
-    ended(server::serve(place, layout, number, ready))
+    ended(server::serve(place, layout, number, ready), ServeError::is_argument)
 }
 
 pub(super) fn authority(place: Place, workers: u64, cluster: Option<Neighbours>) -> Outcome {
-    ended(server::serve_authority(place, workers, cluster, ready))
+    ended(server::serve_authority(place, workers, cluster, ready), ServeError::is_argument)
 }
 
 /// A worker of a cluster: where it is, and who the others are.
@@ -62,18 +62,4 @@ fn place(
     let member = cluster.member(me).map_err(Failure::input)?;
     let admin = arguments.admin.or(member.addresses.admin);
     Ok(Place { listen, admin, exposure: arguments.exposure(), data: member.data.clone() })
-}
-
-fn ready(address: SocketAddr) {
-    let mut out = std::io::stdout().lock();
-    // Nobody need listen for it.
-    let _ = writeln!(out, "listening on {address}").and_then(|()| out.flush());
-}
-
-fn ended(served: Result<(), ServeError>) -> Outcome {
-    match served {
-        Ok(()) => Ok(Found::Held),
-        Err(error) if error.is_argument() => Err(Failure::input(error)),
-        Err(error) => Err(Failure::Environment(error.to_string())),
-    }
 }

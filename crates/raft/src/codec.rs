@@ -1,0 +1,371 @@
+//! The bytes of what replicas say to each other: a kind, then its fields in order, numbers
+//! little-endian.
+//!
+//! Entries and configurations have the bytes that they have in a journal. Only envelopes have any. A client's front end stands beside its replica, so that requests and
+//! answers never travel on links; they have the bytes of a message that says nothing.
+//!
+//! Every length is known before anything is kept, and nothing may follow. A command is copied out of
+//! its frame, or a value of a few bytes would keep all that arrived with it.
+
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use host::{Codec, Malformed};
+use machine::DiskId;
+
+use crate::command::LONGEST_COMMAND;
+use crate::message::Message;
+use crate::record::{get_configuration, get_entry, put_configuration, put_entry};
+use crate::rpc::{
+    AppendEntries, Appended, Entry, Envelope, GroupId, InstallSnapshot, Payload, RequestVote, Rpc,
+};
+
+/// An entry has no fewer bytes.
+const LEAST_ENTRY: usize = 9;
+
+impl Codec for Message {
+    const PROTOCOL: &'static str = "raft";
+    const VERSION: u32 = 1;
+    /// As many batches as may be on their way, and what is around them.
+    const LONGEST: usize = 3 << 20;
+
+    fn encode(&self, out: &mut BytesMut) {
+        let Message::Raft(Envelope { from, to, rpcs }) = self else { return };
+        out.put_u64_le(from.0);
+        put_maybe(to.map(|disk| disk.0), out);
+        for (group, rpc) in rpcs {
+            out.put_u32_le(group.0);
+            put_rpc(rpc, out);
+        }
+    }
+
+    fn decode(bytes: Bytes) -> Result<Message, Malformed> {
+        let envelope = get_envelope(bytes);
+        envelope.map(Message::Raft).ok_or(Malformed("it is no envelope"))
+    }
+}
+
+fn put_rpc(rpc: &Rpc, out: &mut BytesMut) {
+    match rpc {
+        Rpc::RequestVote(RequestVote { term, pre, transfer, last_index, last_term }) => {
+            out.put_u8(0);
+            put_numbers([*term, *last_index, *last_term], out);
+            put_flags(*pre, *transfer, out);
+        }
+        Rpc::Vote { term, pre, granted } => {
+            out.put_u8(1);
+            put_numbers([*term], out);
+            put_flags(*pre, *granted, out);
+        }
+        Rpc::AppendEntries(append) => {
+            let AppendEntries { term, round, prev_index, prev_term, entries, leader_commit } =
+                append;
+            out.put_u8(2);
+            put_numbers([*term, *round, *prev_index, *prev_term, *leader_commit], out);
+            out.put_u32_le(entries.len() as u32);
+            entries.iter().for_each(|entry| put_entry(out, entry));
+        }
+        Rpc::Appended { term, round, outcome } => {
+            out.put_u8(3);
+            let (conflicts, index) = match outcome {
+                Appended::Matches(index) => (false, *index),
+                Appended::Conflicts(index) => (true, *index),
+            };
+            put_numbers([*term, *round, index], out);
+            put_flags(conflicts, false, out);
+        }
+        Rpc::InstallSnapshot(part) => {
+            let InstallSnapshot { term, round, last_index, last_term, offset, done, .. } = part;
+            out.put_u8(4);
+            put_numbers([*term, *round, *last_index, *last_term, *offset], out);
+            put_flags(*done, false, out);
+            put_configuration(out, &part.configuration);
+            out.put_u32_le(part.bytes.len() as u32);
+            out.put_slice(&part.bytes);
+        }
+        Rpc::SnapshotTaken { term, round, last_index, next } => {
+            out.put_u8(5);
+            put_numbers([*term, *round, *last_index], out);
+            put_maybe(*next, out);
+        }
+        Rpc::TimeoutNow { term } => {
+            out.put_u8(6);
+            put_numbers([*term], out);
+        }
+        Rpc::Hello => out.put_u8(7),
+        Rpc::Founders(founders) => {
+            out.put_u8(8);
+            put_configuration(out, founders);
+        }
+    }
+}
+
+fn put_numbers<const N: usize>(numbers: [u64; N], out: &mut BytesMut) {
+    numbers.into_iter().for_each(|number| out.put_u64_le(number));
+}
+
+fn put_flags(first: bool, second: bool, out: &mut BytesMut) {
+    out.put_u8(u8::from(first) | u8::from(second) << 1);
+}
+
+fn put_maybe(number: Option<u64>, out: &mut BytesMut) {
+    out.put_u8(u8::from(number.is_some()));
+    number.into_iter().for_each(|number| out.put_u64_le(number));
+}
+
+fn get_envelope(mut bytes: Bytes) -> Option<Envelope> {
+    let bytes = &mut bytes;
+    let (from, to) = (DiskId(get(bytes)?), get_maybe(bytes)?.map(DiskId));
+    let mut rpcs = Vec::new();
+    while !bytes.is_empty() {
+        let group = GroupId(bytes.try_get_u32_le().ok()?);
+        rpcs.push((group, get_rpc(bytes)?));
+    }
+    Some(Envelope { from, to, rpcs })
+}
+
+fn get_rpc(bytes: &mut Bytes) -> Option<Rpc> {
+    Some(match bytes.try_get_u8().ok()? {
+        0 => {
+            let [term, last_index, last_term] = get_numbers(bytes)?;
+            let (pre, transfer) = get_flags(bytes)?;
+            Rpc::RequestVote(RequestVote { term, pre, transfer, last_index, last_term })
+        }
+        1 => {
+            let (term, (pre, granted)) = (get(bytes)?, get_flags(bytes)?);
+            Rpc::Vote { term, pre, granted }
+        }
+        2 => {
+            let [term, round, prev_index, prev_term, leader_commit] = get_numbers(bytes)?;
+            let entries = get_entries(bytes)?;
+            let append =
+                AppendEntries { term, round, prev_index, prev_term, entries, leader_commit };
+            Rpc::AppendEntries(append)
+        }
+        3 => {
+            let [term, round, index] = get_numbers(bytes)?;
+            let outcome = match get_flag(bytes)? {
+                false => Appended::Matches(index),
+                true => Appended::Conflicts(index),
+            };
+            Rpc::Appended { term, round, outcome }
+        }
+        4 => {
+            let [term, round, last_index, last_term, offset] = get_numbers(bytes)?;
+            let (done, configuration) = (get_flag(bytes)?, Arc::new(get_configuration(bytes)?));
+            let length = bytes.try_get_u32_le().ok()? as usize;
+            let bytes = (length <= bytes.len()).then(|| bytes.split_to(length))?;
+            Rpc::InstallSnapshot(InstallSnapshot {
+                term,
+                round,
+                last_index,
+                last_term,
+                configuration,
+                offset,
+                bytes,
+                done,
+            })
+        }
+        5 => {
+            let [term, round, last_index] = get_numbers(bytes)?;
+            Rpc::SnapshotTaken { term, round, last_index, next: get_maybe(bytes)? }
+        }
+        6 => Rpc::TimeoutNow { term: get(bytes)? },
+        7 => Rpc::Hello,
+        8 => Rpc::Founders(Arc::new(get_configuration(bytes)?)),
+        _ => return None,
+    })
+}
+
+fn get_entries(bytes: &mut Bytes) -> Option<Vec<Entry>> {
+    let count = bytes.try_get_u32_le().ok()? as usize;
+    if count > bytes.len() / LEAST_ENTRY {
+        return None;
+    }
+    let mut entries = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut entry = get_entry(bytes)?;
+        if let Payload::Command(command) = &mut entry.payload {
+            if command.len() > LONGEST_COMMAND {
+                return None;
+            }
+            *command = Bytes::copy_from_slice(command);
+        }
+        entries.push(entry);
+    }
+    Some(entries)
+}
+
+fn get(bytes: &mut Bytes) -> Option<u64> {
+    bytes.try_get_u64_le().ok()
+}
+
+fn get_numbers<const N: usize>(bytes: &mut Bytes) -> Option<[u64; N]> {
+    let mut numbers = [0; N];
+    for number in &mut numbers {
+        *number = get(bytes)?;
+    }
+    Some(numbers)
+}
+
+fn get_flags(bytes: &mut Bytes) -> Option<(bool, bool)> {
+    let flags = bytes.try_get_u8().ok()?;
+    (flags < 4).then_some((flags & 1 != 0, flags & 2 != 0))
+}
+
+fn get_flag(bytes: &mut Bytes) -> Option<bool> {
+    get_flags(bytes).and_then(|(first, second)| (!second).then_some(first))
+}
+
+fn get_maybe(bytes: &mut Bytes) -> Option<Option<u64>> {
+    match get_flag(bytes)? {
+        false => Some(None),
+        true => get(bytes).map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::{Configuration, Member};
+    use machine::NodeId;
+    use proptest::prelude::*;
+
+    fn bytes(message: &Message) -> Bytes {
+        let mut out = BytesMut::new();
+        message.encode(&mut out);
+        out.freeze()
+    }
+
+    fn configuration() -> impl Strategy<Value = Arc<Configuration>> {
+        let member = (0..9_u32, 0..3_u64)
+            .prop_map(|(node, disk)| Member { node: NodeId(node), disk: DiskId(disk) });
+        let members = || prop::collection::btree_set(member.clone(), 0..4);
+        (members(), members(), members()).prop_map(|(voters, outgoing, learners)| {
+            Arc::new(Configuration { voters, outgoing, learners })
+        })
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let command = prop::collection::vec(any::<u8>(), 0..20);
+        let payload = prop_oneof![
+            Just(Payload::Blank),
+            command.prop_map(|command| Payload::Command(command.into())),
+            configuration().prop_map(Payload::Configuration),
+        ];
+        (any::<u64>(), payload).prop_map(|(term, payload)| Entry { term, payload })
+    }
+
+    fn rpc() -> impl Strategy<Value = Rpc> {
+        let numbers = any::<[u64; 3]>;
+        prop_oneof![
+            (numbers(), any::<bool>(), any::<bool>()).prop_map(|(numbers, pre, transfer)| {
+                let [term, last_index, last_term] = numbers;
+                Rpc::RequestVote(RequestVote { term, pre, transfer, last_index, last_term })
+            }),
+            (any::<u64>(), any::<bool>(), any::<bool>())
+                .prop_map(|(term, pre, granted)| Rpc::Vote { term, pre, granted }),
+            (any::<[u64; 5]>(), prop::collection::vec(entry(), 0..5)).prop_map(
+                |([term, round, prev_index, prev_term, leader_commit], entries)| {
+                    Rpc::AppendEntries(AppendEntries {
+                        term,
+                        round,
+                        prev_index,
+                        prev_term,
+                        entries,
+                        leader_commit,
+                    })
+                }
+            ),
+            (numbers(), any::<bool>()).prop_map(|([term, round, index], matches)| {
+                let outcome =
+                    if matches { Appended::Matches(index) } else { Appended::Conflicts(index) };
+                Rpc::Appended { term, round, outcome }
+            }),
+            (any::<[u64; 5]>(), configuration(), any::<Vec<u8>>(), any::<bool>()).prop_map(
+                |([term, round, last_index, last_term, offset], configuration, bytes, done)| {
+                    let bytes = bytes.into();
+                    Rpc::InstallSnapshot(InstallSnapshot {
+                        term,
+                        round,
+                        last_index,
+                        last_term,
+                        configuration,
+                        offset,
+                        bytes,
+                        done,
+                    })
+                }
+            ),
+            (numbers(), any::<Option<u64>>()).prop_map(|([term, round, last_index], next)| {
+                Rpc::SnapshotTaken { term, round, last_index, next }
+            }),
+            any::<u64>().prop_map(|term| Rpc::TimeoutNow { term }),
+            Just(Rpc::Hello),
+            configuration().prop_map(Rpc::Founders),
+        ]
+    }
+
+    fn message() -> impl Strategy<Value = Message> {
+        let rpcs = prop::collection::vec((any::<u32>().prop_map(GroupId), rpc()), 0..4);
+        (any::<u64>(), any::<Option<u64>>(), rpcs).prop_map(|(from, to, rpcs)| {
+            Message::Raft(Envelope { from: DiskId(from), to: to.map(DiskId), rpcs })
+        })
+    }
+
+    /// Between two versions of the program these bytes are the contract.
+    #[test]
+    fn messages_are_these_bytes() {
+        let entry = Entry { term: 2, payload: Payload::Command(Bytes::from_static(b"xy")) };
+        let append = AppendEntries {
+            term: 2,
+            round: 9,
+            prev_index: 4,
+            prev_term: 1,
+            entries: vec![entry],
+            leader_commit: 3,
+        };
+        let rpcs = vec![(GroupId(5), Rpc::AppendEntries(append)), (GroupId(6), Rpc::Hello)];
+        let message = Message::Raft(Envelope { from: DiskId(7), to: Some(DiskId(8)), rpcs });
+        let head = b"\x07\0\0\0\0\0\0\0\x01\x08\0\0\0\0\0\0\0\x05\0\0\0\x02";
+        let numbers: Vec<u8> = [2, 9, 4, 1, 3_u64].iter().flat_map(|n| n.to_le_bytes()).collect();
+        let entries = b"\x01\0\0\0\x02\0\0\0\0\0\0\0\x01\x02\0\0\0xy";
+        let hello = b"\x06\0\0\0\x07";
+        assert_eq!(bytes(&message), [&head[..], &numbers, entries, hello].concat());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_arrives(message in message()) {
+            prop_assert_eq!(Message::decode(bytes(&message)), Ok(message));
+        }
+
+        /// Bytes have one meaning, and a meaning has one form.
+        #[test]
+        fn what_was_changed_is_what_it_says_or_nothing(
+            message in message(),
+            at in any::<prop::sample::Index>(),
+            to: u8,
+            cut in any::<prop::sample::Index>(),
+            more in prop::option::of(any::<u8>()),
+        ) {
+            let mut changed = bytes(&message).to_vec();
+            let at = at.index(changed.len());
+            changed[at] = to;
+            match more {
+                Some(more) => changed.push(more),
+                None => changed.truncate(cut.index(changed.len() + 1)),
+            }
+            if let Ok(read) = Message::decode(changed.clone().into()) {
+                prop_assert_eq!(&bytes(&read)[..], &changed[..]);
+            }
+        }
+
+        #[test]
+        fn noise_is_read_or_refused(noise in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(read) = Message::decode(noise.clone().into()) {
+                prop_assert_eq!(&bytes(&read)[..], &noise[..]);
+            }
+        }
+    }
+}

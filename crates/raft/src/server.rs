@@ -1,0 +1,211 @@
+//! The real servers: replicas with HTTP in front of them, all of a cluster in one process or one of
+//! them.
+//!
+//! The law: nothing in here decides. A request becomes a [`Message::Request`](crate::Message), the
+//! replica's answer becomes the response, and what a machine wants done is done by `host`. The same
+//! machines, with the same mechanisms on, are what the scenarios judge.
+//!
+//! They listen on loopback unless the user insists, because they ask nobody who they are.
+
+mod error;
+mod front;
+mod owner;
+mod status;
+mod switchboard;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use host::{Desk, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, Stop, http};
+use machine::{Inspection, NodeId, Switches};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::group::Group;
+use crate::replica::{Limits, Replica};
+use crate::tuning::Tuning;
+use front::{Book, FrontEnd};
+use owner::Owner;
+use switchboard::Switchboard;
+
+pub use error::ServeError;
+
+/// One replica of a cluster.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// Its number.
+    pub id: NodeId,
+    /// Is it no member before the others take it in?
+    pub spare: bool,
+    /// Where it listens for nodes with higher numbers, if for any.
+    pub nodes: Option<SocketAddr>,
+    /// Where it listens for clients.
+    pub clients: Option<SocketAddr>,
+}
+
+/// A cluster, and which of its replicas run in this process.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// All of them.
+    pub seats: Vec<Seat>,
+    /// Those that run here, and their data folders, which are made where there are none.
+    pub here: Vec<(NodeId, PathBuf)>,
+    /// Where to show what is counted, if anywhere.
+    pub admin: Option<SocketAddr>,
+    /// Who may reach any of these addresses.
+    pub exposure: Exposure,
+}
+
+/// Serves the replicas that run here until it is told to stop, by SIGINT or SIGTERM. `ready` is called
+/// once, with the address for clients of the first of them, when it takes requests; where all run here,
+/// when one of them leads.
+///
+/// # Errors
+/// If it could not start, or if a replica found that it cannot keep its promises.
+pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let runtime = host::runtime().map_err(ServeError::Runtime)?;
+    let Plan { mut seats, here, admin, exposure } = plan;
+    let listening = |address| {
+        let listening = runtime.block_on(host::listen(address, exposure));
+        listening.map_err(ServeError::Listen)
+    };
+    // Addresses first: what cannot be reached need not touch a folder.
+    let admin = admin.map(listening).transpose()?;
+    let mut doors = Vec::new();
+    for (id, data) in here {
+        let seat = seats.iter_mut().find(|seat| seat.id == id);
+        let seat = seat.ok_or(ServeError::Unlisted(id))?;
+        let clients = listening(seat.clients.unwrap_or(ANY_PORT))?;
+        let nodes = seat.nodes.map(listening).transpose()?;
+        seat.clients = Some(clients.1);
+        seat.nodes = nodes.as_ref().map(|(_, address)| *address);
+        doors.push((id, Doors { clients, nodes: nodes.map(|(listener, _)| listener) }, data));
+    }
+    let metrics = Metrics::default();
+    let all_here = doors.len() == seats.len();
+    let (mut nodes, mut folders, mut staffed) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, doors, data) in doors {
+        let folder = Folder::open(&data, Owner::new(id.0), &[]).map_err(ServeError::Folder)?;
+        let staff = Staffed::new(id, doors, &seats, &folder, &runtime, &metrics);
+        nodes.push(staff.node.clone());
+        folders.push(folder);
+        staffed.push(staff);
+    }
+    let replicas = nodes.clone();
+    let work = |stop| async move {
+        let address = staffed.first().map(|staff| staff.doors.clients.1);
+        let ready = async {
+            while all_here && !replicas.iter().any(leads) {
+                sleep(LOOK_AGAIN).await;
+            }
+            if let Some(address) = address {
+                ready(address);
+            }
+        };
+        work(staffed, ready, stop).await
+    };
+    let booted = |shown: &Inspection| shown.role != "booting";
+    let server = Server { runtime, nodes, folders, metrics, admin };
+    server.run(booted, || (), work).map_err(ServeError::Halted)
+}
+
+const ANY_PORT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+/// While nobody leads yet.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// Where a replica is reached.
+struct Doors {
+    clients: (TcpListener, SocketAddr),
+    nodes: Option<TcpListener>,
+}
+
+/// A replica at work, and the ways that lead to it.
+struct Staffed {
+    node: Arc<Node<Replica>>,
+    links: Arc<Links<Replica>>,
+    routes: Router,
+    doors: Doors,
+}
+
+impl Staffed {
+    fn new(
+        id: NodeId,
+        doors: Doors,
+        seats: &[Seat],
+        folder: &Folder,
+        runtime: &Runtime,
+        metrics: &Metrics,
+    ) -> Staffed {
+        let others = seats.iter().filter(|seat| seat.id != id);
+        let others = others.map(|seat| (seat.id, seat.nodes)).collect();
+        let neighbours = Neighbours { me: id, others, strangers: false };
+        let links = Links::new(neighbours, runtime.handle().clone(), metrics);
+        let desk = Arc::new(Desk::default());
+        let outside =
+            Switchboard { desk: desk.clone(), links: links.clone(), metrics: metrics.clone() };
+        let founders = seats.iter().filter(|seat| !seat.spare).map(|seat| seat.id).collect();
+        let (tuning, limits) = (Tuning::default(), Limits::default());
+        let machine = Replica::new(id, founders, tuning, limits, Switches::ALL_ON);
+        let files = folder.files(metrics);
+        let node = Node::start(machine, files, folder.disk(), Arc::new(outside), metrics);
+        links.join(&node);
+        let book = seats.iter().filter_map(|seat| Some((seat.id, seat.clients?))).collect();
+        let book: Book = Arc::new(book);
+        let routes = FrontEnd { me: id, node: node.clone(), desk, book }.routes();
+        let routes = http::only_ours(routes, doors.clients.1.ip());
+        Staffed { node, links, routes, doors }
+    }
+}
+
+/// Takes connections until `stop` ends: then those of clients are let finish before the links end.
+async fn work(
+    staffed: Vec<Staffed>,
+    ready: impl Future<Output = ()>,
+    mut stop: Stop,
+) -> Result<(), String> {
+    let (stop_clients, stop_links) = (watch::Sender::new(false), watch::Sender::new(false));
+    let (mut fronts, mut backs) = (JoinSet::new(), JoinSet::new());
+    for Staffed { links, routes, doors, .. } in staffed {
+        let clients = doors.clients.0;
+        fronts.spawn(http::serve(clients, routes, told(stop_clients.subscribe())));
+        let stopped = told(stop_links.subscribe());
+        match doors.nodes {
+            Some(listener) => drop(backs.spawn(links.accept(listener, stopped))),
+            None => drop(backs.spawn(async move {
+                stopped.await;
+                links.close();
+            })),
+        }
+    }
+    let mut over = None;
+    tokio::select! {
+        why = &mut stop => over = Some(why),
+        () = ready => {}
+    }
+    let over = match over {
+        Some(over) => over,
+        None => stop.await,
+    };
+    stop_clients.send_replace(true);
+    fronts.join_all().await;
+    stop_links.send_replace(true);
+    backs.join_all().await;
+    over
+}
+
+async fn told(mut stop: watch::Receiver<bool>) {
+    // A sender that is gone has nothing more to say.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn leads(node: &Arc<Node<Replica>>) -> bool {
+    let leads = |replica: &Replica| replica.group().is_some_and(Group::leads);
+    node.look(leads).unwrap_or(false)
+}

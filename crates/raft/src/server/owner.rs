@@ -1,0 +1,34 @@
+//! Whose data folder it is.
+
+use serde::{Deserialize, Serialize};
+
+/// A node of a cluster. What is in the folder was sworn under its number.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Owner {
+    system: String,
+    node: u32,
+}
+
+impl Owner {
+    pub(super) fn new(node: u32) -> Owner {
+        Owner { system: "raft".to_owned(), node }
+    }
+}
+
+impl host::Owner for Owner {
+    fn is(&self, other: &Owner) -> bool {
+        (&self.system, self.node) == (&other.system, other.node)
+    }
+
+    fn name(&self) -> String {
+        format!("{}, node {}", self.system, self.node)
+    }
+
+    fn arguments(&self) -> String {
+        format!("--node-id {}", self.node)
+    }
+
+    fn with_another_folder(&self) -> &'static str {
+        "(the node then comes back as a new member)"
+    }
+}

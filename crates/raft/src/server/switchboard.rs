@@ -1,0 +1,39 @@
+//! Where a replica's words go: answers to the desk, everything else over the links, notes to the
+//! metrics.
+
+use std::sync::Arc;
+
+use host::{Desk, FRONT_END, Links, Metrics, Outside};
+use machine::{Link, NodeId};
+
+use crate::message::{Answer, Message, Note, Raft};
+use crate::replica::Replica;
+
+pub(super) struct Switchboard {
+    pub(super) desk: Arc<Desk<Answer>>,
+    pub(super) links: Arc<Links<Replica>>,
+    pub(super) metrics: Metrics,
+}
+
+impl Outside<Raft> for Switchboard {
+    fn deliver(&self, to: NodeId, message: Message, link: Link) {
+        match message {
+            Message::Response(response) if to == FRONT_END => {
+                self.desk.answer(response.token, response.answer);
+            }
+            message => self.links.send(to, &message, link),
+        }
+    }
+
+    /// What the simulated world counts as worth seeing is worth seeing here.
+    fn noted(&self, note: Note) {
+        if let Note::Sometimes(name) = note {
+            let help = "What a replica noted about itself.";
+            self.metrics.labelled("raft_notes_total", help, "note", name).one();
+        }
+    }
+
+    fn halted(&self, _why: &str) {
+        self.desk.close();
+    }
+}

@@ -1,0 +1,112 @@
+//! What goes back.
+
+use std::fmt::Display;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::Text;
+use crate::message::{Answer, Refusal};
+use crate::store::Pairs;
+
+/// An answer of HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) form: Form,
+    pub(crate) body: Bytes,
+    /// One more header.
+    pub(crate) header: Option<(&'static str, String)>,
+}
+
+/// What the body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Bytes,
+}
+
+impl Reply {
+    /// What a replica answered, to a write or a read, or to a request to change who is who.
+    pub(crate) fn of(answer: Answer, at_once: bool) -> Reply {
+        match answer {
+            Answer::Value(Some(value)) => {
+                Reply { status: 200, form: Form::Bytes, body: value, header: None }
+            }
+            Answer::Value(None) => Reply::error(404, "there is no such key"),
+            Answer::Pairs(found) => pairs(&found),
+            Answer::Done if at_once => Reply::fixed(200, r#"{"done":true}"#),
+            Answer::Done => Reply::fixed(202, r#"{"begun":true}"#),
+            Answer::Swapped(true) => Reply::fixed(200, r#"{"swapped":true}"#),
+            Answer::Swapped(false) => {
+                Reply::error(409, "the value is not what `from` says; nothing was done")
+            }
+            Answer::NotLeader { .. } => Reply::unavailable("nobody leads at the moment"),
+            Answer::Lost => Reply::unknown("this node stopped leading before it was done"),
+            Answer::Refused(why) => match why {
+                Refusal::TooLarge => Reply::error(413, why),
+                Refusal::Nobody => Reply::error(400, why),
+                Refusal::Unknown => Reply::error(409, why),
+                Refusal::Overloaded | Refusal::NotNow => Reply::unavailable(why),
+            },
+        }
+    }
+
+    /// It was not done: this is why.
+    pub(crate) fn error(status: u16, why: impl Display) -> Reply {
+        #[derive(Serialize)]
+        struct Error {
+            error: String,
+        }
+        Reply::json(status, &Error { error: why.to_string() })
+    }
+
+    /// It was not done now; perhaps later.
+    pub(crate) fn unavailable(why: impl Display) -> Reply {
+        let why = format_args!("{why}; nothing was done; ask again in a moment");
+        Reply::error(503, why).with("retry-after", "1")
+    }
+
+    /// It may have been done.
+    pub(crate) fn unknown(why: impl Display) -> Reply {
+        let then = "it may have been done, or be done yet; an Idempotency-Key makes it safe to ask \
+                    again";
+        Reply::error(504, format_args!("{why}; {then}"))
+    }
+
+    /// Somebody else does it.
+    pub(crate) fn elsewhere(location: String) -> Reply {
+        let why = "another node leads; ask it, as Location says";
+        Reply::error(307, why).with("location", location)
+    }
+
+    pub(crate) fn json(status: u16, value: &impl Serialize) -> Reply {
+        // Structs of strings and numbers always have a JSON form.
+        let body = serde_json::to_vec(value).unwrap_or_default().into();
+        Reply { status, form: Form::Json, body, header: None }
+    }
+
+    pub(crate) fn with(self, name: &'static str, value: impl Into<String>) -> Reply {
+        Reply { header: Some((name, value.into())), ..self }
+    }
+
+    fn fixed(status: u16, body: &'static str) -> Reply {
+        Reply { status, form: Form::Json, body: Bytes::from_static(body.as_bytes()), header: None }
+    }
+}
+
+fn pairs(found: &Pairs) -> Reply {
+    #[derive(Serialize)]
+    struct Pair {
+        key: Text,
+        value: Text,
+    }
+    #[derive(Serialize)]
+    struct Found {
+        pairs: Vec<Pair>,
+        more: bool,
+    }
+    let pair = |(key, value): &(Bytes, Bytes)| Pair { key: key.into(), value: value.into() };
+    let pairs = found.pairs.iter().map(pair).collect();
+    Reply::json(200, &Found { pairs, more: found.more })
+}
