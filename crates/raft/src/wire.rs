@@ -353,7 +353,7 @@ mod tests {
         assert_ne!(session(b"k", "w", "/kv/a"), first);
         assert_ne!(session(b"k", "v", "/kv/b"), first);
         // Frozen: replicas of two versions must agree.
-        assert_eq!(first.client, 0);
+        assert_eq!(first.client, 323_212_739_991_894_765_160_084_835_860_504_458_771);
     }
 
     #[test]
