@@ -74,9 +74,14 @@ pub(crate) enum SharedVerb {
         json: bool,
     },
     /// Runs one scenario at one seed and checks its promises.
+    ///
+    /// Latency is that of operations that ended well. The downtime of a fault is how long
+    /// clients waited in the longest stretch without a completed operation that overlaps it.
     #[command(after_help = "Example: infralab snowflake run overload --without sequence-wait")]
     Run(RunArguments),
     /// Runs a scenario over many seeds, on all cores.
+    ///
+    /// Latency and downtime are as `run --help` explains them, over all seeds.
     #[command(
         after_help = "Example: infralab snowflake sweep overload --without sequence-wait --shrink"
     )]

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 use machine::Time;
-use sim::{Counts, Moment, Operations, Ran, Room, diagram};
+use sim::{Counts, Durations, Moment, Operations, Ran, Room, diagram};
 
 use crate::exit::{Failure, Found, Outcome, say};
 use crate::system::{command, left_out};
@@ -70,6 +70,7 @@ pub(crate) fn print_report(room: &dyn Room, ran: &Ran) {
     }
     report.unknown.iter().for_each(|why| say!("  ? {why}"));
     print_counts(&report.operations, &report.faults, &report.sometimes);
+    print_waits(&report.latency, &report.downtime);
     let virtual_s = report.virtual_time.0 as f64 / 1e9;
     say!(
         "{} events in {virtual_s:.3} s of virtual time, trace {}",
@@ -88,6 +89,21 @@ pub(crate) fn print_counts(operations: &Operations, faults: &Counts, sometimes: 
     };
     say!("faults: {}", list(faults));
     say!("seen: {}", list(sometimes));
+}
+
+/// How long clients waited: for what they got, and around faults for anything at all.
+pub(crate) fn print_waits(latency: &Durations, downtime: &Durations) {
+    let percentiles = |durations: &Durations| {
+        let found = [durations.percentile(50), durations.percentile(99), durations.max()];
+        match found.map(|duration| duration.map(|it| it.as_secs_f64() * 1e3)) {
+            [Some(p50), Some(p99), Some(max)] => {
+                format!("p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms")
+            }
+            _ => "none".to_string(),
+        }
+    };
+    say!("latency: {}", percentiles(latency));
+    say!("downtime, by fault: {}", percentiles(downtime));
 }
 
 /// The last rows of a run, or, where a promise broke, the last before that, as a diagram.

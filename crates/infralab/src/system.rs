@@ -9,7 +9,7 @@ use sim::{Ran, Room, SavedRun, Seeds, Shortest, SweepReport};
 
 use crate::arguments::{RunArguments, SweepArguments};
 use crate::exit::{Failure, Found, Outcome, say};
-use crate::narrate::{BOLD, draw_last, print_counts, print_report};
+use crate::narrate::{BOLD, draw_last, print_counts, print_report, print_waits};
 
 /// Lists what there is to run.
 pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
@@ -228,6 +228,8 @@ fn run_json(room: &dyn Room, ran: &Ran, elapsed: Duration) -> Value {
         "faults": report.faults,
         "operations": report.operations,
         "sometimes": report.sometimes,
+        "latency_ms": report.latency,
+        "downtime_ms": report.downtime,
         "virtual_s": report.virtual_time.0 as f64 / 1e9,
         "elapsed_s": elapsed.as_secs_f64(),
         "events_per_s": report.events as f64 / elapsed.as_secs_f64(),
@@ -256,6 +258,8 @@ fn sweep_json(
         "faults": report.faults,
         "operations": report.operations,
         "sometimes": report.sometimes,
+        "latency_ms": report.latency,
+        "downtime_ms": report.downtime,
         "virtual_s": report.virtual_ns as f64 / 1e9,
         "elapsed_s": elapsed.as_secs_f64(),
         "events_per_s": report.events as f64 / elapsed.as_secs_f64(),
@@ -286,6 +290,7 @@ fn print_sweep(
         elapsed.as_secs_f64()
     );
     print_counts(&report.operations, &report.faults, &report.sometimes);
+    print_waits(&report.latency, &report.downtime);
     for breach in violations.iter().take(10) {
         let again = command(room.name(), scenario, breach.seed, without);
         say!("broken: {} after {} events: {again}", breach.promise, breach.events);

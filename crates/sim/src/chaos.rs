@@ -24,6 +24,9 @@ pub(crate) struct Scheduled<M: Machine> {
     /// Part of another fault, under whose name it was counted.
     part: bool,
     until: Time,
+    /// When it was counted, and when it ended after that.
+    counted: Option<Time>,
+    ended: Option<Time>,
     pub(crate) on: bool,
     /// A flapping link: is it cut right now?
     pub(crate) cut: bool,
@@ -98,6 +101,12 @@ impl<M: Machine> World<M> {
         &self.chaos.counts
     }
 
+    /// When those faults began, and ended if they have.
+    pub(crate) fn faults_counted(&self) -> impl Iterator<Item = (Time, Time)> {
+        let span = |fault: &Scheduled<M>| Some((fault.counted?, fault.ended.unwrap_or(self.now)));
+        self.chaos.faults.iter().filter_map(span)
+    }
+
     /// Ends the safety phase for these nodes: they are up, whole and can talk to each other from
     /// now on. Faults that touch only others go on.
     pub fn heal(&mut self, nodes: &[NodeId]) {
@@ -145,6 +154,8 @@ impl<M: Machine> World<M> {
             fault,
             part,
             until,
+            counted: None,
+            ended: None,
             on: false,
             cut: true,
             hits: Vec::new(),
@@ -191,6 +202,7 @@ impl<M: Machine> World<M> {
         }
         if struck && !part {
             *self.chaos.counts.entry(fault.kind()).or_default() += 1;
+            self.chaos.faults[index].counted = Some(self.now);
         }
         self.rebuild(&fault, &hits);
     }
@@ -200,6 +212,7 @@ impl<M: Machine> World<M> {
         if !std::mem::take(&mut scheduled.on) {
             return;
         }
+        scheduled.ended = Some(self.now);
         let (fault, hits) = (scheduled.fault.clone(), std::mem::take(&mut scheduled.hits));
         let nodes = hits.iter().chain(&scheduled.other_side).copied().collect();
         self.chaos.let_go(index, &hits);

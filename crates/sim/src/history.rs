@@ -1,8 +1,11 @@
 //! What a run leaves behind: notes in the order in which they were made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use machine::{NodeId, Time};
+
+use crate::downtime::Silences;
+use crate::durations::Durations;
 
 /// A note, and when and where it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum Remark {
     Ok(u64),
     /// It ended, and certainly did nothing.
     Failed(u64),
+    /// The client waits for it no longer; it may have happened, so it stays open.
+    GivenUp(u64),
     /// Something that a sweep must not be without.
     Sometimes(&'static str),
     /// Nothing that the lab counts.
@@ -60,19 +65,48 @@ pub(crate) fn add(counts: &mut Counts, other: &Counts) {
     }
 }
 
-/// Counts what the notes of a history mean.
-pub(crate) fn tally<N>(
-    history: &[Entry<N>],
-    remark: impl Fn(&N) -> Remark,
-) -> (Operations, Counts) {
-    let mut operations = Operations::default();
+/// What the notes of a history come to.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) operations: Operations,
+    pub(crate) sometimes: Counts,
+    /// Of the operations that ended well, from beginning to end.
+    pub(crate) latency: Durations,
+    pub(crate) silences: Silences,
+}
+
+/// Counts and measures what the notes of a history mean.
+pub(crate) fn tally<N>(history: &[Entry<N>], remark: impl Fn(&N) -> Remark) -> Tally {
+    let mut tally = Tally::default();
+    let Tally { operations, latency, silences, .. } = &mut tally;
     let mut sometimes: Vec<(&'static str, u64)> = Vec::new();
-    let mut open = BTreeSet::new();
-    for entry in history {
-        match remark(&entry.note) {
-            Remark::Invoked(operation) => drop(open.insert(operation)),
-            Remark::Ok(operation) => operations.ok += u64::from(open.remove(&operation)),
-            Remark::Failed(operation) => operations.failed += u64::from(open.remove(&operation)),
+    // Those that a client waits for, and since when.
+    let mut waiting = BTreeMap::new();
+    for &Entry { at, ref note, .. } in history {
+        match remark(note) {
+            Remark::Invoked(operation) => {
+                waiting.insert(operation, at);
+                silences.begun(at);
+            }
+            Remark::Ok(operation) => {
+                if let Some(invoked) = waiting.remove(&operation) {
+                    operations.ok += 1;
+                    latency.push(at.since(invoked));
+                    silences.completed(at, !waiting.is_empty());
+                }
+            }
+            Remark::Failed(operation) => {
+                if waiting.remove(&operation).is_some() {
+                    operations.failed += 1;
+                    silences.given_up(at, !waiting.is_empty());
+                }
+            }
+            Remark::GivenUp(operation) => {
+                if waiting.remove(&operation).is_some() {
+                    operations.open += 1;
+                    silences.given_up(at, !waiting.is_empty());
+                }
+            }
             // By its place in memory, which is quick to compare; a name may be in several.
             Remark::Sometimes(name) => {
                 match sometimes.iter_mut().find(|(known, _)| std::ptr::eq::<str>(*known, name)) {
@@ -83,10 +117,80 @@ pub(crate) fn tally<N>(
             Remark::Plain => {}
         }
     }
-    operations.open = open.len() as u64;
-    let mut counts = Counts::new();
+    operations.open += waiting.len() as u64;
     for (name, count) in sometimes {
-        *counts.entry(name).or_default() += count;
+        *tally.sometimes.entry(name).or_default() += count;
     }
-    (operations, counts)
+    tally
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Remark::{Failed, GivenUp, Invoked, Ok};
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    fn tally_of(remarks: &[(u64, Remark)]) -> Tally {
+        let entry = |&(ms, note)| Entry { at: Time(0) + MS(ms), node: NodeId(0), note };
+        tally(&remarks.iter().map(entry).collect::<Vec<_>>(), |remark| *remark)
+    }
+
+    /// In a run of a second.
+    fn downtime(remarks: &[(u64, Remark)], from: u64, until: u64) -> u64 {
+        let fault = (Time(0) + MS(from), Time(0) + MS(until));
+        let tally = tally_of(remarks);
+        let downtimes = tally.silences.downtimes(Time(0) + MS(1_000), [fault].into_iter());
+        downtimes.max().unwrap().as_millis() as u64
+    }
+
+    #[test]
+    fn latency_is_of_operations_that_ended_well() {
+        let remarks =
+            [(0, Invoked(1)), (5, Invoked(2)), (6, Invoked(3)), (7, Ok(1)), (9, Failed(2))];
+        let tally = tally_of(&remarks);
+        assert_eq!(tally.operations, Operations { ok: 1, failed: 1, open: 1 });
+        assert_eq!((tally.latency.count(), tally.latency.max()), (1, Some(MS(7))));
+        let again = [(0, Invoked(1)), (2, Ok(1)), (3, Ok(1)), (4, GivenUp(1)), (5, Ok(7))];
+        assert_eq!(tally_of(&again).operations, Operations { ok: 1, failed: 0, open: 0 });
+    }
+
+    #[test]
+    fn nobody_waits_for_what_was_given_up_and_it_stays_open() {
+        let tally = tally_of(&[(0, Invoked(1)), (100, GivenUp(1)), (200, Ok(1))]);
+        assert_eq!(tally.operations, Operations { ok: 0, failed: 0, open: 1 });
+        assert_eq!(downtime(&[(0, Invoked(1)), (100, GivenUp(1))], 50, 900), 100);
+        assert_eq!(downtime(&[(0, Invoked(1)), (100, GivenUp(1))], 100, 900), 0);
+    }
+
+    #[test]
+    fn downtime_is_the_longest_silence_that_overlaps_the_fault() {
+        let served = [
+            (0, Invoked(1)),
+            (10, Invoked(2)),
+            (100, Ok(1)),
+            // The fault is from 150 to 200.
+            (400, Ok(2)),
+            // Nobody waits.
+            (800, Invoked(3)),
+            (810, Ok(3)),
+        ];
+        assert_eq!(downtime(&served, 150, 200), 300, "from the last answer to the next");
+        assert_eq!(downtime(&served, 50, 200), 300, "not the shorter one before");
+        assert_eq!(downtime(&served, 0, 99), 100);
+        assert_eq!(downtime(&served, 400, 799), 0, "nobody wanted anything");
+        assert_eq!(downtime(&served, 500, 900), 10);
+    }
+
+    #[test]
+    fn what_was_refused_is_not_served_and_what_is_never_answered_lasts_to_the_end() {
+        let refused = [(0, Invoked(1)), (10, Invoked(2)), (300, Failed(1)), (500, Ok(2))];
+        assert_eq!(downtime(&refused, 100, 100), 500);
+        // One after the other, with half a second of silence in which nobody asks.
+        let again = [(0, Invoked(1)), (200, Failed(1)), (700, Invoked(2)), (900, Ok(2))];
+        assert_eq!(downtime(&again, 100, 110), 400);
+        assert_eq!(downtime(&[(200, Invoked(1))], 300, 400), 800);
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Once};
 use machine::{Machine, Switches, Time};
 use serde::Serialize;
 
+use crate::durations::Durations;
 use crate::history::{Counts, Operations, tally};
 use crate::plan::{Draft, Plan, Step};
 use crate::promise::{Promise, Verdict};
@@ -51,6 +52,11 @@ pub struct Report {
     pub operations: Operations,
     /// Events that must happen sometimes, by name.
     pub sometimes: Counts,
+    /// How long operations that ended well took, from a client's beginning to its end.
+    pub latency: Durations,
+    /// For each fault that is counted in `faults`, how long clients waited in the longest stretch
+    /// without a completed operation that overlaps it; zero where nobody waited.
+    pub downtime: Durations,
     /// How long the world lasted, in its own time.
     pub virtual_time: Time,
 }
@@ -117,7 +123,10 @@ pub(crate) fn execute<S: System>(
             });
         }
         let Some(world) = world else { return (report, Vec::new()) };
-        (report.operations, report.sometimes) = tally(world.history(), S::remark);
+        let tally = tally(world.history(), S::remark);
+        (report.operations, report.sometimes) = (tally.operations, tally.sometimes);
+        report.latency = tally.latency;
+        report.downtime = tally.silences.downtimes(world.now(), world.faults_counted());
         report.trace_hash = world.trace_hash();
         report.events = world.events();
         report.faults = world.fault_counts().clone();

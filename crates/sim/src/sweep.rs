@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use machine::{Switches, Time};
 use serde::Serialize;
 
+use crate::durations::Durations;
 use crate::history::{Counts, Operations, add};
 use crate::run::{Report, draw, execute};
 use crate::scenario::{Scenario, System};
@@ -49,6 +50,10 @@ pub struct SweepReport {
     pub operations: Operations,
     /// Events that must happen sometimes, by name.
     pub sometimes: Counts,
+    /// As in [`Report::latency`], over all seeds.
+    pub latency: Durations,
+    /// As in [`Report::downtime`], over all seeds.
+    pub downtime: Durations,
     /// Virtual time over all seeds, in nanoseconds.
     #[serde(skip)]
     pub virtual_ns: u128,
@@ -75,6 +80,8 @@ impl SweepReport {
         add(&mut self.faults, &report.faults);
         self.operations.add(report.operations);
         add(&mut self.sometimes, &report.sometimes);
+        self.latency.add(&report.latency);
+        self.downtime.add(&report.downtime);
         let Time(lasted) = report.virtual_time;
         self.virtual_ns += u128::from(lasted);
     }

@@ -22,6 +22,8 @@ const SWEEP: &[&str] = &[
     "faults",
     "operations",
     "sometimes",
+    "latency_ms",
+    "downtime_ms",
     "virtual_s",
     "elapsed_s",
     "events_per_s",
@@ -69,6 +71,8 @@ fn a_run_is_the_same_each_time_whatever_its_seed() {
         };
         let first = run();
         has(&first["operations"], &["ok", "failed", "open"]);
+        has(&first["latency_ms"], &["p50", "p99", "max"]);
+        has(&first["downtime_ms"], &["p50", "p99", "max"]);
         assert_eq!(first, run());
     }
 }

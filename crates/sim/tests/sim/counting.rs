@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use machine::{Mechanism, NodeId, Switches};
 use sim::{
-    Cluster, Draft, Entry, Promise, PromiseInfo, Remark, Scenario, System, Target, Verdict,
+    Cluster, Draft, Entry, Promise, PromiseInfo, Remark, Scenario, Script, System, Target, Verdict,
     Witness, World, heal_all,
 };
 
@@ -43,10 +43,11 @@ impl System for Counting {
         let like = |name, draw| Scenario { name, draw, ..retries_like(&retries) };
         let bomb = like("bomb", draw_bomb);
         let endless = like("endless", draw_endless);
+        let outage = like("outage", draw_outage);
         let idle = Scenario { seeds: 5, ..like("idle", draw_idle) };
         let undecided = Scenario { promises: &["undecided"], ..like("undecided", draw_idle) };
         let unsafe_disk = Scenario { leaves_out: &["fsync"], ..like("unsafe-disk", draw_retries) };
-        vec![retries, bomb, endless, idle, undecided, unsafe_disk]
+        vec![retries, bomb, endless, outage, idle, undecided, unsafe_disk]
     }
 
     fn promise(name: &str, _: &Cluster) -> Box<dyn Promise<Node>> {
@@ -112,6 +113,18 @@ fn draw_endless(draft: &mut Draft<Operation>) {
     // Never answered: time stands still before a message could travel.
     draft.operation(machine::Time(1_000_000_000), NodeId(1), Operation::Add { token: 1 });
     draft.operation(machine::Time(1_000_000_000), NodeId(1), Operation::Spin);
+}
+
+/// An addition every 10 ms; from 500 ms to 800 ms the server is down, and somewhat later it lasts
+/// long with everything, but serves.
+fn draw_outage(draft: &mut Draft<Operation>) {
+    draw_cluster(draft);
+    let ms = |ms: u64| machine::Time(ms * 1_000_000);
+    for token in 0..100 {
+        draft.operation(ms(10 * token), NodeId(1), Operation::Add { token });
+    }
+    draft.between(ms(500), ms(800)).crash("server");
+    draft.between(ms(1_500), ms(1_600)).slow_disk("server", 2);
 }
 
 fn draw_idle(draft: &mut Draft<Operation>) {

@@ -57,6 +57,24 @@ fn a_sweep_does_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn a_run_tells_how_long_clients_waited_and_a_sweep_adds_it_up() {
+    let ran = room().run("outage", 1, &[]).unwrap();
+    let (latency, downtime) = (&ran.report.latency, &ran.report.downtime);
+    // From the last answer before the crash until somebody tried again after it: tries are 20, 40,
+    // 80, 160 ms apart and so on.
+    let longest = downtime.max().unwrap().as_millis();
+    assert!((290..700).contains(&longest), "{downtime:?}");
+    assert_eq!(downtime.count(), 2, "one for each fault");
+    assert!(downtime.percentile(50).unwrap().as_millis() < 20, "nobody waited for the slow disk");
+    assert_eq!(latency.count(), ran.report.operations.ok);
+    assert!(latency.max().unwrap().as_millis() + 20 > longest, "{latency:?}");
+
+    let swept = sweep("outage", 3, 2, &[]);
+    assert_eq!((swept.latency.count(), swept.downtime.count()), (3 * 100, 3 * 2));
+    assert!(swept.downtime.max() >= downtime.max());
+}
+
+#[test]
 fn a_sweep_tells_of_its_progress() {
     let told = std::sync::Mutex::new(Vec::new());
     let progress = |done, violations| told.lock().unwrap().push((done, violations));
@@ -159,7 +177,7 @@ fn a_refusal_lists_what_there_is() {
     let no_scenario = room().run("retires", 1, &[]).unwrap_err().to_string();
     assert_eq!(
         no_scenario,
-        "there is no scenario \"retires\"; there are retries, bomb, endless, idle, undecided, \
+        "there is no scenario \"retires\"; there are retries, bomb, endless, outage, idle, undecided, \
          unsafe-disk"
     );
     let no_mechanism = room().run("retries", 1, &without("fsink")).unwrap_err().to_string();
