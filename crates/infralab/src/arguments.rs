@@ -36,7 +36,7 @@ enum Verb {
     #[command(subcommand, after_help = "Example: infralab hash-ring compare")]
     HashRing(HashRingVerb),
     /// Consensus, and a replicated key-value store on it.
-    #[command(subcommand, after_help = "Example: infralab raft serve")]
+    #[command(subcommand, after_help = "Example: infralab raft demo")]
     Raft(RaftVerb),
     /// Says whether a history that somebody recorded is linearizable.
     #[command(after_help = "Example: infralab check --model cas-register etcd_000.log")]

@@ -18,5 +18,9 @@ use sim::Room;
 
 /// Every system of the lab, in the order of the tour.
 pub fn systems() -> Vec<Box<dyn Room>> {
-    vec![sim::register::<snowflake::Snowflakes>(), sim::register::<hash_ring::HashRing>()]
+    vec![
+        sim::register::<snowflake::Snowflakes>(),
+        sim::register::<hash_ring::HashRing>(),
+        sim::register::<raft::Consensus>(),
+    ]
 }

@@ -1,10 +1,10 @@
 //! A simulated client: one operation at a time, at one replica, or, where that does not answer or
 //! lead, at the next.
 //!
-//! The law: every operation is noted when it begins and, if that is known, how it ended. A write that
-//! may have been done is sent again under its own number, and never under another. After
-//! [`GIVE_UP_AFTER`] without an answer a write that may have been done stays open. Plans leave clients
-//! up: one that is restarted counts its operations anew.
+//! The law: every operation is noted when it begins and when it ends. A write that may have been done is
+//! sent again under its own number, and never under another; after [`GIVE_UP_AFTER`] without an answer
+//! it is given up, and may be done all the same. Plans leave clients up: one that is restarted counts
+//! its operations anew.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -114,12 +114,16 @@ impl Client {
         self.ask(out);
     }
 
-    /// It is given up. If it is not certain that it did nothing it stays open.
+    /// It failed if it certainly did nothing; otherwise it is given up.
     fn fail(&mut self, now: Time, out: &mut Outputs<Raft>) {
-        if let Some(open) = &self.open
-            && (!open.doubt || open.request.ask.is_read())
-        {
-            out.note(Note::Failed { operation: open.request.token });
+        if let Some(Open { request, doubt, .. }) = &self.open {
+            let operation = request.token;
+            let certain = !doubt || request.ask.is_read();
+            out.note(if certain {
+                Note::Failed { operation }
+            } else {
+                Note::GivenUp { operation }
+            });
         }
         self.end(now, out);
     }

@@ -10,10 +10,12 @@ mod log;
 mod mechanism;
 mod member;
 mod message;
+mod promise;
 mod record;
 mod recovery;
 mod replica;
 mod rpc;
+mod scenario;
 mod sentence;
 mod sessions;
 mod shape;
@@ -46,6 +48,7 @@ pub use rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, Payload,
     RequestVote, Rpc, Term,
 };
+pub use scenario::Consensus;
 pub use sessions::MOST_SESSIONS;
 pub use shape::{Node, Shape};
 pub use store::{MOST_BYTES, MOST_PAIRS, Outcome, Pairs, Rotten, Store};

@@ -218,6 +218,11 @@ pub enum Note {
         /// Of the operation.
         operation: u64,
     },
+    /// The client waits for it no longer. It may have been done, or be done later.
+    GivenUp {
+        /// Of the operation.
+        operation: u64,
+    },
     /// Something that a sweep must not be without.
     Sometimes(&'static str),
 }

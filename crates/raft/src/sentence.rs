@@ -92,6 +92,9 @@ impl Debug for Note {
                 write!(f, "operation {} ends: {answer:?}", operation & 0xFFFF_FFFF)
             }
             Note::Failed { operation } => write!(f, "operation {} failed", operation & 0xFFFF_FFFF),
+            Note::GivenUp { operation } => {
+                write!(f, "operation {} is given up", operation & 0xFFFF_FFFF)
+            }
             Note::Sometimes(what) => f.write_str(what),
         }
     }

@@ -1,5 +1,7 @@
 //! The cluster of a scenario: who is who, and how large.
 
+use std::time::Duration;
+
 use machine::{NodeId, Switches};
 use sim::{Cluster, Draft, Target};
 
@@ -28,13 +30,21 @@ pub struct Shape {
     pub clients: u64,
     /// A snapshot is taken when the log has grown by so many bytes.
     pub snapshot_after: u64,
+    /// Entries that stay behind a snapshot.
+    pub keep_entries: u64,
+    /// In milliseconds.
+    pub election_timeout: u64,
+    /// Entries a message, at most.
+    pub max_batch: u64,
 }
 
 impl Shape {
     /// Writes the shape into a draft. Replicas and clients are spread over so many zones.
     pub fn draw(self, draft: &mut Draft<Operation>, zones: u8) {
-        let Shape { founders, spares, clients, snapshot_after } = self;
-        for size in [founders, spares, clients, snapshot_after] {
+        let Shape { founders, spares, clients, snapshot_after, .. } = self;
+        let Shape { keep_entries, election_timeout, max_batch, .. } = self;
+        let times = [keep_entries, election_timeout, max_batch];
+        for size in [founders, spares, clients, snapshot_after].into_iter().chain(times) {
             draft.size(size, size);
         }
         draft.cluster(founders + spares + clients, zones);
@@ -48,6 +58,9 @@ impl Shape {
             spares: size(1).min(64),
             clients: size(2).min(256),
             snapshot_after: size(3).max(64),
+            keep_entries: size(4).min(1_000_000),
+            election_timeout: size(5).clamp(10, 60_000),
+            max_batch: size(6).clamp(1, 4_096),
         }
     }
 
@@ -72,6 +85,18 @@ impl Shape {
         self.replica_ids().into_iter().map(Target::from).collect()
     }
 
+    /// The times and sizes of the group.
+    pub fn tuning(self) -> Tuning {
+        let election_timeout = Duration::from_millis(self.election_timeout);
+        Tuning {
+            election_timeout,
+            heartbeat: election_timeout / 5,
+            max_batch: self.max_batch as usize,
+            keep_entries: self.keep_entries,
+            ..Tuning::default()
+        }
+    }
+
     /// The machine of a node.
     pub fn boot(cluster: &Cluster, id: NodeId, switches: Switches) -> Node {
         let shape = Shape::of(cluster);
@@ -80,7 +105,7 @@ impl Shape {
             return Node::Client(Client::new(id, replicas));
         }
         let limits = Limits { snapshot_after: shape.snapshot_after, ..Limits::default() };
-        let (founders, tuning) = (shape.founder_ids(), Tuning::default());
+        let (founders, tuning) = (shape.founder_ids(), shape.tuning());
         Node::Replica(Replica::new(id, founders, tuning, limits, switches))
     }
 

@@ -101,6 +101,13 @@ impl<M: Machine> World<M> {
         &self.chaos.counts
     }
 
+    /// Whom the faults hit that are on: of each, its two sides; one that has no sides has nobody on the
+    /// second.
+    pub fn struck(&self) -> impl Iterator<Item = (&[NodeId], &[NodeId])> {
+        let on = self.chaos.faults.iter().filter(|scheduled| scheduled.on);
+        on.map(|scheduled| (&scheduled.hits[..], &scheduled.other_side[..]))
+    }
+
     /// When those faults began, and ended if they have.
     pub(crate) fn faults_counted(&self) -> impl Iterator<Item = (Time, Time)> {
         let span = |fault: &Scheduled<M>| Some((fault.counted?, fault.ended.unwrap_or(self.now)));

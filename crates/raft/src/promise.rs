@@ -1,0 +1,185 @@
+//! What Raft and the store on it swear to, as code that watches a world: the machines of the
+//! replicas, whose logs it may read, and what clients asked and were told.
+
+mod leaders;
+mod linearizable;
+mod logs;
+mod recovery;
+mod stability;
+
+use machine::NodeId;
+use sim::{Cluster, Promise, PromiseInfo, World};
+
+use crate::group::Group;
+use crate::log::Log;
+use crate::member::Member;
+use crate::rpc::{Index, Term};
+use crate::shape::{Node, Shape};
+
+pub(crate) use recovery::{ANSWER, RECOVERY};
+
+/// All of them.
+pub(crate) const PROMISES: &[PromiseInfo] = &[
+    PromiseInfo { name: "one-leader-per-term", about: "no two members ever lead in one term" },
+    PromiseInfo {
+        name: "log-matching",
+        about: "where two logs hold an entry of one index and term, they hold the same entry, and \
+                the same before it",
+    },
+    PromiseInfo {
+        name: "leader-completeness",
+        about: "what was committed in a term is in the logs of the leaders of all later terms",
+    },
+    PromiseInfo {
+        name: "state-machine-safety",
+        about: "no two replicas ever apply different entries at one index, nor have snapshots of \
+                one index that differ",
+    },
+    PromiseInfo {
+        name: "linearizable",
+        about: "reads and writes of clients have an order that explains every answer; reads that \
+                may be stale are not among them",
+    },
+    PromiseInfo {
+        name: "recovers-after-heal",
+        about: "from 3 s after a quorum was healed on, every client that waits or asks is answered \
+                within a second, whatever befalls the other replicas",
+    },
+    PromiseInfo {
+        name: "stable-leader",
+        about: "once a healed replica has led for an election timeout, no healed replica follows \
+                one that was not healed into a term that it began then",
+    },
+];
+
+/// The checker of a promise.
+///
+/// # Panics
+/// If it is none of [`PROMISES`]: a scenario names one that does not exist.
+pub(crate) fn checker(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
+    let shape = Shape::of(cluster);
+    let replicas = shape.replica_ids();
+    match name {
+        "one-leader-per-term" => {
+            Box::new(Always { replicas, invariant: leaders::OneLeaderPerTerm::default() })
+        }
+        "log-matching" => Box::new(Always { replicas, invariant: logs::LogMatching::default() }),
+        "leader-completeness" => {
+            Box::new(Always { replicas, invariant: leaders::LeaderCompleteness::default() })
+        }
+        "state-machine-safety" => {
+            Box::new(Always { replicas, invariant: logs::StateMachineSafety::default() })
+        }
+        "linearizable" => Box::new(linearizable::Linearizable),
+        "recovers-after-heal" => Box::new(recovery::Recovers),
+        "stable-leader" => {
+            let timeout = shape.tuning().election_timeout;
+            Box::new(Office { replicas, stable: stability::StableLeader::new(timeout) })
+        }
+        unknown => panic!("{unknown} is not a promise of raft"),
+    }
+}
+
+/// What a checker sees of a replica.
+#[derive(Clone, Copy)]
+struct Sight<'a> {
+    member: Member,
+    term: Term,
+    leads: bool,
+    log: &'a Log,
+    commit: Index,
+    applied: Index,
+}
+
+impl<'a> Sight<'a> {
+    fn of(group: &'a Group) -> Sight<'a> {
+        Sight {
+            member: group.member(),
+            term: group.term(),
+            leads: group.leads(),
+            log: group.log(),
+            commit: group.commit_index(),
+            applied: group.applied_index(),
+        }
+    }
+}
+
+/// A replica, if it is up and has read its disk.
+fn sight(world: &World<Node>, node: NodeId) -> Option<Sight<'_>> {
+    match world.machine(node)? {
+        Node::Replica(replica) => replica.group().map(Sight::of),
+        Node::Client(_) => None,
+    }
+}
+
+/// What must be true of replicas at any time.
+trait Invariant {
+    /// Looks at a replica after an event; `None` while it is down.
+    fn see(&mut self, node: NodeId, sight: Option<Sight<'_>>) -> Result<(), String>;
+}
+
+struct Always<I> {
+    replicas: Vec<NodeId>,
+    invariant: I,
+}
+
+impl<I: Invariant> Promise<Node> for Always<I> {
+    fn step(&mut self, world: &World<Node>) -> Result<(), String> {
+        self.replicas.iter().try_for_each(|&node| self.invariant.see(node, sight(world, node)))
+    }
+}
+
+/// The promise `stable-leader`, which is about a world that was healed.
+struct Office {
+    replicas: Vec<NodeId>,
+    stable: stability::StableLeader,
+}
+
+impl Promise<Node> for Office {
+    fn step(&mut self, world: &World<Node>) -> Result<(), String> {
+        self.replicas.iter().try_for_each(|&node| match sight(world, node) {
+            Some(sight) => self.stable.see(world.now(), node, world.is_calm(node), sight),
+            None => Ok(()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::DiskId;
+
+    use super::*;
+    use crate::rpc::{Entry, Payload};
+
+    /// An entry of this term that says this.
+    pub(super) fn entry(term: Term, says: u64) -> Entry {
+        Entry { term, payload: Payload::Command(says.to_le_bytes().to_vec().into()) }
+    }
+
+    /// A log with entries of these terms; each says its index.
+    pub(super) fn log(terms: &[Term]) -> Log {
+        let mut log = Log::default();
+        (1..).zip(terms).for_each(|(index, term)| log.append(entry(*term, index)));
+        log
+    }
+
+    /// A follower that has committed and applied nothing.
+    pub(super) fn at(node: u32, term: Term, log: &Log) -> Sight<'_> {
+        let member = Member { node: NodeId(node), disk: DiskId(7) };
+        Sight { member, term, leads: false, log, commit: 0, applied: 0 }
+    }
+
+    impl Sight<'_> {
+        pub(super) fn leading(self) -> Self {
+            Sight { leads: true, ..self }
+        }
+
+        pub(super) fn committed(self, commit: Index) -> Self {
+            Sight { commit, ..self }
+        }
+
+        pub(super) fn applied(self, applied: Index) -> Self {
+            Sight { commit: applied, applied, ..self }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Named failure scenarios. The tests, the tour and the command line run these.
+//!
+//! Faults aim at roles: what hurts consensus is what befalls its leader. In the end a quorum is
+//! healed; what befalls the others then goes on, since a majority must do without them.
+
+mod plans;
+mod workload;
+
+use machine::{Mechanism as Info, NodeId};
+use sim::{Cluster, Promise, PromiseInfo, Remark, Scenario, System, Witness, World, heal_all};
+
+use crate::mechanism::MECHANISMS;
+use crate::message::{Message, Note, Operation};
+use crate::promise::{PROMISES, checker};
+use crate::shape::{Node, Shape};
+
+/// The system, as the simulated world sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Consensus;
+
+impl System for Consensus {
+    type Node = Node;
+    type Operation = Operation;
+
+    const NAME: &'static str = "raft";
+    const ABOUT: &'static str =
+        "Consensus: a log that replicas agree on, and a key-value store that it leads to.";
+    const MECHANISMS: &'static [Info] = MECHANISMS;
+    const PROMISES: &'static [PromiseInfo] = PROMISES;
+    const WITNESSES: &'static [Witness] = WITNESSES;
+
+    fn scenarios() -> Vec<Scenario<Self>> {
+        scenarios()
+    }
+
+    fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
+        checker(name, cluster)
+    }
+
+    fn perform(operation: &Operation) -> Message {
+        Message::Do(operation.clone())
+    }
+
+    fn remark(note: &Note) -> Remark {
+        match note {
+            Note::Invoked { operation, .. } => Remark::Invoked(*operation),
+            Note::Answered { operation, .. } => Remark::Ok(*operation),
+            Note::Failed { operation } => Remark::Failed(*operation),
+            Note::GivenUp { operation } => Remark::GivenUp(*operation),
+            Note::Sometimes(name) => Remark::Sometimes(name),
+        }
+    }
+
+    fn node_name(cluster: &Cluster, node: NodeId) -> String {
+        Shape::name(cluster, node)
+    }
+}
+
+const ALL: &[&str] = &[
+    "one-leader-per-term",
+    "log-matching",
+    "leader-completeness",
+    "state-machine-safety",
+    "linearizable",
+    "recovers-after-heal",
+    "stable-leader",
+];
+
+/// Recorded, so that the tour need not search for them.
+const WITNESSES: &[Witness] = &[];
+
+fn scenarios() -> Vec<Scenario<Consensus>> {
+    let scenario = |name, about, draw, reaches| Scenario {
+        reaches,
+        heals: heal_the_untroubled,
+        ..Scenario::new(name, about, ALL, draw, Shape::boot)
+    };
+    vec![
+        scenario(
+            "leader-crash",
+            "whoever leads crashes, again and again, for up to two seconds",
+            plans::leader_crash,
+            &[("crash", 200), ("elected", 200)],
+        ),
+        scenario(
+            "flapping-leader",
+            "the links of a leader are cut and healed in turn, also when the others are healed",
+            plans::flapping_leader,
+            &[("flapping-link", 100)],
+        ),
+        scenario(
+            "one-way-partition",
+            "a leader can send but not hear, also when the others are healed",
+            plans::one_way_partition,
+            &[("one-way-partition", 200)],
+        ),
+        Scenario {
+            leaves_out: &["check-quorum"],
+            ..scenario(
+                "minority-leader",
+                "a leader is cut off from a majority, but not from its clients",
+                plans::minority_leader,
+                &[("partition", 200)],
+            )
+        },
+        scenario(
+            "rolling-restart",
+            "all replicas are restarted one after the other, under load",
+            plans::rolling_restart,
+            &[("rolling-restart", 200)],
+        ),
+        scenario(
+            "power-loss",
+            "replicas lose power, some or all of them at once",
+            plans::power_loss,
+            &[("power-loss", 200)],
+        ),
+        scenario(
+            "slow-follower",
+            "a follower lags behind: its disk or its links are slow or cut; then leaders crash",
+            plans::slow_follower,
+            &[("crash", 200)],
+        ),
+        scenario(
+            "clock-drift",
+            "reads rest on leases while clocks drift by up to 2%, leaders hand over and followers \
+             restart",
+            plans::clock_drift,
+            &[("clock-drift", 200), ("lease-read", 200)],
+        ),
+        scenario(
+            "snapshot-under-churn",
+            "logs are compacted every few entries while replicas come and go",
+            plans::snapshot_under_churn,
+            &[("snapshot-taken", 200), ("snapshot-installed", 50)],
+        ),
+        Scenario {
+            heals: heal_all,
+            ..scenario(
+                "membership-change",
+                "voters change while old and new ones are cut off from each other",
+                plans::membership_change,
+                &[("joint-committed", 100)],
+            )
+        },
+        scenario(
+            "two-of-five-lost",
+            "two of five replicas are gone for good",
+            plans::two_of_five_lost,
+            &[("crash", 200)],
+        ),
+        Scenario {
+            heals: heal_all,
+            ..scenario(
+                "disk-replaced",
+                "a replica comes back with an empty disk while others are cut off",
+                plans::disk_replaced,
+                &[("disk-replaced", 100), ("member-adopted", 50)],
+            )
+        },
+    ]
+}
+
+/// Heals the clients and the replicas that no fault hits at the moment, if they are a quorum that has
+/// begun; everybody otherwise. Of a fault between two sides the smaller one is hit.
+fn heal_the_untroubled(cluster: &Cluster, world: &World<Node>) -> Vec<NodeId> {
+    let shape = Shape::of(cluster);
+    let smaller = |(one, other): (&[NodeId], &[NodeId])| {
+        let side = if other.is_empty() || one.len() <= other.len() { one } else { other };
+        side.to_vec()
+    };
+    let troubled: Vec<NodeId> = world.struck().flat_map(smaller).collect();
+    let well = |node: &NodeId| !troubled.contains(node);
+    let begun = |node: &&NodeId| match world.machine(**node) {
+        Some(Node::Replica(replica)) => {
+            replica.group().is_some_and(|group| group.log().last_index() > 0)
+        }
+        _ => false,
+    };
+    let well: Vec<NodeId> = shape.replica_ids().into_iter().filter(well).collect();
+    let quorum = 2 * well.iter().filter(begun).count() as u64 > shape.founders;
+    if quorum { [well, shape.client_ids()].concat() } else { heal_all(cluster, world) }
+}

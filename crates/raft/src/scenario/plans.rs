@@ -1,0 +1,278 @@
+//! The plans of the scenarios, as their seeds draw them.
+
+use std::time::Duration;
+
+use machine::{NodeId, Time};
+use sim::{Draft, Script, Target};
+
+use super::workload::{MIXED, Mix, ask_any, workload};
+use crate::message::{Ask, Operation};
+use crate::promise::{ANSWER, RECOVERY};
+use crate::shape::Shape;
+
+type Plan = Draft<Operation>;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+/// Noise that every promise must bear.
+const NOISE: &[&str] =
+    &["partition", "one-way-partition", "delay", "loss", "link-reset", "pause", "slow-node"];
+/// And where memory may be lost, or the disk ails.
+const CRASHES: &[&str] = &[
+    "crash",
+    "power-loss",
+    "torn-write",
+    "rolling-restart",
+    "slow-disk",
+    "full-disk",
+    "failing-disk",
+];
+
+/// When the faults begin: by then there is a leader.
+const BEGUN: u64 = 1_000;
+
+/// So many replicas, with a log that is rarely compacted.
+fn cluster(draft: &mut Plan, founders: u64, spares: u64) -> Shape {
+    let clients = draft.number(2, 4);
+    let shape = Shape {
+        founders,
+        spares,
+        clients,
+        snapshot_after: 1 << 20,
+        keep_entries: 1_000,
+        election_timeout: 300,
+        max_batch: 64,
+    };
+    begin(draft, shape)
+}
+
+fn begin(draft: &mut Plan, shape: Shape) -> Shape {
+    shape.draw(draft, 3);
+    draft.phases(MS(5_000), RECOVERY + ANSWER + MS(1_000));
+    shape
+}
+
+fn three_or_five(draft: &mut Plan) -> Shape {
+    let founders = draft.one_of(&[3, 5]);
+    cluster(draft, founders, 0)
+}
+
+/// The replicas by number, and whoever leads.
+fn targets(shape: Shape) -> Vec<Target> {
+    let mut targets = shape.replica_targets();
+    targets.push("leader".into());
+    targets
+}
+
+/// The work of the clients, and noise.
+fn under_noise(draft: &mut Plan, shape: Shape, mix: Mix) {
+    workload(draft, shape, 300, mix);
+    draft.swarm(NOISE, &targets(shape));
+}
+
+/// Some time after the beginning and well before the heal.
+fn moment(draft: &mut Plan) -> Time {
+    let last = draft.heal_at().0 / 1_000_000 - 500;
+    Time(0) + MS(draft.number(BEGUN, last))
+}
+
+/// For ever, as far as the run is concerned.
+fn always(draft: &Plan) -> Time {
+    draft.end() + MS(1)
+}
+
+pub(super) fn leader_crash(draft: &mut Plan) {
+    let shape = three_or_five(draft);
+    for _ in 0..draft.number(1, 4) {
+        let (at, down) = (moment(draft), MS(draft.magnitude(5, 2_000)));
+        draft.between(at, at + down).crash("leader");
+    }
+    under_noise(draft, shape, MIXED);
+}
+
+pub(super) fn flapping_leader(draft: &mut Plan) {
+    let shape = three_or_five(draft);
+    let (at, until) = (moment(draft), always(draft));
+    let period = MS(draft.number(600, 3_000));
+    draft.between(at, until).flapping_link(["leader"], shape.replica_ids(), period);
+    under_noise(draft, shape, MIXED);
+}
+
+pub(super) fn one_way_partition(draft: &mut Plan) {
+    let shape = three_or_five(draft);
+    let (at, until) = (moment(draft), always(draft));
+    draft.between(at, until).one_way_partition(shape.replica_ids(), ["leader"]);
+    under_noise(draft, shape, MIXED);
+}
+
+pub(super) fn minority_leader(draft: &mut Plan) {
+    let shape = three_or_five(draft);
+    for _ in 0..draft.number(1, 3) {
+        let (at, lasts) = (moment(draft), MS(draft.number(300, 2_000)));
+        draft.between(at, at + lasts).partition(["leader"], shape.replica_ids());
+    }
+    under_noise(draft, shape, Mix { reads: 50, leases: 0 });
+}
+
+pub(super) fn rolling_restart(draft: &mut Plan) {
+    let shape = three_or_five(draft);
+    for _ in 0..draft.number(1, 2) {
+        let (at, lasts) = (moment(draft), MS(draft.magnitude(100, 3_000)));
+        draft.between(at, at + lasts).rolling_restart(shape.replica_ids());
+    }
+    under_noise(draft, shape, MIXED);
+    draft.swarm(CRASHES, &targets(shape));
+}
+
+pub(super) fn power_loss(draft: &mut Plan) {
+    let shape = three_or_five(draft);
+    for _ in 0..draft.number(1, 4) {
+        let at = moment(draft);
+        // From one replica to all, within some milliseconds.
+        for replica in shape.replica_ids() {
+            if draft.percent(60) {
+                let at = at + MS(draft.number(0, 5));
+                let down = MS(draft.magnitude(5, 500));
+                let torn = draft.percent(50);
+                let mut gone = draft.between(at, at + down);
+                if torn { gone.torn_write(replica) } else { gone.power_loss(replica) }
+            }
+        }
+    }
+    under_noise(draft, shape, MIXED);
+    draft.swarm(CRASHES, &targets(shape));
+}
+
+pub(super) fn slow_follower(draft: &mut Plan) {
+    let shape = three_or_five(draft);
+    for _ in 0..draft.number(1, 3) {
+        let (at, lasts) = (moment(draft), MS(draft.number(200, 1_500)));
+        let slow = draft.one_of(&shape.replica_ids());
+        let others = shape.replica_ids().into_iter().filter(|replica| *replica != slow);
+        let kind = draft.number(0, 2);
+        let mut during = draft.between(at, at + lasts);
+        match kind {
+            0 => during.slow_disk(slow, 100),
+            1 => during.delay([slow], MS(150)),
+            _ => during.partition([slow], others),
+        }
+        // As soon as it is back, or a little before.
+        let at = at + lasts - MS(draft.number(0, 50));
+        let down = MS(draft.magnitude(300, 2_000));
+        draft.between(at, at + down).crash("leader");
+    }
+    under_noise(draft, shape, MIXED);
+}
+
+pub(super) fn clock_drift(draft: &mut Plan) {
+    let shape = cluster(draft, 3, 0);
+    let end = draft.end();
+    for replica in shape.replica_ids() {
+        let ppm = draft.one_of(&[-20_000, 20_000, 0]);
+        draft.between(Time(0), end).clock_drift(replica, ppm);
+    }
+    for _ in 0..draft.number(1, 3) {
+        let at = moment(draft);
+        let lasts = MS(draft.number(300, 1_500));
+        let voter = draft.one_of(&shape.replica_ids());
+        match draft.number(0, 2) {
+            // A follower that has heard nothing for long finds a voter that has forgotten whom it heard.
+            0 => {
+                let deaf = draft.one_of(&shape.replica_ids());
+                let early = at - MS(draft.number(300, 900));
+                draft.between(early, at + lasts).partition(["leader"], [deaf]);
+                let back = at + MS(draft.number(1, 20));
+                draft.between(at, back).crash(voter);
+            }
+            1 => {
+                let early = at - MS(draft.number(0, 10));
+                ask_any(draft, shape, early, Ask::Transfer { to: voter });
+            }
+            _ => {}
+        }
+        draft.between(at, at + lasts).partition(["leader"], shape.replica_ids());
+    }
+    workload(draft, shape, 600, Mix { reads: 60, leases: 95 });
+    draft.swarm(NOISE, &targets(shape));
+}
+
+pub(super) fn snapshot_under_churn(draft: &mut Plan) {
+    let (founders, clients) = (draft.one_of(&[3, 5]), draft.number(2, 4));
+    let shape = Shape {
+        founders,
+        spares: 0,
+        clients,
+        snapshot_after: draft.magnitude(200, 4_000),
+        keep_entries: draft.number(0, 10),
+        election_timeout: 300,
+        max_batch: draft.magnitude(1, 64),
+    };
+    begin(draft, shape);
+    for _ in 0..draft.number(2, 6) {
+        let (at, lasts) = (moment(draft), MS(draft.magnitude(20, 2_000)));
+        let target = draft.one_of(&targets(shape));
+        match draft.number(0, 2) {
+            0 => draft.between(at, at + lasts).crash(target),
+            1 => draft.between(at, at + lasts).power_loss(target),
+            _ => draft.between(at, at + lasts).partition([target], shape.replica_targets()),
+        }
+    }
+    under_noise(draft, shape, MIXED);
+    draft.swarm(CRASHES, &targets(shape));
+}
+
+pub(super) fn membership_change(draft: &mut Plan) {
+    let founders = draft.number(3, 4);
+    let shape = cluster(draft, founders, 5 - founders);
+    let replicas = shape.replica_ids();
+    for _ in 0..draft.number(1, 4) {
+        let at = moment(draft);
+        let voters = some_of(draft, &replicas);
+        ask_any(draft, shape, at, Ask::Change { voters: voters.iter().copied().collect() });
+        if draft.percent(70) {
+            let side = some_of(draft, &replicas);
+            let rest = replicas.iter().copied().filter(|replica| !side.contains(replica));
+            let cut = at + MS(draft.number(0, 100));
+            let lasts = MS(draft.number(300, 2_000));
+            draft.between(cut, cut + lasts).partition(side.iter().copied(), rest);
+        }
+    }
+    under_noise(draft, shape, MIXED);
+}
+
+/// Two or three of these.
+fn some_of(draft: &mut Plan, replicas: &[NodeId]) -> Vec<NodeId> {
+    let mut some = replicas.to_vec();
+    for _ in 0..replicas.len() as u64 - draft.number(2, 3) {
+        let out = draft.number(0, some.len() as u64 - 1);
+        some.remove(out as usize);
+    }
+    some
+}
+
+pub(super) fn two_of_five_lost(draft: &mut Plan) {
+    let shape = cluster(draft, 5, 0);
+    let until = always(draft);
+    for _ in 0..2 {
+        let (at, target) = (moment(draft), draft.one_of(&targets(shape)));
+        draft.between(at, until).crash(target);
+    }
+    under_noise(draft, shape, MIXED);
+}
+
+/// Fewer disks than a majority: more would be the loss of everything that was promised.
+pub(super) fn disk_replaced(draft: &mut Plan) {
+    let shape = three_or_five(draft);
+    let mut replicas = shape.replica_ids();
+    for _ in 0..shape.founders / 2 {
+        let lost = replicas.remove(draft.number(0, replicas.len() as u64 - 1) as usize);
+        let late = draft.one_of(&replicas);
+        let (at, lasts) = (moment(draft), MS(draft.number(300, 1_500)));
+        draft.between(at, at + lasts).partition([late], shape.replica_ids());
+        let at = at + lasts - MS(draft.number(0, 20));
+        let down = MS(draft.number(1, 50));
+        draft.between(at, at + down).disk_replaced(lost);
+        let gone = MS(draft.number(300, 1_500));
+        draft.between(at, at + gone).crash("leader");
+    }
+    under_noise(draft, shape, MIXED);
+}
