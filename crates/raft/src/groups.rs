@@ -264,22 +264,22 @@ impl Groups {
         write(&mut self.journal, group, fx);
         self.events.extend(fx.events.drain(..).map(|event| (id, event)));
         self.outbox.extend(fx.sends.drain(..).map(|(to, rpc)| (to, id, rpc)));
-        let held = fx.held.drain(..).map(|(to, rpc)| Held::Send(to, id, rpc));
-        let mut free = Vec::new();
-        free.extend(held.chain(writes.then_some(mark)).filter_map(|held| self.journal.hold(held)));
-        self.release(free, now);
+        for (to, rpc) in fx.held.drain(..) {
+            if let Some(free) = self.journal.hold(Held::Send(to, id, rpc)) {
+                self.release(free, now);
+            }
+        }
+        if writes && let Some(free) = self.journal.hold(mark) {
+            self.release(free, now);
+        }
     }
 
-    /// These need not wait any longer.
-    fn release(&mut self, free: Vec<Held>, now: &mut Now<'_>) {
-        for held in free {
-            match held {
-                Held::Send(to, group, rpc) => self.outbox.push((to, group, rpc)),
-                Held::Persisted(group, term, index) => {
-                    self.with(group, now, |group, now, fx| {
-                        group.persisted((term, index), now, fx);
-                    });
-                }
+    /// This need not wait any longer.
+    fn release(&mut self, free: Held, now: &mut Now<'_>) {
+        match free {
+            Held::Send(to, group, rpc) => self.outbox.push((to, group, rpc)),
+            Held::Persisted(group, term, index) => {
+                self.with(group, now, |group, now, fx| group.persisted((term, index), now, fx));
             }
         }
     }
@@ -334,7 +334,7 @@ impl Groups {
             JournalOp::JournalRead => self.recovered(result, now),
             op => match self.journal.done(op, result) {
                 Ok(free) => {
-                    self.release(free, now);
+                    free.into_iter().for_each(|held| self.release(held, now));
                     Ok(())
                 }
                 Err(error) => Err(error.to_string()),

@@ -127,7 +127,15 @@ impl Journal {
         if clean || !self.syncs {
             return Some(held);
         }
-        self.held.push(held);
+        match (self.held.last_mut(), &held) {
+            // The later mark says all that the earlier one would.
+            (Some(Held::Persisted(group, term, index)), Held::Persisted(other, newer, last))
+                if (*group, *term) == (*other, *newer) =>
+            {
+                *index = *last;
+            }
+            _ => self.held.push(held),
+        }
         None
     }
 

@@ -20,6 +20,7 @@ mod sentence;
 mod sessions;
 mod shape;
 mod store;
+mod throughput;
 mod tuning;
 
 #[cfg(feature = "server")]
@@ -52,4 +53,5 @@ pub use scenario::Consensus;
 pub use sessions::MOST_SESSIONS;
 pub use shape::{Node, Shape};
 pub use store::{MOST_BYTES, MOST_PAIRS, Outcome, Pairs, Rotten, Store};
+pub use throughput::Throughput;
 pub use tuning::{DRIFT_BOUND_PPM, Tuning};

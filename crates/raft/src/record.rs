@@ -101,16 +101,20 @@ fn get_body(from: &mut Bytes) -> Option<Record> {
 
 /// Appends the bytes of an entry.
 pub(crate) fn put_entry(out: &mut BytesMut, entry: &Entry) {
-    out.put_u64_le(entry.term);
+    let mut head = [0; 13];
+    head[..8].copy_from_slice(&entry.term.to_le_bytes());
     match &entry.payload {
-        Payload::Blank => out.put_u8(0),
+        Payload::Blank => out.put_slice(&head[..9]),
         Payload::Command(command) => {
-            out.put_u8(1);
-            out.put_u32_le(command.len() as u32);
+            head[8] = 1;
+            head[9..].copy_from_slice(&(command.len() as u32).to_le_bytes());
+            out.reserve(head.len() + command.len());
+            out.put_slice(&head);
             out.put_slice(command);
         }
         Payload::Configuration(configuration) => {
-            out.put_u8(2);
+            head[8] = 2;
+            out.put_slice(&head[..9]);
             put_configuration(out, configuration);
         }
     }

@@ -255,8 +255,11 @@ fn put(content: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
     if bytes.is_empty() {
         return;
     }
-    if content.len() < end {
-        content.resize(end, 0);
+    if content.len() < start {
+        content.resize(start, 0);
     }
-    content[start..end].copy_from_slice(bytes);
+    // Most writes are at the end: what they add need not be zeroed first.
+    let known = content.len().min(end) - start;
+    content[start..start + known].copy_from_slice(&bytes[..known]);
+    content.extend_from_slice(&bytes[known..]);
 }

@@ -34,10 +34,10 @@ impl Hasher for TraceHash {
 
     // The length is folded in too: "ab" + "c" is not "a" + "bc".
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.fold(u64::from_le_bytes(word));
+        let (words, rest) = bytes.as_chunks();
+        words.iter().for_each(|word| self.fold(u64::from_le_bytes(*word)));
+        if !rest.is_empty() {
+            self.fold(rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
         }
         self.fold(bytes.len() as u64);
     }
