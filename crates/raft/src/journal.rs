@@ -16,7 +16,7 @@ use machine::{DiskCommand, DiskError, DiskResult, FileName, Outputs};
 use crate::groups::Embeds;
 use crate::log::Snapshot;
 use crate::member::Member;
-use crate::record::{put_record, seal_snapshot};
+use crate::record::{put_durable, put_record, seal_snapshot};
 use crate::rpc::{GroupId, Index, Rpc, Term};
 
 /// What to do when a disk operation of the journal ends.
@@ -156,6 +156,7 @@ impl Journal {
                 Flight::Replace(self.next_file(), self.anew(image))
             } else {
                 let at = self.length;
+                put_durable(&mut self.buffer, if self.syncs { at } else { 0 });
                 self.length += self.buffer.len() as u64;
                 Flight::Write(journal_name(self.number), at, self.buffer.split().freeze())
             }
@@ -174,6 +175,8 @@ impl Journal {
     fn anew(&mut self, image: impl FnOnce(&mut BytesMut)) -> Bytes {
         self.buffer.clear();
         image(&mut self.buffer);
+        let durable = self.buffer.len() as u64;
+        put_durable(&mut self.buffer, durable);
         self.length = self.buffer.len() as u64;
         self.compact = self.length;
         self.buffer.split().freeze()

@@ -1,4 +1,11 @@
-//! Consensus.
+//! One owner of the truth: consensus as a part of other machines, and a replicated key-value store.
+//!
+//! # The law
+//!
+//! What was committed in one term is in the log of every leader of a later one. It holds as long as a
+//! majority of members keeps what its disk synced, and comes back with the disk or as another member.
+//! Clocks are trusted for one thing only, and only within [`DRIFT_BOUND_PPM`]: reads by lease.
+#![doc = include_str!("../README.md")]
 
 mod client;
 mod command;

@@ -1,7 +1,8 @@
 //! Bytes of what a member must remember: the records of its journal and its snapshots.
 //!
 //! A record is its length, the CRC-32 of its body (both four bytes, little-endian, as all numbers
-//! here) and the body. A journal ends where the first record is not whole.
+//! here) and the body. A journal ends where the first record is not whole; whether a crash tore it or
+//! the disk lost it, the records after it tell.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,11 +23,16 @@ pub(crate) enum Record {
     Base { index: Index, term: Term },
     /// From this place on the log is this.
     Entries { first_index: Index, entries: Vec<Entry> },
+    /// When this was written, so many bytes of the journal were durable.
+    Durable { length: u64 },
 }
 
 const STATE: u8 = 1;
 const BASE: u8 = 2;
 const ENTRIES: u8 = 3;
+const DURABLE: u8 = 4;
+/// Of the body of such a record: group, kind and length.
+const DURABLE_BODY: u32 = 4 + 1 + 8;
 
 /// Appends a record of a group.
 pub(crate) fn put_record(out: &mut BytesMut, group: GroupId, body: impl FnOnce(&mut BytesMut)) {
@@ -63,6 +69,25 @@ pub(crate) fn put_entries<'a>(
     entries.for_each(|entry| put_entry(out, entry));
 }
 
+/// Ends what is written at once.
+pub(crate) fn put_durable(out: &mut BytesMut, length: u64) {
+    put_record(out, GroupId(0), |out| {
+        out.put_u8(DURABLE);
+        out.put_u64_le(length);
+    });
+}
+
+/// The journal cannot be read from this place on. Was it durable there once? Then it is not a write that
+/// a crash tore: the disk lost what it had. A later write says so; of the last one nobody can know.
+pub(crate) fn is_rotten(journal: &Bytes, from: usize) -> bool {
+    (from..journal.len()).any(|at| {
+        let mut rest = journal.slice(at..);
+        let length = rest.get(..4).map(|mut head| head.get_u32_le());
+        length == Some(DURABLE_BODY)
+            && matches!(next_record(&mut rest), Some((_, Record::Durable { length })) if length > from as u64)
+    })
+}
+
 /// The next record; `None` where there is no other that is whole.
 pub(crate) fn next_record(from: &mut Bytes) -> Option<(GroupId, Record)> {
     let mut head = from.get(..8)?;
@@ -95,6 +120,7 @@ fn get_body(from: &mut Bytes) -> Option<Record> {
             }
             Record::Entries { first_index, entries }
         }
+        DURABLE => Record::Durable { length: from.try_get_u64_le().ok()? },
         _ => return None,
     })
 }
@@ -190,4 +216,64 @@ pub(crate) fn open_snapshot(mut file: Bytes) -> Option<Snapshot> {
     let (last_index, last_term) = (file.try_get_u64_le().ok()?, file.try_get_u64_le().ok()?);
     let configuration = Arc::new(get_configuration(&mut file)?);
     Some(Snapshot { last_index, last_term, configuration, state: file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn journal(batches: u64) -> Bytes {
+        let mut out = BytesMut::new();
+        for batch in 0..batches {
+            let durable = out.len() as u64;
+            put_record(&mut out, GroupId(1), |out| put_state(out, batch, None));
+            let entry = Entry { term: batch, payload: Payload::Command(vec![7; 40].into()) };
+            put_record(&mut out, GroupId(1), |out| {
+                put_entries(out, batch + 1, [&entry; 3].into_iter())
+            });
+            put_durable(&mut out, durable);
+        }
+        out.freeze()
+    }
+
+    /// How many records can be read, and where it ends.
+    fn read(journal: &Bytes) -> (usize, usize) {
+        let (mut rest, mut records) = (journal.clone(), 0);
+        while next_record(&mut rest).is_some() {
+            records += 1;
+        }
+        (records, journal.len() - rest.len())
+    }
+
+    proptest! {
+        #[test]
+        fn a_torn_end_is_cut_off(cut in 0..1_000usize) {
+            let whole = journal(5);
+            let torn = whole.slice(..cut.min(whole.len()));
+            let (records, end) = read(&torn);
+            prop_assert!(records <= 15 && end <= torn.len());
+            prop_assert!(!is_rotten(&torn, end));
+        }
+
+        /// In all but the last write, which may as well be torn.
+        #[test]
+        fn a_flipped_bit_is_found(bit in 0..10_000usize) {
+            let whole = journal(5);
+            let bit = bit % (journal(4).len() * 8);
+            let mut rotten = whole.to_vec();
+            rotten[bit / 8] ^= 1 << (bit % 8);
+            let rotten = Bytes::from(rotten);
+            let (records, end) = read(&rotten);
+            prop_assert!(records < 15);
+            prop_assert!(is_rotten(&rotten, end), "bit {bit}");
+        }
+
+        #[test]
+        fn noise_is_no_journal(noise in prop::collection::vec(any::<u8>(), 0..300)) {
+            let noise = Bytes::from(noise);
+            let (records, end) = read(&noise);
+            prop_assert!(records == 0 && !is_rotten(&noise, end));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use machine::FileName;
 use crate::group::Remembered;
 use crate::journal::journal_name;
 use crate::log::{Log, Snapshot};
-use crate::record::{Record, next_record, open_snapshot};
+use crate::record::{Record, is_rotten, next_record, open_snapshot};
 use crate::rpc::{Entry, GroupId, Index, Term};
 
 /// What was read so far.
@@ -59,8 +59,17 @@ impl Recovery {
         mut journal: Bytes,
     ) -> Result<BTreeMap<GroupId, Remembered>, &'static str> {
         let mut told: BTreeMap<GroupId, Told> = BTreeMap::new();
+        let whole = journal.clone();
         while let Some((group, record)) = next_record(&mut journal) {
-            told.entry(group).or_default().hear(record)?;
+            match record {
+                Record::Durable { .. } => {}
+                record => told.entry(group).or_default().hear(record)?,
+            }
+        }
+        if is_rotten(&whole, whole.len() - journal.len()) {
+            return Err(
+                "the journal rotted where it was durable once; give the node an empty folder",
+            );
         }
         let mut remembered = BTreeMap::new();
         for (group, told) in told {
@@ -82,6 +91,7 @@ impl Told {
                 self.entries.truncate(keep.ok_or("the journal has a gap")? as usize);
                 self.entries.extend(entries);
             }
+            Record::Durable { .. } => {}
         }
         Ok(())
     }
