@@ -228,6 +228,7 @@ fn get_maybe(bytes: &mut Bytes) -> Option<Option<u64>> {
 mod tests {
     use super::*;
     use crate::member::{Configuration, Member};
+    use crate::tuning::Tuning;
     use machine::NodeId;
     use proptest::prelude::*;
 
@@ -332,6 +333,16 @@ mod tests {
         let entries = b"\x01\0\0\0\x02\0\0\0\0\0\0\0\x01\x02\0\0\0xy";
         let hello = b"\x06\0\0\0\x07";
         assert_eq!(bytes(&message), [&head[..], &numbers, entries, hello].concat());
+    }
+
+    /// What a leader sends at once: as many full batches as may be on their way, each a command longer
+    /// than it need be.
+    #[test]
+    fn the_longest_message_fits() {
+        let tuning = Tuning::default();
+        let batch = tuning.max_batch_bytes + LONGEST_COMMAND + 64 * tuning.max_batch;
+        assert!(tuning.max_in_flight * batch < Message::LONGEST);
+        assert!(tuning.snapshot_chunk < Message::LONGEST);
     }
 
     proptest! {

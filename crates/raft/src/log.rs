@@ -98,11 +98,15 @@ impl Log {
         self.entries.get(index.checked_sub(self.before.0 + 1)? as usize)
     }
 
-    /// So many entries from this place on, at most.
-    pub fn entries_from(&self, index: Index, most: usize) -> Vec<Entry> {
-        let skip = index.saturating_sub(self.before.0 + 1) as usize;
-        let end = skip.saturating_add(most).min(self.entries.len());
-        self.entries.range(skip.min(end)..end).cloned().collect()
+    /// So many entries from this place on, and, but for the last of them, so many bytes, at most.
+    pub fn entries_from(&self, index: Index, most: usize, most_bytes: usize) -> Vec<Entry> {
+        let mut bytes = 0;
+        let fits = |entry: &&Entry| {
+            let fits = bytes < most_bytes;
+            bytes += entry.payload.len();
+            fits
+        };
+        self.iter_from(index).take(most).take_while(fits).cloned().collect()
     }
 
     /// Changes with every change of the log.

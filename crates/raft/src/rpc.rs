@@ -37,6 +37,21 @@ pub enum Payload {
     Configuration(Arc<Configuration>),
 }
 
+impl Payload {
+    /// The length of a command, in bytes; what else there is is short.
+    pub fn len(&self) -> usize {
+        match self {
+            Payload::Command(command) => command.len(),
+            Payload::Blank | Payload::Configuration(_) => 0,
+        }
+    }
+
+    /// Has it no bytes of an owner's?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// What travels between two nodes: the messages of all groups that have any, at once, so that a
 /// thousand idle groups cost one heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

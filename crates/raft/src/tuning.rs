@@ -12,6 +12,8 @@ pub struct Tuning {
     pub heartbeat: Duration,
     /// Entries a message, at most.
     pub max_batch: usize,
+    /// And, but for the last of them, bytes.
+    pub max_batch_bytes: usize,
     /// Messages with entries on their way to a follower, at most.
     pub max_in_flight: usize,
     /// Bytes of a snapshot a message, at most.
@@ -29,6 +31,7 @@ impl Default for Tuning {
             election_timeout: Duration::from_millis(300),
             heartbeat: Duration::from_millis(60),
             max_batch: 64,
+            max_batch_bytes: 256 << 10,
             max_in_flight: 4,
             snapshot_chunk: 256 << 10,
             journal_growth: 16 << 20,

@@ -63,3 +63,21 @@ pub(crate) fn reply(mut stream: TcpStream) -> std::io::Result<Reply> {
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     Ok(Reply { status, head: head.to_lowercase(), body: body.to_owned() })
 }
+
+/// Sends a request with a body and reads the answer to its end.
+pub(crate) fn send(
+    address: SocketAddr,
+    request: &str,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<Reply> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let length = body.len();
+    let text = format!(
+        "{request} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n{headers}Connection: \
+         close\r\n\r\n{body}"
+    );
+    stream.write_all(text.as_bytes())?;
+    reply(stream)
+}

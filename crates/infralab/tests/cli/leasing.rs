@@ -141,6 +141,6 @@ fn a_cluster_file_says_who_is_who() {
 
 /// One that was free a moment ago.
 #[expect(clippy::disallowed_types, reason = "the system knows which ports are free")]
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

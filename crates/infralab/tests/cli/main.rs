@@ -10,6 +10,7 @@ mod leasing;
 mod measures;
 mod places;
 mod refusals;
+mod replicas;
 mod restarts;
 mod runs;
 mod server;

@@ -256,7 +256,7 @@ impl Group {
                     progress.send_snapshot(member, &self.log, tuning.snapshot_chunk, at, fx);
                     continue;
                 };
-                let entries = self.log.entries_from(next, tuning.max_batch);
+                let entries = self.log.entries_from(next, tuning.max_batch, tuning.max_batch_bytes);
                 match &mut progress.stage {
                     Stage::Probe { asked } => *asked = true,
                     Stage::Pipeline { in_flight } => {
