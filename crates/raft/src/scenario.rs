@@ -103,6 +103,16 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
                 &[("partition", 200)],
             )
         },
+        Scenario {
+            leaves_out: &["pre-vote"],
+            ..scenario(
+                "figure-eight",
+                "the moves of the paper's figure 8: leaders are cut off with entries that few have, \
+                 and come back after others were elected",
+                plans::figure_eight,
+                &[("partition", 200), ("log-truncated", 50)],
+            )
+        },
         scenario(
             "rolling-restart",
             "all replicas are restarted one after the other, under load",

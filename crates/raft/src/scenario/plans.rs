@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use machine::{NodeId, Time};
-use sim::{Draft, Script, Target};
+use sim::{Delays, Draft, Script, Target};
 
-use super::workload::{MIXED, Mix, ask_any, workload};
+use super::workload::{MIXED, Mix, ask_any, ask_of, workload};
 use crate::message::{Ask, Operation};
 use crate::promise::{ANSWER, RECOVERY};
 use crate::shape::Shape;
@@ -275,4 +275,50 @@ pub(super) fn disk_replaced(draft: &mut Plan) {
         draft.between(at, at + gone).crash("leader");
     }
     under_noise(draft, shape, MIXED);
+}
+
+/// The moves of the paper's figure 8. Messages take so long, and carry so little, that what a move
+/// interrupts is rarely over.
+pub(super) fn figure_eight(draft: &mut Plan) {
+    let clients = draft.number(2, 4);
+    let shape = Shape {
+        founders: 5,
+        spares: 0,
+        clients,
+        snapshot_after: 1 << 20,
+        keep_entries: 1_000,
+        election_timeout: 500,
+        max_batch: 1,
+    };
+    shape.draw(draft, 3);
+    draft.delays(Delays::micros(20_000, 60_000));
+    draft.phases(MS(6_000), RECOVERY + ANSWER + MS(1_000));
+    let [few, most] = [vec![0, 1], vec![2, 3, 4]];
+    let time = |ms| Time(0) + MS(ms);
+    for client in shape.client_ids() {
+        let transfer = Operation { replica: NodeId(0), ask: Ask::Transfer { to: NodeId(0) } };
+        let at = time(draft.number(800, 1_200));
+        draft.operation(at, client, transfer);
+    }
+    // (a) The leader and one other have entries that the others do not have.
+    let cut = draft.number(1_400, 1_600);
+    for number in 0..draft.number(1, 30) {
+        let at = time(cut + draft.number(0, 200));
+        let ask = Ask::Append { key: "a".into(), value: format!("{number}!").into() };
+        ask_of(draft, shape, at, NodeId(0), ask);
+    }
+    let joined = cut + draft.number(900, 1_200);
+    draft.between(time(cut), time(joined)).partition(few.clone(), most.clone());
+    // (b) Of the others one is elected and cannot tell them; it is gone for a while.
+    for at in (cut + 550..joined).step_by(120) {
+        let from = [Target::from("candidate")];
+        draft.between(time(at), time(joined)).one_way_partition(from, shape.replica_targets());
+    }
+    let parted = joined + draft.number(500, 1_500);
+    draft.between(time(joined - 1), time(parted)).partition(["leader"], shape.replica_ids());
+    // (c) The first leads again, and what it had reaches a majority. (d) Then it is gone, and the one
+    // that was elected between is back.
+    let over = parted + draft.number(700, 2_000);
+    draft.between(time(parted), time(over)).partition(few, most);
+    workload(draft, shape, 100, MIXED);
 }
