@@ -1,8 +1,9 @@
 //! How messages travel: from what a machine sends to what another is handed.
 
-use machine::{Link, Machine, NodeId};
+use machine::{Link, Machine, NodeId, Time};
 
 use crate::network::Arrivals;
+use crate::random::Luck;
 use crate::recorder::Moment;
 use crate::world::{Event, Message, World, kind};
 
@@ -12,18 +13,35 @@ impl<M: Machine> World<M> {
         if to.0 as usize >= self.nodes.len() {
             return;
         }
-        let random = &mut self.nodes[from.0 as usize].network_random;
+        let lots = &mut self.nodes[from.0 as usize].lots;
         if link == Link::Stream {
-            let (at, epoch) = self.network.stream_send(self.now, from, to, random);
+            let (at, epoch) = self.network.stream_send(self.now, from, to, lots);
             return self.happens(at, Event::Segment { from, to, epoch, message });
         }
-        let Arrivals { first, copy } = self.network.datagram(self.now, from, to, random);
+        let (at, luck) = self.network.set_out(self.now, lots.draw());
+        let Some(late) = self.network.late(from, to, luck) else {
+            return self.send_in_doubt(from, to, message, at, luck);
+        };
+        self.queue.schedule(Time(at.0 + late), Event::Datagram { from, to, message });
+    }
+
+    /// A datagram that may meet trouble.
+    #[inline(never)]
+    fn send_in_doubt(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        message: Message<M>,
+        at: Time,
+        luck: Luck,
+    ) {
+        let Arrivals { first, copy } = self.network.datagram(self.now, from, to, at, luck);
         if let Some(at) = copy {
             let message = message.clone();
             self.happens(at, Event::Datagram { from, to, message });
         }
         match first {
-            Some(at) => self.queue.schedule(at, Event::Datagram { from, to, message }),
+            Some(at) => self.happens(at, Event::Datagram { from, to, message }),
             None => self.record_loss(from, to, &message),
         }
     }

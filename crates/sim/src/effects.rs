@@ -47,8 +47,8 @@ impl<M: Machine> World<M> {
         }
         self.network.set(&cuts, weather);
         for (from, to) in self.network.thawing() {
-            let random = &mut self.nodes[from.0 as usize].network_random;
-            let at = Time(self.now.0 + passage(self.network.delays, random));
+            let lots = &mut self.nodes[from.0 as usize].lots;
+            let at = Time(self.now.0 + passage(self.network.delays, lots));
             self.happens(at, Event::Thaw { from, to });
         }
     }

@@ -6,10 +6,9 @@
 
 use std::collections::VecDeque;
 
-use machine::{NodeId, Random, Time};
-use rand::Rng;
+use machine::{NodeId, Time};
 
-use crate::random::{below, scaled};
+use crate::random::{Lots, Luck, share};
 
 /// What TCP waits before it sends again (Linux, least value).
 const RETRANSMISSION: u64 = 200_000_000;
@@ -30,8 +29,7 @@ impl Delays {
     }
 }
 
-/// What is wrong with the links of a node. Chances in a million. Every
-/// message looks at those of both its ends: this is half a cache line.
+/// What is wrong with the links of a node. Chances in a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Weather {
     pub(crate) loss_ppm: u32,
@@ -66,6 +64,22 @@ impl Weather {
         self.reorder_ns = self.reorder_ns.max(other.reorder_ns);
         self.delay_ns = self.delay_ns.max(other.delay_ns);
     }
+
+    fn outlook(&self) -> Outlook {
+        let any = share(self.loss_ppm) + share(self.reorder_ppm) + share(self.duplicate_ppm);
+        // Cuts and calm depend on the other end: whoever is touched by them has to look there.
+        let always = self.cut || self.calm && self.delay_ns > 0;
+        let trouble = if always { u64::MAX } else { u64::try_from(any).unwrap_or(u64::MAX) };
+        Outlook { trouble, delay_ns: self.delay_ns }
+    }
+}
+
+/// What most messages need to know of the weather.
+#[derive(Clone, Copy, Debug)]
+struct Outlook {
+    /// Messages of more luck meet no trouble but the delay.
+    trouble: u64,
+    delay_ns: u64,
 }
 
 /// One direction of a stream.
@@ -88,6 +102,8 @@ pub(crate) struct Network<M> {
     row: usize,
     /// Of each node.
     weather: Vec<Weather>,
+    /// And in short: every message looks at that of both its ends.
+    outlooks: Vec<Outlook>,
     /// By sender; few peers each, in order of number.
     streams: Vec<Vec<Stream<M>>>,
 }
@@ -107,6 +123,7 @@ impl<M> Network<M> {
             cuts: vec![0; nodes * row],
             row,
             weather: vec![Weather::FAIR; nodes],
+            outlooks: vec![Weather::FAIR.outlook(); nodes],
             streams: (0..nodes).map(|_| Vec::new()).collect(),
         }
     }
@@ -130,6 +147,7 @@ impl<M> Network<M> {
                 self.cuts[from * self.row + to / 64] |= 1 << (to % 64);
             }
         }
+        self.outlooks = self.weather.iter().map(Weather::outlook).collect();
     }
 
     pub(crate) fn is_calm(&self, node: NodeId) -> bool {
@@ -140,45 +158,52 @@ impl<M> Network<M> {
         self.weather[node.0 as usize].calm = true;
     }
 
-    /// The weather at both ends of a link; the worse of the two counts.
-    #[inline(always)]
-    fn ends(&self, from: NodeId, to: NodeId) -> [&Weather; 2] {
-        const FAIR: &Weather = &Weather::FAIR;
-        let (from, to) = (&self.weather[from.0 as usize], &self.weather[to.0 as usize]);
-        if from.calm && to.calm { [FAIR, FAIR] } else { [from, to] }
+    /// The weather of a link: the worse of that at both its ends.
+    fn weather(&self, from: NodeId, to: NodeId) -> Weather {
+        let (mut from, to) = (self.weather[from.0 as usize], &self.weather[to.0 as usize]);
+        if from.calm && to.calm {
+            return Weather::FAIR;
+        }
+        from.worsen(to);
+        from
     }
 
-    #[inline]
-    fn delay(&self, drawn: u64, [here, there]: [&Weather; 2]) -> u64 {
-        let spread = self.delays.most_ns - self.delays.least_ns + 1;
-        self.delays.least_ns + scaled(drawn, spread) + here.delay_ns.max(there.delay_ns)
+    /// When a message arrives that sets out now and meets no trouble. One draw decides it, and what is
+    /// left of the draw is the luck of the message: a fault that begins shifts no later draw.
+    #[inline(always)]
+    pub(crate) fn set_out(&self, now: Time, drawn: u64) -> (Time, Luck) {
+        let Delays { least_ns, most_ns } = self.delays;
+        let mut luck = Luck(drawn);
+        (Time(now.0 + least_ns + luck.choose(most_ns - least_ns + 1)), luck)
     }
 
-    /// Decides when a datagram arrives, if it does, and whether a copy of it does too.
+    /// How late a message of such luck is, if that is all that can happen to it. For most it is, and
+    /// they need not ask for every kind of trouble.
     #[inline(always)]
+    pub(crate) fn late(&self, from: NodeId, to: NodeId, Luck(luck): Luck) -> Option<u64> {
+        let (from, to) = (self.outlooks[from.0 as usize], self.outlooks[to.0 as usize]);
+        let safe = luck > from.trouble.saturating_add(to.trouble);
+        safe.then(|| from.delay_ns.max(to.delay_ns))
+    }
+
+    /// What becomes of a datagram that may meet trouble, and would arrive at `at` without.
     pub(crate) fn datagram(
         &self,
         now: Time,
         from: NodeId,
         to: NodeId,
-        random: &mut Random,
+        at: Time,
+        mut luck: Luck,
     ) -> Arrivals {
-        let ends @ [here, there] = self.ends(from, to);
-        // Two draws decide all four questions, in bits that do not overlap enough to matter, so
-        // that a fault that begins does not shift the draws of the messages after it.
-        let (delay, luck) = (random.next_u64(), random.next_u64());
-        let lost = chance(luck, 0, here.loss_ppm.max(there.loss_ppm));
-        if lost || self.is_cut(from, to) {
+        let weather = self.weather(from, to);
+        if luck.strikes(weather.loss_ppm) || self.is_cut(from, to) {
             return Arrivals { first: None, copy: None };
         }
-        let late = match chance(luck, 1, here.reorder_ppm.max(there.reorder_ppm)) {
-            true => here.reorder_ns.max(there.reorder_ns),
-            false => 0,
-        };
-        let first = Some(Time(now.0 + self.delay(delay, ends) + late));
-        let copy = chance(luck, 2, here.duplicate_ppm.max(there.duplicate_ppm))
-            .then(|| Time(now.0 + self.delay(delay.rotate_left(32), ends)));
-        Arrivals { first, copy }
+        let late = if luck.strikes(weather.reorder_ppm) { weather.reorder_ns } else { 0 };
+        let delayed = |at: Time, by_ns| Time(at.0 + weather.delay_ns + by_ns);
+        let doubled = luck.strikes(weather.duplicate_ppm);
+        let copy = doubled.then(|| delayed(self.set_out(now, luck.0).0, 0));
+        Arrivals { first: Some(delayed(at, late)), copy }
     }
 
     /// Decides when a message on a stream arrives, and in which epoch of the stream it travels.
@@ -187,15 +212,16 @@ impl<M> Network<M> {
         now: Time,
         from: NodeId,
         to: NodeId,
-        random: &mut Random,
+        lots: &mut Lots,
     ) -> (Time, u32) {
-        let ends @ [here, there] = self.ends(from, to);
-        let (delay, luck) = (random.next_u64(), random.next_u64());
-        let lost = chance(luck, 0, here.loss_ppm.max(there.loss_ppm));
-        let again = if lost { RETRANSMISSION } else { 0 };
-        let undisturbed = Time(now.0 + self.delay(delay, ends) + again);
+        let (mut at, mut luck) = self.set_out(now, lots.draw());
+        at.0 += self.late(from, to, luck).unwrap_or_else(|| {
+            let weather = self.weather(from, to);
+            let again = if luck.strikes(weather.loss_ppm) { RETRANSMISSION } else { 0 };
+            weather.delay_ns + again
+        });
         let stream = self.stream(from, to);
-        stream.last_arrival = stream.last_arrival.max(undisturbed);
+        stream.last_arrival = stream.last_arrival.max(at);
         (stream.last_arrival, stream.epoch)
     }
 
@@ -262,13 +288,7 @@ impl<M> Network<M> {
     }
 }
 
-/// Decides the question of this number by a number that was drawn already.
-#[inline]
-fn chance(luck: u64, question: u32, ppm: u32) -> bool {
-    scaled(luck.rotate_left(question * 21), 1_000_000) < u64::from(ppm)
-}
-
 /// How long something takes from one node to another while no fault is on.
-pub(crate) fn passage(delays: Delays, random: &mut Random) -> u64 {
-    delays.least_ns + below(random, delays.most_ns - delays.least_ns + 1)
+pub(crate) fn passage(delays: Delays, lots: &mut Lots) -> u64 {
+    delays.least_ns + Luck(lots.draw()).choose(delays.most_ns - delays.least_ns + 1)
 }

@@ -6,7 +6,7 @@ use machine::{DiskCommand, Generation, Input, Machine, NodeId, Protocol, Random,
 
 use crate::clock::Clock;
 use crate::disk::{Disk, Unsynced};
-use crate::random::{Purpose, stream};
+use crate::random::{Lots, Purpose, stream};
 
 pub(crate) type Op<M> = <<M as Machine>::Protocol as Protocol>::Op;
 pub(crate) type TimerName<M> = <<M as Machine>::Protocol as Protocol>::Timer;
@@ -28,6 +28,32 @@ pub(crate) enum Waiting<P: Protocol> {
     Timer(u32),
 }
 
+/// What waits for a node that is busy or paused. Nearly always nothing: then it is one word, at which
+/// every delivery looks.
+#[derive(Clone, Debug)]
+pub(crate) struct Inbox<P: Protocol>(Option<Box<VecDeque<Waiting<P>>>>);
+
+impl<P: Protocol> Inbox<P> {
+    const EMPTY: Self = Inbox(None);
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn push(&mut self, waiting: Waiting<P>) {
+        self.0.get_or_insert_default().push_back(waiting);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Waiting<P>> {
+        let inbox = self.0.as_mut()?;
+        let first = inbox.pop_front();
+        if inbox.is_empty() {
+            self.0 = None;
+        }
+        first
+    }
+}
+
 /// What every delivery touches lies together, at the front: in a large cluster a delivery costs what
 /// it takes to bring that into the cache.
 #[derive(Clone)]
@@ -41,11 +67,11 @@ pub(crate) struct Node<M: Machine> {
     /// How many faults hold it down, and how many pause it.
     pub(crate) down: u32,
     pub(crate) paused: u32,
-    /// What waits while the node is busy or paused.
-    pub(crate) inbox: VecDeque<Waiting<M::Protocol>>,
+    pub(crate) inbox: Inbox<M::Protocol>,
     pub(crate) generation: Generation,
     pub(crate) clock: Clock,
-    pub(crate) network_random: Random,
+    /// Decide what becomes of what it sends.
+    pub(crate) lots: Lots,
     /// Grows with every crash; what belongs to an earlier one is void.
     pub(crate) incarnation: u32,
     tickets: u32,
@@ -69,7 +95,7 @@ pub(crate) struct Snapshot<M: Machine> {
     machine: M,
     disk: Disk,
     disk_ops: VecDeque<(DiskCommand, Op<M>)>,
-    inbox: VecDeque<Waiting<M::Protocol>>,
+    inbox: Inbox<M::Protocol>,
     mono: Time,
     timers: Vec<Timer<TimerName<M>>>,
 }
@@ -83,12 +109,12 @@ impl<M: Machine> Node<M> {
             clock: Clock::new(),
             disk: Disk::new(stream(seed, Purpose::Disk, id.0)),
             random: stream(seed, Purpose::Machine, id.0),
-            network_random: stream(seed, Purpose::Network, id.0),
+            lots: Lots::new(seed, Purpose::Network, id.0),
             timers: Vec::new(),
             tickets: 0,
             disk_ops: VecDeque::new(),
             disk_schedule: 0,
-            inbox: VecDeque::new(),
+            inbox: Inbox::EMPTY,
             busy_until: Time(0),
             service_ns: 0,
             down: 0,
@@ -138,7 +164,7 @@ impl<M: Machine> Node<M> {
         self.machine = None;
         self.incarnation += 1;
         self.timers.clear();
-        self.inbox.clear();
+        self.inbox = Inbox::EMPTY;
         self.busy_until = Time(0);
         let in_flight = self.disk_ops.drain(..).map(|(command, _)| command).collect();
         self.disk.crash(in_flight, unsynced);

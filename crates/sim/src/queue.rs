@@ -11,11 +11,13 @@ use std::collections::binary_heap::PeekMut;
 
 use machine::Time;
 
-/// A word of bits for a word of bits each.
+/// Words of bits. With twice as many the ring would push the nodes out of the nearest cache.
+const WORDS: usize = u32::BITS as usize;
+/// The bits of a word.
 const WORD: usize = u64::BITS as usize;
-const SLOTS: usize = WORD * WORD;
+const SLOTS: usize = WORDS * WORD;
 /// Of a slot, in nanoseconds: what a page of four milliseconds needs.
-const LEAST_WIDTH: u64 = 1024;
+const LEAST_WIDTH: u64 = 2048;
 /// No entry.
 const NONE: u32 = u32::MAX;
 
@@ -27,8 +29,8 @@ pub(crate) struct Queue<E> {
     /// what lies less than its length in words beyond.
     present: u64,
     /// Words with any slot taken, and the slots taken in each.
-    words: u64,
-    taken: [u64; WORD],
+    words: u32,
+    taken: [u64; WORDS],
     /// The first entry of each slot that is taken. The entries of a slot are a sorted list.
     slots: Box<[u32; SLOTS]>,
     /// The last one, where there are several.
@@ -60,7 +62,7 @@ impl<E> Queue<E> {
             width: horizon.div_ceil(slots).max(LEAST_WIDTH).next_power_of_two().ilog2(),
             present: 0,
             words: 0,
-            taken: [0; WORD],
+            taken: [0; WORDS],
             slots: Box::new([NONE; SLOTS]),
             lasts: Box::new([NONE; SLOTS]),
             far: BinaryHeap::new(),
@@ -73,19 +75,20 @@ impl<E> Queue<E> {
     /// Schedules an event, not earlier than the one that was taken last.
     #[inline(always)]
     pub(crate) fn schedule(&mut self, Time(at): Time, event: E) {
+        let new = Entry { at, next: NONE, event: Some(event) };
         let mut place = self.free;
         match self.entries.get_mut(place as usize) {
             Some(entry) => {
                 self.free = entry.next;
-                (entry.at, entry.event) = (at, Some(event));
+                *entry = new;
             }
             None => {
                 place = self.entries.len() as u32;
-                self.entries.push(Entry { at, next: NONE, event: Some(event) });
+                self.entries.push(new);
             }
         }
         debug_assert!(self.word_of(at) >= self.present, "the past is over");
-        if self.word_of(at) - self.present < WORD as u64 {
+        if self.word_of(at) - self.present < WORDS as u64 {
             self.link(place, at);
         } else {
             self.schedule_far(place, at);
@@ -160,8 +163,8 @@ impl<E> Queue<E> {
         if self.words == 0 {
             return None;
         }
-        let ahead = self.words.rotate_right(self.present as u32 % u64::BITS).trailing_zeros();
-        let word = (self.present as usize + ahead as usize) % WORD;
+        let ahead = self.words.rotate_right(self.present as u32 % u32::BITS).trailing_zeros();
+        let word = (self.present as usize + ahead as usize) % WORDS;
         Some(word * WORD + self.taken[word].trailing_zeros() as usize % WORD)
     }
 
@@ -175,7 +178,6 @@ impl<E> Queue<E> {
         self.taken[word] |= bit;
         self.words |= 1 << word;
         self.slots[slot] = place;
-        self.entries[place as usize].next = NONE;
     }
 
     /// The slot is taken already: the entry goes to its place in the list.
@@ -211,8 +213,8 @@ impl<E> Queue<E> {
             return;
         }
         let word = slot / WORD;
-        self.taken[word] &= !(1 << (slot % WORD));
-        self.words &= !(u64::from(self.taken[word] == 0) << word);
+        self.taken[word] ^= 1 << (slot % WORD);
+        self.words ^= u32::from(self.taken[word] == 0) << word;
     }
 }
 

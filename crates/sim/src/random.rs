@@ -21,20 +21,17 @@ pub(crate) enum Purpose {
 
 /// The stream of a seed for a purpose and a node.
 pub(crate) fn stream(seed: u64, purpose: Purpose, node: u32) -> Random {
-    // SplitMix64's finaliser spreads neighbouring seeds, nodes and purposes far apart.
-    let place = (purpose as u64) << 32 | u64::from(node);
-    Random::seed_from_u64(spread(spread(seed) ^ place))
+    Random::seed_from_u64(place(seed, purpose, node))
 }
 
-/// Draws from `0..n` with one multiplication (Lemire 2019). The bias is below n / 2^64.
+/// Where a stream begins: neighbouring seeds, nodes and purposes are spread far apart.
+fn place(seed: u64, purpose: Purpose, node: u32) -> u64 {
+    spread(spread(seed) ^ ((purpose as u64) << 32 | u64::from(node)))
+}
+
+/// Draws from `0..n`.
 pub(crate) fn below(random: &mut Random, n: u64) -> u64 {
-    scaled(random.next_u64(), n)
-}
-
-/// Maps a number that was drawn already to `0..n`.
-#[inline]
-pub(crate) fn scaled(drawn: u64, n: u64) -> u64 {
-    ((u128::from(drawn) * u128::from(n)) >> 64) as u64
+    Luck(random.next_u64()).choose(n)
 }
 
 /// Happens with a probability of `ppm` in a million.
@@ -50,8 +47,67 @@ pub(crate) fn log_uniform(random: &mut Random, from: u64, to: u64) -> u64 {
     (start + below(random, start)).clamp(from, to)
 }
 
+/// What SplitMix64 adds to its state with every draw.
+const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// A stream whose state is one word (SplitMix64: Steele, Lea and Flood 2014), for what is drawn with every
+/// message.
+#[derive(Clone, Debug)]
+pub(crate) struct Lots(u64);
+
+impl Lots {
+    /// The stream of a seed for a purpose and a node.
+    pub(crate) fn new(seed: u64, purpose: Purpose, node: u32) -> Self {
+        Lots(place(seed, purpose, node))
+    }
+
+    #[inline(always)]
+    pub(crate) fn draw(&mut self) -> u64 {
+        let drawn = spread(self.0);
+        self.0 = self.0.wrapping_add(GAMMA);
+        drawn
+    }
+}
+
+const MILLION: u128 = 1_000_000;
+/// How many numbers of 64 bits there are.
+const ALL: u128 = 1 << 64;
+
+/// How many of all numbers so many of a million are.
+pub(crate) fn share(ppm: u32) -> u128 {
+    (u128::from(ppm) * ALL / MILLION).min(ALL)
+}
+
+/// A number that was drawn, to decide several things by. As in a range coder (Martin 1979) each answer
+/// narrows it down to a part of its range, and where it lies within that part decides what comes next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Luck(pub(crate) u64);
+
+impl Luck {
+    /// One of `0..n`, with one multiplication (Lemire 2019). The bias is below n / 2^64.
+    #[inline]
+    pub(crate) fn choose(&mut self, n: u64) -> u64 {
+        let product = u128::from(self.0) * u128::from(n);
+        self.0 = product as u64;
+        (product >> 64) as u64
+    }
+
+    /// Happens with a probability of `ppm` in a million, where the number is low.
+    pub(crate) fn strikes(&mut self, ppm: u32) -> bool {
+        if ppm == 0 {
+            return false;
+        }
+        let (luck, low) = (u128::from(self.0), share(ppm));
+        let struck = luck < low;
+        let (place, part) = if struck { (luck, low) } else { (luck - low, ALL - low) };
+        self.0 = (place * ALL / part) as u64;
+        struck
+    }
+}
+
+/// What SplitMix64 makes of its state.
 fn spread(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let x = x.wrapping_add(GAMMA);
     let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     x ^ (x >> 31)
@@ -69,6 +125,31 @@ mod tests {
         assert_ne!(here, first(2, Purpose::Machine, 0));
         assert_ne!(here, first(1, Purpose::Network, 0));
         assert_ne!(here, first(1, Purpose::Machine, 1));
+    }
+
+    #[test]
+    fn one_number_decides_several_things_apart() {
+        let mut random = stream(7, Purpose::Plan, 0);
+        let mut hits = [0; 8];
+        for _ in 0..100_000 {
+            let mut luck = Luck(random.next_u64());
+            let half = luck.choose(9_000_001) < 4_500_000;
+            let (rare, often) = (luck.strikes(100_000), luck.strikes(500_000));
+            hits[usize::from(half) * 4 + usize::from(rare) * 2 + usize::from(often)] += 1;
+        }
+        let near = |(place, &hits): (usize, &u32)| {
+            let expected: u32 = if place & 2 == 0 { 22_500 } else { 2_500 };
+            // Within four standard deviations.
+            hits.abs_diff(expected).pow(2) < 16 * expected
+        };
+        assert!(hits.iter().enumerate().all(near), "{hits:?}");
+    }
+
+    #[test]
+    fn what_is_certain_always_happens() {
+        for luck in [0, 1, u64::MAX - 1, u64::MAX] {
+            assert!(Luck(luck).strikes(1_000_000) && !Luck(luck).strikes(0));
+        }
     }
 
     #[test]

@@ -136,18 +136,12 @@ pub(crate) fn execute<S: System>(
     })
 }
 
-/// A promise, and whether it has held so far.
-struct Watched<M: Machine> {
-    name: &'static str,
-    held: bool,
-    promise: Box<dyn Promise<M>>,
-}
-
 /// The promises of a run, and what they have found so far.
 struct Watch<'a, S: System> {
     scenario: &'a Scenario<S>,
     plan: &'a Plan<S::Operation>,
-    promises: Vec<Watched<S::Node>>,
+    /// Those that have held so far.
+    promises: Vec<(&'static str, Box<dyn Promise<S::Node>>)>,
     seen: usize,
     report: &'a mut Report,
 }
@@ -158,8 +152,7 @@ impl<'a, S: System> Watch<'a, S> {
         plan: &'a Plan<S::Operation>,
         report: &'a mut Report,
     ) -> Self {
-        let watched =
-            |&name| Watched { name, held: true, promise: S::promise(name, &plan.cluster) };
+        let watched = |&name| (name, S::promise(name, &plan.cluster));
         let promises = scenario.promises.iter().map(watched).collect();
         Watch { scenario, plan, promises, seen: 0, report }
     }
@@ -185,11 +178,10 @@ impl<'a, S: System> Watch<'a, S> {
         if !self.watch_until(world, self.plan.end) {
             return;
         }
-        for Watched { name, held, promise } in &mut self.promises {
+        for (name, promise) in &mut self.promises {
             match promise.end(world) {
                 Verdict::Held => {}
-                Verdict::Broken(why) if *held => broken(self.report, world, name, why),
-                Verdict::Broken(_) => {}
+                Verdict::Broken(why) => broken(self.report, world, name, why),
                 Verdict::Unknown(why) => self.report.unknown.push(format!("{name}: {why}")),
             }
         }
@@ -209,18 +201,23 @@ impl<'a, S: System> Watch<'a, S> {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn look(&mut self, world: &mut World<S::Node>) {
         let since = std::mem::replace(&mut self.seen, world.history().len());
-        for watched in &mut self.promises {
-            if !watched.held {
-                continue;
-            }
-            if let Err(why) = watched.promise.look(world, &world.history()[since..]) {
-                watched.held = false;
-                broken(self.report, world, watched.name, why);
+        let mut place = 0;
+        while let Some((_, promise)) = self.promises.get_mut(place) {
+            match promise.look(world, &world.history()[since..]) {
+                Ok(()) => place += 1,
+                Err(why) => self.strike_out(place, world, why),
             }
         }
+    }
+
+    /// A promise that broke is not asked again.
+    #[cold]
+    fn strike_out(&mut self, place: usize, world: &mut World<S::Node>, why: String) {
+        let (name, _) = self.promises.remove(place);
+        broken(self.report, world, name, why);
     }
 }
 

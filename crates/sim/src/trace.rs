@@ -25,6 +25,14 @@ impl TraceHash {
         self.fold(at.wrapping_mul(0xD6E8_FEB8_6659_FD93) ^ kind);
         payload.hash(self);
     }
+
+    /// What an event brought about, then and there.
+    #[inline]
+    pub(crate) fn part(&mut self, kind: u64, payload: &impl Hash) {
+        // Added: a second one without a payload must not undo the first.
+        self.0 = self.0.wrapping_add(kind);
+        payload.hash(self);
+    }
 }
 
 impl Hasher for TraceHash {

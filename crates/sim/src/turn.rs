@@ -46,7 +46,7 @@ impl<M: Machine> World<M> {
             return;
         }
         if node.is_busy(now) || !node.inbox.is_empty() {
-            node.inbox.push_back(waiting);
+            node.inbox.push(waiting);
         } else if self.serve(id, waiting) {
             self.wake_later(id);
         }
@@ -60,7 +60,7 @@ impl<M: Machine> World<M> {
             if node.is_busy(now) {
                 return;
             }
-            let Some(waiting) = node.inbox.pop_front() else { return };
+            let Some(waiting) = node.inbox.pop() else { return };
             if self.serve(id, waiting) && self.wake_later(id) {
                 return;
             }
@@ -134,21 +134,25 @@ impl<M: Machine> World<M> {
             }
             Output::Disk { command, op } => self.ask_disk(id, *command, op),
             Output::Note(note) => {
-                self.trace.event(self.now.0, kind(8, id, id), &note);
+                // When and where was hashed with the input that it answers.
+                self.trace.part(8, &note);
                 if self.recorder.is_some() {
                     self.record_note(id, &note);
                 }
                 self.history.push(Entry { at: self.now, node: id, note });
             }
-            Output::Halt { why } => {
-                self.trace.event(self.now.0, kind(9, id, id), &why);
-                self.record(|| Moment::Halted { node: id, why: why.into() });
-                self.node_mut(id).halted = true;
-                self.crash_now(id, Unsynced::Kept);
-                // The machine is gone: what it asked for afterwards goes with it.
-                drop(self.outputs.drain());
-            }
+            Output::Halt { why } => self.halt(id, why),
         }
+    }
+
+    #[cold]
+    fn halt(&mut self, id: NodeId, why: Box<str>) {
+        self.trace.event(self.now.0, kind(9, id, id), &why);
+        self.record(|| Moment::Halted { node: id, why: why.into() });
+        self.node_mut(id).halted = true;
+        self.crash_now(id, Unsynced::Kept);
+        // The machine is gone: what it asked for afterwards goes with it.
+        drop(self.outputs.drain());
     }
 
     #[cold]

@@ -73,11 +73,11 @@ const ALL: &[&str] =
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
-    Witness::new("clock-guard", "unique", "clock-step-back", 8),
-    Witness::new("high-water-mark", "unique", "restart-after-step-back", 8),
-    Witness::new("timestamp-ceiling", "unique", "holder-change-under-skew", 4),
-    Witness::new("lease-fencing", "unique", "authority-partition", 1),
-    Witness::new("stop-before-expiry", "unique", "authority-partition", 4),
+    Witness::new("clock-guard", "unique", "clock-step-back", 4),
+    Witness::new("high-water-mark", "unique", "restart-after-step-back", 0),
+    Witness::new("timestamp-ceiling", "unique", "holder-change-under-skew", 0),
+    Witness::new("lease-fencing", "unique", "authority-partition", 3),
+    Witness::new("stop-before-expiry", "unique", "authority-partition", 3),
     Witness::new("sequence-wait", "unique", "overload", 0),
     Witness::new("generation-check", "unique", "snapshot-resumed", 0),
     Witness::new("skew-check", "order-within-skew", "clock-drift", 2),
