@@ -1,5 +1,7 @@
 //! Three processes, and who leads them.
 
+#![expect(clippy::disallowed_types, reason = "a comparison has sockets")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -98,14 +100,12 @@ impl Drop for Cluster {
 }
 
 /// Three addresses that were free a moment ago.
-#[expect(clippy::disallowed_types, reason = "the system knows which ports are free")]
 fn free() -> Vec<SocketAddr> {
     let listeners: Vec<_> =
         (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
     listeners.iter().map(|listener| listener.local_addr().expect("it is bound")).collect()
 }
 
-#[expect(clippy::disallowed_types, reason = "a comparison has sockets")]
 fn ask(address: SocketAddr, request: &str, body: &str) -> Option<Value> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;

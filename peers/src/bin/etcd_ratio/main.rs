@@ -96,7 +96,7 @@ fn report(rows: Vec<(Protocol, usize, Vec<Measured>)>, sync: (f64, f64)) {
 }
 
 /// Microseconds for a write of 4 KiB at the end of a file and its fdatasync: median and p99.
-#[expect(clippy::disallowed_methods, reason = "a comparison measures time")]
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "it measures the disk")]
 fn fdatasync(folder: &Path) -> (f64, f64) {
     use std::io::Write;
     std::fs::create_dir_all(folder).expect("a folder for the data");
