@@ -1,6 +1,7 @@
 //! What crosses crates: every system of the registry is held to the same tests.
 
 mod determinism;
+mod histories;
 mod honesty;
 mod licences;
 mod parity;

@@ -11,6 +11,17 @@ use crate::recorded::Value;
 /// Deeper nesting is nobody's operation.
 const DEEPEST: usize = 16;
 
+/// What a backslash and a letter stand for in a string.
+const ESCAPES: [(char, char); 7] = [
+    ('n', '\n'),
+    ('t', '\t'),
+    ('r', '\r'),
+    ('b', '\u{8}'),
+    ('f', '\u{c}'),
+    ('"', '"'),
+    ('\\', '\\'),
+];
+
 /// Reads the one value of a line.
 ///
 /// # Errors
@@ -31,15 +42,20 @@ pub(crate) fn write(value: &Value) -> String {
     match value {
         Value::Nil => "nil".into(),
         Value::Int(number) => number.to_string(),
-        Value::Text(text) => {
-            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
-        }
+        Value::Text(text) => format!("\"{}\"", text.chars().map(escaped).collect::<String>()),
         Value::Word(word) => format!(":{word}"),
         Value::List(values) => format!("[{}]", list(values)),
         Value::Map(pairs) => {
             let pair = |(key, value): &(Value, Value)| format!("{} {}", write(key), write(value));
             format!("{{{}}}", pairs.iter().map(pair).collect::<Vec<_>>().join(", "))
         }
+    }
+}
+
+fn escaped(c: char) -> String {
+    match ESCAPES.iter().find(|(_, meant)| *meant == c) {
+        Some((letter, _)) => format!("\\{letter}"),
+        None => c.to_string(),
     }
 }
 
@@ -98,16 +114,26 @@ impl Reader<'_> {
                 None => return Err("a string does not end".into()),
                 Some('"') => return Ok(Value::Text(text)),
                 Some('\\') => text.push(match self.rest.next() {
-                    Some('n') => '\n',
-                    Some('t') => '\t',
-                    Some('r') => '\r',
-                    Some(same @ ('"' | '\\')) => same,
-                    Some(other) => return Err(format!("\\{other} is no escape")),
+                    Some('u') => self.code_point()?,
+                    Some(letter) => {
+                        let escape = ESCAPES.iter().find(|(escape, _)| *escape == letter);
+                        escape.ok_or_else(|| format!("\\{letter} is no escape"))?.1
+                    }
                     None => return Err("a string does not end".into()),
                 }),
                 Some(plain) => text.push(plain),
             }
         }
+    }
+
+    /// Four hexadecimal digits.
+    fn code_point(&mut self) -> Result<char, String> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = self.rest.next().and_then(|digit| digit.to_digit(16));
+            code = 16 * code + digit.ok_or("\\u wants four hexadecimal digits")?;
+        }
+        char::from_u32(code).ok_or_else(|| format!("\\u{code:04x} is no character"))
     }
 
     fn list(&mut self, end: char, depth: usize) -> Result<Value, String> {

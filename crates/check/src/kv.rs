@@ -9,7 +9,7 @@ use crate::model::Model;
 pub struct Kv;
 
 /// What is asked of a store; each about one key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum KvInput {
     Get { key: String },
@@ -20,7 +20,7 @@ pub enum KvInput {
 }
 
 /// What it answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KvOutput {
     /// What was read; empty where there is nothing.
     Value(String),

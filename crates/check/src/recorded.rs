@@ -57,6 +57,18 @@ pub enum Kind {
     Info,
 }
 
+impl Kind {
+    /// As histories spell it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Kind::Invoke => "invoke",
+            Kind::Ok => "ok",
+            Kind::Fail => "fail",
+            Kind::Info => "info",
+        }
+    }
+}
+
 /// A line that makes no sense, or a history without operations (line 0).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
@@ -87,11 +99,13 @@ const LOGGED: &str = "jepsen.util - ";
 pub fn read(text: &str) -> Result<Vec<Recorded>, Malformed> {
     let mut events = Vec::new();
     // A log says other things too; a file of maps or objects holds nothing else.
-    let is_log = text.contains(LOGGED);
-    for (line, text) in (1..).zip(text.lines()) {
-        let text = text.trim();
+    let lines = || text.lines().map(str::trim);
+    // A value that is written there may say the same.
+    let is_logged = |text: &str| !text.starts_with(['{', '#', ';']) && text.contains(LOGGED);
+    let is_log = lines().any(is_logged);
+    for (line, text) in (1..).zip(lines()) {
         let event = match text.chars().next() {
-            _ if text.contains(LOGGED) => jepsen(line, text),
+            _ if is_logged(text) => jepsen(line, text),
             _ if is_log => Ok(None),
             None | Some(';') => Ok(None),
             Some('{') if text[1..].trim_start().starts_with('"') => json(line, text),
@@ -177,13 +191,9 @@ fn event(line: u64, map: &Value) -> Result<Option<Recorded>, String> {
 }
 
 fn kind_of(word: &str) -> Result<Kind, String> {
-    match word {
-        "invoke" => Ok(Kind::Invoke),
-        "ok" => Ok(Kind::Ok),
-        "fail" => Ok(Kind::Fail),
-        "info" => Ok(Kind::Info),
-        other => Err(format!("the type is {other:?}, not invoke, ok, fail or info")),
-    }
+    let kinds = [Kind::Invoke, Kind::Ok, Kind::Fail, Kind::Info];
+    let kind = kinds.into_iter().find(|kind| kind.word() == word);
+    kind.ok_or_else(|| format!("the type is {word:?}, not invoke, ok, fail or info"))
 }
 
 /// What came of an operation, as [`pair`] finds it.

@@ -77,7 +77,10 @@ pub(crate) enum SharedVerb {
     ///
     /// Latency is that of operations that ended well. The downtime of a fault is how long
     /// clients waited in the longest stretch without a completed operation that overlaps it.
-    #[command(after_help = "Example: infralab snowflake run overload --without sequence-wait")]
+    #[command(
+        after_help = "Examples: infralab snowflake run overload --without sequence-wait\n          \
+                            infralab raft run leader-crash --history ops.edn"
+    )]
     Run(RunArguments),
     /// Runs a scenario over many seeds, on all cores.
     ///
@@ -138,6 +141,9 @@ pub(crate) struct RunArguments {
     /// Writes the run to a file that `infralab replay` reads.
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
+    /// Writes the clients' operations to a file that `infralab check` and Jepsen's tools read (EDN).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) history: Option<PathBuf>,
     /// Prints one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

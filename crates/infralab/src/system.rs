@@ -62,17 +62,33 @@ pub(crate) fn left_out(room: &dyn Room, scenario: &str) -> String {
 /// Runs one scenario at one seed.
 #[expect(clippy::disallowed_methods, reason = "the time a run takes is part of its results")]
 pub(crate) fn run(room: &dyn Room, arguments: &RunArguments) -> Outcome {
-    let RunArguments { scenario, seed, without, save, json, diagram } = arguments;
+    let RunArguments { scenario, seed, without, save, history, json, diagram } = arguments;
     let without = &once_each(without);
     let began = Instant::now();
     let ran = room.run(scenario, *seed, without).map_err(Failure::input)?;
+    let history = match (history, &ran.history) {
+        (Some(_), None) => return Err(has_no_history(room)),
+        (Some(file), Some(lines)) => Some((file, lines)),
+        (None, _) => None,
+    };
     let command = command(room.name(), scenario, *seed, without);
     let found = show(room, &ran, began.elapsed(), *json, *diagram, &command)?;
     // After the results: a file that cannot be written must not cost them.
     if let Some(file) = save {
-        write(file, &ran.saved)?;
+        write(file, &ran.saved.to_json())?;
+    }
+    if let Some((file, lines)) = history {
+        write(file, lines)?;
     }
     Ok(found)
+}
+
+fn has_no_history(room: &dyn Room) -> Failure {
+    Failure::input(format!(
+        "{} keeps no history of reads and writes that --history could write: leave it out, or keep \
+         the run itself with --save FILE",
+        room.name()
+    ))
 }
 
 /// Runs a saved run again.
@@ -145,7 +161,7 @@ pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
         }
     }
     match (save, &shortest) {
-        (Some(file), Some(shortest)) => write(file, &shortest.ran.saved)?,
+        (Some(file), Some(shortest)) => write(file, &shortest.ran.saved.to_json())?,
         (Some(file), None) => {
             anstream::eprintln!("infralab: {} was not written: no promise broke", file.display());
         }
@@ -315,8 +331,8 @@ fn print_shortest(shortest: &Shortest) {
     say!("{}", draw_last(ran, 40).trim_end());
 }
 
-fn write(file: &Path, saved: &SavedRun) -> Result<(), Failure> {
-    std::fs::write(file, saved.to_json()).map_err(|why| Failure::environment(file.display(), why))
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text).map_err(|why| Failure::environment(file.display(), why))
 }
 
 fn style() -> ProgressStyle {

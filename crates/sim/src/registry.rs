@@ -10,7 +10,7 @@ use crate::plan::{Plan, Step};
 use crate::random::{Purpose, stream};
 use crate::recorder::Moment;
 use crate::replay::{SavedRun, VERSION};
-use crate::run::{EVENT_BUDGET, Report, draw, execute};
+use crate::run::{EVENT_BUDGET, Recording, Report, draw, execute};
 use crate::scenario::{PromiseInfo, Scenario, System, Witness};
 use crate::shrink::shrink;
 use crate::sweep::{Seeds, SweepReport, sweep};
@@ -99,6 +99,8 @@ pub struct Ran {
     pub report: Report,
     /// What happened, in order.
     pub moments: Vec<(Time, Moment)>,
+    /// Its clients' operations, for checkers of histories: [`System::history`].
+    pub history: Option<String>,
     /// The nodes' names.
     pub nodes: Vec<String>,
     /// The run as a file.
@@ -191,7 +193,8 @@ impl<S: System> Door<S> {
         without: &[String],
     ) -> Result<Ran, Refused> {
         let switches = self.switches(scenario, without)?;
-        let (report, moments) = execute(scenario, plan, world_seed, switches, true);
+        let (report, recording) = execute(scenario, plan, world_seed, switches, true);
+        let Recording { moments, history } = recording;
         let ids = (0..plan.cluster.zones.len() as u32).map(NodeId);
         let nodes = ids.map(|id| S::node_name(&plan.cluster, id)).collect();
         let saved = SavedRun {
@@ -203,7 +206,7 @@ impl<S: System> Door<S> {
             trace_hash: format!("{:016x}", report.trace_hash),
             plan: serde_json::to_value(plan).map_err(|why| Refused::BadPlan(why.to_string()))?,
         };
-        Ok(Ran { report, moments, nodes, saved })
+        Ok(Ran { report, moments, history, nodes, saved })
     }
 
     fn plan(&self, saved: &SavedRun) -> Result<Plan<S::Operation>, Refused> {

@@ -86,14 +86,21 @@ pub(crate) fn draw<S: System>(scenario: &Scenario<S>, seed: u64) -> Plan<S::Oper
     draft.finish()
 }
 
-/// Carries out a plan; records its moments where somebody wants to look.
+/// What somebody may want to look at after a run.
+#[derive(Default)]
+pub(crate) struct Recording {
+    pub(crate) moments: Vec<(Time, Moment)>,
+    pub(crate) history: Option<String>,
+}
+
+/// Carries out a plan; records it where somebody wants to look.
 pub(crate) fn execute<S: System>(
     scenario: &Scenario<S>,
     plan: &Plan<S::Operation>,
     world_seed: u64,
     switches: Switches,
     record: bool,
-) -> (Report, Vec<(Time, Moment)>) {
+) -> (Report, Recording) {
     let cluster = Arc::new(plan.cluster.clone());
     let make = scenario.boot;
     let boot = move |id| make(&cluster, id, switches);
@@ -122,7 +129,7 @@ pub(crate) fn execute<S: System>(
                 why: why.unwrap_or_else(|| "a machine panicked".into()),
             });
         }
-        let Some(world) = world else { return (report, Vec::new()) };
+        let Some(world) = world else { return (report, Recording::default()) };
         let tally = tally(world.history(), S::remark);
         (report.operations, report.sometimes) = (tally.operations, tally.sometimes);
         report.latency = tally.latency;
@@ -131,8 +138,12 @@ pub(crate) fn execute<S: System>(
         report.events = world.events();
         report.faults = world.fault_counts().clone();
         report.virtual_time = world.now();
+        if !record {
+            return (report, Recording::default());
+        }
+        let history = S::history(world.history());
         let moments = world.recorder.map(|recorder| recorder.moments().to_vec());
-        (report, moments.unwrap_or_default())
+        (report, Recording { moments: moments.unwrap_or_default(), history })
     })
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use machine::{Machine, Mechanism, NodeId, Switches};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::history::Remark;
+use crate::history::{Entry, Remark};
 use crate::plan::{Cluster, Draft};
 use crate::promise::Promise;
 use crate::world::{Message, Note, World};
@@ -42,6 +42,11 @@ pub trait System: Sized + 'static {
     }
     /// What a note means to the lab.
     fn remark(note: &Note<Self::Node>) -> Remark;
+    /// What the notes say of clients' operations, as a file that checkers of histories read (the
+    /// crate `check` writes it); none where the system has no such operations.
+    fn history(_notes: &[Entry<Note<Self::Node>>]) -> Option<String> {
+        None
+    }
     /// A node's name in diagrams.
     fn node_name(_cluster: &Cluster, node: NodeId) -> String {
         format!("n{}", node.0)

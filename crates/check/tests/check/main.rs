@@ -6,3 +6,4 @@ mod failures;
 mod orders;
 mod recordings;
 mod searches;
+mod writings;

@@ -139,6 +139,23 @@ fn a_saved_run_replays_with_the_same_trace() {
 }
 
 #[test]
+fn a_history_is_written_where_there_is_one_and_judged_by_check() {
+    for room in infralab::systems() {
+        let (scratch, name) = (Scratch::new(&format!("history-{}", room.name())), room.name());
+        let file = scratch.text("history.edn");
+        let run = [name, "run", room.scenarios()[0].name, "--history", &file];
+        if ["snowflake", "hash-ring"].contains(&name) {
+            refused(&run, 2, &[name, "no history of reads and writes", "--save"]);
+            assert!(!scratch.join("history.edn").exists());
+            continue;
+        }
+        assert_eq!(lab(&run).code, Some(0), "{run:?}");
+        let said = lab(&["check", "--model", "kv", &file]);
+        assert_eq!((said.code, said.stdout.lines().last()), (Some(0), Some("linearizable")));
+    }
+}
+
+#[test]
 fn a_plan_that_would_take_for_ever_is_not_begun() {
     let scratch = Scratch::new("bomb");
     let file = scratch.text("run.json");
