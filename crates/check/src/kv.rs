@@ -114,4 +114,13 @@ impl Model for Kv {
     fn leads_to(from: &String, to: &String) -> bool {
         to.starts_with(from.as_str())
     }
+
+    fn may_refuse(state: &String, input: &KvInput, output: Option<&KvOutput>) -> bool {
+        match (input, output) {
+            (KvInput::Cas { from, .. }, Some(KvOutput::Swapped(false))) => {
+                Kv::leads_to(state, from)
+            }
+            _ => false,
+        }
+    }
 }

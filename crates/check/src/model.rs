@@ -29,7 +29,7 @@ pub trait Model {
 
     /// The state that the operation must find to do what it was asked: what a read answered, say.
     ///
-    /// This and the next two are for speed. The search turns back where the next operation that must
+    /// This and the next three are for speed. The search turns back where the next operation that must
     /// find a certain state can find it no more; without them it would go on to that operation by
     /// all ways that there are.
     fn finds(_input: &Self::Input, _output: Option<&Self::Output>) -> Option<Self::State> {
@@ -44,6 +44,17 @@ pub trait Model {
     /// Can operations of which neither [`Model::finds`] nor [`Model::leaves`] says anything lead
     /// from the one state to the other?
     fn leads_to(_from: &Self::State, _to: &Self::State) -> bool {
+        true
+    }
+
+    /// Can an operation with an answer, of which [`Model::finds`] says nothing, contradict this state
+    /// or one that it leads to? Where none can before it is replaced, what exactly it was is all the
+    /// same.
+    fn may_refuse(
+        _state: &Self::State,
+        _input: &Self::Input,
+        _output: Option<&Self::Output>,
+    ) -> bool {
         true
     }
 }

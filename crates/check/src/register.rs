@@ -103,4 +103,13 @@ impl Model for Register {
     fn leads_to(from: &Value, to: &Value) -> bool {
         from == to
     }
+
+    fn may_refuse(state: &Value, input: &RegisterInput, output: Option<&RegisterOutput>) -> bool {
+        match (input, output) {
+            (RegisterInput::Cas { from, .. }, Some(RegisterOutput::Swapped(false))) => {
+                from == state
+            }
+            _ => false,
+        }
+    }
 }

@@ -10,6 +10,8 @@
 //! after those with an answer, only where they change the state, and of several that ask for the
 //! same only the one that began first: it can do all that the others can. And where the same
 //! answers were placed and the same state reached with fewer of them, more of them is no better.
+//!
+//! States that nobody can find any more before they are replaced are one state to what was tried.
 
 use std::collections::BTreeMap;
 
@@ -44,6 +46,16 @@ enum Cursor {
     Open(usize),
 }
 
+/// What may become of a state.
+enum Outlook {
+    /// The next operation that must find a certain state can find it no more, neither from here nor
+    /// from what an operation before it may leave.
+    Hopeless,
+    /// It will be replaced before anybody can tell it from others of which this is so.
+    Doomed,
+    Open,
+}
+
 struct Taken {
     operation: usize,
     state: u32,
@@ -63,6 +75,8 @@ pub(crate) struct Search<'a, M: Model> {
     cursor: Cursor,
     /// Operations that must find a certain state, in the order of their beginnings.
     finders: Vec<(usize, M::State)>,
+    /// Those with an answer that need find none.
+    others: Vec<usize>,
     /// Operations that leave a certain state.
     leavers: Vec<(usize, M::State)>,
     states: States<M>,
@@ -93,8 +107,13 @@ impl<'a, M: Model> Search<'a, M> {
         let leaves = |each: usize| M::leaves(&operations[each].input).map(|state| (each, state));
         let mut finders: Vec<_> = (0..operations.len()).filter_map(finds).collect();
         finders.sort_by_key(|&(each, _)| operations[each].invoked);
+        let other = |&each: &usize| {
+            operations[each].returned.is_some()
+                && M::finds(&operations[each].input, operations[each].output()).is_none()
+        };
         Search {
             finders,
+            others: (0..operations.len()).filter(other).collect(),
             leavers: (0..operations.len()).filter_map(leaves).collect(),
             left: operations.len() - open.len(),
             taken: vec![false; operations.len()],
@@ -171,20 +190,13 @@ impl<'a, M: Model> Search<'a, M> {
     fn try_next(&mut self, operation: usize) {
         let answered = self.operations[operation].returned.is_some();
         let after = self.states.step(self.state, operation, self.operations[operation]);
-        let after =
-            after.filter(|&after| after == self.state || !self.is_hopeless(after, operation));
         let after = after.filter(|&after| answered || after != self.state);
+        self.taken[operation] = true;
         let set = if answered { self.set ^ hash_of(operation) } else { self.set };
-        let fresh = |after: &u32| {
-            let reached = set ^ hash_of(usize::MAX - *after as usize);
-            let used = self.open.iter().map(|&(open, _)| self.taken[open] || open == operation);
-            self.tried.insert(reached, used)
-        };
-        match after.filter(fresh) {
+        match after.filter(|&after| self.is_fresh(set, after)) {
             Some(after) => {
                 let (state, cursor) = (self.state, self.cursor);
                 self.order.push(Taken { operation, state, cursor });
-                self.taken[operation] = true;
                 (self.set, self.state) = (set, after);
                 if answered {
                     self.left -= 1;
@@ -192,15 +204,27 @@ impl<'a, M: Model> Search<'a, M> {
                 }
                 self.cursor = Cursor::Listed(self.list.first());
             }
-            None => self.cursor = self.after(self.cursor),
+            None => {
+                self.taken[operation] = false;
+                self.cursor = self.after(self.cursor);
+            }
         }
     }
 
-    /// Can the next operation that must find a certain state find it no more, neither from here nor
-    /// from what an operation before it may leave?
-    fn is_hopeless(&self, state: u32, taking: usize) -> bool {
-        let to_come = |each: usize| each != taking && !self.taken[each];
-        let finders = self.finders.iter().filter(|(each, _)| to_come(*each));
+    /// Is this worth going on from: not tried before, and not hopeless?
+    fn is_fresh(&mut self, set: u128, state: u32) -> bool {
+        let state = match self.outlook(&self.states.all[state as usize]) {
+            Outlook::Hopeless => return false,
+            Outlook::Doomed => u32::MAX,
+            Outlook::Open => state,
+        };
+        let used = self.open.iter().map(|&(open, _)| self.taken[open]);
+        self.tried.insert(set ^ hash_of(usize::MAX - state as usize), used)
+    }
+
+    /// What becomes of a state before the next operation that must find a certain one.
+    fn outlook(&self, state: &M::State) -> Outlook {
+        let finders = self.finders.iter().filter(|(each, _)| !self.taken[*each]);
         // The next one begins before any of those with an answer has ended.
         let mut first_end = u64::MAX;
         let mut next = Vec::new();
@@ -212,16 +236,20 @@ impl<'a, M: Model> Search<'a, M> {
             first_end = first_end.min(operation.returned.as_ref().map_or(u64::MAX, |(at, _)| *at));
             next.push(found);
         }
-        // Those without an answer need not come.
-        if first_end == u64::MAX {
-            return false;
-        }
         let leads = |state: &M::State| next.iter().any(|found| M::leads_to(state, found));
-        let mut leavers = self
-            .leavers
-            .iter()
-            .filter(|(each, _)| to_come(*each) && self.operations[*each].invoked < first_end);
-        !leads(&self.states.all[state as usize]) && !leavers.any(|(_, left)| leads(left))
+        // Those without an answer need not come.
+        if first_end == u64::MAX || leads(state) {
+            return Outlook::Open;
+        }
+        let before = |each: usize| !self.taken[each] && self.operations[each].invoked < first_end;
+        if !self.leavers.iter().any(|(each, left)| before(*each) && leads(left)) {
+            return Outlook::Hopeless;
+        }
+        let refuses = |&each: &usize| {
+            let Operation { input, .. } = self.operations[each];
+            before(each) && M::may_refuse(state, input, self.operations[each].output())
+        };
+        if self.others.iter().any(refuses) { Outlook::Open } else { Outlook::Doomed }
     }
 
     fn after(&self, cursor: Cursor) -> Cursor {

@@ -79,6 +79,48 @@ fn a_key_that_explodes_does_not_hide_one_that_is_refuted() {
     assert_eq!(failure.stuck, history.len() - 1);
 }
 
+/// Ten appends that all overlap with a put: in which order they came is all the same before the put,
+/// so 2^10 sets of them are to be tried, and not 10! orders.
+#[test]
+fn what_a_put_replaces_does_not_explode() {
+    let mut history = explosion("k", 10);
+    history.pop();
+    let (key, value) = ("k".to_string(), "p".to_string());
+    let put = KvInput::Put { key, value };
+    let returned = Some((1_100, KvOutput::Done));
+    history.push(Operation { process: 98, input: put, invoked: 50, returned });
+    history.push(get(99, "k", "p, and what nobody appended", 2_000, 2_001));
+    let budget = Budget { remembered: 1_000_000, go_on: &mut || true };
+    let verdict = linearizable::<Kv>(&history, budget);
+    assert!(matches!(verdict, Verdict::NotLinearizable(_)), "{verdict:?}");
+}
+
+/// The put replaces what two appends left, but not before a compare-and-swap says that it was not
+/// "ab": here the order does matter.
+#[test]
+fn what_is_replaced_may_be_contradicted_before() {
+    let (key, value) = (|| "k".to_string(), "p".to_string());
+    let cas = KvInput::Cas { key: key(), from: "ab".into(), to: "c".into() };
+    let swapped = |swapped| Some((7, KvOutput::Swapped(swapped)));
+    let put = KvInput::Put { key: key(), value };
+    let mut history = vec![
+        append(0, "k", "a", 1, Some(4)),
+        append(1, "k", "b", 2, Some(5)),
+        Operation { process: 0, input: cas, invoked: 6, returned: swapped(false) },
+        Operation { process: 0, input: put, invoked: 8, returned: Some((9, KvOutput::Done)) },
+        get(0, "k", "p", 10, 11),
+    ];
+    let mut verdict = |how: Option<(u64, KvOutput)>, reads: &str| {
+        history[2].returned = how;
+        history[4] = get(0, "k", reads, 10, 11);
+        let budget = Budget { remembered: 1_000, go_on: &mut || true };
+        linearizable::<Kv>(&history, budget) == Verdict::Linearizable
+    };
+    assert!(verdict(swapped(false), "p"), "b came before a");
+    assert!(verdict(swapped(true), "p"), "a came before b");
+    assert!(!verdict(swapped(false), "ba"));
+}
+
 #[test]
 fn operations_without_an_answer_may_come_late_or_never() {
     let open = append(1, "k", "x", 1, None);
