@@ -12,6 +12,7 @@ mod command;
 mod effects;
 mod group;
 mod groups;
+mod history;
 mod journal;
 mod log;
 mod mechanism;

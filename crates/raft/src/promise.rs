@@ -2,7 +2,7 @@
 //! replicas, whose logs it may read, and what clients asked and were told.
 
 mod leaders;
-mod linearizable;
+pub(crate) mod linearizable;
 mod logs;
 mod recovery;
 mod stability;

@@ -7,8 +7,11 @@ mod plans;
 mod workload;
 
 use machine::{Mechanism as Info, NodeId};
-use sim::{Cluster, Promise, PromiseInfo, Remark, Scenario, System, Witness, World, heal_all};
+use sim::{
+    Cluster, Entry, Promise, PromiseInfo, Remark, Scenario, System, Witness, World, heal_all,
+};
 
+use crate::history;
 use crate::mechanism::MECHANISMS;
 use crate::message::{Message, Note, Operation};
 use crate::promise::{PROMISES, checker};
@@ -49,6 +52,10 @@ impl System for Consensus {
             Note::GivenUp { operation } => Remark::GivenUp(*operation),
             Note::Sometimes(name) => Remark::Sometimes(name),
         }
+    }
+
+    fn history(notes: &[Entry<Note>]) -> Option<String> {
+        Some(history::edn(notes))
     }
 
     fn node_name(cluster: &Cluster, node: NodeId) -> String {

@@ -94,7 +94,7 @@ fn keys(history: &[Entry<Note>]) -> BTreeSet<Bytes> {
 }
 
 /// What an answer says. A range is so many reads, those of keys that are not there among them.
-fn told(ask: &Ask, answer: &Answer, keys: &BTreeSet<Bytes>) -> Vec<(KvInput, KvOutput)> {
+pub(crate) fn told(ask: &Ask, answer: &Answer, keys: &BTreeSet<Bytes>) -> Vec<(KvInput, KvOutput)> {
     let read = |key: &Bytes, value: Option<&Bytes>| {
         let value = value.map_or_else(String::new, |value| text(value));
         (KvInput::Get { key: text(key) }, KvOutput::Value(value))
@@ -124,7 +124,7 @@ fn told(ask: &Ask, answer: &Answer, keys: &BTreeSet<Bytes>) -> Vec<(KvInput, KvO
 }
 
 /// A write, as the model knows it, in which no value is as good as an empty one.
-fn write(ask: &Ask) -> Option<KvInput> {
+pub(crate) fn write(ask: &Ask) -> Option<KvInput> {
     let or_empty = |value: &Option<Bytes>| value.as_ref().map_or_else(String::new, text);
     Some(match ask {
         Ask::Put { key, value } => KvInput::Put { key: text(key), value: text(value) },
@@ -137,7 +137,7 @@ fn write(ask: &Ask) -> Option<KvInput> {
     })
 }
 
-fn text(bytes: &Bytes) -> String {
+pub(crate) fn text(bytes: &Bytes) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
