@@ -125,11 +125,13 @@ impl Leadership {
 }
 
 impl Leadership {
-    /// The stream to a node broke.
+    /// The stream to a node broke. It is asked again with the next heartbeat: one that is down would
+    /// break the next stream at once, and the one after it.
     pub(super) fn link_reset(&mut self, peer: NodeId) {
-        let there = self.followers.iter_mut().filter(|(member, _)| member.node == peer);
-        there.for_each(|(_, progress)| progress.probe());
-        self.owes = true;
+        for (_, progress) in self.followers.iter_mut().filter(|(member, _)| member.node == peer) {
+            progress.probe();
+            progress.stage = Stage::Probe { asked: true };
+        }
     }
 }
 
@@ -291,11 +293,7 @@ impl Group {
         match outcome {
             Appended::Matches(index) if index <= last => progress.matches(index),
             Appended::Matches(_) => return,
-            Appended::Conflicts(hint) if !matches!(progress.stage, Stage::Snapshot(_)) => {
-                progress.next = progress.next.min(hint + 1).max(progress.matched + 1);
-                progress.stage = Stage::Probe { asked: false };
-            }
-            Appended::Conflicts(_) => {}
+            Appended::Conflicts(hint) => progress.conflicts(hint),
         }
         leadership.owes = true;
         let changing = leadership.change.is_some();
@@ -323,6 +321,16 @@ impl Group {
 }
 
 impl Progress {
+    /// Its log does not agree there; at this place it may. Where that is no news it is not asked again
+    /// before the next heartbeat: if each answer were a question, they would never end.
+    fn conflicts(&mut self, hint: Index) {
+        let next = self.next.min(hint + 1).max(self.matched + 1);
+        if next < self.next && !matches!(self.stage, Stage::Snapshot(_)) {
+            self.next = next;
+            self.stage = Stage::Probe { asked: false };
+        }
+    }
+
     /// Its log is the leader's up to here.
     fn matches(&mut self, index: Index) {
         self.matched = self.matched.max(index);
@@ -337,5 +345,27 @@ impl Progress {
             // A heartbeat says nothing about the snapshot that is on its way.
             Stage::Snapshot(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_that_is_no_news_is_no_reason_to_ask_again() {
+        let stage = Stage::Pipeline { in_flight: VecDeque::new() };
+        let mut progress = Progress { next: 9, matched: 3, stage, round: 0, heard: Time(0) };
+        let asks = |progress: &Progress| matches!(progress.stage, Stage::Probe { asked: false });
+        progress.conflicts(6);
+        assert!(asks(&progress) && progress.next == 7);
+        progress.stage = Stage::Probe { asked: true };
+        progress.conflicts(6);
+        assert!(!asks(&progress), "the answer to a question before the last");
+        progress.conflicts(1);
+        assert!(asks(&progress) && progress.next == 4, "it had more than that");
+        progress.stage = Stage::Probe { asked: true };
+        progress.conflicts(0);
+        assert!(!asks(&progress), "it has lost what it had");
     }
 }

@@ -131,3 +131,21 @@ fn idle_groups_cost_next_to_nothing() {
     let (one, many) = (events(1), events(300));
     assert!(many < 8 * one, "{many} events with 300 groups, {one} with one");
 }
+
+/// A process that is down refuses streams; a leader that tried again as soon as it was refused would do
+/// nothing else.
+#[test]
+fn a_follower_that_is_down_costs_no_more_than_one_that_is_up() {
+    let mut world = world(9, 3, 3, 1);
+    let first = elect(&mut world, 0);
+    world.run_for(MS(500));
+    let five_seconds = |world: &mut sim::World<_>| {
+        let before = world.events();
+        world.run_for(MS(5_000));
+        world.events() - before
+    };
+    let all_up = five_seconds(&mut world);
+    world.crash(NodeId((first.0 + 1) % 3));
+    let one_down = five_seconds(&mut world);
+    assert!(one_down < 2 * all_up, "{one_down} events with one down, {all_up} with none");
+}
