@@ -273,6 +273,7 @@ fn sweep_json(
         "events": report.events,
         "faults": report.faults,
         "operations": report.operations,
+        "fewest_ok": report.fewest_ok,
         "sometimes": report.sometimes,
         "latency_ms": report.latency,
         "downtime_ms": report.downtime,

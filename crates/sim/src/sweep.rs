@@ -50,6 +50,8 @@ pub struct SweepReport {
     pub operations: Operations,
     /// Events that must happen sometimes, by name.
     pub sometimes: Counts,
+    /// The fewest that ended well in a run.
+    pub fewest_ok: Option<u64>,
     /// As in [`Report::latency`], over all seeds.
     pub latency: Durations,
     /// As in [`Report::downtime`], over all seeds.
@@ -80,6 +82,8 @@ impl SweepReport {
         add(&mut self.faults, &report.faults);
         self.operations.add(report.operations);
         add(&mut self.sometimes, &report.sometimes);
+        let ok = report.operations.ok;
+        self.fewest_ok = Some(self.fewest_ok.map_or(ok, |fewest| fewest.min(ok)));
         self.latency.add(&report.latency);
         self.downtime.add(&report.downtime);
         let Time(lasted) = report.virtual_time;

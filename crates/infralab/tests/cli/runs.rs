@@ -31,7 +31,7 @@ const SWEEP: &[&str] = &[
 
 #[test]
 fn scenarios_list_promises_mechanisms_and_what_breaks() {
-    for system in ["snowflake", "hash-ring"] {
+    for system in ["snowflake", "hash-ring", "raft"] {
         let all = json(&[system, "scenarios", "--json"]);
         has(&all, &["scenarios", "promises", "mechanisms"]);
         for scenario in all["scenarios"].as_array().unwrap() {
@@ -48,7 +48,7 @@ fn scenarios_list_promises_mechanisms_and_what_breaks() {
 
 #[test]
 fn a_demo_runs_a_scenario_and_shows_what_breaks_it() {
-    for system in ["snowflake", "hash-ring"] {
+    for system in ["snowflake", "hash-ring", "raft"] {
         let said = lab(&[system, "demo"]);
         assert_eq!(said.code, Some(0), "{said:?}");
         assert!(said.stdout.contains("What will go wrong:"), "{}", said.stdout);

@@ -23,6 +23,7 @@ fn a_sweep_is_clean_with_all_mechanisms_and_reaches_what_it_must() {
     assert!(report.is_clean(), "{report:?}");
     assert_eq!((report.seeds, report.operations.ok), (100, 3_000));
     assert_eq!((report.operations.open, report.operations.failed), (0, 0));
+    assert_eq!(report.fewest_ok, Some(30), "in each run");
     assert!(report.events > 10_000 && report.virtual_ns == 100 * 5_000_000_000);
 }
 
