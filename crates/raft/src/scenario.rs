@@ -74,7 +74,19 @@ const ALL: &[&str] = &[
 ];
 
 /// Recorded, so that the tour need not search for them.
-const WITNESSES: &[Witness] = &[];
+const WITNESSES: &[Witness] = &[
+    Witness::new("pre-vote", "stable-leader", "flapping-leader", 0),
+    Witness::new("check-quorum", "recovers-after-heal", "one-way-partition", 0),
+    Witness::new("up-to-date-vote", "leader-completeness", "slow-follower", 1),
+    Witness::new("commit-only-current-term", "state-machine-safety", "figure-eight", 36),
+    Witness::new("persist-before-reply", "leader-completeness", "power-loss", 1),
+    Witness::new("consistency-check", "log-matching", "minority-leader", 5),
+    Witness::new("read-index", "linearizable", "minority-leader", 0),
+    Witness::new("lease-margin", "linearizable", "clock-drift", 7),
+    Witness::new("joint-consensus", "one-leader-per-term", "membership-change", 26),
+    Witness::new("session-dedup", "linearizable", "leader-crash", 2),
+    Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 1),
+];
 
 fn scenarios() -> Vec<Scenario<Consensus>> {
     let scenario = |name, about, draw, reaches| Scenario {
@@ -87,19 +99,19 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
             "leader-crash",
             "whoever leads crashes, again and again, for up to two seconds",
             plans::leader_crash,
-            &[("crash", 200), ("elected", 200)],
+            &[("crash", 150), ("elected", 300), ("repeated-command", 500)],
         ),
         scenario(
             "flapping-leader",
             "the links of a leader are cut and healed in turn, also when the others are healed",
             plans::flapping_leader,
-            &[("flapping-link", 100)],
+            &[("flapping-link", 100), ("quorum-lost", 100), ("leader-protected", 1_000)],
         ),
         scenario(
             "one-way-partition",
             "a leader can send but not hear, also when the others are healed",
             plans::one_way_partition,
-            &[("one-way-partition", 200)],
+            &[("one-way-partition", 150), ("quorum-lost", 100)],
         ),
         Scenario {
             leaves_out: &["check-quorum"],
@@ -107,49 +119,50 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
                 "minority-leader",
                 "a leader is cut off from a majority, but not from its clients",
                 plans::minority_leader,
-                &[("partition", 200)],
+                &[("partition", 200), ("log-truncated", 100)],
             )
         },
         Scenario {
             leaves_out: &["pre-vote"],
+            heals: heal_all,
             ..scenario(
                 "figure-eight",
                 "the moves of the paper's figure 8: leaders are cut off with entries that few have, \
                  and come back after others were elected",
                 plans::figure_eight,
-                &[("partition", 200), ("log-truncated", 50)],
+                &[("one-way-partition", 200), ("partition", 200), ("log-truncated", 100)],
             )
         },
         scenario(
             "rolling-restart",
             "all replicas are restarted one after the other, under load",
             plans::rolling_restart,
-            &[("rolling-restart", 200)],
+            &[("rolling-restart", 200), ("elected", 300)],
         ),
         scenario(
             "power-loss",
             "replicas lose power, some or all of them at once",
             plans::power_loss,
-            &[("power-loss", 200)],
+            &[("power-loss", 300), ("torn-write", 300), ("elected", 300)],
         ),
         scenario(
             "slow-follower",
             "a follower lags behind: its disk or its links are slow or cut; then leaders crash",
             plans::slow_follower,
-            &[("crash", 200)],
+            &[("crash", 100), ("slow-disk", 50), ("log-truncated", 30)],
         ),
         scenario(
             "clock-drift",
             "reads rest on leases while clocks drift by up to 2%, leaders hand over and followers \
              restart",
             plans::clock_drift,
-            &[("clock-drift", 200), ("lease-read", 200)],
+            &[("clock-drift", 300), ("lease-read", 10_000), ("transferred", 30)],
         ),
         scenario(
             "snapshot-under-churn",
             "logs are compacted every few entries while replicas come and go",
             plans::snapshot_under_churn,
-            &[("snapshot-taken", 200), ("snapshot-installed", 50)],
+            &[("snapshot-taken", 5_000), ("snapshot-installed", 150)],
         ),
         Scenario {
             heals: heal_all,
@@ -157,14 +170,14 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
                 "membership-change",
                 "voters change while old and new ones are cut off from each other",
                 plans::membership_change,
-                &[("joint-committed", 100)],
+                &[("partition", 300), ("joint-committed", 100)],
             )
         },
         scenario(
             "two-of-five-lost",
             "two of five replicas are gone for good",
             plans::two_of_five_lost,
-            &[("crash", 200)],
+            &[("crash", 200), ("elected", 200)],
         ),
         Scenario {
             heals: heal_all,
@@ -172,7 +185,7 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
                 "disk-replaced",
                 "a replica comes back with an empty disk while others are cut off",
                 plans::disk_replaced,
-                &[("disk-replaced", 100), ("member-adopted", 50)],
+                &[("disk-replaced", 100), ("member-adopted", 80)],
             )
         },
     ]
