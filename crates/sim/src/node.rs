@@ -31,6 +31,10 @@ pub(crate) enum Waiting<P: Protocol> {
 /// What waits for a node that is busy or paused. Nearly always nothing: then it is one word, at which
 /// every delivery looks.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::box_collection,
+    reason = "a deque is four words, of which all nodes would have copies"
+)]
 pub(crate) struct Inbox<P: Protocol>(Option<Box<VecDeque<Waiting<P>>>>);
 
 impl<P: Protocol> Inbox<P> {

@@ -11,13 +11,11 @@ use std::collections::binary_heap::PeekMut;
 
 use machine::Time;
 
-/// Words of bits. With twice as many the ring would push the nodes out of the nearest cache.
-const WORDS: usize = u32::BITS as usize;
-/// The bits of a word.
+/// A word of bits for a word of bits each.
 const WORD: usize = u64::BITS as usize;
-const SLOTS: usize = WORDS * WORD;
+const SLOTS: usize = WORD * WORD;
 /// Of a slot, in nanoseconds: what a page of four milliseconds needs.
-const LEAST_WIDTH: u64 = 2048;
+const LEAST_WIDTH: u64 = 1024;
 /// No entry.
 const NONE: u32 = u32::MAX;
 
@@ -29,8 +27,8 @@ pub(crate) struct Queue<E> {
     /// what lies less than its length in words beyond.
     present: u64,
     /// Words with any slot taken, and the slots taken in each.
-    words: u32,
-    taken: [u64; WORDS],
+    words: u64,
+    taken: [u64; WORD],
     /// The first entry of each slot that is taken. The entries of a slot are a sorted list.
     slots: Box<[u32; SLOTS]>,
     /// The last one, where there are several.
@@ -62,7 +60,7 @@ impl<E> Queue<E> {
             width: horizon.div_ceil(slots).max(LEAST_WIDTH).next_power_of_two().ilog2(),
             present: 0,
             words: 0,
-            taken: [0; WORDS],
+            taken: [0; WORD],
             slots: Box::new([NONE; SLOTS]),
             lasts: Box::new([NONE; SLOTS]),
             far: BinaryHeap::new(),
@@ -88,7 +86,7 @@ impl<E> Queue<E> {
             }
         }
         debug_assert!(self.word_of(at) >= self.present, "the past is over");
-        if self.word_of(at) - self.present < WORDS as u64 {
+        if self.word_of(at) - self.present < WORD as u64 {
             self.link(place, at);
         } else {
             self.schedule_far(place, at);
@@ -163,8 +161,8 @@ impl<E> Queue<E> {
         if self.words == 0 {
             return None;
         }
-        let ahead = self.words.rotate_right(self.present as u32 % u32::BITS).trailing_zeros();
-        let word = (self.present as usize + ahead as usize) % WORDS;
+        let ahead = self.words.rotate_right(self.present as u32 % u64::BITS).trailing_zeros();
+        let word = (self.present as usize + ahead as usize) % WORD;
         Some(word * WORD + self.taken[word].trailing_zeros() as usize % WORD)
     }
 
@@ -214,7 +212,7 @@ impl<E> Queue<E> {
         }
         let word = slot / WORD;
         self.taken[word] ^= 1 << (slot % WORD);
-        self.words ^= u32::from(self.taken[word] == 0) << word;
+        self.words ^= u64::from(self.taken[word] == 0) << word;
     }
 }
 

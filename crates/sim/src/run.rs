@@ -147,12 +147,15 @@ pub(crate) fn execute<S: System>(
     })
 }
 
+/// A promise, by its name.
+type Watched<M> = (&'static str, Box<dyn Promise<M>>);
+
 /// The promises of a run, and what they have found so far.
 struct Watch<'a, S: System> {
     scenario: &'a Scenario<S>,
     plan: &'a Plan<S::Operation>,
     /// Those that have held so far.
-    promises: Vec<(&'static str, Box<dyn Promise<S::Node>>)>,
+    promises: Vec<Watched<S::Node>>,
     seen: usize,
     report: &'a mut Report,
 }

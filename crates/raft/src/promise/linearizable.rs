@@ -96,7 +96,7 @@ fn keys(history: &[Entry<Note>]) -> BTreeSet<Bytes> {
 /// What an answer says. A range is so many reads, those of keys that are not there among them.
 pub(crate) fn told(ask: &Ask, answer: &Answer, keys: &BTreeSet<Bytes>) -> Vec<(KvInput, KvOutput)> {
     let read = |key: &Bytes, value: Option<&Bytes>| {
-        let value = value.map_or_else(String::new, |value| text(value));
+        let value = value.map_or_else(String::new, text);
         (KvInput::Get { key: text(key) }, KvOutput::Value(value))
     };
     match (ask, answer) {

@@ -149,3 +149,22 @@ fn a_follower_that_is_down_costs_no_more_than_one_that_is_up() {
     let one_down = five_seconds(&mut world);
     assert!(one_down < 2 * all_up, "{one_down} events with one down, {all_up} with none");
 }
+
+/// A leader that is cut off learns of no majority, so it must not let anybody read.
+#[test]
+fn a_read_waits_for_a_majority() {
+    let mut world = world(9, 3, 3, 1);
+    let first = elect(&mut world, 0);
+    world.run_for(MS(500));
+    let told = |world: &sim::World<_>, what: &str| {
+        world.history().iter().any(|entry: &sim::Entry<String>| entry.note.starts_with(what))
+    };
+    world.tell(first, Word::Read(GroupId(0), 1));
+    world.run_for(MS(10));
+    assert!(told(&world, "read 1"));
+    let others: Vec<u32> = (0..3).filter(|other| *other != first.0).collect();
+    world.partition([first], others);
+    world.tell(first, Word::Read(GroupId(0), 2));
+    world.run_for(MS(2_000));
+    assert!(!told(&world, "read 2") && told(&world, "lost 2"));
+}
