@@ -1,5 +1,6 @@
 //! What raft can do besides the shared verbs.
 
+mod bench;
 mod serve;
 
 use std::net::SocketAddr;
@@ -34,6 +35,13 @@ pub(crate) enum RaftVerb {
   curl -L -X POST -d '{\"to\":2}' http://127.0.0.1:7431/transfer
   curl -L -X PUT -d '{\"members\":[0,1,2,3]}' http://127.0.0.1:7431/members")]
     Serve(ServeArguments),
+    /// Measures what three replicas commit in the simulated world, on one core of this computer.
+    #[command(after_help = "Example: infralab raft bench --json")]
+    Bench {
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +73,7 @@ impl RaftVerb {
         match self {
             RaftVerb::Shared(verb) => verb.carry_out("raft"),
             RaftVerb::Serve(arguments) => serve::serve(arguments),
+            RaftVerb::Bench { json } => bench::bench(json),
         }
     }
 }
