@@ -3,10 +3,14 @@
 //!
 //! `cargo bench --bench check`
 
+use std::time::{Duration, Instant};
+
 use check::{Budget, Kv, Verdict, linearizable};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use store::{Asked, History, altered};
 
+#[path = "workload/replicas.rs"]
+mod replicas;
 #[path = "../crates/check/examples/open_operations/store.rs"]
 mod store;
 
@@ -59,9 +63,35 @@ fn judging(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The same of histories that simulated replicas left, each judged once: criterion has no worst case.
+#[expect(clippy::disallowed_methods, reason = "a bench measures")]
+fn replicas(_: &mut Criterion) {
+    const HISTORIES: u64 = 100;
+    for (name, alter) in [("as they are", false), ("with one answer altered", true)] {
+        let mut took: Vec<Duration> = (0..HISTORIES)
+            .map(|seed| {
+                let history = replicas::record(seed);
+                let open = history.iter().filter(|operation| operation.returned.is_none()).count();
+                assert!(history.len() >= 3_900 && open >= 30, "{} with {open} open", history.len());
+                let history = if alter { altered(history, seed) } else { history };
+                let began = Instant::now();
+                let verdict = judge(&history);
+                assert!(!matches!(verdict, Verdict::Unknown(_)), "seed {seed}");
+                assert_eq!(matches!(verdict, Verdict::Linearizable), !alter, "seed {seed}");
+                began.elapsed()
+            })
+            .collect();
+        took.sort_unstable();
+        let (median, worst) = (took[took.len() / 2], took[took.len() - 1]);
+        println!(
+            "{HISTORIES} of simulated replicas, {name}: median {median:.1?}, worst {worst:.1?}"
+        );
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = judging
+    targets = judging, replicas
 }
 criterion_main!(benches);

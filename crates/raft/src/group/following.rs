@@ -16,12 +16,12 @@ impl Group {
         now: &mut Now<'_>,
         fx: &mut Effects,
     ) {
-        let round = append.round;
-        let outcome = if self.obey(from, append.term, now, fx) {
-            self.take(append, fx)
+        let (round, outcome) = if self.obey(from, append.term, now, fx) {
+            (append.round, self.take(append, fx))
         } else {
-            // Rule 1: the term in the answer tells it that its time is over.
-            Appended::Conflicts(0)
+            // Rule 1: the term in the answer tells it that its time is over. By the time the answer comes
+            // it may lead again, in this very term, and must not take its old round for a new one.
+            (0, Appended::Conflicts(0))
         };
         fx.send_durable(from, Rpc::Appended { term: self.term, round, outcome });
     }
@@ -90,5 +90,37 @@ impl Group {
             fx.append_from(index);
             self.log.append(entry);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::{DiskId, Generation, NodeId, Random, Switches, Time, Wall};
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::group::Remembered;
+    use crate::rpc::GroupId;
+    use crate::tuning::Tuning;
+
+    /// A leader once took the refusal of what it had sent in an earlier term for the answer to a round of
+    /// this one, and answered reads that nobody had confirmed (`flapping-leader`, seed 1001760).
+    #[test]
+    fn a_refusal_confirms_no_round() {
+        let member = |node| Member { node: NodeId(node), disk: DiskId(1) };
+        let mut random = Random::seed_from_u64(1);
+        let generation = Generation::default();
+        let mut now = Now { time: Time(0), wall: Wall(0), generation, random: &mut random };
+        let mut fx = Effects::default();
+        let remembered = Some(Remembered { term: 5, ..Remembered::default() });
+        let how = (Tuning::default(), Switches::ALL_ON);
+        let mut group =
+            Group::new((GroupId(0), member(0)), &[], how, remembered, &mut now, &mut fx);
+        let (prev_index, prev_term, entries, leader_commit) = (0, 0, Vec::new(), 0);
+        let (term, round) = (4, 99);
+        let append = AppendEntries { term, round, prev_index, prev_term, entries, leader_commit };
+        group.hear(member(1), Rpc::AppendEntries(append), &mut now, &mut fx);
+        let refusal = Rpc::Appended { term: 5, round: 0, outcome: Appended::Conflicts(0) };
+        assert_eq!(fx.held, [(member(1), refusal)]);
     }
 }

@@ -78,9 +78,10 @@ impl Group {
         now: &mut Now<'_>,
         fx: &mut Effects,
     ) {
-        let (round, last_index) = (part.round, part.last_index);
-        let next =
-            if self.obey(from, part.term, now, fx) { self.gather(part, fx) } else { Some(0) };
+        let (part_round, last_index) = (part.round, part.last_index);
+        let obeys = self.obey(from, part.term, now, fx);
+        // A refusal confirms no round, as in `on_append_entries`.
+        let (round, next) = if obeys { (part_round, self.gather(part, fx)) } else { (0, Some(0)) };
         fx.send_durable(from, Rpc::SnapshotTaken { term: self.term, round, last_index, next });
     }
 
