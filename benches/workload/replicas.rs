@@ -1,5 +1,5 @@
 //! What fifty clients of three simulated replicas saw: 4,000 operations over ten keys, of which one in a
-//! hundred was never answered, since its client was gone.
+//! hundred was never answered, since its client was gone; a read without an answer tells nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
