@@ -318,3 +318,27 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use machine::{DiskId, Generation, Random, Wall};
+    use rand::SeedableRng;
+
+    use super::*;
+
+    pub(super) fn member(node: u32) -> Member {
+        Member { node: NodeId(node), disk: DiskId(1) }
+    }
+
+    /// A member that remembers a term and nothing else, so long after its boot that it protects nobody.
+    pub(super) fn follower_in(term: Term, test: impl FnOnce(&mut Group, &mut Now<'_>)) {
+        let mut random = Random::seed_from_u64(1);
+        let generation = Generation::default();
+        let mut now = Now { time: Time(0), wall: Wall(0), generation, random: &mut random };
+        let remembered = Some(Remembered { term, ..Remembered::default() });
+        let (who, how) = ((GroupId(0), member(0)), (Tuning::default(), Switches::ALL_ON));
+        let mut group = Group::new(who, &[], how, remembered, &mut now, &mut Effects::default());
+        now.time = Time(0) + 2 * Tuning::default().election_timeout;
+        test(&mut group, &mut now);
+    }
+}

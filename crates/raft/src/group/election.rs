@@ -46,7 +46,7 @@ impl Group {
         fx.note("campaigned");
     }
 
-    /// Only who the candidate itself voted for is durable when the request leaves.
+    /// The candidate's own vote is durable before a request leaves.
     fn ask_voters(&self, term: Term, pre: bool, transfer: bool, fx: &mut Effects) {
         let (last_index, last_term) = (self.log.last_index(), self.log.last_term());
         let request = RequestVote { term, pre, transfer, last_index, last_term };
@@ -144,36 +144,24 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
-    use machine::{DiskId, Generation, NodeId, Random, Switches, Wall};
-    use rand::SeedableRng;
-
     use super::*;
-    use crate::group::Remembered;
-    use crate::rpc::GroupId;
-    use crate::tuning::Tuning;
+    use crate::group::tests::{follower_in, member};
 
     /// In a term that was known before, the vote alone is what must be remembered.
     #[test]
     fn a_vote_is_written_and_then_sent_and_there_is_one_a_term() {
-        let member = |node| Member { node: NodeId(node), disk: DiskId(1) };
-        let mut random = Random::seed_from_u64(1);
-        let generation = Generation::default();
-        let mut now = Now { time: Time(0), wall: Wall(0), generation, random: &mut random };
-        let mut fx = Effects::default();
-        let remembered = Some(Remembered { term: 5, ..Remembered::default() });
-        let how = (Tuning::default(), Switches::ALL_ON);
-        let mut group =
-            Group::new((GroupId(0), member(0)), &[], how, remembered, &mut now, &mut fx);
-        now.time = Time(0) + 2 * Tuning::default().election_timeout;
-        let (term, pre, transfer, last_index, last_term) = (5, false, false, 0, 0);
-        let request = RequestVote { term, pre, transfer, last_index, last_term };
-        for (candidate, granted, written) in [(1, true, true), (2, false, false), (1, true, false)]
-        {
-            let mut fx = Effects::default();
-            group.hear(member(candidate), Rpc::RequestVote(request), &mut now, &mut fx);
-            assert_eq!(fx.held, [(member(candidate), Rpc::Vote { term, pre, granted })]);
-            assert!(fx.sends.is_empty() && group.voted_for() == Some(member(1)));
-            assert_eq!(fx.state, written, "candidate {candidate}");
-        }
+        follower_in(5, |group, now| {
+            let (term, pre, transfer, last_index, last_term) = (5, false, false, 0, 0);
+            let request = RequestVote { term, pre, transfer, last_index, last_term };
+            for (candidate, granted, written) in
+                [(1, true, true), (2, false, false), (1, true, false)]
+            {
+                let mut fx = Effects::default();
+                group.hear(member(candidate), Rpc::RequestVote(request), now, &mut fx);
+                assert_eq!(fx.held, [(member(candidate), Rpc::Vote { term, pre, granted })]);
+                assert!(fx.sends.is_empty() && group.voted_for() == Some(member(1)));
+                assert_eq!(fx.state, written, "candidate {candidate}");
+            }
+        });
     }
 }

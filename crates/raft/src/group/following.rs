@@ -95,32 +95,22 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
-    use machine::{DiskId, Generation, NodeId, Random, Switches, Time, Wall};
-    use rand::SeedableRng;
-
     use super::*;
-    use crate::group::Remembered;
-    use crate::rpc::GroupId;
-    use crate::tuning::Tuning;
+    use crate::group::tests::{follower_in, member};
 
     /// A leader once took the refusal of what it had sent in an earlier term for the answer to a round of
     /// this one, and answered reads that nobody had confirmed (`flapping-leader`, seed 1001760).
     #[test]
     fn a_refusal_confirms_no_round() {
-        let member = |node| Member { node: NodeId(node), disk: DiskId(1) };
-        let mut random = Random::seed_from_u64(1);
-        let generation = Generation::default();
-        let mut now = Now { time: Time(0), wall: Wall(0), generation, random: &mut random };
-        let mut fx = Effects::default();
-        let remembered = Some(Remembered { term: 5, ..Remembered::default() });
-        let how = (Tuning::default(), Switches::ALL_ON);
-        let mut group =
-            Group::new((GroupId(0), member(0)), &[], how, remembered, &mut now, &mut fx);
-        let (prev_index, prev_term, entries, leader_commit) = (0, 0, Vec::new(), 0);
-        let (term, round) = (4, 99);
-        let append = AppendEntries { term, round, prev_index, prev_term, entries, leader_commit };
-        group.hear(member(1), Rpc::AppendEntries(append), &mut now, &mut fx);
-        let refusal = Rpc::Appended { term: 5, round: 0, outcome: Appended::Conflicts(0) };
-        assert_eq!(fx.held, [(member(1), refusal)]);
+        follower_in(5, |group, now| {
+            let (prev_index, prev_term, entries, leader_commit) = (0, 0, Vec::new(), 0);
+            let (term, round) = (4, 99);
+            let append =
+                AppendEntries { term, round, prev_index, prev_term, entries, leader_commit };
+            let mut fx = Effects::default();
+            group.hear(member(1), Rpc::AppendEntries(append), now, &mut fx);
+            let refusal = Rpc::Appended { term: 5, round: 0, outcome: Appended::Conflicts(0) };
+            assert_eq!(fx.held, [(member(1), refusal)]);
+        });
     }
 }
