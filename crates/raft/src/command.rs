@@ -90,15 +90,23 @@ impl<'a> Command<'a> {
         }
         let around = 31 + from.map_or(0, <[u8]>::len);
         let mut bytes = BytesMut::with_capacity(around + self.key.len() + rest.len());
+        // Put together first: each piece that is appended looks for room.
+        let mut head = [0; 27];
+        let length = (self.key.len() as u16).to_le_bytes();
         match self.session {
-            None => bytes.put_u8(kind),
+            None => {
+                head[0] = kind;
+                head[1..3].copy_from_slice(&length);
+                bytes.put_slice(&head[..3]);
+            }
             Some(Session { client, number }) => {
-                bytes.put_u8(kind | SESSION);
-                bytes.put_u128_le(client);
-                bytes.put_u64_le(number);
+                head[0] = kind | SESSION;
+                head[1..17].copy_from_slice(&client.to_le_bytes());
+                head[17..25].copy_from_slice(&number.to_le_bytes());
+                head[25..].copy_from_slice(&length);
+                bytes.put_slice(&head);
             }
         }
-        bytes.put_u16_le(self.key.len() as u16);
         bytes.put_slice(self.key);
         if let Some(from) = from {
             bytes.put_u32_le(from.len() as u32);

@@ -196,7 +196,7 @@ impl Replica {
             Ask::Get { key, .. } => Some(Answer::Value(self.store.get(key).cloned())),
             Ask::Range { start, end, limit, .. } => {
                 let limit = (*limit as usize).min(MOST_PAIRS);
-                Some(Answer::Pairs(self.store.range(start, end.as_deref(), limit)))
+                Some(Answer::Pairs(self.store.range(start, end.as_ref(), limit)))
             }
             _ => None,
         }

@@ -23,10 +23,24 @@ const FORMAT: u8 = 1;
 /// Keys, their values, and what is remembered of sessions.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pairs: BTreeMap<Bytes, Bytes>,
+    pairs: Tree,
     sessions: Sessions,
     /// Is a command of a session done at most once?
     dedup: bool,
+}
+
+/// In order of key.
+type Tree = BTreeMap<Place, Bytes>;
+
+/// A key, and before it its first eight bytes as a number, which is in the same order: most comparisons
+/// on the way through a tree end there, and follow no pointer.
+type Place = (u64, Bytes);
+
+#[inline]
+fn place(key: Bytes) -> Place {
+    let mut first = [0; 8];
+    first.iter_mut().zip(&key).for_each(|(first, byte)| *first = *byte);
+    (u64::from_be_bytes(first), key)
 }
 
 /// What came of a command. Its number is its byte in snapshots.
@@ -67,8 +81,8 @@ impl Store {
 
     /// The value of a key.
     #[inline]
-    pub fn get(&self, key: &[u8]) -> Option<&Bytes> {
-        self.pairs.get(key)
+    pub fn get(&self, key: &Bytes) -> Option<&Bytes> {
+        self.pairs.get(&place(key.clone()))
     }
 
     /// How many keys have a value.
@@ -87,13 +101,14 @@ impl Store {
     }
 
     /// The pairs from a key on, up to and without another, so many at most.
-    pub fn range(&self, start: &[u8], end: Option<&[u8]>, limit: usize) -> Pairs {
+    pub fn range(&self, start: &Bytes, end: Option<&Bytes>, limit: usize) -> Pairs {
         if end.is_some_and(|end| end <= start) {
             return Pairs::default();
         }
-        let range = (Bound::Included(start), end.map_or(Bound::Unbounded, Bound::Excluded));
+        let end = end.map_or(Bound::Unbounded, |end| Bound::Excluded(place(end.clone())));
+        let range = (Bound::Included(place(start.clone())), end);
         let (mut pairs, mut bytes) = (Vec::new(), 0);
-        for (key, value) in self.pairs.range::<[u8], _>(range) {
+        for ((_, key), value) in self.pairs.range(range) {
             if pairs.len() >= limit.min(MOST_PAIRS) || bytes >= MOST_BYTES {
                 return Pairs { pairs, more: true };
             }
@@ -117,12 +132,12 @@ impl Store {
     /// All of it, as bytes.
     pub fn snapshot(&self) -> Bytes {
         let pairs =
-            self.pairs.iter().map(|(key, value)| 6 + key.len() + value.len()).sum::<usize>();
+            self.pairs.iter().map(|((_, key), value)| 6 + key.len() + value.len()).sum::<usize>();
         let sessions = 4 + self.sessions.len() * sessions::BYTES;
         let mut bytes = BytesMut::with_capacity(1 + sessions + pairs + 4);
         bytes.put_u8(FORMAT);
         self.sessions.encode(&mut bytes);
-        for (key, value) in &self.pairs {
+        for ((_, key), value) in &self.pairs {
             bytes.put_u16_le(key.len() as u16);
             bytes.put_slice(key);
             bytes.put_u32_le(value.len() as u32);
@@ -157,54 +172,45 @@ impl fmt::Display for Rotten {
 impl std::error::Error for Rotten {}
 
 #[inline]
-fn change(pairs: &mut BTreeMap<Bytes, Bytes>, bytes: &Bytes, command: &Command<'_>) -> Outcome {
-    let key = command.key;
+fn change(pairs: &mut Tree, bytes: &Bytes, command: &Command<'_>) -> Outcome {
+    let key = place(bytes.slice_ref(command.key));
     match command.change {
-        Change::Put(value) => put(pairs, bytes, key, bytes.slice_ref(value)),
-        Change::Delete => drop(pairs.remove(key)),
-        Change::Append(more) => match pairs.get_mut(key) {
-            None => put(pairs, bytes, key, bytes.slice_ref(more)),
+        Change::Put(value) => drop(pairs.insert(key, bytes.slice_ref(value))),
+        Change::Delete => drop(pairs.remove(&key)),
+        Change::Append(more) => match pairs.get_mut(&key) {
+            None => drop(pairs.insert(key, bytes.slice_ref(more))),
             Some(value) if value.len() + more.len() > LONGEST_VALUE => return Outcome::Refused,
             Some(value) => *value = [&value[..], more].concat().into(),
         },
         Change::Cas { from, to } => {
-            if pairs.get(key).map(|value| &value[..]) != from {
+            if pairs.get(&key).map(|value| &value[..]) != from {
                 return Outcome::Unmatched;
             }
             match to {
-                Some(to) => put(pairs, bytes, key, bytes.slice_ref(to)),
-                None => drop(pairs.remove(key)),
+                Some(to) => drop(pairs.insert(key, bytes.slice_ref(to))),
+                None => drop(pairs.remove(&key)),
             }
         }
     }
     Outcome::Done
 }
 
-/// Most keys that are put are there already, and then theirs need not be kept again.
-#[inline]
-fn put(pairs: &mut BTreeMap<Bytes, Bytes>, bytes: &Bytes, key: &[u8], value: Bytes) {
-    match pairs.get_mut(key) {
-        Some(known) => *known = value,
-        None => drop(pairs.insert(bytes.slice_ref(key), value)),
-    }
-}
-
-fn read(snapshot: &Bytes) -> Option<(BTreeMap<Bytes, Bytes>, Sessions)> {
+fn read(snapshot: &Bytes) -> Option<(Tree, Sessions)> {
     let (mut bytes, crc) = snapshot.split_at_checked(snapshot.len().checked_sub(4)?)?;
     if crc != crc32fast::hash(bytes).to_le_bytes() || take(&mut bytes, 1)? != [FORMAT] {
         return None;
     }
     let sessions = Sessions::decode(&mut bytes)?;
-    let mut pairs: Vec<(Bytes, Bytes)> = Vec::new();
+    let mut pairs: Vec<(Place, Bytes)> = Vec::new();
     while !bytes.is_empty() {
         let length = u16::from_le_bytes(array(&mut bytes)?);
         let key = take(&mut bytes, length.into()).filter(|key| is_key(key))?;
         let length = u32::from_le_bytes(array(&mut bytes)?) as usize;
         let value = take(&mut bytes, length).filter(|value| value.len() <= LONGEST_VALUE)?;
-        if pairs.last().is_some_and(|(before, _)| key <= &before[..]) {
+        if pairs.last().is_some_and(|((_, before), _)| key <= &before[..]) {
             return None;
         }
-        pairs.push((snapshot.slice_ref(key), snapshot.slice_ref(value)));
+        pairs.push((place(snapshot.slice_ref(key)), snapshot.slice_ref(value)));
     }
     Some((pairs.into_iter().collect(), sessions))
 }
@@ -229,7 +235,7 @@ mod tests {
     }
 
     fn value<'a>(store: &'a Store, key: &str) -> Option<&'a [u8]> {
-        store.get(key.as_bytes()).map(|value| &value[..])
+        store.get(&Bytes::copy_from_slice(key.as_bytes())).map(|value| &value[..])
     }
 
     #[test]
@@ -271,7 +277,7 @@ mod tests {
                 (store.apply(&append), store.apply(&append)),
                 (Outcome::Done, Outcome::Done)
             );
-            store.get(b"a").unwrap().clone()
+            store.get(&Bytes::from_static(b"a")).unwrap().clone()
         };
         assert_eq!(twice(Switches::ALL_ON), "x");
         let dedup = Mechanism::SessionDedup as usize;
@@ -284,8 +290,9 @@ mod tests {
         for key in ["a", "b", "c", "d"] {
             apply(&mut store, key, Change::Put(b"v"));
         }
+        let text = |text: &str| Bytes::copy_from_slice(text.as_bytes());
         let keys = |start: &str, end: Option<&str>, limit| {
-            let range = store.range(start.as_bytes(), end.map(str::as_bytes), limit);
+            let range = store.range(&text(start), end.map(text).as_ref(), limit);
             let keys = range.pairs.iter().map(|(key, _)| key[0] as char).collect::<String>();
             (keys, range.more)
         };
@@ -299,7 +306,7 @@ mod tests {
         for key in 0..10 {
             apply(&mut store, &format!("z{key}"), Change::Put(&value));
         }
-        let large = store.range(b"z", None, 10);
+        let large = store.range(&Bytes::from_static(b"z"), None, 10);
         assert_eq!((large.pairs.len(), large.more), (MOST_BYTES / LONGEST_VALUE, true));
     }
 
@@ -325,6 +332,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn places_are_in_the_order_of_their_keys(
+            one in prop::collection::vec(0..3_u8, 0..12),
+            other in prop::collection::vec(0..3_u8, 0..12),
+        ) {
+            let order = one.cmp(&other);
+            prop_assert_eq!(place(one.into()).cmp(&place(other.into())), order);
+        }
+
         #[test]
         fn a_snapshot_is_the_whole_state(store in filled(), next in "[x-z]{1,4}") {
             let snapshot = store.snapshot();

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName, Random};
 use rand::Rng;
 
+use crate::content::Content;
 use crate::random::{below, happens};
 
 /// A device writes whole sectors: a write is torn at their edges.
@@ -52,9 +53,9 @@ pub enum Unsynced {
 #[derive(Clone, Debug, Default)]
 struct File {
     /// What the machine reads: device and page cache.
-    seen: Vec<u8>,
+    seen: Content,
     /// What the device holds.
-    durable: Vec<u8>,
+    durable: Content,
     /// Not synced, in order.
     dirty: Vec<Dirty>,
     /// The folder entry is on the device.
@@ -120,7 +121,7 @@ impl Disk {
             DiskCommand::Sync { file } => self.sync(&file),
             DiskCommand::Read { file, offset, length } => self.read(&file, offset, length),
             DiskCommand::Truncate { file, length } => self.truncate(&file, length),
-            DiskCommand::Replace { file, bytes } => self.replace(file, &bytes),
+            DiskCommand::Replace { file, bytes } => self.replace(file, bytes),
             DiskCommand::Delete { file } => {
                 self.files.remove(&file).map(|_| DiskAnswer::Done).ok_or(DiskError::NotFound)
             }
@@ -159,19 +160,17 @@ impl Disk {
 
     /// Flips so many bits of what the device holds; false where it holds nothing.
     pub(crate) fn rot(&mut self, bits: u32) -> bool {
-        let total: u64 = self.files.values().map(|file| file.durable.len() as u64).sum();
+        let total: u64 = self.files.values().map(|file| file.durable.len()).sum();
         for _ in 0..if total == 0 { 0 } else { bits } {
             let mut place = below(&mut self.random, total);
             let bit = 1 << below(&mut self.random, 8);
             for file in self.files.values_mut() {
-                if let Some(byte) = file.durable.get_mut(place as usize) {
-                    *byte ^= bit;
-                    if let Some(seen) = file.seen.get_mut(place as usize) {
-                        *seen ^= bit;
-                    }
+                if place < file.durable.len() {
+                    file.durable.flip(place, bit);
+                    file.seen.flip(place, bit);
                     break;
                 }
-                place -= file.durable.len() as u64;
+                place -= file.durable.len();
             }
         }
         total > 0
@@ -182,13 +181,13 @@ impl Disk {
         let file = self.files.entry(name).or_default();
         let mut lands = offset;
         if misdirected {
-            let sectors = file.seen.len() as u64 / SECTOR + 2;
+            let sectors = file.seen.len() / SECTOR + 2;
             lands = below(&mut self.random, sectors) * SECTOR + offset % SECTOR;
         }
         if lands.saturating_add(bytes.len() as u64) > LONGEST_FILE {
             return Err(DiskError::Full);
         }
-        put(&mut file.seen, lands, &bytes);
+        file.seen.put(lands, bytes.clone());
         file.dirty.push(Dirty::Write { offset: lands, bytes });
         Ok(DiskAnswer::Done)
     }
@@ -210,20 +209,18 @@ impl Disk {
 
     fn read(&mut self, name: &FileName, offset: u64, length: u64) -> DiskResult {
         let file = self.files.get(name).ok_or(DiskError::NotFound)?;
-        let end = offset.saturating_add(length).min(file.seen.len() as u64) as usize;
-        let bytes = file.seen.get(offset as usize..end).unwrap_or_default();
-        Ok(DiskAnswer::Bytes(Bytes::copy_from_slice(bytes)))
+        Ok(DiskAnswer::Bytes(file.seen.read(offset, length)))
     }
 
     fn truncate(&mut self, name: &FileName, length: u64) -> DiskResult {
         let file = self.files.get_mut(name).ok_or(DiskError::NotFound)?;
-        file.seen.truncate(length as usize);
+        file.seen.truncate(length);
         file.dirty.push(Dirty::Truncate { length });
         Ok(DiskAnswer::Done)
     }
 
-    fn replace(&mut self, name: FileName, bytes: &Bytes) -> DiskResult {
-        let content = bytes.to_vec();
+    fn replace(&mut self, name: FileName, bytes: Bytes) -> DiskResult {
+        let content = Content::of(bytes);
         let file =
             File { seen: content.clone(), durable: content, dirty: Vec::new(), linked: true };
         self.files.insert(name, file);
@@ -232,9 +229,9 @@ impl Disk {
 }
 
 /// Lets a write reach the device: whole, or, given a stream to draw from, up to some sector.
-fn persist(durable: &mut Vec<u8>, dirty: Dirty, torn: Option<&mut Random>) {
+fn persist(durable: &mut Content, dirty: Dirty, torn: Option<&mut Random>) {
     match dirty {
-        Dirty::Truncate { length } => durable.truncate(length as usize),
+        Dirty::Truncate { length } => durable.truncate(length),
         Dirty::Write { offset, bytes } => {
             let whole = bytes.len() as u64;
             let arrives = match torn {
@@ -244,22 +241,7 @@ fn persist(durable: &mut Vec<u8>, dirty: Dirty, torn: Option<&mut Random>) {
                     edge.saturating_sub(offset % SECTOR).min(whole)
                 }
             };
-            put(durable, offset, &bytes[..arrives as usize]);
+            durable.put(offset, bytes.slice(..arrives as usize));
         }
     }
-}
-
-fn put(content: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
-    let start = offset as usize;
-    let end = start + bytes.len();
-    if bytes.is_empty() {
-        return;
-    }
-    if content.len() < start {
-        content.resize(start, 0);
-    }
-    // Most writes are at the end: what they add need not be zeroed first.
-    let known = content.len().min(end) - start;
-    content[start..start + known].copy_from_slice(&bytes[..known]);
-    content.extend_from_slice(&bytes[known..]);
 }

@@ -13,6 +13,7 @@
 
 mod chaos;
 mod clock;
+mod content;
 mod delivery;
 mod diagram;
 mod disk;
