@@ -2,5 +2,6 @@
 
 mod chaos;
 mod groups;
+mod leases;
 mod lists;
 mod replicas;
