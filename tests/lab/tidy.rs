@@ -14,7 +14,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("snowflake", &["machine", "sim", "resilience", "host"]),
     ("hash-ring", &["machine", "sim", "resilience"]),
     ("raft", &["machine", "sim", "check", "host"]),
-    ("infralab", &["machine", "sim", "check", "host", "snowflake", "hash-ring", "raft"]),
+    ("url-shortener", &["machine", "sim", "check", "resilience", "host", "hash-ring"]),
+    (
+        "infralab",
+        &["machine", "sim", "check", "host", "snowflake", "hash-ring", "raft", "url-shortener"],
+    ),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

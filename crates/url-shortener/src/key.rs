@@ -1,0 +1,39 @@
+//! What a link is found by: a domain and a code.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest code, in bytes.
+pub const LONGEST_CODE: usize = 64;
+/// The longest name of a domain that DNS has room for, in bytes.
+pub const LONGEST_DOMAIN: usize = 253;
+
+/// The name of a link. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// The custom domain, in lower case; empty for the service's own.
+    pub domain: Arc<str>,
+    /// Letters, digits, `-` and `_`; case matters.
+    pub code: Arc<str>,
+}
+
+impl Key {
+    /// The key of this code in this domain.
+    pub fn new(domain: &str, code: &str) -> Key {
+        Key { domain: domain.into(), code: code.into() }
+    }
+
+    /// Its one spelling in bytes, by which shards, stores and hashes know it: `domain/code`.
+    pub fn bytes(&self) -> Vec<u8> {
+        [self.domain.as_bytes(), b"/", self.code.as_bytes()].concat()
+    }
+}
+
+/// As diagrams and logs write it: `domain/code`.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.domain, self.code)
+    }
+}

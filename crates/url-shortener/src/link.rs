@@ -1,0 +1,100 @@
+//! A link: where it leads, and what its owner said about it.
+
+use std::sync::Arc;
+
+use machine::Wall;
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
+
+use crate::Key;
+
+/// How a redirect is answered (RFC 9110, 15.4).
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr,
+)]
+pub enum RedirectStatus {
+    /// 301: browsers may keep it for good, so later clicks are never seen.
+    #[serde(rename = "301")]
+    #[strum(serialize = "301")]
+    MovedPermanently,
+    /// 302: asked for again each time. The default, because clicks are counted.
+    #[default]
+    #[serde(rename = "302")]
+    #[strum(serialize = "302")]
+    Found,
+    /// 307: as 302, and the method stays.
+    #[serde(rename = "307")]
+    #[strum(serialize = "307")]
+    TemporaryRedirect,
+    /// 308: as 301, and the method stays.
+    #[serde(rename = "308")]
+    #[strum(serialize = "308")]
+    PermanentRedirect,
+}
+
+/// A link as it is kept. Its target was normalised and allowed when it was made (`target.rs`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Link {
+    /// Where it leads.
+    pub url: Arc<str>,
+    /// How.
+    pub status: RedirectStatus,
+    /// By the clock of the instance that made it, or as imported.
+    pub created_at: Wall,
+    /// From this moment on it does not resolve.
+    pub expires_at: Option<Wall>,
+    /// For people.
+    pub title: Option<Arc<str>>,
+    /// For people.
+    pub tags: Vec<Arc<str>>,
+    /// Clicks that were counted elsewhere, before it was imported.
+    pub earlier_clicks: u64,
+}
+
+/// A link that somebody wants.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NewLink {
+    /// Under this code, if it is free; otherwise under one that the service picks.
+    pub alias: Option<Arc<str>>,
+    /// The custom domain; empty for the service's own.
+    pub domain: Arc<str>,
+    /// What is kept. `created_at` is the instance's to set, but for an import.
+    pub link: Link,
+    /// Keeps `created_at` and `earlier_clicks` as they are.
+    pub imported: bool,
+}
+
+/// What an owner changes. What is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Edit {
+    /// Where it leads from now on.
+    pub url: Option<Arc<str>>,
+    /// How.
+    pub status: Option<RedirectStatus>,
+    /// `Some(None)`: it no longer expires.
+    pub expires_at: Option<Option<Wall>>,
+    /// `Some(None)`: it has no title any more.
+    pub title: Option<Option<Arc<str>>>,
+    /// All of them.
+    pub tags: Option<Vec<Arc<str>>>,
+}
+
+impl Link {
+    /// Does it still resolve at this moment?
+    pub fn is_live(&self, at: Wall) -> bool {
+        self.expires_at.is_none_or(|expires_at| at < expires_at)
+    }
+
+    /// Applies what its owner changed.
+    pub fn edit(&mut self, edit: Edit) {
+        let Edit { url, status, expires_at, title, tags } = edit;
+        self.url = url.unwrap_or_else(|| self.url.clone());
+        self.status = status.unwrap_or(self.status);
+        self.expires_at = expires_at.unwrap_or(self.expires_at);
+        self.title = title.unwrap_or_else(|| self.title.take());
+        self.tags = tags.unwrap_or_else(|| std::mem::take(&mut self.tags));
+    }
+}
+
+/// A link with its name, as lists show it.
+pub type Named = (Key, Link);

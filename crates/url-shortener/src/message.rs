@@ -1,0 +1,261 @@
+//! The words of the service: what users, instances, shards and the tally say to each other.
+
+use std::sync::Arc;
+
+use machine::{NodeId, Protocol};
+use serde::{Deserialize, Serialize};
+
+use crate::link::Named;
+use crate::store::StoreOp;
+use crate::{Edit, Key, Link, LinkStats, NewLink, RedirectStatus};
+
+/// The protocol that all of them share.
+#[derive(Clone, Debug)]
+pub struct Shortener;
+
+impl Protocol for Shortener {
+    type Message = Message;
+    type Timer = Timer;
+    type Op = Op;
+    type Note = Note;
+}
+
+/// What is sent. Its `Debug` form is the sentence that diagrams show.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// To a simulated user: something to do.
+    Do(Deed),
+    /// To an instance, from a user.
+    Ask {
+        /// Comes back with the answer.
+        token: u64,
+        /// Who is counted against the limit: a salted hash of the client's address.
+        client: u64,
+        /// What is wanted.
+        ask: Ask,
+    },
+    /// From an instance.
+    Answer {
+        /// Of the question.
+        token: u64,
+        /// What came of it.
+        answer: Answer,
+    },
+    /// To a shard, from an instance or another shard.
+    Call {
+        /// Comes back with the reply.
+        call: u64,
+        /// What is wanted.
+        wanted: Call,
+    },
+    /// From a shard.
+    Reply {
+        /// Of the call.
+        call: u64,
+        /// What came of it.
+        reply: Reply,
+    },
+    /// To the tally, from an instance: clicks of its log, in order, from this number on.
+    Clicks {
+        /// Which log: an instance that lost its disk begins a new one.
+        log: u64,
+        /// The number of the first; the first click of a log has 0.
+        first: u64,
+        /// Without gaps.
+        clicks: Arc<[Click]>,
+    },
+    /// From the tally: all clicks of that log below this number are counted, durably.
+    Counted {
+        /// Which log.
+        log: u64,
+        /// The number up to which, and without which, they are.
+        below: u64,
+    },
+    /// To the tally: what is known of this link?
+    Tell {
+        /// Comes back with the answer.
+        call: u64,
+        /// Which.
+        key: Key,
+    },
+    /// From the tally.
+    Told {
+        /// Of the question.
+        call: u64,
+        /// None where no click was counted.
+        stats: Option<Arc<LinkStats>>,
+    },
+}
+
+/// What a user wants of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Ask {
+    /// To be led to where it points.
+    Visit { key: Key, click: Click },
+    /// A new link.
+    Create(NewLink),
+    /// To look at it, without following it.
+    Look(Key),
+    /// To change it.
+    Edit(Key, Edit),
+    /// To take it away.
+    Delete(Key),
+    /// Some links, in the order of the store, and where to go on.
+    List { after: Option<Cursor>, limit: u32, search: Option<Arc<str>> },
+    /// What was counted.
+    Stats(Key),
+}
+
+/// What an instance answers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// Go there.
+    Redirect { url: Arc<str>, status: RedirectStatus },
+    /// Here it is: looked at, made or changed.
+    Link(Key, Arc<Link>),
+    /// It is gone from the store.
+    Deleted,
+    /// There is none.
+    Missing,
+    /// There was one; its time is over.
+    Expired,
+    /// Somebody has this alias. Nothing changed.
+    Taken,
+    /// Some links. Without a cursor there are no more.
+    Page { links: Vec<Named>, next: Option<Cursor> },
+    /// What was counted.
+    Stats(Key, Option<Arc<LinkStats>>),
+    /// This client asks too much. Nothing was done.
+    TooMany { retry_after_ms: u64 },
+    /// The store did not answer in time, or could not. A change may have happened, or not.
+    Unavailable(&'static str),
+}
+
+/// Where a list goes on: opaque to users.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    /// The shard, by its place in the ring's list.
+    pub shard: u32,
+    /// What it said.
+    pub position: u64,
+}
+
+/// What an instance wants of a shard.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// Keep this under a code of a leased range: nobody else can have it, so nobody looks.
+    Put(Key, Link),
+    /// Keep this, if nothing is there (`conditional-create`).
+    PutIfAbsent(Key, Link),
+    /// What is there?
+    Get(Key),
+    /// Change what is there.
+    Edit(Key, Edit),
+    /// Take away what is there.
+    Remove(Key),
+    /// Some links, in the shard's order.
+    Scan { after: Option<u64>, limit: u32, search: Option<Arc<str>> },
+    /// Numbers for codes, which nobody else gets.
+    LeaseRange,
+}
+
+/// What a shard replies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reply {
+    /// It is durable: put, or changed to this.
+    Stored(Arc<Link>),
+    /// Here it is.
+    Found(Arc<Link>),
+    /// There is none.
+    Missing,
+    /// It is gone, durably.
+    Removed,
+    /// Something is there already.
+    Taken,
+    /// Some links, and where to go on.
+    Page { links: Vec<Named>, next: Option<u64> },
+    /// They are yours.
+    Leased(Range),
+    /// The disk is full or the link cannot be read. Nothing changed.
+    Refused(&'static str),
+}
+
+/// Numbers that one instance turns into codes: `first..end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Range {
+    /// The first.
+    pub first: u64,
+    /// The first that is somebody else's.
+    pub end: u64,
+}
+
+/// A visit, as the log keeps it: no address, only a salted hash of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Click {
+    /// Which link.
+    pub key: Key,
+    /// When, in milliseconds since 1970, by the clock of the instance (which sets it).
+    pub at_ms: u64,
+    /// A salted hash of the visitor's address, for unique visitors.
+    pub visitor: u64,
+    /// The host of the page that the visitor came from.
+    pub referrer: Option<Arc<str>>,
+    /// What the visitor came with.
+    pub device: Device,
+}
+
+/// Families of devices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Device {
+    /// A computer on or under a desk.
+    Desktop,
+    /// A phone.
+    Phone,
+    /// A tablet.
+    Tablet,
+    /// A program that says so.
+    Bot,
+    /// Anything else.
+    #[default]
+    Other,
+}
+
+/// Something for a simulated user to do: an operation of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Deed {
+    /// To make a link, at this instance.
+    Create { instance: NodeId, new: NewLink },
+    /// To follow one.
+    Visit { instance: NodeId, key: Key },
+}
+
+/// The names of timers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// Of an instance: the oldest call to a shard may have taken too long.
+    Calls,
+    /// Of an instance: clicks are due to be written, or to be sent again.
+    Clicks,
+}
+
+/// What to do when a disk operation ends.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Of a shard or the tally: the store's.
+    Store(StoreOp),
+    /// Of an instance: the click log's.
+    Clicks(crate::clicks::ClickOp),
+}
+
+/// What goes into the history. Its `Debug` form is the sentence that diagrams show.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Note {
+    /// A redirect left an instance, and its click is in the log's memory under this number.
+    Clicked { log: u64, number: u64, key: Key },
+    /// All clicks of this log below this number are on the disk: they are acknowledged.
+    Logged { log: u64, below: u64 },
+    /// The tally has counted these clicks of this link, durably.
+    Counted { log: u64, number: u64, key: Key },
+}
