@@ -14,11 +14,13 @@ mod message;
 mod stats;
 mod store;
 
+pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning};
 pub use code::{Code, Permutation};
 pub use key::{Key, LONGEST_CODE, LONGEST_DOMAIN};
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
 pub use message::{
-    Answer, Ask, Call, Click, Cursor, Deed, Device, Message, Note, Op, Range, Reply, Shortener, Timer,
+    Answer, Ask, Call, Click, Cursor, Deed, Device, Message, Note, Op, Range, Reply, Shortener,
+    Timer,
 };
 pub use stats::LinkStats;
 pub use store::{Embeds, Event, Store, StoreOp};

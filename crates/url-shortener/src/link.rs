@@ -10,7 +10,17 @@ use crate::Key;
 
 /// How a redirect is answered (RFC 9110, 15.4).
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
 )]
 pub enum RedirectStatus {
     /// 301: browsers may keep it for good, so later clicks are never seen.

@@ -57,8 +57,10 @@ pub enum Message {
     },
     /// To the tally, from an instance: clicks of its log, in order, from this number on.
     Clicks {
-        /// Which log: an instance that lost its disk begins a new one.
+        /// Which log: an instance begins a new one at every boot.
         log: u64,
+        /// What is below this number is no longer in the log: it was counted, or the disk lost it.
+        kept: u64,
         /// The number of the first; the first click of a log has 0.
         first: u64,
         /// Without gaps.
@@ -205,7 +207,9 @@ pub struct Click {
 }
 
 /// Families of devices.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Device {
     /// A computer on or under a desk.
@@ -219,6 +223,14 @@ pub enum Device {
     /// Anything else.
     #[default]
     Other,
+}
+
+impl Device {
+    /// The family whose place in the enum this is.
+    pub fn of_number(number: u8) -> Option<Device> {
+        use Device::{Bot, Desktop, Other, Phone, Tablet};
+        [Desktop, Phone, Tablet, Bot, Other].into_iter().find(|device| *device as u8 == number)
+    }
 }
 
 /// Something for a simulated user to do: an operation of a plan.
@@ -256,6 +268,10 @@ pub enum Note {
     Clicked { log: u64, number: u64, key: Key },
     /// All clicks of this log below this number are on the disk: they are acknowledged.
     Logged { log: u64, below: u64 },
-    /// The tally has counted these clicks of this link, durably.
-    Counted { log: u64, number: u64, key: Key },
+    /// A redirect left an instance, and its click was dropped, since the disk has no space.
+    Dropped { key: Key },
+    /// The tally has counted all clicks of this log below this number, durably.
+    Counted { log: u64, below: u64 },
+    /// The tally knows so many clicks of this link in all, durably.
+    Total { key: Key, clicks: u64 },
 }
