@@ -11,6 +11,8 @@ mod code;
 mod key;
 mod link;
 mod message;
+#[cfg(feature = "server")]
+pub mod server;
 mod stats;
 mod store;
 

@@ -95,6 +95,13 @@ impl Link {
         self.expires_at.is_none_or(|expires_at| at < expires_at)
     }
 
+    /// Is this text in its code, its target, its title or a tag? Capital letters are as small ones.
+    pub fn matches(&self, key: &Key, search: &str) -> bool {
+        let search = search.to_lowercase();
+        let texts = [&key.code, &self.url].into_iter().chain(&self.title).chain(&self.tags);
+        texts.into_iter().any(|text| text.to_lowercase().contains(&search))
+    }
+
     /// Applies what its owner changed.
     pub fn edit(&mut self, edit: Edit) {
         let Edit { url, status, expires_at, title, tags } = edit;

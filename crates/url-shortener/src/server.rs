@@ -1,0 +1,3 @@
+//! The real server.
+
+pub mod postgres;
