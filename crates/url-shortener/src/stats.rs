@@ -1,8 +1,119 @@
 //! What is known of the clicks on a link.
+//!
+//! The law: it is bounded, however often a link is clicked and whatever clocks, browsers and visitors say,
+//! and no single visitor can be found in it.
+
+mod bytes;
+mod visitors;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::message::{Click, Device};
+
+pub use visitors::Visitors;
+
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+/// Hours that are kept: those in which somebody clicked, the latest.
+const HOURS: usize = 72;
+/// And days.
+const DAYS: usize = 400;
+/// Hosts that are kept.
+const REFERRERS: usize = 16;
 
 /// Counts of one link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LinkStats {
     /// All clicks that were counted.
     pub clicks: u64,
+    /// By the hour since 1970 in which they happened; the latest 72 in which there was one. Older ones are
+    /// in the days alone.
+    pub by_hour: BTreeMap<u64, u64>,
+    /// By the day since 1970; the latest 400 in which there was one. Older ones are in the sum alone.
+    pub by_day: BTreeMap<u64, u64>,
+    /// Where visitors came from: at most 16 hosts, in no order. A host that came late took the least
+    /// one's place and its count (Space-Saving: Metwally, Agrawal and El Abbadi, 2005), so a count is at most
+    /// a sixteenth of all too high, and no host that brought more than that is missing.
+    pub referrers: Vec<(Arc<str>, u64)>,
+    /// What they came with.
+    pub devices: BTreeMap<Device, u64>,
+    /// Who they were, as an estimate of their number.
+    pub visitors: Visitors,
+}
+
+impl LinkStats {
+    /// Counts a click.
+    pub fn count(&mut self, click: &Click) {
+        self.clicks += 1;
+        count_latest(&mut self.by_hour, click.at_ms / HOUR_MS, HOURS);
+        count_latest(&mut self.by_day, click.at_ms / DAY_MS, DAYS);
+        if let Some(host) = &click.referrer {
+            self.count_referrer(host);
+        }
+        *self.devices.entry(click.device).or_default() += 1;
+        self.visitors.insert(click.visitor);
+    }
+
+    fn count_referrer(&mut self, host: &Arc<str>) {
+        if let Some((_, count)) = self.referrers.iter_mut().find(|(known, _)| known == host) {
+            *count += 1;
+        } else if self.referrers.len() < REFERRERS {
+            self.referrers.push((host.clone(), 1));
+        } else if let Some(least) = self.referrers.iter_mut().min_by_key(|(_, count)| *count) {
+            *least = (host.clone(), least.1 + 1);
+        }
+    }
+}
+
+/// Counts one in this bucket. A clock that was wrong once costs one bucket, not the others.
+fn count_latest(buckets: &mut BTreeMap<u64, u64>, bucket: u64, most: usize) {
+    *buckets.entry(bucket).or_default() += 1;
+    if buckets.len() > most {
+        buckets.pop_first();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Key;
+
+    fn click(at_ms: u64, referrer: Option<&str>) -> Click {
+        let (key, device) = (Key::new("", "x"), Device::Phone);
+        Click { key, at_ms, visitor: at_ms, referrer: referrer.map(Arc::from), device }
+    }
+
+    #[test]
+    fn what_is_old_is_left_in_the_days_and_then_in_the_sum() {
+        let mut stats = LinkStats::default();
+        (0..500 * 24).for_each(|hour| stats.count(&click(hour * HOUR_MS, None)));
+        assert_eq!(stats.clicks, 12_000);
+        assert_eq!(
+            stats.by_hour.keys().copied().collect::<Vec<_>>(),
+            Vec::from_iter(11_928..12_000)
+        );
+        assert_eq!(stats.by_day, (100..500).map(|day| (day, 24)).collect());
+        // An hour that is too long ago is not kept in the place of a later one.
+        stats.count(&click(5 * HOUR_MS, None));
+        assert_eq!(stats.by_hour.first_key_value(), Some((&11_928, &1)));
+        // A clock that is wrong by a thousand years takes one place.
+        stats.count(&click(9_000_000 * HOUR_MS, None));
+        assert_eq!(stats.by_hour.len(), 72);
+        assert_eq!(stats.by_hour.get(&11_999), Some(&1));
+    }
+
+    #[test]
+    fn frequent_referrers_are_found_among_any_number_of_rare_ones() {
+        let mut stats = LinkStats::default();
+        for number in 0..20_000 {
+            let rare = format!("rare-{number}.example");
+            let host = if number % 5 == 0 { "frequent.example" } else { &rare };
+            stats.count(&click(0, Some(host)));
+        }
+        assert_eq!(stats.referrers.len(), REFERRERS);
+        let most = stats.referrers.iter().max_by_key(|(_, count)| *count).unwrap();
+        assert_eq!(&*most.0, "frequent.example");
+        assert!((4_000..=4_000 + 20_000 / REFERRERS as u64).contains(&most.1), "{}", most.1);
+    }
 }

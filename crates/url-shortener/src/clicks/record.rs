@@ -99,3 +99,88 @@ fn get_text<'a>(from: &mut &'a [u8]) -> Option<&'a str> {
     *from = rest;
     std::str::from_utf8(text).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    prop_compose! {
+        fn a_click()(
+            (domain, code) in ("[a-z.]{0,8}|[a-z]{253}", "[A-Za-z0-9_-]{1,64}"),
+            at_ms: u64,
+            visitor: u64,
+            host in proptest::option::of("[a-z.]{1,20}|[a-z]{253}"),
+            device in 0..5u8,
+        ) -> Click {
+            let (key, device) = (Key::new(&domain, &code), Device::of_number(device).unwrap());
+            Click { key, at_ms, visitor, referrer: host.map(Arc::from), device }
+        }
+    }
+
+    prop_compose! {
+        fn a_batch()(
+            log: u64,
+            first in 0..u64::MAX / 2,
+            clicks in proptest::collection::vec(a_click(), 1..8),
+        ) -> Batch {
+            Batch { log, first, clicks: clicks.into() }
+        }
+    }
+
+    fn bytes(batches: &[Batch]) -> Vec<u8> {
+        let mut bytes = BytesMut::new();
+        batches.iter().for_each(|batch| put_batch(&mut bytes, batch));
+        bytes.to_vec()
+    }
+
+    fn batches(bytes: Vec<u8>) -> Vec<Batch> {
+        let mut bytes = Bytes::from(bytes);
+        std::iter::from_fn(|| get_batch(&mut bytes)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn batches_are_read_as_they_were_written(written in proptest::collection::vec(a_batch(), 0..4)) {
+            prop_assert_eq!(batches(bytes(&written)), written);
+        }
+
+        #[test]
+        fn a_torn_file_ends_before_the_batch_that_was_torn(
+            written in proptest::collection::vec(a_batch(), 1..4),
+            cut: prop::sample::Index,
+        ) {
+            let whole = bytes(&written);
+            let cut = cut.index(whole.len());
+            let read = batches(whole[..cut].to_vec());
+            prop_assert!(bytes(&read).len() <= cut);
+            prop_assert_eq!(&written[..read.len()], &read[..]);
+            let next = bytes(&written[..=read.len()]).len();
+            prop_assert!(next > cut, "a whole batch was not read");
+        }
+
+        #[test]
+        fn a_changed_byte_ends_the_file_there(
+            written in proptest::collection::vec(a_batch(), 1..4),
+            place: prop::sample::Index,
+            change in 1..=255u8,
+        ) {
+            let mut rotten = bytes(&written);
+            let place = place.index(rotten.len());
+            rotten[place] ^= change;
+            let read = batches(rotten);
+            prop_assert!(bytes(&read).len() <= place);
+            prop_assert_eq!(&written[..read.len()], &read[..]);
+        }
+    }
+
+    #[test]
+    fn the_longest_batch_fits_into_what_is_read_at_once() {
+        let key = Key::new(&"d".repeat(crate::LONGEST_DOMAIN), &"c".repeat(crate::LONGEST_CODE));
+        let referrer = Some("r".repeat(253).into());
+        let click = Click { key, at_ms: 0, visitor: 0, referrer, device: Device::Bot };
+        let clicks = vec![click; super::super::ClickTuning::MOST].into();
+        assert!(bytes(&[Batch { log: 0, first: 0, clicks }]).len() < 1 << 20);
+    }
+}
