@@ -15,6 +15,7 @@ mod message;
 pub mod server;
 mod stats;
 mod store;
+mod tally;
 
 pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning};
 pub use code::{Code, Permutation};
@@ -24,5 +25,6 @@ pub use message::{
     Answer, Ask, Call, Click, Cursor, Deed, Device, Message, Note, Op, Range, Reply, Shortener,
     Timer,
 };
-pub use stats::LinkStats;
+pub use stats::{LinkStats, Visitors};
 pub use store::{Embeds, Event, Store, StoreOp};
+pub use tally::Tally;

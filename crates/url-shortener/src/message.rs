@@ -6,7 +6,7 @@ use machine::{NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::link::Named;
-use crate::store::StoreOp;
+use crate::store::{Embeds, StoreOp};
 use crate::{Edit, Key, Link, LinkStats, NewLink, RedirectStatus};
 
 /// The protocol that all of them share.
@@ -18,6 +18,12 @@ impl Protocol for Shortener {
     type Timer = Timer;
     type Op = Op;
     type Note = Note;
+}
+
+impl Embeds for Shortener {
+    fn op(op: StoreOp) -> Op {
+        Op::Store(op)
+    }
 }
 
 /// What is sent. Its `Debug` form is the sentence that diagrams show.

@@ -1,0 +1,216 @@
+//! The tally: counts clicks, each once.
+//!
+//! # The law
+//!
+//! What is known of a link and how far each log is counted are written in one batch of the store, all of it
+//! or none. So a click that comes again, after a time-out, a reset or a crash on either side, is seen to be
+//! counted already. `Counted` leaves only when that batch is durable; until then the instance keeps the
+//! click on its own disk.
+//!
+//! Clicks that wait are counted in rounds: one read for each link and log, one commit, however many batches
+//! came from however many instances.
+
+mod round;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+
+use crate::message::{Message, Note, Op, Shortener};
+use crate::store::{Event, Store};
+use crate::{Key, LinkStats};
+use round::{Arrival, Round};
+
+/// More batches than these do not wait; whoever sent them sends them again.
+const MOST_WAITING: usize = 1_024;
+/// A round takes batches until it has so many clicks.
+const ROUND: usize = 2_048;
+/// More questions than these are not read for at the same time.
+const MOST_ASKED: usize = 1_024;
+
+/// The machine that counts.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    dedup: bool,
+    store: Store,
+    is_ready: bool,
+    waiting: VecDeque<Arrival>,
+    round: Option<Round>,
+    /// Questions that wait for the store, by their tickets.
+    asked: BTreeMap<u64, (NodeId, u64, Key)>,
+    next_ticket: u64,
+    /// Clicks since the boot.
+    counted: u64,
+}
+
+impl Tally {
+    /// A tally that keeps its counts in this store.
+    pub fn new(store: Store, switches: Switches) -> Tally {
+        Tally {
+            dedup: switches.on(5),
+            store,
+            is_ready: false,
+            waiting: VecDeque::new(),
+            round: None,
+            asked: BTreeMap::new(),
+            next_ticket: 0,
+            counted: 0,
+        }
+    }
+
+    /// How many clicks were counted since the boot.
+    pub fn counted(&self) -> u64 {
+        self.counted
+    }
+
+    fn message(&mut self, from: NodeId, message: Message, out: &mut Outputs<Shortener>) {
+        match message {
+            // 1. Clicks come, and wait for the next round.
+            Message::Clicks { log, kept, first, clicks } if self.waiting.len() < MOST_WAITING => {
+                self.waiting.push_back(Arrival { from, log, kept, first, clicks });
+            }
+            Message::Tell { call, key } if self.is_ready && self.asked.len() < MOST_ASKED => {
+                let ticket = self.ticket();
+                self.store.get(&stats_key(&key), ticket, out);
+                self.asked.insert(ticket, (from, call, key));
+            }
+            _ => {}
+        }
+    }
+
+    /// 2. A round begins: what is known of its links, and how far its logs are counted, is read.
+    fn begin(&mut self, out: &mut Outputs<Shortener>) {
+        let mut clicks = 0;
+        let mut arrivals = Vec::new();
+        while clicks < ROUND
+            && let Some(arrival) = self.waiting.pop_front()
+        {
+            clicks += arrival.clicks.len();
+            arrivals.push(arrival);
+        }
+        let mut round = Round::new(arrivals);
+        for wanted in round.wants() {
+            let ticket = self.ticket();
+            self.store.get(&wanted.bytes(), ticket, out);
+            round.reads(ticket, wanted);
+        }
+        self.round = Some(round);
+    }
+
+    /// 3. All of it was read: the clicks are counted, and all is written at once.
+    fn commit(&mut self, out: &mut Outputs<Shortener>) {
+        let Some(round) = self.round.as_mut().filter(|round| round.has_read_all()) else { return };
+        let batch = round.count(self.dedup);
+        if batch.is_empty() {
+            // Nothing was new; what it says was durable before.
+            return self.end(out);
+        }
+        let ticket = self.ticket();
+        if let Some(round) = &mut self.round {
+            round.commits(ticket);
+        }
+        self.store.commit(batch, ticket, out);
+    }
+
+    /// 4. It is durable: the instances may forget these clicks.
+    fn end(&mut self, out: &mut Outputs<Shortener>) {
+        let Some(round) = self.round.take() else { return };
+        self.counted += round.counted();
+        for (log, below) in round.positions() {
+            out.note(Note::Counted { log, below });
+        }
+        for (key, stats) in round.changed() {
+            out.note(Note::Total { key: key.clone(), clicks: stats.clicks });
+        }
+        for (to, log, below) in round.answers() {
+            out.send(to, Message::Counted { log, below });
+        }
+    }
+
+    fn event(&mut self, event: Event, out: &mut Outputs<Shortener>) {
+        match event {
+            Event::Ready => self.is_ready = true,
+            Event::Found(ticket, bytes) => match self.asked.remove(&ticket) {
+                Some(asked) => tell(asked, bytes, out),
+                None => self.found(ticket, bytes, out),
+            },
+            // Who asked waits in vain, and is told to ask again.
+            Event::Rotten(ticket) => {
+                if self.asked.remove(&ticket).is_none() {
+                    out.halt(ROTTEN);
+                }
+            }
+            Event::Durable(ticket) => {
+                if self.round.as_ref().is_some_and(|round| round.waits_for(ticket)) {
+                    self.end(out);
+                }
+            }
+            // Nothing changed. The instances have the clicks, and send them again.
+            Event::Full(_) => self.round = None,
+            Event::Page(..) => {}
+            Event::Broken(why) => out.halt(why),
+        }
+    }
+
+    fn found(&mut self, ticket: u64, bytes: Option<Bytes>, out: &mut Outputs<Shortener>) {
+        let Some(round) = &mut self.round else { return };
+        match round.found(ticket, bytes) {
+            Ok(()) => self.commit(out),
+            Err(_) => out.halt(ROTTEN),
+        }
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+}
+
+const ROTTEN: &str = "counts on this disk are not what was written, and nothing was counted on top of \
+                      them: put a copy of its folder in its place; clicks wait on the instances";
+
+fn tell((to, call, key): (NodeId, u64, Key), bytes: Option<Bytes>, out: &mut Outputs<Shortener>) {
+    let stats = bytes.map(|bytes| LinkStats::from_bytes(&bytes));
+    // As with what is rotten.
+    if let Some(None) = stats {
+        return;
+    }
+    let stats = stats.flatten().map(Arc::new);
+    let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
+    out.note(Note::Total { key, clicks });
+    out.send(to, Message::Told { call, stats });
+}
+
+fn stats_key(key: &Key) -> Vec<u8> {
+    [b"s", &key.bytes()[..]].concat()
+}
+
+impl Machine for Tally {
+    type Protocol = Shortener;
+
+    fn handle(&mut self, _: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
+        match input {
+            Input::Start { .. } => self.store.start(out),
+            Input::Message { from, message } => self.message(from, message, out),
+            Input::Disk { op: Op::Store(op), result } => self.store.ended(op, result, out),
+            _ => {}
+        }
+        loop {
+            while let Some(event) = self.store.next_event() {
+                self.event(event, out);
+            }
+            if self.round.is_some() || !self.is_ready || self.waiting.is_empty() {
+                break;
+            }
+            self.begin(out);
+        }
+    }
+
+    fn inspect(&self) -> Inspection {
+        let waiting = self.waiting.len();
+        let state = format!("{} clicks counted, {waiting} batches wait", self.counted);
+        Inspection { role: "tally", state }
+    }
+}
