@@ -1,0 +1,3 @@
+//! What the service promises, as tests.
+
+mod conformance;
