@@ -217,7 +217,8 @@ impl Segments {
     pub(super) fn trim(&mut self, in_memory: Option<u64>, out: &mut Outputs<Shortener>) {
         let read = self.behind.map(|place| place.file);
         let oldest = [in_memory, read, Some(self.end.file)].into_iter().flatten().min();
-        while let Some(&file) = self.files.front()
+        while self.listed
+            && let Some(&file) = self.files.front()
             && Some(file) < oldest
         {
             self.files.pop_front();

@@ -1,3 +1,3 @@
-//! What the service promises, as tests.
+//! The parts of the shortener by themselves, in worlds that break them.
 
-mod conformance;
+mod click_log;
