@@ -121,7 +121,7 @@ impl Tally {
         for (log, below) in round.positions() {
             out.note(Note::Counted { log, below });
         }
-        for (key, stats) in round.changed() {
+        for (key, stats) in round.known() {
             out.note(Note::Total { key: key.clone(), clicks: stats.clicks });
         }
         for (to, log, below) in round.answers() {

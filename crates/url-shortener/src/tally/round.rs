@@ -120,8 +120,8 @@ impl Round {
         let positions = moved.map(|(log, at)| {
             (Wanted::Position(*log).bytes().into(), Some(Bytes::copy_from_slice(&at.to_le_bytes())))
         });
-        let stats =
-            self.changed().map(|(key, stats)| (stats_key(key).into(), Some(stats.to_bytes())));
+        let changed = self.changed.iter().filter_map(|key| Some((key, self.stats.get(key)?)));
+        let stats = changed.map(|(key, stats)| (stats_key(key).into(), Some(stats.to_bytes())));
         positions.chain(stats).collect()
     }
 
@@ -138,9 +138,9 @@ impl Round {
         self.positions.iter().map(|(log, below)| (*log, *below)).filter(|(_, below)| *below > 0)
     }
 
-    /// What is known now of links that were clicked.
-    pub(super) fn changed(&self) -> impl Iterator<Item = (&Key, &LinkStats)> {
-        self.changed.iter().filter_map(|key| Some((key, self.stats.get(key)?)))
+    /// What is known now of every link in the round, whether its clicks were new or not.
+    pub(super) fn known(&self) -> impl Iterator<Item = (&Key, &LinkStats)> {
+        self.stats.iter()
     }
 
     pub(super) fn counted(&self) -> u64 {
