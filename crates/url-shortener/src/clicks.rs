@@ -69,8 +69,9 @@ pub struct ClickTuning {
 }
 
 impl ClickTuning {
-    /// More clicks than these are no batch: a batch must fit into what is read at once.
-    pub const MOST: usize = 512;
+    /// More clicks than these are no batch: a batch must fit into what is read at once, and the counts
+    /// of as many links into one batch of the tally's store.
+    pub const MOST: usize = 256;
 }
 
 impl Default for ClickTuning {

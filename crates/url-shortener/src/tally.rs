@@ -18,6 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
+use crate::clicks::ClickTuning;
 use crate::message::{Message, Note, Op, Shortener};
 use crate::store::{Event, Store};
 use crate::{Key, LinkStats};
@@ -25,8 +26,8 @@ use round::{Arrival, Round};
 
 /// More batches than these do not wait; whoever sent them sends them again.
 const MOST_WAITING: usize = 1_024;
-/// A round takes batches until it has so many clicks.
-const ROUND: usize = 2_048;
+/// A round has at most so many clicks, so what is known of their links fits into a batch of the store.
+const ROUND: usize = ClickTuning::MOST;
 /// More questions than these are not read for at the same time.
 const MOST_ASKED: usize = 1_024;
 
@@ -84,11 +85,11 @@ impl Tally {
     fn begin(&mut self, out: &mut Outputs<Shortener>) {
         let mut clicks = 0;
         let mut arrivals = Vec::new();
-        while clicks < ROUND
-            && let Some(arrival) = self.waiting.pop_front()
+        while let Some(next) = self.waiting.front()
+            && (arrivals.is_empty() || clicks + next.clicks.len() <= ROUND)
         {
-            clicks += arrival.clicks.len();
-            arrivals.push(arrival);
+            clicks += next.clicks.len();
+            arrivals.extend(self.waiting.pop_front());
         }
         let mut round = Round::new(arrivals);
         for wanted in round.wants() {

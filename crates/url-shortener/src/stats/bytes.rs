@@ -1,7 +1,8 @@
 //! Bytes of what is known of a link, as the tally's store keeps them. The store has the checksums.
 //!
-//! A format byte, the sum, then hours, days, hosts and devices, each list with its length before it (two
-//! bytes; all numbers are little-endian), then the sketch of visitors.
+//! A format byte, the sum, then hours, days, hosts and devices, each list with its length before it, then
+//! the sketch of visitors. Numbers are written in groups of seven bits, the least first (LEB128), and an hour
+//! or a day as its distance from the one before, so that most of them take a byte.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,19 +20,19 @@ impl LinkStats {
         let LinkStats { clicks, by_hour, by_day, referrers, devices, visitors } = self;
         let mut out = BytesMut::new();
         out.put_u8(FORMAT);
-        out.put_u64_le(*clicks);
+        put_number(&mut out, *clicks);
         put_buckets(&mut out, by_hour);
         put_buckets(&mut out, by_day);
-        out.put_u16_le(referrers.len() as u16);
+        put_number(&mut out, referrers.len() as u64);
         for (host, count) in referrers {
-            out.put_u16_le(host.len() as u16);
+            put_number(&mut out, host.len() as u64);
             out.put_slice(host.as_bytes());
-            out.put_u64_le(*count);
+            put_number(&mut out, *count);
         }
-        out.put_u16_le(devices.len() as u16);
+        put_number(&mut out, devices.len() as u64);
         for (device, count) in devices {
             out.put_u8(*device as u8);
-            out.put_u64_le(*count);
+            put_number(&mut out, *count);
         }
         out.put_slice(&visitors.bytes());
         out.freeze()
@@ -42,33 +43,59 @@ impl LinkStats {
         if from.try_get_u8().ok()? != FORMAT {
             return None;
         }
-        let clicks = from.try_get_u64_le().ok()?;
+        let clicks = get_number(&mut from)?;
         let (by_hour, by_day) = (get_buckets(&mut from, HOURS)?, get_buckets(&mut from, DAYS)?);
         let referrers = get_list(&mut from, REFERRERS, |from| {
-            let length = from.try_get_u16_le().ok()?;
-            let (host, rest) = from.split_at_checked(length.into())?;
+            let length = usize::try_from(get_number(from)?).ok()?;
+            let (host, rest) = from.split_at_checked(length)?;
             *from = rest;
-            Some((Arc::from(std::str::from_utf8(host).ok()?), from.try_get_u64_le().ok()?))
+            Some((Arc::from(std::str::from_utf8(host).ok()?), get_number(from)?))
         })?;
         let devices = get_list(&mut from, 5, |from| {
-            Some((Device::of_number(from.try_get_u8().ok()?)?, from.try_get_u64_le().ok()?))
+            Some((Device::of_number(from.try_get_u8().ok()?)?, get_number(from)?))
         })?;
         let (devices, visitors) = (devices.into_iter().collect(), Visitors::from_bytes(from)?);
         Some(LinkStats { clicks, by_hour, by_day, referrers, devices, visitors })
     }
 }
 
+fn put_number(out: &mut BytesMut, mut number: u64) {
+    while number >= 0x80 {
+        out.put_u8(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.put_u8(number as u8);
+}
+
+fn get_number(from: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for place in 0..10 {
+        let byte = u64::from(from.try_get_u8().ok()?);
+        number |= (byte & 0x7F) << (7 * place);
+        if byte < 0x80 {
+            // The tenth group has room for one bit.
+            return (place < 9 || byte < 2).then_some(number);
+        }
+    }
+    None
+}
+
 fn put_buckets(out: &mut BytesMut, buckets: &BTreeMap<u64, u64>) {
-    out.put_u16_le(buckets.len() as u16);
+    put_number(out, buckets.len() as u64);
+    let mut before = 0;
     for (bucket, count) in buckets {
-        out.put_u64_le(*bucket);
-        out.put_u64_le(*count);
+        put_number(out, bucket - before);
+        put_number(out, *count);
+        before = *bucket;
     }
 }
 
 fn get_buckets(from: &mut &[u8], most: usize) -> Option<BTreeMap<u64, u64>> {
-    let number = |from: &mut &[u8]| from.try_get_u64_le().ok();
-    let buckets = get_list(from, most, |from| Some((number(from)?, number(from)?)))?;
+    let mut before = 0u64;
+    let buckets = get_list(from, most, |from| {
+        before = before.checked_add(get_number(from)?)?;
+        Some((before, get_number(from)?))
+    })?;
     Some(buckets.into_iter().collect())
 }
 
@@ -77,7 +104,7 @@ fn get_list<T>(
     most: usize,
     mut one: impl FnMut(&mut &[u8]) -> Option<T>,
 ) -> Option<Vec<T>> {
-    let count = usize::from(from.try_get_u16_le().ok()?);
+    let count = usize::try_from(get_number(from)?).ok()?;
     let list: Vec<T> = (0..count.min(most)).map_while(|_| one(from)).collect();
     (list.len() == count).then_some(list)
 }
@@ -109,6 +136,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_number_is_read_as_it_was_written(number: u64, shift in 0..64) {
+            let mut out = BytesMut::new();
+            put_number(&mut out, number >> shift);
+            prop_assert_eq!(get_number(&mut &out[..]), Some(number >> shift));
+        }
+
         #[test]
         fn its_bytes_lead_back_to_it(clicks in proptest::collection::vec(a_click(), 0..600)) {
             let stats = counted(&clicks);
