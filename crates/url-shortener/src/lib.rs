@@ -26,5 +26,5 @@ pub use message::{
     Timer,
 };
 pub use stats::{LinkStats, Visitors};
-pub use store::{Embeds, Event, Store, StoreOp};
+pub use store::{Embeds, Event, Limits, ReadStep, ScanStep, Store, StoreOp};
 pub use tally::Tally;

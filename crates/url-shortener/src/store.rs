@@ -1,9 +1,42 @@
 //! The store: links on a disk, found by an index in memory (Bitcask: Sheehy & Smith, 2010).
+//!
+//! # The law
+//!
+//! A batch is there whole or not at all, and once it was said to be durable it stays, whatever crash
+//! follows. Reads see what is durable and nothing else. What the disk lost or altered is never handed
+//! out and never silently missing: a read says [`Event::Rotten`], a boot [`Event::Broken`].
+//!
+//! Memory is one index entry a key, whatever the length of keys and values. How many batches and reads
+//! wait is its owner's to bound.
+//!
+//! # The files
+//!
+//! `segment-N`, to the newest of which batches are appended as frames, and `hint-N`, which spares a boot
+//! the reading of a sealed segment's values. The CRC-32 of a frame tells a whole batch from a torn one,
+//! that of an entry lets a read believe a single value.
+
+mod boot;
+mod entry;
+mod frame;
+mod hint;
+mod index;
+mod log;
+mod scan;
+mod segment;
+mod writer;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use machine::{DiskResult, Outputs, Protocol};
+use machine::{DiskAnswer, DiskCommand, DiskResult, Outputs, Protocol};
+
+use boot::{Boot, Step};
+use entry::Entry;
+use index::{KeyHash, Place};
+use log::Log;
+pub use scan::ScanStep;
+use segment::{hint_name, segment_name};
+use writer::Writer;
 
 /// The words of a machine in which a store is embedded.
 pub trait Embeds: Protocol {
@@ -14,8 +47,38 @@ pub trait Embeds: Protocol {
 /// What to do when a disk operation of a store ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StoreOp {
-    /// The folder was listed.
+    /// At boot: the folder was listed.
     Listed,
+    /// At boot: the header of a segment was read.
+    HeaderRead,
+    /// At boot: its hint was read.
+    HintRead,
+    /// At boot: a segment was read as a whole.
+    SegmentRead,
+    /// The newest segment was put in place as it was read at boot.
+    Settled,
+    /// Batches were written.
+    Written,
+    /// And synced.
+    Synced,
+    /// A segment was synced before the next one begins.
+    Sealed,
+    /// A hint was put in place.
+    HintPut,
+    /// A file was deleted that counts no more.
+    Deleted,
+    /// An entry was read.
+    Read(ReadStep),
+    /// A part of the log was read.
+    Scanned(ScanStep),
+}
+
+/// A read that is on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ReadStep {
+    ticket: u64,
+    key: Bytes,
+    place: Place,
 }
 
 /// What its owner is told, in the order in which it happened.
@@ -27,9 +90,12 @@ pub enum Event {
     Durable(u64),
     /// The batch of this ticket found no space. Nothing changed.
     Full(u64),
+    /// The batch of this ticket is larger than any may be (4 MiB). Nothing changed.
+    TooLarge(u64),
     /// What the read of this ticket found.
     Found(u64, Option<Bytes>),
-    /// What the read of this ticket found was rotten: it is never handed out.
+    /// What the read or scan of this ticket found was rotten or could not be read: it is never
+    /// handed out.
     Rotten(u64),
     /// Some values, in the order of the log, and where to go on; for the scan of this ticket.
     Page(u64, Vec<(Bytes, Bytes)>, Option<u64>),
@@ -37,49 +103,102 @@ pub enum Event {
     Broken(String),
 }
 
+/// How large its files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A segment is sealed when it is so long, in bytes.
+    pub segment: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { segment: 16 << 20 }
+    }
+}
+
 /// A store.
 #[derive(Clone, Debug)]
 pub struct Store {
+    syncs: bool,
+    log: Log,
+    /// Until it is ready.
+    boot: Option<Boot>,
+    writer: Writer,
     events: VecDeque<Event>,
+    broken: bool,
 }
 
 impl Store {
-    /// The node booted: its disk is read first.
+    /// A store that knows nothing yet. With `syncs` a batch is synced before it is said to be durable
+    /// (the mechanism `flush-before-ack`).
+    pub fn new(limits: Limits, syncs: bool) -> Store {
+        Store {
+            syncs,
+            log: Log::new(),
+            boot: Some(Boot::default()),
+            writer: Writer::new(limits.segment, syncs),
+            events: VecDeque::new(),
+            broken: false,
+        }
+    }
+
+    /// The node booted: its disk is read first. Nothing else may be asked before [`Event::Ready`].
     pub fn start<P: Embeds>(&mut self, out: &mut Outputs<P>) {
-        let _ = out;
-        todo!()
+        out.disk(DiskCommand::List, P::op(StoreOp::Listed));
     }
 
     /// A disk operation ended.
     pub fn ended<P: Embeds>(&mut self, op: StoreOp, result: DiskResult, out: &mut Outputs<P>) {
-        let _ = (op, result, out);
-        todo!()
+        if self.broken {
+            return;
+        }
+        if let Err(why) = self.handle(op, result, out) {
+            self.broken = true;
+            self.events.push_back(Event::Broken(why));
+        }
     }
 
-    /// Puts (`Some`) and removes (`None`), all of them or none; [`Event::Durable`] follows.
+    /// Puts (`Some`) and removes (`None`), all of them or none; [`Event::Durable`] follows. Batches that
+    /// come while the disk is busy share its next write and sync.
     pub fn commit<P: Embeds>(
         &mut self,
         batch: Vec<(Bytes, Option<Bytes>)>,
         ticket: u64,
         out: &mut Outputs<P>,
     ) {
-        let _ = (batch, ticket, out);
-        todo!()
+        if writer::length(&batch).is_none() {
+            return self.events.push_back(Event::TooLarge(ticket));
+        }
+        self.writer.push(batch, ticket);
+        self.go(out);
     }
 
     /// Reads what is durable under this key.
     pub fn get<P: Embeds>(&mut self, key: &[u8], ticket: u64, out: &mut Outputs<P>) {
-        let _ = (key, ticket, out);
-        todo!()
+        let key = Bytes::copy_from_slice(key);
+        match self.log.index.get(&KeyHash::of(&key)) {
+            None => self.events.push_back(Event::Found(ticket, None)),
+            Some(place) => ask(ReadStep { ticket, key, place }, out),
+        }
     }
 
     /// Is there something durable under this key?
     pub fn contains(&self, key: &[u8]) -> bool {
-        let _ = key;
-        todo!()
+        self.log.index.get(&KeyHash::of(key)).is_some()
+    }
+
+    /// How many keys there are.
+    pub fn keys(&self) -> usize {
+        self.log.index.len()
     }
 
     /// Reads up to `limit` values in the order of the log, from a position that an earlier scan gave.
+    /// A page may have fewer, even none, and still say where to go on: a step reads a bounded number
+    /// of bytes.
+    ///
+    /// What is neither changed nor removed while somebody goes from page to page is on exactly one of
+    /// them, whatever is compacted or restarted meanwhile. What is changed meanwhile moves to the end
+    /// of the log, so it may be seen twice, once as it was and once as it is.
     pub fn scan<P: Embeds>(
         &mut self,
         after: Option<u64>,
@@ -87,12 +206,127 @@ impl Store {
         ticket: u64,
         out: &mut Outputs<P>,
     ) {
-        let _ = (after, limit, ticket, out);
-        todo!()
+        let event = scan::start(&self.log, after.unwrap_or(0), limit, ticket, out);
+        self.events.extend(event);
     }
 
     /// The next thing that happened.
     pub fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
+
+    fn handle<P: Embeds>(
+        &mut self,
+        op: StoreOp,
+        result: DiskResult,
+        out: &mut Outputs<P>,
+    ) -> Result<(), String> {
+        match op {
+            StoreOp::Read(step) => self.read(step, result, out),
+            StoreOp::Scanned(step) => {
+                self.events.extend(scan::ended(&self.log, step, result, out));
+            }
+            StoreOp::Written | StoreOp::Synced => {
+                let ended = self.writer.ended(&op, result, &mut self.log, &mut self.events);
+                ended.map_err(|error| format!("a batch may be on the disk or not: {error}"))?;
+                self.go(out);
+            }
+            StoreOp::Settled => self.settled(result, out)?,
+            StoreOp::Sealed | StoreOp::HintPut => match result {
+                Ok(_) | Err(machine::DiskError::Full) => {}
+                Err(error) => return Err(format!("a sealed segment or its hint: {error}")),
+            },
+            // A file that counts no more may stay until the next boot.
+            StoreOp::Deleted => {}
+            StoreOp::Listed | StoreOp::HeaderRead | StoreOp::HintRead | StoreOp::SegmentRead => {
+                self.booting(&op, result, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn booting<P: Embeds>(
+        &mut self,
+        op: &StoreOp,
+        result: DiskResult,
+        out: &mut Outputs<P>,
+    ) -> Result<(), String> {
+        let Some(boot) = &mut self.boot else { return Ok(()) };
+        match boot.ended(op, result, &mut self.log, out)? {
+            Step::Asked => {}
+            Step::Fresh => self.ready(out),
+            Step::Settle(content) => self.writer.settle(content, &self.log, out),
+        }
+        Ok(())
+    }
+
+    fn settled<P: Embeds>(
+        &mut self,
+        result: DiskResult,
+        out: &mut Outputs<P>,
+    ) -> Result<(), String> {
+        if let Err(error) = result
+            && error != machine::DiskError::Full
+        {
+            return Err(format!("the newest segment could not be put in place: {error}"));
+        }
+        self.writer.settled(result, &mut self.events);
+        self.ready(out);
+        self.go(out);
+        Ok(())
+    }
+
+    fn ready<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+        let Some(boot) = self.boot.take() else { return };
+        for file in boot.outdated {
+            out.disk(DiskCommand::Delete { file }, P::op(StoreOp::Deleted));
+        }
+        self.events.push_back(Event::Ready);
+    }
+
+    /// Writes what waits, to a new segment if it is time for one.
+    fn go<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+        if self.writer.is_due(&self.log) {
+            self.seal(out);
+        }
+        self.writer.go(&self.log, out);
+    }
+
+    fn seal<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+        let number = self.log.newest.header.number;
+        if !self.syncs {
+            // Only the newest segment may be torn, whatever is acknowledged when.
+            let file = segment_name(number);
+            out.disk(DiskCommand::Sync { file }, P::op(StoreOp::Sealed));
+        }
+        let bytes = hint::of(&self.log.newest, self.log.next, &self.log.known);
+        let replace = DiskCommand::Replace { file: hint_name(number), bytes };
+        out.disk(replace, P::op(StoreOp::HintPut));
+        self.log.seal();
+    }
+
+    fn read<P: Embeds>(&mut self, step: ReadStep, result: DiskResult, out: &mut Outputs<P>) {
+        let ReadStep { ticket, ref key, place } = step;
+        if let Ok(DiskAnswer::Bytes(bytes)) = &result
+            && let Some(entry) = Entry::take(bytes)
+            && entry.key == key
+            && let Some(value) = entry.value
+        {
+            let value = bytes.slice_ref(value);
+            return self.events.push_back(Event::Found(ticket, Some(value)));
+        }
+        match self.log.index.get(&KeyHash::of(key)) {
+            None => self.events.push_back(Event::Found(ticket, None)),
+            // It was compacted or changed meanwhile.
+            Some(now) if now != place => ask(ReadStep { place: now, ..step }, out),
+            Some(_) => self.events.push_back(Event::Rotten(ticket)),
+        }
+    }
+}
+
+fn ask<P: Embeds>(step: ReadStep, out: &mut Outputs<P>) {
+    let Place { segment, offset, length } = step.place;
+    let file = segment_name(segment);
+    let read = DiskCommand::Read { file, offset: offset.into(), length: length.into() };
+    out.disk(read, P::op(StoreOp::Read(step)));
 }

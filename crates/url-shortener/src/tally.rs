@@ -149,7 +149,7 @@ impl Tally {
                 }
             }
             // Nothing changed. The instances have the clicks, and send them again.
-            Event::Full(_) => self.round = None,
+            Event::Full(_) | Event::TooLarge(_) => self.round = None,
             Event::Page(..) => {}
             Event::Broken(why) => out.halt(why),
         }

@@ -1,0 +1,59 @@
+//! One entry: a key and what is kept under it, or that it was removed.
+//!
+//! CRC-32 of the rest (4 bytes) | number in its frame (4) | length of the key (2) | length of the value
+//! (4; all ones: removed) | key | value; little-endian, as all numbers of the store. The checksum is its
+//! own, so that one entry can be read and believed without its neighbours.
+
+use bytes::{BufMut, BytesMut};
+
+/// What an entry needs besides its key and value.
+pub(super) const OVERHEAD: usize = 14;
+const REMOVED: u32 = u32::MAX;
+
+/// What was written about a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry<'a> {
+    /// Counted from the first of its frame.
+    pub(super) number: u32,
+    pub(super) key: &'a [u8],
+    /// None: removed.
+    pub(super) value: Option<&'a [u8]>,
+}
+
+impl<'a> Entry<'a> {
+    /// Its length as bytes.
+    pub(super) fn length(&self) -> usize {
+        OVERHEAD + self.key.len() + self.value.map_or(0, <[u8]>::len)
+    }
+
+    pub(super) fn put(&self, out: &mut BytesMut) {
+        let start = out.len();
+        let mut head = [0; OVERHEAD];
+        let value = self.value.map_or(REMOVED, |value| value.len() as u32);
+        head[4..8].copy_from_slice(&self.number.to_le_bytes());
+        head[8..10].copy_from_slice(&(self.key.len() as u16).to_le_bytes());
+        head[10..14].copy_from_slice(&value.to_le_bytes());
+        out.reserve(self.length());
+        out.put_slice(&head);
+        out.put_slice(self.key);
+        out.put_slice(self.value.unwrap_or_default());
+        let crc = crc32fast::hash(&out[start + 4..]);
+        out[start..start + 4].copy_from_slice(&crc.to_le_bytes());
+    }
+
+    /// The entry that these bytes begin with, if it is what was written.
+    pub(super) fn take(from: &'a [u8]) -> Option<Entry<'a>> {
+        let (head, rest) = from.split_at_checked(OVERHEAD)?;
+        let number = u32::from_le_bytes(head[4..8].try_into().ok()?);
+        let key_length = usize::from(u16::from_le_bytes([head[8], head[9]]));
+        let value_length = u32::from_le_bytes(head[10..14].try_into().ok()?);
+        let (key, rest) = rest.split_at_checked(key_length)?;
+        let value = match value_length {
+            REMOVED => None,
+            length => Some(rest.get(..length as usize)?),
+        };
+        let entry = Entry { number, key, value };
+        let crc = crc32fast::hash(&from[4..entry.length()]);
+        (head[..4] == crc.to_le_bytes()).then_some(entry)
+    }
+}

@@ -1,0 +1,64 @@
+//! The index: where the newest value of each key lies. It is all that a store keeps in memory.
+//!
+//! A key is known by 128 bits of its BLAKE3 hash, so that an entry costs the same however long the
+//! name. Users pick aliases: a fast hash whose collisions can be constructed would let one of them
+//! hide another's link. What a read brings is compared with the key all the same.
+
+use std::collections::HashMap;
+
+/// 128 bits of the BLAKE3 hash of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct KeyHash(pub(super) [u8; 16]);
+
+impl KeyHash {
+    pub(super) fn of(key: &[u8]) -> KeyHash {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&blake3::hash(key).as_bytes()[..16]);
+        KeyHash(hash)
+    }
+}
+
+/// Where an entry lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    pub(super) segment: u32,
+    pub(super) offset: u32,
+    pub(super) length: u32,
+}
+
+/// A map grows by moving all that is in it; many small ones do so one at a time.
+const MAPS: usize = 64;
+
+/// The newest places, by key. Only ever looked up: the order of a map is nobody's.
+#[derive(Clone, Debug)]
+pub(super) struct Index {
+    maps: Vec<HashMap<KeyHash, Place>>,
+}
+
+impl Index {
+    pub(super) fn new() -> Index {
+        Index { maps: vec![HashMap::new(); MAPS] }
+    }
+
+    pub(super) fn get(&self, key: &KeyHash) -> Option<Place> {
+        self.maps[map_of(key)].get(key).copied()
+    }
+
+    /// Puts a place (`Some`) or takes it away; the place before.
+    pub(super) fn set(&mut self, key: KeyHash, place: Option<Place>) -> Option<Place> {
+        let map = &mut self.maps[map_of(&key)];
+        match place {
+            Some(place) => map.insert(key, place),
+            None => map.remove(&key),
+        }
+    }
+
+    /// How many keys there are.
+    pub(super) fn len(&self) -> usize {
+        self.maps.iter().map(HashMap::len).sum()
+    }
+}
+
+fn map_of(key: &KeyHash) -> usize {
+    usize::from(key.0[0]) % MAPS
+}

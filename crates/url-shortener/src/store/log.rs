@@ -1,0 +1,75 @@
+//! The log: the segments in their order, and the index into them.
+
+use std::collections::BTreeMap;
+
+use super::index::{Index, Place};
+use super::segment::{Header, Known, Segment};
+
+/// All that is durable.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    /// By number. They are complete and were synced before another was begun.
+    pub(super) sealed: BTreeMap<u32, Segment>,
+    /// The one that is appended to.
+    pub(super) newest: Segment,
+    /// What is in the newest, for its hint.
+    pub(super) known: Vec<Known>,
+    pub(super) index: Index,
+    /// The number of the next entry.
+    pub(super) next: u64,
+}
+
+impl Log {
+    /// That of an empty disk.
+    pub(super) fn new() -> Log {
+        Log {
+            sealed: BTreeMap::new(),
+            newest: Segment::new(Header::new(1, 1)),
+            known: Vec::new(),
+            index: Index::new(),
+            next: 1,
+        }
+    }
+
+    pub(super) fn segment(&self, number: u32) -> Option<&Segment> {
+        match number == self.newest.header.number {
+            true => Some(&self.newest),
+            false => self.sealed.get(&number),
+        }
+    }
+
+    fn segment_mut(&mut self, number: u32) -> Option<&mut Segment> {
+        match number == self.newest.header.number {
+            true => Some(&mut self.newest),
+            false => self.sealed.get_mut(&number),
+        }
+    }
+
+    /// This entry of the newest segment is durable, and the newest about its key.
+    pub(super) fn apply(&mut self, known: Known) {
+        let number = self.newest.header.number;
+        let place = (!known.removed).then(|| known.place(number));
+        if let Some(old) = self.index.set(known.key, place) {
+            self.forget(old);
+        }
+        match known.removed {
+            true => self.newest.removals += known.length,
+            false => self.newest.live += known.length,
+        }
+    }
+
+    /// Nothing points to this place any more.
+    fn forget(&mut self, place: Place) {
+        if let Some(segment) = self.segment_mut(place.segment) {
+            segment.live -= place.length;
+        }
+    }
+
+    /// The newest segment is complete: another one begins.
+    pub(super) fn seal(&mut self) {
+        let newest = Segment::new(Header::new(self.newest.header.next, self.next));
+        let sealed = std::mem::replace(&mut self.newest, newest);
+        self.sealed.insert(sealed.header.number, sealed);
+        self.known.clear();
+    }
+}

@@ -1,0 +1,139 @@
+//! Scanning: the log from its beginning to its end, a page at a time.
+//!
+//! Entries are numbered as they are written, and keep their numbers when they are compacted: that of
+//! the last entry seen is where the next page goes on.
+
+use bytes::Bytes;
+use machine::{DiskAnswer, DiskCommand, DiskResult, Outputs};
+
+use super::frame::{self, At, Frame, Parsed};
+use super::index::{KeyHash, Place};
+use super::log::Log;
+use super::segment::{HEADER, Segment, segment_name};
+use super::{Embeds, Event, StoreOp};
+
+/// So much is read at once; more only if one frame is longer.
+const CHUNK: u32 = 256 << 10;
+
+/// A scan that is on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ScanStep {
+    ticket: u64,
+    after: u64,
+    limit: u32,
+    segment: u32,
+    /// Which rewriting of the segment is read.
+    rewrites: u32,
+    offset: u32,
+}
+
+/// Begins a page: with a read, or, where there is nothing to read, with its end.
+pub(super) fn start<P: Embeds>(
+    log: &Log,
+    after: u64,
+    limit: u32,
+    ticket: u64,
+    out: &mut Outputs<P>,
+) -> Option<Event> {
+    let wanted = after.saturating_add(1);
+    let sealed = log.sealed.values().rev().find(|segment| segment.header.first <= wanted);
+    let segment = match sealed {
+        _ if log.newest.header.first <= wanted => &log.newest,
+        Some(segment) => segment,
+        None => log.sealed.values().next().unwrap_or(&log.newest),
+    };
+    let At { segment: number, offset } = segment.before(wanted);
+    let rewrites = segment.header.rewrites;
+    let step = ScanStep { ticket, after, limit: limit.max(1), segment: number, rewrites, offset };
+    read_on(log, step, CHUNK, out)
+}
+
+/// A part of the log was read.
+pub(super) fn ended<P: Embeds>(
+    log: &Log,
+    step: ScanStep,
+    result: DiskResult,
+    out: &mut Outputs<P>,
+) -> Option<Event> {
+    let ScanStep { ticket, after, limit, .. } = step;
+    let segment = log.segment(step.segment);
+    let Some(segment) = segment.filter(|segment| segment.header.rewrites == step.rewrites) else {
+        // It was compacted meanwhile: the numbers are still there, elsewhere.
+        return start(log, after, limit, ticket, out);
+    };
+    let Ok(DiskAnswer::Bytes(bytes)) = result else { return Some(Event::Rotten(ticket)) };
+    let mut page = Page { after, last: after, values: Vec::new() };
+    let mut offset = step.offset;
+    while offset < segment.length && page.values.len() < limit as usize {
+        let at = At { segment: step.segment, offset };
+        match frame::parse(&bytes[(offset - step.offset) as usize..], at) {
+            Parsed::Frame(frame) => {
+                page.take(log, step.segment, frame, &bytes, limit);
+                offset += frame.length() as u32;
+            }
+            Parsed::Short(_) if offset > step.offset && page.last > after => break,
+            Parsed::Short(needed) if needed <= (segment.length - offset) as usize => {
+                return read_on(log, ScanStep { offset, ..step }, needed as u32, out);
+            }
+            _ => return Some(Event::Rotten(ticket)),
+        }
+    }
+    if page.last == after {
+        // Nothing that was asked for was in it.
+        return read_on(log, ScanStep { offset, ..step }, CHUNK, out);
+    }
+    Some(Event::Page(ticket, page.values, Some(page.last)))
+}
+
+/// Reads on from there, in this segment or the next; at the end of the log the scan is over.
+fn read_on<P: Embeds>(
+    log: &Log,
+    mut step: ScanStep,
+    length: u32,
+    out: &mut Outputs<P>,
+) -> Option<Event> {
+    loop {
+        let segment: &Segment = log.segment(step.segment)?;
+        if step.offset < segment.length {
+            let length = length.min(segment.length - step.offset);
+            let file = segment_name(step.segment);
+            let read =
+                DiskCommand::Read { file, offset: step.offset.into(), length: length.into() };
+            out.disk(read, P::op(StoreOp::Scanned(step)));
+            return None;
+        }
+        let Some(next) = log.segment(segment.header.next) else {
+            return Some(Event::Page(step.ticket, Vec::new(), None));
+        };
+        step.segment = next.header.number;
+        (step.rewrites, step.offset) = (next.header.rewrites, HEADER);
+    }
+}
+
+/// What was found so far.
+struct Page {
+    after: u64,
+    /// The last number that was looked at.
+    last: u64,
+    values: Vec<(Bytes, Bytes)>,
+}
+
+impl Page {
+    fn take(&mut self, log: &Log, segment: u32, frame: Frame<'_>, bytes: &Bytes, limit: u32) {
+        for (number, offset, entry) in frame.entries() {
+            if number <= self.after {
+                continue;
+            }
+            if self.values.len() == limit as usize {
+                return;
+            }
+            self.last = number;
+            let place = Place { segment, offset, length: entry.length() as u32 };
+            if let Some(value) = entry.value
+                && log.index.get(&KeyHash::of(entry.key)) == Some(place)
+            {
+                self.values.push((bytes.slice_ref(entry.key), bytes.slice_ref(value)));
+            }
+        }
+    }
+}

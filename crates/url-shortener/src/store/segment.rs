@@ -1,0 +1,124 @@
+//! A segment: a file of frames, appended to until it is long enough, then sealed.
+//!
+//! `segment-N` begins with a header: mark and format (4 bytes) | N (4) | the number of the next segment
+//! (4) | cleaned (4) | rewrites (4) | number of the first entry (8) | CRC-32 (4). The first segment is
+//! number 1, and from it each names the next: one that is missing is missed.
+
+use machine::FileName;
+
+use super::frame::At;
+use super::index::{KeyHash, Place};
+
+/// The length of a header.
+pub(super) const HEADER: u32 = 32;
+const MARK: [u8; 4] = [0xFF, b'b', b'c', 1];
+/// Between two marks of a segment lie at least so many bytes.
+const SPACING: u32 = 64 << 10;
+
+/// What a segment says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Header {
+    pub(super) number: u32,
+    /// Usually the number after it; further on where compaction put others' entries in here.
+    pub(super) next: u32,
+    /// No removal in a segment below this number has anything to remove in here.
+    pub(super) cleaned: u32,
+    /// How often it was put in place as a whole. A hint is of one of these.
+    pub(super) rewrites: u32,
+    /// All entries of earlier segments have smaller numbers than this one; none in here has.
+    pub(super) first: u64,
+}
+
+impl Header {
+    pub(super) fn new(number: u32, first: u64) -> Header {
+        Header { number, next: number + 1, cleaned: 0, rewrites: 0, first }
+    }
+
+    pub(super) fn bytes(&self) -> [u8; HEADER as usize] {
+        let mut bytes = [0; HEADER as usize];
+        bytes[..4].copy_from_slice(&MARK);
+        let fields = [self.number, self.next, self.cleaned, self.rewrites];
+        for (place, field) in bytes[4..20].chunks_exact_mut(4).zip(fields) {
+            place.copy_from_slice(&field.to_le_bytes());
+        }
+        bytes[20..28].copy_from_slice(&self.first.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[..28]);
+        bytes[28..].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// The header that these bytes begin with, if it is of that segment.
+    pub(super) fn parse(from: &[u8], number: u32) -> Option<Header> {
+        let bytes = from.get(..HEADER as usize)?;
+        let field = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+        let header = Header {
+            number: field(4)?,
+            next: field(8)?,
+            cleaned: field(12)?,
+            rewrites: field(16)?,
+            first: u64::from_le_bytes(bytes[20..28].try_into().ok()?),
+        };
+        let sound = header.number == number && header.next > number && header.bytes() == *bytes;
+        sound.then_some(header)
+    }
+}
+
+/// One entry as a hint knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) key: KeyHash,
+    pub(super) offset: u32,
+    pub(super) length: u32,
+    pub(super) removed: bool,
+}
+
+impl Known {
+    /// Where it lies, if it is in this segment.
+    pub(super) fn place(&self, segment: u32) -> Place {
+        Place { segment, offset: self.offset, length: self.length }
+    }
+}
+
+/// What is known of a segment.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    pub(super) header: Header,
+    /// So much of it is durable; 0 where there is no file yet.
+    pub(super) length: u32,
+    /// The bytes of entries that the index points to.
+    pub(super) live: u32,
+    /// The bytes of removals.
+    pub(super) removals: u32,
+    /// Where some frames begin, and the number of their first entry.
+    pub(super) marks: Vec<(u64, u32)>,
+    /// Something in it cannot be read; it stays as it is.
+    pub(super) rotten: bool,
+}
+
+impl Segment {
+    pub(super) fn new(header: Header) -> Segment {
+        Segment { header, length: 0, live: 0, removals: 0, marks: Vec::new(), rotten: false }
+    }
+
+    /// A frame lies there.
+    pub(super) fn mark(&mut self, offset: u32, first: u64) {
+        if self.marks.last().is_none_or(|(_, last)| offset - last >= SPACING) {
+            self.marks.push((first, offset));
+        }
+    }
+
+    /// A frame from which the entry of this number can be found.
+    pub(super) fn before(&self, number: u64) -> At {
+        let later = self.marks.partition_point(|(first, _)| *first <= number);
+        let offset = later.checked_sub(1).map_or(HEADER, |index| self.marks[index].1);
+        At { segment: self.header.number, offset }
+    }
+}
+
+pub(super) fn segment_name(number: u32) -> FileName {
+    format!("segment-{number}").into()
+}
+
+pub(super) fn hint_name(number: u32) -> FileName {
+    format!("hint-{number}").into()
+}

@@ -1,0 +1,192 @@
+//! Writing: batches that wait together leave in one write and share its sync (group commit).
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use machine::{DiskCommand, DiskError, DiskResult, Outputs};
+
+use super::entry::{self, Entry};
+use super::frame::{self, At};
+use super::index::KeyHash;
+use super::log::Log;
+use super::segment::{Known, segment_name};
+use super::{Embeds, Event, StoreOp};
+
+/// Puts (`Some`) and removes (`None`).
+pub(super) type Batch = Vec<(Bytes, Option<Bytes>)>;
+
+/// What waits for the disk, and what is on its way there.
+#[derive(Clone, Debug)]
+pub(super) struct Writer {
+    /// A segment is sealed when it is so long.
+    segment: u32,
+    /// Sync before anything is said to be durable: the mechanism `flush-before-ack`.
+    syncs: bool,
+    waiting: VecDeque<(Batch, u64)>,
+    flight: Option<Flight>,
+    /// The newest segment as it was read at boot, until it is put in place as a whole.
+    unsettled: Option<Bytes>,
+    settling: bool,
+}
+
+/// A write, until the last of its answers is there.
+#[derive(Clone, Debug)]
+struct Flight {
+    /// The length of the segment afterwards.
+    length: u32,
+    tickets: Vec<u64>,
+    known: Vec<Known>,
+    /// The frames: where each begins, and its first number.
+    frames: Vec<(u32, u64)>,
+    /// The number of the next entry afterwards.
+    next: u64,
+    full: bool,
+}
+
+/// The bytes of a batch as a frame; `None` where that is more than any may have.
+pub(super) fn length(batch: &Batch) -> Option<usize> {
+    let bytes = |(key, value): &(Bytes, Option<Bytes>)| {
+        entry::OVERHEAD + key.len() + value.as_ref().map_or(0, Bytes::len)
+    };
+    let length = frame::OVERHEAD + batch.iter().map(bytes).sum::<usize>();
+    let short = batch.iter().all(|(key, _)| key.len() <= usize::from(u16::MAX));
+    (short && length <= frame::LONGEST).then_some(length)
+}
+
+impl Writer {
+    pub(super) fn new(segment: u32, syncs: bool) -> Writer {
+        let (waiting, flight, unsettled) = (VecDeque::new(), None, None);
+        Writer { segment, syncs, waiting, flight, unsettled, settling: false }
+    }
+
+    pub(super) fn push(&mut self, batch: Batch, ticket: u64) {
+        self.waiting.push_back((batch, ticket));
+    }
+
+    /// The newest segment must look like this before anything is appended to it: nobody appends
+    /// behind what a crash may have left in part, or a failed sync in the page cache only.
+    pub(super) fn settle<P: Embeds>(&mut self, content: Bytes, log: &Log, out: &mut Outputs<P>) {
+        let file = segment_name(log.newest.header.number);
+        out.disk(DiskCommand::Replace { file, bytes: content.clone() }, P::op(StoreOp::Settled));
+        (self.unsettled, self.settling) = (Some(content), true);
+    }
+
+    /// That ended. Where there was no space it is tried again with the next batch.
+    pub(super) fn settled(&mut self, result: DiskResult, events: &mut VecDeque<Event>) {
+        self.settling = false;
+        match result {
+            Ok(_) => self.unsettled = None,
+            Err(_) => {
+                let refused = self.waiting.drain(..).map(|(_, ticket)| Event::Full(ticket));
+                events.extend(refused);
+            }
+        }
+    }
+
+    /// May the newest segment be sealed now?
+    pub(super) fn is_idle(&self) -> bool {
+        self.flight.is_none() && self.unsettled.is_none()
+    }
+
+    /// Is it time to?
+    pub(super) fn is_due(&self, log: &Log) -> bool {
+        let header = &log.newest.header;
+        let skips = header.next != header.number + 1;
+        self.is_idle() && !self.waiting.is_empty() && (log.newest.length >= self.segment || skips)
+    }
+
+    /// Gives the disk its next work.
+    pub(super) fn go<P: Embeds>(&mut self, log: &Log, out: &mut Outputs<P>) {
+        if self.flight.is_some() || self.waiting.is_empty() || self.settling {
+            return;
+        }
+        if let Some(content) = self.unsettled.clone() {
+            return self.settle(content, log, out);
+        }
+        let (bytes, flight) = self.joined(log);
+        self.flight = Some(flight);
+        let file = segment_name(log.newest.header.number);
+        let write =
+            DiskCommand::Write { file: file.clone(), offset: log.newest.length.into(), bytes };
+        out.disk(write, P::op(StoreOp::Written));
+        if self.syncs {
+            out.disk(DiskCommand::Sync { file }, P::op(StoreOp::Synced));
+        }
+    }
+
+    /// As many of the waiting batches as one write may have.
+    fn joined(&mut self, log: &Log) -> (Bytes, Flight) {
+        let segment = log.newest.header.number;
+        let base = log.newest.length;
+        let synced = if self.syncs { base } else { 0 };
+        let mut bytes = BytesMut::with_capacity(4096);
+        if base == 0 {
+            bytes.extend_from_slice(&log.newest.header.bytes());
+        }
+        let (tickets, known, frames) = (Vec::new(), Vec::new(), Vec::new());
+        let mut flight = Flight { length: 0, tickets, known, frames, next: log.next, full: false };
+        while let Some((batch, _)) = self.waiting.front() {
+            let length = length(batch).unwrap_or_default();
+            if !flight.tickets.is_empty() && bytes.len() + length > frame::LONGEST {
+                break;
+            }
+            let Some((batch, ticket)) = self.waiting.pop_front() else { break };
+            bytes.reserve(length);
+            flight.tickets.push(ticket);
+            let at = At { segment, offset: base + bytes.len() as u32 };
+            flight.frames.push((at.offset, flight.next));
+            let opened = frame::open(&mut bytes, at, synced, flight.next);
+            for (number, (key, value)) in batch.iter().enumerate() {
+                let offset = base + bytes.len() as u32;
+                let entry = Entry { number: number as u32, key, value: value.as_deref() };
+                entry.put(&mut bytes);
+                let (length, removed) = (entry.length() as u32, value.is_none());
+                flight.known.push(Known { key: KeyHash::of(key), offset, length, removed });
+            }
+            opened.close(&mut bytes);
+            flight.next += batch.len() as u64;
+        }
+        flight.length = base + bytes.len() as u32;
+        (bytes.freeze(), flight)
+    }
+
+    /// A write, or its sync, ended.
+    ///
+    /// # Errors
+    /// If the device failed: nobody knows what is on it.
+    pub(super) fn ended(
+        &mut self,
+        op: &StoreOp,
+        result: DiskResult,
+        log: &mut Log,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), DiskError> {
+        let Some(flight) = &mut self.flight else { return Ok(()) };
+        match result {
+            Err(DiskError::Full) => flight.full = true,
+            // The sync of a file for which there was no space.
+            Err(DiskError::NotFound) if flight.full => {}
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        // The sync of what was not written ends well; it is its answer that ends the attempt.
+        if *op == StoreOp::Written && self.syncs {
+            return Ok(());
+        }
+        let Some(flight) = self.flight.take() else { return Ok(()) };
+        if flight.full {
+            events.extend(flight.tickets.into_iter().map(Event::Full));
+            return Ok(());
+        }
+        for (offset, first) in flight.frames {
+            log.newest.mark(offset, first);
+        }
+        for known in &flight.known {
+            log.apply(*known);
+        }
+        log.known.extend(flight.known);
+        (log.newest.length, log.next) = (flight.length, flight.next);
+        events.extend(flight.tickets.into_iter().map(Event::Durable));
+        Ok(())
+    }
+}
