@@ -12,13 +12,10 @@ use super::ClickTuning;
 use super::record::Batch;
 use crate::message::{Message, Shortener};
 
-/// A batch, as it is sent.
+/// A batch, and the file that it is in.
 #[derive(Clone, Debug)]
 struct Parcel {
     batch: Batch,
-    /// Its log has nothing below this number any more.
-    kept: u64,
-    /// The file that it is in.
     file: u64,
 }
 
@@ -29,8 +26,6 @@ pub(super) struct Outbox {
     parcels: VecDeque<Parcel>,
     /// So many of the first are on their way.
     sent: usize,
-    /// What was put in last: its log, its `kept` and where it ended.
-    last: Option<(u64, u64, u64)>,
     /// Since the tally counted anything.
     retries: u32,
     due: Option<Time>,
@@ -39,26 +34,32 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn new(tally: NodeId, tuning: ClickTuning) -> Outbox {
         let parcels = VecDeque::new();
-        Outbox { tally, tuning, parcels, sent: 0, last: None, retries: 0, due: None }
+        Outbox { tally, tuning, parcels, sent: 0, retries: 0, due: None }
     }
 
-    /// Puts in what follows what was put in last. Where something is missing in between, it was
-    /// counted and deleted before the last boot, or the disk lost it.
+    /// Puts in what follows what was put in last.
     pub(super) fn push(&mut self, batch: Batch, file: u64) {
-        let kept = match self.last {
-            Some((log, kept, end)) if (log, end) == (batch.log, batch.first) => kept,
-            _ => batch.first,
-        };
-        self.last = Some((batch.log, kept, batch.end()));
-        self.parcels.push_back(Parcel { batch, kept, file });
+        self.parcels.push_back(Parcel { batch, file });
     }
 
     /// Sends what may be on its way.
     pub(super) fn send(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
-        while self.sent < self.parcels.len().min(self.tuning.in_flight) {
+        while self.sent < self.parcels.len().min(self.tuning.in_flight) && self.may_follow() {
             self.send_one(self.sent, out);
             self.sent += 1;
             self.due.get_or_insert(now.time + self.tuning.patience);
+        }
+    }
+
+    /// Where the disk has lost a part of a log, what comes behind it waits until all before it is counted:
+    /// the tally is told not to wait for what is missing, and must not take that for what is on its way.
+    fn may_follow(&self) -> bool {
+        let before = self.sent.checked_sub(1).and_then(|before| self.parcels.get(before));
+        match (before, self.parcels.get(self.sent)) {
+            (Some(Parcel { batch: before, .. }), Some(Parcel { batch: next, .. })) => {
+                before.log != next.log || before.end() == next.first
+            }
+            _ => true,
         }
     }
 
@@ -123,8 +124,9 @@ impl Outbox {
     }
 
     fn send_one(&self, place: usize, out: &mut Outputs<Shortener>) {
-        let Parcel { batch, kept, .. } = &self.parcels[place];
-        let Batch { log, first, clicks } = batch.clone();
-        out.send(self.tally, Message::Clicks { log, kept: *kept, first, clicks });
+        let Batch { log, first, clicks } = self.parcels[place].batch.clone();
+        let of_the_log = self.parcels.iter().find(|parcel| parcel.batch.log == log);
+        let kept = of_the_log.map_or(first, |parcel| parcel.batch.first);
+        out.send(self.tally, Message::Clicks { log, kept, first, clicks });
     }
 }

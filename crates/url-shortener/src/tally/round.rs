@@ -140,7 +140,7 @@ impl Round {
 
     /// What is known now of every link in the round, whether its clicks were new or not.
     pub(super) fn known(&self) -> impl Iterator<Item = (&Key, &LinkStats)> {
-        self.stats.iter()
+        self.stats.iter().filter(|(_, stats)| stats.clicks > 0)
     }
 
     pub(super) fn counted(&self) -> u64 {

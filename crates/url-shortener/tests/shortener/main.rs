@@ -1,3 +1,5 @@
 //! The parts of the shortener by themselves, in worlds that break them.
 
 mod click_log;
+mod front;
+mod tally;
