@@ -149,7 +149,7 @@ impl Tally {
                 }
             }
             // Nothing changed. The instances have the clicks, and send them again.
-            Event::Full(_) | Event::TooLarge(_) => self.round = None,
+            Event::Full(_) => self.round = None,
             // A round is bounded so that this cannot be, and pages are never asked for.
             Event::TooLarge(_) | Event::Page(..) => out.halt("the store answers out of turn"),
             Event::Broken(why) => out.halt(why),
