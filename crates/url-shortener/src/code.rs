@@ -1,9 +1,164 @@
 //! Codes: base62 of a number through a keyed permutation.
+//!
+//! Numbers are leased in ranges and used one after the other. Written down as they are they would say
+//! how many links there are and which code comes next, so they are permuted first: a Feistel network
+//! with a keyed hash as its rounds is a permutation, whatever the hash (Luby and Rackoff, 1988). It
+//! permutes 42 bits, a few more than there are codes; a number that falls outside goes through again
+//! until it is inside, which is a permutation too (cycle walking: Black and Rogaway, 2002).
 
-/// A code that the service picked.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Code(pub String);
+use std::hash::Hasher;
 
-/// Turns numbers into codes that cannot be guessed or counted.
-#[derive(Clone, Debug)]
-pub struct Permutation;
+use siphasher::sip::SipHasher24;
+
+/// The letters of codes, in the order of their values.
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// How long a picked code is.
+pub const CODE_LENGTH: usize = 7;
+/// How many picked codes there are: 62^7.
+pub const CODES: u64 = 3_521_614_606_208;
+
+/// Half of the 42 bits.
+const HALF: u32 = 21;
+const MASK: u64 = (1 << HALF) - 1;
+const ROUNDS: u8 = 10;
+
+/// Turns numbers into codes that cannot be guessed or counted without its key.
+///
+/// The law: below [`CODES`], two numbers have two codes, for good. A service that changes its key may
+/// pick codes that are taken.
+#[derive(Clone, Copy)]
+pub struct Permutation {
+    key: [u8; 16],
+}
+
+impl Permutation {
+    /// The permutation of this key, which is a secret.
+    pub fn new(key: [u8; 16]) -> Permutation {
+        Permutation { key }
+    }
+
+    /// The code of a number. Numbers from [`CODES`] on have none.
+    pub fn code(&self, number: u64) -> Option<String> {
+        (number < CODES).then(|| spell(self.walk(number, Permutation::forth)))
+    }
+
+    /// The number of a code, if it is one that the service could have picked.
+    pub fn number(&self, code: &str) -> Option<u64> {
+        read(code).map(|place| self.walk(place, Permutation::back))
+    }
+
+    fn walk(&self, from: u64, step: fn(&Permutation, u64) -> u64) -> u64 {
+        let mut place = step(self, from);
+        while place >= CODES {
+            place = step(self, place);
+        }
+        place
+    }
+
+    fn forth(&self, place: u64) -> u64 {
+        let (mut left, mut right) = (place >> HALF, place & MASK);
+        for round in 0..ROUNDS {
+            (left, right) = (right, left ^ self.round(round, right));
+        }
+        left << HALF | right
+    }
+
+    fn back(&self, place: u64) -> u64 {
+        let (mut left, mut right) = (place >> HALF, place & MASK);
+        for round in (0..ROUNDS).rev() {
+            (left, right) = (right ^ self.round(round, left), left);
+        }
+        left << HALF | right
+    }
+
+    fn round(&self, round: u8, half: u64) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.key);
+        hasher.write(&[round]);
+        hasher.write(&(half as u32).to_le_bytes());
+        hasher.finish() & MASK
+    }
+}
+
+/// Its key is nobody's business.
+impl std::fmt::Debug for Permutation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a permutation")
+    }
+}
+
+fn spell(mut place: u64) -> String {
+    let mut code = [b'0'; CODE_LENGTH];
+    for letter in code.iter_mut().rev() {
+        *letter = ALPHABET[(place % 62) as usize];
+        place /= 62;
+    }
+    code.into_iter().map(char::from).collect()
+}
+
+fn read(code: &str) -> Option<u64> {
+    if code.len() != CODE_LENGTH {
+        return None;
+    }
+    code.bytes().try_fold(0, |place, letter| {
+        let value = ALPHABET.binary_search(&letter).ok()?;
+        Some(place * 62 + value as u64)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: [u8; 16] = *b"a key of a test.";
+
+    #[test]
+    fn codes_of_a_key_are_the_same_for_good() {
+        let codes = [0, 1, 2, CODES - 1].map(|number| Permutation::new(KEY).code(number).unwrap());
+        assert_eq!(codes, ["", "", "", ""]);
+        assert_eq!(Permutation::new(KEY).code(CODES), None);
+    }
+
+    #[test]
+    fn numbers_in_a_row_have_codes_all_over_the_place() {
+        let permutation = Permutation::new(KEY);
+        let codes: BTreeSet<_> =
+            (0..10_000).map(|number| permutation.code(number).unwrap()).collect();
+        assert_eq!(codes.len(), 10_000, "two numbers have one code");
+        let firsts: BTreeSet<_> = codes.iter().map(|code| &code[..1]).collect();
+        assert_eq!(firsts.len(), 62);
+        let other = Permutation::new(*b"another key here");
+        assert!((0..100).all(|number| other.code(number) != permutation.code(number)));
+    }
+
+    #[test]
+    fn the_smallest_and_the_largest_place_are_spelled_and_read() {
+        assert_eq!((spell(0), spell(CODES - 1)), ("0000000".into(), "zzzzzzz".into()));
+        assert_eq!((read("0000000"), read("zzzzzzz")), (Some(0), Some(CODES - 1)));
+        assert_eq!(62u64.pow(CODE_LENGTH as u32), CODES);
+    }
+
+    proptest! {
+        #[test]
+        fn a_code_has_its_number_back(key: [u8; 16], number in 0..CODES) {
+            let permutation = Permutation::new(key);
+            let code = permutation.code(number).unwrap();
+            prop_assert_eq!(permutation.number(&code), Some(number));
+        }
+
+        #[test]
+        fn every_code_has_a_number(key: [u8; 16], code in "[0-9A-Za-z]{7}") {
+            let permutation = Permutation::new(key);
+            let number = permutation.number(&code).unwrap();
+            prop_assert_eq!(permutation.code(number), Some(code));
+        }
+
+        #[test]
+        fn what_is_no_code_has_none(key: [u8; 16], code in "[0-9A-Za-z]{0,6}|[0-9A-Za-z]{8,9}|[-_é/]{7}") {
+            prop_assert_eq!(Permutation::new(key).number(&code), None);
+        }
+    }
+}

@@ -29,6 +29,12 @@ impl Key {
     pub fn bytes(&self) -> Vec<u8> {
         [self.domain.as_bytes(), b"/", self.code.as_bytes()].concat()
     }
+
+    /// The key whose spelling this is, if it is one. Neither domains nor codes have a `/` in them.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Key> {
+        let (domain, code) = std::str::from_utf8(bytes).ok()?.split_once('/')?;
+        Some(Key::new(domain, code))
+    }
 }
 
 /// As diagrams and logs write it: `domain/code`.

@@ -6,25 +6,52 @@
 //! links. A redirect waits for nothing that it does not need: not for the click to be counted, and not
 //! for the store where a fresh enough copy is at hand.
 
-mod clicks;
-mod code;
 mod key;
 mod link;
 mod message;
-#[cfg(feature = "server")]
-pub mod server;
-mod stats;
+
+mod code;
+mod codec;
+mod names;
+mod numbers;
+mod ring;
+
+mod generations;
+
+mod cache;
+mod calls;
+mod limiter;
+
+mod clicks;
+mod instance;
+
+mod shard;
 mod store;
+
+mod stats;
 mod tally;
 
+mod mechanism;
+
+#[cfg(feature = "server")]
+pub mod server;
+
+pub use cache::Freshness;
 pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning};
-pub use code::{Code, Permutation};
+pub use code::{CODE_LENGTH, CODES, Permutation};
+pub use codec::{decode_link, encode_link};
+pub use instance::{Instance, LONGEST_SEARCH, Settings};
 pub use key::{Key, LONGEST_CODE, LONGEST_DOMAIN};
+pub use limiter::Rate;
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
+pub use mechanism::{MECHANISMS, Mechanism};
 pub use message::{
     Answer, Ask, Call, Click, Cursor, Deed, Device, Message, Note, Op, Range, Reply, Shortener,
-    Timer,
+    Timer, Why,
 };
+pub use names::{LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, check_code};
+pub use ring::BadShards;
+pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, Shard};
 pub use stats::{LinkStats, Visitors};
 pub use store::{Embeds, Event, Limits, ReadStep, ScanStep, Store, StoreOp};
 pub use tally::Tally;

@@ -97,6 +97,7 @@ pub enum Message {
 
 /// What a user wants of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Ask {
     /// To be led to where it points.
     Visit { key: Key, click: Click },
@@ -116,6 +117,7 @@ pub enum Ask {
 
 /// What an instance answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Answer {
     /// Go there.
     Redirect { url: Arc<str>, status: RedirectStatus },
@@ -131,8 +133,11 @@ pub enum Answer {
     Taken,
     /// Some links. Without a cursor there are no more.
     Page { links: Vec<Named>, next: Option<Cursor> },
-    /// What was counted.
-    Stats(Key, Option<Arc<LinkStats>>),
+    /// What was counted, and how much of this instance's own log of clicks is durable: all below
+    /// `acknowledged` are, and are or will be counted.
+    Stats { key: Key, stats: Option<Arc<LinkStats>>, log: u64, acknowledged: u64 },
+    /// That makes no sense, for this reason. Nothing was done.
+    Refused(&'static str),
     /// This client asks too much. Nothing was done.
     TooMany { retry_after_ms: u64 },
     /// The store did not answer in time, or could not. A change may have happened, or not.
@@ -144,16 +149,16 @@ pub enum Answer {
 pub struct Cursor {
     /// The shard, by its place in the ring's list.
     pub shard: u32,
-    /// What it said.
-    pub position: u64,
+    /// Where it said that it would go on; none at its beginning.
+    pub position: Option<u64>,
 }
 
 /// What an instance wants of a shard.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Call {
-    /// Keep this under a code of a leased range: nobody else can have it, so nobody looks.
-    Put(Key, Link),
-    /// Keep this, if nothing is there (`conditional-create`).
+    /// Keep this, if nothing is there (`conditional-create`). A code of a leased range is nobody else's,
+    /// unless somebody imported it from elsewhere.
     PutIfAbsent(Key, Link),
     /// What is there?
     Get(Key),
@@ -169,6 +174,7 @@ pub enum Call {
 
 /// What a shard replies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Reply {
     /// It is durable: put, or changed to this.
     Stored(Arc<Link>),
@@ -184,7 +190,7 @@ pub enum Reply {
     Page { links: Vec<Named>, next: Option<u64> },
     /// They are yours.
     Leased(Range),
-    /// The disk is full or the link cannot be read. Nothing changed.
+    /// The disk is full, the link cannot be read, or too many wait. Nothing changed.
     Refused(&'static str),
 }
 
@@ -242,11 +248,29 @@ impl Device {
 /// Something for a simulated user to do: an operation of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Deed {
     /// To make a link, at this instance.
     Create { instance: NodeId, new: NewLink },
     /// To follow one.
     Visit { instance: NodeId, key: Key },
+}
+
+/// Why an instance asks the store something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// Somebody follows the link, and no fresh copy of it is at hand.
+    Visit,
+    /// Its owner looks at it.
+    Look,
+    /// It is new.
+    Create,
+    /// Its owner changes it or takes it away.
+    Change,
+    /// A page of links.
+    List,
+    /// Its clicks.
+    Stats,
 }
 
 /// The names of timers.
@@ -269,7 +293,22 @@ pub enum Op {
 
 /// What goes into the history. Its `Debug` form is the sentence that diagrams show.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Note {
+    /// A user asks an instance for something.
+    Invoked { token: u64, instance: NodeId, ask: Ask },
+    /// The user has its answer.
+    Answered { token: u64, answer: Answer },
+    /// The user waits no longer: nobody knows what came of it.
+    GivenUp { token: u64 },
+    /// An instance asks a shard or the tally, since this client wants it to.
+    Called { call: u64, client: u64, why: Why, key: Option<Key> },
+    /// A read that an instance asked for is over; was there surely no link?
+    HasRead { call: u64, missing: bool },
+    /// An instance waits for numbers to make codes of.
+    OutOfNumbers,
+    /// An instance holds numbers that nobody else gets.
+    Leased(Range),
     /// A redirect left an instance, and its click is in the log's memory under this number.
     Clicked { log: u64, number: u64, key: Key },
     /// All clicks of this log below this number are on the disk: they are acknowledged.

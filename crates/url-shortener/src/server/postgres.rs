@@ -87,7 +87,7 @@ impl Postgres {
         let mut client = self.pool.get().await.map_err(Trouble::NoConnection)?;
         let client = &mut *client;
         match wanted {
-            Call::Put(key, link) | Call::PutIfAbsent(key, link) => {
+            Call::PutIfAbsent(key, link) => {
                 statements::put(client, &key, link).await
             }
             Call::Get(key) => statements::get(client, &key).await,

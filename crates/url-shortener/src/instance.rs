@@ -1,0 +1,248 @@
+//! An instance: answers users, from its cache where it can and from the shards where it must.
+//!
+//! One visit's path: it comes ([`Instance::hear`]); where the cache has a fresh copy it is answered at
+//! once (`instance/visit.rs`); otherwise it waits for a read, the only one of that link that is under
+//! way; the shard replies ([`Instance::returned`]), and all who waited are answered.
+//!
+//! # The law
+//!
+//! Every question is answered once, as long as the instance lives: with what it asked for, or, when a
+//! call to a shard took too long or its connection broke, with [`Answer::Unavailable`]. A redirect is
+//! as fresh as its [`Freshness`] says, and waits neither for its click to be written nor to be counted.
+//! Whether a link has expired is judged at every answer, by the wall clock; expiry deletes nothing.
+
+mod change;
+mod create;
+mod list;
+mod visit;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
+
+use crate::Key;
+use crate::cache::{Cache, Freshness};
+use crate::calls::Calls;
+use crate::clicks::{ClickLog, ClickTuning};
+use crate::limiter::{Limiter, Rate};
+use crate::message::{Answer, Ask, Message, Op, Reply, Shortener, Timer};
+use crate::numbers::Numbers;
+use crate::ring::{BadShards, Shards};
+use create::{Create, Leasing};
+pub use list::LONGEST_SEARCH;
+use list::{Gather, Statistics};
+use visit::Read;
+
+/// More questions than these do not wait for shards at once.
+const MOST_WAITING: usize = 1 << 14;
+
+/// What an instance is told about the world and itself.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The shards, in the order of their places. It is for good: a link is where its shard's place is.
+    pub shards: Vec<NodeId>,
+    /// Who counts clicks.
+    pub tally: NodeId,
+    /// The key of the permutation of codes: a secret, and for good.
+    pub secret: [u8; 16],
+    /// Links that the cache surely holds, and codes of which it knows that there is no link.
+    pub cached: usize,
+    /// How long they are used.
+    pub freshness: Freshness,
+    /// When a shard is taken for silent.
+    pub patience: Duration,
+    /// What a client may ask of the shards.
+    pub rate: Rate,
+    /// Clients that are surely remembered.
+    pub clients: usize,
+    /// How clicks are logged.
+    pub clicks: ClickTuning,
+}
+
+/// The front of the service.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    switches: Switches,
+    shards: Shards,
+    tally: NodeId,
+    cache: Cache,
+    limiter: Limiter,
+    numbers: Numbers,
+    leasing: Leasing,
+    clicks: ClickLog,
+    calls: Calls<Purpose>,
+    /// The read of a link that is under way (`single-flight`).
+    reads: BTreeMap<Key, u64>,
+    /// Questions that wait.
+    waiting: usize,
+}
+
+/// Whom to answer.
+#[derive(Clone, Copy, Debug)]
+struct Asker {
+    user: NodeId,
+    token: u64,
+    client: u64,
+}
+
+/// What a call is for.
+#[derive(Clone, Debug)]
+enum Purpose {
+    Read(Read),
+    Create(Create),
+    Change(Asker, Key),
+    Page(Gather),
+    Lease,
+    Stats(Statistics),
+}
+
+impl Instance {
+    /// An instance of these settings.
+    ///
+    /// # Errors
+    /// If there are no shards, or more than 1024.
+    pub fn new(settings: Settings, switches: Switches) -> Result<Instance, BadShards> {
+        let Settings { shards, tally, secret, cached, freshness, patience, rate, clients, clicks } =
+            settings;
+        Ok(Instance {
+            switches,
+            shards: Shards::new(shards)?,
+            tally,
+            cache: Cache::new(cached, freshness, switches),
+            limiter: Limiter::new(rate, clients, switches),
+            numbers: Numbers::new(secret, switches),
+            leasing: Leasing::default(),
+            clicks: ClickLog::new(tally, clicks),
+            calls: Calls::new(patience),
+            reads: BTreeMap::new(),
+            waiting: 0,
+        })
+    }
+
+    /// Its log of clicks, for those who watch it.
+    pub fn clicks(&self) -> &ClickLog {
+        &self.clicks
+    }
+
+    /// 1. Somebody asks.
+    fn hear(&mut self, asker: Asker, ask: Ask, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
+        match ask {
+            Ask::Visit { key, click } => self.visit(asker, key, click, now, out),
+            Ask::Look(key) => self.look(asker, key, now, out),
+            Ask::Create(new) => self.create(asker, new, now, out),
+            Ask::Edit(key, edit) => self.edit(asker, key, edit, now, out),
+            Ask::Delete(key) => self.delete(asker, key, now, out),
+            Ask::List { after, limit, search } => {
+                self.list(asker, after, limit, search, now, out);
+            }
+            Ask::Stats(key) => self.stats(asker, key, now, out),
+        }
+    }
+
+    /// May this question go on to the store? If not, it is answered here.
+    fn admit(&mut self, asker: Asker, now: Time, out: &mut Outputs<Shortener>) -> bool {
+        if self.waiting >= MOST_WAITING {
+            answer(asker, Answer::Unavailable("too many questions wait already"), out);
+            return false;
+        }
+        match self.limiter.take(asker.client, now) {
+            Ok(()) => true,
+            Err(wait) => {
+                let retry_after_ms = wait.as_nanos().div_ceil(1_000_000) as u64;
+                answer(asker, Answer::TooMany { retry_after_ms }, out);
+                false
+            }
+        }
+    }
+
+    /// 2. A call is over: with a reply, or without one.
+    fn returned(
+        &mut self,
+        number: u64,
+        (asked, purpose): (Time, Purpose),
+        reply: Option<Reply>,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        match purpose {
+            Purpose::Read(read) => self.has_read(number, asked, read, reply, now, out),
+            Purpose::Create(create) => self.created(create, reply, now.time, out),
+            Purpose::Change(asker, key) => self.changed(asker, key, reply, out),
+            Purpose::Page(gather) => self.paged(gather, reply, now.time, out),
+            Purpose::Lease => self.leased(reply, now.time, out),
+            Purpose::Stats(told) => {
+                self.settle(told.asker, Answer::Unavailable("the tally is silent"), out);
+            }
+        }
+    }
+
+    /// 3. Answers a question that has waited.
+    fn settle(&mut self, asker: Asker, with: Answer, out: &mut Outputs<Shortener>) {
+        self.waiting -= 1;
+        answer(asker, with, out);
+    }
+}
+
+fn answer(asker: Asker, answer: Answer, out: &mut Outputs<Shortener>) {
+    out.send(asker.user, Message::Answer { token: asker.token, answer });
+}
+
+/// What a user is told when a shard did not do what it was asked to.
+fn unavailable(reply: Option<Reply>) -> Answer {
+    Answer::Unavailable(match reply {
+        Some(Reply::Refused(why)) => why,
+        Some(_) => "the shard replied to something else",
+        None => "the shard is silent",
+    })
+}
+
+impl Machine for Instance {
+    type Protocol = Shortener;
+
+    fn handle(&mut self, now: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
+        match input {
+            Input::Message { from: user, message: Message::Ask { token, client, ask } } => {
+                self.hear(Asker { user, token, client }, ask, now, out);
+            }
+            Input::Message { from, message: Message::Reply { call, reply } } => {
+                if let Some(ended) = self.calls.end(call, from) {
+                    self.returned(call, ended, Some(reply), now, out);
+                }
+            }
+            Input::Message { from, message: Message::Told { call, stats } } => {
+                if let Some((_, Purpose::Stats(told))) = self.calls.end(call, from) {
+                    self.told(told, stats, out);
+                }
+            }
+            Input::Message { message: Message::Counted { log, below }, .. } => {
+                self.clicks.counted(log, below, now, out);
+            }
+            Input::Timer(Timer::Calls) => {
+                for (number, purpose) in self.calls.overdue(now.time, out) {
+                    self.returned(number, (now.time, purpose), None, now, out);
+                }
+            }
+            Input::LinkReset { peer } => {
+                for (number, purpose) in self.calls.reset(peer) {
+                    self.returned(number, (now.time, purpose), None, now, out);
+                }
+                self.clicks.reset(peer, now, out);
+            }
+            Input::Start { .. } => {
+                self.calls.start(now.random);
+                self.leasing.start(now.random, self.shards.count());
+                self.clicks.start(now, out);
+            }
+            Input::Timer(Timer::Clicks) => self.clicks.timer(now, out),
+            Input::Disk { op: Op::Clicks(op), result } => self.clicks.ended(op, result, now, out),
+            _ => {}
+        }
+    }
+
+    fn inspect(&self) -> Inspection {
+        let (links, calls) = (self.cache.len(), self.calls.len());
+        let state = format!("{links} links at hand, {calls} calls under way");
+        Inspection { role: "instance", state }
+    }
+}

@@ -1,0 +1,76 @@
+//! To change a link, and to take it away.
+//!
+//! The law: once a change is acknowledged, whoever comes to this instance sees it; whoever comes to
+//! another one sees it when the copy there has aged. A change without an answer may be done later.
+
+use machine::{Now, Outputs};
+
+use super::{Asker, Instance, Purpose, answer, unavailable};
+use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
+use crate::{Edit, Key, names};
+
+impl Instance {
+    /// 1. An owner changes a link.
+    pub(super) fn edit(
+        &mut self,
+        asker: Asker,
+        key: Key,
+        edit: Edit,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        match names::check_edit(&edit) {
+            Ok(()) => self.change(asker, key.clone(), Call::Edit(key, edit), now, out),
+            Err(why) => answer(asker, Answer::Refused(why), out),
+        }
+    }
+
+    /// 1. Or takes it away.
+    pub(super) fn delete(
+        &mut self,
+        asker: Asker,
+        key: Key,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        self.change(asker, key.clone(), Call::Remove(key), now, out);
+    }
+
+    /// 2. Its shard does it.
+    fn change(
+        &mut self,
+        asker: Asker,
+        key: Key,
+        wanted: Call,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        if !self.admit(asker, now.time, out) {
+            return;
+        }
+        self.waiting += 1;
+        self.touch(&key);
+        let shard = self.shards.of(&key);
+        let call = self.calls.begin(shard, Purpose::Change(asker, key.clone()), now.time, out);
+        out.note(Note::Called { call, client: asker.client, why: Why::Change, key: Some(key) });
+        out.send(shard, Message::Call { call, wanted });
+    }
+
+    /// 3. It has done it, or not. Copies that were made meanwhile are from before it.
+    pub(super) fn changed(
+        &mut self,
+        asker: Asker,
+        key: Key,
+        reply: Option<Reply>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        self.touch(&key);
+        let with = match reply {
+            Some(Reply::Stored(link)) => Answer::Link(key, link),
+            Some(Reply::Removed) => Answer::Deleted,
+            Some(Reply::Missing) => Answer::Missing,
+            other => unavailable(other),
+        };
+        self.settle(asker, with, out);
+    }
+}

@@ -1,0 +1,166 @@
+//! To make a link.
+//!
+//! The law: a link is acknowledged under one code, and nobody else's. An alias is the first one's to ask
+//! for it: its shard keeps a link only where there is none. A picked code is made of a leased number, so
+//! nothing need be looked up before it is given out; the shard looks all the same, since an import may
+//! have brought a link under a code that this service would pick one day. Then the next one is tried.
+
+use std::collections::VecDeque;
+
+use machine::{Now, Outputs, Random, Time, Wall};
+use rand::Rng;
+
+use super::{Asker, Instance, Purpose, answer, unavailable};
+use crate::link::{Link, NewLink};
+use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
+use crate::{Key, names};
+
+/// Picked codes that are tried for one link.
+const TRIES: u32 = 8;
+
+/// A link that is being made.
+#[derive(Clone, Debug)]
+pub(super) struct Create {
+    asker: Asker,
+    key: Key,
+    link: Link,
+    /// Codes that were picked for it so far; none are where it has an alias.
+    picks: Option<u32>,
+}
+
+/// Where numbers come from, and who waits for them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leasing {
+    /// The place of the shard that is asked next.
+    shard: usize,
+    under_way: bool,
+    /// Shards that did not lease anything, one after the other.
+    failures: usize,
+    waiting: VecDeque<Create>,
+}
+
+impl Leasing {
+    /// The node booted: instances do not all begin with the same shard.
+    pub(super) fn start(&mut self, random: &mut Random, shards: usize) {
+        self.shard = random.next_u64() as usize % shards;
+    }
+}
+
+impl Instance {
+    /// 1. Somebody wants a link.
+    pub(super) fn create(
+        &mut self,
+        asker: Asker,
+        new: NewLink,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        if let Err(why) = names::check_new(&new) {
+            return answer(asker, Answer::Refused(why), out);
+        }
+        if !self.admit(asker, now.time, out) {
+            return;
+        }
+        self.waiting += 1;
+        let NewLink { alias, domain, mut link, imported } = new;
+        if !imported {
+            link.created_at = Wall::from_millis(now.wall.millis());
+            link.earlier_clicks = 0;
+        }
+        let picks = if alias.is_some() { None } else { Some(0) };
+        let key = Key { domain, code: alias.unwrap_or_default() };
+        let create = Create { asker, key, link, picks };
+        match picks {
+            None => self.put(create, now.time, out),
+            Some(_) => self.pick(create, now.time, out),
+        }
+    }
+
+    /// 2. Where it has no alias, a code is picked for it.
+    fn pick(&mut self, mut create: Create, now: Time, out: &mut Outputs<Shortener>) {
+        match self.numbers.pick() {
+            Some(code) => {
+                create.key.code = code.into();
+                create.picks = create.picks.map(|picks| picks + 1);
+                self.put(create, now, out);
+            }
+            None => {
+                out.note(Note::OutOfNumbers);
+                self.leasing.waiting.push_back(create);
+            }
+        }
+        self.lease(now, out);
+    }
+
+    /// 3. Its shard keeps it.
+    fn put(&mut self, create: Create, now: Time, out: &mut Outputs<Shortener>) {
+        let (key, link, client) = (create.key.clone(), create.link.clone(), create.asker.client);
+        self.touch(&key);
+        let shard = self.shards.of(&key);
+        let first = create.picks.is_none_or(|picks| picks == 1);
+        let call = self.calls.begin(shard, Purpose::Create(create), now, out);
+        if first {
+            out.note(Note::Called { call, client, why: Why::Create, key: Some(key.clone()) });
+        }
+        out.send(shard, Message::Call { call, wanted: Call::PutIfAbsent(key, link) });
+    }
+
+    /// 4. It has, or not.
+    pub(super) fn created(
+        &mut self,
+        create: Create,
+        reply: Option<Reply>,
+        now: Time,
+        out: &mut Outputs<Shortener>,
+    ) {
+        self.touch(&create.key);
+        let with = match (reply, create.picks) {
+            (Some(Reply::Stored(link)), _) => Answer::Link(create.key, link),
+            (Some(Reply::Taken), None) => Answer::Taken,
+            (Some(Reply::Taken), Some(..TRIES)) => return self.pick(create, now, out),
+            (Some(Reply::Taken), _) => Answer::Unavailable("the codes that were picked are taken"),
+            (other, _) => unavailable(other),
+        };
+        self.settle(create.asker, with, out);
+    }
+
+    /// Numbers run low: a shard is asked for more.
+    fn lease(&mut self, now: Time, out: &mut Outputs<Shortener>) {
+        if self.leasing.under_way || !self.numbers.run_low() {
+            return;
+        }
+        let Some(shard) = self.shards.at(self.leasing.shard) else { return };
+        self.leasing.under_way = true;
+        let call = self.calls.begin(shard, Purpose::Lease, now, out);
+        out.send(shard, Message::Call { call, wanted: Call::LeaseRange });
+    }
+
+    /// It leased some, or did not: then the next shard is asked, as long as somebody waits and not all
+    /// have failed.
+    pub(super) fn leased(&mut self, reply: Option<Reply>, now: Time, out: &mut Outputs<Shortener>) {
+        self.leasing.under_way = false;
+        self.leasing.shard = (self.leasing.shard + 1) % self.shards.count();
+        match reply {
+            Some(Reply::Leased(range)) => {
+                self.leasing.failures = 0;
+                self.numbers.leased(range);
+                out.note(Note::Leased(range));
+                for create in std::mem::take(&mut self.leasing.waiting) {
+                    self.pick(create, now, out);
+                }
+            }
+            other => {
+                self.leasing.failures += 1;
+                if self.leasing.failures >= self.shards.count() {
+                    self.leasing.failures = 0;
+                    let why = unavailable(other);
+                    for create in std::mem::take(&mut self.leasing.waiting) {
+                        self.settle(create.asker, why.clone(), out);
+                    }
+                } else if !self.leasing.waiting.is_empty() {
+                    self.lease(now, out);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! To be led to where a link points, and to look at it.
+//!
+//! The law (`single-flight`): of one link one read is under way. A visit joins it: what it brings is as
+//! fresh as a copy may be. An owner who looks wants to see what is there now, so a look waits for a read
+//! that begins after it came.
+
+use std::sync::Arc;
+
+use machine::{Now, Outputs, Time};
+
+use super::{Asker, Instance, Purpose, answer, unavailable};
+use crate::cache::Known;
+use crate::mechanism::Mechanism;
+use crate::message::{Answer, Call, Click, Message, Note, Reply, Shortener, Why};
+use crate::{Key, Link};
+
+/// A read that is under way.
+#[derive(Clone, Debug)]
+pub(super) struct Read {
+    key: Key,
+    /// Those who are answered with what it brings.
+    waiting: Vec<Visitor>,
+    /// Those who are not: they want a read of their own.
+    later: Vec<Visitor>,
+    /// The link was changed through this instance meanwhile: what it brings is not kept, and for those
+    /// who came before the change.
+    outdated: bool,
+}
+
+/// Somebody who waits for a link.
+#[derive(Clone, Debug)]
+struct Visitor {
+    asker: Asker,
+    /// None for an owner who looks.
+    click: Option<Click>,
+}
+
+impl Instance {
+    /// 1. Somebody follows a link.
+    pub(super) fn visit(
+        &mut self,
+        asker: Asker,
+        key: Key,
+        click: Click,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        let known = self.cache.get(&key, now.time);
+        let visitor = Visitor { asker, click: Some(click) };
+        match known {
+            Some(known) => {
+                let with = self.response(&known, visitor.click, now, out);
+                answer(asker, with, out);
+            }
+            None => self.want(key, visitor, now.time, out),
+        }
+    }
+
+    /// 1. Or looks at it.
+    pub(super) fn look(
+        &mut self,
+        asker: Asker,
+        key: Key,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        self.want(key, Visitor { asker, click: None }, now.time, out);
+    }
+
+    /// 2. There is no copy: the read that is under way is joined, or one begins.
+    fn want(&mut self, key: Key, visitor: Visitor, now: Time, out: &mut Outputs<Shortener>) {
+        let under_way = self.reads.get(&key).copied();
+        if let Some(Purpose::Read(read)) = under_way.and_then(|call| self.calls.get_mut(call))
+            && self.waiting < super::MOST_WAITING
+        {
+            self.waiting += 1;
+            return match visitor.click {
+                Some(_) if !read.outdated => read.waiting.push(visitor),
+                _ => read.later.push(visitor),
+            };
+        }
+        if self.admit(visitor.asker, now, out) {
+            self.waiting += 1;
+            self.read(key, vec![visitor], now, out);
+        }
+    }
+
+    fn read(&mut self, key: Key, waiting: Vec<Visitor>, now: Time, out: &mut Outputs<Shortener>) {
+        let Some(first) = waiting.first() else { return };
+        let client = first.asker.client;
+        let why = if first.click.is_some() { Why::Visit } else { Why::Look };
+        let shard = self.shards.of(&key);
+        let read = Read { key: key.clone(), waiting, later: Vec::new(), outdated: false };
+        let call = self.calls.begin(shard, Purpose::Read(read), now, out);
+        if Mechanism::SingleFlight.on(self.switches) {
+            self.reads.insert(key.clone(), call);
+        }
+        out.note(Note::Called { call, client, why, key: Some(key.clone()) });
+        out.send(shard, Message::Call { call, wanted: Call::Get(key) });
+    }
+
+    /// 3. The read is over.
+    pub(super) fn has_read(
+        &mut self,
+        call: u64,
+        asked: Time,
+        read: Read,
+        reply: Option<Reply>,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        let Read { key, waiting, later, outdated } = read;
+        self.reads.remove(&key);
+        out.note(Note::HasRead { call, missing: matches!(reply, Some(Reply::Missing)) });
+        let known = match reply {
+            Some(Reply::Found(link)) => Ok(Known::Link(link)),
+            Some(Reply::Missing) => Ok(Known::Missing),
+            other => Err(unavailable(other)),
+        };
+        for Visitor { asker, click } in waiting {
+            let with = match &known {
+                Err(unavailable) => unavailable.clone(),
+                Ok(Known::Link(link)) if click.is_none() => Answer::Link(key.clone(), link.clone()),
+                Ok(known) => self.response(known, click, now, out),
+            };
+            self.settle(asker, with, out);
+        }
+        if let (Ok(known), false) = (known, outdated) {
+            self.cache.learn(key.clone(), known, asked);
+        }
+        self.read(key, later, now.time, out);
+    }
+
+    /// What a visitor is told, whose click is counted if it is a redirect.
+    fn response(
+        &mut self,
+        known: &Known,
+        click: Option<Click>,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) -> Answer {
+        let link: &Arc<Link> = match known {
+            Known::Missing => return Answer::Missing,
+            Known::Link(link) if !link.is_live(now.wall) => return Answer::Expired,
+            Known::Link(link) => link,
+        };
+        if let Some(click) = click {
+            self.clicks.clicked(Click { at_ms: now.wall.millis(), ..click }, now, out);
+        }
+        Answer::Redirect { url: link.url.clone(), status: link.status }
+    }
+
+    /// Somebody changes a link through this instance: what is known of it is not kept.
+    pub(super) fn touch(&mut self, key: &Key) {
+        self.cache.forget(key);
+        let under_way = self.reads.get(key).copied();
+        if let Some(Purpose::Read(read)) = under_way.and_then(|call| self.calls.get_mut(call)) {
+            read.outdated = true;
+        }
+    }
+}

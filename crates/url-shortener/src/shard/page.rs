@@ -1,0 +1,151 @@
+//! A page of links, gathered from the store.
+//!
+//! The law: it has at most as many links as were wanted, and goes on exactly behind the last entry that
+//! was looked at. A search that finds little looks at a bounded number of entries, and then says where
+//! to go on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::codec::decode_link;
+use crate::link::Named;
+use crate::message::Reply;
+use crate::{Key, Link};
+
+/// Links on a page, at most.
+pub const LONGEST_PAGE: u32 = 1_000;
+/// How often the store is asked for one page, at most.
+const ROUNDS: u32 = 50;
+
+/// A page that is being gathered.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    after: Option<u64>,
+    left: u32,
+    search: Option<Arc<str>>,
+    links: Vec<Named>,
+    rounds: u32,
+}
+
+impl Page {
+    /// An empty one, which begins behind a position.
+    pub(crate) fn new(after: Option<u64>, limit: u32, search: Option<Arc<str>>) -> Page {
+        let search = search.map(|search| search.to_lowercase().into());
+        Page { after, left: limit.clamp(1, LONGEST_PAGE), search, links: Vec::new(), rounds: 0 }
+    }
+
+    /// From where and how many entries it wants next: no more than have room.
+    pub(crate) fn wants(&self) -> (Option<u64>, u32) {
+        (self.after, self.left)
+    }
+
+    /// Takes entries in, and where to go on: the reply, or the page where it wants more.
+    pub(crate) fn extended(
+        mut self,
+        pairs: Vec<(Bytes, Bytes)>,
+        next: Option<u64>,
+    ) -> Result<Reply, Page> {
+        // What is no link is the shard's own.
+        let named =
+            |(key, value): (Bytes, Bytes)| Some((Key::of_bytes(&key)?, decode_link(&value)?));
+        let found: Vec<_> = pairs
+            .into_iter()
+            .filter_map(named)
+            .filter(|(key, link)| self.matches(key, link))
+            .collect();
+        self.left -= found.len() as u32;
+        self.links.extend(found);
+        self.after = next;
+        self.rounds += 1;
+        if next.is_none() || self.left == 0 || self.rounds == ROUNDS {
+            return Ok(Reply::Page { links: self.links, next });
+        }
+        Err(self)
+    }
+
+    /// In any case of letters, anywhere in what people see of a link.
+    fn matches(&self, key: &Key, link: &Link) -> bool {
+        let Some(search) = self.search.as_deref() else { return true };
+        let texts = [Some(&key.domain), Some(&key.code), Some(&link.url), link.title.as_ref()];
+        let mut texts = texts.into_iter().flatten().chain(&link.tags);
+        texts.any(|text| text.to_lowercase().contains(search))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::Wall;
+
+    use super::*;
+    use crate::codec::encode_link;
+
+    /// Entries of a log, in order; one in ten is the shard's own.
+    fn entries(count: u64) -> Vec<(Bytes, Bytes)> {
+        let entry = |n: u64| {
+            let url = format!("https://example.org/{n}");
+            let link = Link {
+                url: url.into(),
+                status: Default::default(),
+                created_at: Wall(n),
+                expires_at: None,
+                title: (n % 7 == 0).then(|| "Lucky Seven".into()),
+                tags: Vec::new(),
+                earlier_clicks: 0,
+            };
+            let key =
+                if n % 10 == 5 { b"\0own".to_vec() } else { Key::new("", &n.to_string()).bytes() };
+            (key.into(), encode_link(&link))
+        };
+        (0..count).map(entry).collect()
+    }
+
+    /// All pages of a log, one after the other.
+    fn pages(log: &[(Bytes, Bytes)], limit: u32, search: Option<&str>) -> Vec<Vec<u64>> {
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let mut page = Page::new(after, limit, search.map(Arc::from));
+            let (links, next) = loop {
+                let (after, wanted) = page.wants();
+                let from = after.unwrap_or(0) as usize;
+                let end = (from + wanted as usize).min(log.len());
+                let next = (end < log.len()).then_some(end as u64);
+                match page.extended(log[from..end].to_vec(), next) {
+                    Ok(Reply::Page { links, next }) => break (links, next),
+                    Ok(other) => panic!("{other:?} is no page"),
+                    Err(more) => page = more,
+                }
+            };
+            assert!(links.len() <= limit as usize);
+            pages.push(links.into_iter().map(|(_, link)| link.created_at.0).collect());
+            after = next;
+            if after.is_none() {
+                return pages;
+            }
+        }
+    }
+
+    #[test]
+    fn pages_have_every_link_once_whatever_their_length() {
+        let all: Vec<_> = (0..500).filter(|n| n % 10 != 5).collect();
+        for limit in [1, 7, 100, 1_000] {
+            assert_eq!(pages(&entries(500), limit, None).concat(), all, "{limit} a page");
+        }
+        assert_eq!(pages(&[], 10, None), [Vec::<u64>::new()]);
+    }
+
+    #[test]
+    fn a_search_finds_all_and_fills_its_pages() {
+        let lucky: Vec<_> = (0..500).filter(|n| n % 10 != 5 && n % 7 == 0).collect();
+        let found = pages(&entries(500), 10, Some("lucky s"));
+        assert_eq!(found.concat(), lucky);
+        assert!(found[..found.len() - 1].iter().all(|page| page.len() == 10));
+        assert_eq!(pages(&entries(500), 10, Some("org/499")).concat(), [499]);
+    }
+
+    #[test]
+    fn a_search_in_vain_looks_at_so_many_entries_and_says_where_to_go_on() {
+        let found = pages(&entries(500), 1, Some("nowhere"));
+        assert_eq!(found, vec![Vec::<u64>::new(); 10]);
+    }
+}
