@@ -22,7 +22,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use crate::codec::{decode_link, encode_link};
 use crate::mechanism::Mechanism;
 use crate::message::{Call, Message, Op, Range, Reply, Shortener};
-use crate::store::{Event, Store};
+use crate::store::{Event, Limits, Store};
 use crate::{CODES, Key, Link};
 pub use page::LONGEST_PAGE;
 use page::Page;
@@ -69,23 +69,23 @@ enum Step {
     Read,
     /// Change what was found.
     Edit,
-    /// It is durable: this is the reply, unless it has left already.
-    Committed(Option<Reply>),
+    /// Reply with this: it is durable.
+    Committed(Reply),
     /// More of a page.
     Scan(Page),
 }
 
 impl Shard {
-    /// The shard at this place of the ring, the first being 0, whose links are in this store.
+    /// The shard at this place of the ring, the first being 0, with files of this size.
     ///
     /// # Panics
     /// If the place is not below [`MOST_SHARDS`].
-    pub fn new(place: u32, store: Store, switches: Switches) -> Shard {
+    pub fn new(place: u32, limits: Limits, switches: Switches) -> Shard {
         assert!(place < MOST_SHARDS, "there are at most {MOST_SHARDS} shards");
         Shard {
             place,
             switches,
-            store,
+            store: Store::new(limits, Mechanism::FlushBeforeAck.on(switches)),
             leases: None,
             queue: Queue::default(),
             due: VecDeque::new(),
@@ -169,12 +169,6 @@ impl Shard {
         then: Reply,
         out: &mut Outputs<Shortener>,
     ) {
-        let then = if Mechanism::FlushBeforeAck.on(self.switches) {
-            Some(then)
-        } else {
-            reply(&job, then, out);
-            None
-        };
         let ticket = self.ticket(job, Step::Committed(then));
         self.store.commit(vec![(key, value)], ticket, out);
     }
@@ -190,9 +184,8 @@ impl Shard {
         match event {
             Event::Ready => self.ready(out),
             Event::Durable(ticket) => self.committed(ticket, None, out),
-            Event::Full(ticket) => {
-                self.committed(ticket, Some(Reply::Refused("the disk is full")), out);
-            }
+            Event::Full(ticket) => self.committed(ticket, Some("the disk is full"), out),
+            Event::TooLarge(ticket) => self.committed(ticket, Some("the link is too large"), out),
             Event::Found(ticket, bytes) => self.found(ticket, bytes, out),
             Event::Rotten(ticket) => self.rotten(ticket, out),
             Event::Page(ticket, pairs, next) => self.page(ticket, pairs, next, out),
@@ -208,13 +201,15 @@ impl Shard {
         self.store.get(LEASES, ticket, out);
     }
 
-    fn committed(&mut self, ticket: u64, failed: Option<Reply>, out: &mut Outputs<Shortener>) {
-        let Some((job, Step::Committed(then))) = self.open.remove(&ticket) else { return };
-        // Without a reply one has left already, and what it said was said too early.
-        if let Some(then) = then {
-            reply(&job, failed.unwrap_or(then), out);
+    fn committed(
+        &mut self,
+        ticket: u64,
+        failed: Option<&'static str>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        if let Some((job, Step::Committed(then))) = self.open.remove(&ticket) {
+            self.done(job, failed.map_or(then, Reply::Refused), out);
         }
-        self.next(&job);
     }
 
     fn found(&mut self, ticket: u64, bytes: Option<Bytes>, out: &mut Outputs<Shortener>) {
@@ -264,14 +259,9 @@ impl Shard {
         }
     }
 
-    /// 4. It is over.
+    /// 4. It is over, and those that waited for it have their turn.
     fn done(&mut self, job: Job, then: Reply, out: &mut Outputs<Shortener>) {
         reply(&job, then, out);
-        self.next(&job);
-    }
-
-    /// Those that waited for it have their turn.
-    fn next(&mut self, job: &Job) {
         self.due.extend(self.queue.leave(&job.wanted));
     }
 }
