@@ -33,6 +33,10 @@ mod tally;
 
 mod mechanism;
 
+pub mod capacity;
+mod direct;
+mod workload;
+
 #[cfg(feature = "server")]
 pub mod server;
 
@@ -40,6 +44,7 @@ pub use cache::Freshness;
 pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning};
 pub use code::{CODE_LENGTH, CODES, Permutation};
 pub use codec::{decode_link, encode_link};
+pub use direct::Direct;
 pub use instance::{Instance, LONGEST_SEARCH, Settings};
 pub use key::{Key, LONGEST_CODE, LONGEST_DOMAIN};
 pub use limiter::Rate;
@@ -55,3 +60,4 @@ pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, Shard};
 pub use stats::{LinkStats, Visitors};
 pub use store::{Embeds, Event, Limits, ReadStep, ScanStep, Store, StoreOp};
 pub use tally::Tally;
+pub use workload::Zipf;

@@ -19,8 +19,9 @@ use bytes::Bytes;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
 use crate::clicks::ClickTuning;
+use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Op, Shortener};
-use crate::store::{Event, Store};
+use crate::store::{Event, Limits, Store};
 use crate::{Key, LinkStats};
 use round::{Arrival, Round};
 
@@ -47,11 +48,11 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A tally that keeps its counts in this store.
-    pub fn new(store: Store, switches: Switches) -> Tally {
+    /// A tally whose store has files of this size.
+    pub fn new(limits: Limits, switches: Switches) -> Tally {
         Tally {
-            dedup: switches.on(5),
-            store,
+            dedup: Mechanism::ClickDedup.on(switches),
+            store: Store::new(limits, true),
             is_ready: false,
             waiting: VecDeque::new(),
             round: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use sim::{Delays, World};
 use url_shortener::{
-    Ask, Click, ClickLog, ClickTuning, Device, Key, Limits, Message, Op, Shortener, Store, Tally,
+    Ask, Click, ClickLog, ClickTuning, Device, Key, Limits, Message, Op, Shortener, Tally,
 };
 
 pub(crate) const FRONT: NodeId = NodeId(0);
@@ -107,7 +107,7 @@ pub(crate) fn world(seed: u64) -> World<Node> {
 /// Two fronts and a tally that counts.
 pub(crate) fn counting_world(seed: u64, switches: Switches) -> World<Node> {
     let boot = move |id| match id {
-        TALLY => Node::Tally(Tally::new(Store::new(SEGMENTS, true), switches)),
+        TALLY => Node::Tally(Tally::new(SEGMENTS, switches)),
         _ => Node::Front(Front(ClickLog::new(TALLY, SMALL))),
     };
     World::new(seed, &[0, 1, 2], Delays::micros(200, 2_000), Arc::new(boot))

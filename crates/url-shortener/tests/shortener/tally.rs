@@ -73,7 +73,7 @@ fn every_click_that_was_logged_is_counted_once_whatever_crashes() {
 
 #[test]
 fn without_the_position_some_are_counted_twice() {
-    let click_dedup = 5;
+    let click_dedup = url_shortener::Mechanism::ClickDedup as usize;
     let broken = (0..20).filter(|seed| {
         let world = trouble(*seed, Switches::ALL_ON.without(click_dedup));
         totals(&world) != logged(&world)
