@@ -60,6 +60,11 @@ pub struct Place<'a, A> {
 }
 
 impl<A> Place<'_, A> {
+    /// The answer, if it is there already.
+    pub fn now(&mut self) -> Option<A> {
+        self.answer.try_recv().ok()
+    }
+
     /// The answer; none where the machine has stopped.
     pub async fn answer(mut self) -> Option<A> {
         (&mut self.answer).await.ok()

@@ -9,6 +9,7 @@ mod progress;
 mod visitors;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use tokio::time::{sleep, timeout};
 
 use progress::{Progress, Watched};
 
-pub use visitors::{only_ours, origin_is_ours};
+pub use visitors::{host_is_ours, only_ours, origin_is_ours};
 
 /// More wait in the operating system's queue until one of these is closed.
 pub const MOST_CONNECTIONS: usize = 512;
@@ -43,6 +44,11 @@ const WRITE_TIME: Duration = Duration::from_secs(10);
 const LULL: Duration = Duration::from_millis(400);
 /// And when this much has passed, in any case.
 const LAST_ORDERS: Duration = Duration::from_secs(6);
+
+/// Who sent a request: the other end of its connection, among the request's extensions. Nothing in
+/// here keeps it.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor(pub SocketAddr);
 
 /// Serves connections until `stop` ends, then lets requests under way finish, and gives what `stop`
 /// gave.
@@ -59,8 +65,8 @@ pub async fn serve<T>(listener: TcpListener, routes: Router, stop: impl Future<O
             next = next(&places, &listener) => next,
         };
         match next {
-            Ok((place, stream)) => {
-                let served = connection(stream, routes.clone(), stopping.subscribe());
+            Ok((place, stream, visitor)) => {
+                let served = connection(stream, visitor, routes.clone(), stopping.subscribe());
                 open.spawn(async move {
                     served.await;
                     drop(place);
@@ -125,22 +131,28 @@ pub fn error(status: StatusCode, why: &str) -> Response {
 async fn next(
     places: &Arc<Semaphore>,
     listener: &TcpListener,
-) -> io::Result<(Option<OwnedSemaphorePermit>, TcpStream)> {
+) -> io::Result<(Option<OwnedSemaphorePermit>, TcpStream, Visitor)> {
     // The semaphore is never closed, so there is a place in the end.
     let place = places.clone().acquire_owned().await.ok();
-    let (stream, _) = listener.accept().await?;
+    let (stream, visitor) = listener.accept().await?;
     // Without it small answers wait for the acknowledgement of the one before (Nagle); where it is
     // refused they are only slower.
     let _ = stream.set_nodelay(true);
-    Ok((place, stream))
+    Ok((place, stream, Visitor(visitor)))
 }
 
-async fn connection(stream: TcpStream, routes: Router, mut stop: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    visitor: Visitor,
+    routes: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let progress = Arc::new(Progress::default());
     let stream = TokioIo::new(Watched::new(stream, WRITE_TIME, progress.clone()));
     let routes = TowerToHyperService::new(routes);
     let under_way = progress.clone();
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(visitor);
         let working = Progress::work(&under_way);
         let answer = routes.call(request);
         async move {

@@ -39,6 +39,14 @@ mod workload;
 
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
+mod site;
+#[cfg(feature = "server")]
+mod target;
+#[cfg(feature = "server")]
+pub mod transfer;
+#[cfg(feature = "server")]
+pub mod wire;
 
 pub use cache::Freshness;
 pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning};

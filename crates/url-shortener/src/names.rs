@@ -10,6 +10,7 @@ const RESERVED: &[&str] = &[
     "admin",
     "api",
     "assets",
+    "bulk",
     "docs",
     "favicon",
     "health",

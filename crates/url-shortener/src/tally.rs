@@ -213,7 +213,10 @@ impl Machine for Tally {
 
     fn inspect(&self) -> Inspection {
         let waiting = self.waiting.len();
-        let state = format!("{} clicks counted, {waiting} batches wait", self.counted);
+        let state = match self.is_ready {
+            false => "reads its disk".to_owned(),
+            true => format!("{} clicks counted, {waiting} batches wait", self.counted),
+        };
         Inspection { role: "tally", state }
     }
 }

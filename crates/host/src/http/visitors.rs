@@ -50,9 +50,9 @@ fn strange(headers: &HeaderMap, uri: &Uri, bound: IpAddr) -> Option<(StatusCode,
     elsewhere.then_some((StatusCode::FORBIDDEN, "only pages of this computer may ask"))
 }
 
-/// A server that listens at every address is asked for by any of them; a page from elsewhere comes
-/// with a name.
-fn host_is_ours(host: &str, bound: IpAddr) -> bool {
+/// Does the `Host` of a request name this computer? A server that listens at every address is asked
+/// for by any of them; a page from elsewhere comes with a name.
+pub fn host_is_ours(host: &str, bound: IpAddr) -> bool {
     let parts = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']'),
         None => Some(host.split_at(host.find(':').unwrap_or(host.len()))),

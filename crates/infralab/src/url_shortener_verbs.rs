@@ -1,0 +1,188 @@
+//! What url-shortener can do besides the shared verbs.
+
+mod client;
+mod export;
+mod import;
+mod link;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use url_shortener::transfer;
+
+use crate::arguments::{ServerArguments, SharedVerb, address};
+use crate::exit::Outcome;
+use client::Server;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UrlShortenerVerb {
+    #[command(flatten)]
+    Shared(SharedVerb),
+    /// Makes short links and leads whoever follows them, until it is told to stop (SIGINT or SIGTERM).
+    ///
+    /// In a browser it has a page at its address. Programs ask it at /api/links; with keys, which are
+    /// read from a file or from INFRALAB_API_KEYS, only those who have one may, and then it may listen
+    /// where others can reach it. Links can always be followed by everybody.
+    #[command(after_help = "Examples:
+  infralab url-shortener serve
+  curl -d '{\"url\":\"https://example.com\"}' http://127.0.0.1:7441/api/links
+  curl -d '{\"url\":\"https://example.com\",\"alias\":\"ex\",\"expires_at\":\"2030-01-01T00:00:00Z\"}' \\
+       http://127.0.0.1:7441/api/links
+  curl -i http://127.0.0.1:7441/ex
+  curl -X PATCH -d '{\"expires_at\":null}' http://127.0.0.1:7441/api/links/ex
+  curl http://127.0.0.1:7441/api/links/ex/stats
+  infralab url-shortener serve --listen 0.0.0.0:80 --public-url http://sho.rt --keys keys.txt")]
+    Serve(ServeArguments),
+    /// Makes a short link, and prints it.
+    #[command(
+        after_help = "Example: infralab url-shortener shorten https://example.com --alias ex"
+    )]
+    Shorten {
+        /// Where it leads.
+        url: String,
+        #[command(flatten)]
+        link: LinkArguments,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Prints where a short link leads, without following it.
+    #[command(after_help = "Example: infralab url-shortener expand ex")]
+    Expand {
+        /// Its code.
+        code: String,
+        /// Its custom domain.
+        #[arg(long, value_name = "D")]
+        domain: Option<String>,
+        /// Prints all that is known of it, as one JSON object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Makes the links of a file: the CSV that YOURLS exports, or JSON lines.
+    ///
+    /// Clicks that were counted before stay counted. A line that is no link, or whose code is taken,
+    /// is named on stderr, and the others are made all the same; the exit status is 2 then. What is
+    /// there already, and leads to the same place, is left as it is, so an import may be repeated.
+    #[command(after_help = "Examples:
+  infralab url-shortener import yourls.csv
+  infralab url-shortener import links.jsonl")]
+    Import {
+        /// Ends in .csv or .jsonl; `-` reads standard input.
+        file: PathBuf,
+        /// What it is, where the name does not say.
+        #[arg(long)]
+        format: Option<Format>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Prints all links, with their clicks.
+    ///
+    /// JSON lines keep everything. The CSV of YOURLS has no place for tags, expiry, custom domains and
+    /// the status of redirects; what was left out is told on stderr.
+    #[command(after_help = "Example: infralab url-shortener export --format csv > yourls.csv")]
+    Export {
+        /// How to write them.
+        #[arg(long, default_value = "jsonl")]
+        format: Format,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// As YOURLS exports links.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// What may be said of a new link.
+#[derive(Debug, Args)]
+pub(crate) struct LinkArguments {
+    /// Its code; the service picks one otherwise.
+    #[arg(long, value_name = "CODE")]
+    alias: Option<String>,
+    /// Its custom domain.
+    #[arg(long, value_name = "D")]
+    domain: Option<String>,
+    /// For people.
+    #[arg(long)]
+    title: Option<String>,
+    /// For people; may be given more than once.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// From then on it does not resolve, such as 2030-01-01T00:00:00Z.
+    #[arg(long, value_name = "MOMENT")]
+    expires_at: Option<url_shortener::wire::When>,
+    /// How redirects are answered: 301, 302, 307 or 308.
+    #[arg(long)]
+    status: Option<u16>,
+    /// Prints all of it as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7441", value_parser = address)]
+    listen: SocketAddr,
+    /// The data folder. In it each node has one of its own.
+    #[arg(long, value_name = "DIR", default_value = "infralab-data/url-shortener")]
+    data: PathBuf,
+    /// How many shards keep the links.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    shards: u16,
+    /// Keeps the links in this database instead: postgres://USER@HOST/NAME.
+    #[arg(long, value_name = "URL", conflicts_with = "shards")]
+    store: Option<url_shortener::server::postgres::Address>,
+    /// What short links begin with, where others reach the service by a name, such as https://sho.rt.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// A custom domain that points at the service; may be given more than once.
+    #[arg(long = "domain", value_name = "D")]
+    domains: Vec<String>,
+    /// Domains and addresses to which no link may lead, one a line.
+    #[arg(long, value_name = "FILE")]
+    block_list: Option<PathBuf>,
+    /// Keys, one a line, of those who may make and see links.
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    /// Takes the last address of X-Forwarded-For for the visitor's, where a proxy on this computer
+    /// says it.
+    #[arg(long)]
+    behind_proxy: bool,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+impl UrlShortenerVerb {
+    pub(crate) fn carry_out(self) -> Outcome {
+        match self {
+            UrlShortenerVerb::Shared(verb) => verb.carry_out("url-shortener"),
+            UrlShortenerVerb::Serve(arguments) => serve::serve(arguments),
+            UrlShortenerVerb::Shorten { url, link, server } => link::shorten(url, link, &server),
+            UrlShortenerVerb::Expand { code, domain, json, server } => {
+                link::expand(&code, domain.as_deref(), json, &server)
+            }
+            UrlShortenerVerb::Import { file, format, server } => {
+                import::import(&file, format, &server)
+            }
+            UrlShortenerVerb::Export { format, server } => export::export(format, &server),
+        }
+    }
+}
+
+impl From<Format> for transfer::Form {
+    fn from(format: Format) -> transfer::Form {
+        match format {
+            Format::Csv => transfer::Form::Csv,
+            Format::Jsonl => transfer::Form::JsonLines,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `serve`: the real server.
+
+use std::fs;
+use std::path::Path;
+
+use url_shortener::server::{self, Blocked, Keeper, Keys, Plan, ServeError};
+
+use super::ServeArguments;
+use crate::exit::{Failure, Outcome};
+use crate::serving;
+
+/// Holds keys, one a line, besides those of `--keys`.
+const KEYS: &str = "INFRALAB_API_KEYS";
+/// In bytes. More than that is another file.
+const LONGEST_LIST: u64 = 256 << 20;
+
+pub(super) fn serve(arguments: ServeArguments) -> Outcome {
+    let ServeArguments {
+        listen,
+        data,
+        shards,
+        store,
+        public_url,
+        domains,
+        block_list,
+        keys,
+        behind_proxy,
+        server,
+    } = arguments;
+    let blocked = match block_list {
+        None => Blocked::default(),
+        Some(file) => Blocked::parse(&read(&file)?).map_err(|why| wrong(&file, why))?,
+    };
+    let plan = Plan {
+        listen,
+        admin: server.admin,
+        exposure: server.exposure(),
+        data,
+        keeper: store.map_or(Keeper::Shards(shards), Keeper::Postgres),
+        public_url,
+        domains,
+        blocked,
+        keys: all_keys(keys.as_deref())?,
+        behind_proxy,
+    };
+    server.begin_log();
+    serving::ended(server::serve(plan, serving::ready), ServeError::is_argument)
+}
+
+/// Those of the file and those of the environment.
+fn all_keys(file: Option<&Path>) -> Result<Keys, Failure> {
+    let of_file = match file {
+        None => Keys::default(),
+        Some(file) => {
+            let keys = Keys::parse(&read(file)?).map_err(|why| wrong(file, why))?;
+            match keys.is_empty() {
+                // Whoever names a file wants keys to be asked for.
+                true => return Err(wrong(file, "there is no key in it")),
+                false => keys,
+            }
+        }
+    };
+    let of_environment = match std::env::var(KEYS) {
+        Ok(text) => Keys::parse(&text).map_err(|why| Failure::input(format!("{KEYS}, {why}")))?,
+        Err(_) => Keys::default(),
+    };
+    Ok(of_file.and(of_environment))
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let length = fs::metadata(file).map_err(|error| wrong(file, error))?.len();
+    if length > LONGEST_LIST {
+        return Err(wrong(file, format_args!("it has more than {LONGEST_LIST} bytes")));
+    }
+    fs::read_to_string(file).map_err(|error| wrong(file, error))
+}
+
+fn wrong(file: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::input(format!("{}: {why}", file.display()))
+}

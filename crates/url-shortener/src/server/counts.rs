@@ -1,0 +1,79 @@
+//! What is counted, for Prometheus. Nothing in here is about a visitor.
+
+use host::{Count, Metrics};
+
+use crate::message::Why;
+use crate::{Answer, Note};
+
+/// Numbers of a service. Clones are the same numbers.
+#[derive(Clone)]
+pub(super) struct Counts {
+    redirects: Count,
+    missing: Count,
+    refused: Count,
+    at_once: Count,
+    read: Count,
+    called: Count,
+    created: Count,
+    clicked: Count,
+    dropped: Count,
+}
+
+impl Counts {
+    pub(super) fn new(metrics: &Metrics) -> Counts {
+        let visits = |result| {
+            let help = "Visits, by what came of them.";
+            metrics.labelled("shortener_visits_total", help, "result", result)
+        };
+        let calls = |why| {
+            let help = "Calls to shards and the tally, by what for.";
+            metrics.labelled("shortener_calls_total", help, "why", why)
+        };
+        let clicks = |fate| {
+            let help = "Clicks, by whether the log had room for them.";
+            metrics.labelled("shortener_clicks_total", help, "fate", fate)
+        };
+        let at_once = "Questions that were answered without a call: cache hits, as a rule.";
+        Counts {
+            redirects: visits("redirect"),
+            missing: visits("missing"),
+            refused: visits("refused"),
+            at_once: metrics.counter("shortener_answered_at_once_total", at_once),
+            read: calls("visit"),
+            called: calls("owner"),
+            created: metrics.counter("shortener_created_total", "Links that were made."),
+            clicked: clicks("logged"),
+            dropped: clicks("dropped"),
+        }
+    }
+
+    /// A visit came to this.
+    pub(super) fn visited(&self, answer: &Answer) {
+        match answer {
+            Answer::Redirect { .. } => self.redirects.one(),
+            Answer::Missing | Answer::Expired => self.missing.one(),
+            _ => self.refused.one(),
+        }
+    }
+
+    /// The instance answered without a call.
+    pub(super) fn at_once(&self) {
+        self.at_once.one();
+    }
+
+    /// A link was made.
+    pub(super) fn created(&self) {
+        self.created.one();
+    }
+
+    /// A node noted something.
+    pub(super) fn note(&self, note: &Note) {
+        match note {
+            Note::Called { why: Why::Visit, .. } => self.read.one(),
+            Note::Called { .. } => self.called.one(),
+            Note::Clicked { .. } => self.clicked.one(),
+            Note::Dropped { .. } => self.dropped.one(),
+            _ => {}
+        }
+    }
+}

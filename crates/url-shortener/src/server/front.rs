@@ -1,0 +1,197 @@
+//! The front end: each request is handed to the instance, each answer to the request that waits for it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use host::http::Visitor;
+use host::{FRONT_END, Node};
+use machine::Input;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::counts::Counts;
+use super::keys::Keys;
+use super::salt::Salt;
+use super::switchboard::Desks;
+use super::{Member, api, redirect};
+use crate::site::Site;
+use crate::target::Targets;
+use crate::wire::{self, Form, Reply};
+use crate::{Answer, Ask, Key, LinkStats, Message};
+
+/// For an answer: longer than an instance waits for a shard.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// For a client to send a body.
+const BODY_TIME: Duration = Duration::from_secs(10);
+/// In bytes: a link with a target, a title and tags of the greatest lengths, all of it escaped.
+const LONGEST_BODY: usize = 64 << 10;
+/// In bytes: a thousand links.
+const LONGEST_BULK: usize = 4 << 20;
+/// So many requests may have a body of that size.
+const MOST_BULKS: usize = 8;
+
+/// What all requests share.
+pub(super) struct Front {
+    pub(super) instance: Arc<Node<Member>>,
+    pub(super) tally: Arc<Node<Member>>,
+    pub(super) desks: Arc<Desks>,
+    pub(super) site: Arc<Site>,
+    pub(super) targets: Targets,
+    pub(super) keys: Keys,
+    pub(super) salt: Salt,
+    /// Is the last address of `X-Forwarded-For` believed, when a proxy of this computer says it?
+    pub(super) behind_proxy: bool,
+    pub(super) counts: Counts,
+    pub(super) bulks: Semaphore,
+}
+
+impl Front {
+    pub(super) fn bulks() -> Semaphore {
+        Semaphore::new(MOST_BULKS)
+    }
+
+    /// Redirects, and everything below `/api/`.
+    pub(super) fn routes(self: Arc<Self>) -> Router {
+        Router::new().fallback(handle).with_state(self)
+    }
+
+    /// Who asks.
+    pub(super) fn address(&self, parts: &Parts) -> IpAddr {
+        let visitor = parts.extensions.get::<Visitor>();
+        // `host::http` names one with every request.
+        let peer = visitor.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |visitor| visitor.0.ip());
+        if !(self.behind_proxy && peer.is_loopback()) {
+            return peer;
+        }
+        let forwarded = parts.headers.get_all("x-forwarded-for").iter().next_back();
+        let last = forwarded.and_then(|header| header.to_str().ok()?.rsplit(',').next());
+        last.and_then(|last| last.trim().parse().ok()).unwrap_or(peer)
+    }
+
+    /// Programs and pages that name this service as the one they ask; the `Host` of a custom domain
+    /// leads to redirects and nothing else.
+    pub(super) fn is_ours(&self, parts: &Parts) -> Result<(), Reply> {
+        let mut hosts = hosts(parts).peekable();
+        if hosts.peek().is_none() || !hosts.all(|host| self.site.is_own(host)) {
+            return Err(strange_host());
+        }
+        let mut origins = parts.headers.get_all(ORIGIN).iter();
+        match origins.all(|origin| origin.to_str().is_ok_and(|o| self.site.is_own_origin(o))) {
+            true => Ok(()),
+            false => Err(Reply::error(403, "only pages of this service may ask")),
+        }
+    }
+
+    /// And who has a key, where there are keys.
+    pub(super) fn admit(&self, parts: &Parts) -> Result<(), Reply> {
+        let key = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        match self.keys.admit(key) {
+            true => Ok(()),
+            false => Err(Reply::error(401, "a key is needed, as in: Authorization: Bearer KEY")
+                .with(WWW_AUTHENTICATE.as_str(), "Bearer")),
+        }
+    }
+
+    /// Asks the instance for whoever is behind this address.
+    pub(super) async fn ask(&self, address: IpAddr, ask: Ask) -> Answer {
+        self.instance.room().await;
+        let client = self.salt.client(address);
+        let mut place = self.desks.answers.wait();
+        let message = Message::Ask { token: place.token, client, ask };
+        if !self.instance.input(Input::Message { from: FRONT_END, message }) {
+            return STOPPING;
+        }
+        // Where no shard had to be asked it is there already.
+        if let Some(answer) = place.now() {
+            self.counts.at_once();
+            return answer;
+        }
+        match timeout(PATIENCE, place.answer()).await {
+            Ok(answer) => answer.unwrap_or(STOPPING),
+            Err(_) => Answer::Unavailable("there was no answer in time"),
+        }
+    }
+
+    /// Asks the tally what it has counted; none where it does not say in time.
+    pub(super) async fn counted(&self, key: Key) -> Option<Option<Arc<LinkStats>>> {
+        self.tally.room().await;
+        let place = self.desks.told.wait();
+        let message = Message::Tell { call: place.token, key };
+        if !self.tally.input(Input::Message { from: FRONT_END, message }) {
+            return None;
+        }
+        timeout(PATIENCE, place.answer()).await.ok().flatten()
+    }
+}
+
+const STOPPING: Answer = Answer::Unavailable("the server is stopping");
+
+/// All names that a request gives whom it asks.
+pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = &str> {
+    let headers = parts.headers.get_all(HOST).iter();
+    let headers = headers.map(|host| host.to_str().unwrap_or("not a text"));
+    headers.chain(parts.uri.authority().map(|authority| authority.as_str()))
+}
+
+/// Nobody is asked whom this request names.
+pub(super) fn strange_host() -> Reply {
+    let why = "the Host of this request is no name of this service; serve it with --public-url or \
+               --domain";
+    Reply::error(421, why)
+}
+
+async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if let Some(code) = wire::code_of(parts.uri.path()) {
+        return respond(redirect::visit(&front, &parts, code).await);
+    }
+    respond(api::carry_out(&front, &parts, body).await.unwrap_or_else(|reply| reply))
+}
+
+/// All of a body.
+pub(super) async fn read_body(body: Body, is_bulk: bool) -> Result<Bytes, Reply> {
+    let most = if is_bulk { LONGEST_BULK } else { LONGEST_BODY };
+    let long = || Reply::error(413, format_args!("a body has at most {most} bytes here"));
+    if body.size_hint().lower() > most as u64 {
+        return Err(long());
+    }
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    match timeout(BODY_TIME, to_bytes(body, most)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(long()),
+        Err(_) => Err(Reply::error(408, "the body did not come in time; nothing was done")),
+    }
+}
+
+/// The response that this reply is.
+pub(super) fn respond(reply: Reply) -> Response {
+    let Reply { status, form, body, cache_control, header } = reply;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    if form == Form::Json {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    // What stands in a header of ours was checked when it was read.
+    if let Some((name, value)) = header
+        && let Ok(value) = HeaderValue::try_from(value.as_ref())
+    {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    response.into_response()
+}

@@ -1,0 +1,45 @@
+//! Visits. Everything that a redirect out of the cache costs is in this file: one lock of the
+//! instance, two of the desk, no switch of tasks.
+
+use std::net::IpAddr;
+
+use axum::http::header::{REFERER, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, Method};
+
+use super::front::{Front, hosts, strange_host};
+use crate::wire::{self, Reply};
+use crate::{Ask, Click, Key};
+
+/// Leads a visitor to where the link of this code points. A `HEAD` is a visit too: whoever asks
+/// wants to know where it leads.
+pub(super) async fn visit(front: &Front, parts: &Parts, code: &str) -> Reply {
+    if parts.method != Method::GET && parts.method != Method::HEAD {
+        return Reply::error(405, "a link is followed with GET or HEAD").with("allow", "GET, HEAD");
+    }
+    let mut domains = hosts(parts).map(|host| front.site.domain_of(host));
+    // A request may name whom it asks more than once; it is then to mean the same.
+    let Some(Some(domain)) = domains.next() else { return strange_host() };
+    if !domains.all(|other| other.as_ref() == Some(&domain)) {
+        return strange_host();
+    }
+    let key = Key { domain, code: code.into() };
+    let address = front.address(parts);
+    let ask = Ask::Visit { click: click(front, parts, key.clone(), address), key };
+    let answer = front.ask(address, ask).await;
+    front.counts.visited(&answer);
+    Reply::visit(answer)
+}
+
+fn click(front: &Front, parts: &Parts, key: Key, address: IpAddr) -> Click {
+    let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let browser = text(USER_AGENT).unwrap_or_default();
+    Click {
+        key,
+        // The instance sets it.
+        at_ms: 0,
+        visitor: front.salt.visitor(address, browser.as_bytes()),
+        referrer: text(REFERER).and_then(wire::referrer),
+        device: wire::device(browser),
+    }
+}

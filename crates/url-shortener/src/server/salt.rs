@@ -1,0 +1,143 @@
+//! Visitors as numbers: counted, and not known.
+//!
+//! The law: an address leaves this file only under a keyed hash. The key is drawn anew each day (by
+//! UTC) and the old one forgotten, so that a visitor of two days is two numbers, and nobody, not even
+//! who has the disk, can find out later who it was.
+
+use std::fs;
+use std::hash::Hasher;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+
+use super::secret;
+
+const FILE: &str = "visitors.json";
+const DAY: u64 = 24 * 60 * 60;
+
+/// The key of today.
+#[derive(Debug)]
+pub(super) struct Salt {
+    folder: PathBuf,
+    today: RwLock<Key>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Key {
+    /// Since 1970.
+    day: u64,
+    key: [u8; 16],
+}
+
+impl Salt {
+    /// The key that is in this folder, if it is today's: a restart does not double the visitors.
+    ///
+    /// # Errors
+    /// If the folder cannot be read or written, or the operating system has no randomness.
+    pub(super) fn open(folder: &Path) -> io::Result<Salt> {
+        let kept = match fs::read(folder.join(FILE)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let today = match kept.filter(|key: &Key| key.day == today()) {
+            Some(key) => key,
+            None => draw(folder, today())?,
+        };
+        Ok(Salt { folder: folder.to_owned(), today: RwLock::new(today) })
+    }
+
+    /// The number of who visits from this address with this browser.
+    pub(super) fn visitor(&self, address: IpAddr, browser: &[u8]) -> u64 {
+        let mut hash = self.hasher();
+        hash.write(&network(address));
+        hash.write(browser);
+        hash.finish()
+    }
+
+    /// The number of whoever asks from this address, for limits.
+    pub(super) fn client(&self, address: IpAddr) -> u64 {
+        let mut hash = self.hasher();
+        hash.write(b"client");
+        hash.write(&network(address));
+        hash.finish()
+    }
+
+    fn hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_key(&self.key(today()))
+    }
+
+    fn key(&self, day: u64) -> [u8; 16] {
+        let kept = *self.today.read().unwrap_or_else(PoisonError::into_inner);
+        if kept.day == day {
+            return kept.key;
+        }
+        let mut today = self.today.write().unwrap_or_else(PoisonError::into_inner);
+        if today.day != day {
+            match draw(&self.folder, day) {
+                Ok(key) => *today = key,
+                // A visitor of two days is one number then: better than none of today's.
+                Err(error) => {
+                    tracing::warn!("the key of visitors is yesterday's still: {error}");
+                    today.day = day;
+                }
+            }
+        }
+        today.key
+    }
+}
+
+/// A key that nobody had before.
+fn draw(folder: &Path, day: u64) -> io::Result<Key> {
+    let key = Key { day, key: secret::draw()? };
+    secret::write(&folder.join(FILE), &serde_json::to_vec(&key)?)?;
+    Ok(key)
+}
+
+/// Who has one address of version 6 has a whole network of them.
+fn network(address: IpAddr) -> [u8; 8] {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => (u64::from(ip.to_bits()) | 4 << 32).to_be_bytes(),
+        IpAddr::V6(ip) => ((ip.to_bits() >> 64) as u64).to_be_bytes(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the day is the wall clock's")]
+fn today() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_visitor_is_one_number_a_day() {
+        let folder = std::env::temp_dir().join(format!("salt-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let salt = Salt::open(&folder).unwrap();
+        let one = salt.visitor(ip("192.0.2.1"), b"browser");
+        assert_eq!(Salt::open(&folder).unwrap().visitor(ip("192.0.2.1"), b"browser"), one);
+        assert_eq!(salt.visitor(ip("::ffff:192.0.2.1"), b"browser"), one);
+        assert_ne!(salt.visitor(ip("192.0.2.2"), b"browser"), one);
+        assert_ne!(salt.visitor(ip("192.0.2.1"), b"another"), one);
+        assert_ne!(salt.client(ip("192.0.2.1")), salt.client(ip("192.0.2.2")));
+        assert_eq!(salt.client(ip("2001:db8::1")), salt.client(ip("2001:db8::2")));
+        // The next day has another key, also for who comes back to the day before.
+        let (before, after) = (salt.key(today()), salt.key(today() + 1));
+        assert_ne!(before, after);
+        let kept: Key = serde_json::from_slice(&fs::read(folder.join(FILE)).unwrap()).unwrap();
+        assert_eq!((kept.day, kept.key), (today() + 1, after));
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,224 @@
+//! What the service is called: its own names, and the custom domains that point at it.
+//!
+//! The law: a request that names neither is nobody's here. A browser that was led astray (DNS
+//! rebinding) still says which name it asked for, and gets no link of another's.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use host::http;
+use url::{Host, Url};
+
+use crate::{Key, LONGEST_DOMAIN};
+
+/// The names of a service.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Where it listens.
+    bound: SocketAddr,
+    /// What its own short links begin with, without a path.
+    base: Url,
+    /// In lower case.
+    domains: BTreeSet<Arc<str>>,
+    own: Arc<str>,
+}
+
+impl Site {
+    /// A service that listens here. `public_url` is what its links begin with where others reach it
+    /// by another name, such as `https://sho.rt`.
+    ///
+    /// # Errors
+    /// If a domain is no name, or if the address is none.
+    pub fn new(
+        bound: SocketAddr,
+        public_url: Option<&str>,
+        domains: &[String],
+    ) -> Result<Site, BadName> {
+        let address = format!("http://{bound}");
+        let named = public_url.unwrap_or(&address);
+        let base = base(named).ok_or_else(|| BadName::PublicUrl(named.to_owned()))?;
+        let domains = domains
+            .iter()
+            .map(|domain| match Host::parse(domain) {
+                Ok(Host::Domain(name)) if name.len() <= LONGEST_DOMAIN => Ok(bare(&name).into()),
+                _ => Err(BadName::Domain(domain.clone())),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Site { bound, base, domains, own: "".into() })
+    }
+
+    /// The domain, as keys have it, of a request with this `Host`; none where it is not ours.
+    pub fn domain_of(&self, host: &str) -> Option<Arc<str>> {
+        if self.is_own(host) {
+            return Some(self.own.clone());
+        }
+        let name = bare(without_port(host));
+        match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            false => self.domains.get(name).cloned(),
+            true => self.domains.get(name.to_ascii_lowercase().as_str()).cloned(),
+        }
+    }
+
+    /// Is this the `Host` of the service itself, rather than of a custom domain? Only there are the
+    /// page and the programming interface.
+    pub fn is_own(&self, host: &str) -> bool {
+        let named = || self.base.host_str().unwrap_or_default();
+        http::host_is_ours(host, self.bound.ip())
+            || without_port(host).eq_ignore_ascii_case(named())
+    }
+
+    /// Is this the `Origin` of a page of the service itself?
+    pub fn is_own_origin(&self, origin: &str) -> bool {
+        let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        rest.is_some_and(|host| self.is_own(host))
+    }
+
+    /// The custom domain of this name, if it is one of ours; the service's own for none.
+    pub fn domain(&self, named: Option<&str>) -> Option<Arc<str>> {
+        match named {
+            None | Some("") => Some(self.own.clone()),
+            Some(name) => self.domains.get(bare(name).to_ascii_lowercase().as_str()).cloned(),
+        }
+    }
+
+    /// The custom domains.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        self.domains.iter().map(|domain| &**domain)
+    }
+
+    /// The link as people pass it on. A custom domain takes the place of the host in the service's
+    /// own address.
+    pub fn short_url(&self, key: &Key) -> String {
+        let mut url = self.base.clone();
+        if !key.domain.is_empty() {
+            // It was read as a host when the service began.
+            let _ = url.set_host(Some(&key.domain));
+        }
+        url.set_path(&key.code);
+        url.into()
+    }
+
+    /// Would a browser that is sent there come back here?
+    pub fn leads_back(&self, target: &Url) -> bool {
+        let port = target.port_or_known_default();
+        match target.host() {
+            None => false,
+            Some(Host::Domain(name)) => {
+                let name = bare(name);
+                let local = name == "localhost" || name.ends_with(".localhost");
+                self.domains.contains(name)
+                    || self.base.host_str() == Some(name)
+                    || (local && self.is_here(self.bound.ip(), port))
+            }
+            Some(Host::Ipv4(ip)) => self.is_here(ip.into(), port),
+            Some(Host::Ipv6(ip)) => self.is_here(ip.to_canonical(), port),
+        }
+    }
+
+    /// A service that listens at every address is reached by loopback; whichever others this computer
+    /// has, a browser ends such a circle.
+    fn is_here(&self, ip: IpAddr, port: Option<u16>) -> bool {
+        let this = ip.is_loopback() || ip.is_unspecified() || ip == self.bound.ip();
+        this && port == Some(self.bound.port())
+    }
+}
+
+/// Why a service cannot have this name. Nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadName {
+    /// No domain can be called so.
+    Domain(String),
+    /// No short link can begin so.
+    PublicUrl(String),
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadName::Domain(name) => {
+                write!(f, "{name:?} is not the name of a domain; one is such as go.example.com")
+            }
+            BadName::PublicUrl(text) => write!(
+                f,
+                "{text:?} is nothing that short links can begin with; such a thing is \
+                 https://sho.rt, without a path"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for BadName {}
+
+fn base(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    (is_web && is_bare && url.username().is_empty() && url.password().is_none()).then_some(url)
+}
+
+/// A name may be written with the dot of the root at its end.
+fn bare(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site() -> Site {
+        let bound = ([127, 0, 0, 1], 7441).into();
+        Site::new(bound, Some("https://sho.rt"), &["Go.Example".to_owned()]).unwrap()
+    }
+
+    #[test]
+    fn a_host_is_ours_or_a_custom_domain_or_nobodys() {
+        let site = site();
+        for own in ["127.0.0.1:7441", "localhost", "sho.rt", "SHO.RT:443", "[::1]:9"] {
+            assert_eq!(site.domain_of(own).as_deref(), Some(""), "{own}");
+        }
+        for custom in ["go.example", "GO.example:7441", "go.example."] {
+            assert_eq!(site.domain_of(custom).as_deref(), Some("go.example"), "{custom}");
+            assert!(!site.is_own(custom), "{custom}");
+        }
+        for strange in ["", "evil.example", "go.example.evil", "sho.rt.evil", "x@sho.rt", "[", ":"]
+        {
+            assert_eq!(site.domain_of(strange), None, "{strange}");
+        }
+        assert!(site.is_own_origin("https://sho.rt") && !site.is_own_origin("null"));
+        assert!(!site.is_own_origin("https://go.example"));
+    }
+
+    #[test]
+    fn short_links_begin_with_what_people_ask_for() {
+        let (own, custom) = (Key::new("", "abc"), Key::new("go.example", "x_-9"));
+        assert_eq!(site().short_url(&own), "https://sho.rt/abc");
+        assert_eq!(site().short_url(&custom), "https://go.example/x_-9");
+        let local = Site::new(([127, 0, 0, 1], 7441).into(), None, &[]).unwrap();
+        assert_eq!(local.short_url(&own), "http://127.0.0.1:7441/abc");
+        let six = Site::new("[::1]:80".parse().unwrap(), None, &[]).unwrap();
+        assert_eq!(six.short_url(&own), "http://[::1]/abc");
+    }
+
+    #[test]
+    fn names_that_are_none_are_refused() {
+        let new = |url, domain: &str| {
+            Site::new(([127, 0, 0, 1], 1).into(), url, &[domain.to_owned()]).map(|_| ())
+        };
+        for bad in ["", "a b", "127.0.0.1", "[::1]", "x/y", "go.example:80"] {
+            assert_eq!(new(None, bad), Err(BadName::Domain(bad.to_owned())));
+        }
+        for bad in ["", "sho.rt", "ftp://sho.rt", "https://sho.rt/x", "https://a@sho.rt", "http://"]
+        {
+            assert_eq!(new(Some(bad), "x.example"), Err(BadName::PublicUrl(bad.to_owned())));
+        }
+    }
+}

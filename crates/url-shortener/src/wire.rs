@@ -1,0 +1,35 @@
+//! HTTP: the texts of requests, and the texts of answers.
+//!
+//! ```text
+//! GET    /CODE                               a redirect; 404, or 410 once its time is over
+//! POST   /api/links        {"url":"https://example.com","alias":"x","domain":"go.example",
+//!                           "expires_at":"2030-01-01T00:00:00Z","title":"X","tags":["a"],
+//!                           "status":302}    201 and the link; 409 where the alias is taken
+//! POST   /api/links/bulk   {"links":[...]}   a result for each
+//! GET    /api/links[?limit=&after=&search=&clicks=true]
+//! GET    /api/links/CODE[?domain=D]          the link
+//! PATCH  /api/links/CODE   {"title":null}    the link as it is then; null clears
+//! DELETE /api/links/CODE                     204
+//! GET    /api/links/CODE/stats               what was counted
+//! anything else                              {"error":"a sentence"}
+//! ```
+//!
+//! 503 to a change says that nobody knows whether it was made: a look at the link tells.
+
+mod counted;
+mod cursor;
+mod reply;
+mod request;
+mod shown;
+mod visit;
+mod wanted;
+mod when;
+
+pub(crate) use reply::{Form, Reply};
+pub(crate) use request::{Asked, Meant, Paging, read};
+pub(crate) use visit::{code_of, device, referrer};
+
+pub use counted::{Bucket, Counted, LogPosition, Referrer};
+pub use shown::{Page, Shown};
+pub use wanted::{Bulk, Changes, MOST_AT_ONCE, Outcome, Outcomes, Wanted};
+pub use when::When;

@@ -1,0 +1,108 @@
+//! What was counted, as JSON.
+
+use std::collections::BTreeMap;
+
+use machine::Wall;
+use serde::{Deserialize, Serialize};
+
+use super::When;
+use crate::site::Site;
+use crate::{Key, Link, LinkStats};
+
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// What is known of the clicks on a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The code of the link.
+    pub code: String,
+    /// What people pass on.
+    pub short_url: String,
+    /// All clicks, here and, before an import, elsewhere.
+    pub clicks: u64,
+    /// Those elsewhere.
+    pub earlier_clicks: u64,
+    /// About how many different visitors there were here; one who came on two days is two.
+    pub visitors: u64,
+    /// By the hour in which they happened, by UTC: the latest in which there were any.
+    pub hours: Vec<Bucket>,
+    /// By the day.
+    pub days: Vec<Bucket>,
+    /// Where visitors came from, the most frequent first.
+    pub referrers: Vec<Referrer>,
+    /// What they came with.
+    pub devices: BTreeMap<String, u64>,
+    /// How far the log of clicks is on the disk.
+    pub log: LogPosition,
+}
+
+/// The clicks of an hour or a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// When it began.
+    pub from: When,
+    /// How many there were.
+    pub clicks: u64,
+}
+
+/// Where some clicks came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Referrer {
+    /// The name of the site.
+    pub host: String,
+    /// About how many, and never too few.
+    pub clicks: u64,
+}
+
+/// The clicks of this server since it started, of all links together, are numbered from 0 on. What
+/// lies below `acknowledged` is on the disk, and will be counted whatever happens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPosition {
+    /// Which log: another one after each start.
+    pub id: String,
+    /// The first number that is not on the disk yet.
+    pub acknowledged: u64,
+}
+
+impl Counted {
+    /// How it looks.
+    pub(crate) fn of(
+        key: &Key,
+        link: &Link,
+        stats: Option<&LinkStats>,
+        (log, acknowledged): (u64, u64),
+        site: &Site,
+    ) -> Counted {
+        let nothing = LinkStats::default();
+        let stats = stats.unwrap_or(&nothing);
+        let buckets = |counts: &BTreeMap<u64, u64>, length: u64| {
+            let bucket = |(number, clicks): (&u64, &u64)| Bucket {
+                from: Wall::from_millis(number.saturating_mul(length)).into(),
+                clicks: *clicks,
+            };
+            counts.iter().map(bucket).collect()
+        };
+        let mut referrers: Vec<_> = stats
+            .referrers
+            .iter()
+            .map(|(host, clicks)| Referrer { host: host.to_string(), clicks: *clicks })
+            .collect();
+        referrers.sort_by(|a, b| b.clicks.cmp(&a.clicks).then_with(|| a.host.cmp(&b.host)));
+        let device = |(device, clicks): (&crate::Device, &u64)| {
+            (format!("{device:?}").to_lowercase(), *clicks)
+        };
+        Counted {
+            code: key.code.to_string(),
+            short_url: site.short_url(key),
+            clicks: link.earlier_clicks.saturating_add(stats.clicks),
+            earlier_clicks: link.earlier_clicks,
+            visitors: stats.visitors.estimate(),
+            hours: buckets(&stats.by_hour, HOUR_MS),
+            days: buckets(&stats.by_day, DAY_MS),
+            referrers,
+            devices: stats.devices.iter().map(device).collect(),
+            log: LogPosition { id: log.to_string(), acknowledged },
+        }
+    }
+}

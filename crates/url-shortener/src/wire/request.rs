@@ -1,0 +1,177 @@
+//! What a request means.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::wanted::{domain, is_code};
+use super::{Bulk, Changes, MOST_AT_ONCE, Reply, Wanted, cursor};
+use crate::site::Site;
+use crate::target::Targets;
+use crate::{Ask, Key, NewLink};
+
+const EXAMPLE: &str = r#"{"url":"https://example.com"}"#;
+const PATHS: &str = "there are /api/links, /api/links/bulk, /api/links/CODE and \
+                     /api/links/CODE/stats";
+/// In bytes.
+const LONGEST_SEARCH: usize = 200;
+
+/// What comes.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    pub(crate) body: Bytes,
+}
+
+/// What it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Meant {
+    /// One question to the instance.
+    Ask(Ask),
+    /// Some links, and perhaps how often each was followed.
+    List(Paging),
+    /// Many new ones, or why there can be no such link.
+    Bulk(Vec<Result<NewLink, String>>),
+}
+
+/// Which links of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Paging {
+    pub(crate) list: Ask,
+    pub(crate) clicks: bool,
+}
+
+/// Reads a request to the programming interface.
+///
+/// # Errors
+/// With the reply, if it makes no sense. Nothing was done.
+pub(crate) fn read(asked: &Asked<'_>, site: &Site, targets: &Targets) -> Result<Meant, Reply> {
+    let Asked { method, path, query, body } = asked;
+    let rest = path.strip_prefix("/api/").unwrap_or_default();
+    let segments: Vec<&str> = rest.split('/').take(4).collect();
+    let key = |code: &str| key(code, query, site);
+    let ask = match (segments.as_slice(), *method) {
+        (["links"], "POST") => {
+            no_parameters(query)?;
+            let wanted: Wanted = json(body, EXAMPLE)?;
+            Ask::Create(wanted.check(site, targets).map_err(|why| Reply::error(400, why))?)
+        }
+        (["links"], "GET" | "HEAD") => return list(query).map(Meant::List),
+        (["links", "bulk"], "POST") => {
+            no_parameters(query)?;
+            return many(body, site, targets).map(Meant::Bulk);
+        }
+        (["links", "bulk"], _) => return Err(no_such(path, &segments)),
+        (["links", code], "GET" | "HEAD") => Ask::Look(key(code)?),
+        (["links", code], "PATCH") => {
+            let changes: Changes = json(body, r#"{"url":"https://example.com","title":null}"#)?;
+            let edit = changes.check(targets).map_err(|why| Reply::error(400, why))?;
+            Ask::Edit(key(code)?, edit)
+        }
+        (["links", code], "DELETE") => Ask::Delete(key(code)?),
+        (["links", code, "stats"], "GET" | "HEAD") => Ask::Stats(key(code)?),
+        _ => return Err(no_such(path, &segments)),
+    };
+    Ok(Meant::Ask(ask))
+}
+
+/// Another path, or another method than this path takes.
+fn no_such(path: &str, segments: &[&str]) -> Reply {
+    let takes = match segments {
+        ["links", "bulk"] => "POST",
+        ["links"] => "GET, HEAD, POST",
+        ["links", _] => "GET, HEAD, PATCH, DELETE",
+        ["links", _, "stats"] => "GET, HEAD",
+        _ => return Reply::error(404, format_args!("there is no {path:.40?} here; {PATHS}")),
+    };
+    Reply::error(405, format_args!("only {takes} is understood here")).with("allow", takes)
+}
+
+fn key(code: &str, query: &str, site: &Site) -> Result<Key, Reply> {
+    let [named] = parameters(query, ["domain"])?;
+    if !is_code(code) {
+        let why = format_args!("{code:.80?} is no code: letters, digits, - and _");
+        return Err(Reply::error(404, why));
+    }
+    let domain = domain(named.as_deref(), site).map_err(|why| Reply::error(404, why))?;
+    Ok(Key { domain, code: code.into() })
+}
+
+fn list(query: &str) -> Result<Paging, Reply> {
+    let [limit, after, search, clicks] = parameters(query, ["limit", "after", "search", "clicks"])?;
+    let wrong = |why: String| Reply::error(400, why);
+    let limit = limit.map_or(Some(100), |text| text.parse().ok());
+    let limit = limit.filter(|limit| (1..=MOST_AT_ONCE as u32).contains(limit));
+    let limit =
+        limit.ok_or_else(|| wrong(format!("the limit is a number from 1 to {MOST_AT_ONCE}")))?;
+    let after = after.map(|text| cursor::parse(&text).ok_or(text)).transpose();
+    let after = after.map_err(|text| {
+        wrong(format!("after is what `next` of the page before said, and {text:.40?} is not"))
+    })?;
+    let search = search.filter(|text| !text.is_empty());
+    if search.as_ref().is_some_and(|text| text.len() > LONGEST_SEARCH) {
+        return Err(wrong(format!("a search has at most {LONGEST_SEARCH} bytes")));
+    }
+    let clicks = match clicks.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(wrong("clicks is true or false".to_owned())),
+    };
+    let search = search.map(|text| Arc::from(&*text));
+    Ok(Paging { list: Ask::List { after, limit, search }, clicks })
+}
+
+fn many(
+    body: &[u8],
+    site: &Site,
+    targets: &Targets,
+) -> Result<Vec<Result<NewLink, String>>, Reply> {
+    let Bulk { links } = json(body, r#"{"links":[{"url":"https://example.com"}]}"#)?;
+    if !(1..=MOST_AT_ONCE).contains(&links.len()) {
+        let why = format!("there are 1 to {MOST_AT_ONCE} links at once, and not {}", links.len());
+        return Err(Reply::error(413, why));
+    }
+    let one = |link| {
+        let wanted: Wanted = serde_json::from_value(link).map_err(|why| not_json(EXAMPLE, &why))?;
+        wanted.check(site, targets)
+    };
+    Ok(links.into_iter().map(one).collect())
+}
+
+fn json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Reply> {
+    serde_json::from_slice(body).map_err(|why| Reply::error(400, not_json(example, &why)))
+}
+
+fn not_json(example: &str, why: &serde_json::Error) -> String {
+    format!("this must be JSON such as {example}: {why}")
+}
+
+fn no_parameters(query: &str) -> Result<(), Reply> {
+    parameters(query, []).map(|[]| ())
+}
+
+/// The values of these parameters, each given at most once, and no others.
+fn parameters<'a, const N: usize>(
+    query: &'a str,
+    names: [&str; N],
+) -> Result<[Option<Cow<'a, str>>; N], Reply> {
+    let mut found = [const { None }; N];
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let Some(place) = names.iter().position(|known| *known == name) else {
+            let why = format!("there is no parameter {name:.40?} here; known are {names:?}");
+            return Err(Reply::error(400, why));
+        };
+        if found[place].replace(value).is_some() {
+            return Err(Reply::error(400, format_args!("{name} is given twice; give it once")));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

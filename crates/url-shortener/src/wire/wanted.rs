@@ -1,0 +1,157 @@
+//! What is asked for, as JSON: new links and changes.
+
+use std::sync::Arc;
+
+use machine::Wall;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{Shown, When};
+use crate::site::Site;
+use crate::target::Targets;
+use crate::{Edit, LONGEST_CODE, Link, NewLink, RedirectStatus, names};
+
+/// No bulk request has more links.
+pub const MOST_AT_ONCE: usize = 1000;
+/// A link that somebody wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// Where it leads.
+    pub url: String,
+    /// Its code, if that is free; otherwise the service picks one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// The custom domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// From then on it does not resolve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<When>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// 301, 302, 307 or 308.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Of an import: when it was made elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<When>,
+    /// Of an import: how many clicks were counted elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_clicks: Option<u64>,
+}
+
+/// What an owner changes. What is not named stays; null takes away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    url: Option<String>,
+    status: Option<u16>,
+    #[serde(default, deserialize_with = "named")]
+    expires_at: Option<Option<When>>,
+    #[serde(default, deserialize_with = "named")]
+    title: Option<Option<String>>,
+    tags: Option<Vec<String>>,
+}
+
+/// Many new links. Each is read by itself, so that one that makes no sense is not all.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bulk<L = serde_json::Value> {
+    /// At most [`MOST_AT_ONCE`].
+    pub links: Vec<L>,
+}
+
+/// What came of many, in their order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcomes {
+    /// One for each.
+    pub results: Vec<Outcome>,
+}
+
+/// What came of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// As if it had been asked for alone.
+    pub status: u16,
+    /// Where it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Shown>,
+    /// Where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Wanted {
+    /// # Errors
+    /// If there can be no such link, with the reason.
+    pub(super) fn check(self, site: &Site, targets: &Targets) -> Result<NewLink, String> {
+        let imported = self.created_at.is_some() || self.earlier_clicks.is_some();
+        let link = Link {
+            url: targets.allow(&self.url).map_err(|why| why.to_string())?,
+            status: self.status.map(status).transpose()?.unwrap_or_default(),
+            created_at: self.created_at.map_or(Wall(0), Wall::from),
+            expires_at: self.expires_at.map(Wall::from),
+            title: title(self.title),
+            tags: tags(self.tags),
+            earlier_clicks: self.earlier_clicks.unwrap_or_default(),
+        };
+        let (alias, domain) = (self.alias.map(Arc::from), domain(self.domain.as_deref(), site)?);
+        let new = NewLink { alias, domain, link, imported };
+        names::check_new(&new).map(|()| new).map_err(str::to_owned)
+    }
+}
+
+impl Changes {
+    /// # Errors
+    /// If a link cannot be changed so, with the reason.
+    pub(super) fn check(self, targets: &Targets) -> Result<Edit, String> {
+        let allow = |url: String| targets.allow(&url).map_err(|why| why.to_string());
+        let edit = Edit {
+            url: self.url.map(allow).transpose()?,
+            status: self.status.map(status).transpose()?,
+            expires_at: self.expires_at.map(|at| at.map(Wall::from)),
+            title: self.title.map(title),
+            tags: self.tags.map(tags),
+        };
+        names::check_edit(&edit).map(|()| edit).map_err(str::to_owned)
+    }
+}
+
+/// The domain of a key.
+pub(super) fn domain(named: Option<&str>, site: &Site) -> Result<Arc<str>, String> {
+    site.domain(named).ok_or_else(|| {
+        let named = named.unwrap_or_default();
+        format!("{named:.253?} is no domain of this service; serve it with --domain")
+    })
+}
+
+/// Can a code be spelled like this?
+pub(super) fn is_code(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(fits)
+}
+
+fn status(number: u16) -> Result<RedirectStatus, String> {
+    let known = number.to_string().parse();
+    known.map_err(|_| format!("a redirect is answered 301, 302, 307 or 308, and not {number}"))
+}
+
+/// One without a letter is none.
+fn title(text: Option<String>) -> Option<Arc<str>> {
+    text.filter(|text| !text.is_empty()).map(Arc::from)
+}
+
+fn tags(texts: Vec<String>) -> Vec<Arc<str>> {
+    texts.into_iter().map(Arc::from).collect()
+}
+
+/// Named, be it as null.
+fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}

@@ -1,0 +1,86 @@
+//! Moments, as RFC 3339 writes them: `2030-01-01T00:00:00Z`, or with another offset.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use machine::Wall;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A moment of the wall clock, in whole milliseconds, from 1970 to 2554.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct When(Wall);
+
+impl From<Wall> for When {
+    fn from(wall: Wall) -> When {
+        When(Wall::from_millis(wall.millis()))
+    }
+}
+
+impl From<When> for Wall {
+    fn from(When(wall): When) -> Wall {
+        wall
+    }
+}
+
+impl FromStr for When {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<When, String> {
+        let wrong = |why: &str| {
+            format!("a moment is such as 2030-01-01T00:00:00Z, and {text:.40?} is not: {why}")
+        };
+        let stamp: Timestamp = text.parse().map_err(|why: jiff::Error| wrong(&why.to_string()))?;
+        let nanos = u64::try_from(stamp.as_nanosecond());
+        let wall = Wall(nanos.map_err(|_| wrong("it is before 1970 or after 2554"))?);
+        Ok(wall.into())
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Every wall clock is within what a timestamp can be.
+        let stamp = Timestamp::from_nanosecond(self.0.0.into()).map_err(|_| fmt::Error)?;
+        stamp.fmt(f)
+    }
+}
+
+impl Serialize for When {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for When {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<When, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn moments_are_written_as_the_standard_says() {
+        let seven = "2030-01-01T07:30:00.25+07:30".parse::<When>().unwrap();
+        assert_eq!(seven.to_string(), "2030-01-01T00:00:00.25Z");
+        assert_eq!(When::from(Wall(0)).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(When::from(Wall(u64::MAX)).to_string(), "2554-07-21T23:34:33.709Z");
+        for bad in ["", "tomorrow", "2030-01-01", "2030-01-01T00:00:00", "2030-02-30T00:00:00Z"] {
+            assert!(bad.parse::<When>().unwrap_err().contains("2030-01-01T00:00:00Z"), "{bad}");
+        }
+        let out = ["1969-12-31T23:59:59Z", "2555-01-01T00:00:00Z"];
+        assert!(out.iter().all(|text| text.parse::<When>().unwrap_err().contains("before 1970")));
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_comes_back(nanos: u64, text in "\\PC{0,30}") {
+            let when = When::from(Wall(nanos));
+            prop_assert_eq!(when.to_string().parse(), Ok(when));
+            let _ = text.parse::<When>();
+        }
+    }
+}
