@@ -214,7 +214,7 @@ fn members(
     };
     let instance = Instance::new(settings, Switches::ALL_ON);
     let instance = instance.map_err(|error| ServeError::Halted(error.to_string()))?;
-    let tally = Tally::new(Store::new(Limits::default(), true), Switches::ALL_ON);
+    let tally = Tally::new(Limits::default(), Switches::ALL_ON);
     let mut members = vec![
         (INSTANCE, "instance".to_owned(), Member::Instance(instance)),
         (TALLY, "tally".to_owned(), Member::Tally(tally)),
