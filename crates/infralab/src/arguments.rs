@@ -13,6 +13,7 @@ use crate::exit::{Failure, Outcome};
 use crate::hash_ring_verbs::HashRingVerb;
 use crate::raft_verbs::RaftVerb;
 use crate::snowflake_verbs::SnowflakeVerb;
+use crate::url_shortener_verbs::UrlShortenerVerb;
 use crate::{narrate, system, tour};
 
 /// A lab of infrastructure systems: run them, break them, and see which promise each mechanism
@@ -38,6 +39,9 @@ enum Verb {
     /// Consensus, and a replicated key-value store on it.
     #[command(subcommand, after_help = "Example: infralab raft demo")]
     Raft(RaftVerb),
+    /// Short links: made, followed and counted by a sharded service, with a page in the browser.
+    #[command(subcommand, after_help = "Example: infralab url-shortener serve")]
+    UrlShortener(UrlShortenerVerb),
     /// Says whether a history that somebody recorded is linearizable.
     #[command(after_help = "Example: infralab check --model cas-register etcd_000.log")]
     Check(CheckArguments),
@@ -207,6 +211,7 @@ fn carry_out(command: Command) -> Outcome {
         Some(Verb::Snowflake(verb)) => verb.carry_out(),
         Some(Verb::HashRing(verb)) => verb.carry_out(),
         Some(Verb::Raft(verb)) => verb.carry_out(),
+        Some(Verb::UrlShortener(verb)) => verb.carry_out(),
         Some(Verb::Check(arguments)) => arguments.carry_out(),
         Some(Verb::Replay { file, json, diagram }) => system::replay(&file, json, diagram),
     }

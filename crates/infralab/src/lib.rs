@@ -11,6 +11,7 @@ mod snowflake_verbs;
 mod stopwatch;
 mod system;
 mod tour;
+mod url_shortener_verbs;
 
 pub use arguments::main;
 

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use url_shortener::server::postgres::Address;
 use url_shortener::transfer;
 
 use crate::arguments::{ServerArguments, SharedVerb, address};
@@ -138,9 +139,10 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
     shards: u16,
-    /// Keeps the links in this database instead: postgres://USER@HOST/NAME.
-    #[arg(long, value_name = "URL", conflicts_with = "shards")]
-    store: Option<url_shortener::server::postgres::Address>,
+    /// Keeps the links in this database instead: postgres://USER@HOST/NAME, on this computer. Its
+    /// password comes from PGPASSWORD or the file that PGPASSFILE names.
+    #[arg(long, value_name = "URL", conflicts_with = "shards", value_parser = database)]
+    store: Option<Address>,
     /// What short links begin with, where others reach the service by a name, such as https://sho.rt.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -153,12 +155,21 @@ pub(crate) struct ServeArguments {
     /// Keys, one a line, of those who may make and see links.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
+    /// So many calls to shards a second one client may cause; a browser that only follows links that
+    /// others follow too causes none.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: u32,
     /// Takes the last address of X-Forwarded-For for the visitor's, where a proxy on this computer
     /// says it.
     #[arg(long)]
     behind_proxy: bool,
     #[command(flatten)]
     server: ServerArguments,
+}
+
+fn database(url: &str) -> Result<Address, String> {
+    Address::parse(url, |name| std::env::var(name).ok()).map_err(|error| error.to_string())
 }
 
 impl UrlShortenerVerb {

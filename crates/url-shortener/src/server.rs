@@ -29,8 +29,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
-    ClickTuning, Freshness, Instance, Limits, Message, Rate, Settings, Shard, Shortener, Store,
-    Tally,
+    ClickTuning, Freshness, Instance, Limits, Message, Rate, Settings, Shard, Shortener, Tally,
 };
 use counts::Counts;
 use front::Front;

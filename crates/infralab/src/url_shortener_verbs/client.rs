@@ -65,7 +65,8 @@ impl Server {
         };
         let is_plain = self.server.scheme_str().is_none_or(|scheme| scheme == "http");
         let is_bare = matches!(self.server.path(), "" | "/") && self.server.query().is_none();
-        let authority = self.server.authority().filter(|_| is_plain && is_bare).ok_or_else(wrong)?;
+        let authority =
+            self.server.authority().filter(|_| is_plain && is_bare).ok_or_else(wrong)?;
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::environment("cannot start", error))?;
         let authority = authority.to_string();
@@ -104,6 +105,11 @@ impl Client {
             }
         }
         Err(Failure::environment("the server", "it says again and again: too many requests"))
+    }
+
+    /// Waits a moment, because the server is busy.
+    pub(super) fn pause(&self) {
+        self.runtime.block_on(sleep(Duration::from_secs(1)));
     }
 
     fn once(

@@ -51,7 +51,10 @@ pub(super) fn export(format: Format, server: &Server) -> Outcome {
     printed(ended)
 }
 
-#[expect(clippy::disallowed_methods, reason = "whether a link is over is for the clock on the wall")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether a link is over is for the clock on the wall"
+)]
 fn now() -> When {
     use std::time::{SystemTime, UNIX_EPOCH};
     let since = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -57,11 +57,7 @@ pub(super) fn import(file: &Path, format: Option<Format>, server: &Server) -> Ou
 }
 
 /// Makes these links.
-fn send(
-    client: &mut Client,
-    batch: Vec<(u64, Record)>,
-    tally: &mut Tally,
-) -> Result<(), Failure> {
+fn send(client: &mut Client, batch: Vec<(u64, Record)>, tally: &mut Tally) -> Result<(), Failure> {
     let mut batch = batch;
     while !batch.is_empty() {
         let links = batch.iter().map(|(_, record)| Wanted::from(record.clone())).collect();

@@ -24,6 +24,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         domains,
         block_list,
         keys,
+        rate,
         behind_proxy,
         server,
     } = arguments;
@@ -41,6 +42,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         domains,
         blocked,
         keys: all_keys(keys.as_deref())?,
+        rate,
         behind_proxy,
     };
     server.begin_log();
