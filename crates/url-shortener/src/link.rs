@@ -95,11 +95,12 @@ impl Link {
         self.expires_at.is_none_or(|expires_at| at < expires_at)
     }
 
-    /// Is this text in its code, its target, its title or a tag? Capital letters are as small ones.
-    pub fn matches(&self, key: &Key, search: &str) -> bool {
-        let search = search.to_lowercase();
-        let texts = [&key.code, &self.url].into_iter().chain(&self.title).chain(&self.tags);
-        texts.into_iter().any(|text| text.to_lowercase().contains(&search))
+    /// Is this anywhere in what people see of it under this key? What is sought is in small letters, and
+    /// may be in any here.
+    pub(crate) fn matches(&self, key: &Key, sought: &str) -> bool {
+        let texts = [Some(&key.domain), Some(&key.code), Some(&self.url), self.title.as_ref()];
+        let mut texts = texts.into_iter().flatten().chain(&self.tags);
+        texts.any(|text| text.to_lowercase().contains(sought))
     }
 
     /// Applies what its owner changed.

@@ -87,7 +87,7 @@ impl Postgres {
         let mut client = self.pool.get().await.map_err(Trouble::NoConnection)?;
         let client = &mut *client;
         match wanted {
-            Call::PutIfAbsent(key, link) => statements::put(client, &key, link).await,
+            Call::PutIfAbsent(key, link) => statements::put_if_absent(client, &key, link).await,
             Call::Get(key) => statements::get(client, &key).await,
             Call::Edit(key, edit) => statements::edit(client, &key, edit).await,
             Call::Remove(key) => statements::remove(client, &key).await,

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::Key;
 use crate::codec::decode_link;
 use crate::link::Named;
 use crate::message::Reply;
-use crate::{Key, Link};
 
 /// Links on a page, at most.
 pub const LONGEST_PAGE: u32 = 1_000;
@@ -52,7 +52,9 @@ impl Page {
         let found: Vec<_> = pairs
             .into_iter()
             .filter_map(named)
-            .filter(|(key, link)| self.matches(key, link))
+            .filter(|(key, link)| {
+                self.search.as_deref().is_none_or(|search| link.matches(key, search))
+            })
             .collect();
         self.left -= found.len() as u32;
         self.links.extend(found);
@@ -63,14 +65,6 @@ impl Page {
         }
         Err(self)
     }
-
-    /// In any case of letters, anywhere in what people see of a link.
-    fn matches(&self, key: &Key, link: &Link) -> bool {
-        let Some(search) = self.search.as_deref() else { return true };
-        let texts = [Some(&key.domain), Some(&key.code), Some(&link.url), link.title.as_ref()];
-        let mut texts = texts.into_iter().flatten().chain(&link.tags);
-        texts.any(|text| text.to_lowercase().contains(search))
-    }
 }
 
 #[cfg(test)]
@@ -78,6 +72,7 @@ mod tests {
     use machine::Wall;
 
     use super::*;
+    use crate::Link;
     use crate::codec::encode_link;
 
     /// Entries of a log, in order; one in ten is the shard's own.

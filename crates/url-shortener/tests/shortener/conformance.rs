@@ -4,6 +4,7 @@
 //! the same moment.
 
 mod database;
+mod shard;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ fn says_what_is_there(keeper: &mut impl Keeper) {
     let (stored, found) = (|link: &Link| Reply::Stored(Arc::new(link.clone())), Reply::Found);
     let transcript = [
         (Call::Get(key()), Reply::Missing),
-        (Call::Put(key(), one.clone()), stored(&one)),
+        (Call::PutIfAbsent(key(), one.clone()), stored(&one)),
         (Call::Get(key()), found(Arc::new(one.clone()))),
         (Call::PutIfAbsent(key(), other.clone()), Reply::Taken),
         (Call::Get(key()), found(Arc::new(one))),
@@ -103,7 +104,7 @@ fn keeps_every_field(keeper: &mut impl Keeper) {
         assert_eq!(reply, Reply::Stored(Arc::new(link)));
     }
     let last = Key::new("", "last");
-    keeper.ask(Call::Put(last.clone(), full.clone()));
+    keeper.ask(Call::PutIfAbsent(last.clone(), full.clone()));
     keeper.reopen();
     for (at, (domain, code)) in names.into_iter().enumerate() {
         let link = Link { earlier_clicks: at as u64, ..full.clone() };
@@ -130,7 +131,7 @@ fn gives_an_alias_to_one(keeper: &mut impl Keeper) {
 /// Two who change different things at the same moment both get what they asked for.
 fn loses_no_edit(keeper: &mut impl Keeper) {
     let key = Key::new("", "edited");
-    keeper.ask(Call::Put(key.clone(), link("https://example.org/")));
+    keeper.ask(Call::PutIfAbsent(key.clone(), link("https://example.org/")));
     for round in 0..20 {
         let (url, title): (Arc<str>, Arc<str>) =
             (format!("https://example.org/{round}").into(), format!("title {round}").into());
@@ -165,7 +166,7 @@ fn list(keeper: &mut impl Keeper, limit: u32, search: Option<&str>) -> Vec<Key> 
 fn lists_all_once(keeper: &mut impl Keeper) {
     let ours: BTreeSet<Key> = (0..57).map(|n| Key::new("list.example", &format!("n{n}"))).collect();
     for key in &ours {
-        keeper.ask(Call::Put(key.clone(), link("https://example.org/")));
+        keeper.ask(Call::PutIfAbsent(key.clone(), link("https://example.org/")));
     }
     for limit in [1, 7, 57, 1000] {
         let listed = list(keeper, limit, None);
@@ -190,7 +191,7 @@ fn finds(keeper: &mut impl Keeper) {
         ),
     ] {
         plain.edit(change);
-        keeper.ask(Call::Put(Key::new("", code), plain.clone()));
+        keeper.ask(Call::PutIfAbsent(Key::new("", code), plain.clone()));
     }
     for limit in [1, 3, 100] {
         let found: BTreeSet<_> = list(keeper, limit, Some("neeDle")).into_iter().collect();

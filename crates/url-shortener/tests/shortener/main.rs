@@ -1,5 +1,6 @@
 //! The parts of the shortener by themselves, in worlds that break them.
 
 mod click_log;
+mod conformance;
 mod front;
 mod tally;

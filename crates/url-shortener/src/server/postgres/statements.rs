@@ -7,14 +7,17 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 use super::error::Trouble;
-use crate::{Edit, Key, Link, Range, Reply};
+use crate::{CODES, Edit, Key, LONGEST_PAGE, Link, RANGE, Range, Reply};
 
-/// Numbers in a range.
-const RANGE_SIZE: u64 = 1000;
+/// How often the database is asked for one page of a search, at most.
+const ROUNDS: u32 = 5;
 
-/// The primary key looks, so a code of a leased range is as safe as an alias: neither replaces what is
-/// there.
-pub(super) async fn put(client: &ClientWrapper, key: &Key, link: Link) -> Result<Reply, Trouble> {
+/// The primary key looks: two who put at the same moment are one after the other.
+pub(super) async fn put_if_absent(
+    client: &ClientWrapper,
+    key: &Key,
+    link: Link,
+) -> Result<Reply, Trouble> {
     let put = client
         .prepare_cached(
             "INSERT INTO url_shortener.links (domain, code, link) VALUES ($1, $2, $3) \
@@ -68,9 +71,11 @@ pub(super) async fn remove(client: &ClientWrapper, key: &Key) -> Result<Reply, T
     Ok(if gone == 1 { Reply::Removed } else { Reply::Missing })
 }
 
+/// In the order in which they were made. A search is judged here, in the words of a shard, and not by
+/// the database, whose small letters depend on its locale.
 pub(super) async fn scan(
     client: &ClientWrapper,
-    after: Option<u64>,
+    mut after: Option<u64>,
     limit: u32,
     search: Option<&str>,
 ) -> Result<Reply, Trouble> {
@@ -80,19 +85,28 @@ pub(super) async fn scan(
              WHERE position > $1 ORDER BY position LIMIT $2",
         )
         .await?;
-    let after = after.map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX));
-    let rows = client.query(&scan, &[&after, &i64::from(limit)]).await?;
-    let full = rows.len() == limit as usize;
-    let last = rows.last().map(|row| row.try_get::<_, i64>(0)).transpose()?;
-    let mut links = Vec::with_capacity(rows.len());
-    for row in &rows {
-        links.push((Key::new(row.try_get(1)?, row.try_get(2)?), link(row, 3)?));
+    let limit = limit.clamp(1, LONGEST_PAGE);
+    let search = search.map(str::to_lowercase);
+    let rows_at_once = if search.is_some() { LONGEST_PAGE } else { limit };
+    let mut links = Vec::new();
+    for _ in 0..ROUNDS {
+        let from = after.map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX));
+        let rows = client.query(&scan, &[&from, &i64::from(rows_at_once)]).await?;
+        for row in &rows {
+            let (key, link) = (Key::new(row.try_get(1)?, row.try_get(2)?), link(row, 3)?);
+            after = Some(row.try_get::<_, i64>(0)?.unsigned_abs());
+            if search.as_deref().is_none_or(|search| link.matches(&key, search)) {
+                links.push((key, link));
+            }
+            if links.len() == limit as usize {
+                return Ok(Reply::Page { links, next: after });
+            }
+        }
+        if rows.len() < rows_at_once as usize {
+            return Ok(Reply::Page { links, next: None });
+        }
     }
-    if let Some(search) = search {
-        links.retain(|(key, link)| link.matches(key, search));
-    }
-    let next = last.filter(|_| full).map(i64::unsigned_abs);
-    Ok(Reply::Page { links, next })
+    Ok(Reply::Page { links, next: after })
 }
 
 /// One statement takes the number and counts on: two who ask at once get two.
@@ -101,8 +115,11 @@ pub(super) async fn lease_range(client: &ClientWrapper) -> Result<Reply, Trouble
         .prepare_cached("UPDATE url_shortener.ranges SET leased = leased + 1 RETURNING leased - 1")
         .await?;
     let counter: i64 = client.query_one(&lease, &[]).await?.try_get(0)?;
-    let first = counter.unsigned_abs().saturating_mul(RANGE_SIZE);
-    Ok(Reply::Leased(Range { first, end: first.saturating_add(RANGE_SIZE) }))
+    let first = counter.unsigned_abs().saturating_mul(RANGE);
+    Ok(match first.checked_add(RANGE).filter(|end| *end <= CODES) {
+        Some(end) => Reply::Leased(Range { first, end }),
+        None => Reply::Refused("all codes are leased"),
+    })
 }
 
 fn link(row: &Row, column: usize) -> Result<Link, tokio_postgres::Error> {

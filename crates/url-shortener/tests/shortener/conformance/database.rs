@@ -18,7 +18,7 @@ struct Database {
     runtime: Runtime,
     /// By which it is made, disturbed and dropped.
     operator: Client,
-    url: Config,
+    address: String,
     name: String,
     postgres: Arc<Postgres>,
 }
@@ -32,16 +32,17 @@ impl Database {
         };
         let runtime = Runtime::new().unwrap();
         let name = format!("{test}_{}", std::process::id());
-        let url: Config = url.parse().unwrap();
         let operator = runtime.block_on(connect(&url));
         runtime.block_on(operator.batch_execute(&format!("CREATE DATABASE {name}"))).unwrap();
-        let postgres = Arc::new(runtime.block_on(open(&url, &name)).unwrap());
-        Some(Database { runtime, operator, url, name, postgres })
+        let (server, _) = url.rsplit_once('/').expect("it ends with the name of a database");
+        let address = format!("{server}/{name}");
+        let postgres = Arc::new(runtime.block_on(open(&address)).unwrap());
+        Some(Database { runtime, operator, address, name, postgres })
     }
 
     /// Somebody else who is at work in the same database.
     fn visitor(&self) -> Client {
-        self.runtime.block_on(connect(self.url.clone().dbname(&self.name)))
+        self.runtime.block_on(connect(&self.address))
     }
 
     fn operate(&self, statement: &str) {
@@ -76,25 +77,26 @@ impl Keeper for Database {
     }
 
     fn reopen(&mut self) {
-        self.postgres = Arc::new(self.runtime.block_on(open(&self.url, &self.name)).unwrap());
+        self.postgres = Arc::new(self.runtime.block_on(open(&self.address)).unwrap());
     }
 }
 
-async fn connect(url: &Config) -> Client {
-    let (client, connection) = url.connect(NoTls).await.unwrap();
+async fn connect(address: &str) -> Client {
+    let mut config: Config = address.parse().unwrap();
+    if let Some(password) = environment("PGPASSWORD") {
+        config.password(password);
+    }
+    let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }
 
-/// By an address as a person writes it.
-async fn open(url: &Config, database: &str) -> Result<Postgres, OpenError> {
-    let tokio_postgres::config::Host::Tcp(host) = &url.get_hosts()[0] else {
-        panic!("{URL} is to name a port of this computer");
-    };
-    let (user, port) = (url.get_user().unwrap(), url.get_ports()[0]);
-    let address = format!("postgres://{user}@{host}:{port}/{database}");
-    let environment = |name: &str| std::env::var(name).ok();
-    Postgres::open(Address::parse(&address, environment).unwrap()).await
+async fn open(address: &str) -> Result<Postgres, OpenError> {
+    Postgres::open(Address::parse(address, environment).unwrap()).await
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 #[test]
@@ -110,7 +112,7 @@ fn a_database_that_broke_off_is_connected_to_again() {
     let key = Key::new("", "kept");
     let kept = link("https://example.org/");
     let calls = vec![Call::Get(key.clone()); 64];
-    database.ask(Call::Put(key.clone(), kept.clone()));
+    database.ask(Call::PutIfAbsent(key.clone(), kept.clone()));
     for _ in 0..5 {
         database.together(calls.clone());
         let name = &database.name;
@@ -129,7 +131,7 @@ fn a_database_that_broke_off_is_connected_to_again() {
 fn calls_that_the_database_does_not_get_to_are_turned_away() {
     let Some(mut database) = Database::make("crowded") else { return };
     let key = Key::new("", "contested");
-    database.ask(Call::Put(key.clone(), link("https://example.org/")));
+    database.ask(Call::PutIfAbsent(key.clone(), link("https://example.org/")));
     let mut visitor = database.visitor();
     let work = database.runtime.block_on(visitor.transaction()).unwrap();
     let lock = work.batch_execute("LOCK TABLE url_shortener.links IN ACCESS EXCLUSIVE MODE");
@@ -155,8 +157,8 @@ fn servers_that_begin_at_the_same_moment_make_the_tables_once() {
     database.runtime.block_on(async {
         let mut opened = JoinSet::new();
         for _ in 0..8 {
-            let (url, name) = (database.url.clone(), database.name.clone());
-            opened.spawn(async move { open(&url, &name).await.map(drop) });
+            let address = database.address.clone();
+            opened.spawn(async move { open(&address).await.map(drop) });
         }
         for opened in opened.join_all().await {
             opened.unwrap();
@@ -166,12 +168,23 @@ fn servers_that_begin_at_the_same_moment_make_the_tables_once() {
 }
 
 #[test]
+fn who_has_another_password_is_not_let_in() {
+    let Some(database) = Database::make("stranger") else { return };
+    if environment("PGPASSWORD").is_some() {
+        let wrong = |name: &str| (name == "PGPASSWORD").then(|| "wrong".to_owned());
+        let address = Address::parse(&database.address, wrong).unwrap();
+        let why = database.runtime.block_on(Postgres::open(address)).unwrap_err().to_string();
+        assert!(why.contains("password authentication failed"), "{why}");
+    }
+}
+
+#[test]
 fn tables_of_a_newer_version_are_left_alone() {
     let Some(database) = Database::make("newer") else { return };
     let visitor = database.visitor();
     let newer = visitor.batch_execute("UPDATE url_shortener.format SET version = 2");
     database.runtime.block_on(newer).unwrap();
-    let opened = database.runtime.block_on(open(&database.url, &database.name));
+    let opened = database.runtime.block_on(open(&database.address));
     assert!(matches!(opened, Err(OpenError::Newer(2))), "{opened:?}");
 }
 

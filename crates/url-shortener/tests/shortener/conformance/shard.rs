@@ -1,0 +1,102 @@
+//! A shard on a real disk.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use host::{FRONT_END, Folder, Metrics, Node, Outside};
+use machine::{Input, Link as Wire, NodeId, Switches};
+use serde::{Deserialize, Serialize};
+use url_shortener::{Call, Limits, Message, Reply, Shard, Shortener};
+
+use super::{Keeper, conforms};
+
+/// A shard at work.
+struct Host {
+    path: PathBuf,
+    node: Arc<Node<Shard>>,
+    replies: Receiver<(u64, Reply)>,
+    /// Locked while it is there.
+    folder: Option<Folder>,
+}
+
+impl Host {
+    fn open(path: PathBuf) -> Host {
+        let folder = Folder::open(&path, Mine, &[]).unwrap();
+        let metrics = Metrics::default();
+        let (sender, replies) = channel();
+        // So small that segments are sealed and compacted while the list is gone through.
+        let shard = Shard::new(0, Limits { segment: 4096 }, Switches::ALL_ON);
+        let (files, disk) = (folder.files(&metrics), folder.disk());
+        let node = Node::start(shard, files, disk, Arc::new(Desk(sender)), &metrics);
+        node.until(|shown| !shown.state.contains("reads its disk")).unwrap();
+        Host { path, node, replies, folder: Some(folder) }
+    }
+}
+
+impl Keeper for Host {
+    fn together(&mut self, calls: Vec<Call>) -> Vec<Reply> {
+        let many = calls.len();
+        for (call, wanted) in (0..).zip(calls) {
+            let message = Message::Call { call, wanted };
+            assert!(self.node.input(Input::Message { from: FRONT_END, message }));
+        }
+        let mut replies: Vec<_> = self.replies.iter().take(many).collect();
+        replies.sort_by_key(|(call, _)| *call);
+        replies.into_iter().map(|(_, reply)| reply).collect()
+    }
+
+    fn reopen(&mut self) {
+        self.node.stop();
+        self.folder = None;
+        *self = Host::open(std::mem::take(&mut self.path));
+    }
+}
+
+/// Where its replies go.
+struct Desk(Sender<(u64, Reply)>);
+
+impl Outside<Shortener> for Desk {
+    fn deliver(&self, _: NodeId, message: Message, _: Wire) {
+        if let Message::Reply { call, reply } = message {
+            // A test that failed waits no longer.
+            let _ = self.0.send((call, reply));
+        }
+    }
+
+    fn halted(&self, why: &str) {
+        eprintln!("the shard halted: {why}");
+    }
+}
+
+/// Whose folder it is.
+#[derive(Serialize, Deserialize)]
+struct Mine;
+
+impl host::Owner for Mine {
+    fn is(&self, _: &Mine) -> bool {
+        true
+    }
+
+    fn name(&self) -> String {
+        "a test".to_owned()
+    }
+
+    fn arguments(&self) -> String {
+        String::new()
+    }
+
+    fn with_another_folder(&self) -> &'static str {
+        ""
+    }
+}
+
+#[test]
+fn a_shard_conforms() {
+    let name = format!("shard-{}", std::process::id());
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut host = Host::open(path.clone());
+    conforms(&mut host);
+    host.node.stop();
+    std::fs::remove_dir_all(path).unwrap();
+}
