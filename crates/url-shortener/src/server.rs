@@ -12,6 +12,7 @@ mod error;
 mod front;
 mod keys;
 mod owner;
+mod page;
 pub mod postgres;
 mod redirect;
 mod salt;

@@ -17,7 +17,7 @@
 //! 503 to a change says that nobody knows whether it was made: a look at the link tells.
 
 mod counted;
-mod cursor;
+pub(crate) mod cursor;
 mod reply;
 mod request;
 mod shown;

@@ -8,10 +8,10 @@ use axum::Router;
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use host::http::Visitor;
@@ -24,7 +24,7 @@ use super::counts::Counts;
 use super::keys::Keys;
 use super::salt::Salt;
 use super::switchboard::Desks;
-use super::{Member, api, redirect};
+use super::{Member, api, page, redirect};
 use crate::site::Site;
 use crate::target::Targets;
 use crate::wire::{self, Form, Reply};
@@ -61,9 +61,9 @@ impl Front {
         Semaphore::new(MOST_BULKS)
     }
 
-    /// Redirects, and everything below `/api/`.
+    /// The page, redirects, and everything below `/api/`.
     pub(super) fn routes(self: Arc<Self>) -> Router {
-        Router::new().fallback(handle).with_state(self)
+        page::routes(self.clone()).merge(Router::new().fallback(handle).with_state(self))
     }
 
     /// Who asks.
@@ -154,9 +154,19 @@ pub(super) fn strange_host() -> Reply {
 async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if let Some(code) = wire::code_of(parts.uri.path()) {
-        return respond(redirect::visit(&front, &parts, code).await);
+        let reply = redirect::visit(&front, &parts, code).await;
+        // A person who is led nowhere is told so by a page.
+        let leads_nowhere = reply.status >= 400 && wants_page(&parts.headers);
+        return match leads_nowhere && front.is_ours(&parts).is_ok() {
+            true => page::leads_nowhere(&parts.headers, respond(reply)),
+            false => respond(reply),
+        };
     }
     respond(api::carry_out(&front, &parts, body).await.unwrap_or_else(|reply| reply))
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).is_some_and(|kinds| kinds.as_bytes().starts_with(b"text/html"))
 }
 
 /// All of a body.

@@ -2,12 +2,12 @@
 
 use crate::Cursor;
 
-pub(super) fn text(cursor: &Cursor) -> String {
+pub(crate) fn text(cursor: &Cursor) -> String {
     let position = cursor.position.map(|position| position.to_string());
     format!("{}.{}", cursor.shard, position.unwrap_or_default())
 }
 
-pub(super) fn parse(text: &str) -> Option<Cursor> {
+pub(crate) fn parse(text: &str) -> Option<Cursor> {
     let (shard, position) = text.split_once('.')?;
     let position = match position {
         "" => None,

@@ -88,7 +88,7 @@ pub struct Outcome {
 impl Wanted {
     /// # Errors
     /// If there can be no such link, with the reason.
-    pub(super) fn check(self, site: &Site, targets: &Targets) -> Result<NewLink, String> {
+    pub(crate) fn check(self, site: &Site, targets: &Targets) -> Result<NewLink, String> {
         let imported = self.created_at.is_some() || self.earlier_clicks.is_some();
         let link = Link {
             url: targets.allow(&self.url).map_err(|why| why.to_string())?,

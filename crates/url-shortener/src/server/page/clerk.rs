@@ -1,0 +1,46 @@
+//! The front end, as the page knows it.
+
+use axum::http::request::Parts;
+use axum::response::Response;
+
+use super::Clerk;
+use crate::server::front::{Front, respond};
+use crate::site::Site;
+use crate::wire::Wanted;
+use crate::{Answer, Ask, Key, NewLink};
+
+impl Clerk for Front {
+    fn greet(&self, parts: &Parts) -> Result<(), Box<Response>> {
+        self.is_ours(parts).map_err(|reply| Box::new(respond(reply)))
+    }
+
+    async fn ask(&self, parts: &Parts, ask: Ask) -> Answer {
+        let created = matches!(ask, Ask::Create(_));
+        let answer = Front::ask(self, self.address(parts), ask).await;
+        if created && matches!(answer, Answer::Link(..)) {
+            self.counts.created();
+        }
+        answer
+    }
+
+    async fn clicks(&self, key: Key) -> u64 {
+        let stats = self.counted(key).await.flatten();
+        stats.map_or(0, |stats| stats.clicks)
+    }
+
+    fn site(&self) -> &Site {
+        &self.site
+    }
+
+    fn check(&self, wanted: Wanted) -> Result<NewLink, String> {
+        wanted.check(&self.site, &self.targets)
+    }
+
+    fn asks_for_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    fn is_key(&self, shown: &str) -> bool {
+        self.keys.has(shown.as_bytes())
+    }
+}

@@ -1,0 +1,150 @@
+//! The door, where the service has keys: a person shows one, and is known by a cookie from then on.
+
+#![expect(clippy::disallowed_methods, reason = "sessions of real people end by a real clock")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use maud::html;
+
+use super::frame::{self, Here};
+use super::token::{cookie, secret, set};
+use super::{Clerk, Page, Visitor, see_other};
+
+const COOKIE: &str = "shortener-session";
+/// After that a key has to be shown again.
+const SESSION: Duration = Duration::from_secs(12 * 3600);
+/// At once. The oldest gives way.
+const MOST_SESSIONS: usize = 1000;
+
+/// Who is inside. A server that begins again has forgotten it.
+#[derive(Default)]
+pub(super) struct Door {
+    sessions: Mutex<BTreeMap<String, Instant>>,
+}
+
+impl Door {
+    pub(super) fn is_inside(&self, headers: &HeaderMap) -> bool {
+        let began = cookie(headers, COOKIE).and_then(|name| self.sessions().get(name).copied());
+        began.is_some_and(|began| began.elapsed() < SESSION)
+    }
+
+    fn enter(&self) -> String {
+        let mut sessions = self.sessions();
+        sessions.retain(|_, began| began.elapsed() < SESSION);
+        let oldest = sessions.iter().min_by_key(|(_, began)| **began).map(|(name, _)| name.clone());
+        if let Some(oldest) = oldest.filter(|_| sessions.len() >= MOST_SESSIONS) {
+            sessions.remove(&oldest);
+        }
+        let name = secret();
+        sessions.insert(name.clone(), Instant::now());
+        name
+    }
+
+    fn leave(&self, headers: &HeaderMap) {
+        if let Some(name) = cookie(headers, COOKIE) {
+            self.sessions().remove(name);
+        }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
+        // A map is whole between any two calls on it.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) async fn show<C: Clerk>(page: State<Arc<Page<C>>>, headers: HeaderMap) -> Response {
+    let visitor = page.visitor(&headers);
+    if visitor.inside || !page.clerk.asks_for_keys() {
+        return see_other("/");
+    }
+    form(&visitor, StatusCode::OK, None)
+}
+
+pub(super) async fn enter<C: Clerk>(page: State<Arc<Page<C>>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let visitor = page.visitor(&parts.headers);
+    let shown = match page.form(&visitor, body).await {
+        Ok(form) => form,
+        Err(refused) => return *refused,
+    };
+    if !page.clerk.asks_for_keys() {
+        return see_other("/");
+    }
+    if !shown.field("key").is_some_and(|key| page.clerk.is_key(key)) {
+        return form(&visitor, StatusCode::FORBIDDEN, Some("This is not a key of the service."));
+    }
+    let mut response = see_other("/");
+    let session = set(COOKIE, &page.door.enter(), visitor.secure);
+    response.headers_mut().append(SET_COOKIE, session);
+    response
+}
+
+pub(super) async fn leave<C: Clerk>(page: State<Arc<Page<C>>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let visitor = page.visitor(&parts.headers);
+    if let Err(refused) = page.form(&visitor, body).await {
+        return *refused;
+    }
+    page.door.leave(&parts.headers);
+    let mut response = see_other("/login");
+    let gone = HeaderValue::from_static("shortener-session=; Path=/; HttpOnly; Max-Age=0");
+    response.headers_mut().append(SET_COOKIE, gone);
+    response
+}
+
+fn form(visitor: &Visitor, status: StatusCode, wrong: Option<&str>) -> Response {
+    let markup = html! {
+        h1 { "Come in" }
+        p.lead { "This service asks for a key before it shows or makes links." }
+        form.card method="post" action="/login" {
+            (visitor.token.field())
+            @if let Some(why) = wrong {
+                div.notice.bad role="alert" { p id="wrong" { (why) } }
+            }
+            div.together {
+                div.grow {
+                    label for="key" { "Key" }
+                    input id="key" name="key" type="password" required autofocus
+                        autocomplete="current-password" aria-invalid=[wrong.map(|_| "true")]
+                        aria-describedby=[wrong.map(|_| "wrong")];
+                }
+                button type="submit" { "Come in" }
+            }
+        }
+    };
+    visitor.page(status, frame::page(visitor, "Come in", Here::Elsewhere, markup))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &str) -> HeaderMap {
+        let cookie = format!("{COOKIE}={name}").parse().unwrap();
+        HeaderMap::from_iter([(axum::http::header::COOKIE, cookie)])
+    }
+
+    #[test]
+    fn only_who_came_in_is_inside_until_they_leave() {
+        let door = Door::default();
+        let name = door.enter();
+        assert!(door.is_inside(&headers(&name)));
+        assert!(!door.is_inside(&headers(&secret())) && !door.is_inside(&HeaderMap::new()));
+        door.leave(&headers(&name));
+        assert!(!door.is_inside(&headers(&name)));
+    }
+
+    #[test]
+    fn the_oldest_session_gives_way() {
+        let door = Door::default();
+        let names: Vec<_> = (0..=MOST_SESSIONS).map(|_| door.enter()).collect();
+        assert!(!door.is_inside(&headers(&names[0])));
+        assert!(names[1..].iter().all(|name| door.is_inside(&headers(name))));
+    }
+}

@@ -1,0 +1,131 @@
+//! The page of a link: where it leads, and how often it was followed.
+
+#![expect(clippy::disallowed_methods, reason = "the charts of a real page end now")]
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use machine::Wall;
+use maud::{Markup, html};
+
+use super::frame::{self, Here};
+use super::{Clerk, Page, Visitor, chart, list, look};
+use crate::wire::When;
+use crate::{Answer, Ask, Key, Link, LinkStats};
+
+pub(super) async fn show<C: Clerk>(
+    page: State<Arc<Page<C>>>,
+    Path(code): Path<String>,
+    request: Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    let visitor = match page.admit(&parts.headers) {
+        Ok(visitor) => visitor,
+        Err(door) => return *door,
+    };
+    let uri = &parts.uri;
+    let key = Key::new(&look::parameter(uri, "domain").unwrap_or_default(), &code);
+    let (key, link) = match page.clerk.ask(&parts, Ask::Look(key)).await {
+        Answer::Link(key, link) => (key, link),
+        answer => return look::refused(&visitor, answer),
+    };
+    let stats = match page.clerk.ask(&parts, Ask::Stats(key.clone())).await {
+        Answer::Stats { stats, .. } => stats.unwrap_or_default(),
+        answer => return look::refused(&visitor, answer),
+    };
+    let short_url = page.clerk.site().short_url(&key);
+    let made = look::parameter(uri, "made").is_some();
+    let name = link.title.as_deref().unwrap_or_else(|| list::short(&short_url));
+    let content = html! {
+        @if made {
+            div.notice.good role="status" { p { "Your short link is made, and kept." } }
+        }
+        h1 { (name) }
+        section.card aria-label="The link" {
+            div.short {
+                a href=(short_url) rel="noreferrer" { (list::short(&short_url)) }
+                button.quiet type="button" hidden data-copy=(short_url) { "Copy" }
+            }
+            (facts(&link))
+        }
+        (counted(&link, &stats, now()))
+        (delete_form(&visitor, &key))
+    };
+    visitor.page(StatusCode::OK, frame::page(&visitor, name, Here::Links, content))
+}
+
+fn now() -> Wall {
+    // A clock before 1970 is as wrong as one that shows 1970.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Wall(0) + since
+}
+
+fn facts(link: &Link) -> Markup {
+    let status: &str = link.status.into();
+    html! {
+        dl.facts {
+            dt { "Leads to" }
+            dd { a href=(link.url) rel="noreferrer noopener" { (link.url) } }
+            dt { "Made" }
+            dd { (moment(link.created_at)) }
+            @if let Some(expires_at) = link.expires_at {
+                dt { "Ends" }
+                dd { (moment(expires_at)) }
+            }
+            dt { "Redirect" }
+            dd { (status) }
+            @if !link.tags.is_empty() {
+                dt { "Tags" }
+                dd { (list::tags(link)) }
+            }
+        }
+    }
+}
+
+/// To the minute.
+fn moment(at: Wall) -> Markup {
+    let text = When::from(at).to_string();
+    let shown = text.get(..16).unwrap_or(&text).replace('T', " ");
+    html! { time datetime=(text) { (shown) " UTC" } }
+}
+
+/// What JavaScript puts afresh in its place.
+fn counted(link: &Link, stats: &LinkStats, now: Wall) -> Markup {
+    let all = stats.clicks.saturating_add(link.earlier_clicks);
+    let visitors = stats.visitors.estimate();
+    let clicks = if all == 1 { "1 click".to_owned() } else { format!("{all} clicks") };
+    html! {
+        div id="stats" data-version=(all) data-says=(clicks) {
+            dl.figures {
+                div { dt { "Clicks" } dd id="clicks" { (all) } }
+                div { dt { "Visitors, about" } dd id="visitors" { (visitors) } }
+                @if link.earlier_clicks > 0 {
+                    div { dt { "Before the import" } dd { (link.earlier_clicks) } }
+                }
+            }
+            div.charts {
+                (chart::hours(&stats.by_hour, now))
+                (chart::days(&stats.by_day, now))
+                (chart::referrers(stats))
+                (chart::devices(stats))
+            }
+        }
+    }
+}
+
+fn delete_form(visitor: &Visitor, key: &Key) -> Markup {
+    html! {
+        details {
+            summary { "Take this link away" }
+            form.card method="post" action={ "/links/" (key.code) "/delete" } {
+                (visitor.token.field())
+                input type="hidden" name="domain" value=(key.domain);
+                p { "Whoever follows it afterwards finds nothing. This cannot be undone." }
+                button.danger type="submit" { "Take it away for good" }
+            }
+        }
+    }
+}

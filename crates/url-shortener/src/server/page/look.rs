@@ -1,0 +1,68 @@
+//! How a key is addressed in the page, and how an answer that is a refusal looks.
+
+use std::borrow::Cow;
+
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::response::Response;
+
+use super::Visitor;
+use crate::{Answer, Key};
+
+/// The page of a link: a path with a query that can be added to.
+pub(super) fn address(key: &Key) -> String {
+    format!("/links/{}?domain={}", key.code, escape(&key.domain))
+}
+
+/// For a query.
+pub(super) fn escape(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// A parameter of the query, if it is there.
+pub(super) fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<Cow<'a, str>> {
+    let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    query.find(|(other, _)| other == name).map(|(_, value)| value)
+}
+
+/// Why a link leads nowhere.
+pub(super) fn why_nowhere(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => NO_SUCH_LINK,
+        StatusCode::GONE => ENDED,
+        StatusCode::TOO_MANY_REQUESTS => "You ask more than your share. Please try again soon.",
+        _ => "The service cannot say where this link leads. Please try again in a moment.",
+    }
+}
+
+const NO_SUCH_LINK: &str = "It was never made, or it was taken away. Nothing leads there.";
+const ENDED: &str = "There was such a link. It has ended.";
+
+/// The page where the instance did not do what was asked.
+pub(super) fn refused(visitor: &Visitor, answer: Answer) -> Response {
+    let mut retry_after = None;
+    let (status, why) = match answer {
+        Answer::Missing => (StatusCode::NOT_FOUND, NO_SUCH_LINK.to_owned()),
+        Answer::Expired => (StatusCode::GONE, ENDED.to_owned()),
+        Answer::TooMany { retry_after_ms } => {
+            let seconds = retry_after_ms.div_ceil(1000).max(1);
+            retry_after = Some(seconds);
+            let why = format!("You ask more than your share. Please try again in {seconds} s.");
+            (StatusCode::TOO_MANY_REQUESTS, why)
+        }
+        Answer::Unavailable(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("The service says: {why}. A change may have been made or not; please look."),
+        ),
+        Answer::Refused(why) => (StatusCode::BAD_REQUEST, format!("{why}. Nothing was done.")),
+        _ => {
+            let why = "The service answered another question. This is a mistake in it.".to_owned();
+            (StatusCode::INTERNAL_SERVER_ERROR, why)
+        }
+    };
+    let mut response = *visitor.refuse(status, &why);
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
