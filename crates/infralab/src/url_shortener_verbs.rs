@@ -1,5 +1,6 @@
 //! What url-shortener can do besides the shared verbs.
 
+mod bench;
 mod client;
 mod export;
 mod import;
@@ -90,6 +91,16 @@ pub(crate) enum UrlShortenerVerb {
         format: Format,
         #[command(flatten)]
         server: Server,
+    },
+    /// Measures what a cache is worth and what one core does, and says what a hundred billion links take.
+    ///
+    /// The machines by themselves, without sockets, and with disks that are memory. Hit rates are the
+    /// same everywhere; times are this computer's.
+    #[command(after_help = "Example: infralab url-shortener bench --json")]
+    Bench {
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -185,6 +196,7 @@ impl UrlShortenerVerb {
                 import::import(&file, format, &server)
             }
             UrlShortenerVerb::Export { format, server } => export::export(format, &server),
+            UrlShortenerVerb::Bench { json } => bench::bench(json),
         }
     }
 }

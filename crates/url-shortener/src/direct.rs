@@ -13,7 +13,6 @@ use machine::{
 };
 use rand::SeedableRng;
 
-use crate::clicks::ClickTuning;
 use crate::message::{Answer, Ask, Call, Message, Shortener, Timer};
 use crate::{Freshness, Instance, Limits, Rate, Settings, Shard, Tally};
 
@@ -87,15 +86,10 @@ impl Direct {
     pub fn new(seed: u64, cached: usize, freshness: Duration) -> Direct {
         let limits = Limits::default();
         let settings = Settings {
-            shards: vec![SHARD],
-            tally: TALLY,
-            secret: *b"a bench, no more",
             cached,
             freshness: Freshness { links: freshness, missing: freshness },
-            patience: Duration::from_secs(1),
             rate: Rate { per_second: 1_000_000, burst: 1_000_000 },
-            clients: 1_000,
-            clicks: ClickTuning::default(),
+            ..Settings::new(vec![SHARD], TALLY, *b"a bench, no more")
         };
         let all_on = Switches::ALL_ON;
         let instance = Instance::new(settings, all_on).expect("one shard is allowed");

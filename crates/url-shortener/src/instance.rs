@@ -60,6 +60,25 @@ pub struct Settings {
     pub clicks: ClickTuning,
 }
 
+impl Settings {
+    /// A service of these nodes: copies are used for ten seconds, and a client may ask the shards for 20
+    /// things a second.
+    pub fn new(shards: Vec<NodeId>, tally: NodeId, secret: [u8; 16]) -> Settings {
+        let ten = Duration::from_secs(10);
+        Settings {
+            shards,
+            tally,
+            secret,
+            cached: 100_000,
+            freshness: Freshness { links: ten, missing: ten },
+            patience: Duration::from_secs(1),
+            rate: Rate { per_second: 20, burst: 40 },
+            clients: 100_000,
+            clicks: ClickTuning::default(),
+        }
+    }
+}
+
 /// The front of the service.
 #[derive(Clone, Debug)]
 pub struct Instance {

@@ -66,6 +66,6 @@ pub use names::{LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, check_code};
 pub use ring::BadShards;
 pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, Shard};
 pub use stats::{LinkStats, Visitors};
-pub use store::{Embeds, Event, Limits, ReadStep, ScanStep, Store, StoreOp};
+pub use store::{Embeds, Event, INDEX_BYTES, Limits, ReadStep, ScanStep, Store, StoreOp};
 pub use tally::Tally;
 pub use workload::Zipf;

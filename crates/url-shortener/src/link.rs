@@ -90,6 +90,19 @@ pub struct Edit {
 }
 
 impl Link {
+    /// One that leads there, of which nothing else is said.
+    pub fn new(url: &str, created_at: Wall) -> Link {
+        Link {
+            url: url.into(),
+            status: RedirectStatus::default(),
+            created_at,
+            expires_at: None,
+            title: None,
+            tags: Vec::new(),
+            earlier_clicks: 0,
+        }
+    }
+
     /// Does it still resolve at this moment?
     pub fn is_live(&self, at: Wall) -> bool {
         self.expires_at.is_none_or(|expires_at| at < expires_at)

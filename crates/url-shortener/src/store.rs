@@ -32,6 +32,7 @@ use machine::{DiskAnswer, DiskCommand, DiskResult, Outputs, Protocol};
 
 use boot::{Boot, Step};
 use entry::Entry;
+pub use index::INDEX_BYTES;
 use index::{KeyHash, Place};
 use log::Log;
 pub use scan::ScanStep;

@@ -26,6 +26,10 @@ pub(crate) struct Place {
     pub(super) length: u32,
 }
 
+/// What a key costs in memory at most, in bytes: its entry and a byte of the map's own, when the map has
+/// just grown and seven sixteenths of it are in use.
+pub const INDEX_BYTES: u64 = (size_of::<(KeyHash, Place)>() as u64 + 1) * 16 / 7;
+
 /// A map grows by moving all that is in it; many small ones do so one at a time.
 const MAPS: usize = 64;
 

@@ -2,5 +2,6 @@
 
 mod click_log;
 mod conformance;
+mod direct;
 mod front;
 mod tally;

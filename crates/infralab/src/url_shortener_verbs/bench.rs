@@ -1,0 +1,221 @@
+//! `bench`: what a cache is worth, what one core does, and what a hundred billion links would take.
+//!
+//! The machines by themselves, without sockets, and with disks that are memory: what is measured is their
+//! own work. Hit rates follow from the seed alone; times are this computer's.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use machine::{Random, Wall};
+use rand::SeedableRng;
+use serde::Serialize;
+use serde_json::json;
+use url_shortener::capacity::{Bill, Hardware, Measured, Wanted};
+use url_shortener::{Answer, Ask, Click, Device, Direct, INDEX_BYTES, Key, Link, NewLink, Zipf};
+
+use crate::exit::{Outcome, print};
+use crate::stopwatch::stopwatch;
+
+const SEED: u64 = 1;
+const LINKS: usize = 50_000;
+const VISITS: u32 = 200_000;
+/// 10,000 redirects in a second, evenly.
+const EVERY: Duration = Duration::from_micros(100);
+/// As `serve` has it.
+const FRESHNESS: Duration = Duration::from_secs(10);
+const ROUNDS: u32 = 8;
+const ROUND: u32 = 20_000;
+const GIB: u64 = 1 << 30;
+
+/// What visitors of one kind find.
+#[derive(Debug, Serialize)]
+struct Row {
+    /// Of Zipf's law.
+    exponent: f64,
+    /// Links that the cache surely holds; none without one.
+    cached: Option<usize>,
+    hit_rate: f64,
+    store_reads_per_s: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Costs {
+    ns_per_redirect_from_the_cache: u64,
+    ns_per_redirect_from_the_store: u64,
+    creations_per_s: u64,
+    disk_bytes_per_link: u64,
+    memory_bytes_per_link: u64,
+}
+
+pub(super) fn bench(json: bool) -> Outcome {
+    let costs = costs();
+    let mut rows = Vec::new();
+    for exponent in [0.8, 1.0] {
+        let zipf = Zipf::new(LINKS, exponent);
+        let caches = [None, Some(LINKS / 100), Some(LINKS / 10), Some(LINKS)];
+        rows.extend(caches.map(|cached| row(&zipf, exponent, cached)));
+    }
+    let hits = rows.iter().find(|row| row.exponent == 1.0 && row.cached == Some(LINKS / 10));
+    let (measured, bill) = on_paper(&costs, hits.map_or(0.0, |row| row.hit_rate));
+    if json {
+        let paper = json!({
+            "links": WANTED.links, "redirects_per_s": WANTED.redirects,
+            "hit_rate": measured.hits_in_a_million as f64 / 1e6,
+            "disk_bytes": bill.disk, "memory_bytes": bill.memory, "shards": bill.shards,
+            "shards_by_memory": bill.shards_by_memory, "shards_by_disk": bill.shards_by_disk,
+            "shards_by_reads": bill.shards_by_reads, "store_reads_per_s": bill.reads,
+            "instance_millicores": bill.instance_millicores,
+            "shard_millicores": bill.shard_millicores,
+        });
+        let all = json!({
+            "links": LINKS, "visits": VISITS, "rows": rows, "costs": costs, "on_paper": paper,
+        });
+        return print(&format!("{all}\n"));
+    }
+    print(&(table(&rows) + &prices(&costs) + &paper(&measured, &bill)))
+}
+
+fn create(direct: &mut Direct, number: usize) -> Key {
+    // 74 bytes, as long as addresses that people share are.
+    let link = Link::new(
+        &format!("https://www.example.com/articles/2026/what-a-cache-is-worth?article={number:06}"),
+        Wall(0),
+    );
+    let new = NewLink { alias: None, domain: "".into(), link, imported: false };
+    match direct.ask(Ask::Create(new)) {
+        Some(Answer::Link(key, _)) => key,
+        other => panic!("nothing fails here, but: {other:?}"),
+    }
+}
+
+fn visit(direct: &mut Direct, key: &Key, visitor: u64) {
+    let (key, device) = (key.clone(), Device::Desktop);
+    let click = Click { key: key.clone(), at_ms: 0, visitor, referrer: None, device };
+    let answer = direct.ask(Ask::Visit { key, click });
+    assert!(matches!(answer, Some(Answer::Redirect { .. })), "nothing fails here: {answer:?}");
+}
+
+fn row(zipf: &Zipf, exponent: f64, cached: Option<usize>) -> Row {
+    let freshness = cached.map_or(Duration::ZERO, |_| FRESHNESS);
+    let mut direct = Direct::new(SEED, cached.unwrap_or(1), freshness);
+    let links: Vec<Key> = (0..LINKS).map(|number| create(&mut direct, number)).collect();
+    let mut random = Random::seed_from_u64(SEED);
+    let mut visits = |direct: &mut Direct| {
+        let before = direct.reads();
+        for number in 0..VISITS {
+            visit(direct, &links[zipf.draw(&mut random)], number.into());
+            direct.advance(EVERY);
+        }
+        direct.reads() - before
+    };
+    // The first fill the cache.
+    visits(&mut direct);
+    let reads = visits(&mut direct) as f64;
+    let store_reads_per_s = reads / (EVERY * VISITS).as_secs_f64();
+    Row { exponent, cached, hit_rate: 1.0 - reads / f64::from(VISITS), store_reads_per_s }
+}
+
+fn costs() -> Costs {
+    let stopwatch = stopwatch();
+    let mut direct = Direct::new(SEED, 1_000, FRESHNESS);
+    let began = stopwatch();
+    let links: Vec<Key> = (0..LINKS).map(|number| create(&mut direct, number)).collect();
+    let creations_per_s = LINKS as f64 / (stopwatch() - began).as_secs_f64();
+    let disk_bytes_per_link = direct.shard_bytes().div_ceil(LINKS as u64);
+    let mut best = |count: usize, clear: bool| {
+        let mut round = |_| {
+            // A copy that is too old is read anew.
+            let wait = if clear { FRESHNESS } else { Duration::from_millis(20) };
+            let mut elapsed = Duration::ZERO;
+            for at in 0..ROUND as usize {
+                if at % count == 0 {
+                    direct.advance(wait);
+                }
+                let began = stopwatch();
+                visit(&mut direct, &links[at % count], at as u64);
+                elapsed += stopwatch() - began;
+            }
+            elapsed
+        };
+        (0..ROUNDS).map(&mut round).min().unwrap_or_default().as_nanos() as u64 / u64::from(ROUND)
+    };
+    Costs {
+        ns_per_redirect_from_the_cache: best(100, false),
+        ns_per_redirect_from_the_store: best(1_000, true),
+        creations_per_s: creations_per_s as u64,
+        disk_bytes_per_link,
+        memory_bytes_per_link: INDEX_BYTES,
+    }
+}
+
+const WANTED: Wanted = Wanted { links: 100_000_000_000, redirects: 10_000 };
+/// 64 GiB and 4 TB of NVMe, three quarters of each in use.
+const HARDWARE: Hardware =
+    Hardware { memory: 48 * GIB, disk: 3_000_000_000_000, reads_per_second: 100_000 };
+
+fn on_paper(costs: &Costs, hit_rate: f64) -> (Measured, Bill) {
+    let measured = Measured {
+        disk_bytes_per_link: costs.disk_bytes_per_link,
+        memory_bytes_per_link: costs.memory_bytes_per_link,
+        shard_ns_per_read: costs.ns_per_redirect_from_the_store,
+        instance_ns_per_redirect: costs.ns_per_redirect_from_the_cache,
+        hits_in_a_million: (hit_rate * 1e6) as u64,
+    };
+    (measured, measured.bill(WANTED, HARDWARE))
+}
+
+/// Writing to a string does not fail, here and below.
+fn table(rows: &[Row]) -> String {
+    let mut text = format!(
+        "{LINKS} links, 10000 redirects a second for {} s, copies used for {} s\n\n\
+         {:>8} {:>8} {:>10} {:>15}\n",
+        (EVERY * VISITS).as_secs(),
+        FRESHNESS.as_secs(),
+        "zipf",
+        "cache",
+        "hit rate",
+        "store reads/s"
+    );
+    for Row { exponent, cached, hit_rate, store_reads_per_s } in rows {
+        let cached = cached.map_or("none".into(), |links| links.to_string());
+        let percent = hit_rate * 100.0;
+        let _ =
+            writeln!(text, "{exponent:>8.1} {cached:>8} {percent:>9.1}% {store_reads_per_s:>15.0}");
+    }
+    text
+}
+
+fn prices(costs: &Costs) -> String {
+    let Costs {
+        ns_per_redirect_from_the_cache: hit,
+        ns_per_redirect_from_the_store: miss,
+        creations_per_s,
+        disk_bytes_per_link: disk,
+        memory_bytes_per_link: memory,
+    } = costs;
+    format!(
+        "\nOne core, without sockets, disks in memory:\n\
+         {hit:>9} ns a redirect from the cache, its click logged and counted\n\
+         {miss:>9} ns a redirect that the store is asked for\n\
+         {creations_per_s:>9} creations a second\n\
+         {disk:>9} bytes on disk a link (an address of 74 bytes)\n\
+         {memory:>9} bytes in memory a link, at most (its place in the index)\n"
+    )
+}
+
+fn paper(measured: &Measured, bill: &Bill) -> String {
+    let percent = measured.hits_in_a_million as f64 / 1e4;
+    let (disk, memory) = (bill.disk as f64 / 1e12, bill.memory as f64 / 1e12);
+    let Bill { shards_by_memory, shards_by_disk, shards_by_reads, shards, reads, .. } = bill;
+    let cores = |millicores: u64| millicores as f64 / 1e3;
+    format!(
+        "\n100 billion links and 10000 redirects a second on paper, at a hit rate of {percent:.1}%:\n\
+         {disk:>9.1} TB on disks, {memory:.1} TB in memory: one copy, replication not counted\n\
+         {shards:>9} shards of 64 GiB and 4 TB, three quarters full: {shards_by_memory} by memory, \
+         {shards_by_disk} by disk, {shards_by_reads} by reads\n\
+         {reads:>9} reads of all shards a second\n\
+         {:>9.3} cores of instances, {:.3} cores of shards, the network not counted\n",
+        cores(bill.instance_millicores),
+        cores(bill.shard_millicores)
+    )
+}
