@@ -100,7 +100,7 @@ impl Client {
         for _ in 0..ATTEMPTS {
             let (answer, wait) = self.once(&method, path, body.clone())?;
             match wait.filter(|_| answer.status == StatusCode::TOO_MANY_REQUESTS) {
-                Some(wait) => self.runtime.block_on(sleep(Duration::from_secs(wait.min(60)))),
+                Some(wait) => self.pause(Duration::from_secs(wait.min(60))),
                 None => return Ok(answer),
             }
         }
@@ -108,8 +108,8 @@ impl Client {
     }
 
     /// Waits a moment, because the server is busy.
-    pub(super) fn pause(&self) {
-        self.runtime.block_on(sleep(Duration::from_secs(1)));
+    pub(super) fn pause(&self, time: Duration) {
+        self.runtime.block_on(async { sleep(time).await });
     }
 
     fn once(
@@ -128,7 +128,7 @@ impl Client {
         }
         let request = request.body(Full::new(body)).map_err(Failure::input)?;
         let (authority, sender) = (self.authority.clone(), self.sender.take());
-        let asked = self.runtime.block_on(timeout(PATIENCE, async {
+        let talk = async {
             let mut sender = match sender.filter(|sender| !sender.is_closed()) {
                 Some(sender) => sender,
                 None => connect(&authority).await?,
@@ -141,7 +141,9 @@ impl Client {
             let body = Limited::new(body, LONGEST_ANSWER).collect().await;
             let body = body.map_err(|error| error.to_string())?.to_bytes();
             Ok::<_, String>((sender, Answer { status: parts.status, body }, wait))
-        }));
+        };
+        // A time-out begins on the runtime.
+        let asked = self.runtime.block_on(async { timeout(PATIENCE, talk).await });
         let lost = |why: String| Failure::environment(format!("the server at {authority}"), why);
         let (sender, answer, wait) =
             asked.map_err(|_| lost("there was no answer in time".to_owned()))?.map_err(lost)?;

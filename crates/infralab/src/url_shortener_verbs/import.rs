@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
+use std::time::Duration;
 
 use hyper::Method;
 use url_shortener::transfer::{self, Form, Record};
@@ -78,7 +79,7 @@ fn send(client: &mut Client, batch: Vec<(u64, Record)>, tally: &mut Tally) -> Re
             }
         }
         if !again.is_empty() {
-            client.pause();
+            client.pause(Duration::from_secs(1));
         }
         batch = again;
     }

@@ -72,7 +72,7 @@ fn write_file(scratch: &Scratch) -> [SocketAddr; 3] {
 }
 
 /// What this finds, in the end.
-fn patiently<T>(mut find: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn patiently<T>(mut find: impl FnMut() -> Option<T>) -> T {
     for _ in 0..ATTEMPTS {
         match find() {
             Some(found) => return found,

@@ -1,50 +1,38 @@
 //! JSON lines: one object a line, in UTF-8.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Write};
 
-use super::{Kept, LONGEST_LINE, Malformed, Record};
+use super::lines::Lines;
+use super::{Kept, Malformed, Record};
 
 /// Reads them.
 pub(super) struct Reader<R> {
-    from: R,
-    line: u64,
+    lines: Lines<R>,
     over: bool,
 }
 
 impl<R: BufRead> Reader<R> {
     pub(super) fn new(from: R) -> Reader<R> {
-        Reader { from, line: 0, over: false }
+        Reader { lines: Lines::new(from), over: false }
     }
 
-    /// The next line that is not empty.
-    fn next_line(&mut self) -> Result<Option<String>, Malformed> {
+    /// The link on the next line that is not empty.
+    fn read(&mut self) -> Result<Option<(u64, Record)>, Malformed> {
         loop {
             let mut bytes = Vec::new();
-            self.line += 1;
-            let read = (&mut self.from).take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut bytes);
-            read.map_err(|error| self.last(error.to_string()))?;
-            if bytes.is_empty() {
+            if !self.lines.append(&mut bytes)? {
                 return Ok(None);
             }
-            if bytes.len() > LONGEST_LINE {
-                return Err(self.last(format!("it has more than {LONGEST_LINE} bytes")));
+            if bytes.trim_ascii().is_empty() {
+                continue;
             }
-            let text = String::from_utf8(bytes);
-            let text = text.map_err(|_| self.malformed("it is no text in UTF-8".to_owned()))?;
-            if !text.trim().is_empty() {
-                return Ok(Some(text));
-            }
+            let line = self.lines.number();
+            let malformed = |why: String| Malformed { line, why, is_last: false };
+            let record = serde_json::from_slice(&bytes);
+            return record
+                .map(|record| Some((line, record)))
+                .map_err(|why| malformed(why.to_string()));
         }
-    }
-
-    fn malformed(&self, why: String) -> Malformed {
-        Malformed { line: self.line, why, is_last: false }
-    }
-
-    /// Nobody knows where the next one begins.
-    fn last(&mut self, why: String) -> Malformed {
-        self.over = true;
-        Malformed { is_last: true, ..self.malformed(why) }
     }
 }
 
@@ -55,15 +43,9 @@ impl<R: BufRead> Iterator for Reader<R> {
         if self.over {
             return None;
         }
-        let text = match self.next_line() {
-            Ok(text) => text?,
-            Err(malformed) => return Some(Err(malformed)),
-        };
-        let record = serde_json::from_str(&text);
-        Some(match record {
-            Ok(record) => Ok((self.line, record)),
-            Err(why) => Err(self.malformed(why.to_string())),
-        })
+        let read = self.read();
+        self.over = read.as_ref().is_err_and(|malformed| malformed.is_last);
+        read.transpose()
     }
 }
 

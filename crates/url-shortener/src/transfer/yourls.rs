@@ -3,8 +3,6 @@
 //! YOURLS writes its moments without an offset; they are taken as UTC. Whoever made a link is not our
 //! business: its address is not looked at on the way in, and empty on the way out.
 
-mod bounded;
-
 use std::io::{self, BufRead, Write};
 
 use jiff::civil::DateTime;
@@ -12,57 +10,62 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 use machine::Wall;
 
-use super::{Kept, LONGEST_LINE, Malformed, Record};
+use super::lines::Lines;
+use super::{Kept, Malformed, Record};
 use crate::wire::When;
-use bounded::Bounded;
 
 const HEADER: [&str; 6] = ["keyword", "url", "title", "timestamp", "ip", "clicks"];
 const MOMENT: &str = "%Y-%m-%d %H:%M:%S";
 
 /// Reads it. The first line may name the columns; they are always in the same order.
 pub(super) struct Reader<R> {
-    rows: csv::Reader<Bounded<R>>,
+    lines: Lines<R>,
     begun: bool,
     over: bool,
 }
 
 impl<R: BufRead> Reader<R> {
     pub(super) fn new(from: R) -> Reader<R> {
-        let mut builder = csv::ReaderBuilder::new();
-        let rows = builder.has_headers(false).flexible(true).from_reader(Bounded::new(from));
-        Reader { rows, begun: false, over: false }
+        Reader { lines: Lines::new(from), begun: false, over: false }
     }
 
-    /// The next row that is not the names of the columns, and the number of its first line.
-    fn next_row(&mut self) -> Option<Result<(u64, csv::StringRecord), Malformed>> {
-        loop {
-            let line = self.rows.position().line();
-            let mut row = csv::StringRecord::new();
-            self.rows.get_mut().begin_row();
-            match self.rows.read_record(&mut row) {
-                Ok(false) => return None,
-                Ok(true) => {
-                    let line = row.position().map_or(line, csv::Position::line);
-                    let first = !std::mem::replace(&mut self.begun, true);
-                    if !(first && row.iter().map(str::trim).eq(HEADER)) {
-                        return Some(Ok((line, row)));
-                    }
-                }
-                Err(error) => {
-                    let is_text = matches!(error.kind(), csv::ErrorKind::Utf8 { .. });
-                    let line = error.position().map_or(line, csv::Position::line);
-                    let why = match error.into_kind() {
-                        csv::ErrorKind::Utf8 { .. } => "it is no text in UTF-8".to_owned(),
-                        csv::ErrorKind::Io(error) => error.to_string(),
-                        other => {
-                            csv::Error::from(io::Error::other(format!("{other:?}"))).to_string()
-                        }
-                    };
-                    self.over = !is_text;
-                    return Some(Err(Malformed { line, why, is_last: !is_text }));
-                }
+    /// The link of the next row that is not the names of the columns.
+    fn read(&mut self) -> Result<Option<(u64, Record)>, Malformed> {
+        while let Some((line, text)) = self.next_row()? {
+            let malformed = |why: String| Malformed { line, why, is_last: false };
+            let row = row(&text).map_err(malformed)?;
+            let first = !std::mem::replace(&mut self.begun, true);
+            if !(first && row.iter().map(str::trim).eq(HEADER)) {
+                return record(&row).map(|record| Some((line, record))).map_err(malformed);
             }
         }
+        Ok(None)
+    }
+
+    /// A row that is not empty, and the number of its first line: a row is over at the end of a line
+    /// up to which quotation marks come in pairs.
+    fn next_row(&mut self) -> Result<Option<(u64, Vec<u8>)>, Malformed> {
+        let mut text = Vec::new();
+        while self.lines.append(&mut text)? {
+            let first = self.lines.number();
+            if text.trim_ascii().is_empty() {
+                text.clear();
+                continue;
+            }
+            let mut is_open = has_odd_quotes(&text);
+            while is_open {
+                let seen = text.len();
+                let open = "a quotation has no end".to_owned();
+                let endless = |why| Malformed { line: first, why, is_last: true };
+                let more = self.lines.append(&mut text);
+                if !more.map_err(|malformed| endless(format!("{open}: {}", malformed.why)))? {
+                    return Err(endless(open));
+                }
+                is_open ^= has_odd_quotes(&text[seen..]);
+            }
+            return Ok(Some((first, text)));
+        }
+        Ok(None)
     }
 }
 
@@ -73,10 +76,24 @@ impl<R: BufRead> Iterator for Reader<R> {
         if self.over {
             return None;
         }
-        Some(self.next_row()?.and_then(|(line, row)| match record(&row) {
-            Ok(record) => Ok((line, record)),
-            Err(why) => Err(Malformed { line, why, is_last: false }),
-        }))
+        let read = self.read();
+        self.over = read.as_ref().is_err_and(|malformed| malformed.is_last);
+        read.transpose()
+    }
+}
+
+fn has_odd_quotes(text: &[u8]) -> bool {
+    text.iter().filter(|byte| **byte == b'"').count() % 2 == 1
+}
+
+/// The fields of a row.
+fn row(text: &[u8]) -> Result<csv::StringRecord, String> {
+    let mut builder = csv::ReaderBuilder::new();
+    let mut rows = builder.has_headers(false).flexible(true).from_reader(text);
+    let mut row = csv::StringRecord::new();
+    match rows.read_record(&mut row) {
+        Ok(_) => Ok(row),
+        Err(_) => Err("it is no text in UTF-8".to_owned()),
     }
 }
 
@@ -186,14 +203,16 @@ mod tests {
 
     #[test]
     fn a_quote_without_an_end_takes_no_more_than_a_line() {
-        let endless = io::Read::chain(&b"a,\""[..], io::repeat(b'x'));
-        let found: Vec<_> = Reader::new(io::BufReader::new(endless)).collect();
-        assert_eq!(found.len(), 1);
-        let malformed = found[0].as_ref().unwrap_err();
-        assert!(
-            malformed.is_last && malformed.why.contains(&LONGEST_LINE.to_string()),
-            "{malformed}"
-        );
+        for (more, words) in
+            [(b'x', "65536 bytes"), (b'\n', "no end: it has more than 65536 bytes")]
+        {
+            let endless = io::Read::chain(&b"a,\""[..], io::repeat(more));
+            let found: Vec<_> = Reader::new(io::BufReader::new(endless)).collect();
+            assert_eq!(found.len(), 1);
+            let malformed = found[0].as_ref().unwrap_err();
+            assert!(malformed.is_last && malformed.line == 1, "{malformed}");
+            assert!(malformed.why.contains(words), "{malformed}");
+        }
     }
 
     #[test]

@@ -1,0 +1,143 @@
+//! Links in files, and the commands that ask a server that runs.
+
+use serde_json::{Value, json};
+
+use crate::lab::{Said, Scratch, lab, refused};
+use crate::links::{counted, follow, make, shortener};
+use crate::server::Server;
+
+/// Asks this server by the command line.
+fn tell(server: &Server, arguments: &[&str]) -> Said {
+    let url = format!("http://{}", server.address);
+    lab(&[&["url-shortener"], arguments, &["--server", &url]].concat())
+}
+
+fn told(server: &Server, arguments: &[&str]) -> String {
+    let said = tell(server, arguments);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{said:?}");
+    said.stdout
+}
+
+/// Without the moments at which links were made here.
+fn lines(text: &str) -> Vec<Value> {
+    let mut lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.sort_by_key(|line| line["code"].as_str().unwrap().to_owned());
+    lines
+}
+
+#[test]
+fn a_link_is_made_and_looked_at_from_the_command_line() {
+    let scratch = Scratch::new("shorten");
+    let server = shortener(&scratch, &[]);
+    let made = told(&server, &["shorten", "https://Example.com", "--alias", "ex", "--tag", "a"]);
+    assert_eq!(made, format!("http://{}/ex\n", server.address));
+    assert_eq!(told(&server, &["expand", "ex"]), "https://example.com/\n");
+    let shown: Value = serde_json::from_str(&told(&server, &["expand", "ex", "--json"])).unwrap();
+    assert_eq!((&shown["tags"], &shown["status"]), (&json!(["a"]), &json!(302)));
+    let said = tell(&server, &["shorten", "https://b.example", "--alias", "ex"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    said.complains(&["taken"]);
+    assert_eq!(tell(&server, &["expand", "nothing"]).code, Some(2));
+    assert_eq!(tell(&server, &["expand", "a/b?c"]).code, Some(2));
+    assert_eq!(tell(&server, &["shorten", "x"]).code, Some(2));
+    let expand = |url| ["url-shortener", "expand", "ex", "--server", url];
+    refused(&expand("http://127.0.0.1:1"), 4, &["is it running"]);
+    refused(&expand("https://127.0.0.1:1"), 2, &["tunnel"]);
+}
+
+#[test]
+fn what_yourls_exported_is_taken_over_with_its_clicks() {
+    let scratch = Scratch::new("yourls");
+    let server = shortener(&scratch, &[]);
+    let file = scratch.text("links.csv");
+    let csv = "keyword,url,title,timestamp,ip,clicks\n\
+               ozh,http://ozh.org/,\"Ozh, \"\"the\"\" one\",2013-05-04 12:34:56,192.0.2.7,1042\n\
+               b,https://b.example/,,2020-01-01 00:00:00,,0\n";
+    std::fs::write(&file, csv).unwrap();
+    assert_eq!(told(&server, &["import", &file]), "2 made, 0 there already, 0 refused\n");
+    assert_eq!(told(&server, &["import", &file]), "0 made, 2 there already, 0 refused\n");
+    assert_eq!(follow(&server, "/ozh"), (302, "http://ozh.org/".to_owned()));
+    let stats = counted(&server, "ozh", 1043);
+    assert_eq!((&stats["clicks"], &stats["earlier_clicks"]), (&json!(1043), &json!(1042)));
+    // What comes out is what went in, but for the address and one more click.
+    let out = told(&server, &["export", "--format", "csv"]);
+    let mut out: Vec<_> = out.lines().collect();
+    out[1..].sort_unstable();
+    assert_eq!(
+        out,
+        [
+            "keyword,url,title,timestamp,ip,clicks",
+            "b,https://b.example/,,2020-01-01 00:00:00,,0",
+            "ozh,http://ozh.org/,\"Ozh, \"\"the\"\" one\",2013-05-04 12:34:56,,1043",
+        ]
+    );
+}
+
+#[test]
+fn lines_that_are_no_links_are_named_and_the_others_are_made() {
+    let scratch = Scratch::new("named-lines");
+    let server = shortener(&scratch, &[]);
+    make(&server, &json!({"url": "https://other.example", "alias": "taken"}));
+    let file = scratch.text("links.csv");
+    let csv = "a,https://a.example/,,2020-01-01 00:00:00,,1\nno,comma\n\
+               taken,https://b.example/,,2020-01-01 00:00:00,,1\n\
+               mail,mailto:x@a.example,,2020-01-01 00:00:00,,1\n\
+               c,https://c.example/,,2020-01-01 00:00:00,,1\n";
+    std::fs::write(&file, csv).unwrap();
+    let said = tell(&server, &["import", &file]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(2), "2 made, 0 there already, 3 refused\n")
+    );
+    for words in
+        ["line 2: it has 2 fields", "line 3: taken", "line 4: mail", "3 lines were refused"]
+    {
+        assert!(said.stderr.contains(words), "{words:?} is not in {said:?}");
+    }
+    assert_eq!(follow(&server, "/c").0, 302);
+    assert_eq!(tell(&server, &["import", &scratch.text("links.xml")]).code, Some(2));
+    assert_eq!(tell(&server, &["import", &scratch.text("missing.csv")]).code, Some(2));
+}
+
+#[test]
+fn json_lines_take_everything_to_another_server() {
+    let (from, to) = (Scratch::new("export-from"), Scratch::new("export-to"));
+    let domain = ["--domain", "go.example", "--shards", "2"];
+    let first = shortener(&from, &domain);
+    for number in 0..1100 {
+        // A thousand and more are several pages and several requests.
+        let link =
+            json!({"code": format!("n{number}"), "url": format!("https://a.example/{number}")});
+        let line = format!("{link}\n");
+        use std::io::Write;
+        let file =
+            std::fs::OpenOptions::new().create(true).append(true).open(from.join("in.jsonl"));
+        file.unwrap().write_all(line.as_bytes()).unwrap();
+    }
+    let imported = told(&first, &["import", &from.text("in.jsonl")]);
+    assert_eq!(imported, "1100 made, 0 there already, 0 refused\n");
+    let full = json!({"url": "https://b.example", "alias": "full", "domain": "go.example",
+        "title": "T", "tags": ["a", "b"], "status": 307, "expires_at": "2999-01-01T00:00:00Z"});
+    assert_eq!(crate::links::say(&first, "POST /api/links", &full).status, 400, "after 2554");
+    let mut full = full;
+    full["expires_at"] = json!("2500-01-01T00:00:00Z");
+    make(&first, &full);
+    assert_eq!(follow(&first, "/n7").0, 302);
+    counted(&first, "n7", 1);
+    let exported = told(&first, &["export"]);
+    let links = lines(&exported);
+    assert_eq!(links.len(), 1101);
+    let seven = links.iter().find(|link| link["code"] == "n7").unwrap();
+    assert_eq!(seven["clicks"], 1);
+
+    std::fs::write(to.join("out.jsonl"), &exported).unwrap();
+    let second = shortener(&to, &domain);
+    let imported = told(&second, &["import", &to.text("out.jsonl")]);
+    assert_eq!(imported, "1101 made, 0 there already, 0 refused\n");
+    assert_eq!(lines(&told(&second, &["export"])), links);
+
+    let said = tell(&second, &["export", "--format", "csv"]);
+    assert_eq!(said.stdout.lines().count(), 1101, "the names of the columns, and all but one");
+    assert!(said.stderr.contains("nor for 1 links that are over or of custom domains"), "{said:?}");
+}
