@@ -49,19 +49,25 @@ impl Cache {
     /// What is known of this code now.
     pub(crate) fn get(&mut self, key: &Key, now: Time) -> Option<Known> {
         let expires = Mechanism::CacheExpiry.on(self.switches);
+        let Freshness { links, missing } = self.freshness;
         let fresh = |asked: Time, bound| !expires || now.since(asked) < bound;
         if let Some((link, asked)) = self.links.get(key) {
-            if fresh(*asked, self.freshness.links) {
+            if fresh(*asked, links) {
                 return Some(Known::Link(link.clone()));
             }
             self.links.remove(key);
         }
         let asked = *self.missing.get(key)?;
-        if fresh(asked, self.freshness.missing) {
+        if fresh(asked, missing) {
             return Some(Known::Missing);
         }
         self.missing.remove(key);
         None
+    }
+
+    /// Is what a shard says, that was asked at this moment, fresh enough for somebody who comes now?
+    pub(crate) fn is_fresh(&self, asked: Time, now: Time) -> bool {
+        now.since(asked) < self.freshness.links.min(self.freshness.missing)
     }
 
     /// A shard that was asked at this moment has said what there is.

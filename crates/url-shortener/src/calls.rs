@@ -54,9 +54,9 @@ impl<P> Calls<P> {
         self.last
     }
 
-    /// A call that is under way.
-    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut P> {
-        self.open.get_mut(&number).map(|call| &mut call.purpose)
+    /// A call that is under way: when it was made, and what for.
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<(Time, &mut P)> {
+        self.open.get_mut(&number).map(|call| (call.at, &mut call.purpose))
     }
 
     /// Its reply has come: when it was made, and what for.

@@ -32,6 +32,12 @@ mod stats;
 mod tally;
 
 mod mechanism;
+mod sentence;
+
+mod client;
+mod promise;
+mod scenario;
+mod shape;
 
 pub mod capacity;
 mod direct;
@@ -50,6 +56,7 @@ pub mod wire;
 
 pub use cache::Freshness;
 pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning};
+pub use client::User;
 pub use code::{CODE_LENGTH, CODES, Permutation};
 pub use codec::{decode_link, encode_link};
 pub use direct::Direct;
@@ -60,10 +67,12 @@ pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
 pub use mechanism::{MECHANISMS, Mechanism};
 pub use message::{
     Answer, Ask, Call, Click, Cursor, Deed, Device, Message, Note, Op, Range, Reply, Shortener,
-    Timer, Why,
+    Timer, Which, Why, Wish,
 };
 pub use names::{LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, check_code};
 pub use ring::BadShards;
+pub use scenario::UrlShortener;
+pub use shape::Node;
 pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, Shard};
 pub use stats::{LinkStats, Visitors};
 pub use store::{Embeds, Event, INDEX_BYTES, Limits, ReadStep, ScanStep, Store, StoreOp};

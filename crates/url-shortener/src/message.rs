@@ -27,7 +27,7 @@ impl Embeds for Shortener {
 }
 
 /// What is sent. Its `Debug` form is the sentence that diagrams show.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// To a simulated user: something to do.
     Do(Deed),
@@ -248,12 +248,39 @@ impl Device {
 /// Something for a simulated user to do: an operation of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Deed {
+    /// Whom to ask.
+    pub instance: NodeId,
+    /// For what.
+    pub wish: Wish,
+}
+
+/// What a simulated user asks for. Where links lead is the user's to invent: every time elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
-pub enum Deed {
-    /// To make a link, at this instance.
-    Create { instance: NodeId, new: NewLink },
-    /// To follow one.
-    Visit { instance: NodeId, key: Key },
+pub enum Wish {
+    /// A new link: under this alias, or else under a code that the service picks.
+    Create { alias: Option<Arc<str>>, expires_in_ms: Option<u64> },
+    /// To be led to where it points.
+    Visit(Which),
+    /// To look at it, without following it.
+    Look(Which),
+    /// To let it lead elsewhere.
+    Edit(Which),
+    /// To take it away.
+    Delete(Which),
+}
+
+/// A link, as a plan knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Which {
+    /// The one of this alias.
+    Alias(Arc<str>),
+    /// One of those for which the service picked a code when this user asked for it: the first is 0.
+    /// Where there are fewer, they are counted through again; where there is none, nothing is done.
+    Picked(u32),
 }
 
 /// Why an instance asks the store something.
@@ -263,6 +290,8 @@ pub enum Why {
     Visit,
     /// Its owner looks at it.
     Look,
+    /// A read is over, and others have come who need a later one.
+    Again,
     /// It is new.
     Create,
     /// Its owner changes it or takes it away.
@@ -280,6 +309,8 @@ pub enum Timer {
     Calls,
     /// Of an instance: clicks are due to be written, or to be sent again.
     Clicks,
+    /// Of a simulated user: the answer to this question is not waited for any longer.
+    Answer(u64),
 }
 
 /// What to do when a disk operation ends.
@@ -292,7 +323,7 @@ pub enum Op {
 }
 
 /// What goes into the history. Its `Debug` form is the sentence that diagrams show.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Note {
     /// A user asks an instance for something.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use machine::{Now, Outputs, Time};
 
-use super::{Asker, Instance, Purpose, answer, unavailable};
+use super::{Asker, Instance, MOST_WAITING, Purpose, answer, unavailable};
 use crate::cache::Known;
 use crate::mechanism::Mechanism;
 use crate::message::{Answer, Call, Click, Message, Note, Reply, Shortener, Why};
@@ -67,28 +67,43 @@ impl Instance {
         self.want(key, Visitor { asker, click: None }, now.time, out);
     }
 
-    /// 2. There is no copy: the read that is under way is joined, or one begins.
+    /// 2. There is no copy: a read begins, or the one that is under way is joined as long as what it
+    /// brings is fresh enough. Who cannot join waits for the next one.
     fn want(&mut self, key: Key, visitor: Visitor, now: Time, out: &mut Outputs<Shortener>) {
         let under_way = self.reads.get(&key).copied();
-        if let Some(Purpose::Read(read)) = under_way.and_then(|call| self.calls.get_mut(call))
-            && self.waiting < super::MOST_WAITING
+        if let Some((asked, Purpose::Read(read))) =
+            under_way.and_then(|call| self.calls.get_mut(call))
+            && visitor.click.is_some()
+            && !read.outdated
+            && self.cache.is_fresh(asked, now)
+            && self.waiting < MOST_WAITING
         {
             self.waiting += 1;
-            return match visitor.click {
-                Some(_) if !read.outdated => read.waiting.push(visitor),
-                _ => read.later.push(visitor),
-            };
+            return read.waiting.push(visitor);
         }
-        if self.admit(visitor.asker, now, out) {
-            self.waiting += 1;
-            self.read(key, vec![visitor], now, out);
+        if !self.admit(visitor.asker, now, out) {
+            return;
+        }
+        self.waiting += 1;
+        match under_way.and_then(|call| self.calls.get_mut(call)) {
+            Some((_, Purpose::Read(read))) => read.later.push(visitor),
+            _ => {
+                let why = if visitor.click.is_some() { Why::Visit } else { Why::Look };
+                self.read(key, vec![visitor], why, now, out);
+            }
         }
     }
 
-    fn read(&mut self, key: Key, waiting: Vec<Visitor>, now: Time, out: &mut Outputs<Shortener>) {
+    fn read(
+        &mut self,
+        key: Key,
+        waiting: Vec<Visitor>,
+        why: Why,
+        now: Time,
+        out: &mut Outputs<Shortener>,
+    ) {
         let Some(first) = waiting.first() else { return };
         let client = first.asker.client;
-        let why = if first.click.is_some() { Why::Visit } else { Why::Look };
         let shard = self.shards.of(&key);
         let read = Read { key: key.clone(), waiting, later: Vec::new(), outdated: false };
         let call = self.calls.begin(shard, Purpose::Read(read), now, out);
@@ -128,7 +143,7 @@ impl Instance {
         if let (Ok(known), false) = (known, outdated) {
             self.cache.learn(key.clone(), known, asked);
         }
-        self.read(key, later, now.time, out);
+        self.read(key, later, Why::Again, now.time, out);
     }
 
     /// What a visitor is told, whose click is counted if it is a redirect.
@@ -154,7 +169,8 @@ impl Instance {
     pub(super) fn touch(&mut self, key: &Key) {
         self.cache.forget(key);
         let under_way = self.reads.get(key).copied();
-        if let Some(Purpose::Read(read)) = under_way.and_then(|call| self.calls.get_mut(call)) {
+        if let Some((_, Purpose::Read(read))) = under_way.and_then(|call| self.calls.get_mut(call))
+        {
             read.outdated = true;
         }
     }

@@ -66,7 +66,9 @@ impl ClicksOnce {
     fn total(&mut self, key: &Key, clicks: u64) -> Result<(), String> {
         let logged = self.logged.get(key).copied().unwrap_or_default();
         if clicks > logged {
-            return Err(format!("{key:?} has {clicks} clicks by the tally, and {logged} were logged"));
+            return Err(format!(
+                "{key:?} has {clicks} clicks by the tally, and {logged} were logged"
+            ));
         }
         self.totals.insert(key.clone(), clicks);
         Ok(())

@@ -1,0 +1,148 @@
+//! A deleted link stops resolving within the bound, an expired one at once, and none before its time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use machine::{Machine, Time, Wall};
+use sim::{Entry, Promise, WORLD_BEGINS, World};
+
+use crate::Key;
+use crate::message::{Answer, Ask, Note, Shortener};
+use crate::shape::{FRESHNESS, Shape};
+
+/// What is known of links. Every one leads elsewhere, so its target tells which it is.
+pub(super) struct DeletedStop {
+    skew: Duration,
+    asked: BTreeMap<u64, (Time, Ask)>,
+    /// Since when they are gone for certain.
+    gone: BTreeMap<Key, Time>,
+    /// Somebody may be making one of these at any time.
+    revivable: BTreeMap<Key, u32>,
+    /// When somebody was last told about one that he wanted to make.
+    created: BTreeMap<Key, Time>,
+    /// When the time of a link is over, by its target.
+    expires: BTreeMap<String, Option<Wall>>,
+    /// The earliest of those times of all links that were ever wanted under a code.
+    first_expiry: BTreeMap<Key, Wall>,
+    /// Codes of links without such a time are not looked at: they were given out more than once.
+    mixed: BTreeSet<Key>,
+}
+
+impl DeletedStop {
+    pub(super) fn new(shape: Shape) -> Self {
+        DeletedStop {
+            skew: Duration::from_millis(shape.skew_ms),
+            asked: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            revivable: BTreeMap::new(),
+            created: BTreeMap::new(),
+            expires: BTreeMap::new(),
+            first_expiry: BTreeMap::new(),
+            mixed: BTreeSet::new(),
+        }
+    }
+
+    fn invoked(&mut self, token: u64, at: Time, ask: &Ask) {
+        if let Ask::Create(new) = ask {
+            self.expires.insert(new.link.url.to_string(), new.link.expires_at);
+            if let Some(alias) = &new.alias {
+                let key = Key { domain: new.domain.clone(), code: alias.clone() };
+                self.gone.remove(&key);
+                match new.link.expires_at {
+                    Some(at) => {
+                        let first = self.first_expiry.entry(key.clone()).or_insert(at);
+                        *first = at.min(*first);
+                    }
+                    None => drop(self.mixed.insert(key.clone())),
+                }
+                *self.revivable.entry(key).or_default() += 1;
+            }
+        }
+        self.asked.insert(token, (at, ask.clone()));
+    }
+
+    fn answered(
+        &mut self,
+        token: u64,
+        now: Time,
+        skew: Duration,
+        answer: &Answer,
+    ) -> Result<(), String> {
+        let Some((at, ask)) = self.asked.remove(&token) else { return Ok(()) };
+        match (ask, answer) {
+            // It may still be made.
+            (Ask::Create(_), Answer::Unavailable(_)) => Ok(()),
+            (Ask::Create(new), _) => {
+                let Some(code) = new.alias else { return Ok(()) };
+                let key = Key { domain: new.domain, code };
+                self.revivable.entry(key.clone()).and_modify(|open| *open -= 1);
+                self.created.insert(key, now);
+                Ok(())
+            }
+            (Ask::Delete(key), Answer::Deleted) => {
+                let made_since = self.created.get(&key).is_some_and(|created| *created >= at);
+                if !made_since && self.revivable.get(&key).is_none_or(|open| *open == 0) {
+                    self.gone.entry(key).or_insert(now);
+                }
+                Ok(())
+            }
+            (Ask::Visit { key, .. }, Answer::Redirect { url, .. }) => {
+                self.redirected(&key, at, skew, url)
+            }
+            (Ask::Visit { key, .. }, Answer::Expired) => self.expired(&key, now, skew),
+            _ => Ok(()),
+        }
+    }
+
+    fn redirected(&self, key: &Key, asked: Time, skew: Duration, url: &str) -> Result<(), String> {
+        if let Some(gone) = self.gone.get(key)
+            && *gone + FRESHNESS.links <= asked
+        {
+            return Err(format!(
+                "{key:?} was deleted at {gone:?}, and leads to {url} at {asked:?}"
+            ));
+        }
+        match self.expires.get(url) {
+            Some(Some(over)) if *over + skew <= true_wall(asked) => Err(format!(
+                "{key:?} expired {} ms before somebody was led to {url}",
+                true_wall(asked).distance(*over).as_millis()
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn expired(&self, key: &Key, now: Time, skew: Duration) -> Result<(), String> {
+        if self.mixed.contains(key) && !self.first_expiry.contains_key(key) {
+            return Err(format!("{key:?} never expires, and is said to have"));
+        }
+        match self.first_expiry.get(key) {
+            Some(first) if true_wall(now) + skew < *first => Err(format!(
+                "{key:?} is said to have expired {} ms before its time",
+                true_wall(now).distance(*first).as_millis()
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a clock shows that is right.
+fn true_wall(at: Time) -> Wall {
+    Wall(WORLD_BEGINS.0 + at.0)
+}
+
+impl<M: Machine<Protocol = Shortener>> Promise<M> for DeletedStop {
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        match &entry.note {
+            Note::Invoked { token, ask, .. } => self.invoked(*token, entry.at, ask),
+            Note::Answered { token, answer } => {
+                // Healed clocks are right, but for answers that were on their way.
+                let asked = self.asked.get(token).map_or(entry.at, |(at, _)| *at);
+                let healed = world.healed_at().is_some_and(|healed| healed <= asked);
+                let skew = if healed { Duration::ZERO } else { self.skew };
+                return self.answered(*token, entry.at, skew, answer);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! Named failure scenarios. The tests, the tour and the command line run these.
+
+mod crowds;
+mod losses;
+mod owners;
+mod words;
+
+use machine::{Mechanism as Info, NodeId};
+use sim::{Cluster, Promise, PromiseInfo, Remark, Scenario, System, Witness};
+
+use crate::mechanism::MECHANISMS;
+use crate::message::{Answer, Deed, Message, Note, Why};
+use crate::promise::{PROMISES, checker};
+use crate::shape::{Node, Shape};
+
+/// The system, as the simulated world sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct UrlShortener;
+
+impl System for UrlShortener {
+    type Node = Node;
+    type Operation = Deed;
+
+    const NAME: &'static str = "url-shortener";
+    const ABOUT: &'static str = "Links, redirects and click analytics: a sharded service that a person can use in a browser.";
+    const MECHANISMS: &'static [Info] = MECHANISMS;
+    const PROMISES: &'static [PromiseInfo] = PROMISES;
+    const WITNESSES: &'static [Witness] = WITNESSES;
+
+    fn scenarios() -> Vec<Scenario<Self>> {
+        scenarios()
+    }
+
+    fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
+        checker(name, cluster)
+    }
+
+    fn perform(operation: &Deed) -> Message {
+        Message::Do(operation.clone())
+    }
+
+    fn remark(note: &Note) -> Remark {
+        match note {
+            Note::Invoked { token, .. } => Remark::Invoked(*token),
+            // It may be done yet.
+            Note::Answered { token, answer: Answer::Unavailable(_) } => Remark::GivenUp(*token),
+            Note::Answered { token, answer: Answer::TooMany { .. } | Answer::Refused(_) } => {
+                Remark::Failed(*token)
+            }
+            Note::Answered { token, .. } => Remark::Ok(*token),
+            Note::GivenUp { token } => Remark::GivenUp(*token),
+            Note::Called { why: Why::Visit, .. } => Remark::Sometimes("visit-read"),
+            Note::Called { why: Why::Again, .. } => Remark::Sometimes("read-again"),
+            Note::HasRead { missing: true, .. } => Remark::Sometimes("read-in-vain"),
+            Note::OutOfNumbers => Remark::Sometimes("out-of-numbers"),
+            Note::Leased(_) => Remark::Sometimes("range-leased"),
+            Note::Clicked { .. } => Remark::Sometimes("redirected"),
+            Note::Logged { .. } => Remark::Sometimes("clicks-logged"),
+            Note::Counted { .. } => Remark::Sometimes("clicks-counted"),
+            Note::Called { .. }
+            | Note::HasRead { .. }
+            | Note::Dropped { .. }
+            | Note::Total { .. } => Remark::Plain,
+        }
+    }
+
+    fn node_name(cluster: &Cluster, node: NodeId) -> String {
+        Shape::name(cluster, node)
+    }
+}
+
+const ALL: &[&str] =
+    &["links-kept", "codes-distinct", "deleted-stop", "clicks-once", "store-protected"];
+
+/// Recorded, so that the tour need not search for them.
+const WITNESSES: &[Witness] = &[
+    Witness::new("single-flight", "store-protected", "hot-link", 0),
+    Witness::new("negative-cache", "store-protected", "dead-link", 0),
+    Witness::new("rate-limit", "store-protected", "missing-scan", 0),
+    Witness::new("range-lease", "codes-distinct", "instance-crash", 0),
+    Witness::new("cache-expiry", "deleted-stop", "expiry-clock-jump", 0),
+    Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
+    Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
+];
+
+fn scenarios() -> Vec<Scenario<UrlShortener>> {
+    let scenario = |name, about, draw, reaches| Scenario {
+        reaches,
+        ..Scenario::new(name, about, ALL, draw, Shape::boot)
+    };
+    vec![
+        scenario(
+            "hot-link",
+            "a link that everybody follows, all at once, while shards are slow and far away",
+            crowds::hot_link,
+            &[("redirected", 5_000), ("visit-read", 500), ("delay", 50)],
+        ),
+        scenario(
+            "dead-link",
+            "a link that everybody follows was deleted, or was never there",
+            crowds::dead_link,
+            &[("read-in-vain", 500), ("redirected", 1_000)],
+        ),
+        scenario(
+            "missing-scan",
+            "somebody tries out codes as fast as he can, and nobody else notices",
+            crowds::missing_scan,
+            &[("read-in-vain", 2_000), ("redirected", 1_000)],
+        ),
+        scenario(
+            "shard-loss",
+            "shards crash, pause and are cut off for up to two seconds; their links are back when \
+             they are",
+            losses::shard_loss,
+            &[("crash", 100), ("partition", 50), ("redirected", 1_000)],
+        ),
+        Scenario {
+            leaves_out: &["conditional-create"],
+            ..scenario(
+                "instance-crash",
+                "instances crash, each with a range of numbers of which it has used a few",
+                losses::instance_crash,
+                &[("crash", 200), ("range-leased", 500)],
+            )
+        },
+        scenario(
+            "expiry-clock-jump",
+            "links expire and are deleted while wall clocks of instances jump by up to a second",
+            owners::expiry_clock_jump,
+            &[("clock-jump", 100), ("clock-rollback", 100), ("redirected", 1_000)],
+        ),
+        scenario(
+            "alias-race",
+            "several people want the same aliases at the same time",
+            owners::alias_race,
+            &[("redirected", 1_000)],
+        ),
+        scenario(
+            "power-loss",
+            "shards, instances and the tally lose power, some in the middle of writes",
+            losses::power_loss,
+            &[("power-loss", 200), ("torn-write", 50), ("redirected", 1_000)],
+        ),
+    ]
+}

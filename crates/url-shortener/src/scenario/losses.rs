@@ -1,0 +1,78 @@
+//! Machines that go away and come back with what is on their disks.
+
+use std::time::Duration;
+
+use sim::Script;
+
+use super::words::{MS, Plan, anybody, between, chores, heal_ms, made, roll_call, visits};
+use crate::message::{Which, Wish};
+use crate::shape::Shape;
+
+fn service(draft: &mut Plan, shards: (u64, u64)) -> Shape {
+    let shape = Shape {
+        instances: draft.number(2, 3),
+        shards: draft.number(shards.0, shards.1),
+        users: draft.number(3, 5),
+        skew_ms: 0,
+    };
+    shape.draw(draft);
+    draft.phases(MS(3_000), MS(3_000));
+    shape
+}
+
+/// Links without an alias, of which some are followed at once.
+fn picked(draft: &mut Plan, shape: Shape, links: u64) {
+    let end = heal_ms(draft);
+    for number in 0..links {
+        let at = between(draft, 5, end);
+        anybody(draft, shape, at, Wish::Create { alias: None, expires_in_ms: None });
+        let (at, which) = (between(draft, 100, end), Which::Picked(number as u32));
+        anybody(draft, shape, at, Wish::Visit(which));
+    }
+}
+
+pub(super) fn shard_loss(draft: &mut Plan) {
+    let shape = service(draft, (2, 4));
+    made(draft, shape, 6);
+    visits(draft, shape, 80, 6);
+    chores(draft, shape, 30, 6);
+    picked(draft, shape, 20);
+    for _ in 0..draft.number(1, 3) {
+        let shard = draft.one_of(&shape.shard_ids());
+        draft.lasting(MS(100), MS(2_000)).crash(shard);
+    }
+    let kinds =
+        ["partition", "one-way-partition", "flapping-link", "pause", "slow-disk", "link-reset"];
+    draft.swarm(&kinds, &shape.server_targets());
+    roll_call(draft, shape, 6, 5);
+}
+
+pub(super) fn instance_crash(draft: &mut Plan) {
+    let shape = service(draft, (1, 3));
+    picked(draft, shape, 80);
+    for _ in 0..draft.number(1, 4) {
+        let instance = draft.one_of(&shape.instance_ids());
+        draft.lasting(MS(1), MS(500)).crash(instance);
+    }
+    draft.swarm(&["crash", "power-loss", "pause", "delay", "link-reset"], &shape.server_targets());
+    roll_call(draft, shape, 0, 15);
+}
+
+pub(super) fn power_loss(draft: &mut Plan) {
+    let shape = service(draft, (1, 3));
+    made(draft, shape, 4);
+    visits(draft, shape, 60, 4);
+    chores(draft, shape, 40, 4);
+    picked(draft, shape, 30);
+    for _ in 0..draft.number(2, 4) {
+        let shard = draft.one_of(&shape.shard_ids());
+        let least = Duration::from_millis(1);
+        match draft.percent(60) {
+            true => draft.lasting(least, MS(400)).power_loss(shard),
+            false => draft.lasting(least, MS(400)).torn_write(shard),
+        }
+    }
+    draft.swarm(&["power-loss", "torn-write", "slow-disk"], &shape.server_targets());
+    draft.swarm(&["power-loss", "torn-write"], &[shape.tally().into()]);
+    roll_call(draft, shape, 4, 8);
+}

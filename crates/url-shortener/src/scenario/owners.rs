@@ -1,0 +1,79 @@
+//! What owners of links do to each other, and clocks to them.
+
+use std::time::Duration;
+
+use machine::Time;
+use sim::Script;
+
+use super::words::{
+    MS, Plan, alias, anybody, between, chores, heal_ms, named, roll_call, somebody, visits,
+};
+use crate::message::Wish;
+use crate::shape::Shape;
+
+/// How far a wall clock may be off, in milliseconds.
+const SKEW: u64 = 1_000;
+
+pub(super) fn expiry_clock_jump(draft: &mut Plan) {
+    let shape = Shape {
+        instances: draft.number(2, 3),
+        shards: draft.number(1, 2),
+        users: draft.number(3, 5),
+        skew_ms: SKEW,
+    };
+    shape.draw(draft);
+    draft.phases(MS(3_000), MS(3_000));
+    // The even ones expire, the odd ones are deleted.
+    for number in 0..6 {
+        let expires_in_ms = (number % 2 == 0).then(|| draft.number(300, 4_000));
+        let at = between(draft, 5, 100);
+        anybody(draft, shape, at, Wish::Create { alias: Some(alias(number)), expires_in_ms });
+        if number % 2 == 1 {
+            let at = between(draft, 500, 3_000);
+            anybody(draft, shape, at, Wish::Delete(named(number)));
+        }
+    }
+    visits(draft, shape, 150, 6);
+    // One at a time, so that no clock is farther off than is promised.
+    for instance in shape.instance_ids() {
+        let mut at = draft.number(100, 1_000);
+        while at < heal_ms(draft) {
+            let lasts = draft.number(50, 1_000).min(heal_ms(draft) - at);
+            let by = Duration::from_millis(draft.magnitude(1, SKEW));
+            let (from, until) = (Time(at * 1_000_000), Time((at + lasts) * 1_000_000));
+            match draft.percent(50) {
+                true => draft.between(from, until).clock_jump(instance, by),
+                false => draft.between(from, until).clock_rollback(instance, by),
+            }
+            at += lasts + draft.number(50, 1_500);
+        }
+    }
+    draft.swarm(&["delay", "link-reset"], &shape.server_targets());
+    roll_call(draft, shape, 6, 0);
+}
+
+pub(super) fn alias_race(draft: &mut Plan) {
+    let shape = Shape {
+        instances: draft.number(2, 3),
+        shards: draft.number(1, 3),
+        users: draft.number(3, 6),
+        skew_ms: 0,
+    };
+    shape.draw(draft);
+    draft.phases(MS(2_000), MS(2_500));
+    let (races, end) = (12, heal_ms(draft));
+    for number in 0..races {
+        let at = draft.number(5, end);
+        for user in shape.user_ids() {
+            if draft.percent(60) {
+                let at = between(draft, at, at + 3);
+                let wish = Wish::Create { alias: Some(alias(number)), expires_in_ms: None };
+                somebody(draft, shape, at, user, wish);
+            }
+        }
+    }
+    visits(draft, shape, 80, races);
+    chores(draft, shape, 20, 4);
+    draft.swarm(&["delay", "slow-disk", "crash", "link-reset", "pause"], &shape.server_targets());
+    roll_call(draft, shape, races, 0);
+}

@@ -1,0 +1,179 @@
+//! The words of the service as sentences, for diagrams.
+
+use std::fmt::{self, Debug, Formatter};
+
+use crate::message::{Answer, Ask, Call, Message, Note, Reply, Which, Why, Wish};
+
+/// A number at whoever drew it: the last digits tell it from its neighbours.
+fn short(number: &u64) -> u64 {
+    number % 10_000
+}
+
+struct Named<'a>(&'a Which);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Which::Alias(alias) => write!(f, "/{alias}"),
+            Which::Picked(number) => write!(f, "picked link {number}"),
+        }
+    }
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Wish::Create { alias, expires_in_ms } => {
+                match alias {
+                    Some(alias) => write!(f, "make /{alias}")?,
+                    None => write!(f, "make a link")?,
+                }
+                expires_in_ms.map_or(Ok(()), |ms| write!(f, " for {ms} ms"))
+            }
+            Wish::Visit(which) => write!(f, "visit {}", Named(which)),
+            Wish::Look(which) => write!(f, "look at {}", Named(which)),
+            Wish::Edit(which) => write!(f, "change {}", Named(which)),
+            Wish::Delete(which) => write!(f, "delete {}", Named(which)),
+        }
+    }
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Ask::Visit { key, .. } => write!(f, "visit {key:?}"),
+            Ask::Create(new) => {
+                match &new.alias {
+                    Some(alias) => write!(f, "make {}/{alias}", new.domain)?,
+                    None => write!(f, "make a link")?,
+                }
+                write!(f, " to {}", new.link.url)
+            }
+            Ask::Look(key) => write!(f, "look at {key:?}"),
+            Ask::Edit(key, edit) => match &edit.url {
+                Some(url) => write!(f, "let {key:?} lead to {url}"),
+                None => write!(f, "change {key:?}"),
+            },
+            Ask::Delete(key) => write!(f, "delete {key:?}"),
+            Ask::List { limit, .. } => write!(f, "list {limit} links"),
+            Ask::Stats(key) => write!(f, "clicks of {key:?}?"),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Redirect { url, .. } => write!(f, "go to {url}"),
+            Answer::Link(key, link) => write!(f, "{key:?} leads to {}", link.url),
+            Answer::Deleted => f.write_str("deleted"),
+            Answer::Missing => f.write_str("there is no such link"),
+            Answer::Expired => f.write_str("its time is over"),
+            Answer::Taken => f.write_str("taken"),
+            Answer::Page { links, .. } => write!(f, "{} links", links.len()),
+            Answer::Stats { key, stats, .. } => {
+                let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
+                write!(f, "{key:?} has {clicks} clicks")
+            }
+            Answer::Refused(why) => write!(f, "refused: {why}"),
+            Answer::TooMany { retry_after_ms } => write!(f, "too many, wait {retry_after_ms} ms"),
+            Answer::Unavailable(why) => write!(f, "unavailable: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Call::PutIfAbsent(key, link) => write!(f, "keep {key:?}, leading to {}", link.url),
+            Call::Get(key) => write!(f, "get {key:?}"),
+            Call::Edit(key, _) => write!(f, "change {key:?}"),
+            Call::Remove(key) => write!(f, "remove {key:?}"),
+            Call::Scan { limit, .. } => write!(f, "{limit} links"),
+            Call::LeaseRange => f.write_str("lease numbers"),
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Reply::Stored(link) => write!(f, "stored, leading to {}", link.url),
+            Reply::Found(link) => write!(f, "found, leading to {}", link.url),
+            Reply::Missing => f.write_str("there is none"),
+            Reply::Removed => f.write_str("removed"),
+            Reply::Taken => f.write_str("taken"),
+            Reply::Page { links, .. } => write!(f, "{} links", links.len()),
+            Reply::Leased(range) => {
+                write!(f, "numbers {} to {} are yours", range.first, range.end - 1)
+            }
+            Reply::Refused(why) => write!(f, "refused: {why}"),
+        }
+    }
+}
+
+impl Debug for Message {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Message::Do(deed) => write!(f, "{} at {:?}", deed.wish, deed.instance),
+            Message::Ask { token, ask, .. } => write!(f, "{}: {ask}", short(token)),
+            Message::Answer { token, answer } => write!(f, "{}: {answer}", short(token)),
+            Message::Call { call, wanted } => write!(f, "call {}: {wanted}", short(call)),
+            Message::Reply { call, reply } => write!(f, "call {}: {reply}", short(call)),
+            Message::Clicks { log, first, clicks, .. } => {
+                let last = first + (clicks.len() as u64).saturating_sub(1);
+                write!(f, "clicks {first} to {last} of log {}", short(log))
+            }
+            Message::Counted { log, below } => {
+                write!(f, "log {} is counted below {below}", short(log))
+            }
+            Message::Tell { call, key } => write!(f, "call {}: clicks of {key:?}?", short(call)),
+            Message::Told { call, stats } => {
+                let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
+                write!(f, "call {}: {clicks} clicks", short(call))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Why::Visit => "a visit",
+            Why::Look => "a look",
+            Why::Again => "those who came during the last read",
+            Why::Create => "a new link",
+            Why::Change => "a change",
+            Why::List => "a list",
+            Why::Stats => "statistics",
+        })
+    }
+}
+
+impl Debug for Note {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Invoked { token, instance, ask } => {
+                write!(f, "asks {instance:?} {}: {ask}", short(token))
+            }
+            Note::Answered { token, answer } => write!(f, "has {}: {answer}", short(token)),
+            Note::GivenUp { token } => write!(f, "waits no longer for {}", short(token)),
+            Note::Called { call, why, .. } => write!(f, "makes call {} for {why}", short(call)),
+            Note::HasRead { call, missing: false } => write!(f, "call {} is over", short(call)),
+            Note::HasRead { call, missing: true } => {
+                write!(f, "call {} is over: no link", short(call))
+            }
+            Note::OutOfNumbers => f.write_str("has no numbers for codes"),
+            Note::Leased(range) => write!(f, "has numbers {} to {}", range.first, range.end - 1),
+            Note::Clicked { log, number, key } => {
+                write!(f, "click {number} of log {}, on {key:?}", short(log))
+            }
+            Note::Logged { log, below } => write!(f, "log {} is durable below {below}", short(log)),
+            Note::Dropped { key } => write!(f, "drops a click on {key:?}"),
+            Note::Counted { log, below } => {
+                write!(f, "log {} is counted below {below}", short(log))
+            }
+            Note::Total { key, clicks } => write!(f, "{key:?} has {clicks} clicks"),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The cluster of a scenario: who is who, and within which bounds.
+
+use std::time::Duration;
+
+use machine::{NodeId, Switches};
+use sim::{Cluster, Delays, Draft, Target};
+
+use crate::cache::Freshness;
+use crate::clicks::ClickTuning;
+use crate::client::User;
+use crate::instance::{Instance, Settings};
+use crate::limiter::Rate;
+use crate::message::{Deed, Shortener};
+use crate::shard::Shard;
+use crate::store::Limits;
+use crate::tally::Tally;
+
+sim::nodes! {
+    /// A node of a simulated cluster.
+    pub enum Node: Shortener {
+        Instance(Instance),
+        Shard(Shard),
+        Tally(Tally),
+        User(User),
+    }
+}
+
+/// How long copies are used.
+pub(crate) const FRESHNESS: Freshness =
+    Freshness { links: Duration::from_millis(500), missing: Duration::from_millis(400) };
+/// When a shard is taken for silent.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(300);
+/// What a client may ask of the store at one instance.
+pub(crate) const RATE: Rate = Rate { per_second: 40, burst: 10 };
+/// Links and dead codes in a cache; clients that are remembered.
+const REMEMBERED: usize = 1_000;
+/// Small, so that segments are sealed and stores compacted within a run.
+const LIMITS: Limits = Limits { segment: 2_048 };
+
+/// Who is who: the instances, then the shards, the tally, and the users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) instances: u64,
+    pub(crate) shards: u64,
+    pub(crate) users: u64,
+    /// How far the wall clock of an instance may be from the true time while faults go on.
+    pub(crate) skew_ms: u64,
+}
+
+impl Shape {
+    /// Writes the shape into a draft.
+    pub(crate) fn draw(self, draft: &mut Draft<Deed>) {
+        let Shape { instances, shards, users, skew_ms } = self;
+        for size in [instances, shards, users, skew_ms] {
+            draft.size(size, size);
+        }
+        draft.cluster(instances + shards + 1 + users, 3);
+        draft.delays(Delays::micros(100, 1_000));
+    }
+
+    /// Reads it back. A plan may come from a stranger: sizes that make no sense are cut.
+    pub(crate) fn of(cluster: &Cluster) -> Shape {
+        let size = |place: usize| cluster.sizes.get(place).copied().unwrap_or(0);
+        Shape {
+            instances: size(0).clamp(1, 64),
+            shards: size(1).clamp(1, 64),
+            users: size(2).min(64),
+            skew_ms: size(3).min(3_600_000),
+        }
+    }
+
+    pub(crate) fn instance_ids(self) -> Vec<NodeId> {
+        (0..self.instances as u32).map(NodeId).collect()
+    }
+
+    pub(crate) fn shard_ids(self) -> Vec<NodeId> {
+        let first = self.instances as u32;
+        (first..first + self.shards as u32).map(NodeId).collect()
+    }
+
+    pub(crate) fn tally(self) -> NodeId {
+        NodeId((self.instances + self.shards) as u32)
+    }
+
+    pub(crate) fn user_ids(self) -> Vec<NodeId> {
+        let first = self.tally().0 + 1;
+        (first..first + self.users as u32).map(NodeId).collect()
+    }
+
+    /// Instances and shards, as targets of faults.
+    pub(crate) fn server_targets(self) -> Vec<Target> {
+        self.instance_ids().into_iter().chain(self.shard_ids()).map(Target::from).collect()
+    }
+
+
+    /// The shards, as targets of faults.
+    pub(crate) fn shard_targets(self) -> Vec<Target> {
+        self.shard_ids().into_iter().map(Target::from).collect()
+    }
+
+    fn settings(self) -> Settings {
+        Settings {
+            shards: self.shard_ids(),
+            tally: self.tally(),
+            secret: *b"known to all of ",
+            cached: REMEMBERED,
+            freshness: FRESHNESS,
+            patience: PATIENCE,
+            rate: RATE,
+            clients: REMEMBERED,
+            clicks: ClickTuning::default(),
+        }
+    }
+
+    pub(crate) fn boot(cluster: &Cluster, id: NodeId, switches: Switches) -> Node {
+        let shape = Shape::of(cluster);
+        if shape.instance_ids().contains(&id) {
+            let instance = Instance::new(shape.settings(), switches);
+            return Node::Instance(instance.expect("a cluster has 1 to 64 shards"));
+        }
+        if let Some(place) = shape.shard_ids().iter().position(|&shard| shard == id) {
+            return Node::Shard(Shard::new(place as u32, LIMITS, switches));
+        }
+        if id == shape.tally() {
+            return Node::Tally(Tally::new(LIMITS, switches));
+        }
+        Node::User(User::new(id))
+    }
+
+    pub(crate) fn name(cluster: &Cluster, id: NodeId) -> String {
+        let shape = Shape::of(cluster);
+        let role = match id {
+            id if shape.instance_ids().contains(&id) => "instance",
+            id if shape.shard_ids().contains(&id) => "shard",
+            id if shape.tally() == id => "tally",
+            _ => "user",
+        };
+        format!("n{} {role}", id.0)
+    }
+}
