@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_places;
+mod browser;
 mod checks;
 mod client;
 mod ids;
@@ -10,6 +11,8 @@ mod leasing;
 mod links;
 mod links_kept;
 mod measures;
+mod openapi;
+mod page;
 mod places;
 mod refusals;
 mod replicas;
@@ -18,3 +21,4 @@ mod runs;
 mod server;
 mod serving;
 mod transfers;
+mod webdriver;

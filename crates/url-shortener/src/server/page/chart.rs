@@ -1,5 +1,6 @@
 //! Charts that the server draws: bars as SVG, without a script, and each with its numbers as a table.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use machine::Wall;
@@ -61,7 +62,7 @@ pub(super) fn devices(stats: &LinkStats) -> Markup {
     let mut bars: Vec<Bar> = known
         .map(|(device, count)| Bar { label: name(device).to_owned(), count: *count })
         .collect();
-    bars.sort_by(|a, b| b.count.cmp(&a.count));
+    bars.sort_by_key(|bar| Reverse(bar.count));
     shares("What they came with", "Device", &bars)
 }
 

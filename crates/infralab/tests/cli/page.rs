@@ -1,0 +1,155 @@
+//! The page of the url-shortener as a browser's bytes: what it sends along, and whom it turns away.
+
+use std::fs;
+
+use crate::client::{Reply, send};
+use crate::lab::Scratch;
+use crate::server::Server;
+
+const KEY: &str = "a-key-that-nobody-guesses";
+
+/// A server, and what a browser keeps of it.
+struct Site {
+    server: Server,
+    _scratch: Scratch,
+}
+
+impl Site {
+    fn open(test: &str, with_keys: bool) -> Site {
+        let scratch = Scratch::new(test);
+        let (data, keys) = (scratch.text("data"), scratch.text("keys"));
+        fs::write(&keys, format!("# for the test\n{KEY}\n")).unwrap();
+        let serve = ["url-shortener", "serve", "--listen", "127.0.0.1:0", "--data", &data];
+        let more: &[&str] = if with_keys { &["--keys", &keys] } else { &[] };
+        let server = Server::run(&[&serve, more].concat());
+        Site { server, _scratch: scratch }
+    }
+
+    fn get(&self, path: &str, headers: &str) -> Reply {
+        send(self.server.address, &format!("GET {path}"), headers, "").unwrap()
+    }
+
+    fn post(&self, path: &str, headers: &str, form: &str) -> Reply {
+        let headers = format!("Content-Type: application/x-www-form-urlencoded\r\n{headers}");
+        send(self.server.address, &format!("POST {path}"), &headers, form).unwrap()
+    }
+
+    /// A browser that was on this page: its cookie as a header, and the token of the form.
+    fn visit(&self, path: &str) -> (String, String) {
+        let page = self.get(path, "");
+        let cookie = cookie(&page).expect("a browser without one is given one");
+        let (_, rest) = page.body.split_once("name=\"token\" value=\"").expect("a form");
+        let (token, _) = rest.split_once('"').unwrap();
+        (format!("Cookie: {cookie}\r\n"), format!("token={token}"))
+    }
+}
+
+fn cookie(reply: &Reply) -> Option<String> {
+    let (_, rest) = reply.head.split_once("set-cookie: ")?;
+    rest.split(';').next().map(str::to_owned)
+}
+
+fn leads_to(reply: &Reply, place: &str) -> bool {
+    reply.status == 303 && reply.head.contains(&format!("location: {place}"))
+}
+
+#[test]
+fn a_form_makes_a_link_and_one_of_another_page_does_not() {
+    let site = Site::open("page-forms", false);
+    let (cookie, token) = site.visit("/");
+    let form = format!("{token}&url=https%3A%2F%2Fexample.com&alias=mine");
+    let origin = |origin| format!("{cookie}Origin: {origin}\r\n");
+    let own = origin(format!("http://{}", site.server.address));
+    for (headers, form) in [
+        (String::new(), form.as_str()),
+        (cookie.clone(), "url=https%3A%2F%2Fexample.com&alias=mine"),
+        (cookie.clone(), "token=&url=https%3A%2F%2Fexample.com&alias=mine"),
+        (origin("https://evil.example".to_owned()), form.as_str()),
+        (origin("null".to_owned()), form.as_str()),
+    ] {
+        let reply = site.post("/", &headers, form);
+        assert_eq!(reply.status, 403, "{headers}{form}: {reply:?}");
+    }
+    assert_eq!(site.get("/api/links/mine", "").status, 404, "nothing was made");
+    let made = site.post("/", &own, &form);
+    assert!(leads_to(&made, "/links/mine?domain=&made"), "{made:?}");
+    assert_eq!(site.get("/api/links/mine", "").status, 200);
+    let again = site.post("/", &own, &form);
+    assert_eq!(again.status, 409, "{again:?}");
+    assert!(again.body.contains("value=\"mine\""), "what was filled in is kept");
+    let elsewhere = site.post("/links/mine/delete", "", "domain=");
+    assert_eq!(elsewhere.status, 403);
+    let deleted = site.post("/links/mine/delete", &own, &format!("{token}&domain="));
+    assert!(leads_to(&deleted, "/links"), "{deleted:?}");
+    assert_eq!(site.get("/api/links/mine", "").status, 404);
+}
+
+#[test]
+fn every_page_says_what_a_browser_may_do_with_it() {
+    let site = Site::open("page-headers", false);
+    for path in ["/", "/links", "/links?search=%22%3E%3Cb%3E", "/links/nobody"] {
+        let page = site.get(path, "");
+        for header in [
+            "content-type: text/html; charset=utf-8",
+            "content-security-policy: default-src 'none'; style-src 'self'; script-src 'self';",
+            "frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "cache-control: no-store",
+            "; path=/; httponly; samesite=lax\r\n",
+        ] {
+            assert!(page.head.contains(header), "{path} has no {header}: {}", page.head);
+        }
+        for elsewhere in ["src=\"http", "href=\"http", "//cdn", " style=", " onclick=", "<b>"] {
+            assert!(!page.body.contains(elsewhere), "{path} has {elsewhere}");
+        }
+    }
+    for (path, kind) in [("css", "text/css"), ("js", "text/javascript")] {
+        let file = site.get(&format!("/static/page.{path}"), "");
+        assert!(file.head.contains(&format!("content-type: {kind}")), "{file:?}");
+        assert!(!file.body.contains("http://") && !file.body.contains("https://"), "{path}");
+    }
+    site.post("/links", "", "").refuses(405, "GET or HEAD");
+}
+
+#[test]
+fn who_asks_by_another_name_gets_no_page() {
+    let site = Site::open("page-hosts", false);
+    for path in ["/", "/links", "/login", "/static/page.css", "/api/openapi.json"] {
+        let host = "GET {path} HTTP/1.1".replace("{path}", path);
+        let reply = crate::client::ask(site.server.address, &[&host, "Host: evil.example"]);
+        reply.refuses(421, "no name of this service");
+    }
+}
+
+#[test]
+fn a_person_whom_a_link_leads_nowhere_is_told_so_by_a_page_without_a_cookie() {
+    let site = Site::open("page-nowhere", false);
+    let page = site.get("/nobody", "Accept: text/html,application/xhtml+xml\r\n");
+    assert_eq!(page.status, 404);
+    assert!(page.body.contains("There is no such link") && cookie(&page).is_none(), "{page:?}");
+    site.get("/nobody", "Accept: */*\r\n").refuses(404, "no such link");
+}
+
+#[test]
+fn where_there_are_keys_the_page_asks_for_one() {
+    let site = Site::open("page-keys", true);
+    for path in ["/", "/links", "/links/x"] {
+        assert!(leads_to(&site.get(path, ""), "/login"), "{path}");
+    }
+    let (browser, token) = site.visit("/login");
+    assert!(leads_to(&site.post("/", &browser, &token), "/login"), "a token is no key");
+    let wrong = site.post("/login", &browser, &format!("{token}&key=another-key-of-somebody"));
+    assert_eq!(wrong.status, 403);
+    assert!(cookie(&wrong).is_none() && !wrong.body.contains("another-key"), "{wrong:?}");
+    let without_token = site.post("/login", &browser, &format!("key={KEY}"));
+    assert!(without_token.status == 403 && cookie(&without_token).is_none());
+    let inside = site.post("/login", &browser, &format!("{token}&key={KEY}"));
+    assert!(leads_to(&inside, "/"), "{inside:?}");
+    let session = cookie(&inside).unwrap();
+    let browser = browser.replace("\r\n", &format!("; {session}\r\n"));
+    assert!(site.get("/", &browser).body.contains("Shorten a link"));
+    let made = site.post("/", &browser, &format!("{token}&url=https://example.com&alias=in"));
+    assert!(leads_to(&made, "/links/in?"), "{made:?}");
+    assert!(leads_to(&site.post("/logout", &browser, &token), "/login"));
+    assert!(leads_to(&site.get("/", &browser), "/login"), "who left is outside");
+}
