@@ -16,6 +16,7 @@
 //! that of an entry lets a read believe a single value.
 
 mod boot;
+mod compaction;
 mod entry;
 mod frame;
 mod hint;
@@ -31,6 +32,7 @@ use bytes::Bytes;
 use machine::{DiskAnswer, DiskCommand, DiskResult, Outputs, Protocol};
 
 use boot::{Boot, Step};
+use compaction::Compaction;
 use entry::Entry;
 pub use index::INDEX_BYTES;
 use index::{KeyHash, Place};
@@ -66,6 +68,10 @@ pub enum StoreOp {
     Sealed,
     /// A hint was put in place.
     HintPut,
+    /// A part of a segment was read, to be compacted.
+    Collected,
+    /// A compacted segment was put in place.
+    Compacted,
     /// A file was deleted that counts no more.
     Deleted,
     /// An entry was read.
@@ -125,6 +131,7 @@ pub struct Store {
     /// Until it is ready.
     boot: Option<Boot>,
     writer: Writer,
+    compaction: Compaction,
     events: VecDeque<Event>,
     broken: bool,
 }
@@ -138,6 +145,7 @@ impl Store {
             log: Log::new(),
             boot: Some(Boot::default()),
             writer: Writer::new(limits.segment, syncs),
+            compaction: Compaction::new(limits.segment),
             events: VecDeque::new(),
             broken: false,
         }
@@ -237,6 +245,11 @@ impl Store {
                 Ok(_) | Err(machine::DiskError::Full) => {}
                 Err(error) => return Err(format!("a sealed segment or its hint: {error}")),
             },
+            StoreOp::Collected => self.compaction.collected(result, &mut self.log, out),
+            StoreOp::Compacted => {
+                let compacted = self.compaction.compacted(result, &mut self.log, out);
+                compacted.map_err(|error| format!("a segment that was compacted: {error}"))?;
+            }
             // A file that counts no more may stay until the next boot.
             StoreOp::Deleted => {}
             StoreOp::Listed | StoreOp::HeaderRead | StoreOp::HintRead | StoreOp::SegmentRead => {
@@ -271,7 +284,7 @@ impl Store {
         {
             return Err(format!("the newest segment could not be put in place: {error}"));
         }
-        self.writer.settled(result, &mut self.events);
+        self.writer.settled(result, &mut self.log, &mut self.events);
         self.ready(out);
         self.go(out);
         Ok(())
@@ -283,6 +296,7 @@ impl Store {
             out.disk(DiskCommand::Delete { file }, P::op(StoreOp::Deleted));
         }
         self.events.push_back(Event::Ready);
+        self.compaction.consider(&mut self.log, out);
     }
 
     /// Writes what waits, to a new segment if it is time for one.
@@ -304,6 +318,7 @@ impl Store {
         let replace = DiskCommand::Replace { file: hint_name(number), bytes };
         out.disk(replace, P::op(StoreOp::HintPut));
         self.log.seal();
+        self.compaction.consider(&mut self.log, out);
     }
 
     fn read<P: Embeds>(&mut self, step: ReadStep, result: DiskResult, out: &mut Outputs<P>) {

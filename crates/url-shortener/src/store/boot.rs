@@ -142,6 +142,7 @@ impl Boot {
         let header = Header::parse(bytes, number);
         let newest = self.is_last(header.map_or(number + 1, |header| header.next));
         log.newest = Segment::new(header.unwrap_or(Header::new(number, log.next)));
+        log.next = log.next.max(log.newest.header.first);
         let end = if header.is_some() { replay(bytes, log) } else { 0 };
         let lost = || format!("segment-{number} was damaged where it was durable once, at {end}");
         if (end as usize) < bytes.len() || end == 0 {
@@ -173,9 +174,9 @@ impl Boot {
     /// What a compaction put into this segment is still where it came from.
     fn forget_until(&mut self, header: &Header) {
         self.cleaned = self.cleaned.max(header.cleaned);
-        for number in self.segments.range(header.number + 1..header.next) {
-            self.outdated.extend([segment_name(*number), hint_name(*number)]);
-        }
+        let between = header.number + 1..header.next;
+        self.outdated.extend(self.segments.range(between.clone()).copied().map(segment_name));
+        self.outdated.extend(self.hints.range(between).copied().map(hint_name));
     }
 
     /// The newest segment was read: as it is to be from now on.
@@ -193,7 +194,6 @@ impl Boot {
         // A frame without entries says that all before it is durable.
         let at = At { segment: header.number, offset: bytes.len() as u32 };
         frame::open(&mut bytes, at, at.offset, log.next).close(&mut bytes);
-        log.newest.length = bytes.len() as u32;
         bytes.freeze()
     }
 }
@@ -211,7 +211,9 @@ fn replay(bytes: &[u8], log: &mut Log) -> u32 {
     let mut offset = HEADER;
     while let Parsed::Frame(frame) = frame::parse(&bytes[offset as usize..], At { segment, offset })
     {
-        log.newest.mark(offset, frame.first);
+        if frame.length() > frame::OVERHEAD {
+            log.newest.mark(offset, frame.first);
+        }
         for (number, offset, entry) in frame.entries() {
             let (key, length) = (KeyHash::of(entry.key), entry.length() as u32);
             let known = Known { key, offset, length, removed: entry.value.is_none() };

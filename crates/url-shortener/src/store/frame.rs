@@ -22,7 +22,7 @@ pub(super) struct At {
     pub(super) offset: u32,
 }
 
-/// A frame that is what was written.
+/// A frame that is what was written. One without entries only says what was synced.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame<'a> {
     at: At,
@@ -41,7 +41,7 @@ pub(super) enum Parsed<'a> {
 }
 
 /// A frame that is being made.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Opened {
     start: usize,
     at: At,
@@ -57,12 +57,12 @@ pub(super) fn open(out: &mut BytesMut, at: At, synced: u32, first: u64) -> Opene
 }
 
 impl Opened {
-    pub(super) fn first(&self) -> u64 {
+    pub(super) fn first(self) -> u64 {
         self.first
     }
 
     /// The length so far.
-    pub(super) fn length(&self, out: &BytesMut) -> usize {
+    pub(super) fn length(self, out: &BytesMut) -> usize {
         out.len() - self.start
     }
 

@@ -52,9 +52,9 @@ impl Log {
         if let Some(old) = self.index.set(known.key, place) {
             self.forget(old);
         }
-        match known.removed {
-            true => self.newest.removals += known.length,
-            false => self.newest.live += known.length,
+        self.newest.count(&known);
+        if !known.removed {
+            self.newest.live += known.length;
         }
     }
 

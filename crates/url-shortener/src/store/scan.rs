@@ -25,6 +25,7 @@ pub struct ScanStep {
     /// Which rewriting of the segment is read.
     rewrites: u32,
     offset: u32,
+    length: u32,
 }
 
 /// Begins a page: with a read, or, where there is nothing to read, with its end.
@@ -44,7 +45,15 @@ pub(super) fn start<P: Embeds>(
     };
     let At { segment: number, offset } = segment.before(wanted);
     let rewrites = segment.header.rewrites;
-    let step = ScanStep { ticket, after, limit: limit.max(1), segment: number, rewrites, offset };
+    let step = ScanStep {
+        ticket,
+        after,
+        limit: limit.max(1),
+        segment: number,
+        rewrites,
+        offset,
+        length: 0,
+    };
     read_on(log, step, CHUNK, out)
 }
 
@@ -61,7 +70,10 @@ pub(super) fn ended<P: Embeds>(
         // It was compacted meanwhile: the numbers are still there, elsewhere.
         return start(log, after, limit, ticket, out);
     };
-    let Ok(DiskAnswer::Bytes(bytes)) = result else { return Some(Event::Rotten(ticket)) };
+    let bytes = match result {
+        Ok(DiskAnswer::Bytes(bytes)) if bytes.len() == step.length as usize => bytes,
+        _ => return Some(Event::Rotten(ticket)),
+    };
     let mut page = Page { after, last: after, values: Vec::new() };
     let mut offset = step.offset;
     while offset < segment.length && page.values.len() < limit as usize {
@@ -95,10 +107,9 @@ fn read_on<P: Embeds>(
     loop {
         let segment: &Segment = log.segment(step.segment)?;
         if step.offset < segment.length {
-            let length = length.min(segment.length - step.offset);
-            let file = segment_name(step.segment);
-            let read =
-                DiskCommand::Read { file, offset: step.offset.into(), length: length.into() };
+            step.length = length.min(segment.length - step.offset);
+            let (file, offset) = (segment_name(step.segment), step.offset.into());
+            let read = DiskCommand::Read { file, offset, length: step.length.into() };
             out.disk(read, P::op(StoreOp::Scanned(step)));
             return None;
         }

@@ -87,8 +87,12 @@ pub(super) struct Segment {
     pub(super) length: u32,
     /// The bytes of entries that the index points to.
     pub(super) live: u32,
+    /// The bytes of entries that put something, pointed to or not.
+    pub(super) puts: u32,
     /// The bytes of removals.
     pub(super) removals: u32,
+    /// As in the header, or later where nobody had to write it down.
+    pub(super) cleaned: u32,
     /// Where some frames begin, and the number of their first entry.
     pub(super) marks: Vec<(u64, u32)>,
     /// Something in it cannot be read; it stays as it is.
@@ -97,7 +101,26 @@ pub(super) struct Segment {
 
 impl Segment {
     pub(super) fn new(header: Header) -> Segment {
-        Segment { header, length: 0, live: 0, removals: 0, marks: Vec::new(), rotten: false }
+        let (cleaned, marks) = (header.cleaned, Vec::new());
+        Segment { header, length: 0, live: 0, puts: 0, removals: 0, cleaned, marks, rotten: false }
+    }
+
+    /// This entry is in it.
+    pub(super) fn count(&mut self, known: &Known) {
+        match known.removed {
+            true => self.removals += known.length,
+            false => self.puts += known.length,
+        }
+    }
+
+    /// Would a compaction leave it as it is?
+    pub(super) fn is_clean(&self) -> bool {
+        self.live == self.puts && self.removals == 0
+    }
+
+    /// The bytes that a compaction would leave, or fewer.
+    pub(super) fn needed(&self) -> u64 {
+        u64::from(self.live) + u64::from(self.removals)
     }
 
     /// A frame lies there.

@@ -72,11 +72,19 @@ impl Writer {
     }
 
     /// That ended. Where there was no space it is tried again with the next batch.
-    pub(super) fn settled(&mut self, result: DiskResult, events: &mut VecDeque<Event>) {
+    pub(super) fn settled(
+        &mut self,
+        result: DiskResult,
+        log: &mut Log,
+        events: &mut VecDeque<Event>,
+    ) {
         self.settling = false;
-        match result {
-            Ok(_) => self.unsettled = None,
-            Err(_) => {
+        match (result, &self.unsettled) {
+            (Ok(_), Some(content)) => {
+                log.newest.length = content.len() as u32;
+                self.unsettled = None;
+            }
+            _ => {
                 let refused = self.waiting.drain(..).map(|(_, ticket)| Event::Full(ticket));
                 events.extend(refused);
             }

@@ -4,4 +4,5 @@ mod click_log;
 mod conformance;
 mod direct;
 mod front;
+mod store;
 mod tally;

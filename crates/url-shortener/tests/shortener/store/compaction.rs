@@ -1,0 +1,104 @@
+//! Garbage goes, and nothing else does.
+
+use url_shortener::Event;
+
+use crate::store::rig::{Rig, key, value};
+
+fn put(rig: &mut Rig, number: u8, with: u64) {
+    rig.commit(vec![(key(number), Some(value(with, 100)))], 1);
+    assert_eq!(rig.settle(), [Event::Durable(1)]);
+}
+
+#[test]
+fn what_is_overwritten_and_removed_takes_no_space() {
+    let mut rig = Rig::new(4_000, 1);
+    rig.settle();
+    for round in 0..2_000 {
+        put(&mut rig, (round % 10) as u8, round);
+    }
+    let files = rig.disk.files.len();
+    assert!(rig.disk.size() < 20_000, "{} bytes in {files} files", rig.disk.size());
+    assert!(files < 12, "{files} files");
+    for number in 0..10 {
+        rig.commit(vec![(key(number), None)], 1);
+        rig.settle();
+    }
+    // Ten keys come and go; in the end only one is there.
+    for round in 0..500 {
+        put(&mut rig, 11, round);
+    }
+    assert!(rig.disk.size() < 20_000, "removals go too: {} bytes", rig.disk.size());
+    rig.boot();
+    assert_eq!(rig.settle(), [Event::Ready]);
+    assert_eq!(rig.all(5), [(key(11), value(499, 100))]);
+}
+
+/// Keys that are removed while older segments still have them must not come back when the removals
+/// are compacted before or after the values.
+#[test]
+fn removed_keys_stay_away_at_every_boot() {
+    let mut rig = Rig::new(1_500, 1);
+    rig.settle();
+    for round in 0..400_u64 {
+        put(&mut rig, (round % 40) as u8, round);
+        rig.commit(vec![(key(((round * 7) % 40) as u8), None)], 2);
+        assert_eq!(rig.settle(), [Event::Durable(2)]);
+        let there: Vec<bool> = (0..40).map(|number| rig.store.contains(&key(number))).collect();
+        rig.boot();
+        assert_eq!(rig.settle(), [Event::Ready]);
+        let again: Vec<bool> = (0..40).map(|number| rig.store.contains(&key(number))).collect();
+        assert_eq!(there, again, "round {round}");
+    }
+}
+
+/// A store from hints is the same as one from its segments.
+#[test]
+fn hints_only_spare_time() {
+    let mut rig = Rig::new(1_500, 1);
+    rig.settle();
+    for round in 0..100_u64 {
+        put(&mut rig, (round % 40) as u8, round);
+    }
+    let all = rig.all(7);
+    let hints = |rig: &Rig| rig.disk.files.keys().filter(|name| name.starts_with("hint-")).count();
+    assert!(hints(&rig) > 3);
+    rig.boot();
+    assert_eq!(rig.settle(), [Event::Ready]);
+    assert_eq!(rig.all(7), all);
+    rig.disk.files.retain(|name, _| !name.starts_with("hint-"));
+    rig.boot();
+    assert_eq!(rig.settle(), [Event::Ready]);
+    assert_eq!(rig.all(7), all);
+    assert!(hints(&rig) > 3, "they are written again");
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_refused() {
+    let mut rig = Rig::new(1_500, 1);
+    rig.settle();
+    rig.commit(vec![(key(1), Some(vec![0; 5 << 20].into()))], 1);
+    assert_eq!(rig.settle(), [Event::TooLarge(1)]);
+    rig.commit(vec![(vec![0; 70_000].into(), None)], 2);
+    assert_eq!(rig.settle(), [Event::TooLarge(2)]);
+    put(&mut rig, 1, 1);
+}
+
+/// A full disk refuses what comes, and takes it again when there is space; a boot needs none.
+#[test]
+fn a_full_disk_refuses_and_recovers() {
+    let mut rig = Rig::new(1_500, 1);
+    rig.settle();
+    put(&mut rig, 1, 1);
+    rig.disk.full = true;
+    for boots in 0..2 {
+        rig.commit(vec![(key(1), Some(value(2, 100)))], 2);
+        rig.commit(vec![(key(2), Some(value(3, 100)))], 3);
+        assert_eq!(rig.settle(), [Event::Full(2), Event::Full(3)], "{boots}");
+        assert_eq!(rig.look(&key(1)), Event::Found(7, Some(value(1, 100))));
+        rig.boot();
+        assert_eq!(rig.settle(), [Event::Ready]);
+    }
+    rig.disk.full = false;
+    put(&mut rig, 2, 4);
+    assert_eq!(rig.look(&key(1)), Event::Found(7, Some(value(1, 100))));
+}

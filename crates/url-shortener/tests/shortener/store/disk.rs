@@ -1,0 +1,170 @@
+//! A disk that lies, at the moment that a test picks: operations wait until they are let through, and a
+//! crash does to what was not synced whatever may be done to it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Output, Outputs, Protocol, Random};
+use rand::RngExt;
+use url_shortener::{Embeds, StoreOp};
+
+/// A machine that is nothing but a store.
+#[derive(Clone, Debug)]
+pub(crate) struct Alone;
+
+impl Protocol for Alone {
+    type Message = ();
+    type Timer = ();
+    type Op = StoreOp;
+    type Note = ();
+}
+
+impl Embeds for Alone {
+    fn op(op: StoreOp) -> StoreOp {
+        op
+    }
+}
+
+const SECTOR: usize = 512;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct File {
+    pub(crate) seen: Vec<u8>,
+    durable: Vec<u8>,
+    dirty: Vec<(usize, Bytes)>,
+    linked: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Disk {
+    pub(crate) files: BTreeMap<String, File>,
+    pub(crate) full: bool,
+    waiting: VecDeque<(DiskCommand, StoreOp)>,
+}
+
+impl Disk {
+    pub(crate) fn ask(&mut self, out: &mut Outputs<Alone>) {
+        for output in out.drain() {
+            match output {
+                Output::Disk { command, op } => self.waiting.push_back((*command, op)),
+                other => panic!("a store only asks its disk: {other:?}"),
+            }
+        }
+    }
+
+    /// Carries out the next operation.
+    pub(crate) fn next(&mut self) -> Option<(StoreOp, DiskResult)> {
+        let (command, op) = self.waiting.pop_front()?;
+        Some((op, self.perform(command)))
+    }
+
+    fn perform(&mut self, command: DiskCommand) -> DiskResult {
+        let grows = matches!(command, DiskCommand::Write { .. } | DiskCommand::Replace { .. });
+        if grows && self.full {
+            return Err(DiskError::Full);
+        }
+        match command {
+            DiskCommand::Write { file, offset, bytes } => {
+                let file = self.files.entry(file.into()).or_default();
+                put(&mut file.seen, offset as usize, &bytes);
+                file.dirty.push((offset as usize, bytes));
+            }
+            DiskCommand::Sync { file } => {
+                let file = self.files.get_mut(&*file).ok_or(DiskError::NotFound)?;
+                for (offset, bytes) in file.dirty.drain(..) {
+                    put(&mut file.durable, offset, &bytes);
+                }
+                file.linked = true;
+            }
+            DiskCommand::Read { file, offset, length } => {
+                let seen = &self.files.get(&*file).ok_or(DiskError::NotFound)?.seen;
+                let from = (offset as usize).min(seen.len());
+                let to = from.saturating_add(length as usize).min(seen.len());
+                return Ok(DiskAnswer::Bytes(Bytes::copy_from_slice(&seen[from..to])));
+            }
+            DiskCommand::Replace { file, bytes } => {
+                let (seen, durable) = (bytes.to_vec(), bytes.to_vec());
+                let replaced = File { seen, durable, dirty: Vec::new(), linked: true };
+                self.files.insert(file.into(), replaced);
+            }
+            DiskCommand::Delete { file } => {
+                self.files.remove(&*file).ok_or(DiskError::NotFound)?;
+            }
+            DiskCommand::List => {
+                return Ok(DiskAnswer::Names(self.files.keys().cloned().collect()));
+            }
+            DiskCommand::Truncate { .. } => panic!("a store never truncates"),
+        }
+        Ok(DiskAnswer::Done)
+    }
+
+    /// The process died: the page cache survives. With `power` it does not: of what was not synced any
+    /// part may be there. Some of the operations on their way got through.
+    pub(crate) fn crash(&mut self, power: bool, random: &mut Random) {
+        for _ in 0..random.random_range(0..=self.waiting.len()) {
+            self.next();
+        }
+        self.waiting.clear();
+        self.files.retain(|_, file| {
+            if !power {
+                return true;
+            }
+            for (offset, bytes) in file.dirty.drain(..) {
+                // Sectors arrive in any order.
+                let mut start = 0;
+                while start < bytes.len() {
+                    let end = (start + SECTOR - (offset + start) % SECTOR).min(bytes.len());
+                    if random.random_bool(0.5) {
+                        put(&mut file.durable, offset + start, &bytes[start..end]);
+                    }
+                    start = end;
+                }
+            }
+            file.seen.clone_from(&file.durable);
+            file.linked |= random.random_bool(0.5);
+            file.linked
+        });
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn size(&self) -> usize {
+        self.files.values().map(|file| file.seen.len()).sum()
+    }
+
+    /// Flips bits, or cuts or exchanges files: what no crash does.
+    pub(crate) fn harm(&mut self, random: &mut Random) {
+        let names: Vec<String> = self.files.keys().cloned().collect();
+        let mut any = || names[random.random_range(0..names.len())].clone();
+        let (name, other) = (any(), any());
+        let copy = self.files[&other].clone();
+        let Some(file) = self.files.get_mut(&name) else { return };
+        match random.random_range(0..8) {
+            0 => {
+                let length = random.random_range(0..=file.seen.len());
+                file.seen.truncate(length);
+            }
+            1 => *file = copy,
+            2 => {
+                self.files.remove(&name);
+            }
+            3 if !file.seen.is_empty() => {
+                let from = random.random_range(0..file.seen.len());
+                let to = random.random_range(from..=file.seen.len());
+                file.seen[from..to].fill(0);
+            }
+            4 => file.seen.extend_from_slice(&copy.seen),
+            _ if !file.seen.is_empty() => {
+                let at = random.random_range(0..file.seen.len());
+                file.seen[at] ^= 1 << random.random_range(0..8);
+            }
+            _ => {}
+        }
+        self.files.values_mut().for_each(|file| file.durable.clone_from(&file.seen));
+    }
+}
+
+fn put(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    let end = offset + bytes.len();
+    content.resize(content.len().max(end), 0);
+    content[offset..end].copy_from_slice(bytes);
+}

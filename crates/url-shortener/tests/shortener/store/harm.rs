@@ -1,0 +1,163 @@
+//! Files that were cut, exchanged, emptied or altered: a store may refuse, a read may say that what it
+//! found is rotten, but nobody is ever handed a value that was not kept under that key.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use rand::RngExt;
+use url_shortener::Event;
+
+use crate::store::rig::{Rig, key, value};
+
+const KEYS: u8 = 20;
+
+/// A store with many segments, some of them compacted; all that was ever kept under each key, the
+/// newest last.
+fn filled(seed: u64) -> (Rig, BTreeMap<Bytes, Vec<Option<Bytes>>>) {
+    let mut rig = Rig::new(700, seed);
+    let mut kept: BTreeMap<Bytes, Vec<Option<Bytes>>> =
+        (0..KEYS).map(|number| (key(number), vec![None])).collect();
+    for number in 0..rig.random.random_range(5..60) {
+        let key = key(rig.random.random_range(0..KEYS));
+        let length = rig.random.random_range(0..200);
+        let value = rig.random.random_bool(0.8).then(|| value(number, length));
+        rig.commit(vec![(key.clone(), value.clone())], number);
+        kept.entry(key).or_default().push(value);
+        if rig.random.random_bool(0.7) {
+            rig.settle();
+        }
+    }
+    rig.settle();
+    (rig, kept)
+}
+
+proptest! {
+    #[test]
+    fn no_harm_makes_a_wrong_value(seed: u64, harms in 1_usize..4) {
+        let (mut rig, kept) = filled(seed);
+        let newest = |rig: &Rig| {
+            let numbers = rig.disk.files.keys().filter_map(|name| name.strip_prefix("segment-"));
+            let number = numbers.filter_map(|number| number.parse::<u32>().ok()).max();
+            number.and_then(|number| rig.disk.files.get(&format!("segment-{number}"))).cloned()
+        };
+        let before = newest(&rig).map(|file| file.seen);
+        for _ in 0..harms {
+            rig.disk.harm(&mut rig.random);
+        }
+        let intact = newest(&rig).map(|file| file.seen) == before;
+        rig.boot();
+        let events = rig.settle();
+        if let [Event::Broken(why)] = &events[..] {
+            prop_assert!(!why.is_empty());
+            return Ok(());
+        }
+        prop_assert_eq!(events, [Event::Ready]);
+        for (key, kept) in &kept {
+            match rig.look(key) {
+                Event::Found(_, found) if intact => prop_assert_eq!(Some(&found), kept.last()),
+                // Damage to the last write looks like a write that a crash tore.
+                Event::Found(_, found) => prop_assert!(kept.contains(&found), "{found:?}"),
+                other => prop_assert_eq!(other, Event::Rotten(7)),
+            }
+        }
+        // What is written over it is there, whatever is compacted around it.
+        for round in 0..5 {
+            for number in 0..KEYS {
+                let new = value(1_000 + round, 60);
+                rig.commit(vec![(key(number), Some(new.clone()))], 1);
+                prop_assert_eq!(rig.settle(), [Event::Durable(1)]);
+                prop_assert_eq!(rig.look(&key(number)), Event::Found(7, Some(new)));
+            }
+        }
+    }
+}
+
+/// A disk that lost something once and noticed it: bits flip while the store runs.
+#[test]
+fn rot_is_told_and_never_handed_out() {
+    let mut rig = Rig::new(100_000, 1);
+    rig.settle();
+    rig.commit(vec![(key(1), Some(value(1, 50))), (key(2), Some(value(2, 50)))], 1);
+    assert_eq!(rig.settle(), [Event::Durable(1)]);
+    let file = rig.disk.files.get_mut("segment-1").unwrap();
+    let at = file.seen.len() - 120;
+    file.seen[at] ^= 1;
+    let looks = [rig.look(&key(1)), rig.look(&key(2))];
+    assert!(looks.contains(&Event::Rotten(7)), "{looks:?}");
+    assert!(looks.iter().any(|event| matches!(event, Event::Found(7, Some(_)))), "{looks:?}");
+    rig.scan(None, 10, 3);
+    assert_eq!(rig.settle(), [Event::Rotten(3)]);
+}
+
+/// What is damaged below something that was written later was durable once: no crash tore it.
+#[test]
+fn damage_where_it_was_durable_is_not_taken_for_a_torn_write() {
+    for place in 0..200 {
+        let mut rig = Rig::new(100_000, 1);
+        rig.settle();
+        for number in 0..3 {
+            rig.commit(vec![(key(number), Some(value(1, 50)))], 1);
+            assert_eq!(rig.settle(), [Event::Durable(1)]);
+        }
+        rig.disk.files.get_mut("segment-1").unwrap().seen[place] ^= 16;
+        rig.boot();
+        assert!(matches!(&rig.settle()[..], [Event::Broken(_)]), "a flipped bit at {place}");
+    }
+}
+
+/// Segments without which keys would be missing.
+#[test]
+fn a_segment_that_is_gone_is_missed() {
+    let mut rig = Rig::new(300, 1);
+    rig.settle();
+    for number in 0..20 {
+        rig.commit(vec![(key(number), Some(value(1, 100)))], 1);
+        rig.settle();
+    }
+    let disk = rig.disk.clone();
+    let segments = disk.files.keys().filter(|name| name.starts_with("segment-")).count();
+    assert!(segments > 5);
+    for number in 1..segments {
+        rig.disk = disk.clone();
+        rig.disk.files.remove(&format!("segment-{number}"));
+        rig.boot();
+        let events = rig.settle();
+        let gone = format!("segment-{number} is gone");
+        assert!(matches!(&events[..], [Event::Broken(why)] if why.contains(&gone)), "{events:?}");
+    }
+}
+
+/// A user keeps bytes that look like a frame, and the write after them is torn. The store once might
+/// have taken them for proof that more was durable; the mark of a frame is no text.
+#[test]
+fn no_text_looks_like_a_frame() {
+    let mut rig = Rig::new(100_000, 1);
+    rig.settle();
+    rig.commit(vec![(key(1), Some(value(1, 50)))], 1);
+    rig.settle();
+    let file = &rig.disk.files["segment-1"].seen;
+    let frame = &file[32..];
+    assert!(std::str::from_utf8(&frame[..1]).is_err() && std::str::from_utf8(&file[..1]).is_err());
+    // The same bytes elsewhere are none: the checksum knows where they lie.
+    let copied = Bytes::copy_from_slice(frame);
+    rig.commit(vec![(key(2), Some(copied))], 2);
+    rig.step();
+    let file = rig.disk.files.get_mut("segment-1").unwrap();
+    let length = file.seen.len() - 1;
+    file.seen.truncate(length);
+    rig.boot();
+    assert_eq!(rig.settle(), [Event::Ready]);
+    assert!(!rig.store.contains(&key(2)));
+}
+
+/// A file is gone under a running store.
+#[test]
+fn a_read_that_fails_is_rotten() {
+    let mut rig = Rig::new(100_000, 1);
+    rig.settle();
+    rig.commit(vec![(key(1), Some(value(1, 50)))], 1);
+    rig.settle();
+    rig.disk.files.remove("segment-1");
+    assert_eq!(rig.look(&key(1)), Event::Rotten(7));
+}

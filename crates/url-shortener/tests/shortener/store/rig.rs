@@ -1,0 +1,118 @@
+//! A store, its disk and what it said, moved by hand.
+
+use bytes::Bytes;
+use machine::{Outputs, Random};
+use rand::SeedableRng;
+use url_shortener::{Event, Limits, Store};
+
+use crate::store::disk::{Alone, Disk};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Rig {
+    pub(crate) store: Store,
+    pub(crate) disk: Disk,
+    pub(crate) random: Random,
+    limits: Limits,
+    out: Outputs<Alone>,
+}
+
+/// Puts and removes.
+pub(crate) type Batch = Vec<(Bytes, Option<Bytes>)>;
+
+impl Rig {
+    pub(crate) fn new(segment: u32, seed: u64) -> Rig {
+        let limits = Limits { segment };
+        let (store, disk) = (Store::new(limits, true), Disk::default());
+        let random = Random::seed_from_u64(seed);
+        let mut rig = Rig { store, disk, random, limits, out: Outputs::default() };
+        rig.start();
+        rig
+    }
+
+    fn start(&mut self) {
+        self.store.start(&mut self.out);
+        self.disk.ask(&mut self.out);
+    }
+
+    pub(crate) fn commit(&mut self, batch: Batch, ticket: u64) {
+        self.store.commit(batch, ticket, &mut self.out);
+        self.disk.ask(&mut self.out);
+    }
+
+    pub(crate) fn get(&mut self, key: &[u8], ticket: u64) {
+        self.store.get(key, ticket, &mut self.out);
+        self.disk.ask(&mut self.out);
+    }
+
+    pub(crate) fn scan(&mut self, after: Option<u64>, limit: u32, ticket: u64) {
+        self.store.scan(after, limit, ticket, &mut self.out);
+        self.disk.ask(&mut self.out);
+    }
+
+    /// Lets the disk end one operation; false where none waits.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some((op, result)) = self.disk.next() else { return false };
+        self.store.ended(op, result, &mut self.out);
+        self.disk.ask(&mut self.out);
+        true
+    }
+
+    /// Lets it end all of them; what the store said.
+    pub(crate) fn settle(&mut self) -> Vec<Event> {
+        while self.step() {}
+        self.events()
+    }
+
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.store.next_event()).collect()
+    }
+
+    /// The machine is gone, and boots on what the disk has.
+    pub(crate) fn crash(&mut self, power: bool) {
+        self.disk.crash(power, &mut self.random);
+        self.boot();
+    }
+
+    pub(crate) fn boot(&mut self) {
+        self.store = Store::new(self.limits, true);
+        self.start();
+    }
+
+    /// What is under this key, now.
+    pub(crate) fn look(&mut self, key: &[u8]) -> Event {
+        self.get(key, 7);
+        let mut events = self.settle();
+        assert_eq!(events.len(), 1, "{events:?}");
+        events.remove(0)
+    }
+
+    /// All pages of a scan, now.
+    pub(crate) fn all(&mut self, limit: u32) -> Vec<(Bytes, Bytes)> {
+        let (mut after, mut all) = (None, Vec::new());
+        loop {
+            self.scan(after, limit, 7);
+            match &self.settle()[..] {
+                [Event::Page(7, values, next)] => {
+                    assert!(values.len() <= limit as usize);
+                    all.extend_from_slice(values);
+                    assert!(next.is_none() || *next > after, "{next:?} after {after:?}");
+                    after = *next;
+                }
+                other => panic!("{other:?}"),
+            }
+            if after.is_none() {
+                return all;
+            }
+        }
+    }
+}
+
+/// The key of this number.
+pub(crate) fn key(number: u8) -> Bytes {
+    format!("/key{number}").into()
+}
+
+/// A value that is like no other, of about so many bytes.
+pub(crate) fn value(number: u64, length: usize) -> Bytes {
+    format!("{number}:").into_bytes().into_iter().cycle().take(length.max(8)).collect()
+}
