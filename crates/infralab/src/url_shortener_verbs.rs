@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use url_shortener::server::postgres::Address;
 use url_shortener::transfer;
 
 use crate::arguments::{ServerArguments, SharedVerb, address};
@@ -152,8 +151,8 @@ pub(crate) struct ServeArguments {
     shards: u16,
     /// Keeps the links in this database instead: postgres://USER@HOST/NAME, on this computer. Its
     /// password comes from PGPASSWORD or the file that PGPASSFILE names.
-    #[arg(long, value_name = "URL", conflicts_with = "shards", value_parser = database)]
-    store: Option<Address>,
+    #[arg(long, value_name = "URL", conflicts_with = "shards")]
+    store: Option<String>,
     /// What short links begin with, where others reach the service by a name, such as https://sho.rt.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -177,10 +176,6 @@ pub(crate) struct ServeArguments {
     behind_proxy: bool,
     #[command(flatten)]
     server: ServerArguments,
-}
-
-fn database(url: &str) -> Result<Address, String> {
-    Address::parse(url, |name| std::env::var(name).ok()).map_err(|error| error.to_string())
 }
 
 impl UrlShortenerVerb {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use url_shortener::server::postgres::Address;
 use url_shortener::server::{self, Blocked, Keeper, Keys, Plan, ServeError};
 
 use super::ServeArguments;
@@ -37,7 +38,10 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         admin: server.admin,
         exposure: server.exposure(),
         data,
-        keeper: store.map_or(Keeper::Shards(shards), Keeper::Postgres),
+        keeper: match store {
+            None => Keeper::Shards(shards),
+            Some(url) => Keeper::Postgres(database(&url)?),
+        },
         public_url,
         domains,
         blocked,
@@ -47,6 +51,13 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
     };
     server.begin_log();
     serving::ended(server::serve(plan, serving::ready), ServeError::is_argument)
+}
+
+/// Not read with the other arguments: who is told what is wrong with one is shown it, and there may be a
+/// password in this one.
+fn database(url: &str) -> Result<Address, Failure> {
+    let environment = |name: &str| std::env::var(name).ok();
+    Address::parse(url, environment).map_err(|why| Failure::input(format!("--store: {why}")))
 }
 
 /// Those of the file and those of the environment.

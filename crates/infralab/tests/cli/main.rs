@@ -5,6 +5,7 @@ mod bad_places;
 mod browser;
 mod checks;
 mod client;
+mod database;
 mod ids;
 mod lab;
 mod leasing;
