@@ -190,7 +190,8 @@ fn everything_has_a_name_and_can_be_read_by_day_and_by_night() {
     let Some(stage) = Stage::set("browser-look") else { return };
     let browser = stage.browser("reader", true);
     stage.make(&browser, "look", "A link to look at");
-    let pages = [stage.at("/"), stage.at("/links"), stage.at("/links/look?domain=")];
+    let paths = ["/", "/links", "/links?search=no-such-thing", "/links/look?domain=", "/nobody"];
+    let pages = paths.map(|path| stage.at(path));
     let mut papers = Vec::new();
     for page in &pages {
         browser.go(page);

@@ -128,6 +128,9 @@ fn a_person_whom_a_link_leads_nowhere_is_told_so_by_a_page_without_a_cookie() {
     assert_eq!(page.status, 404);
     assert!(page.body.contains("There is no such link") && cookie(&page).is_none(), "{page:?}");
     site.get("/nobody", "Accept: */*\r\n").refuses(404, "no such link");
+    for strange in ["/links/%00", "/links/a%2Fb", "/links/x?domain=evil.example"] {
+        assert_eq!(site.get(strange, "").status, 404, "{strange}");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ use maud::Markup;
 
 use super::front::{read_body, respond};
 use crate::site::Site;
-use crate::wire::Wanted;
+use crate::wire::{self, Wanted};
 use crate::{Answer, Ask, Key, NewLink};
 use door::Door;
 use token::Token;
@@ -151,6 +151,13 @@ impl<C: Clerk> Page<C> {
             inside: self.door.is_inside(headers),
             secure: self.clerk.site().short_url(&Key::new("", "")).starts_with("https:"),
         }
+    }
+
+    /// The name of a link, if there can be one.
+    fn key(&self, code: &str, domain: &str) -> Option<Key> {
+        let path = format!("/{code}");
+        let code = wire::code_of(&path)?.into();
+        Some(Key { domain: self.clerk.site().domain(Some(domain))?, code })
     }
 
     /// Reads a form, if it is one of ours.

@@ -6,7 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 
 use super::{Clerk, Page, look, see_other};
-use crate::{Answer, Ask, Key};
+use crate::{Answer, Ask};
 
 pub(super) async fn delete<C: Clerk>(
     page: State<Arc<Page<C>>>,
@@ -22,7 +22,9 @@ pub(super) async fn delete<C: Clerk>(
         Ok(form) => form,
         Err(refused) => return *refused,
     };
-    let key = Key::new(form.field("domain").unwrap_or_default(), &code);
+    let Some(key) = page.key(&code, form.field("domain").unwrap_or_default()) else {
+        return look::refused(&visitor, Answer::Missing);
+    };
     match page.clerk.ask(&parts, Ask::Delete(key)).await {
         Answer::Deleted => see_other("/links"),
         answer => look::refused(&visitor, answer),

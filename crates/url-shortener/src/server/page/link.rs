@@ -27,7 +27,10 @@ pub(super) async fn show<C: Clerk>(
         Err(door) => return *door,
     };
     let uri = &parts.uri;
-    let key = Key::new(&look::parameter(uri, "domain").unwrap_or_default(), &code);
+    let domain = look::parameter(uri, "domain").unwrap_or_default();
+    let Some(key) = page.key(&code, &domain) else {
+        return look::refused(&visitor, Answer::Missing);
+    };
     let (key, link) = match page.clerk.ask(&parts, Ask::Look(key)).await {
         Answer::Link(key, link) => (key, link),
         answer => return look::refused(&visitor, answer),
