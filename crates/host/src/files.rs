@@ -2,14 +2,16 @@
 //!
 //! The law: a name is one component, so no name leads out of the folder; what is said to be durable
 //! was synced, the file and, where a name is new, the folder; and writes that wait together share
-//! one sync a file (group commit), so a slow disk costs latency, not throughput.
+//! one sync a file (group commit), so a slow disk costs latency, not throughput. What is read is the
+//! file that has the name: a handle is kept, and goes with the file.
 
 #![expect(clippy::disallowed_types, reason = "machines write through their outputs, to here")]
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
@@ -20,6 +22,10 @@ use crate::metrics::{Count, Metrics};
 pub(crate) const TEMPORARY: &str = ".new";
 /// More files than these are not kept open between a write and its sync: they are synced early.
 const MOST_OPEN: usize = 128;
+/// Nor are more than these kept open to be read again.
+const MOST_READ: usize = 128;
+/// A longer read first asks how long the file is, so as not to take memory that it cannot fill.
+const SHORT_READ: u64 = 64 << 10;
 
 /// What a failed operation means to the machine, and what the operating system said.
 pub type Trouble = (DiskError, String);
@@ -34,6 +40,8 @@ pub struct Files {
     /// Written and not synced. Kept open, since it is this handle to which the system reports a
     /// write that failed later.
     unsynced: BTreeMap<FileName, File>,
+    /// Read before, and in their places still.
+    read: BTreeMap<FileName, File>,
     /// The names in the folder may not be durable.
     names_unsynced: bool,
     syncs: Count,
@@ -46,7 +54,8 @@ impl Files {
             "host_disk_syncs_total",
             "Files made durable; fewer than operations that asked, where those waited together.",
         );
-        Files { folder, unsynced: BTreeMap::new(), names_unsynced: true, syncs }
+        let (unsynced, read) = (BTreeMap::new(), BTreeMap::new());
+        Files { folder, unsynced, read, names_unsynced: true, syncs }
     }
 
     /// Does these, now, on this thread, in this order, and says how each ended. Syncs wait for
@@ -91,7 +100,7 @@ impl Files {
         match command {
             DiskCommand::Write { file, offset, bytes } => self.write(file, offset, &bytes),
             DiskCommand::Sync { file } => self.sync(&file),
-            DiskCommand::Read { file, offset, length } => self.read(&file, offset, length),
+            DiskCommand::Read { file, offset, length } => self.read(file, offset, length),
             DiskCommand::Truncate { file, length } => self.truncate(file, length),
             DiskCommand::Replace { file, bytes } => self.replace(&file, &bytes),
             DiskCommand::Delete { file } => self.delete(&file),
@@ -102,8 +111,7 @@ impl Files {
     fn write(&mut self, name: FileName, offset: u64, bytes: &[u8]) -> Outcome {
         let file = self.open(name, true)?;
         let length = file.metadata().map_err(unchanged)?.len();
-        let written = file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(bytes));
-        match written {
+        match file.write_all_at(bytes, offset) {
             // Only what is past the old end needs space, so cutting there undoes it.
             Err(error) if unchanged_kind(&error) == DiskError::Full => {
                 file.set_len(length).map_err(unknown)?;
@@ -127,12 +135,38 @@ impl Files {
         Ok(DiskAnswer::Done)
     }
 
-    fn read(&self, name: &str, offset: u64, length: u64) -> Outcome {
-        let mut file = File::open(self.path(name)?).map_err(unchanged)?;
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(offset)).map_err(unchanged)?;
-        file.take(length).read_to_end(&mut bytes).map_err(unchanged)?;
+    fn read(&mut self, name: FileName, offset: u64, length: u64) -> Outcome {
+        let file = self.opened(name)?;
+        let length = match length {
+            ..=SHORT_READ => length,
+            _ => length.min(file.metadata().map_err(unchanged)?.len().saturating_sub(offset)),
+        };
+        let mut bytes = vec![0; length as usize];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match file.read_at(&mut bytes[filled..], offset.saturating_add(filled as u64)) {
+                Ok(0) => break,
+                Ok(more) => filled += more,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(unchanged(error)),
+            }
+        }
+        bytes.truncate(filled);
         Ok(DiskAnswer::Bytes(bytes.into()))
+    }
+
+    /// The file, to be read. Another handle than the one to write with sees what that one wrote.
+    fn opened(&mut self, name: FileName) -> Result<&File, Trouble> {
+        if self.read.len() >= MOST_READ && !self.read.contains_key(&name) {
+            self.read.pop_first();
+        }
+        Ok(match self.read.entry(name) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => {
+                let path = path_in(&self.folder, vacant.key())?;
+                vacant.insert(File::open(path).map_err(unchanged)?)
+            }
+        })
     }
 
     fn truncate(&mut self, name: FileName, length: u64) -> Outcome {
@@ -146,6 +180,7 @@ impl Files {
     fn replace(&mut self, name: &str, bytes: &[u8]) -> Outcome {
         let path = self.path(name)?;
         self.unsynced.remove(name);
+        self.read.remove(name);
         self.syncs.one();
         replace(&self.folder.join(TEMPORARY), &path, bytes)?;
         Ok(DiskAnswer::Done)
@@ -154,6 +189,7 @@ impl Files {
     fn delete(&mut self, name: &str) -> Outcome {
         fs::remove_file(self.path(name)?).map_err(unchanged)?;
         self.unsynced.remove(name);
+        self.read.remove(name);
         sync_folder(&self.folder).map_err(unknown)?;
         Ok(DiskAnswer::Done)
     }
@@ -197,11 +233,15 @@ impl Files {
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, Trouble> {
-        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
-            return Err((DiskError::Failed, format!("{name:?} is not the name of a file")));
-        }
-        Ok(self.folder.join(name))
+        path_in(&self.folder, name)
     }
+}
+
+fn path_in(folder: &Path, name: &str) -> Result<PathBuf, Trouble> {
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
+        return Err((DiskError::Failed, format!("{name:?} is not the name of a file")));
+    }
+    Ok(folder.join(name))
 }
 
 /// Puts new content in a file's place, atomically and durably. The temporary file is in its folder.

@@ -92,7 +92,6 @@ impl Shape {
         self.instance_ids().into_iter().chain(self.shard_ids()).map(Target::from).collect()
     }
 
-
     /// The shards, as targets of faults.
     pub(crate) fn shard_targets(self) -> Vec<Target> {
         self.shard_ids().into_iter().map(Target::from).collect()

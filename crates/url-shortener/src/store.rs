@@ -28,8 +28,8 @@ mod writer;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-use machine::{DiskAnswer, DiskCommand, DiskResult, Outputs, Protocol};
+use bytes::{Buf, Bytes};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Outputs, Protocol};
 
 use boot::{Boot, Step};
 use compaction::Compaction;
@@ -60,6 +60,8 @@ pub enum StoreOp {
     SegmentRead,
     /// The newest segment was put in place as it was read at boot.
     Settled,
+    /// Where there was no space for that, it was synced as it is.
+    SettledInPlace,
     /// Batches were written.
     Written,
     /// And synced.
@@ -240,9 +242,9 @@ impl Store {
                 ended.map_err(|error| format!("a batch may be on the disk or not: {error}"))?;
                 self.go(out);
             }
-            StoreOp::Settled => self.settled(result, out)?,
+            StoreOp::Settled | StoreOp::SettledInPlace => self.settled(&op, result, out)?,
             StoreOp::Sealed | StoreOp::HintPut => match result {
-                Ok(_) | Err(machine::DiskError::Full) => {}
+                Ok(_) | Err(DiskError::Full) => {}
                 Err(error) => return Err(format!("a sealed segment or its hint: {error}")),
             },
             StoreOp::Collected => self.compaction.collected(result, &mut self.log, out),
@@ -276,15 +278,25 @@ impl Store {
 
     fn settled<P: Embeds>(
         &mut self,
+        op: &StoreOp,
         result: DiskResult,
         out: &mut Outputs<P>,
     ) -> Result<(), String> {
-        if let Err(error) = result
-            && error != machine::DiskError::Full
-        {
-            return Err(format!("the newest segment could not be put in place: {error}"));
+        match (op, result) {
+            (StoreOp::Settled, Ok(_)) => self.writer.settled(&mut self.log),
+            (_, Ok(_)) => {}
+            (StoreOp::Settled, Err(DiskError::Full)) if self.boot.is_some() => {
+                // A boot needs no space: what is there is read, and nothing is appended before there is.
+                self.writer.refuse(&mut self.events);
+                let file = segment_name(self.log.newest.header.number);
+                out.disk(DiskCommand::Sync { file }, P::op(StoreOp::SettledInPlace));
+                return Ok(());
+            }
+            (StoreOp::Settled, Err(DiskError::Full)) => self.writer.refuse(&mut self.events),
+            (_, Err(error)) => {
+                return Err(format!("the newest segment could not be made durable: {error}"));
+            }
         }
-        self.writer.settled(result, &mut self.log, &mut self.events);
         self.ready(out);
         self.go(out);
         Ok(())
@@ -323,12 +335,9 @@ impl Store {
 
     fn read<P: Embeds>(&mut self, step: ReadStep, result: DiskResult, out: &mut Outputs<P>) {
         let ReadStep { ticket, ref key, place } = step;
-        if let Ok(DiskAnswer::Bytes(bytes)) = &result
-            && let Some(entry) = Entry::take(bytes)
-            && entry.key == key
-            && let Some(value) = entry.value
+        if let Ok(DiskAnswer::Bytes(bytes)) = result
+            && let Some(value) = value_of(key, bytes)
         {
-            let value = bytes.slice_ref(value);
             return self.events.push_back(Event::Found(ticket, Some(value)));
         }
         match self.log.index.get(&KeyHash::of(key)) {
@@ -345,4 +354,14 @@ fn ask<P: Embeds>(step: ReadStep, out: &mut Outputs<P>) {
     let file = segment_name(segment);
     let read = DiskCommand::Read { file, offset: offset.into(), length: length.into() };
     out.disk(read, P::op(StoreOp::Read(step)));
+}
+
+/// The value in these bytes, if they are what was written under this key.
+fn value_of(key: &[u8], mut bytes: Bytes) -> Option<Bytes> {
+    let entry = Entry::take(&bytes).filter(|entry| entry.key == key)?;
+    let (end, length) = (entry.length(), entry.value?.len());
+    // Unlike a slice of them this takes no memory for a count of references.
+    bytes.advance(end - length);
+    bytes.truncate(length);
+    Some(bytes)
 }

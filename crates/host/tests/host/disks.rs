@@ -140,3 +140,34 @@ fn more_files_than_may_be_open_are_synced_early() {
         assert_eq!(read, Ok(DiskAnswer::Bytes(n.to_string().into())));
     }
 }
+
+/// Files are kept open to be read again, and what they were opened as may be gone.
+#[test]
+fn what_is_read_is_what_is_there_now() {
+    let mut disk = Disk::new("handles");
+    let delete = DiskCommand::Delete { file: LOG };
+    for _ in 0..2 {
+        assert_eq!(disk.alone(read()), NOT_FOUND);
+        assert_eq!(disk.alone(write(0, "a")), DONE);
+        assert_eq!(disk.alone(read()), bytes("a"));
+        assert_eq!(disk.alone(write(1, "b")), DONE);
+        assert_eq!(disk.alone(read()), bytes("ab"), "before it is synced");
+        assert_eq!(disk.alone(replace("other")), DONE);
+        assert_eq!(disk.alone(read()), bytes("other"));
+        assert_eq!(disk.alone(DiskCommand::Truncate { file: LOG, length: 2 }), DONE);
+        assert_eq!(disk.alone(read()), bytes("ot"));
+        assert_eq!(disk.alone(delete.clone()), DONE);
+    }
+}
+
+#[test]
+fn a_read_ends_where_the_file_does() {
+    let mut disk = Disk::new("ends");
+    assert_eq!(disk.alone(write(0, "abc")), DONE);
+    for length in [2, 100, 1 << 20, u64::MAX] {
+        let part = |offset| DiskCommand::Read { file: LOG, offset, length };
+        assert_eq!(disk.alone(part(1)), bytes("bc"));
+        assert_eq!(disk.alone(part(3)), bytes(""));
+        assert_eq!(disk.alone(part(1 << 40)), bytes(""));
+    }
+}

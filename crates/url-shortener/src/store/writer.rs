@@ -71,24 +71,18 @@ impl Writer {
         (self.unsettled, self.settling) = (Some(content), true);
     }
 
-    /// That ended. Where there was no space it is tried again with the next batch.
-    pub(super) fn settled(
-        &mut self,
-        result: DiskResult,
-        log: &mut Log,
-        events: &mut VecDeque<Event>,
-    ) {
-        self.settling = false;
-        match (result, &self.unsettled) {
-            (Ok(_), Some(content)) => {
-                log.newest.length = content.len() as u32;
-                self.unsettled = None;
-            }
-            _ => {
-                let refused = self.waiting.drain(..).map(|(_, ticket)| Event::Full(ticket));
-                events.extend(refused);
-            }
+    /// It is in its place.
+    pub(super) fn settled(&mut self, log: &mut Log) {
+        if let Some(content) = self.unsettled.take() {
+            log.newest.length = content.len() as u32;
         }
+        self.settling = false;
+    }
+
+    /// There was no space for it. It is tried again with the next batch.
+    pub(super) fn refuse(&mut self, events: &mut VecDeque<Event>) {
+        self.settling = false;
+        events.extend(self.waiting.drain(..).map(|(_, ticket)| Event::Full(ticket)));
     }
 
     /// May the newest segment be sealed now?

@@ -134,6 +134,9 @@ impl Disk {
     /// Flips bits, or cuts or exchanges files: what no crash does.
     pub(crate) fn harm(&mut self, random: &mut Random) {
         let names: Vec<String> = self.files.keys().cloned().collect();
+        if names.is_empty() {
+            return;
+        }
         let mut any = || names[random.random_range(0..names.len())].clone();
         let (name, other) = (any(), any());
         let copy = self.files[&other].clone();
