@@ -106,8 +106,10 @@ impl Driver {
     }
 }
 
+/// It closes what browsers a failed test left open, and ends.
 impl Drop for Driver {
     fn drop(&mut self) {
+        let _ = exchange(self.address, "GET /shutdown", "");
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -204,12 +206,7 @@ impl Browser<'_> {
 /// The browser closes.
 impl Drop for Browser<'_> {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.ask("DELETE", "", &Value::Null);
-        } else {
-            let request = format!("DELETE /session/{}", self.session);
-            let _ = exchange(self.driver.address, &request, "");
-        }
+        let _ = exchange(self.driver.address, &format!("DELETE /session/{}", self.session), "");
     }
 }
 
