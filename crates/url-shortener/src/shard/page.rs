@@ -84,7 +84,7 @@ mod tests {
                 status: Default::default(),
                 created_at: Wall(n),
                 expires_at: None,
-                title: (n % 7 == 0).then(|| "Lucky Seven".into()),
+                title: n.is_multiple_of(7).then(|| "Lucky Seven".into()),
                 tags: Vec::new(),
                 earlier_clicks: 0,
             };

@@ -17,7 +17,7 @@ const SESSION: &str = "-c synchronous_commit=on -c statement_timeout=4s -c lock_
 
 /// The address of a database, with the secret that opens it.
 #[derive(Clone, Debug)]
-pub struct Address(Config);
+pub struct Address(Box<Config>);
 
 impl Address {
     /// Reads `postgres://USER@HOST:PORT/DATABASE`. The password, if one is needed, comes from
@@ -55,11 +55,12 @@ impl Address {
         {
             config.password(password);
         }
-        Ok(Address(config))
+        Ok(Address(Box::new(config)))
     }
 
     pub(super) fn into_config(self, connect_time: Duration) -> Config {
-        let Address(mut config) = self;
+        let Address(config) = self;
+        let mut config = *config;
         let options = format!("{} {SESSION}", config.get_options().unwrap_or_default());
         config.options(options.trim()).connect_timeout(connect_time);
         if config.get_application_name().is_none() {
