@@ -12,6 +12,10 @@
 //! answers were placed and the same state reached with fewer of them, more of them is no better.
 //!
 //! States that nobody can find any more before they are replaced are one state to what was tried.
+//!
+//! An operation with an answer that can only find one state and leaves that as it is (a read) may as well
+//! be taken as soon as it may be: if nothing comes of that, nothing comes of leaving it for later, and so
+//! nothing else is tried in its place.
 
 use std::collections::BTreeMap;
 
@@ -68,6 +72,8 @@ pub(crate) struct Search<'a, M: Model> {
     /// Operations without an answer, in the order of their beginnings, with the one before that
     /// asks for the same.
     open: Vec<(usize, Option<usize>)>,
+    /// Which of them have an answer that says what they found, and change nothing.
+    reads: Vec<bool>,
     taken: Vec<bool>,
     order: Vec<Taken>,
     /// Operations with an answer that are not taken yet.
@@ -111,7 +117,13 @@ impl<'a, M: Model> Search<'a, M> {
             operations[each].returned.is_some()
                 && M::finds(&operations[each].input, operations[each].output()).is_none()
         };
+        let reads = |operation: &&Operation<M::Input, M::Output>| {
+            let output = operation.output();
+            let found = output.and_then(|_| M::finds(&operation.input, output));
+            found.is_some_and(|found| M::step(&found, &operation.input, output) == Some(found))
+        };
         Search {
+            reads: operations.iter().map(reads).collect(),
             finders,
             others: (0..operations.len()).filter(other).collect(),
             leavers: (0..operations.len()).filter_map(leaves).collect(),
@@ -206,7 +218,8 @@ impl<'a, M: Model> Search<'a, M> {
             }
             None => {
                 self.taken[operation] = false;
-                self.cursor = self.after(self.cursor);
+                let in_vain = after.is_some() && self.reads[operation];
+                self.cursor = if in_vain { self.end() } else { self.after(self.cursor) };
             }
         }
     }
@@ -252,6 +265,11 @@ impl<'a, M: Model> Search<'a, M> {
         if self.others.iter().any(refuses) { Outlook::Open } else { Outlook::Doomed }
     }
 
+    /// Behind all operations.
+    fn end(&self) -> Cursor {
+        Cursor::Open(self.open.len())
+    }
+
     fn after(&self, cursor: Cursor) -> Cursor {
         match cursor {
             Cursor::Listed(entry) => Cursor::Listed(self.list.next[entry]),
@@ -263,14 +281,16 @@ impl<'a, M: Model> Search<'a, M> {
     fn put_back(&mut self) -> bool {
         self.remember_depth();
         let Some(Taken { operation, state, cursor }) = self.order.pop() else { return false };
+        let answered = self.operations[operation].returned.is_some();
+        let in_vain = self.reads[operation];
         self.taken[operation] = false;
         self.state = state;
-        if self.operations[operation].returned.is_some() {
+        if answered {
             self.set ^= hash_of(operation);
             self.left += 1;
             self.list.put_back(operation);
         }
-        self.cursor = self.after(cursor);
+        self.cursor = if in_vain { self.end() } else { self.after(cursor) };
         true
     }
 

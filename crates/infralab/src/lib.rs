@@ -23,5 +23,6 @@ pub fn systems() -> Vec<Box<dyn Room>> {
         sim::register::<snowflake::Snowflakes>(),
         sim::register::<hash_ring::HashRing>(),
         sim::register::<raft::Consensus>(),
+        sim::register::<url_shortener::UrlShortener>(),
     ]
 }

@@ -161,18 +161,27 @@ impl Instance {
 
     /// May this question go on to the store? If not, it is answered here.
     fn admit(&mut self, asker: Asker, now: Time, out: &mut Outputs<Shortener>) -> bool {
-        if self.waiting >= MOST_WAITING {
-            answer(asker, Answer::Unavailable("too many questions wait already"), out);
-            return false;
+        let refused = match self.has_room() {
+            Ok(()) => self.pay(asker, now).err(),
+            Err(full) => Some(full),
+        };
+        let admitted = refused.is_none();
+        refused.into_iter().for_each(|with| answer(asker, with, out));
+        admitted
+    }
+
+    fn has_room(&self) -> Result<(), Answer> {
+        match self.waiting < MOST_WAITING {
+            true => Ok(()),
+            false => Err(Answer::Unavailable("too many questions wait already")),
         }
-        match self.limiter.take(asker.client, now) {
-            Ok(()) => true,
-            Err(wait) => {
-                let retry_after_ms = wait.as_nanos().div_ceil(1_000_000) as u64;
-                answer(asker, Answer::TooMany { retry_after_ms }, out);
-                false
-            }
-        }
+    }
+
+    /// Takes what a call to the store costs out of the client's bucket.
+    fn pay(&mut self, asker: Asker, now: Time) -> Result<(), Answer> {
+        let retry = |wait: Duration| wait.as_nanos().div_ceil(1_000_000) as u64;
+        let paid = self.limiter.take(asker.client, now);
+        paid.map_err(|wait| Answer::TooMany { retry_after_ms: retry(wait) })
     }
 
     /// 2. A call is over: with a reply, or without one.

@@ -5,6 +5,7 @@
 //! for when half of one is left, so that nobody waits for it but after a boot.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use machine::Switches;
 
@@ -20,6 +21,8 @@ pub(crate) struct Numbers {
     permutation: Permutation,
     switches: Switches,
     ranges: VecDeque<Range>,
+    /// A code that was picked and not used.
+    spare: Option<Arc<str>>,
     /// Without a lease: how many it has used since it booted.
     unleased: u64,
 }
@@ -28,7 +31,7 @@ impl Numbers {
     /// None yet.
     pub(crate) fn new(secret: [u8; 16], switches: Switches) -> Numbers {
         let permutation = Permutation::new(secret);
-        Numbers { permutation, switches, ranges: VecDeque::new(), unleased: 0 }
+        Numbers { permutation, switches, ranges: VecDeque::new(), spare: None, unleased: 0 }
     }
 
     /// A range is ours from now on.
@@ -37,15 +40,23 @@ impl Numbers {
     }
 
     /// The code of the next number, if there is one.
-    pub(crate) fn pick(&mut self) -> Option<String> {
+    pub(crate) fn pick(&mut self) -> Option<Arc<str>> {
+        if self.spare.is_some() {
+            return self.spare.take();
+        }
         loop {
             let number = self.next()?;
             // The service's own words are skipped.
             match self.permutation.code(number) {
-                Some(code) if may_be_picked(&code) => return Some(code),
+                Some(code) if may_be_picked(&code) => return Some(code.into()),
                 _ => {}
             }
         }
+    }
+
+    /// The code that was picked last is not used, and is the next.
+    pub(crate) fn give_back(&mut self, code: Arc<str>) {
+        self.spare = Some(code);
     }
 
     /// Is it time to lease more?

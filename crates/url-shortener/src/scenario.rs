@@ -74,11 +74,12 @@ const ALL: &[&str] =
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
-    Witness::new("single-flight", "store-protected", "hot-link", 0),
+    Witness::new("single-flight", "store-protected", "hot-link", 1),
     Witness::new("negative-cache", "store-protected", "dead-link", 0),
     Witness::new("rate-limit", "store-protected", "missing-scan", 0),
     Witness::new("range-lease", "codes-distinct", "instance-crash", 0),
     Witness::new("cache-expiry", "deleted-stop", "expiry-clock-jump", 0),
+    Witness::new("click-dedup", "clicks-once", "instance-crash", 0),
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
 ];

@@ -58,8 +58,8 @@ impl Instance {
         if let Err(why) = names::check_new(&new) {
             return answer(asker, Answer::Refused(why), out);
         }
-        if !self.admit(asker, now.time, out) {
-            return;
+        if let Err(full) = self.has_room() {
+            return answer(asker, full, out);
         }
         self.waiting += 1;
         let NewLink { alias, domain, mut link, imported } = new;
@@ -71,25 +71,39 @@ impl Instance {
         let key = Key { domain, code: alias.unwrap_or_default() };
         let create = Create { asker, key, link, picks };
         match picks {
-            None => self.put(create, now.time, out),
+            None => self.first_put(create, now.time, out),
             Some(_) => self.pick(create, now.time, out),
         }
     }
 
-    /// 2. Where it has no alias, a code is picked for it.
+    /// 2. Where it has no alias, a code is picked for it, as soon as there are numbers.
     fn pick(&mut self, mut create: Create, now: Time, out: &mut Outputs<Shortener>) {
-        match self.numbers.pick() {
-            Some(code) => {
-                create.key.code = code.into();
-                create.picks = create.picks.map(|picks| picks + 1);
-                self.put(create, now, out);
-            }
-            None => {
-                out.note(Note::OutOfNumbers);
-                self.leasing.waiting.push_back(create);
-            }
+        let Some(code) = self.numbers.pick() else {
+            out.note(Note::OutOfNumbers);
+            self.leasing.waiting.push_back(create);
+            return self.lease(now, out);
+        };
+        create.key.code = code;
+        let picks = create.picks.map_or(1, |picks| picks + 1);
+        create.picks = Some(picks);
+        match picks {
+            1 => self.first_put(create, now, out),
+            _ => self.put(create, now, out),
         }
         self.lease(now, out);
+    }
+
+    /// What the store is asked for is paid for now: whoever waited for a number has not paid yet.
+    fn first_put(&mut self, create: Create, now: Time, out: &mut Outputs<Shortener>) {
+        match self.pay(create.asker, now) {
+            Ok(()) => self.put(create, now, out),
+            Err(too_many) => {
+                if create.picks.is_some() {
+                    self.numbers.give_back(create.key.code);
+                }
+                self.settle(create.asker, too_many, out);
+            }
+        }
     }
 
     /// 3. Its shard keeps it.

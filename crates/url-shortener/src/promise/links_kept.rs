@@ -17,12 +17,12 @@ use sim::{Entry, Promise, Verdict, World};
 use crate::Key;
 use crate::message::{Answer, Ask, Note, Shortener};
 use crate::shape::FRESHNESS;
-use model::{Asked, Register, Told, What};
+use model::{Answered, Deed, Register, What};
 
-type Event = Operation<Asked, Told>;
+type Event = Operation<Deed, Answered>;
 
-/// Slices of the search, of up to 100,000 steps each: some seconds.
-const SLICES: u32 = 300;
+/// Slices of the search, of up to 100,000 steps each, at least one a link: some seconds.
+const SLICES: u32 = 3_000;
 const REMEMBERED: usize = 2_000_000;
 /// After the heal: what was given up is over, shards have read their disks.
 const RECOVERS: Duration = Duration::from_millis(1_000);
@@ -85,8 +85,9 @@ fn judge(history: &[Entry<Note>]) -> Verdict {
                 .as_ref()
                 .map_or_else(String::new, |(returned, _)| format!(" to {:?}", at(*returned)));
             Verdict::Broken(format!(
-                "{stuck}, by n{} from {:?}{until}, fits in nowhere after the {} operations on that \
-                 link that can be put in order",
+                "{}, by n{} from {:?}{until}, fits in nowhere after the {} operations on that link \
+                 that can be put in order",
+                stuck.input,
                 stuck.process,
                 at(stuck.invoked),
                 failure.prefix.len()
@@ -113,10 +114,9 @@ fn events(history: &[Entry<Note>]) -> Vec<Event> {
                     invoked = first as u64 * MOMENTS + events.len() as u64;
                 }
                 let process = u64::from(asked.node.0);
-                let returned = |told| Some((own_moment(place), told));
-                let event =
-                    |(input, told)| Event { process, input, invoked, returned: returned(told) };
-                events.extend(told(ask, answer).map(event));
+                let returned = Some((own_moment(place), Answered));
+                let event = |input| Event { process, input, invoked, returned };
+                events.extend(done(ask, answer).map(event));
             }
             _ => {}
         }
@@ -136,37 +136,162 @@ fn own_moment(place: usize) -> u64 {
 }
 
 /// What an answer says. That a link has expired, or that a client asks too much, says nothing.
-fn told(ask: &Ask, answer: &Answer) -> Option<(Asked, Told)> {
-    let read = |key: &Key, told| Some((Asked { key: key.clone(), what: What::Read }, told));
+fn done(ask: &Ask, answer: &Answer) -> Option<Deed> {
+    let seen = |key: &Key, what| Some(Deed { key: key.clone(), what });
     match (ask, answer) {
         (Ask::Visit { key, .. }, Answer::Redirect { url, .. }) => {
-            read(key, Told::Leads(url.to_string()))
+            seen(key, What::Seen(Some(url.to_string())))
         }
-        (Ask::Look(key), Answer::Link(_, link)) => read(key, Told::Leads(link.url.to_string())),
-        (Ask::Visit { key, .. } | Ask::Look(key), Answer::Missing) => read(key, Told::Missing),
+        (Ask::Look(key), Answer::Link(_, link)) => {
+            seen(key, What::Seen(Some(link.url.to_string())))
+        }
+        (
+            Ask::Visit { key, .. } | Ask::Look(key) | Ask::Edit(key, _) | Ask::Delete(key),
+            Answer::Missing,
+        ) => seen(key, What::Seen(None)),
         (Ask::Create(new), Answer::Link(key, _)) => {
-            let what = What::Create(new.link.url.to_string());
-            Some((Asked { key: key.clone(), what }, Told::Done))
+            Some(Deed { key: key.clone(), what: What::Made(new.link.url.to_string()) })
         }
-        (_, Answer::Taken) => Some((change(ask)?, Told::Taken)),
-        (_, Answer::Missing) => Some((change(ask)?, Told::Missing)),
-        (_, Answer::Link(..) | Answer::Deleted) => Some((change(ask)?, Told::Done)),
+        (Ask::Create(_), Answer::Taken) => Some(Deed { what: What::Taken, ..change(ask)? }),
+        (Ask::Edit(..), Answer::Link(..)) | (Ask::Delete(_), Answer::Deleted) => change(ask),
         _ => None,
     }
 }
 
-/// A change, as the model knows it.
-fn change(ask: &Ask) -> Option<Asked> {
+/// What is changed, if it is.
+fn change(ask: &Ask) -> Option<Deed> {
     Some(match ask {
         Ask::Create(new) => {
             let key = Key { domain: new.domain.clone(), code: new.alias.clone()? };
-            Asked { key, what: What::Create(new.link.url.to_string()) }
+            Deed { key, what: What::Made(new.link.url.to_string()) }
         }
         Ask::Edit(key, edit) => {
             let url = edit.url.as_ref()?.to_string();
-            Asked { key: key.clone(), what: What::Edit(url) }
+            Deed { key: key.clone(), what: What::Changed(url) }
         }
-        Ask::Delete(key) => Asked { key: key.clone(), what: What::Delete },
+        Ask::Delete(key) => Deed { key: key.clone(), what: What::Removed },
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::NodeId;
+
+    use super::*;
+    use crate::{Click, Device, Edit, Link, NewLink, RedirectStatus};
+
+    fn key() -> Key {
+        Key::new("", "a")
+    }
+
+    fn link(url: &str) -> Link {
+        Link {
+            url: url.into(),
+            status: RedirectStatus::Found,
+            created_at: Default::default(),
+            expires_at: None,
+            title: None,
+            tags: Vec::new(),
+            earlier_clicks: 0,
+        }
+    }
+
+    fn create(url: &str) -> Ask {
+        let (alias, domain) = (Some("a".into()), "".into());
+        Ask::Create(NewLink { alias, domain, link: link(url), imported: false })
+    }
+
+    fn edit(url: &str) -> Ask {
+        Ask::Edit(key(), Edit { url: Some(url.into()), ..Edit::default() })
+    }
+
+    fn visit() -> Ask {
+        let (referrer, device) = (None, Device::Desktop);
+        Ask::Visit {
+            key: key(),
+            click: Click { key: key(), at_ms: 0, visitor: 0, referrer, device },
+        }
+    }
+
+    fn leads(url: &str) -> Answer {
+        Answer::Redirect { url: url.into(), status: RedirectStatus::Found }
+    }
+
+    fn kept(url: &str) -> Answer {
+        Answer::Link(key(), link(url).into())
+    }
+
+    /// One after the other, each at its millisecond and answered within it, or never.
+    fn judged(operations: &[(u64, Ask, Option<Answer>)]) -> Verdict {
+        let mut history = Vec::new();
+        for (token, (ms, ask, answer)) in (0..).zip(operations) {
+            let entry = |ns, note| Entry { at: Time(ms * 1_000_000 + ns), node: NodeId(9), note };
+            let instance = NodeId(0);
+            history.push(entry(0, Note::Invoked { token, instance, ask: ask.clone() }));
+            let answered = |answer| entry(1, Note::Answered { token, answer });
+            history.extend(answer.clone().map(answered));
+        }
+        judge(&history)
+    }
+
+    #[track_caller]
+    fn breaks(operations: &[(u64, Ask, Option<Answer>)]) {
+        assert!(matches!(judged(operations), Verdict::Broken(_)), "{:?}", judged(operations));
+    }
+
+    #[test]
+    fn a_visitor_may_see_what_was_there_within_the_bound_and_no_longer() {
+        let at = |ms| {
+            [
+                (0, create("u"), Some(kept("u"))),
+                (10, edit("v"), Some(kept("v"))),
+                (ms, visit(), Some(leads("u"))),
+            ]
+        };
+        assert_eq!(judged(&at(509)), Verdict::Held);
+        breaks(&at(511));
+    }
+
+    #[test]
+    fn an_owner_sees_what_is_there() {
+        let look = Ask::Look(key());
+        let history = |seen| {
+            [
+                (0, create("u"), Some(kept("u"))),
+                (10, edit("v"), Some(kept("v"))),
+                (11, look.clone(), Some(seen)),
+            ]
+        };
+        assert_eq!(judged(&history(kept("v"))), Verdict::Held);
+        breaks(&history(kept("u")));
+        breaks(&history(Answer::Missing));
+    }
+
+    #[test]
+    fn what_nobody_was_told_of_may_have_been_done_at_any_later_time() {
+        let history = |seen| {
+            [
+                (0, create("u"), Some(kept("u"))),
+                (1, edit("v"), Some(Answer::Unavailable("silent"))),
+                (2, Ask::Look(key()), Some(kept("u"))),
+                (5_000, Ask::Look(key()), Some(seen)),
+            ]
+        };
+        assert_eq!(judged(&history(kept("u"))), Verdict::Held);
+        assert_eq!(judged(&history(kept("v"))), Verdict::Held);
+        breaks(&history(kept("w")));
+    }
+
+    #[test]
+    fn an_acknowledged_link_that_is_gone_is_found_and_so_is_one_that_comes_back() {
+        let made = (0, create("u"), Some(kept("u")));
+        breaks(&[made.clone(), (1_000, visit(), Some(Answer::Missing))]);
+        breaks(&[made.clone(), (1, create("v"), Some(kept("v")))]);
+        let taken = (1, create("v"), Some(Answer::Taken));
+        assert_eq!(judged(&[made.clone(), taken.clone()]), Verdict::Held);
+        let deleted = (2, Ask::Delete(key()), Some(Answer::Deleted));
+        breaks(&[made.clone(), deleted.clone(), (600, visit(), Some(leads("u")))]);
+        breaks(&[made, deleted, taken]);
+    }
 }

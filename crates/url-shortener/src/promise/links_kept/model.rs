@@ -10,110 +10,96 @@ use crate::Key;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Register;
 
-/// What is asked about a link.
+/// What became of a link, or may have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Asked {
+pub(super) struct Deed {
     pub(super) key: Key,
     pub(super) what: What,
 }
 
+/// What was done, if it was: a change that found nothing to change is a read that found nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum What {
-    /// To be made, leading there, where there is none.
-    Create(String),
-    /// To lead there, where there is one.
-    Edit(String),
-    Delete,
-    Read,
-}
-
-/// What was told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    /// It was done.
-    Done,
-    /// There is one already.
+    /// Where there was none, it was made, leading there.
+    Made(String),
+    /// Where there was one, it was let lead there.
+    Changed(String),
+    /// Where there was one, it was taken away.
+    Removed,
+    /// It was seen to lead there, or not to be there.
+    Seen(Option<String>),
+    /// It was seen to be there: somebody else could not have its alias.
     Taken,
-    /// There is none.
-    Missing,
-    /// It leads there.
-    Leads(String),
 }
 
-impl fmt::Display for Asked {
+impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = &self.key;
         match &self.what {
-            What::Create(url) => write!(f, "make {key:?} to {url}"),
-            What::Edit(url) => write!(f, "let {key:?} lead to {url}"),
-            What::Delete => write!(f, "delete {key:?}"),
-            What::Read => write!(f, "read {key:?}"),
+            What::Made(url) => write!(f, "{key:?} made, to {url}"),
+            What::Changed(url) => write!(f, "{key:?} changed, to {url}"),
+            What::Removed => write!(f, "{key:?} deleted"),
+            What::Seen(Some(url)) => write!(f, "{key:?} seen, to {url}"),
+            What::Seen(None) => write!(f, "{key:?} seen missing"),
+            What::Taken => write!(f, "{key:?} seen taken"),
         }
     }
 }
 
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Told::Done => f.write_str("done"),
-            Told::Taken => f.write_str("taken"),
-            Told::Missing => f.write_str("no link"),
-            Told::Leads(url) => f.write_str(url),
-        }
-    }
-}
+/// That there was an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answered;
 
 /// Where it leads, if it is there.
 type State = Option<String>;
 
 impl Model for Register {
     type State = State;
-    type Input = Asked;
-    type Output = Told;
+    type Input = Deed;
+    type Output = Answered;
     type Key = Key;
 
     fn initial() -> State {
         None
     }
 
-    fn key(input: &Asked) -> Key {
-        input.key.clone()
+    fn key(deed: &Deed) -> Key {
+        deed.key.clone()
     }
 
-    fn step(state: &State, input: &Asked, output: Option<&Told>) -> Option<State> {
-        let there = state.is_some();
-        let after = match &input.what {
-            What::Create(url) if !there => Some(url.clone()),
-            What::Edit(url) if there => Some(url.clone()),
-            What::Delete => None,
-            _ => state.clone(),
-        };
-        let said = match (&input.what, output) {
-            (_, None) => true,
-            (What::Create(_), Some(told)) => *told == if there { Told::Taken } else { Told::Done },
-            (What::Edit(_) | What::Delete, Some(told)) => {
-                *told == if there { Told::Done } else { Told::Missing }
-            }
-            (What::Read, Some(told)) => match state {
-                Some(url) => *told == Told::Leads(url.clone()),
-                None => *told == Told::Missing,
-            },
-        };
-        said.then_some(after)
-    }
-
-    fn finds(input: &Asked, output: Option<&Told>) -> Option<State> {
-        match (&input.what, output) {
-            (What::Create(_), Some(Told::Done)) | (_, Some(Told::Missing)) => Some(None),
-            (What::Read, Some(Told::Leads(url))) => Some(Some(url.clone())),
-            _ => None,
+    fn step(state: &State, deed: &Deed, _: Option<&Answered>) -> Option<State> {
+        match &deed.what {
+            What::Made(url) => state.is_none().then(|| Some(url.clone())),
+            What::Changed(url) => state.is_some().then(|| Some(url.clone())),
+            What::Removed => state.is_some().then_some(None),
+            What::Seen(seen) => (seen == state).then(|| state.clone()),
+            What::Taken => state.is_some().then(|| state.clone()),
         }
     }
 
-    fn leaves(input: &Asked) -> Option<State> {
-        match input.what {
-            What::Delete => Some(None),
-            _ => None,
+    fn finds(deed: &Deed, _: Option<&Answered>) -> Option<State> {
+        match &deed.what {
+            What::Made(_) => Some(None),
+            What::Seen(seen) => Some(seen.clone()),
+            What::Changed(_) | What::Removed | What::Taken => None,
         }
+    }
+
+    fn leaves(deed: &Deed) -> Option<State> {
+        match &deed.what {
+            What::Made(url) | What::Changed(url) => Some(Some(url.clone())),
+            What::Removed => Some(None),
+            What::Seen(_) | What::Taken => None,
+        }
+    }
+
+    /// Of all others only [`What::Taken`] says neither, and it changes nothing.
+    fn leads_to(from: &State, to: &State) -> bool {
+        from == to
+    }
+
+    /// Those that say nothing of what they find need a link.
+    fn may_refuse(state: &State, _: &Deed, _: Option<&Answered>) -> bool {
+        state.is_none()
     }
 }
