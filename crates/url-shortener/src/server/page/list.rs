@@ -97,31 +97,32 @@ fn found<C: Clerk>(
                     p { a.button href="/" { "Make the first one" } }
                 }
             } @else {
-                table.folds {
+                // On a narrow screen its parts are no longer laid out as a table, and still are one.
+                table.folds role="table" {
                     caption role="status" {
                         (rows.len()) @if rows.len() == 1 { " link" } @else { " links" }
                         @if !search.is_empty() { " found for “" (search) "”" }
                         @if is_more { ", and more on the next page" }
                     }
-                    thead {
-                        tr {
-                            th scope="col" { "Short link" }
-                            th scope="col" { "Leads to" }
-                            th.number scope="col" { "Clicks" }
+                    thead role="rowgroup" {
+                        tr role="row" {
+                            th role="columnheader" scope="col" { "Short link" }
+                            th role="columnheader" scope="col" { "Leads to" }
+                            th.number role="columnheader" scope="col" { "Clicks" }
                         }
                     }
-                    tbody {
+                    tbody role="rowgroup" {
                         @for (key, link, clicks) in rows {
-                            tr {
-                                th scope="row" {
+                            tr role="row" {
+                                th role="rowheader" scope="row" {
                                     a.code href=(look::address(key)) { (short(&site.short_url(key))) }
                                 }
-                                td {
+                                td role="cell" {
                                     @if let Some(title) = &link.title { strong.wrap { (title) } }
                                     span.clip.faint title=(link.url) { (link.url) }
                                     (tags(link))
                                 }
-                                td.number { (clicks) }
+                                td.number role="cell" { (clicks) }
                             }
                         }
                     }

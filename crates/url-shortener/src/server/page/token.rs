@@ -6,6 +6,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use maud::{Markup, html};
+use subtle::ConstantTimeEq;
 
 use super::Form;
 
@@ -30,7 +31,12 @@ impl Token {
 
     /// Was this form made for the browser that sent it?
     pub(super) fn is_in(&self, form: &Form) -> bool {
-        !self.fresh && form.field(FIELD).is_some_and(|field| same(field, &self.text))
+        !self.fresh && form.field(FIELD).is_some_and(|field| self.is(field))
+    }
+
+    /// Takes as long wherever the two differ.
+    fn is(&self, other: &str) -> bool {
+        self.text.as_bytes().ct_eq(other.as_bytes()).into()
     }
 
     /// For the form.
@@ -68,12 +74,6 @@ pub(super) fn secret() -> String {
 
 pub(super) fn is_secret(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// Takes as long wherever the two differ.
-fn same(one: &str, other: &str) -> bool {
-    let differences = one.bytes().zip(other.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
-    one.len() == other.len() && differences == 0
 }
 
 #[cfg(test)]
