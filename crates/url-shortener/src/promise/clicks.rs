@@ -5,12 +5,18 @@
 //! what people see, and is compared click by click with what the logs hold.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use machine::Machine;
+use machine::{Machine, Time};
 use sim::{Entry, Promise, Verdict, World};
 
 use crate::Key;
 use crate::message::{Note, Shortener};
+
+/// After the heal: longer than any time-out and the wait after it.
+const RECOVERS: Duration = Duration::from_millis(2_400);
+/// What is acknowledged while all is calm is counted after so long.
+const COUNTS: Duration = Duration::from_millis(500);
 
 /// One log of one instance.
 #[derive(Default)]
@@ -28,6 +34,8 @@ pub(super) struct ClicksOnce {
     logs: BTreeMap<u64, Log>,
     /// Acknowledged clicks of each link.
     logged: BTreeMap<Key, u64>,
+    /// When the last click was acknowledged.
+    logged_at: Time,
     /// What the tally said last.
     totals: BTreeMap<Key, u64>,
 }
@@ -79,15 +87,22 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for ClicksOnce {
     fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
         match &entry.note {
             Note::Clicked { log, number, key } => self.clicked(*log, *number, key),
-            Note::Logged { log, below } => self.logged(*log, *below),
+            Note::Logged { log, below } => {
+                self.logged_at = entry.at;
+                self.logged(*log, *below)
+            }
             Note::Counted { log, below } => self.counted(*log, *below),
             Note::Total { key, clicks } => self.total(key, *clicks),
             _ => Ok(()),
         }
     }
 
-    /// Everything was healed and calm for longer than any time-out: what is acknowledged is counted.
-    fn end(&mut self, _: &World<M>) -> Verdict {
+    /// Where everything was healed and calm for longer than any time-out, what is acknowledged is counted.
+    fn end(&mut self, world: &World<M>) -> Verdict {
+        let calm = world.healed_at().is_some_and(|healed| healed + RECOVERS <= world.now());
+        if !calm || self.logged_at + COUNTS > world.now() {
+            return Verdict::Held;
+        }
         for Log { logged, counted, .. } in self.logs.values() {
             if counted < logged {
                 let missing = logged - counted;
