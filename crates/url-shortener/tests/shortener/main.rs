@@ -4,5 +4,6 @@ mod click_log;
 mod conformance;
 mod direct;
 mod front;
+mod links;
 mod store;
 mod tally;

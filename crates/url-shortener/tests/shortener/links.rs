@@ -1,0 +1,302 @@
+//! Instances and shards in a calm world: links are made, followed, changed, listed, and nobody is left
+//! without an answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Wall};
+use sim::{Delays, Script, World};
+use url_shortener::{
+    Answer, Ask, Click, ClickTuning, Cursor, Device, Edit, Freshness, Instance, Key, Limits, Link,
+    Message, NewLink, Permutation, RANGE, Rate, Settings, Shard, Shortener, Tally,
+};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+const SECRET: [u8; 16] = *b"a test's secret.";
+
+const INSTANCES: [NodeId; 2] = [NodeId(0), NodeId(1)];
+const SHARDS: [NodeId; 3] = [NodeId(2), NodeId(3), NodeId(4)];
+const TALLY: NodeId = NodeId(5);
+const USER: NodeId = NodeId(6);
+
+/// Asks the instance whose number stands in the place of the client, and keeps every answer.
+#[derive(Clone, Default)]
+struct Mailbox(BTreeMap<u64, Vec<Answer>>);
+
+impl Machine for Mailbox {
+    type Protocol = Shortener;
+
+    fn handle(&mut self, _: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
+        match input {
+            Input::Message { message: Message::Answer { token, answer }, .. } => {
+                self.0.entry(token).or_default().push(answer);
+            }
+            Input::Message { message: Message::Ask { token, client, ask }, .. } => {
+                out.send(NodeId(client as u32), Message::Ask { token, client, ask });
+            }
+            _ => {}
+        }
+    }
+
+    fn inspect(&self) -> Inspection {
+        Inspection { role: "user", state: String::new() }
+    }
+}
+
+sim::nodes! {
+    enum Node: Shortener {
+        Instance(Instance),
+        Shard(Shard),
+        Tally(Tally),
+        Mailbox(Mailbox),
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        shards: SHARDS.to_vec(),
+        tally: TALLY,
+        secret: SECRET,
+        cached: 100,
+        freshness: Freshness { links: MS(500), missing: MS(500) },
+        patience: MS(300),
+        rate: Rate { per_second: 1_000_000, burst: 1_000_000 },
+        clients: 100,
+        clicks: ClickTuning::default(),
+    }
+}
+
+fn boot(id: NodeId) -> Node {
+    let switches = Switches::ALL_ON;
+    match id {
+        TALLY => Node::Tally(Tally::new(Limits::default(), switches)),
+        USER => Node::Mailbox(Mailbox::default()),
+        id if INSTANCES.contains(&id) => {
+            Node::Instance(Instance::new(settings(), switches).unwrap())
+        }
+        id => Node::Shard(Shard::new(id.0 - SHARDS[0].0, Limits::default(), switches)),
+    }
+}
+
+struct Service {
+    world: World<Node>,
+    tokens: u64,
+}
+
+impl Service {
+    fn new() -> Service {
+        let mut world = World::new(7, &[0; 7], Delays::micros(100, 200), Arc::new(boot));
+        world.run_for(MS(100));
+        Service { world, tokens: 0 }
+    }
+
+    /// Sends a question; its token.
+    fn send(&mut self, instance: NodeId, ask: Ask) -> u64 {
+        self.tokens += 1;
+        let (token, client) = (self.tokens, instance.0.into());
+        self.world.tell(USER, Message::Ask { token, client, ask });
+        token
+    }
+
+    /// The only answer to a question.
+    fn answer(&self, token: u64) -> Answer {
+        let Some(Node::Mailbox(mailbox)) = self.world.machine(USER) else { panic!("no user") };
+        match mailbox.0.get(&token).map(Vec::as_slice) {
+            Some([answer]) => answer.clone(),
+            other => panic!("question {token} has these answers: {other:?}"),
+        }
+    }
+
+    fn ask(&mut self, instance: NodeId, ask: Ask) -> Answer {
+        let token = self.send(instance, ask);
+        self.world.run_for(MS(20));
+        self.answer(token)
+    }
+
+    fn make(&mut self, instance: NodeId, alias: Option<&str>, url: &str) -> Answer {
+        self.ask(instance, create(alias, url))
+    }
+}
+
+fn key(code: &str) -> Key {
+    Key::new("", code)
+}
+
+fn link(url: &str) -> Link {
+    Link {
+        url: url.into(),
+        status: Default::default(),
+        created_at: Wall(0),
+        expires_at: None,
+        title: None,
+        tags: Vec::new(),
+        earlier_clicks: 0,
+    }
+}
+
+fn create(alias: Option<&str>, url: &str) -> Ask {
+    let (alias, domain) = (alias.map(Arc::from), "".into());
+    Ask::Create(NewLink { alias, domain, link: link(url), imported: false })
+}
+
+fn visit(code: &str) -> Ask {
+    let (referrer, device) = (None, Device::Phone);
+    let click = Click { key: key(code), at_ms: 0, visitor: 1, referrer, device };
+    Ask::Visit { key: key(code), click }
+}
+
+fn leads_to(answer: Answer) -> String {
+    match answer {
+        Answer::Redirect { url, .. } => url.to_string(),
+        Answer::Link(_, link) => link.url.to_string(),
+        other => panic!("{other:?} leads nowhere"),
+    }
+}
+
+fn code(answer: Answer) -> String {
+    match answer {
+        Answer::Link(key, _) => key.code.to_string(),
+        other => panic!("{other:?} is no link"),
+    }
+}
+
+#[test]
+fn picked_codes_are_distinct_over_ranges_instances_and_crashes() {
+    let mut service = Service::new();
+    let mut codes = BTreeSet::new();
+    for round in 0..3u64 {
+        for instance in INSTANCES {
+            let tokens: Vec<_> = (0..RANGE)
+                .map(|_| service.send(instance, create(None, "https://a.org/")))
+                .collect();
+            service.world.run_for(MS(2_000));
+            codes.extend(tokens.into_iter().map(|token| code(service.answer(token))));
+        }
+        assert_eq!(codes.len() as u64, (round + 1) * 2 * RANGE);
+        let crash = service.world.crash(INSTANCES[0]);
+        service.world.run_for(MS(10));
+        service.world.end(crash);
+        service.world.run_for(MS(10));
+    }
+}
+
+#[test]
+fn a_link_that_was_imported_under_a_code_to_come_is_not_lost() {
+    let mut service = Service::new();
+    let permutation = Permutation::new(SECRET);
+    let firsts: Vec<_> = (0..3).map(|shard| permutation.code(shard * RANGE).unwrap()).collect();
+    for first in &firsts {
+        let made = service.make(INSTANCES[0], Some(first), "https://imported.org/");
+        assert_eq!(code(made), *first);
+    }
+    for _ in 0..3 {
+        let picked = code(service.make(INSTANCES[1], None, "https://new.org/"));
+        assert!(!firsts.contains(&picked));
+    }
+    for first in firsts {
+        let seen = service.ask(INSTANCES[1], visit(&first));
+        assert_eq!(leads_to(seen), "https://imported.org/");
+    }
+}
+
+#[test]
+fn an_owner_sees_his_change_at_once_and_others_when_their_copy_has_aged() {
+    let mut service = Service::new();
+    let [here, there] = INSTANCES;
+    service.make(here, Some("a"), "https://old.org/");
+    for instance in INSTANCES {
+        assert_eq!(leads_to(service.ask(instance, visit("a"))), "https://old.org/");
+    }
+    let edit = Edit { url: Some("https://new.org/".into()), ..Edit::default() };
+    assert_eq!(leads_to(service.ask(here, Ask::Edit(key("a"), edit))), "https://new.org/");
+    assert_eq!(leads_to(service.ask(here, visit("a"))), "https://new.org/");
+    assert_eq!(leads_to(service.ask(there, visit("a"))), "https://old.org/", "from its cache");
+    assert_eq!(leads_to(service.ask(there, Ask::Look(key("a")))), "https://new.org/");
+    service.world.run_for(MS(500));
+    assert_eq!(leads_to(service.ask(there, visit("a"))), "https://new.org/");
+    assert_eq!(service.ask(there, Ask::Delete(key("a"))), Answer::Deleted);
+    assert_eq!(service.ask(there, visit("a")), Answer::Missing);
+    assert_eq!(service.ask(there, Ask::Delete(key("a"))), Answer::Missing);
+}
+
+#[test]
+fn pages_go_through_all_shards_and_have_every_link_once() {
+    let mut service = Service::new();
+    let made: BTreeSet<_> = (0..50).map(|number| format!("link-{number}")).collect();
+    for alias in &made {
+        service.make(INSTANCES[0], Some(alias), &format!("https://{alias}.org/"));
+    }
+    let mut pages = |limit, search: Option<&str>| {
+        let (mut found, mut after) = (Vec::new(), None::<Cursor>);
+        loop {
+            let search = search.map(Arc::from);
+            let asked = Ask::List { after: after.take(), limit, search };
+            let Answer::Page { links, next } = service.ask(INSTANCES[1], asked) else {
+                panic!("no page");
+            };
+            assert!(links.len() <= limit as usize);
+            found.extend(links.into_iter().map(|(key, _)| key.code.to_string()));
+            after = next;
+            if after.is_none() {
+                return found;
+            }
+        }
+    };
+    for limit in [1, 7, 1_000] {
+        let found = pages(limit, None);
+        assert_eq!(found.len(), made.len());
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), made);
+    }
+    assert_eq!(pages(10, Some("LINK-49")), ["link-49"]);
+    let nowhere =
+        Ask::List { after: Some(Cursor { shard: 3, position: None }), limit: 1, search: None };
+    assert!(matches!(service.ask(INSTANCES[0], nowhere), Answer::Refused(_)));
+}
+
+#[test]
+fn who_asks_for_what_a_silent_shard_keeps_is_told_so_and_others_are_served() {
+    let mut service = Service::new();
+    let aliases: Vec<_> = (0..30).map(|number| format!("link-{number}")).collect();
+    for alias in &aliases {
+        service.make(INSTANCES[0], Some(alias), "https://a.org/");
+    }
+    let cut = service.world.partition([SHARDS[0].0], [INSTANCES[1].0]);
+    let tokens: Vec<_> =
+        aliases.iter().map(|alias| service.send(INSTANCES[1], visit(alias))).collect();
+    service.world.run_for(MS(400));
+    let answers: Vec<_> = tokens.into_iter().map(|token| service.answer(token)).collect();
+    let silent = answers.iter().filter(|answer| matches!(answer, Answer::Unavailable(_))).count();
+    assert!((1..30).contains(&silent), "{silent} of 30 links are on the shard that is cut off");
+    service.world.end(cut);
+    service.world.run_for(MS(100));
+    for alias in &aliases {
+        assert_eq!(leads_to(service.ask(INSTANCES[1], visit(alias))), "https://a.org/");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_and_nothing_is_made() {
+    let mut service = Service::new();
+    for alias in ["api", "Static", "", "a b", "a/b", &"x".repeat(65)] {
+        let made = service.make(INSTANCES[0], Some(alias), "https://a.org/");
+        assert!(matches!(made, Answer::Refused(_)), "{alias:?}: {made:?}");
+    }
+    let long = format!("https://a.org/{}", "x".repeat(8_000));
+    assert!(matches!(service.make(INSTANCES[0], Some("a"), &long), Answer::Refused(_)));
+    let everything = Ask::List { after: None, limit: 100, search: None };
+    let nothing = Answer::Page { links: Vec::new(), next: None };
+    assert_eq!(service.ask(INSTANCES[0], everything), nothing);
+}
+
+#[test]
+fn clicks_are_acknowledged_and_counted() {
+    let mut service = Service::new();
+    service.make(INSTANCES[0], Some("a"), "https://a.org/");
+    (0..5).for_each(|_| drop(service.ask(INSTANCES[0], visit("a"))));
+    service.world.run_for(MS(1_000));
+    match service.ask(INSTANCES[0], Ask::Stats(key("a"))) {
+        Answer::Stats { stats: Some(stats), acknowledged: 5, .. } => assert_eq!(stats.clicks, 5),
+        other => panic!("{other:?}"),
+    }
+}
