@@ -28,6 +28,7 @@ use host::{Exposure, Folder, Metrics, Node, Server, http};
 use machine::{Input, Inspection, NodeId, Switches};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     ClickTuning, Freshness, Instance, Limits, Message, Rate, Settings, Shard, Shortener, Tally,
@@ -102,6 +103,9 @@ const FRESHNESS: Freshness =
     Freshness { links: Duration::from_secs(10), missing: Duration::from_secs(10) };
 /// For a shard to reply.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// For the last clicks to be counted when the server stops, and how often to look.
+const LAST_CLICKS: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Clients that are surely remembered.
 const CLIENTS: usize = 100_000;
 
@@ -125,6 +129,7 @@ pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeErro
     let metrics = Metrics::default();
     let staffed = Staffed::new(&plan, &runtime, &metrics)?;
     let salt = Salt::open(&plan.data).map_err(ServeError::Secrets)?;
+    let instance = staffed.nodes[0].clone();
     let front = Arc::new(Front {
         instance: staffed.nodes[0].clone(),
         tally: staffed.nodes[1].clone(),
@@ -142,8 +147,24 @@ pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeErro
     let booted = |shown: &Inspection| shown.state != "reads its disk";
     let server = Server { runtime, nodes, folders, metrics, admin };
     let ready = || ready(address);
-    let served = server.run(booted, ready, |stop| http::serve(listener, routes, stop));
-    served.map_err(ServeError::Halted)
+    let work = |stop| async move {
+        let why = http::serve(listener, routes, stop).await;
+        let _ = timeout(LAST_CLICKS, drained(&instance)).await;
+        why
+    };
+    server.run(booted, ready, work).map_err(ServeError::Halted)
+}
+
+/// Ends when every click is counted: a server that is stopped well owes none. Those of one that is not
+/// are on its disk, but for the last few milliseconds'.
+async fn drained(instance: &Node<Member>) {
+    let owes = |member: &Member| match member {
+        Member::Instance(instance) => !instance.clicks().is_drained(),
+        _ => false,
+    };
+    while instance.look(owes).unwrap_or(false) {
+        sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// The nodes at work, and their folders.

@@ -305,7 +305,6 @@ fn what_happens_is_shown_on_the_admin_address() {
         "shortener_visits_total{result=\"redirect\"} 5",
         "shortener_visits_total{result=\"missing\"} 1",
         "shortener_calls_total{why=\"visit\"} 2",
-        "shortener_answered_at_once_total 4",
     ] {
         assert!(metrics.body.lines().any(|found| found == line), "{line} is not in {metrics:?}");
     }

@@ -93,14 +93,18 @@ fn a_server_that_stops_well_takes_its_folder_up_again() {
     let scratch = Scratch::new("again");
     let server = shortener(&scratch, &["--shards", "2"]);
     let code = make(&server, &json!({"url": "https://a.example"}))["code"].clone();
+    let path = format!("/{}", code.as_str().unwrap());
+    (0..5).for_each(|_| assert_eq!(follow(&server, &path).0, 302));
     let (data, listen) = (scratch.text("data"), ["url-shortener", "serve", "--listen"]);
     let again =
         |shards| [&listen[..], &["127.0.0.1:0", "--data", &data, "--shards", shards]].concat();
-    refused(&again("2"), 4, &["in use"]);
+    refused(&again("2"), 4, &["a server that is running"]);
     assert!(server.signal("TERM").success());
     refused(&again("3"), 2, &["--shards 2"]);
     let server = Server::run(&again("2"));
-    assert_eq!(follow(&server, &format!("/{}", code.as_str().unwrap())).0, 302);
+    let stats = server.get(&format!("/api/links{path}/stats")).json();
+    assert_eq!(stats["clicks"], 5, "it owed none when it stopped");
+    assert_eq!(follow(&server, &path).0, 302);
     assert_eq!(say(&server, "POST /api/links", &json!({"url": "https://b.example"})).status, 201);
     drop(server);
     std::fs::remove_file(scratch.join("data/codes.key")).unwrap();

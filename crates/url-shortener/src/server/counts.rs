@@ -1,4 +1,6 @@
 //! What is counted, for Prometheus. Nothing in here is about a visitor.
+//!
+//! The hits of the cache are the visits less the calls for visits: those that cost the store nothing.
 
 use host::{Count, Metrics};
 
@@ -11,7 +13,6 @@ pub(super) struct Counts {
     redirects: Count,
     missing: Count,
     refused: Count,
-    at_once: Count,
     read: Count,
     called: Count,
     created: Count,
@@ -26,19 +27,17 @@ impl Counts {
             metrics.labelled("shortener_visits_total", help, "result", result)
         };
         let calls = |why| {
-            let help = "Calls to shards and the tally, by what for.";
+            let help = "Calls to shards and the tally, by what for. Visits without one were answered from the cache.";
             metrics.labelled("shortener_calls_total", help, "why", why)
         };
         let clicks = |fate| {
             let help = "Clicks, by whether the log had room for them.";
             metrics.labelled("shortener_clicks_total", help, "fate", fate)
         };
-        let at_once = "Questions that were answered without a call: cache hits, as a rule.";
         Counts {
             redirects: visits("redirect"),
             missing: visits("missing"),
             refused: visits("refused"),
-            at_once: metrics.counter("shortener_answered_at_once_total", at_once),
             read: calls("visit"),
             called: calls("owner"),
             created: metrics.counter("shortener_created_total", "Links that were made."),
@@ -54,11 +53,6 @@ impl Counts {
             Answer::Missing | Answer::Expired => self.missing.one(),
             _ => self.refused.one(),
         }
-    }
-
-    /// The instance answered without a call.
-    pub(super) fn at_once(&self) {
-        self.at_once.one();
     }
 
     /// A link was made.

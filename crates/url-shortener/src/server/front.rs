@@ -114,7 +114,6 @@ impl Front {
         }
         // Where no shard had to be asked it is there already.
         if let Some(answer) = place.now() {
-            self.counts.at_once();
             return answer;
         }
         match timeout(PATIENCE, place.answer()).await {
