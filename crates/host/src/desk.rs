@@ -28,7 +28,7 @@ impl<A> Desk<A> {
         let token = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         self.waiting().insert(token, sender);
-        Place { desk: self, token, answer }
+        Place { desk: self, token, answer, answered: false }
     }
 
     /// Hands an answer to whoever waits for it.
@@ -57,12 +57,16 @@ pub struct Place<'a, A> {
     /// Of the request.
     pub token: u64,
     answer: oneshot::Receiver<A>,
+    /// Whoever answered has given the place back.
+    answered: bool,
 }
 
 impl<A> Place<'_, A> {
     /// The answer, if it is there already.
     pub fn now(&mut self) -> Option<A> {
-        self.answer.try_recv().ok()
+        let answer = self.answer.try_recv().ok();
+        self.answered |= answer.is_some();
+        answer
     }
 
     /// The answer; none where the machine has stopped.
@@ -73,6 +77,8 @@ impl<A> Place<'_, A> {
 
 impl<A> Drop for Place<'_, A> {
     fn drop(&mut self) {
-        self.desk.waiting().remove(&self.token);
+        if !self.answered {
+            self.desk.waiting().remove(&self.token);
+        }
     }
 }

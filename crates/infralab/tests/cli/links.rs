@@ -203,6 +203,25 @@ fn only_who_names_the_service_is_answered() {
 }
 
 #[test]
+fn a_proxy_is_believed_only_by_who_says_that_there_is_one() {
+    let forwarded = ["X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.1, 192.0.2.2"];
+    for (flag, visitors) in [(&[][..], 1), (&["--behind-proxy"][..], 2)] {
+        let scratch = Scratch::new(&format!("proxied-{visitors}"));
+        let server = shortener(&scratch, flag);
+        make(&server, &json!({"url": "https://a.example", "alias": "x"}));
+        for header in forwarded {
+            assert_eq!(server.get_with("/x", header).status, 302);
+        }
+        assert_eq!(counted(&server, "x", 2)["visitors"], visitors);
+        let kept = std::fs::read_dir(scratch.join("data/instance/disk")).unwrap();
+        for file in kept.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()) {
+            let address = |text: &[u8]| file.windows(text.len()).any(|window| window == text);
+            assert!(!address(b"192.0.2") && !address(&[192, 0, 2]), "no address is on the disk");
+        }
+    }
+}
+
+#[test]
 fn who_asks_too_much_is_told_when_to_come_back() {
     let scratch = Scratch::new("limited");
     let server = shortener(&scratch, &["--rate", "1"]);
