@@ -75,7 +75,8 @@ pub struct Node<M: Machine> {
 struct State<M: Machine> {
     machine: M,
     random: Random,
-    out: Outputs<Words<M>>,
+    /// Kept for the next input; large, so only its address moves.
+    out: Option<Box<Outputs<Words<M>>>>,
     timers: Vec<(Timer<M>, Time)>,
     /// Where disk operations go; gone when the node has stopped.
     disk: Option<Sender<Order<M>>>,
@@ -105,7 +106,7 @@ impl<M: Machine> Node<M> {
         let state = State {
             machine,
             random: random(),
-            out: Outputs::default(),
+            out: None,
             timers: Vec::new(),
             disk: Some(sender),
             disk_thread: None,
@@ -217,9 +218,11 @@ impl<M: Machine> Node<M> {
             generation: Generation(0),
             random: &mut state.random,
         };
-        state.machine.handle(&mut now, input, &mut state.out);
-        let mut out = std::mem::take(&mut state.out);
-        for output in out.drain() {
+        let mut out = state.out.take().unwrap_or_default();
+        state.machine.handle(&mut now, input, &mut out);
+        let mut number = 0;
+        while let Some(output) = out.take(number) {
+            number += 1;
             let halt = matches!(output, Output::Halt { .. });
             changed |= halt || matches!(output, Output::SetTimer { .. });
             // A machine that halted is gone: what it asked for afterwards goes with it.
@@ -227,7 +230,7 @@ impl<M: Machine> Node<M> {
                 self.carry_out(state, output);
             }
         }
-        state.out = out;
+        state.out = Some(out);
         if changed {
             self.changed.notify_all();
         }

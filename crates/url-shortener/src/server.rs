@@ -78,7 +78,7 @@ pub enum Keeper {
     /// So many shards in this process, each with a folder.
     Shards(u16),
     /// A database.
-    Postgres(postgres::Address),
+    Postgres(Box<postgres::Address>),
 }
 
 sim::nodes! {
@@ -182,7 +182,7 @@ impl Staffed {
         let (keeper, shards, database) = match &plan.keeper {
             Keeper::Shards(shards) => (format!("--shards {shards}"), *shards, None),
             Keeper::Postgres(address) => {
-                let database = runtime.block_on(Postgres::open(address.clone()));
+                let database = runtime.block_on(Postgres::open((**address).clone()));
                 let database = database.map_err(ServeError::Store)?;
                 ("--store, with a database".to_owned(), 1, Some(Arc::new(database)))
             }

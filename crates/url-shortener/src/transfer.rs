@@ -43,7 +43,7 @@ pub fn read<'a>(
 /// Writes links down.
 pub enum Writer<W: Write> {
     /// As YOURLS does.
-    Csv(yourls::Writer<W>),
+    Csv(Box<yourls::Writer<W>>),
     /// One JSON object a line.
     JsonLines(json_lines::Writer<W>),
 }
@@ -55,7 +55,7 @@ impl<W: Write> Writer<W> {
     /// If it cannot be written to.
     pub fn new(form: Form, to: W) -> std::io::Result<Writer<W>> {
         Ok(match form {
-            Form::Csv => Writer::Csv(yourls::Writer::new(to)?),
+            Form::Csv => Writer::Csv(Box::new(yourls::Writer::new(to)?)),
             Form::JsonLines => Writer::JsonLines(json_lines::Writer::new(to)),
         })
     }

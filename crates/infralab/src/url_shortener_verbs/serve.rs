@@ -40,7 +40,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         data,
         keeper: match store {
             None => Keeper::Shards(shards),
-            Some(url) => Keeper::Postgres(database(&url)?),
+            Some(url) => Keeper::Postgres(Box::new(database(&url)?)),
         },
         public_url,
         domains,

@@ -20,11 +20,13 @@ use super::secret;
 const FILE: &str = "visitors.json";
 const DAY: u64 = 24 * 60 * 60;
 
-/// The key of today.
+/// The key of today, and one of this process.
 #[derive(Debug)]
 pub(super) struct Salt {
     folder: PathBuf,
     today: RwLock<Key>,
+    /// For what is not kept.
+    process: [u8; 16],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,27 +52,23 @@ impl Salt {
             Some(key) => key,
             None => draw(folder, today())?,
         };
-        Ok(Salt { folder: folder.to_owned(), today: RwLock::new(today) })
+        let (folder, process) = (folder.to_owned(), secret::draw()?);
+        Ok(Salt { folder, today: RwLock::new(today), process })
     }
 
     /// The number of who visits from this address with this browser.
     pub(super) fn visitor(&self, address: IpAddr, browser: &[u8]) -> u64 {
-        let mut hash = self.hasher();
+        let mut hash = SipHasher13::new_with_key(&self.key(today()));
         hash.write(&network(address));
         hash.write(browser);
         hash.finish()
     }
 
-    /// The number of whoever asks from this address, for limits.
+    /// The number of whoever asks from this address, for limits. It is nobody's but this process's.
     pub(super) fn client(&self, address: IpAddr) -> u64 {
-        let mut hash = self.hasher();
-        hash.write(b"client");
+        let mut hash = SipHasher13::new_with_key(&self.process);
         hash.write(&network(address));
         hash.finish()
-    }
-
-    fn hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_key(&self.key(today()))
     }
 
     fn key(&self, day: u64) -> [u8; 16] {

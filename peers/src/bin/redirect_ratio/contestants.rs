@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -12,6 +13,8 @@ use host::{Exposure, http};
 
 /// The word by which this program is told to be the bare responder.
 pub(crate) const BARE: &str = "bare";
+/// Of a second, as Linux counts processor time.
+const TICKS: u64 = 100;
 /// Where the link leads.
 const TARGET: &str = "https://example.com/a/page";
 
@@ -50,6 +53,17 @@ impl Contestant {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How long processors have worked for it so far: what others do on this machine does not count.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()));
+        let stat = stat.expect("it runs, on Linux");
+        // Its name, in parentheses, may have blanks in it.
+        let (_, fields) = stat.rsplit_once(')').expect("it has a name");
+        let ticks = |at: usize| fields.split_whitespace().nth(at)?.parse::<u64>().ok();
+        let ticks = ticks(11).zip(ticks(12)).map(|(user, system)| user + system);
+        Duration::from_millis(ticks.expect("there are times") * 1000 / TICKS)
     }
 
     fn start(mut command: Command) -> Contestant {

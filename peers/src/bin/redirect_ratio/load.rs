@@ -11,7 +11,10 @@ use tokio::task::JoinSet;
 /// What came of a round.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
+    pub(crate) count: usize,
     pub(crate) per_second: f64,
+    /// What the one who answered worked for each.
+    pub(crate) processor_us: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
 }
@@ -30,6 +33,8 @@ pub(crate) fn measure(address: SocketAddr, connections: usize, time: Duration) -
         waits.sort_unstable();
         let at = |share: f64| waits[(waits.len() as f64 * share) as usize].as_secs_f64() * 1e6;
         Measured {
+            count: waits.len(),
+            processor_us: 0.0,
             per_second: waits.len() as f64 / took.as_secs_f64(),
             p50_us: at(0.5),
             p99_us: at(0.99),
