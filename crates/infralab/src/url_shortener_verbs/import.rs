@@ -32,7 +32,7 @@ pub(super) fn import(file: &Path, format: Option<Format>, server: &Server) -> Ou
     let unread = |error| Failure::input(format!("{}: {error}", file.display()));
     let from: Box<dyn BufRead> = match file.to_str() {
         Some("-") => Box::new(BufReader::new(io::stdin())),
-        _ => Box::new(BufReader::new(open(file).map_err(unread)?)),
+        _ => Box::new(BufReader::new(fs::File::open(file).map_err(unread)?)),
     };
     let mut client = server.client()?;
     let (mut tally, mut batch) = (Tally::default(), Vec::new());
@@ -111,10 +111,6 @@ impl Tally {
     fn complain(&self, why: impl std::fmt::Display) {
         anstream::eprintln!("infralab: {}", Failure::input(why));
     }
-}
-
-fn open(file: &Path) -> io::Result<impl io::Read + use<>> {
-    fs::OpenOptions::new().read(true).open(file)
 }
 
 fn form_of(file: &Path) -> Result<Form, Failure> {
