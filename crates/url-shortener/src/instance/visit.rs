@@ -67,8 +67,10 @@ impl Instance {
         self.want(key, Visitor { asker, click: None }, now.time, out);
     }
 
-    /// 2. There is no copy: a read begins, or the one that is under way is joined as long as what it
-    /// brings is fresh enough. Who cannot join waits for the next one.
+    /// 2. There is no copy at hand.
+    ///
+    /// A read begins, or the one that is under way is joined as long as what it brings is fresh enough.
+    /// Who cannot join it waits for the next.
     fn want(&mut self, key: Key, visitor: Visitor, now: Time, out: &mut Outputs<Shortener>) {
         let under_way = self.reads.get(&key).copied();
         if let Some((asked, Purpose::Read(read))) =

@@ -146,3 +146,86 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for DeletedStop {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Click, Device, Link, NewLink, RedirectStatus};
+
+    fn key() -> Key {
+        Key::new("", "a")
+    }
+
+    fn at(ms: u64) -> Time {
+        Time(ms * 1_000_000)
+    }
+
+    /// Clocks are right to within 50 ms.
+    struct Watch(DeletedStop, u64);
+
+    impl Watch {
+        fn new() -> Watch {
+            let shape = Shape { instances: 1, shards: 1, users: 1, skew_ms: 50 };
+            Watch(DeletedStop::new(shape), 0)
+        }
+
+        fn saw(&mut self, ms: u64, ask: Ask, answer: Answer) -> Result<(), String> {
+            let Watch(promise, token) = self;
+            *token += 1;
+            let skew = promise.skew;
+            promise.invoked(*token, at(ms), &ask);
+            promise.answered(*token, at(ms), skew, &answer)
+        }
+
+        fn made(&mut self, ms: u64, expires_at: Option<Wall>) {
+            let link = Link {
+                url: "u".into(),
+                status: RedirectStatus::Found,
+                created_at: Wall(0),
+                expires_at,
+                title: None,
+                tags: Vec::new(),
+                earlier_clicks: 0,
+            };
+            let (alias, domain) = (Some("a".into()), "".into());
+            let new = NewLink { alias, domain, link: link.clone(), imported: false };
+            self.saw(ms, Ask::Create(new), Answer::Link(key(), link.into())).unwrap();
+        }
+
+        fn visited(&mut self, ms: u64, answer: Answer) -> bool {
+            let (referrer, device) = (None, Device::Other);
+            let click = Click { key: key(), at_ms: 0, visitor: 0, referrer, device };
+            self.saw(ms, Ask::Visit { key: key(), click }, answer).is_ok()
+        }
+    }
+
+    fn leads() -> Answer {
+        Answer::Redirect { url: "u".into(), status: RedirectStatus::Found }
+    }
+
+    #[test]
+    fn a_deleted_link_may_lead_somewhere_for_as_long_as_copies_are_used() {
+        let mut watch = Watch::new();
+        watch.made(0, None);
+        watch.saw(100, Ask::Delete(key()), Answer::Deleted).unwrap();
+        assert!(watch.visited(599, leads()));
+        assert!(!watch.visited(600, leads()));
+        watch.made(700, None);
+        assert!(watch.visited(5_000, leads()), "it was made anew");
+    }
+
+    #[test]
+    fn a_link_expires_when_it_says_by_a_clock_that_may_be_off() {
+        let mut watch = Watch::new();
+        watch.made(0, Some(true_wall(at(1_000))));
+        assert!(watch.visited(1_049, leads()) && !watch.visited(1_050, leads()));
+        assert!(watch.visited(950, Answer::Expired) && !watch.visited(949, Answer::Expired));
+    }
+
+    #[test]
+    fn a_link_without_an_end_does_not_expire() {
+        let mut watch = Watch::new();
+        watch.made(0, None);
+        assert!(!watch.visited(1_000, Answer::Expired));
+    }
+}
