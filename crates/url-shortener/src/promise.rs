@@ -29,7 +29,7 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
     },
     PromiseInfo {
         name: "clicks-once",
-        about: "of clicks counted <= logged <= served, and when everything is healed all that are \
+        about: "of clicks counted <= logged <= served, and 2 s after everything is healed all that are \
                 logged are counted, each once",
     },
     PromiseInfo {

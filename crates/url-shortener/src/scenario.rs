@@ -1,5 +1,6 @@
 //! Named failure scenarios. The tests, the tour and the command line run these.
 
+mod analytics;
 mod crowds;
 mod losses;
 mod owners;
@@ -79,7 +80,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("rate-limit", "store-protected", "missing-scan", 0),
     Witness::new("range-lease", "codes-distinct", "instance-crash", 0),
     Witness::new("cache-expiry", "deleted-stop", "expiry-clock-jump", 0),
-    Witness::new("click-dedup", "clicks-once", "instance-crash", 0),
+    Witness::new("click-dedup", "clicks-once", "analytics-stall", 0),
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
 ];
@@ -129,6 +130,13 @@ fn scenarios() -> Vec<Scenario<UrlShortener>> {
             "links expire and are deleted while wall clocks of instances jump by up to a second",
             owners::expiry_clock_jump,
             &[("clock-jump", 100), ("clock-rollback", 100), ("redirected", 1_000)],
+        ),
+        scenario(
+            "analytics-stall",
+            "the tally pauses, crashes or is cut off, connections break and instances crash: clicks are \
+             sent more than once",
+            analytics::analytics_stall,
+            &[("clicks-counted", 1_000), ("redirected", 5_000), ("link-reset", 100)],
         ),
         scenario(
             "alias-race",

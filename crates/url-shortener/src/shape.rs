@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use machine::{NodeId, Switches};
+use resilience::Backoff;
 use sim::{Cluster, Delays, Draft, Target};
 
 use crate::cache::Freshness;
@@ -36,6 +37,18 @@ pub(crate) const RATE: Rate = Rate { per_second: 40, burst: 10 };
 const REMEMBERED: usize = 1_000;
 /// Small, so that segments are sealed and stores compacted within a run.
 const LIMITS: Limits = Limits { segment: 2_048 };
+
+/// Small, so that clicks fill files and have to wait on the disk within a run.
+const CLICKS: ClickTuning = ClickTuning {
+    flush_after: Duration::from_millis(20),
+    batch: 8,
+    waiting: 64,
+    segment: 1_024,
+    in_flight: 2,
+    in_memory: 4,
+    patience: Duration::from_millis(150),
+    backoff: Backoff { base: Duration::from_millis(20), cap: Duration::from_millis(400) },
+};
 
 /// Who is who: the instances, then the shards, the tally, and the users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +120,7 @@ impl Shape {
             patience: PATIENCE,
             rate: RATE,
             clients: REMEMBERED,
-            clicks: ClickTuning::default(),
+            clicks: CLICKS,
         }
     }
 
