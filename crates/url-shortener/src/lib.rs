@@ -5,6 +5,9 @@
 //! A link that was acknowledged resolves until its owner takes it away, and no code ever means two
 //! links. A redirect waits for nothing that it does not need: not for the click to be counted, and not
 //! for the store where a fresh enough copy is at hand.
+//!
+//! The case study, with what was measured, is the README of the crate.
+#![doc = include_str!("../README.md")]
 
 mod key;
 mod link;

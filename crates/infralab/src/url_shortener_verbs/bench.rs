@@ -122,7 +122,7 @@ fn costs() -> Costs {
     let mut direct = Direct::new(SEED, ROUND, FRESHNESS);
     let mut links: Vec<Key> = Vec::new();
     let stopwatch = stopwatch();
-    let mut timed = |what: &mut dyn FnMut()| {
+    let timed = |what: &mut dyn FnMut()| {
         let began = stopwatch();
         what();
         stopwatch() - began
