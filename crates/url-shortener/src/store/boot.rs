@@ -108,6 +108,7 @@ impl Boot {
         match Header::parse(bytes, number) {
             Some(header) if !self.is_last(header.next) => {
                 log.newest = Segment::new(header);
+                continues(log)?;
                 let file = hint_name(number);
                 let read = DiskCommand::Read { file, offset: 0, length: LONGEST };
                 out.disk(read, P::op(StoreOp::HintRead));
@@ -142,7 +143,7 @@ impl Boot {
         let header = Header::parse(bytes, number);
         let newest = self.is_last(header.map_or(number + 1, |header| header.next));
         log.newest = Segment::new(header.unwrap_or(Header::new(number, log.next)));
-        log.next = log.next.max(log.newest.header.first);
+        continues(log)?;
         let end = if header.is_some() { replay(bytes, log) } else { 0 };
         let lost = || format!("segment-{number} was damaged where it was durable once, at {end}");
         if (end as usize) < bytes.len() || end == 0 {
@@ -200,6 +201,13 @@ impl Boot {
     }
 }
 
+/// Numbers have no gap between segments: a file that was cut between two frames is noticed by the next.
+fn continues(log: &Log) -> Result<(), String> {
+    let Header { number, first, .. } = log.newest.header;
+    let sound = first == log.next;
+    sound.then_some(()).ok_or_else(|| format!("what was before segment-{number} is there in part"))
+}
+
 fn read_whole<P: Embeds>(log: &Log, out: &mut Outputs<P>) -> Step {
     let file = segment_name(log.newest.header.number);
     let read = DiskCommand::Read { file, offset: 0, length: LONGEST };
@@ -213,8 +221,9 @@ fn replay(bytes: &[u8], log: &mut Log) -> u32 {
     let mut offset = HEADER;
     while let Parsed::Frame(frame) = frame::parse(&bytes[offset as usize..], At { segment, offset })
     {
-        if frame.length() > frame::OVERHEAD {
-            log.newest.mark(offset, frame.first);
+        match frame.length() {
+            frame::OVERHEAD => log.next = log.next.max(frame.first),
+            _ => log.newest.mark(offset, frame.first),
         }
         for (number, offset, entry) in frame.entries() {
             let (key, length) = (KeyHash::of(entry.key), entry.length() as u32);

@@ -134,7 +134,7 @@ impl Compaction {
             Some(length) if run.read(log, length, out) => {}
             Some(_) => {
                 let file = segment_name(run.segment.header.number);
-                let bytes = run.finish();
+                let bytes = run.finish(log);
                 out.disk(DiskCommand::Replace { file, bytes }, P::op(StoreOp::Compacted));
             }
             None => {
@@ -278,11 +278,12 @@ impl Run {
     }
 
     /// The new segment, as it is to be put in place.
-    fn finish(&mut self) -> Bytes {
+    fn finish(&mut self, log: &Log) -> Bytes {
         self.close();
         let at = At { segment: self.segment.header.number, offset: self.bytes.len() as u32 };
-        // A frame without entries says that all before it is durable.
-        frame::open(&mut self.bytes, at, at.offset, 0).close(&mut self.bytes);
+        // A frame without entries says that all before it is durable, and where it ends.
+        let next = log.first_after(&self.segment.header);
+        frame::open(&mut self.bytes, at, at.offset, next).close(&mut self.bytes);
         self.segment.length = self.bytes.len() as u32;
         self.bytes.split().freeze()
     }
@@ -302,7 +303,7 @@ impl Run {
                 segment.live += known.length;
             }
         }
-        let next = log.segment(segment.header.next).map_or(log.next, |next| next.header.first);
+        let next = log.first_after(&segment.header);
         let known: Vec<Known> = kept.iter().map(|kept| kept.known).collect();
         let replace = DiskCommand::Replace {
             file: hint_name(number),

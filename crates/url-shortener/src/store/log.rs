@@ -38,6 +38,11 @@ impl Log {
         }
     }
 
+    /// The number with which the segment after this one begins.
+    pub(super) fn first_after(&self, header: &Header) -> u64 {
+        self.segment(header.next).map_or(self.next, |next| next.header.first)
+    }
+
     fn segment_mut(&mut self, number: u32) -> Option<&mut Segment> {
         match number == self.newest.header.number {
             true => Some(&mut self.newest),
