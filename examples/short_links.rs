@@ -16,7 +16,6 @@ const SHARD: NodeId = NodeId(1);
 const TALLY: NodeId = NodeId(2);
 const PERSON: NodeId = NodeId(3);
 const MS: fn(u64) -> Duration = Duration::from_millis;
-
 /// Asks the instance what it is told to, and remembers the answers.
 #[derive(Clone, Default)]
 struct Person(Vec<Answer>);
