@@ -1,0 +1,100 @@
+//! The store of a shard, with a folder of real files for its disk and nothing in between.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use host::{Files, Metrics};
+use machine::{DiskCommand, Output, Outputs, Protocol};
+use url_shortener::{Embeds, Event, Limits, Store, StoreOp};
+
+use crate::contestants::Contestant;
+use crate::links::Pairs;
+
+/// A machine that is nothing but a store.
+#[derive(Clone, Debug)]
+pub struct Alone;
+
+impl Protocol for Alone {
+    type Message = ();
+    type Timer = ();
+    type Op = StoreOp;
+    type Note = ();
+}
+
+impl Embeds for Alone {
+    fn op(op: StoreOp) -> StoreOp {
+        op
+    }
+}
+
+pub struct Ours {
+    store: Store,
+    files: Files,
+    out: Outputs<Alone>,
+    ops: Vec<StoreOp>,
+}
+
+impl Ours {
+    pub fn open(folder: &Path) -> Ours {
+        let files = Files::new(folder.to_owned(), &Metrics::default());
+        let store = Store::new(Limits::default(), true);
+        let mut ours = Ours { store, files, out: Outputs::default(), ops: Vec::new() };
+        ours.store.start(&mut ours.out);
+        assert_eq!(ours.settle(), Some(Event::Ready));
+        ours
+    }
+
+    /// Carries out what the store asks of its disk until it asks for nothing more; the first event.
+    fn settle(&mut self) -> Option<Event> {
+        loop {
+            let mut commands: Vec<DiskCommand> = Vec::with_capacity(2);
+            for output in self.out.drain() {
+                if let Output::Disk { command, op } = output {
+                    commands.push(*command);
+                    self.ops.push(op);
+                }
+            }
+            if commands.is_empty() {
+                return self.store.next_event();
+            }
+            let outcomes = self.files.carry_out(commands);
+            for (op, outcome) in self.ops.drain(..).zip(outcomes) {
+                let result = outcome.map_err(|(error, _)| error);
+                self.store.ended(op, result, &mut self.out);
+            }
+        }
+    }
+}
+
+impl Contestant for Ours {
+    fn name(&self) -> &'static str {
+        "ours"
+    }
+
+    fn create(&mut self, pairs: &Pairs) {
+        let batch = pairs
+            .iter()
+            .map(|(key, value)| (Bytes::copy_from_slice(key), Some(Bytes::copy_from_slice(value))));
+        self.store.commit(batch.collect(), 1, &mut self.out);
+        assert_eq!(self.settle(), Some(Event::Durable(1)));
+    }
+
+    fn read(&mut self, keys: &[Vec<u8>]) -> u64 {
+        let mut bytes = 0;
+        for key in keys {
+            self.store.get(key, 2, &mut self.out);
+            match self.settle() {
+                Some(Event::Found(2, Some(value))) => bytes += value.len() as u64,
+                other => panic!("{other:?}"),
+            }
+        }
+        bytes
+    }
+}
+
+impl Ours {
+    /// How many links there are.
+    pub fn keys(&self) -> usize {
+        self.store.keys()
+    }
+}
