@@ -30,18 +30,34 @@ impl Codec for Message {
     const LONGEST: usize = 3 << 20;
 
     fn encode(&self, out: &mut BytesMut) {
-        let Message::Raft(Envelope { from, to, rpcs }) = self else { return };
-        out.put_u64_le(from.0);
-        put_maybe(to.map(|disk| disk.0), out);
-        for (group, rpc) in rpcs {
+        if let Message::Raft(envelope) = self {
+            envelope.encode(out);
+        }
+    }
+
+    fn decode(bytes: Bytes) -> Result<Message, Malformed> {
+        Envelope::decode(bytes).map(Message::Raft)
+    }
+}
+
+/// For those whose messages have envelopes among them, too.
+impl Envelope {
+    /// Appends its bytes.
+    pub fn encode(&self, out: &mut BytesMut) {
+        out.put_u64_le(self.from.0);
+        put_maybe(self.to.map(|disk| disk.0), out);
+        for (group, rpc) in &self.rpcs {
             out.put_u32_le(group.0);
             put_rpc(rpc, out);
         }
     }
 
-    fn decode(bytes: Bytes) -> Result<Message, Malformed> {
-        let envelope = get_envelope(bytes);
-        envelope.map(Message::Raft).ok_or(Malformed("it is no envelope"))
+    /// The envelope that these bytes are, all of them.
+    ///
+    /// # Errors
+    /// If they are none.
+    pub fn decode(bytes: Bytes) -> Result<Envelope, Malformed> {
+        get_envelope(bytes).ok_or(Malformed("it is no envelope"))
     }
 }
 

@@ -22,6 +22,7 @@ mod promise;
 mod record;
 mod recovery;
 mod replica;
+mod replicated;
 mod rpc;
 mod scenario;
 mod sentence;
@@ -53,6 +54,7 @@ pub use message::{
     Answer, Ask, Message, Note, Op, Operation, Raft, Read, Refusal, Request, Response, Timer,
 };
 pub use replica::{GROUP, Limits, Replica};
+pub use replicated::{Replicable, Replicated};
 pub use rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, Payload,
     RequestVote, Rpc, Term,

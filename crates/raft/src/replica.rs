@@ -24,7 +24,7 @@ use crate::tuning::Tuning;
 /// The only group.
 pub const GROUP: GroupId = GroupId(0);
 /// What an entry costs in a log besides its command, in bytes.
-const AROUND: u64 = 32;
+pub(crate) const AROUND: u64 = 32;
 
 /// How much a replica takes on.
 #[derive(Clone, Copy, Debug)]

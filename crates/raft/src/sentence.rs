@@ -13,15 +13,19 @@ impl Debug for Message {
             Message::Do(operation) => write!(f, "{:?}, at {:?}", operation.ask, operation.replica),
             Message::Request(request) => request.fmt(f),
             Message::Response(response) => response.fmt(f),
-            Message::Raft(Envelope { rpcs, .. }) => {
-                for (place, (group, rpc)) in rpcs.iter().enumerate() {
-                    let between = if place > 0 { "; " } else { "" };
-                    let of = if group.0 > 0 { format!("g{}: ", group.0) } else { String::new() };
-                    write!(f, "{between}{of}{}", Said(rpc))?;
-                }
-                Ok(())
-            }
+            Message::Raft(envelope) => Display::fmt(envelope, f),
         }
+    }
+}
+
+impl Display for Envelope {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (place, (group, rpc)) in self.rpcs.iter().enumerate() {
+            let between = if place > 0 { "; " } else { "" };
+            let of = if group.0 > 0 { format!("g{}: ", group.0) } else { String::new() };
+            write!(f, "{between}{of}{}", Said(rpc))?;
+        }
+        Ok(())
     }
 }
 

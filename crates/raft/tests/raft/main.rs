@@ -5,3 +5,4 @@ mod groups;
 mod leases;
 mod lists;
 mod replicas;
+mod replicated;

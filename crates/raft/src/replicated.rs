@@ -1,0 +1,337 @@
+//! A replicated log as the disk of a small machine, so that the machine outlives its node.
+//!
+//! A machine that was written for one node persists, and then answers. To survive that node it needs
+//! a disk that survives it, and one place at a time at which it runs; a log with a leader is both. The
+//! member that leads runs the machine and carries its disk commands out on the log; on all others the
+//! files are kept up to date and nobody runs.
+//!
+//! # The law
+//!
+//! What a machine was told is durable is in the files on which every later incarnation of it boots,
+//! on whichever node. For a command is answered when it is committed in the term in which it was
+//! proposed, and a member boots the machine when the first entry of its own term is applied: every
+//! entry of an earlier term that is committed ever, even if its leader learns of that only later,
+//! stands before that one.
+//!
+//! What the machine may rest on, and what not:
+//!
+//! 1. What it holds back until the disk has answered (as `machine::Checkpoint` does) is true for ever.
+//! 2. What it says at once may come from an incarnation that was deposed and does not know it yet. So
+//!    it must do no harm where it is old: a refusal does none, a promise would.
+//! 3. A time counted from its boot is counted from a moment after everything that an earlier
+//!    incarnation asked of the disk and was, or will be, answered.
+//!
+//! A leader that is deposed loses the machine as in a crash: its timers are void, its disk commands
+//! are not answered. Whether they were carried out the next incarnation reads in the files.
+
+mod files;
+
+use std::collections::VecDeque;
+
+use machine::{
+    DiskAnswer, DiskCommand, DiskError, DiskId, FileName, Input, Inspection, Machine, NodeId, Now,
+    Output, Outputs, Protocol, Switches,
+};
+
+use crate::effects::Event;
+use crate::group::Group;
+use crate::groups::{Embeds, Groups};
+use crate::journal::JournalOp;
+use crate::replica::{AROUND, GROUP};
+use crate::rpc::{Entry, Envelope, Index, Payload, Term};
+use crate::tuning::Tuning;
+use files::{Files, put_file};
+
+/// The words of a machine that can be replicated: those of its group can be told from its own.
+pub trait Replicable: Embeds {
+    /// An envelope of the group; the message itself where it is the machine's.
+    ///
+    /// # Errors
+    /// With the message, which is not the group's.
+    fn envelope(message: Self::Message) -> Result<Envelope, Self::Message>;
+
+    /// A disk operation of the group; `None` where it is the machine's.
+    fn journal_op(op: &Self::Op) -> Option<JournalOp>;
+
+    /// Something that does not happen all the time, in the words of this protocol.
+    fn sometimes(what: &'static str) -> Self::Note;
+}
+
+/// What a machine asked of its disk.
+#[derive(Clone, Debug)]
+enum Work {
+    /// A file that was proposed, at this place of the log.
+    Replace(Index),
+    /// One that is longer than a log takes.
+    TooLong,
+    Read {
+        file: FileName,
+        offset: u64,
+        length: u64,
+    },
+}
+
+/// A member of a group that runs a machine between them, wherever the group's leader is.
+#[derive(Clone)]
+pub struct Replicated<M: Machine> {
+    groups: Groups,
+    members: Vec<NodeId>,
+    /// As it was constructed: each incarnation begins as this.
+    unborn: M,
+    /// Where this member leads, and has applied the first entry of its term.
+    machine: Option<M>,
+    leads: Option<Term>,
+    files: Files,
+    /// Up to here, and without what follows, the files are the log.
+    applied: Index,
+    /// Of this incarnation, in order, without answers so far.
+    asked: VecDeque<(Work, <M::Protocol as Protocol>::Op)>,
+    /// Of this incarnation, set and not fired.
+    timers: Vec<<M::Protocol as Protocol>::Timer>,
+    snapshot_after: u64,
+    /// What the log has grown by since the last snapshot, and how long that was.
+    grown: u64,
+    snapshot: u64,
+}
+
+impl<M: Machine> Replicated<M>
+where
+    M::Protocol: Replicable,
+{
+    /// The member of this number, of these. A snapshot is taken when the log has grown by so many
+    /// bytes, or by as much as the last one is long.
+    pub fn new(
+        id: NodeId,
+        members: Vec<NodeId>,
+        tuning: Tuning,
+        snapshot_after: u64,
+        machine: M,
+    ) -> Self {
+        Replicated {
+            groups: Groups::new(id, members.clone(), 1, tuning, Switches::ALL_ON),
+            members,
+            unborn: machine,
+            machine: None,
+            leads: None,
+            files: Files::default(),
+            applied: 0,
+            asked: VecDeque::new(),
+            timers: Vec::new(),
+            snapshot_after,
+            grown: 0,
+            snapshot: 0,
+        }
+    }
+
+    /// The consensus in it; nothing before the disk was read.
+    pub fn group(&self) -> Option<&Group> {
+        self.groups.group(GROUP)
+    }
+
+    /// The machine, if it runs here.
+    pub fn machine(&self) -> Option<&M> {
+        self.machine.as_ref()
+    }
+
+    /// Hands the machine an input, if it runs here, and sees to what it wants done.
+    fn tell(
+        &mut self,
+        input: Input<M::Protocol>,
+        now: &mut Now<'_>,
+        out: &mut Outputs<M::Protocol>,
+    ) {
+        let Some(machine) = &mut self.machine else { return };
+        let mut said = Outputs::default();
+        machine.handle(now, input, &mut said);
+        for output in said.drain() {
+            match output {
+                Output::Disk { command, op } => self.ask(*command, op, now, out),
+                Output::SetTimer { ref timer, .. } => {
+                    self.timers.retain(|other| other != timer);
+                    self.timers.push(timer.clone());
+                    out.push(output);
+                }
+                Output::CancelTimer(ref timer) => {
+                    self.timers.retain(|other| other != timer);
+                    out.push(output);
+                }
+                other => out.push(other),
+            }
+        }
+    }
+
+    /// The machine asked its disk, which is the log.
+    fn ask(
+        &mut self,
+        command: DiskCommand,
+        op: <M::Protocol as Protocol>::Op,
+        now: &mut Now<'_>,
+        out: &mut Outputs<M::Protocol>,
+    ) {
+        let work = match command {
+            DiskCommand::Read { file, offset, length } => Work::Read { file, offset, length },
+            DiskCommand::Replace { file, bytes } => match put_file(&file, &bytes) {
+                None => Work::TooLong,
+                Some(command) => match self.groups.propose(GROUP, command, now) {
+                    Ok((_, index)) => Work::Replace(index),
+                    // Deposed a moment ago, of which the event is on its way.
+                    Err(_) => return,
+                },
+            },
+            other => {
+                return out.halt(format!(
+                    "a machine on a replicated log asked its disk for {other:?}; such a disk reads \
+                     and replaces whole files, and nothing else"
+                ));
+            }
+        };
+        self.asked.push_back((work, op));
+    }
+
+    /// Answers what the machine asked first, if that can be: in the order in which it was asked.
+    fn answer(&mut self, now: &mut Now<'_>, out: &mut Outputs<M::Protocol>) -> bool {
+        // As long as the machine lives this member leads, and at its places are its entries.
+        let ready = |(work, _): &mut (Work, _)| match work {
+            Work::Replace(index) => *index <= self.applied,
+            Work::TooLong | Work::Read { .. } => true,
+        };
+        let Some((work, op)) = self.asked.pop_front_if(ready) else { return false };
+        let result = match work {
+            Work::Replace(_) => Ok(DiskAnswer::Done),
+            Work::TooLong => Err(DiskError::Full),
+            Work::Read { file, offset, length } => self.files.read(&file, offset, length),
+        };
+        self.tell(Input::Disk { op, result }, now, out);
+        true
+    }
+
+    /// Takes what the log has to tell, in its order, until it has no more.
+    fn catch_up(&mut self, now: &mut Now<'_>, out: &mut Outputs<M::Protocol>) {
+        loop {
+            if let Some((_, event)) = self.groups.next_event() {
+                self.event(event, out);
+            } else if self.answer(now, out) {
+                // It may have asked for more.
+            } else if let Some((index, entry)) = self.groups.next_committed(GROUP) {
+                self.apply(index, &entry, now, out);
+            } else {
+                break;
+            }
+        }
+        if self.grown >= self.snapshot_after.max(self.snapshot) {
+            let state = self.files.snapshot();
+            (self.grown, self.snapshot) = (0, state.len() as u64);
+            self.groups.compact(GROUP, self.applied, state, now);
+        }
+    }
+
+    fn event(&mut self, event: Event, out: &mut Outputs<M::Protocol>) {
+        match event {
+            Event::Leads { term } => {
+                self.stop(out);
+                self.leads = Some(term);
+            }
+            Event::Follows { .. } => self.stop(out),
+            Event::Restored { index, state } => {
+                (self.applied, self.grown, self.snapshot) = (index, 0, state.len() as u64);
+                self.files = Files::default();
+                self.keep(state, out);
+            }
+            Event::Noted(what) => out.note(M::Protocol::sometimes(what)),
+            // Nobody asks to read: what the machine knows it has from its files.
+            Event::Readable { .. } | Event::ReadLost { .. } => {}
+        }
+    }
+
+    fn apply(
+        &mut self,
+        index: Index,
+        entry: &Entry,
+        now: &mut Now<'_>,
+        out: &mut Outputs<M::Protocol>,
+    ) {
+        self.applied = index;
+        self.grown += AROUND;
+        if let Payload::Command(file) = &entry.payload {
+            self.grown += file.len() as u64;
+            self.keep(file.clone(), out);
+        }
+        if self.leads == Some(entry.term) && self.machine.is_none() {
+            out.note(M::Protocol::sometimes("took-over"));
+            self.machine = Some(self.unborn.clone());
+            // The log is one disk, wherever it is read.
+            self.tell(Input::Start { disk: DiskId::default() }, now, out);
+        }
+    }
+
+    fn keep(&mut self, files: bytes::Bytes, out: &mut Outputs<M::Protocol>) {
+        if self.files.keep(files).is_none() {
+            out.halt("the log has an entry that is no file: another program wrote it");
+        }
+    }
+
+    /// This member does not lead (any more): the machine is gone, and what it had asked for with it.
+    fn stop(&mut self, out: &mut Outputs<M::Protocol>) {
+        (self.leads, self.machine) = (None, None);
+        self.asked.clear();
+        self.timers.drain(..).for_each(|timer| out.cancel_timer(timer));
+    }
+}
+
+impl<M: Machine> Machine for Replicated<M>
+where
+    M::Protocol: Replicable,
+{
+    type Protocol = M::Protocol;
+
+    fn handle(
+        &mut self,
+        now: &mut Now<'_>,
+        input: Input<M::Protocol>,
+        out: &mut Outputs<M::Protocol>,
+    ) {
+        match input {
+            Input::Start { disk } => self.groups.start(disk, out),
+            Input::Message { from, message } => match M::Protocol::envelope(message) {
+                Ok(envelope) if self.members.contains(&from) => {
+                    self.groups.message(from, envelope, now);
+                }
+                // Who is no member has no say.
+                Ok(_) => {}
+                Err(message) => self.tell(Input::Message { from, message }, now, out),
+            },
+            Input::Timer(timer) if timer == M::Protocol::timer() => self.groups.timer(now, out),
+            Input::Timer(timer) => {
+                self.timers.retain(|other| *other != timer);
+                self.tell(Input::Timer(timer), now, out);
+            }
+            // The machine's never reach the node's own disk.
+            Input::Disk { op, result } => {
+                if let Some(op) = M::Protocol::journal_op(&op) {
+                    self.groups.disk(op, result, now, out);
+                }
+            }
+            Input::LinkReset { peer } => {
+                self.groups.link_reset(peer, now);
+                self.tell(Input::LinkReset { peer }, now, out);
+            }
+        }
+        self.catch_up(now, out);
+        self.groups.flush(now, out);
+    }
+
+    /// The machine's own where it runs: faults that aim at its role find the node that it is on.
+    fn inspect(&self) -> Inspection {
+        let Some(group) = self.group() else {
+            return Inspection { role: "booting", state: "reads its disk".to_owned() };
+        };
+        let leader = group.leader().map_or_else(|| "nobody".to_owned(), |node| format!("{node:?}"));
+        match &self.machine {
+            Some(machine) => machine.inspect(),
+            None => Inspection {
+                role: group.role_name(),
+                state: format!("term {}, {leader} leads, {} files", group.term(), self.files.len()),
+            },
+        }
+    }
+}
