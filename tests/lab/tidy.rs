@@ -11,7 +11,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("check", &[]),
     ("resilience", &["machine"]),
     ("host", &["machine"]),
-    ("snowflake", &["machine", "sim", "resilience", "host"]),
+    ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
     ("hash-ring", &["machine", "sim", "resilience"]),
     ("raft", &["machine", "sim", "check", "host"]),
     ("url-shortener", &["machine", "sim", "check", "resilience", "host", "hash-ring"]),

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use machine::{Wall, nanos};
 use serde_json::json;
-use snowflake::server::{Number, Place};
+use snowflake::server::{Number, Place, Seat};
 use snowflake::{Layout, compare};
 
 use crate::arguments::{ServerArguments, SharedVerb, address};
@@ -92,9 +92,11 @@ pub(crate) enum SnowflakeVerb {
         listen: SocketAddr,
         #[command(flatten)]
         minting: Minting,
-        /// Leases the worker number from the authority at this address.
-        #[arg(long, value_name = "ADDR", conflicts_with = "worker", value_parser = address)]
-        authority: Option<SocketAddr>,
+        /// Leases the worker number from the authority at this address; of several, give all, in
+        /// order of their numbers, which must begin with 0.
+        #[arg(long, value_name = "ADDR,...", conflicts_with = "worker", value_parser = address)]
+        #[arg(value_delimiter = ',')]
+        authority: Vec<SocketAddr>,
         /// Leases a number for each of so many threads, none of which waits for another.
         #[arg(long, value_name = "N", requires = "authority", default_value_t = 1)]
         #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -103,7 +105,7 @@ pub(crate) enum SnowflakeVerb {
         /// infralab-data/snowflake, or with --authority infralab-data/snowflake-leased].
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
-        /// Is a node of the cluster in this file, and leases its number from node 0.
+        /// Is a node of the cluster in this file, and leases its number from its authorities.
         #[arg(long, value_name = "FILE", requires = "node")]
         #[arg(conflicts_with_all = ["listen", "worker", "authority", "threads", "data"])]
         cluster: Option<PathBuf>,
@@ -114,8 +116,14 @@ pub(crate) enum SnowflakeVerb {
         server: ServerArguments,
     },
     /// Leases worker numbers to servers, so that no two have the same, until it is told to stop.
-    #[command(after_help = "Example: infralab snowflake authority
-  infralab snowflake serve --authority 127.0.0.1:7410")]
+    ///
+    /// One of them is enough as long as its node is up. With --cluster there may be several, of which
+    /// a majority is enough: the nodes of the file that have an address for nodes and none for clients.
+    #[command(after_help = "Examples:
+  infralab snowflake authority
+  infralab snowflake serve --authority 127.0.0.1:7410
+  infralab snowflake authority --cluster lab.toml --node 2
+  infralab snowflake serve --authority 127.0.0.1:7410,127.0.0.1:7420,127.0.0.1:7430")]
     Authority {
         /// Where to listen: an address of this computer only; port 0 takes a free one.
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7410", value_parser = address)]
@@ -127,9 +135,13 @@ pub(crate) enum SnowflakeVerb {
         /// The data folder; it belongs to one authority.
         #[arg(long, value_name = "DIR", default_value = "infralab-data/snowflake-authority")]
         data: PathBuf,
-        /// Is node 0 of the cluster in this file; no other worker is let in.
+        /// Is an authority of the cluster in this file; if there are workers in it, no others are let
+        /// in.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "data"])]
         cluster: Option<PathBuf>,
+        /// Which one.
+        #[arg(long, value_name = "N", requires = "cluster", default_value_t = 0)]
+        node: u32,
         #[command(flatten)]
         server: ServerArguments,
     },
@@ -170,13 +182,13 @@ impl SnowflakeVerb {
                 server,
             } => {
                 let layout = layout(&minting.layout)?;
-                let (place, number) = match (authority, cluster.zip(node)) {
+                let (place, number) = match (authority.is_empty(), cluster.zip(node)) {
                     (_, Some((file, node))) => serve::worker_of(&file, node, &server)?,
-                    (Some(at), None) => {
+                    (false, None) => {
                         let data = data.unwrap_or_else(|| "infralab-data/snowflake-leased".into());
-                        (server.place(listen, data), Number::LeasedFrom(at, threads.into()))
+                        (server.place(listen, data), Number::LeasedFrom(authority, threads.into()))
                     }
-                    (None, None) => {
+                    (true, None) => {
                         let data = data.unwrap_or_else(|| "infralab-data/snowflake".into());
                         (server.place(listen, data), Number::Fixed(minting.worker))
                     }
@@ -184,16 +196,13 @@ impl SnowflakeVerb {
                 server.begin_log();
                 serve::serve(place, layout, number)
             }
-            SnowflakeVerb::Authority { listen, workers, data, cluster, server } => {
-                let (place, cluster) = match cluster {
-                    None => (server.place(listen, data), None),
-                    Some(file) => {
-                        let (place, others) = serve::authority_of(&file, &server)?;
-                        (place, Some(others))
-                    }
+            SnowflakeVerb::Authority { listen, workers, data, cluster, node, server } => {
+                let (place, seat) = match cluster {
+                    None => (server.place(listen, data), Seat::alone()),
+                    Some(file) => serve::authority_of(&file, node, &server)?,
                 };
                 server.begin_log();
-                serve::authority(place, workers, cluster)
+                serve::authority(place, workers, seat)
             }
         }
     }

@@ -6,6 +6,8 @@
 //! The law: a worker id is given to another node only after the last holder's lease has run out by
 //! the authority's monotonic clock, with a grace for drift; and whatever the last holder minted is
 //! below the ceiling that the table keeps, above which the next one starts.
+//!
+//! Its disk may be one node's, or the log of several (`council.rs`): then it outlives its node.
 
 use std::time::Duration;
 
@@ -69,6 +71,9 @@ struct Row {
     ceiling: Wall,
 }
 
+/// A row is no longer on the disk, in bytes, with what separates it from the next.
+pub(crate) const LONGEST_ROW: usize = 152;
+
 impl Authority {
     /// An authority over the worker ids from 0 up to, and without, `pool`.
     pub fn new(pool: u64, switches: Switches) -> Self {
@@ -87,7 +92,9 @@ impl Authority {
             Ok(mut table) => {
                 table.rows.resize(self.pool as usize, Row::default());
                 // Nobody knows how old the leases are: each is counted as if given just now.
-                self.expires = table.rows.iter().map(|_| now.time + LEASE + GRACE).collect();
+                let recounted = Mechanism::LeaseRecount.on(self.switches);
+                let expires = if recounted { now.time + LEASE + GRACE } else { now.time };
+                self.expires = vec![expires; table.rows.len()];
                 self.table = Some(table);
             }
             Err(error) => out.halt(format!("the leases cannot be read: {error}")),
@@ -191,7 +198,10 @@ impl Machine for Authority {
             Input::Message { from, message: Message::Renew(wanted, lease) } => {
                 self.renew(from, wanted, lease, now, out);
             }
-            Input::Message { .. } | Input::Timer(_) | Input::LinkReset { .. } => {}
+            Input::Message { .. }
+            | Input::Timer(_)
+            | Input::Disk { op: Op::Raft(_), .. }
+            | Input::LinkReset { .. } => {}
         }
     }
 
@@ -201,5 +211,19 @@ impl Machine for Authority {
         };
         let held = table.rows.iter().filter(|row| row.holder.is_some()).count();
         Inspection { role: "authority", state: format!("{held} worker ids given") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_is_longer_than_is_said() {
+        let (holder, most) = (Some(NodeId(u32::MAX)), u64::MAX);
+        let (floor, ceiling) = (Wall(most), Wall(most));
+        let row = Row { holder, epoch: most, request: most, floor, ceiling };
+        let table = |rows| serde_json::to_vec(&Table { epochs: most, rows }).unwrap().len();
+        assert!(table(vec![row; 2]) - table(vec![row; 1]) <= LONGEST_ROW);
     }
 }

@@ -1,6 +1,6 @@
 //! The bytes of messages between nodes: a kind, then its fields in order, numbers little-endian.
 //!
-//! Written by hand: eight kinds of a few numbers are shorter than a format library and the
+//! Written by hand: eight kinds of a few numbers, and envelopes that have their own bytes, are shorter than a format library and the
 //! attributes that would keep its bytes from changing with our types. Every length is known before
 //! anything is kept, and nothing may follow.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut, TryGetError};
 use host::{Codec, Malformed};
 use machine::{NodeId, Wall, nanos};
+use raft::Envelope;
 
 use crate::message::{Get, Grant, Lease, Message, Refusal, Wanted};
 use crate::{Id, MOST_IDS};
@@ -27,8 +28,9 @@ const REFUSALS: [Refusal; 7] = [
 impl Codec for Message {
     const PROTOCOL: &'static str = "snowflake";
     const VERSION: u32 = 1;
-    /// The ids of the largest request, and what is around them.
-    const LONGEST: usize = 8 * MOST_IDS as usize + 32;
+    /// As many tables as authorities have on their way to each other, and what is around them. The
+    /// ids of the largest request are fewer.
+    const LONGEST: usize = 768 << 10;
 
     fn encode(&self, out: &mut BytesMut) {
         match self {
@@ -73,6 +75,10 @@ impl Codec for Message {
             Message::Denied { request } => {
                 out.put_u8(7);
                 out.put_u64_le(*request);
+            }
+            Message::Raft(envelope) => {
+                out.put_u8(8);
+                envelope.encode(out);
             }
         }
     }
@@ -132,6 +138,7 @@ fn get_message(bytes: &mut Bytes) -> Result<Result<Message, Malformed>, TryGetEr
             wall: Wall(bytes.try_get_u64_le()?),
         }),
         7 => Message::Denied { request: bytes.try_get_u64_le()? },
+        8 => return Ok(Envelope::decode(std::mem::take(bytes)).map(Message::Raft)),
         _ => return Ok(Err(Malformed("there is no such kind of message"))),
     }))
 }
@@ -147,7 +154,11 @@ fn get_lease(bytes: &mut Bytes) -> Result<Lease, TryGetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use machine::DiskId;
     use proptest::prelude::*;
+    use raft::{GroupId, LONGEST_COMMAND, Rpc};
+
+    use crate::council::tuning;
 
     fn bytes(message: &Message) -> Bytes {
         let mut out = BytesMut::new();
@@ -181,6 +192,12 @@ mod tests {
                 Message::Granted(Grant { request, lease, lasts, floor, ceiling, wall })
             }),
             any::<u64>().prop_map(|request| Message::Denied { request }),
+            (any::<u64>(), any::<Option<u64>>(), prop::collection::vec(any::<u64>(), 0..3))
+                .prop_map(|(from, to, terms)| {
+                    let rpc = |term| (GroupId(0), Rpc::TimeoutNow { term });
+                    let rpcs = terms.into_iter().map(rpc).collect();
+                    Message::Raft(Envelope { from: DiskId(from), to: to.map(DiskId), rpcs })
+                }),
         ]
     }
 
@@ -197,6 +214,9 @@ mod tests {
         let minted = Message::Minted { token: 1, ids: vec![Id(2)] };
         assert_eq!(bytes(&minted), &b"\x02\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0"[..]);
         assert_eq!(bytes(&Message::Denied { request: 9 }), &b"\x07\x09\0\0\0\0\0\0\0"[..]);
+        let envelope = Envelope { from: DiskId(3), to: None, rpcs: vec![(GroupId(0), Rpc::Hello)] };
+        let hello = b"\x08\x03\0\0\0\0\0\0\0\0\0\0\0\0\x07";
+        assert_eq!(bytes(&Message::Raft(envelope)), &hello[..]);
     }
 
     #[test]
@@ -217,6 +237,16 @@ mod tests {
         assert!(Message::decode(minted(MOST_IDS + 1)).is_err());
     }
 
+    /// What the acting authority sends at once: as many batches as may be on their way, each with a
+    /// table that is longer than it need be.
+    #[test]
+    fn the_longest_envelope_fits() {
+        let tuning = tuning();
+        let batch = tuning.max_batch_bytes + LONGEST_COMMAND + 64 * tuning.max_batch;
+        assert!(tuning.max_in_flight * batch < Message::LONGEST);
+        assert!(tuning.snapshot_chunk < Message::LONGEST);
+    }
+
     proptest! {
         #[test]
         fn what_is_sent_arrives(message in messages()) {
@@ -230,9 +260,13 @@ mod tests {
             let sent = bytes(&message);
             let cut = cut.index(sent.len());
             if let Ok(other) = Message::decode(sent.slice(..cut)) {
-                // Ids are as many as there are.
-                let fewer = matches!(other, Message::Minted { .. }) && (sent.len() - cut).is_multiple_of(8);
-                prop_assert!(fewer, "{:?} cut to {:?}", message, other);
+                // Ids are as many as there are, and so are the group's messages.
+                let fewer = match other {
+                    Message::Minted { .. } => (sent.len() - cut).is_multiple_of(8),
+                    Message::Raft(_) => matches!(message, Message::Raft(_)),
+                    _ => false,
+                };
+                prop_assert!(fewer, "{:?} cut to {:?}", message, cut);
             }
             let longer = Bytes::from([&sent[..], &[more]].concat());
             prop_assert!(Message::decode(longer).is_err());

@@ -42,6 +42,7 @@ pub use shared::Shared;
 
 mod authority;
 mod client;
+mod council;
 mod mark;
 mod mechanism;
 mod message;
@@ -61,6 +62,7 @@ pub mod wire;
 
 pub use authority::{Authority, LEASE};
 pub use client::Client;
+pub use council::{MOST_WORKERS, council};
 pub use mechanism::{MECHANISMS, Mechanism};
 pub use message::{Get, Grant, Lease, Message, Note, Op, Refusal, Snowflake, Timer, Wanted};
 pub use scenario::Snowflakes;

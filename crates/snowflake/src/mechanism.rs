@@ -14,6 +14,7 @@ pub enum Mechanism {
     SequenceWait,
     GenerationCheck,
     SkewCheck,
+    LeaseRecount,
 }
 
 impl Mechanism {
@@ -58,5 +59,10 @@ pub const MECHANISMS: &[Info] = &[
     Info {
         name: "skew-check",
         about: "a worker whose wall clock is too far from the authority's does not serve",
+    },
+    Info {
+        name: "lease-recount",
+        about: "an authority that boots, or takes over from another, counts every lease as if it had \
+                been given just now",
     },
 ];

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use machine::{NodeId, Protocol, Wall};
+use raft::{Envelope, JournalOp};
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
@@ -55,6 +56,8 @@ pub enum Message {
         /// Of the request.
         request: u64,
     },
+    /// Between authorities: what keeps their table one.
+    Raft(Envelope),
 }
 
 /// Something to do for a client: an operation of a plan.
@@ -130,6 +133,8 @@ pub enum Timer {
     Lease,
     /// Of a client: the worker has taken too long over this token.
     Answer(u64),
+    /// Of one of several authorities: their group's.
+    Raft,
 }
 
 /// What to do when a disk operation ends.
@@ -139,6 +144,8 @@ pub enum Op {
     Loaded,
     /// They were written.
     Saved,
+    /// The group of several authorities goes on.
+    Raft(JournalOp),
 }
 
 /// What goes into the history. Its `Debug` form is the sentence that diagrams show.
@@ -179,4 +186,6 @@ pub enum Note {
     HolderChanged,
     /// The authority refused to renew a lease that is no longer the newest.
     Fenced,
+    /// Something happened to the group of several authorities.
+    Council(&'static str),
 }

@@ -1,8 +1,10 @@
 //! Named failure scenarios. The tests, the tour and the command line run these.
 //!
 //! In the first five the operator has given each worker its number, and the high-water mark on its
-//! own disk keeps it safe; in the others an authority leases numbers out. Each leaves out the
+//! own disk keeps it safe; in the others an authority leases numbers out, in the last one of several. Each leaves out the
 //! mechanisms that would hide those it is about.
+
+mod council;
 
 use std::time::Duration;
 
@@ -60,6 +62,7 @@ impl System for Snowflakes {
             Note::GenerationChanged => Remark::Sometimes("generation-changed"),
             Note::HolderChanged => Remark::Sometimes("holder-changed"),
             Note::Fenced => Remark::Sometimes("fenced"),
+            Note::Council(what) => Remark::Sometimes(what),
         }
     }
 
@@ -81,6 +84,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("sequence-wait", "unique", "overload", 0),
     Witness::new("generation-check", "unique", "snapshot-resumed", 0),
     Witness::new("skew-check", "order-within-skew", "clock-drift", 2),
+    Witness::new("lease-recount", "unique", "authority-crash", 0),
 ];
 
 fn scenarios() -> Vec<Scenario<Snowflakes>> {
@@ -148,6 +152,17 @@ fn scenarios() -> Vec<Scenario<Snowflakes>> {
                 "leased numbers; a holder is set back to a snapshot after its number was given away",
                 snapshot_resumed,
                 &[("snapshot-resumed", 100), ("generation-changed", 100)],
+            )
+        },
+        Scenario {
+            leaves_out: &["timestamp-ceiling"],
+            heals: council::heal_a_majority,
+            ..scenario(
+                "authority-crash",
+                "leased numbers; of three authorities the acting one crashes or is cut off, and in \
+                 the end one may be missing for good",
+                council::authority_crash,
+                &[("crash", 150), ("partition", 200), ("took-over", 500), ("lease-expired", 100)],
             )
         },
     ]
@@ -318,7 +333,7 @@ fn snapshot_resumed(draft: &mut Draft<Get>) {
 /// Workers whose numbers the operator chose.
 fn fixed(draft: &mut Draft<Get>, skew_ms: u64, sequence_bits: u64) -> Shape {
     let (workers, clients) = (draft.number(1, 3), draft.number(1, 2));
-    let shape = Shape { pool: 0, workers, clients, skew_ms, sequence_bits };
+    let shape = Shape { pool: 0, authorities: 0, workers, clients, skew_ms, sequence_bits };
     shape.draw(draft);
     draft.phases(MS(4_000), shape.recovers_within() + MS(1_500));
     shape
@@ -329,7 +344,7 @@ fn leased(draft: &mut Draft<Get>) -> Shape {
     let (pool, clients) = (draft.number(1, 3), draft.number(1, 2));
     let workers = pool + draft.number(1, 2);
     let skew_ms = crate::tenure::SKEW_BOUND.as_millis() as u64;
-    let shape = Shape { pool, workers, clients, skew_ms, sequence_bits: 12 };
+    let shape = Shape { pool, authorities: 1, workers, clients, skew_ms, sequence_bits: 12 };
     shape.draw(draft);
     draft.phases(MS(4_000), shape.recovers_within() + MS(1_500));
     shape
@@ -337,7 +352,7 @@ fn leased(draft: &mut Draft<Get>) -> Shape {
 
 fn targets(shape: Shape) -> Vec<Target> {
     let mut targets = shape.worker_targets();
-    targets.extend(shape.authority().map(Target::from));
+    targets.extend(shape.authority_ids().into_iter().map(Target::from));
     targets
 }
 

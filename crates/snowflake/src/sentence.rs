@@ -25,6 +25,7 @@ impl Debug for Message {
                 write!(f, "granted worker {worker}, epoch {epoch}, above {floor} up to {ceiling}")
             }
             Message::Denied { .. } => write!(f, "denied"),
+            Message::Raft(envelope) => write!(f, "{envelope}"),
         }
     }
 }
@@ -45,6 +46,7 @@ impl Debug for Note {
             Note::GenerationChanged => write!(f, "notices that it was resumed from a snapshot"),
             Note::HolderChanged => write!(f, "a worker id changes hands"),
             Note::Fenced => write!(f, "a renewal with a stale epoch is refused"),
+            Note::Council(what) => f.write_str(what),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The real servers: a [`Worker`] with HTTP in front of it, and the [`Authority`] that leases out
-//! worker numbers.
+//! worker numbers, or one of several.
 //!
 //! The law: nothing in here decides. A request becomes [`Message::Mint`](crate::Message::Mint), the
 //! worker's answer becomes the response, and what a machine wants done is done by `host`. The same
@@ -19,11 +19,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use host::{Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
-use machine::{DiskId, Inspection, NodeId, Switches};
+use machine::{DiskId, Inspection, Machine, NodeId, Switches};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::{Authority, Layout, Worker, authority, mark};
+use crate::{Authority, Layout, MOST_WORKERS, Snowflake, Worker, authority, council, mark};
 use desk::Desk;
 use front::FrontEnd;
 use owner::Owner;
@@ -52,10 +52,28 @@ pub struct Place {
 pub enum Number {
     /// From the operator. No two servers may have the same.
     Fixed(u64),
-    /// From the authority at this address, as leases: one for each of so many threads.
-    LeasedFrom(SocketAddr, usize),
-    /// From the authority of this cluster, [`AUTHORITY`], as a lease.
-    LeasedAmong(Neighbours),
+    /// From the authority at this address, or from several, in order of their numbers, which begin
+    /// with [`AUTHORITY`]; as leases: one for each of so many threads.
+    LeasedFrom(Vec<SocketAddr>, usize),
+    /// From these authorities of a cluster, as a lease.
+    LeasedAmong(Vec<NodeId>, Neighbours),
+}
+
+/// An authority among its like.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// All of them, this one too. Several act as one, as long as a majority is up.
+    pub authorities: Vec<NodeId>,
+    /// Everybody whom it knows.
+    pub neighbours: Neighbours,
+}
+
+impl Seat {
+    /// The only one, for whoever asks.
+    pub fn alone() -> Seat {
+        let neighbours = Neighbours { me: AUTHORITY, others: Vec::new(), strangers: true };
+        Seat { authorities: vec![AUTHORITY], neighbours }
+    }
 }
 
 /// Mints ids for whoever asks by HTTP, until it is told to stop, by SIGINT or SIGTERM. `ready` is
@@ -69,7 +87,7 @@ pub fn serve(
     number: Number,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
-    let leased = || Worker::leased(layout.clone(), AUTHORITY, Switches::ALL_ON);
+    let leased = |from| Worker::leased(layout.clone(), from, Switches::ALL_ON);
     match number {
         Number::Fixed(worker) => {
             let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
@@ -79,52 +97,54 @@ pub fn serve(
             let desks = vec![ground.desk(machine, layout, None)];
             ground.serve(desks, "worker", ready)
         }
-        Number::LeasedFrom(address, threads) => {
+        Number::LeasedFrom(addresses, threads) => {
             let ground = Ground::open(place, Owner::leased(), &[])?;
+            let numbers = (AUTHORITY.0..).map(NodeId);
+            let others: Vec<_> = numbers.zip(addresses.into_iter().map(Some)).collect();
             let desk = |thread| {
                 let me = own_number(ground.folder.disk(), thread);
-                let others = vec![(AUTHORITY, Some(address))];
-                let neighbours = Neighbours { me, others, strangers: false };
-                ground.desk(leased(), layout.clone(), Some(neighbours))
+                let authorities = others.iter().map(|(id, _)| *id).collect();
+                let neighbours = Neighbours { me, others: others.clone(), strangers: false };
+                ground.desk(leased(authorities), layout.clone(), Some(neighbours))
             };
             let desks = (0..threads).map(desk).collect();
             ground.serve(desks, "holder", ready)
         }
-        Number::LeasedAmong(neighbours) => {
+        Number::LeasedAmong(authorities, neighbours) => {
             let ground = Ground::open(place, Owner::leased(), &[])?;
-            let desks = vec![ground.desk(leased(), layout.clone(), Some(neighbours))];
+            let desks = vec![ground.desk(leased(authorities), layout.clone(), Some(neighbours))];
             ground.serve(desks, "holder", ready)
         }
     }
 }
 
 /// Leases out the worker numbers from 0 up to, and without, `workers`, until it is told to stop.
-/// To the workers of this cluster, or to whoever asks. `ready` is called once, with the address, when
-/// the leases are read.
+/// `ready` is called once, with the address, when the leases are read; of several authorities, when
+/// this one has read what it remembers, whether or not the others are up.
 ///
 /// # Errors
 /// If it could not start, or if the authority found that it cannot keep its promises.
 pub fn serve_authority(
     place: Place,
     workers: u64,
-    cluster: Option<Neighbours>,
+    seat: Seat,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
-    let first = [authority::first_file()];
-    let Ground { runtime, listener, address, admin, folder, metrics, data } =
-        Ground::open(place, Owner::authority(workers), &first)?;
-    let anybody = || Neighbours { me: AUTHORITY, others: Vec::new(), strangers: true };
-    let neighbours = cluster.unwrap_or_else(anybody);
-    let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-    let outside = Switchboard { desk: None, links: Some(links.clone()), metrics: metrics.clone() };
+    let Seat { authorities, neighbours } = seat;
+    if authorities.len() > 1 {
+        if workers > MOST_WORKERS {
+            return Err(ServeError::Workers(workers));
+        }
+        let me = neighbours.me;
+        let ground = Ground::open(place, Owner::council(workers, me.0), &[])?;
+        let machine = council(me, authorities, workers, Switches::ALL_ON);
+        let booted = |shown: &Inspection| shown.role != "booting";
+        return ground.lease_out(machine, neighbours, booted, ready);
+    }
+    let ground = Ground::open(place, Owner::authority(workers), &[authority::first_file()])?;
     let machine = Authority::new(workers, Switches::ALL_ON);
-    let files = folder.files(&metrics);
-    let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
-    links.join(&node);
     let is_ready = |shown: &Inspection| shown.role == "authority";
-    Server { runtime, nodes: vec![node], folders: vec![folder], metrics, admin }
-        .run(is_ready, || ready(address), |stop| links.accept(listener, stop))
-        .map_err(|why| ServeError::Halted { who: "authority", why, data })
+    ground.lease_out(machine, neighbours, is_ready, ready)
 }
 
 /// What a server stands on before its machine is there.
@@ -172,6 +192,26 @@ impl Ground {
         }
         let routes = FrontEnd { node: node.clone(), desk, layout }.routes();
         (node, http::only_ours(routes, self.address.ip()))
+    }
+
+    /// Serves an authority, or one of several, once it is ready.
+    fn lease_out<M: Machine<Protocol = Snowflake>>(
+        self,
+        machine: M,
+        neighbours: Neighbours,
+        is_ready: impl Fn(&Inspection) -> bool + Send + 'static,
+        ready: impl FnOnce(SocketAddr),
+    ) -> Result<(), ServeError> {
+        let Ground { runtime, listener, address, admin, folder, metrics, data } = self;
+        let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
+        let outside =
+            Switchboard { desk: None, links: Some(links.clone()), metrics: metrics.clone() };
+        let files = folder.files(&metrics);
+        let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
+        links.join(&node);
+        Server { runtime, nodes: vec![node], folders: vec![folder], metrics, admin }
+            .run(is_ready, || ready(address), |stop| links.accept(listener, stop))
+            .map_err(|why| ServeError::Halted { who: "authority", why, data })
     }
 
     /// Serves ids once all workers have this role: one shared by all threads, or one for each.

@@ -1,8 +1,11 @@
 //! A worker's side of its lease: asking, renewing, and knowing when to stop.
 //!
-//! The law: a lease counts from the moment at which it was asked for, by the monotonic clock, so
-//! the worker stops before the authority, which counts from a later moment and adds a grace, can
-//! give the number away.
+//! The law: a lease counts from the moment at which the authority that gave it was asked for it, by the
+//! monotonic clock, so the worker stops before the authority, which counts from a later moment and
+//! adds a grace, can give the number away.
+//!
+//! Where there are several authorities one of them answers. The one that answered last is asked, and
+//! where it is silent the next: a period has room for a question to each.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,11 +26,20 @@ pub(crate) const SKEW_BOUND: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Tenure {
-    authority: NodeId,
+    authorities: Vec<NodeId>,
+    /// Of the one to ask, among them.
+    place: usize,
     switches: Switches,
     held: Option<Held>,
-    /// The request in flight, and when it was first made.
-    asked: Option<(u64, Time)>,
+    asked: Option<Asked>,
+}
+
+/// The request in flight.
+#[derive(Clone, Debug)]
+struct Asked {
+    request: u64,
+    /// Who was asked so far, and when for the first time.
+    sent: Vec<(NodeId, Time)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,41 +55,57 @@ struct Held {
 }
 
 impl Tenure {
-    pub(crate) fn new(authority: NodeId, switches: Switches) -> Self {
-        Tenure { authority, switches, held: None, asked: None }
+    pub(crate) fn new(authorities: Vec<NodeId>, switches: Switches) -> Self {
+        Tenure { authorities, place: 0, switches, held: None, asked: None }
     }
 
     /// Asks for a lease, or to renew the one that is held, even if it has run out: if nobody else
     /// was given the number, it may be kept.
     ///
-    /// A request that was not answered is repeated under its number, so that an authority slower
-    /// than we are impatient still gets its answer through.
+    /// A request that was not answered is repeated under its number, to the next authority where
+    /// there is one, so that an authority slower than we are impatient still gets its answer through.
     pub(crate) fn ask(&mut self, now: &mut Now<'_>, out: &mut Outputs<Snowflake>) {
+        let count = self.authorities.len().max(1);
+        if self.asked.is_some() {
+            self.place = (self.place + 1) % count;
+        }
         // The answer to one that is older than a lease would be worth nothing. Numbers are drawn,
         // so that the answers to an earlier life are not taken for answers to this one.
-        let repeated = self.asked.filter(|&(_, sent)| now.time < sent + LEASE);
-        let (request, _) =
-            *self.asked.insert(repeated.unwrap_or_else(|| (now.random.next_u64(), now.time)));
+        let fresh = |sent: Time| now.time < sent + LEASE;
+        let repeated = self.asked.take().filter(|asked| asked.first().is_some_and(fresh));
+        let mut asked =
+            repeated.unwrap_or_else(|| Asked { request: now.random.next_u64(), sent: Vec::new() });
         // Lease and ceiling run out together: then neither makes the next holder wait for long.
-        let wanted = Wanted { request, ceiling: now.wall + LEASE };
+        let wanted = Wanted { request: asked.request, ceiling: now.wall + LEASE };
         let message = match self.held {
             Some(held) => Message::Renew(wanted, held.lease),
             None => Message::Acquire(wanted),
         };
-        out.send(self.authority, message);
-        out.set_timer(Timer::Lease, RENEW_EVERY);
+        if let Some(&authority) = self.authorities.get(self.place) {
+            if asked.of(authority).is_none() {
+                asked.sent.push((authority, now.time));
+            }
+            out.send(authority, message);
+        }
+        self.asked = Some(asked);
+        out.set_timer(Timer::Lease, RENEW_EVERY / count as u32);
     }
 
-    /// The authority gave or renewed a lease; false where that is the answer to an old request.
+    /// An authority gave or renewed a lease; false where that is the answer to an old request.
     pub(crate) fn granted(
         &mut self,
+        from: NodeId,
         grant: &Grant,
         now: &Now<'_>,
         out: &mut Outputs<Snowflake>,
     ) -> bool {
-        let Some((_, sent)) = self.asked.take_if(|(asked, _)| *asked == grant.request) else {
+        let asked = self.asked.as_ref().filter(|asked| asked.request == grant.request);
+        let Some(sent) = asked.and_then(|asked| asked.of(from)) else {
             return false;
         };
+        self.asked = None;
+        let place = self.authorities.iter().position(|&authority| authority == from);
+        self.place = place.unwrap_or(self.place);
         self.held = Some(Held {
             lease: grant.lease,
             expires: sent + grant.lasts,
@@ -97,7 +125,7 @@ impl Tenure {
         now: &mut Now<'_>,
         out: &mut Outputs<Snowflake>,
     ) -> bool {
-        if self.asked.take_if(|(asked, _)| *asked == request).is_none() {
+        if self.asked.take_if(|asked| asked.request == request).is_none() {
             return false;
         }
         let lost = self.held.take().is_some();
@@ -135,6 +163,18 @@ impl Tenure {
             return Err(Refusal::ClockWrong);
         }
         Ok(())
+    }
+}
+
+impl Asked {
+    /// When it was first made.
+    fn first(&self) -> Option<Time> {
+        self.sent.first().map(|(_, sent)| *sent)
+    }
+
+    /// When it was first made of this authority.
+    fn of(&self, authority: NodeId) -> Option<Time> {
+        self.sent.iter().find(|(asked, _)| *asked == authority).map(|(_, sent)| *sent)
     }
 }
 

@@ -69,9 +69,10 @@ impl Worker {
         Ok(Worker::new(layout, switches, Number::Fixed { worker, mark }))
     }
 
-    /// A worker that leases its number from this authority.
-    pub fn leased(layout: Layout, authority: NodeId, switches: Switches) -> Self {
-        Worker::new(layout, switches, Number::Leased(Tenure::new(authority, switches)))
+    /// A worker that leases its number from an authority: the only one, or whichever of several
+    /// answers.
+    pub fn leased(layout: Layout, authorities: Vec<NodeId>, switches: Switches) -> Self {
+        Worker::new(layout, switches, Number::Leased(Tenure::new(authorities, switches)))
     }
 
     fn new(layout: Layout, switches: Switches, number: Number) -> Self {
@@ -231,12 +232,18 @@ impl Worker {
         }
     }
 
-    fn hear(&mut self, answer: Message, now: &mut Now<'_>, out: &mut Outputs<Snowflake>) {
+    fn hear(
+        &mut self,
+        from: NodeId,
+        answer: Message,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Snowflake>,
+    ) {
         let Number::Leased(tenure) = &mut self.number else { return };
         match answer {
             Message::Granted(grant) => {
                 let renewed = self.generator.is_some() && tenure.holds(grant.lease);
-                if tenure.granted(&grant, now, out) {
+                if tenure.granted(from, &grant, now, out) {
                     if !renewed {
                         self.open(grant.lease.worker, grant.floor, out);
                     }
@@ -261,7 +268,7 @@ impl Machine for Worker {
             Input::Message { from, message: Message::Mint { token, count } } => {
                 self.accept(from, token, count, out);
             }
-            Input::Message { message, .. } => self.hear(message, now, out),
+            Input::Message { from, message } => self.hear(from, message, now, out),
             Input::Timer(Timer::Lease) => {
                 if let Number::Leased(tenure) = &mut self.number {
                     tenure.ask(now, out);
@@ -269,7 +276,7 @@ impl Machine for Worker {
             }
             Input::Disk { op: Op::Loaded, result } => self.loaded(result, now, out),
             Input::Disk { op: Op::Saved, result } => self.saved(result, out),
-            Input::Timer(_) | Input::LinkReset { .. } => {}
+            Input::Disk { op: Op::Raft(_), .. } | Input::Timer(_) | Input::LinkReset { .. } => {}
         }
         self.raise(now, out);
         self.serve(now, out);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use host::{Exposure, FRONT_END, Files, Links, Metrics, Neighbours, Node, Outside};
 use machine::{DiskId, Input, Link, NodeId};
-use snowflake::server::{Place, serve_authority};
+use snowflake::server::{Place, Seat, serve_authority};
 use snowflake::{Message, Snowflake};
 use tokio::runtime::Runtime;
 
@@ -27,7 +27,8 @@ pub(super) fn serve_if_asked() {
     let (listen, data) = asked.split_once(' ').unwrap();
     let (listen, data) = (listen.parse().unwrap(), data.into());
     let place = Place { listen, admin: None, exposure: Exposure::Loopback, data };
-    serve_authority(place, 2, None, |address| println!("\nlistening on {address}")).unwrap();
+    let ready = |address| println!("\nlistening on {address}");
+    serve_authority(place, 2, Seat::alone(), ready).unwrap();
 }
 
 pub(super) struct Real {

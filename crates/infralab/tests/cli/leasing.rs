@@ -7,7 +7,7 @@ use crate::lab::{Scratch, refused};
 use crate::server::Server;
 
 /// The worker number in a twitter id.
-fn worker(id: u64) -> u64 {
+pub(crate) fn worker(id: u64) -> u64 {
     id >> 12 & 0x3ff
 }
 

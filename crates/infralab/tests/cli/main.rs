@@ -5,6 +5,7 @@ mod bad_places;
 mod browser;
 mod checks;
 mod client;
+mod council;
 mod database;
 mod ids;
 mod lab;

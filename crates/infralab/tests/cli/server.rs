@@ -136,6 +136,6 @@ impl Drop for Server {
 }
 
 /// An id as JSON has it.
-fn number(id: &serde_json::Value) -> u64 {
+pub(crate) fn number(id: &serde_json::Value) -> u64 {
     id.as_str().expect("ids are strings").parse().unwrap()
 }

@@ -49,9 +49,9 @@ impl<M: Machine<Protocol = Snowflake>> Promise<M> for Available {
         if let Some((at, _)) = open.values().next() {
             return Verdict::Broken(format!("ids asked for at {at:?} did not come"));
         }
-        match self.shape.authority() {
-            None => every_worker_mints(&asked),
-            Some(_) => self.every_number_is_held(world),
+        match self.shape.authorities {
+            0 => every_worker_mints(&asked),
+            _ => self.every_number_is_held(world),
         }
     }
 }
@@ -101,7 +101,9 @@ mod tests {
 
     /// Two workers and a client that asks both; `stuck` is dead when the world is judged.
     fn judged(pool: u64, stuck: Option<u32>) -> Verdict {
-        let shape = Shape { pool, workers: 2, clients: 1, skew_ms: 0, sequence_bits: 12 };
+        let authorities = pool.min(1);
+        let shape =
+            Shape { pool, authorities, workers: 2, clients: 1, skew_ms: 0, sequence_bits: 12 };
         let mut world = shape.world(1);
         if let Some(stuck) = stuck {
             world.crash(stuck);

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 
 use host::{FolderError, ListenError};
 
-use crate::TooLarge;
+use crate::{MOST_WORKERS, TooLarge};
 
 /// Why a server did not start, or stopped by itself.
 #[derive(Debug)]
 pub enum ServeError {
     /// The layout has no such worker. Nothing was started.
     Worker(TooLarge),
+    /// Several authorities cannot lease out so many numbers. Nothing was started.
+    Workers(u64),
     /// The operating system gave no threads. Nothing was started.
     Runtime(io::Error),
     /// It cannot or must not listen there. Nothing was started.
@@ -35,7 +37,9 @@ impl ServeError {
     /// Is it the arguments that must change, rather than the world?
     pub fn is_argument(&self) -> bool {
         match self {
-            ServeError::Worker(_) | ServeError::Listen(ListenError::NotLoopback(_)) => true,
+            ServeError::Worker(_)
+            | ServeError::Workers(_)
+            | ServeError::Listen(ListenError::NotLoopback(_)) => true,
             ServeError::Folder(error) => error.is_other_owner(),
             _ => false,
         }
@@ -46,6 +50,11 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ServeError::Worker(error) => error.fmt(f),
+            ServeError::Workers(workers) => write!(
+                f,
+                "several authorities lease out at most {MOST_WORKERS} worker numbers, not \
+                 {workers}: their table is one command of their log; use --workers {MOST_WORKERS}"
+            ),
             ServeError::Runtime(error) => write!(f, "no threads could be started: {error}"),
             ServeError::Listen(error) => error.fmt(f),
             ServeError::Folder(error) => error.fmt(f),

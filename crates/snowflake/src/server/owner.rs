@@ -7,6 +7,7 @@ use crate::Layout;
 const WORKER: &str = "snowflake";
 const LEASED: &str = "snowflake with a leased number";
 const AUTHORITY: &str = "the authority of snowflake";
+const COUNCIL: &str = "one of several authorities of snowflake";
 
 /// One of the servers, and what its promises about the files in the folder depend on.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,24 +22,33 @@ pub(super) struct Owner {
     /// The leases of another number of workers are not these.
     #[serde(skip_serializing_if = "Option::is_none")]
     workers: Option<u64>,
+    /// What one of several authorities swore it swore under its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<u32>,
 }
 
 impl Owner {
     /// A worker with a number of its own.
     pub(super) fn worker(worker: u64, layout: &Layout) -> Owner {
         let (worker, layout) = (Some(worker), Some(layout.to_string()));
-        Owner { system: WORKER.to_owned(), worker, layout, workers: None }
+        Owner { system: WORKER.to_owned(), worker, layout, workers: None, node: None }
     }
 
     /// A worker that leases its number. What it keeps is who it is, so that it gets its number back.
     pub(super) fn leased() -> Owner {
-        Owner { system: LEASED.to_owned(), worker: None, layout: None, workers: None }
+        Owner { system: LEASED.to_owned(), worker: None, layout: None, workers: None, node: None }
     }
 
     /// An authority over so many workers.
     pub(super) fn authority(workers: u64) -> Owner {
         let (system, workers) = (AUTHORITY.to_owned(), Some(workers));
-        Owner { system, worker: None, layout: None, workers }
+        Owner { system, worker: None, layout: None, workers, node: None }
+    }
+
+    /// One of several authorities over so many workers.
+    pub(super) fn council(workers: u64, node: u32) -> Owner {
+        let (system, workers, node) = (COUNCIL.to_owned(), Some(workers), Some(node));
+        Owner { system, worker: None, layout: None, workers, node }
     }
 
     /// The same bits, whether or not one of the two says them by a name.
@@ -53,7 +63,7 @@ impl Owner {
 
 impl host::Owner for Owner {
     fn is(&self, other: &Owner) -> bool {
-        let key = |owner: &Owner| (owner.system.clone(), owner.worker, owner.workers);
+        let key = |owner: &Owner| (owner.system.clone(), owner.worker, owner.workers, owner.node);
         key(self) == key(other) && self.has_layout_of(other)
     }
 
@@ -65,6 +75,9 @@ impl host::Owner for Owner {
         if let Some(workers) = self.workers {
             name += &format!(", over {workers} workers");
         }
+        if let Some(node) = self.node {
+            name += &format!(", node {node}");
+        }
         name
     }
 
@@ -73,7 +86,10 @@ impl host::Owner for Owner {
             (Some(worker), Some(layout), _) => {
                 format!("serve --worker {worker} --layout {layout}")
             }
-            (_, _, Some(workers)) => format!("authority --workers {workers}"),
+            (_, _, Some(workers)) => {
+                let node = self.node.map(|node| format!(" --node {node}")).unwrap_or_default();
+                format!("authority --workers {workers}{node}")
+            }
             _ => "serve --authority".to_owned(),
         }
     }
@@ -81,6 +97,7 @@ impl host::Owner for Owner {
     fn with_another_folder(&self) -> &'static str {
         match self.system.as_str() {
             LEASED => "(the worker then leases another number)",
+            COUNCIL => "(it then comes back as a new member)",
             AUTHORITY => "once no worker holds a lease of this one any more",
             _ => "and a worker number never used before with --worker",
         }
@@ -105,7 +122,9 @@ mod tests {
     #[test]
     fn servers_of_different_kinds_own_different_folders() {
         let worker = Owner::worker(3, &Layout::twitter());
+        let council = [Owner::council(8, 0), Owner::council(8, 1), Owner::council(9, 0)];
         let kinds = [worker, Owner::leased(), Owner::authority(8), Owner::authority(9)];
+        let kinds: Vec<_> = kinds.into_iter().chain(council).collect();
         for (at, one) in kinds.iter().enumerate() {
             for (other_at, other) in kinds.iter().enumerate() {
                 assert_eq!(one.is(other), at == other_at);

@@ -207,7 +207,7 @@ fn wanted(outputs: &[Output<Snowflake>]) -> Wanted {
 
 /// A worker that has just been granted a lease, and the grant.
 fn holder() -> (Hand<Worker>, Grant) {
-    let machine = Worker::leased(Layout::twitter(), AUTHORITY, Switches::ALL_ON);
+    let machine = Worker::leased(Layout::twitter(), vec![AUTHORITY], Switches::ALL_ON);
     let mut worker = Hand::of(machine);
     worker.wait(LEASE * 2);
     let asked = worker.give(Input::Timer(snowflake::Timer::Lease));
@@ -324,4 +324,34 @@ fn a_restarted_authority_counts_every_lease_as_just_given() {
     assert_eq!(acquire(&mut after, 2, 20), None);
     after.wait(LEASE + MS * 50);
     assert!(acquire(&mut after, 2, 21).is_some());
+}
+
+#[test]
+fn where_an_authority_is_silent_the_next_is_asked_and_who_answered_stays() {
+    let all = [0, 1, 2].map(NodeId).to_vec();
+    // It asks the first when it boots.
+    let mut worker = Hand::of(Worker::leased(Layout::twitter(), all, Switches::ALL_ON));
+    let mut requests = Vec::new();
+    for next in [1, 2, 0, 1, 2] {
+        worker.wait(MS * 100);
+        let asked = worker.give(Input::Timer(snowflake::Timer::Lease));
+        assert_eq!(sent(&asked)[0].0, NodeId(next));
+        requests.push(wanted(&asked));
+    }
+    let Wanted { request, ceiling } = requests[4];
+    assert!(requests.iter().all(|wanted| wanted.request == request), "it is the same request");
+
+    let lease = Lease { worker: 3, epoch: 1 };
+    let (floor, wall) = (Wall(0), worker.wall);
+    let grant = Grant { request, lease, lasts: LEASE, floor, ceiling, wall };
+    worker.wait(MS * 10);
+    worker.tell(NodeId(2), Message::Granted(grant));
+    // It was asked 200 ms after the boot for the first time: from there its lease counts.
+    let held = "worker 3 in epoch 1 until 1200.000000 ms";
+    assert_eq!(worker.machine.inspect().state, held);
+    worker
+        .tell(NodeId(1), Message::Granted(Grant { lease: Lease { worker: 4, epoch: 2 }, ..grant }));
+    assert_eq!(worker.machine.inspect().state, held, "the request was answered");
+    let renewed = worker.give(Input::Timer(snowflake::Timer::Lease));
+    assert_eq!(sent(&renewed)[0].0, NodeId(2));
 }

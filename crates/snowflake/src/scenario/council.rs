@@ -1,0 +1,92 @@
+//! The plan of `authority-crash`, and who is healed in its end: a majority of the authorities has to do.
+
+use machine::{NodeId, Time};
+use sim::{Cluster, Draft, Script, Target, World, heal_all};
+
+use super::{CRASHES, MS, NOISE, targets, workload};
+use crate::message::Get;
+use crate::shape::{Node, Shape};
+
+/// When the faults begin: by then there is a leader, and numbers are leased.
+const BEGUN: u64 = 1_000;
+
+pub(super) fn authority_crash(draft: &mut Draft<Get>) {
+    let shape = council(draft);
+    for _ in 0..draft.number(1, 3) {
+        let (at, lasts) = (moment(draft), MS(draft.magnitude(5, 2_000)));
+        strike(draft, shape, at, at + lasts);
+        // It is now that a number could have two holders, who could mint in one tick.
+        for _ in 0..100 {
+            let soon = at + MS(draft.number(0, 1_500));
+            let client = draft.one_of(&shape.client_ids());
+            let worker = draft.one_of(&shape.worker_ids());
+            draft.operation(soon, client, Get { worker, count: 10 });
+        }
+    }
+    if draft.percent(60) {
+        // One that is not healed either: the others have to do without it.
+        let (at, until) = (moment(draft), draft.end() + MS(1));
+        strike(draft, shape, at, until);
+    }
+    workload(draft, shape, 500, 64);
+    let mut targets = targets(shape);
+    targets.push("authority".into());
+    draft.swarm(NOISE, &targets);
+    draft.swarm(CRASHES, &targets);
+}
+
+/// Whoever acts as the authority loses its memory, its power, or touch with the others: with all of
+/// them, or only with those who would have to agree with it, so that it goes on hearing workers.
+fn strike(draft: &mut Draft<Get>, shape: Shape, at: Time, until: Time) {
+    let acting = Target::from("authority");
+    let others = shape.authority_ids();
+    let everybody = [shape.authority_ids(), shape.worker_ids(), shape.client_ids()].concat();
+    let (kind, period) = (draft.number(0, 5), MS(draft.number(600, 2_000)));
+    let mut during = draft.between(at, until);
+    match kind {
+        0 => during.crash(acting),
+        1 => during.torn_write(acting),
+        2 => during.partition([acting], everybody),
+        3 => during.partition([acting], others),
+        4 => during.one_way_partition(others, [acting]),
+        _ => during.flapping_link([acting], others, period),
+    }
+}
+
+/// Some time after the beginning and well before the heal.
+fn moment(draft: &mut Draft<Get>) -> Time {
+    let last = draft.heal_at().0 / 1_000_000 - 500;
+    Time(0) + MS(draft.number(BEGUN, last))
+}
+
+/// Workers that lease their numbers, of which there are fewer, from three authorities.
+fn council(draft: &mut Draft<Get>) -> Shape {
+    let (pool, clients) = (draft.number(1, 3), draft.number(1, 2));
+    let workers = pool + draft.number(1, 2);
+    let skew_ms = crate::tenure::SKEW_BOUND.as_millis() as u64;
+    let shape = Shape { pool, authorities: 3, workers, clients, skew_ms, sequence_bits: 12 };
+    shape.draw(draft);
+    draft.phases(MS(5_000), shape.recovers_within() + MS(1_500));
+    shape
+}
+
+/// Heals all but the authorities that a fault hits at the moment, if the others are a majority that has
+/// begun; everybody otherwise. Of a fault between two sides the smaller one is hit.
+pub(super) fn heal_a_majority(cluster: &Cluster, world: &World<Node>) -> Vec<NodeId> {
+    let shape = Shape::of(cluster);
+    let smaller = |(one, other): (&[NodeId], &[NodeId])| {
+        let side = if other.is_empty() || one.len() <= other.len() { one } else { other };
+        side.to_vec()
+    };
+    let troubled: Vec<NodeId> = world.struck().flat_map(smaller).collect();
+    let begun = |node: &NodeId| match world.machine(*node) {
+        Some(Node::Council(seat)) => seat.group().is_some_and(|group| group.log().last_index() > 0),
+        _ => false,
+    };
+    let well = |node: &NodeId| !troubled.contains(node) && begun(node);
+    let well: Vec<NodeId> = shape.authority_ids().into_iter().filter(well).collect();
+    match 2 * well.len() as u64 > shape.authorities {
+        true => [well, shape.worker_ids(), shape.client_ids()].concat(),
+        false => heal_all(cluster, world),
+    }
+}
