@@ -95,8 +95,17 @@ fn forbid(paths: impl IntoIterator<Item = PathBuf>, words: &[&str], why: &str) {
 
 #[test]
 fn nothing_deterministic_hashes_with_a_random_seed() {
-    let words = ["HashMap", "HashSet", "RandomState", "thread_rng"];
+    let words = ["HashMap::", "HashSet", "RandomState", "thread_rng"];
     forbid(deterministic(), &words, "its order differs from run to run; use a BTreeMap");
+    for path in deterministic() {
+        for line in read(&path).lines().filter(|line| line.contains("HashMap<")) {
+            assert!(
+                line.contains("BuildHasherDefault<"),
+                "{}: a map that is only looked up says with which hash, or is a BTreeMap",
+                path.display()
+            );
+        }
+    }
 }
 
 #[test]

@@ -5,10 +5,37 @@
 //! hide another's link. What a read brings is compared with the key all the same.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// 128 bits of the BLAKE3 hash of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyHash(pub(super) [u8; 16]);
+
+/// A part of it is hash enough.
+impl Hash for KeyHash {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let [.., a, b, c, d, e, f, g, h] = self.0;
+        to.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+/// Takes a hash for what it is.
+#[derive(Clone, Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
 
 impl KeyHash {
     pub(super) fn of(key: &[u8]) -> KeyHash {
@@ -36,12 +63,14 @@ const MAPS: usize = 64;
 /// The newest places, by key. Only ever looked up: the order of a map is nobody's.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
-    maps: Vec<HashMap<KeyHash, Place>>,
+    maps: Vec<Map>,
 }
+
+type Map = HashMap<KeyHash, Place, BuildHasherDefault<AsItIs>>;
 
 impl Index {
     pub(super) fn new() -> Index {
-        Index { maps: vec![HashMap::new(); MAPS] }
+        Index { maps: vec![Map::default(); MAPS] }
     }
 
     pub(super) fn get(&self, key: &KeyHash) -> Option<Place> {
@@ -59,7 +88,7 @@ impl Index {
 
     /// How many keys there are.
     pub(super) fn len(&self) -> usize {
-        self.maps.iter().map(HashMap::len).sum()
+        self.maps.iter().map(Map::len).sum()
     }
 }
 
