@@ -1,5 +1,7 @@
 //! Who answers: processes, ended when they are dropped.
 
+#![expect(clippy::disallowed_types, reason = "a comparison asks over sockets")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;

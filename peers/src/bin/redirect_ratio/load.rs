@@ -1,6 +1,8 @@
 //! The load: so many connections, each with one request under way. The answers have no body, so one
 //! is over at the first empty line; nothing else of it is read.
 
+#![expect(clippy::disallowed_methods, reason = "a comparison measures time")]
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
