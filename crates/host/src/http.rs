@@ -6,6 +6,7 @@
 //! in full, and waits for nothing else.
 
 mod progress;
+mod query;
 mod visitors;
 
 use std::io;
@@ -29,6 +30,7 @@ use tokio::time::{sleep, timeout};
 
 use progress::{Progress, Watched};
 
+pub use query::{parameters, shortened};
 pub use visitors::{host_is_ours, only_ours, origin_is_ours};
 
 /// More wait in the operating system's queue until one of these is closed.

@@ -23,6 +23,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use host::http;
 use machine::NodeId;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -109,7 +110,7 @@ fn no_such(segments: &[&str]) -> Reply {
         ["kv", _, "append" | "cas"] | ["transfer"] => "POST",
         ["members"] => "PUT",
         _ => {
-            let path = shortened(&segments.join("/"));
+            let path = http::shortened(&segments.join("/"));
             return Reply::error(
                 404,
                 format_args!("there is no {:?} here; {PATHS}", "/".to_owned() + &path),
@@ -247,23 +248,7 @@ fn parameters<'a, const N: usize>(
     query: &'a str,
     names: [&str; N],
 ) -> Result<[Option<Cow<'a, str>>; N], Reply> {
-    let mut found = [const { None }; N];
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let name = shortened(&name);
-        let Some(place) = names.iter().position(|known| *known == name) else {
-            let why = format!("there is no parameter {name:?} here; known are {names:?}");
-            return Err(Reply::error(400, why));
-        };
-        if found[place].replace(value).is_some() {
-            return Err(Reply::error(400, format_args!("{name} is given twice; give it once")));
-        }
-    }
-    Ok(found)
-}
-
-/// Enough of a stranger's text to recognise it by.
-fn shortened(text: &str) -> String {
-    text.chars().take(40).collect()
+    http::parameters(query, names).map_err(|why| Reply::error(400, why))
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@
 //! Ids are strings, because a JavaScript number holds only 53 bits of them. Who accepts `text/plain`
 //! gets ids one a line; errors are JSON in either case.
 
-use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
+use host::http;
 use serde::Serialize;
 
 use crate::layout::Decoded;
@@ -158,17 +158,19 @@ pub(crate) type BadRequest = String;
 
 /// The parameters of `/id`: none.
 pub(crate) fn no_parameters(query: &str) -> Result<(), BadRequest> {
-    parameter(query, None).map(|_| ())
+    http::parameters(query, []).map(|[]| ())
 }
 
 /// The parameters of `/ids`. Whether so many may be had is for the worker to say.
 pub(crate) fn count(query: &str) -> Result<u32, BadRequest> {
-    let Some(text) = parameter(query, Some("count"))? else {
+    let [Some(text)] = http::parameters(query, ["count"])? else {
         return Err("say how many ids, such as /ids?count=100".to_owned());
     };
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let count = text.parse().ok().filter(|_| digits);
-    count.ok_or_else(|| format!("the count must be a number, and {:?} is not", shortened(&text)))
+    count.ok_or_else(|| {
+        format!("the count must be a number, and {:?} is not", http::shortened(&text))
+    })
 }
 
 /// The path and parameters of `/decode`, carried out.
@@ -177,7 +179,8 @@ pub(crate) fn decode(id: &str, query: &str, layout: &Layout) -> Result<Decoded, 
         return Err(format!("an id is at most {}, and this is longer", u64::MAX));
     }
     let id: Id = id.parse().map_err(|error: crate::IdError| error.to_string())?;
-    let named = match parameter(query, Some("layout"))? {
+    let [layout_named] = http::parameters(query, ["layout"])?;
+    let named = match layout_named {
         Some(text) if text.len() > 300 => {
             return Err("a layout is at most 300 characters, and this is longer".to_owned());
         }
@@ -185,27 +188,6 @@ pub(crate) fn decode(id: &str, query: &str, layout: &Layout) -> Result<Decoded, 
         None => layout.clone(),
     };
     named.decode(id).map_err(|error| error.to_string())
-}
-
-/// The one parameter that is known, at most once, and nothing else.
-fn parameter<'a>(query: &'a str, known: Option<&str>) -> Result<Option<Cow<'a, str>>, BadRequest> {
-    let mut found = None;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if Some(name.as_ref()) != known {
-            let takes = known.map_or("no parameter".to_owned(), |known| format!("only {known}"));
-            let name = shortened(&name);
-            return Err(format!("there is no parameter {name:?} here; this path takes {takes}"));
-        }
-        if found.replace(value).is_some() {
-            return Err(format!("{} is given twice; give it once", shortened(&name)));
-        }
-    }
-    Ok(found)
-}
-
-/// Enough of a stranger's text to recognise it by.
-fn shortened(text: &str) -> String {
-    text.chars().take(40).collect()
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -4,19 +4,18 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use host::http;
 use serde::de::DeserializeOwned;
 
 use super::wanted::{domain, is_code};
 use super::{Bulk, Changes, MOST_AT_ONCE, Reply, Wanted, cursor};
 use crate::site::Site;
 use crate::target::Targets;
-use crate::{Ask, Key, NewLink};
+use crate::{Ask, Key, LONGEST_SEARCH, NewLink};
 
 const EXAMPLE: &str = r#"{"url":"https://example.com"}"#;
 const PATHS: &str = "there are /api/links, /api/links/bulk, /api/links/CODE and \
                      /api/links/CODE/stats";
-/// In bytes.
-const LONGEST_SEARCH: usize = 200;
 
 /// What comes.
 #[derive(Clone, Debug)]
@@ -159,17 +158,7 @@ fn parameters<'a, const N: usize>(
     query: &'a str,
     names: [&str; N],
 ) -> Result<[Option<Cow<'a, str>>; N], Reply> {
-    let mut found = [const { None }; N];
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let Some(place) = names.iter().position(|known| *known == name) else {
-            let why = format!("there is no parameter {name:.40?} here; known are {names:?}");
-            return Err(Reply::error(400, why));
-        };
-        if found[place].replace(value).is_some() {
-            return Err(Reply::error(400, format_args!("{name} is given twice; give it once")));
-        }
-    }
-    Ok(found)
+    http::parameters(query, names).map_err(|why| Reply::error(400, why))
 }
 
 #[cfg(test)]
