@@ -28,8 +28,8 @@ const RESERVED: &[&str] = &[
     "well-known",
 ];
 
-/// The longest target, in bytes: what browsers and proxies take.
-pub const LONGEST_URL: usize = 8_000;
+/// The longest target, in bytes: what browsers and servers are known to take.
+pub const LONGEST_URL: usize = 2_048;
 /// The longest title, in bytes.
 pub const LONGEST_TITLE: usize = 1_000;
 /// The longest tag, in bytes.
@@ -88,10 +88,14 @@ fn check_texts<T: AsRef<str>>(
     tags: &[T],
 ) -> Result<(), &'static str> {
     if url.is_some_and(|url| url.is_empty() || url.len() > LONGEST_URL) {
-        return Err("a target is 1 to 8000 bytes long");
+        return Err("a target is 1 to 2048 bytes long");
     }
     if title.is_some_and(|title| title.len() > LONGEST_TITLE) {
         return Err("a title is at most 1000 bytes long");
+    }
+    // Of the keepers of links a database takes no such text.
+    if title.into_iter().chain(tags.iter().map(AsRef::as_ref)).any(|text| text.contains('\0')) {
+        return Err("a title or a tag has no NUL in it");
     }
     if tags.len() > MOST_TAGS || tags.iter().any(|tag| tag.as_ref().len() > LONGEST_TAG) {
         return Err("a link has at most 32 tags of at most 64 bytes");
@@ -118,6 +122,15 @@ mod tests {
         {
             assert!(check_code(code).is_err(), "{code}");
         }
+    }
+
+    #[test]
+    fn texts_are_what_every_keeper_of_links_takes() {
+        let check = |title, tags: &[&str]| check_texts(None, title, tags);
+        assert_eq!(check(Some("a\ttitle"), &["a tag"]), Ok(()));
+        assert!(check(Some("a\0title"), &[]).is_err());
+        assert!(check(None, &["a tag", "\0"]).is_err());
+        assert!(check_texts::<&str>(Some(&"x".repeat(LONGEST_URL + 1)), None, &[]).is_err());
     }
 
     #[test]

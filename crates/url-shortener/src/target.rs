@@ -1,7 +1,7 @@
 //! Where a link may lead.
 //!
 //! The law: what is let through is an `http` or `https` address in the one spelling of the URL
-//! standard, at most [`LONGEST_TARGET`] bytes long; it carries no password, does not lead back to
+//! standard, at most [`LONGEST_URL`] bytes long; it carries no password, does not lead back to
 //! this service, and its host is on no block list. Letting it through again changes nothing.
 //!
 //! Credentials are refused rather than stripped: a link that somebody made with a password in it
@@ -16,10 +16,8 @@ use url::{Host, Url};
 
 pub use blocked::{Blocked, MalformedList};
 
+use crate::LONGEST_URL;
 use crate::site::Site;
-
-/// No target is longer, in bytes: what browsers and servers are known to take.
-pub(crate) const LONGEST_TARGET: usize = 2048;
 
 /// What a service lets its links lead to.
 #[derive(Clone, Debug)]
@@ -39,7 +37,7 @@ impl Targets {
     /// # Errors
     /// If it may not, with the reason.
     pub fn allow(&self, text: &str) -> Result<Arc<str>, Refused> {
-        if text.len() > LONGEST_TARGET {
+        if text.len() > LONGEST_URL {
             return Err(Refused::TooLong(text.len()));
         }
         let url = Url::parse(text).map_err(Refused::NotUrl)?;
@@ -63,7 +61,7 @@ impl Targets {
         }
         // Percent signs and Punycode can make it longer than it came.
         match url.as_str().len() {
-            length if length > LONGEST_TARGET => Err(Refused::TooLong(length)),
+            length if length > LONGEST_URL => Err(Refused::TooLong(length)),
             _ => Ok(url.as_str().into()),
         }
     }
@@ -90,7 +88,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refused::TooLong(bytes) => {
-                write!(f, "a target has at most {LONGEST_TARGET} bytes, and this one has {bytes}")
+                write!(f, "a target has at most {LONGEST_URL} bytes, and this one has {bytes}")
             }
             Refused::NotUrl(why) => {
                 write!(f, "a target is such as https://example.com/page, and this is not: {why}")
@@ -159,9 +157,9 @@ mod tests {
         for text in ["http://a@b.example", "https://:secret@b.example", "http://a:b@b.example/"] {
             assert_eq!(refuses(text), Refused::Credentials, "{text:?}");
         }
-        let long = format!("http://b.example/{}", "x".repeat(LONGEST_TARGET));
+        let long = format!("http://b.example/{}", "x".repeat(LONGEST_URL));
         assert!(matches!(refuses(&long), Refused::TooLong(_)));
-        let grows = format!("http://b.example/{}", "ü".repeat(LONGEST_TARGET / 3));
+        let grows = format!("http://b.example/{}", "ü".repeat(LONGEST_URL / 3));
         assert!(matches!(refuses(&grows), Refused::TooLong(2049..)), "{:?}", refuses(&grows));
     }
 
@@ -210,7 +208,7 @@ mod tests {
         ) {
             let targets = targets();
             if let Ok(url) = targets.allow(&text) {
-                prop_assert!(url.len() <= LONGEST_TARGET);
+                prop_assert!(url.len() <= LONGEST_URL);
                 prop_assert!(url.bytes().all(|byte| byte.is_ascii_graphic()), "{url:?}");
                 let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
                 let rest = rest.expect("it is of the web");

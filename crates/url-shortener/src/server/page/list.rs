@@ -10,12 +10,10 @@ use maud::{Markup, html};
 use super::frame::{self, Here};
 use super::{Clerk, Page, look};
 use crate::wire::cursor;
-use crate::{Answer, Ask, Key, Link};
+use crate::{Answer, Ask, Key, LONGEST_SEARCH, Link};
 
 /// Links on a page.
 const LIMIT: u32 = 25;
-/// In bytes.
-const LONGEST_SEARCH: usize = 200;
 
 /// A link, and how often it was followed.
 type Row = (Key, Link, u64);
