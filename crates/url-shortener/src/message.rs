@@ -1,6 +1,7 @@
 //! The words of the service: what users, instances, shards and the tally say to each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use machine::{NodeId, Protocol};
 use serde::{Deserialize, Serialize};
@@ -119,8 +120,14 @@ pub enum Ask {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Answer {
-    /// Go there.
-    Redirect { url: Arc<str>, status: RedirectStatus },
+    /// Go there. Where the link expires, it does so in this time: nobody is to keep the answer longer.
+    /// Did it cost the store nothing?
+    Redirect {
+        url: Arc<str>,
+        status: RedirectStatus,
+        expires_in: Option<Duration>,
+        from_cache: bool,
+    },
     /// Here it is: looked at, made or changed.
     Link(Key, Arc<Link>),
     /// It is gone from the store.

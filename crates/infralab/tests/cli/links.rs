@@ -321,7 +321,8 @@ fn what_happens_is_shown_on_the_admin_address() {
     let metrics = ask(admin, &["GET /metrics HTTP/1.1", &format!("Host: {admin}")]);
     for line in [
         "shortener_created_total 1",
-        "shortener_visits_total{result=\"redirect\"} 5",
+        "shortener_visits_total{result=\"redirect-from-cache\"} 4",
+        "shortener_visits_total{result=\"redirect-from-store\"} 1",
         "shortener_visits_total{result=\"missing\"} 1",
         "shortener_calls_total{why=\"visit\"} 2",
     ] {

@@ -49,7 +49,7 @@ impl Instance {
         let visitor = Visitor { asker, click: Some(click) };
         match known {
             Some(known) => {
-                let with = self.response(&known, visitor.click, now, out);
+                let with = self.response(&known, visitor.click, true, now, out);
                 answer(asker, with, out);
             }
             None => self.want(key, visitor, now.time, out),
@@ -138,7 +138,7 @@ impl Instance {
             let with = match &known {
                 Err(unavailable) => unavailable.clone(),
                 Ok(Known::Link(link)) if click.is_none() => Answer::Link(key.clone(), link.clone()),
-                Ok(known) => self.response(known, click, now, out),
+                Ok(known) => self.response(known, click, false, now, out),
             };
             self.settle(asker, with, out);
         }
@@ -153,6 +153,7 @@ impl Instance {
         &mut self,
         known: &Known,
         click: Option<Click>,
+        from_cache: bool,
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) -> Answer {
@@ -164,7 +165,8 @@ impl Instance {
         if let Some(click) = click {
             self.clicks.clicked(Click { at_ms: now.wall.millis(), ..click }, now, out);
         }
-        Answer::Redirect { url: link.url.clone(), status: link.status }
+        let expires_in = link.expires_at.map(|expires_at| expires_at.distance(now.wall));
+        Answer::Redirect { url: link.url.clone(), status: link.status, expires_in, from_cache }
     }
 
     /// Somebody changes a link through this instance: what is known of it is not kept.

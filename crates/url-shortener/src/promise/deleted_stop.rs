@@ -200,7 +200,8 @@ mod tests {
     }
 
     fn leads() -> Answer {
-        Answer::Redirect { url: "u".into(), status: RedirectStatus::Found }
+        let (url, status) = ("u".into(), RedirectStatus::Found);
+        Answer::Redirect { url, status, expires_in: None, from_cache: false }
     }
 
     #[test]

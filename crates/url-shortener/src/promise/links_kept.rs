@@ -215,7 +215,8 @@ mod tests {
     }
 
     fn leads(url: &str) -> Answer {
-        Answer::Redirect { url: url.into(), status: RedirectStatus::Found }
+        let (url, status) = (url.into(), RedirectStatus::Found);
+        Answer::Redirect { url, status, expires_in: None, from_cache: false }
     }
 
     fn kept(url: &str) -> Answer {

@@ -1,6 +1,6 @@
 //! What is counted, for Prometheus. Nothing in here is about a visitor.
 //!
-//! The hits of the cache are the visits less the calls for visits: those that cost the store nothing.
+//! The hit rate of the cache is the redirects from it over all redirects.
 
 use host::{Count, Metrics};
 
@@ -10,7 +10,8 @@ use crate::{Answer, Note};
 /// Numbers of a service. Clones are the same numbers.
 #[derive(Clone)]
 pub(super) struct Counts {
-    redirects: Count,
+    from_cache: Count,
+    from_store: Count,
     missing: Count,
     refused: Count,
     read: Count,
@@ -27,7 +28,7 @@ impl Counts {
             metrics.labelled("shortener_visits_total", help, "result", result)
         };
         let calls = |why| {
-            let help = "Calls to shards and the tally, by what for. Visits without one were answered from the cache.";
+            let help = "Calls to shards and the tally, by what for.";
             metrics.labelled("shortener_calls_total", help, "why", why)
         };
         let clicks = |fate| {
@@ -35,7 +36,8 @@ impl Counts {
             metrics.labelled("shortener_clicks_total", help, "fate", fate)
         };
         Counts {
-            redirects: visits("redirect"),
+            from_cache: visits("redirect-from-cache"),
+            from_store: visits("redirect-from-store"),
             missing: visits("missing"),
             refused: visits("refused"),
             read: calls("visit"),
@@ -49,7 +51,8 @@ impl Counts {
     /// A visit came to this.
     pub(super) fn visited(&self, answer: &Answer) {
         match answer {
-            Answer::Redirect { .. } => self.redirects.one(),
+            Answer::Redirect { from_cache: true, .. } => self.from_cache.one(),
+            Answer::Redirect { .. } => self.from_store.one(),
             Answer::Missing | Answer::Expired => self.missing.one(),
             _ => self.refused.one(),
         }

@@ -1,5 +1,6 @@
 //! The front end: each request is handed to the instance, each answer to the request that waits for it.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,7 +193,13 @@ pub(super) fn respond(reply: Reply) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    let cache_control = match cache_control {
+        Cow::Borrowed(fixed) => Ok(HeaderValue::from_static(fixed)),
+        Cow::Owned(made) => HeaderValue::try_from(made),
+    };
+    if let Ok(cache_control) = cache_control {
+        headers.insert(CACHE_CONTROL, cache_control);
+    }
     if form == Form::Json {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -11,9 +12,9 @@ use super::{Outcome, Page, Shown};
 use crate::site::Site;
 use crate::{Answer, RedirectStatus};
 
-/// For so many seconds a browser or a proxy may keep a redirect that is for good. It is bounded all
-/// the same: whoever edits the link wants to see it some day.
-const KEPT_FOR: &str = "public, max-age=86400";
+/// So long a browser or a proxy may keep a redirect that is for good, where its link does not expire
+/// before. It is bounded all the same: whoever edits the link wants to see it some day.
+const KEPT_FOR: Duration = Duration::from_hours(24);
 
 /// An answer of HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) form: Form,
     pub(crate) body: Bytes,
-    pub(crate) cache_control: &'static str,
+    pub(crate) cache_control: Cow<'static, str>,
     /// One more header.
     pub(crate) header: Option<(&'static str, Cow<'static, str>)>,
 }
@@ -54,17 +55,23 @@ impl Reply {
     /// What an instance answered to a visit.
     pub(crate) fn visit(answer: Answer) -> Reply {
         match answer {
-            Answer::Redirect { url, status } => Reply::redirect(&url, status),
+            Answer::Redirect { url, status, expires_in, .. } => {
+                Reply::redirect(&url, status, expires_in)
+            }
             answer => Reply::refused(answer),
         }
     }
 
-    fn redirect(url: &Arc<str>, status: RedirectStatus) -> Reply {
+    fn redirect(url: &Arc<str>, status: RedirectStatus, expires_in: Option<Duration>) -> Reply {
+        let kept = || {
+            let kept_for = expires_in.map_or(KEPT_FOR, |expires_in| expires_in.min(KEPT_FOR));
+            Cow::Owned(format!("public, max-age={}", kept_for.as_secs()))
+        };
         let (status, cache_control) = match status {
-            RedirectStatus::MovedPermanently => (301, KEPT_FOR),
+            RedirectStatus::MovedPermanently => (301, kept()),
             RedirectStatus::Found => (302, NO_STORE),
             RedirectStatus::TemporaryRedirect => (307, NO_STORE),
-            RedirectStatus::PermanentRedirect => (308, KEPT_FOR),
+            RedirectStatus::PermanentRedirect => (308, kept()),
         };
         let header = Some(("location", Cow::Owned(String::from(&**url))));
         Reply { status, form: Form::Nothing, body: Bytes::new(), cache_control, header }
@@ -126,9 +133,35 @@ impl Reply {
     }
 }
 
-const NO_STORE: &str = "no-store";
+const NO_STORE: Cow<'static, str> = Cow::Borrowed("no-store");
 
 #[derive(Serialize, serde::Deserialize)]
 struct Error {
     error: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_redirect_is_kept_for_longer_than_its_link_is_there() {
+        let kept = |status, expires_in| {
+            let url = "https://a.example/".into();
+            let answer = Answer::Redirect { url, status, expires_in, from_cache: true };
+            Reply::visit(answer).cache_control.into_owned()
+        };
+        let hours = |hours| Some(Duration::from_hours(hours));
+        for status in [RedirectStatus::MovedPermanently, RedirectStatus::PermanentRedirect] {
+            assert_eq!(kept(status, None), "public, max-age=86400");
+            assert_eq!(kept(status, hours(25)), "public, max-age=86400");
+            assert_eq!(kept(status, hours(23)), "public, max-age=82800");
+            assert_eq!(kept(status, Some(Duration::from_millis(1999))), "public, max-age=1");
+            assert_eq!(kept(status, Some(Duration::from_millis(999))), "public, max-age=0");
+        }
+        for status in [RedirectStatus::Found, RedirectStatus::TemporaryRedirect] {
+            assert_eq!(kept(status, None), "no-store");
+            assert_eq!(kept(status, hours(1)), "no-store");
+        }
+    }
 }

@@ -221,6 +221,30 @@ fn an_owner_sees_his_change_at_once_and_others_when_their_copy_has_aged() {
 }
 
 #[test]
+fn a_redirect_says_how_long_it_holds_and_whether_the_store_was_asked() {
+    let mut service = Service::new();
+    let [here, there] = INSTANCES;
+    service.make(here, Some("for-good"), "https://a.org/");
+    let expires_at = Some(service.world.wall(there) + MS(10_000));
+    let link = Link { expires_at, ..link("https://b.org/") };
+    let (alias, domain) = (Some("for-a-while".into()), "".into());
+    service.ask(here, Ask::Create(NewLink { alias, domain, link, imported: false }));
+    let mut follow = |code| match service.ask(there, visit(code)) {
+        Answer::Redirect { expires_in, from_cache, .. } => (expires_in, from_cache),
+        other => panic!("{other:?} leads nowhere"),
+    };
+    assert_eq!(follow("for-good"), (None, false));
+    assert_eq!(follow("for-good"), (None, true));
+    let (first, from_cache) = follow("for-a-while");
+    let (then, from_cache_then) = follow("for-a-while");
+    assert!(!from_cache && from_cache_then);
+    let (first, then) = (first.unwrap(), then.unwrap());
+    // One delay of 0.1 to 0.2 ms is in it or not, and a trip to the store.
+    assert!((MS(19)..MS(21)).contains(&(first - then)), "{first:?}, then {then:?}");
+    assert!((MS(9_900)..MS(10_000)).contains(&first), "{first:?}");
+}
+
+#[test]
 fn pages_go_through_all_shards_and_have_every_link_once() {
     let mut service = Service::new();
     let made: BTreeSet<_> = (0..50).map(|number| format!("link-{number}")).collect();
