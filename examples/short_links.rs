@@ -7,8 +7,8 @@ use std::time::Duration;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Wall};
 use sim::{Delays, Script, World};
 use url_shortener::{
-    Answer, Ask, Click, Device, Instance, Key, Limits, Link, Message, NewLink, Settings, Shard,
-    Shortener, Tally,
+    Answer, Ask, Click, Device, Instance, Key, Limits, Link, Message, NewLink, Roster, Settings,
+    Shard, Shortener, Tally,
 };
 
 const INSTANCE: NodeId = NodeId(0);
@@ -54,7 +54,7 @@ fn boot(id: NodeId) -> Node {
         }
         TALLY => Node::Tally(Tally::new(limits, on)),
         PERSON => Node::Person(Person::default()),
-        _ => Node::Shard(Shard::new(0, limits, on)),
+        _ => Node::Shard(Shard::new(0, Roster::of(vec![SHARD]), limits, on)),
     }
 }
 

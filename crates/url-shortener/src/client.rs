@@ -6,7 +6,7 @@ use std::time::Duration;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Wall};
 
 use crate::message::{
-    Answer, Ask, Click, Deed, Device, Message, Note, Shortener, Timer, Which, Wish,
+    Answer, Ask, Call, Click, Deed, Device, Message, Note, Shortener, Timer, Which, Wish,
 };
 use crate::{Edit, Key, Link, NewLink, RedirectStatus};
 
@@ -38,6 +38,9 @@ impl User {
 
     fn act(&mut self, deed: Deed, wall: Wall, out: &mut Outputs<Shortener>) {
         let token = u64::from(self.id.0) << 32 | (self.tokens + 1);
+        if deed.wish == Wish::Join {
+            return out.send(deed.instance, Message::Call { call: token, wanted: Call::Join });
+        }
         let Some(ask) = self.ask(deed.wish, token, wall) else { return };
         self.tokens += 1;
         let instance = deed.instance;
@@ -80,6 +83,7 @@ impl User {
                 Ask::Edit(self.key(which)?, Edit { url: Some(url()), ..Edit::default() })
             }
             Wish::Delete(which) => Ask::Delete(self.key(which)?),
+            Wish::Join => return None,
         })
     }
 

@@ -14,7 +14,7 @@ use machine::{
 use rand::SeedableRng;
 
 use crate::message::{Answer, Ask, Call, Message, Shortener, Timer};
-use crate::{Freshness, Instance, Limits, Rate, Settings, Shard, Tally};
+use crate::{Freshness, Instance, Limits, Rate, Roster, Settings, Shard, Tally};
 
 const INSTANCE: NodeId = NodeId(0);
 const SHARD: NodeId = NodeId(1);
@@ -96,7 +96,7 @@ impl Direct {
         let mut direct = Direct {
             machines: [
                 Node::Instance(instance),
-                Node::Shard(Shard::new(0, limits, all_on)),
+                Node::Shard(Shard::new(0, Roster::of(vec![SHARD]), limits, all_on)),
                 Node::Tally(Tally::new(limits, all_on)),
             ],
             disks: Default::default(),

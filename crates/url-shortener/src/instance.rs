@@ -26,9 +26,9 @@ use crate::cache::{Cache, Freshness};
 use crate::calls::Calls;
 use crate::clicks::{ClickLog, ClickTuning};
 use crate::limiter::{Limiter, Rate};
-use crate::message::{Answer, Ask, Message, Op, Reply, Shortener, Timer};
+use crate::message::{Answer, Ask, Call, Message, Op, Reply, Shortener, Timer};
 use crate::numbers::Numbers;
-use crate::ring::{BadShards, Shards};
+use crate::ring::{BadShards, Roster, Shards};
 use create::{Create, Leasing};
 pub use list::LONGEST_SEARCH;
 use list::{Gather, Statistics};
@@ -40,8 +40,8 @@ const MOST_WAITING: usize = 1 << 14;
 /// What an instance is told about the world and itself.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The shards, in the order of their places. It is for good: a link is where its shard's place is.
-    pub shards: Vec<NodeId>,
+    /// The shards, by their places: a link is where its shard's place is.
+    pub shards: Roster,
     /// Who counts clicks.
     pub tally: NodeId,
     /// The key of the permutation of codes: a secret, and for good.
@@ -66,7 +66,7 @@ impl Settings {
     pub fn new(shards: Vec<NodeId>, tally: NodeId, secret: [u8; 16]) -> Settings {
         let ten = Duration::from_secs(10);
         Settings {
-            shards,
+            shards: Roster::of(shards),
             tally,
             secret,
             cached: 100_000,
@@ -205,6 +205,27 @@ impl Instance {
         }
     }
 
+    /// The link is another shard's by now, which is asked instead.
+    fn forward(
+        &mut self,
+        number: u64,
+        (from, asked, purpose): (NodeId, Time, Purpose),
+        wanted: Call,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        let shard = wanted.key().map_or(from, |key| self.shards.of(key));
+        if shard == from {
+            let nobody = Reply::Refused("no shard says that this link is its own");
+            return self.returned(number, (asked, purpose), Some(nobody), now, out);
+        }
+        let call = match purpose {
+            Purpose::Read(read) => self.read_again(number, shard, read, now.time, out),
+            purpose => self.calls.begin(shard, purpose, now.time, out),
+        };
+        out.send(shard, Message::Call { call, wanted });
+    }
+
     /// 3. Answers a question that has waited.
     fn settle(&mut self, asker: Asker, with: Answer, out: &mut Outputs<Shortener>) {
         self.waiting -= 1;
@@ -233,9 +254,14 @@ impl Machine for Instance {
             Input::Message { from: user, message: Message::Ask { token, client, ask } } => {
                 self.hear(Asker { user, token, client }, ask, now, out);
             }
-            Input::Message { from, message: Message::Reply { call, reply } } => {
-                if let Some(ended) = self.calls.end(call, from) {
-                    self.returned(call, ended, Some(reply), now, out);
+            Input::Message { from, message: Message::Reply { call, shards, reply } } => {
+                self.shards.learn(shards);
+                match (self.calls.end(call, from), reply) {
+                    (Some((asked, purpose)), Reply::Moved(wanted)) => {
+                        self.forward(call, (from, asked, purpose), *wanted, now, out);
+                    }
+                    (Some(ended), reply) => self.returned(call, ended, Some(reply), now, out),
+                    (None, _) => {}
                 }
             }
             Input::Message { from, message: Message::Told { call, stats } } => {

@@ -69,15 +69,15 @@ pub use limiter::Rate;
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
 pub use mechanism::{MECHANISMS, Mechanism};
 pub use message::{
-    Answer, Ask, Call, Click, Cursor, Deed, Device, Message, Note, Op, Range, Reply, Shortener,
-    Timer, Which, Why, Wish,
+    Answer, Ask, Call, Click, Cursor, Deed, Device, Handover, Message, Note, Op, Range, Reply,
+    Shortener, Timer, Which, Why, Wish,
 };
 pub use names::{LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, check_code};
-pub use ring::BadShards;
+pub use ring::{BadShards, Roster};
 pub use scenario::UrlShortener;
 pub use shape::Node;
-pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, Shard};
+pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, RingPhase, Shard};
 pub use stats::{LinkStats, Visitors};
-pub use store::{Embeds, Event, INDEX_BYTES, Limits, ReadStep, ScanStep, Store, StoreOp};
+pub use store::{Change, Embeds, Event, INDEX_BYTES, Limits, ReadStep, ScanStep, Store, StoreOp};
 pub use tally::Tally;
 pub use workload::Zipf;

@@ -14,6 +14,8 @@ pub enum Mechanism {
     ClickDedup,
     FlushBeforeAck,
     ConditionalCreate,
+    RingFence,
+    CatchUp,
 }
 
 impl Mechanism {
@@ -51,4 +53,12 @@ pub const MECHANISMS: &[Info] = &[
     },
     Info { name: "flush-before-ack", about: "a shard answers when what it answers for is durable" },
     Info { name: "conditional-create", about: "a shard keeps a new link only where there is none" },
+    Info {
+        name: "ring-fence",
+        about: "a shard that has ceded links to one that joins answers for them no more",
+    },
+    Info {
+        name: "catch-up",
+        about: "a shard that joins answers for a link when it has all that its former shard knew of it",
+    },
 ];

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use machine::{NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::link::Named;
+use crate::shard::RingPhase;
 use crate::store::{Embeds, StoreOp};
 use crate::{Edit, Key, Link, LinkStats, NewLink, RedirectStatus};
 
@@ -59,6 +61,8 @@ pub enum Message {
     Reply {
         /// Of the call.
         call: u64,
+        /// So many shards there are, as far as it knows.
+        shards: u32,
         /// What came of it.
         reply: Reply,
     },
@@ -177,6 +181,36 @@ pub enum Call {
     Scan { after: Option<u64>, limit: u32, search: Option<Arc<str>> },
     /// Numbers for codes, which nobody else gets.
     LeaseRange,
+    /// Join the others, as the last on the ring, and take its share of the links from them.
+    Join,
+    /// From the shard with which there are so many: hand it its share.
+    Handover { shards: u32, step: Handover },
+}
+
+impl Call {
+    /// The link that it is about; none where it is about no one in particular.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Call::PutIfAbsent(key, _) | Call::Get(key) | Call::Edit(key, _) | Call::Remove(key) => {
+                Some(key)
+            }
+            Call::Scan { .. } | Call::LeaseRange | Call::Join | Call::Handover { .. } => None,
+        }
+    }
+}
+
+/// What a shard that joins wants of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handover {
+    /// What has happened to its share after this position of the other's log; 0 is before all of it.
+    Changes {
+        /// Where an earlier page ended.
+        after: u64,
+    },
+    /// Answer for its share no more, from now on and for good.
+    Cede,
+    /// It has everything: take the copies away.
+    Clean,
 }
 
 /// What a shard replies.
@@ -197,6 +231,13 @@ pub enum Reply {
     Page { links: Vec<Named>, next: Option<u64> },
     /// They are yours.
     Leased(Range),
+    /// This link is another shard's; here is the call back. Nothing changed.
+    Moved(Box<Call>),
+    /// What the log says of a share, as keys and what is kept under them (none: it was removed), and where
+    /// to go on; without that, there is no more for now.
+    Changes { changes: Vec<(Bytes, Option<Bytes>)>, next: Option<u64> },
+    /// It is so, durably.
+    Agreed,
     /// The disk is full, the link cannot be read, or too many wait. Nothing changed.
     Refused(&'static str),
 }
@@ -277,6 +318,8 @@ pub enum Wish {
     Edit(Which),
     /// To take it away.
     Delete(Which),
+    /// That a shard joins the others (and it is the shard that is asked).
+    Join,
 }
 
 /// A link, as a plan knows it.
@@ -312,8 +355,10 @@ pub enum Why {
 /// The names of timers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Timer {
-    /// Of an instance: the oldest call to a shard may have taken too long.
+    /// Of an instance or a shard: the oldest call to a shard may have taken too long.
     Calls,
+    /// Of a shard that joins: others may have more for it.
+    Handover,
     /// Of an instance: clicks are due to be written, or to be sent again.
     Clicks,
     /// Of a simulated user: the answer to this question is not waited for any longer.
@@ -357,4 +402,8 @@ pub enum Note {
     Counted { log: u64, below: u64 },
     /// The tally knows so many clicks of this link in all, durably.
     Total { key: Key, clicks: u64 },
+    /// So far a shard has come, durably, in a change of the ring.
+    Ring { shards: u32, phase: RingPhase },
+    /// The last shard has all that is its own, where there are so many.
+    Joined { shards: u32 },
 }

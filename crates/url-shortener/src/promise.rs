@@ -5,6 +5,7 @@ mod clicks;
 mod codes_distinct;
 mod deleted_stop;
 mod links_kept;
+mod ring_settles;
 mod store_protected;
 
 use machine::Machine;
@@ -37,6 +38,11 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
         about: "an instance has one read of a code under way, reads a dead one for visitors once in \
                 400 ms, and asks the store for one client 10 times and then 40 times a second",
     },
+    PromiseInfo {
+        name: "ring-settles",
+        about: "2 s after everything is healed every shard that was told to join has joined, and nobody \
+                keeps copies of what went to it",
+    },
 ];
 
 /// The checker of a promise.
@@ -53,6 +59,7 @@ where
         "codes-distinct" => Box::new(codes_distinct::CodesDistinct::default()),
         "deleted-stop" => Box::new(deleted_stop::DeletedStop::new(shape)),
         "clicks-once" => Box::new(clicks::ClicksOnce::default()),
+        "ring-settles" => Box::new(ring_settles::RingSettles::default()),
         "store-protected" => Box::new(store_protected::StoreProtected::new(shape)),
         unknown => panic!("{unknown} is not a promise of url-shortener"),
     }

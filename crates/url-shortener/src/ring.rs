@@ -8,44 +8,87 @@ use machine::NodeId;
 use crate::Key;
 use crate::shard::MOST_SHARDS;
 
-/// The shards, on a ring with virtual nodes.
+/// Who the shards are.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    /// By their places: all that there are, and those that may join one day.
+    pub nodes: Vec<NodeId>,
+    /// So many of them the service was founded with. It is for good.
+    pub founders: u32,
+}
+
+impl Roster {
+    /// These, and no others.
+    pub fn of(nodes: Vec<NodeId>) -> Roster {
+        Roster { founders: nodes.len() as u32, nodes }
+    }
+}
+
+/// The ring of so many shards, with virtual nodes.
 ///
-/// The law: the shard of a key follows from the key and from how many shards there are, whatever their
-/// node numbers: a shard's name on the ring is its place in the list. One more shard takes keys from the
-/// others, and no key moves between those.
+/// The law: the place of a key follows from the key and from how many shards there are, whatever their
+/// node numbers. One more shard takes keys from the others, and no key moves between those.
+#[derive(Clone, Debug)]
+pub(crate) struct Places(Ring);
+
+impl Places {
+    /// The ring of 1 to [`MOST_SHARDS`] shards.
+    pub(crate) fn of(shards: u32) -> Result<Places, BadShards> {
+        let bad = BadShards(shards as usize);
+        if shards == 0 || shards > MOST_SHARDS {
+            return Err(bad);
+        }
+        let node = |place| Node::new(&format!("shard-{place}"));
+        let named: Result<Vec<_>, _> = (0..shards).map(node).collect();
+        named.and_then(Nodes::new).and_then(Ring::new).map(Places).map_err(|_| bad)
+    }
+
+    /// The place of the shard that keeps what is found by these bytes.
+    pub(crate) fn place(&self, key: &[u8]) -> u32 {
+        self.0.locate(self.0.hash(key)).0
+    }
+}
+
+/// The shards, as an instance knows them.
 #[derive(Clone, Debug)]
 pub(crate) struct Shards {
-    ring: Ring,
+    places: Places,
+    count: u32,
     nodes: Vec<NodeId>,
 }
 
 impl Shards {
-    /// A ring of these.
-    pub(crate) fn new(nodes: Vec<NodeId>) -> Result<Shards, BadShards> {
-        if nodes.is_empty() || nodes.len() > MOST_SHARDS as usize {
+    /// The founders of these; of others their replies will tell.
+    pub(crate) fn new(Roster { nodes, founders }: Roster) -> Result<Shards, BadShards> {
+        if founders as usize > nodes.len() {
             return Err(BadShards(nodes.len()));
         }
-        let node = |place| Node::new(&format!("shard-{place}"));
-        let named: Result<Vec<_>, _> = (0..nodes.len()).map(node).collect();
-        let ring = named.and_then(Nodes::new).and_then(Ring::new);
-        let ring = ring.map_err(|_| BadShards(nodes.len()))?;
-        Ok(Shards { ring, nodes })
+        Ok(Shards { places: Places::of(founders)?, count: founders, nodes })
+    }
+
+    /// A shard says that there are so many. It may know less than others have said already.
+    pub(crate) fn learn(&mut self, count: u32) {
+        if count > self.count
+            && count as usize <= self.nodes.len()
+            && let Ok(places) = Places::of(count)
+        {
+            (self.places, self.count) = (places, count);
+        }
     }
 
     /// The shard that keeps this link.
     pub(crate) fn of(&self, key: &Key) -> NodeId {
-        let place = self.ring.locate(self.ring.hash(&key.bytes()));
-        self.nodes[place.0 as usize]
+        self.nodes[self.places.place(&key.bytes()) as usize]
     }
 
     /// The shard at this place, if there is one.
     pub(crate) fn at(&self, place: usize) -> Option<NodeId> {
-        self.nodes.get(place).copied()
+        self.nodes[..self.count()].get(place).copied()
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.nodes.len()
+        self.count as usize
     }
 }
 
@@ -66,13 +109,16 @@ mod tests {
     use super::*;
 
     fn shards(count: u32) -> Shards {
-        Shards::new((10..10 + count).map(NodeId).collect()).unwrap()
+        let nodes = (10..10 + MOST_SHARDS).map(NodeId).collect();
+        Shards::new(Roster { nodes, founders: count }).unwrap()
     }
 
     #[test]
     fn one_more_shard_takes_its_share_and_no_key_moves_between_the_others() {
         for count in [1, 2, 3, 8] {
-            let (before, after) = (shards(count), shards(count + 1));
+            let (before, mut after) = (shards(count), shards(count));
+            after.learn(count + 1);
+            after.learn(count);
             let keys = (0..10_000).map(|n| Key::new("", &format!("code-{n}")));
             let (came, new) =
                 (keys.filter(|key| before.of(key) != after.of(key)), NodeId(10 + count));
@@ -85,7 +131,9 @@ mod tests {
 
     #[test]
     fn there_are_one_to_1024_of_them() {
-        assert_eq!(Shards::new(Vec::new()).err(), Some(BadShards(0)));
-        assert!(Shards::new(vec![NodeId(0); 1025]).is_err());
+        assert_eq!(Shards::new(Roster::of(Vec::new())).err(), Some(BadShards(0)));
+        assert!(Shards::new(Roster::of(vec![NodeId(0); 1025])).is_err());
+        let too_few = Roster { nodes: vec![NodeId(0)], founders: 2 };
+        assert_eq!(Shards::new(too_few).err(), Some(BadShards(1)));
     }
 }

@@ -2,6 +2,7 @@
 
 mod analytics;
 mod crowds;
+mod growth;
 mod losses;
 mod owners;
 mod words;
@@ -13,6 +14,7 @@ use crate::mechanism::MECHANISMS;
 use crate::message::{Answer, Deed, Message, Note, Why};
 use crate::promise::{PROMISES, checker};
 use crate::shape::{Node, Shape};
+use crate::shard::RingPhase;
 
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
@@ -58,9 +60,12 @@ impl System for UrlShortener {
             Note::Clicked { .. } => Remark::Sometimes("redirected"),
             Note::Logged { .. } => Remark::Sometimes("clicks-logged"),
             Note::Counted { .. } => Remark::Sometimes("clicks-counted"),
+            Note::Ring { phase: RingPhase::Ceded, .. } => Remark::Sometimes("share-ceded"),
+            Note::Joined { .. } => Remark::Sometimes("shard-joined"),
             Note::Called { .. }
             | Note::HasRead { .. }
             | Note::Dropped { .. }
+            | Note::Ring { .. }
             | Note::Total { .. } => Remark::Plain,
         }
     }
@@ -70,8 +75,14 @@ impl System for UrlShortener {
     }
 }
 
-const ALL: &[&str] =
-    &["links-kept", "codes-distinct", "deleted-stop", "clicks-once", "store-protected"];
+const ALL: &[&str] = &[
+    "links-kept",
+    "codes-distinct",
+    "deleted-stop",
+    "clicks-once",
+    "store-protected",
+    "ring-settles",
+];
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
@@ -83,6 +94,8 @@ const WITNESSES: &[Witness] = &[
     Witness::new("click-dedup", "clicks-once", "analytics-stall", 0),
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
+    Witness::new("ring-fence", "links-kept", "shard-added", 0),
+    Witness::new("catch-up", "links-kept", "shard-added", 0),
 ];
 
 fn scenarios() -> Vec<Scenario<UrlShortener>> {
@@ -125,6 +138,13 @@ fn scenarios() -> Vec<Scenario<UrlShortener>> {
                 &[("crash", 200), ("range-leased", 500)],
             )
         },
+        scenario(
+            "shard-added",
+            "shards join while links are made and followed; donors and joiners crash, pause and are cut \
+             off from each other",
+            growth::shard_added,
+            &[("shard-joined", 150), ("share-ceded", 300), ("crash", 50), ("redirected", 1_000)],
+        ),
         scenario(
             "expiry-clock-jump",
             "links expire and are deleted while wall clocks of instances jump by up to a second",

@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Debug, Formatter};
 
-use crate::message::{Answer, Ask, Call, Message, Note, Reply, Which, Why, Wish};
+use crate::message::{Answer, Ask, Call, Handover, Message, Note, Reply, Which, Why, Wish};
+use crate::shard::RingPhase;
 
 /// A number at whoever drew it: the last digits tell it from its neighbours.
 fn short(number: &u64) -> u64 {
@@ -34,6 +35,7 @@ impl fmt::Display for Wish {
             Wish::Look(which) => write!(f, "look at {}", Named(which)),
             Wish::Edit(which) => write!(f, "change {}", Named(which)),
             Wish::Delete(which) => write!(f, "delete {}", Named(which)),
+            Wish::Join => f.write_str("join"),
         }
     }
 }
@@ -91,6 +93,14 @@ impl fmt::Display for Call {
             Call::Remove(key) => write!(f, "remove {key:?}"),
             Call::Scan { limit, .. } => write!(f, "{limit} links"),
             Call::LeaseRange => f.write_str("lease numbers"),
+            Call::Join => f.write_str("join the others"),
+            Call::Handover { shards, step: Handover::Changes { after } } => {
+                write!(f, "what is shard {shards}'s, after {after}")
+            }
+            Call::Handover { shards, step: Handover::Cede } => {
+                write!(f, "cede what is shard {shards}'s")
+            }
+            Call::Handover { step: Handover::Clean, .. } => f.write_str("take the copies away"),
         }
     }
 }
@@ -107,6 +117,12 @@ impl fmt::Display for Reply {
             Reply::Leased(range) => {
                 write!(f, "numbers {} to {} are yours", range.first, range.end - 1)
             }
+            Reply::Moved(call) => write!(f, "another shard's: {call}"),
+            Reply::Changes { changes, next: Some(next) } => {
+                write!(f, "{} changes, up to {next}", changes.len())
+            }
+            Reply::Changes { .. } => f.write_str("no more changes"),
+            Reply::Agreed => f.write_str("agreed"),
             Reply::Refused(why) => write!(f, "refused: {why}"),
         }
     }
@@ -119,7 +135,7 @@ impl Debug for Message {
             Message::Ask { token, ask, .. } => write!(f, "{}: {ask}", short(token)),
             Message::Answer { token, answer } => write!(f, "{}: {answer}", short(token)),
             Message::Call { call, wanted } => write!(f, "call {}: {wanted}", short(call)),
-            Message::Reply { call, reply } => write!(f, "call {}: {reply}", short(call)),
+            Message::Reply { call, reply, .. } => write!(f, "call {}: {reply}", short(call)),
             Message::Clicks { log, first, clicks, .. } => {
                 let last = first + (clicks.len() as u64).saturating_sub(1);
                 write!(f, "clicks {first} to {last} of log {}", short(log))
@@ -133,6 +149,16 @@ impl Debug for Message {
                 write!(f, "call {}: {clicks} clicks", short(call))
             }
         }
+    }
+}
+
+fn sentence(phase: RingPhase) -> &'static str {
+    match phase {
+        RingPhase::Settled => "the change of the ring is over",
+        RingPhase::Donating => "gives a share away, and answers for it yet",
+        RingPhase::Ceded => "has ceded a share",
+        RingPhase::Cleaning => "takes the copies of a share away",
+        RingPhase::Joining => "joins",
     }
 }
 
@@ -174,6 +200,10 @@ impl Debug for Note {
                 write!(f, "log {} is counted below {below}", short(log))
             }
             Note::Total { key, clicks } => write!(f, "{key:?} has {clicks} clicks"),
+            Note::Ring { shards, phase } => {
+                write!(f, "{} ({shards} shards on its ring)", sentence(*phase))
+            }
+            Note::Joined { shards } => write!(f, "has all that is its own, as shard {shards}"),
         }
     }
 }

@@ -31,7 +31,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    ClickTuning, Freshness, Instance, Limits, Message, Rate, Settings, Shard, Shortener, Tally,
+    ClickTuning, Freshness, Instance, Limits, Message, Rate, Roster, Settings, Shard, Shortener,
+    Tally,
 };
 use counts::Counts;
 use front::Front;
@@ -222,7 +223,7 @@ fn members(
     rate: u32,
 ) -> Result<Vec<(NodeId, String, Member)>, ServeError> {
     let settings = Settings {
-        shards: shards.to_vec(),
+        shards: Roster::of(shards.to_vec()),
         tally: TALLY,
         secret,
         cached: CACHED,
@@ -241,7 +242,8 @@ fn members(
         (TALLY, "tally".to_owned(), Member::Tally(tally)),
     ];
     members.extend(shards.iter().zip(0..).map(|(id, place)| {
-        let shard = Shard::new(place, Limits::default(), Switches::ALL_ON);
+        let shard =
+            Shard::new(place, Roster::of(shards.to_vec()), Limits::default(), Switches::ALL_ON);
         (*id, format!("shard-{place}"), Member::Shard(shard))
     }));
     Ok(members)
@@ -262,7 +264,7 @@ async fn ask(
         let (database, instance) = (database.clone(), instance.clone());
         tokio::spawn(async move {
             if let Some(reply) = database.answer(wanted).await {
-                let message = Message::Reply { call, reply };
+                let message = Message::Reply { call, shards: 1, reply };
                 instance.input(Input::Message { from: NodeId(FIRST_SHARD), message });
             }
         });

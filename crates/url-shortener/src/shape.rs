@@ -12,6 +12,7 @@ use crate::client::User;
 use crate::instance::{Instance, Settings};
 use crate::limiter::Rate;
 use crate::message::{Deed, Shortener};
+use crate::ring::Roster;
 use crate::shard::Shard;
 use crate::store::Limits;
 use crate::tally::Tally;
@@ -55,6 +56,8 @@ const CLICKS: ClickTuning = ClickTuning {
 pub(crate) struct Shape {
     pub(crate) instances: u64,
     pub(crate) shards: u64,
+    /// The last so many of the shards join later.
+    pub(crate) joining: u64,
     pub(crate) users: u64,
     /// How far the wall clock of an instance may be from the true time while faults go on.
     pub(crate) skew_ms: u64,
@@ -63,8 +66,8 @@ pub(crate) struct Shape {
 impl Shape {
     /// Writes the shape into a draft.
     pub(crate) fn draw(self, draft: &mut Draft<Deed>) {
-        let Shape { instances, shards, users, skew_ms } = self;
-        for size in [instances, shards, users, skew_ms] {
+        let Shape { instances, shards, joining, users, skew_ms } = self;
+        for size in [instances, shards, users, skew_ms, joining] {
             draft.size(size, size);
         }
         draft.cluster(instances + shards + 1 + users, 3);
@@ -74,9 +77,11 @@ impl Shape {
     /// Reads it back. A plan may come from a stranger: sizes that make no sense are cut.
     pub(crate) fn of(cluster: &Cluster) -> Shape {
         let size = |place: usize| cluster.sizes.get(place).copied().unwrap_or(0);
+        let shards = size(1).clamp(1, 64);
         Shape {
             instances: size(0).clamp(1, 64),
-            shards: size(1).clamp(1, 64),
+            shards,
+            joining: size(4).min(shards - 1),
             users: size(2).min(64),
             skew_ms: size(3).min(3_600_000),
         }
@@ -89,6 +94,14 @@ impl Shape {
     pub(crate) fn shard_ids(self) -> Vec<NodeId> {
         let first = self.instances as u32;
         (first..first + self.shards as u32).map(NodeId).collect()
+    }
+
+    pub(crate) fn joining_ids(self) -> Vec<NodeId> {
+        self.shard_ids().split_off((self.shards - self.joining) as usize)
+    }
+
+    fn roster(self) -> Roster {
+        Roster { nodes: self.shard_ids(), founders: (self.shards - self.joining) as u32 }
     }
 
     pub(crate) fn tally(self) -> NodeId {
@@ -112,7 +125,7 @@ impl Shape {
 
     fn settings(self) -> Settings {
         Settings {
-            shards: self.shard_ids(),
+            shards: self.roster(),
             tally: self.tally(),
             secret: *b"known to all of ",
             cached: REMEMBERED,
@@ -131,7 +144,7 @@ impl Shape {
             return Node::Instance(instance.expect("a cluster has 1 to 64 shards"));
         }
         if let Some(place) = shape.shard_ids().iter().position(|&shard| shard == id) {
-            return Node::Shard(Shard::new(place as u32, LIMITS, switches));
+            return Node::Shard(Shard::new(place as u32, shape.roster(), LIMITS, switches));
         }
         if id == shape.tally() {
             return Node::Tally(Tally::new(LIMITS, switches));

@@ -106,11 +106,15 @@ pub enum Event {
     /// What the read or scan of this ticket found was rotten or could not be read: it is never
     /// handed out.
     Rotten(u64),
-    /// Some values, in the order of the log, and where to go on; for the scan of this ticket.
-    Page(u64, Vec<(Bytes, Bytes)>, Option<u64>),
+    /// Some keys with their values, or without where they were removed, in the order of the log, and
+    /// where to go on; for the scan of this ticket.
+    Page(u64, Vec<Change>, Option<u64>),
     /// It cannot keep its promises: the owner halts with this sentence.
     Broken(String),
 }
+
+/// A key, and what is kept under it; none where it was removed.
+pub type Change = (Bytes, Option<Bytes>);
 
 /// How large its files are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,12 +175,7 @@ impl Store {
 
     /// Puts (`Some`) and removes (`None`), all of them or none; [`Event::Durable`] follows. Batches that
     /// come while the disk is busy share its next write and sync.
-    pub fn commit<P: Embeds>(
-        &mut self,
-        batch: Vec<(Bytes, Option<Bytes>)>,
-        ticket: u64,
-        out: &mut Outputs<P>,
-    ) {
+    pub fn commit<P: Embeds>(&mut self, batch: Vec<Change>, ticket: u64, out: &mut Outputs<P>) {
         if writer::length(&batch).is_none() {
             return self.events.push_back(Event::TooLarge(ticket));
         }
@@ -209,7 +208,8 @@ impl Store {
     ///
     /// What is neither changed nor removed while somebody goes from page to page is on exactly one of
     /// them, whatever is compacted or restarted meanwhile. What is changed meanwhile moves to the end
-    /// of the log, so it may be seen twice, once as it was and once as it is.
+    /// of the log, so it may be seen twice, once as it was and once as it is. So does the removal of a
+    /// key, as long as the log has it ([`Store::keep_removals`]).
     pub fn scan<P: Embeds>(
         &mut self,
         after: Option<u64>,
@@ -219,6 +219,12 @@ impl Store {
     ) {
         let event = scan::start(&self.log, after.unwrap_or(0), limit, ticket, out);
         self.events.extend(event);
+    }
+
+    /// May a compaction forget that a key was removed? Not while somebody follows the log, who has read of
+    /// the key and not yet of its removal.
+    pub fn keep_removals(&mut self, keep: bool) {
+        self.log.keep_removals = keep;
     }
 
     /// The next thing that happened.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use machine::{Now, Outputs, Time};
+use machine::{NodeId, Now, Outputs, Time};
 
 use super::{Asker, Instance, MOST_WAITING, Purpose, answer, unavailable};
 use crate::cache::Known;
@@ -114,6 +114,26 @@ impl Instance {
         }
         out.note(Note::Called { call, client, why, key: Some(key.clone()) });
         out.send(shard, Message::Call { call, wanted: Call::Get(key) });
+    }
+
+    /// The link is another shard's by now: there the read goes on, as another call.
+    pub(super) fn read_again(
+        &mut self,
+        call: u64,
+        shard: NodeId,
+        read: Read,
+        now: Time,
+        out: &mut Outputs<Shortener>,
+    ) -> u64 {
+        out.note(Note::HasRead { call, missing: false });
+        let client = read.waiting.first().map_or(0, |first| first.asker.client);
+        let key = read.key.clone();
+        let call = self.calls.begin(shard, Purpose::Read(read), now, out);
+        if let Some(under_way) = self.reads.get_mut(&key) {
+            *under_way = call;
+        }
+        out.note(Note::Called { call, client, why: Why::Again, key: Some(key) });
+        call
     }
 
     /// 3. The read is over.

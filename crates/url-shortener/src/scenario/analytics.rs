@@ -11,6 +11,7 @@ pub(super) fn analytics_stall(draft: &mut Plan) {
     let shape = Shape {
         instances: draft.number(1, 3),
         shards: draft.number(1, 2),
+        joining: 0,
         users: draft.number(2, 4),
         skew_ms: 0,
     };

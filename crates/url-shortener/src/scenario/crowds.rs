@@ -15,6 +15,7 @@ pub(super) fn hot_link(draft: &mut Plan) {
     let shape = Shape {
         instances: draft.number(1, 3),
         shards: draft.number(1, 3),
+        joining: 0,
         users: draft.number(3, 6),
         skew_ms: 0,
     };
@@ -35,6 +36,7 @@ pub(super) fn dead_link(draft: &mut Plan) {
     let shape = Shape {
         instances: draft.number(1, 3),
         shards: draft.number(1, 3),
+        joining: 0,
         users: draft.number(4, 8),
         skew_ms: 0,
     };
@@ -59,6 +61,7 @@ pub(super) fn missing_scan(draft: &mut Plan) {
     let shape = Shape {
         instances: draft.number(1, 2),
         shards: draft.number(1, 3),
+        joining: 0,
         users: draft.number(3, 5),
         skew_ms: 0,
     };

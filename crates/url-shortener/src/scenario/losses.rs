@@ -4,31 +4,20 @@ use std::time::Duration;
 
 use sim::Script;
 
-use super::words::{MS, Plan, anybody, between, chores, heal_ms, made, roll_call, visits};
-use crate::message::{Which, Wish};
+use super::words::{MS, Plan, chores, made, picked, roll_call, visits};
 use crate::shape::Shape;
 
 fn service(draft: &mut Plan, shards: (u64, u64)) -> Shape {
     let shape = Shape {
         instances: draft.number(2, 3),
         shards: draft.number(shards.0, shards.1),
+        joining: 0,
         users: draft.number(3, 5),
         skew_ms: 0,
     };
     shape.draw(draft);
     draft.phases(MS(3_000), MS(3_000));
     shape
-}
-
-/// Links without an alias, of which some are followed at once.
-fn picked(draft: &mut Plan, shape: Shape, links: u64) {
-    let end = heal_ms(draft);
-    for number in 0..links {
-        let at = between(draft, 5, end);
-        anybody(draft, shape, at, Wish::Create { alias: None, expires_in_ms: None });
-        let (at, which) = (between(draft, 100, end), Which::Picked(number as u32));
-        anybody(draft, shape, at, Wish::Visit(which));
-    }
 }
 
 pub(super) fn shard_loss(draft: &mut Plan) {

@@ -18,6 +18,7 @@ pub(super) fn expiry_clock_jump(draft: &mut Plan) {
     let shape = Shape {
         instances: draft.number(2, 3),
         shards: draft.number(1, 2),
+        joining: 0,
         users: draft.number(3, 5),
         skew_ms: SKEW,
     };
@@ -56,6 +57,7 @@ pub(super) fn alias_race(draft: &mut Plan) {
     let shape = Shape {
         instances: draft.number(2, 3),
         shards: draft.number(1, 3),
+        joining: 0,
         users: draft.number(3, 6),
         skew_ms: 0,
     };

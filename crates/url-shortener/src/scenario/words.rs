@@ -74,6 +74,17 @@ pub(super) fn rush(draft: &mut Plan, shape: Shape, visits: u64, number: u64) {
     }
 }
 
+/// Links without an alias, of which some are followed at once.
+pub(super) fn picked(draft: &mut Plan, shape: Shape, links: u64) {
+    let end = heal_ms(draft);
+    for number in 0..links {
+        let at = between(draft, 5, end);
+        anybody(draft, shape, at, Wish::Create { alias: None, expires_in_ms: None });
+        let (at, which) = (between(draft, 100, end), Which::Picked(number as u32));
+        anybody(draft, shape, at, Wish::Visit(which));
+    }
+}
+
 /// Looks, changes and deletions of these links, and new ones in their place.
 pub(super) fn chores(draft: &mut Plan, shape: Shape, chores: u64, links: u64) {
     let end = heal_ms(draft);

@@ -95,6 +95,9 @@ impl Postgres {
                 statements::scan(client, after, limit, search.as_deref()).await
             }
             Call::LeaseRange => statements::lease_range(client).await,
+            Call::Join | Call::Handover { .. } => {
+                Ok(Reply::Refused("the links are in a database, which grows by its own means"))
+            }
         }
     }
 }

@@ -6,12 +6,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::Key;
 use crate::codec::decode_link;
 use crate::link::Named;
 use crate::message::Reply;
+use crate::store::Change;
 
 /// Links on a page, at most.
 pub const LONGEST_PAGE: u32 = 1_000;
@@ -40,17 +39,19 @@ impl Page {
         (self.after, self.left)
     }
 
-    /// Takes entries in, and where to go on: the reply, or the page where it wants more.
+    /// Takes entries in that are the shard's, and where to go on: the reply, or the page where it wants
+    /// more.
     pub(crate) fn extended(
         mut self,
-        pairs: Vec<(Bytes, Bytes)>,
+        changes: Vec<Change>,
         next: Option<u64>,
+        is_mine: impl Fn(&[u8]) -> bool,
     ) -> Result<Reply, Page> {
         // What is no link is the shard's own.
-        let named =
-            |(key, value): (Bytes, Bytes)| Some((Key::of_bytes(&key)?, decode_link(&value)?));
-        let found: Vec<_> = pairs
+        let named = |(key, value): Change| Some((Key::of_bytes(&key)?, decode_link(&value?)?));
+        let found: Vec<_> = changes
             .into_iter()
+            .filter(|(key, _)| is_mine(key))
             .filter_map(named)
             .filter(|(key, link)| {
                 self.search.as_deref().is_none_or(|search| link.matches(key, search))
@@ -76,7 +77,7 @@ mod tests {
     use crate::codec::encode_link;
 
     /// Entries of a log, in order; one in ten is the shard's own.
-    fn entries(count: u64) -> Vec<(Bytes, Bytes)> {
+    fn entries(count: u64) -> Vec<Change> {
         let entry = |n: u64| {
             let url = format!("https://example.org/{n}");
             let link = Link {
@@ -90,13 +91,13 @@ mod tests {
             };
             let key =
                 if n % 10 == 5 { b"\0own".to_vec() } else { Key::new("", &n.to_string()).bytes() };
-            (key.into(), encode_link(&link))
+            (key.into(), Some(encode_link(&link)))
         };
         (0..count).map(entry).collect()
     }
 
     /// All pages of a log, one after the other.
-    fn pages(log: &[(Bytes, Bytes)], limit: u32, search: Option<&str>) -> Vec<Vec<u64>> {
+    fn pages(log: &[Change], limit: u32, search: Option<&str>) -> Vec<Vec<u64>> {
         let (mut pages, mut after) = (Vec::new(), None);
         loop {
             let mut page = Page::new(after, limit, search.map(Arc::from));
@@ -105,7 +106,7 @@ mod tests {
                 let from = after.unwrap_or(0) as usize;
                 let end = (from + wanted as usize).min(log.len());
                 let next = (end < log.len()).then_some(end as u64);
-                match page.extended(log[from..end].to_vec(), next) {
+                match page.extended(log[from..end].to_vec(), next, |_| true) {
                     Ok(Reply::Page { links, next }) => break (links, next),
                     Ok(other) => panic!("{other:?} is no page"),
                     Err(more) => page = more,

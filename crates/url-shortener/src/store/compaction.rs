@@ -243,7 +243,7 @@ impl Run {
         let key = KeyHash::of(entry.key);
         let needed = match entry.value {
             Some(_) => log.index.get(&key) == Some(old),
-            None => ends > self.floor,
+            None => log.keep_removals || ends > self.floor,
         };
         if !needed {
             return;

@@ -17,6 +17,8 @@ pub(super) struct Log {
     pub(super) index: Index,
     /// The number of the next entry.
     pub(super) next: u64,
+    /// Somebody follows the log: see [`super::Store::keep_removals`].
+    pub(super) keep_removals: bool,
 }
 
 impl Log {
@@ -28,6 +30,7 @@ impl Log {
             known: Vec::new(),
             index: Index::new(),
             next: 1,
+            keep_removals: false,
         }
     }
 

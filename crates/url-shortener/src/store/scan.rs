@@ -10,7 +10,7 @@ use super::frame::{self, At, Frame, Parsed};
 use super::index::{KeyHash, Place};
 use super::log::Log;
 use super::segment::{HEADER, Segment, segment_name};
-use super::{Embeds, Event, StoreOp};
+use super::{Change, Embeds, Event, StoreOp};
 
 /// So much is read at once; more only if one frame is longer.
 const CHUNK: u32 = 256 << 10;
@@ -126,7 +126,7 @@ struct Page {
     after: u64,
     /// The last number that was looked at.
     last: u64,
-    values: Vec<(Bytes, Bytes)>,
+    values: Vec<Change>,
 }
 
 impl Page {
@@ -140,10 +140,10 @@ impl Page {
             }
             self.last = number;
             let place = Place { segment, offset, length: entry.length() as u32 };
-            if let Some(value) = entry.value
-                && log.index.get(&KeyHash::of(entry.key)) == Some(place)
-            {
-                self.values.push((bytes.slice_ref(entry.key), bytes.slice_ref(value)));
+            let newest = log.index.get(&KeyHash::of(entry.key));
+            if newest == entry.value.map(|_| place) {
+                let value = entry.value.map(|value| bytes.slice_ref(value));
+                self.values.push((bytes.slice_ref(entry.key), value));
             }
         }
     }

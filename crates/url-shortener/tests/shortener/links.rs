@@ -9,7 +9,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Wall};
 use sim::{Delays, Script, World};
 use url_shortener::{
     Answer, Ask, Click, ClickTuning, Cursor, Device, Edit, Freshness, Instance, Key, Limits, Link,
-    Message, NewLink, Permutation, RANGE, Rate, Settings, Shard, Shortener, Tally,
+    Message, NewLink, Permutation, RANGE, Rate, Roster, Settings, Shard, Shortener, Tally,
 };
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -55,7 +55,7 @@ sim::nodes! {
 
 fn settings() -> Settings {
     Settings {
-        shards: SHARDS.to_vec(),
+        shards: Roster::of(SHARDS.to_vec()),
         tally: TALLY,
         secret: SECRET,
         cached: 100,
@@ -75,7 +75,12 @@ fn boot(id: NodeId) -> Node {
         id if INSTANCES.contains(&id) => {
             Node::Instance(Instance::new(settings(), switches).unwrap())
         }
-        id => Node::Shard(Shard::new(id.0 - SHARDS[0].0, Limits::default(), switches)),
+        id => Node::Shard(Shard::new(
+            id.0 - SHARDS[0].0,
+            Roster::of(SHARDS.to_vec()),
+            Limits::default(),
+            switches,
+        )),
     }
 }
 

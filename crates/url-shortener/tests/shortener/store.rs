@@ -2,6 +2,7 @@
 
 mod compaction;
 mod disk;
+mod follow;
 mod harm;
 mod model;
 mod rig;

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use host::{FRONT_END, Folder, Metrics, Node, Outside};
 use machine::{Input, Link as Wire, NodeId, Switches};
 use serde::{Deserialize, Serialize};
-use url_shortener::{Call, Limits, Message, Reply, Shard, Shortener};
+use url_shortener::{Call, Limits, Message, Reply, Roster, Shard, Shortener};
 
 use super::{Keeper, conforms};
 
@@ -26,7 +26,8 @@ impl Host {
         let metrics = Metrics::default();
         let (sender, replies) = channel();
         // So small that segments are sealed and compacted while the list is gone through.
-        let shard = Shard::new(0, Limits { segment: 4096 }, Switches::ALL_ON);
+        let shard =
+            Shard::new(0, Roster::of(vec![NodeId(1)]), Limits { segment: 4096 }, Switches::ALL_ON);
         let (files, disk) = (folder.files(&metrics), folder.disk());
         let node = Node::start(shard, files, disk, Arc::new(Desk(sender)), &metrics);
         node.until(|shown| !shown.state.contains("reads its disk")).unwrap();
@@ -58,7 +59,7 @@ struct Desk(Sender<(u64, Reply)>);
 
 impl Outside<Shortener> for Desk {
     fn deliver(&self, _: NodeId, message: Message, _: Wire) {
-        if let Message::Reply { call, reply } = message {
+        if let Message::Reply { call, reply, .. } = message {
             // A test that failed waits no longer.
             let _ = self.0.send((call, reply));
         }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use url_shortener::Event;
+use url_shortener::{Change, Event};
 
-use crate::store::rig::{Batch, Rig, key, value};
+use crate::store::rig::{Batch, Rig, key, value, values};
 
 /// Few keys, so that much of what is stored becomes garbage.
 const KEYS: u8 = 12;
@@ -168,10 +168,10 @@ impl Model {
         }
     }
 
-    fn turned(&mut self, ticket: u64, values: Vec<(Bytes, Bytes)>, next: Option<u64>) {
+    fn turned(&mut self, ticket: u64, changes: Vec<Change>, next: Option<u64>) {
         let walk = self.walk.as_mut().expect("it was asked");
         assert_eq!(walk.asked.take(), Some(ticket));
-        walk.seen.extend(values);
+        walk.seen.extend(values(&changes));
         walk.after = next;
         if next.is_none() {
             let walk = self.walk.take().expect("it was there");

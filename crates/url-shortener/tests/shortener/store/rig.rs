@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use machine::{Outputs, Random};
 use rand::SeedableRng;
-use url_shortener::{Event, Limits, Store};
+use url_shortener::{Change, Event, Limits, Store};
 
 use crate::store::disk::{Alone, Disk};
 
@@ -17,7 +17,7 @@ pub(crate) struct Rig {
 }
 
 /// Puts and removes.
-pub(crate) type Batch = Vec<(Bytes, Option<Bytes>)>;
+pub(crate) type Batch = Vec<Change>;
 
 impl Rig {
     pub(crate) fn new(segment: u32, seed: u64) -> Rig {
@@ -92,9 +92,9 @@ impl Rig {
         loop {
             self.scan(after, limit, 7);
             match &self.settle()[..] {
-                [Event::Page(7, values, next)] => {
-                    assert!(values.len() <= limit as usize);
-                    all.extend_from_slice(values);
+                [Event::Page(7, changes, next)] => {
+                    assert!(changes.len() <= limit as usize);
+                    all.extend(values(changes));
                     assert!(next.is_none() || *next > after, "{next:?} after {after:?}");
                     after = *next;
                 }
@@ -105,6 +105,11 @@ impl Rig {
             }
         }
     }
+}
+
+/// What was put, without what was removed.
+pub(crate) fn values(changes: &[Change]) -> impl Iterator<Item = (Bytes, Bytes)> {
+    changes.iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
 }
 
 /// The key of this number.

@@ -1,0 +1,37 @@
+//! A change of the ring that began comes to its end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use machine::{Machine, NodeId};
+use sim::{Entry, Promise, Verdict, World};
+
+use crate::message::{Note, Shortener};
+use crate::shard::RingPhase;
+
+/// After the heal: for two shards that join, one after the other.
+const SETTLES: Duration = Duration::from_secs(2);
+
+/// How far each shard has come, durably.
+#[derive(Default)]
+pub(super) struct RingSettles(BTreeMap<NodeId, (u32, RingPhase)>);
+
+impl<M: Machine<Protocol = Shortener>> Promise<M> for RingSettles {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        if let Note::Ring { shards, phase } = entry.note {
+            self.0.insert(entry.node, (shards, phase));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, world: &World<M>) -> Verdict {
+        let is_time = world.healed_at().is_some_and(|healed| healed + SETTLES <= world.now());
+        let stuck = self.0.iter().find(|(_, (_, phase))| *phase != RingPhase::Settled);
+        match stuck {
+            Some((node, (shards, phase))) if is_time => {
+                Verdict::Broken(format!("{node:?} is still {phase:?} on a ring of {shards} shards"))
+            }
+            _ => Verdict::Held,
+        }
+    }
+}

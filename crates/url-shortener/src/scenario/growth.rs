@@ -1,0 +1,61 @@
+//! Shards that join.
+
+use machine::NodeId;
+use sim::Target;
+
+use super::words::{MS, Plan, between, chores, heal_ms, made, picked, roll_call, visits};
+use crate::message::{Deed, Wish};
+use crate::shape::Shape;
+
+/// One or two shards join, one after the other, while owners are busy. They are told more than once, since
+/// nobody may have heard it; at last when all is well again.
+pub(super) fn shard_added(draft: &mut Plan) {
+    let joining = draft.number(1, 2);
+    let shape = Shape {
+        instances: draft.number(2, 3),
+        shards: draft.number(1, 3) + joining,
+        joining,
+        users: draft.number(3, 5),
+        skew_ms: 0,
+    };
+    shape.draw(draft);
+    draft.phases(MS(3_500), MS(3_000));
+    made(draft, shape, 12);
+    visits(draft, shape, 100, 12);
+    chores(draft, shape, 150, 12);
+    picked(draft, shape, 30);
+    let mut at = draft.number(200, 1_000);
+    for shard in shape.joining_ids() {
+        for _ in 0..3 {
+            join(draft, shape, at, shard);
+            at += draft.number(50, 400);
+        }
+    }
+    for shard in shape.joining_ids() {
+        let healed = heal_ms(draft) + 100;
+        join(draft, shape, healed, shard);
+    }
+    let shards = shape.shard_targets();
+    let kinds = [
+        "crash",
+        "power-loss",
+        "torn-write",
+        "pause",
+        "partition",
+        "delay",
+        "slow-disk",
+        "link-reset",
+        "full-disk",
+    ];
+    draft.swarm(&kinds, &shards);
+    if draft.percent(30) {
+        let instance: Target = draft.one_of(&shape.instance_ids()).into();
+        draft.swarm(&["partition", "delay", "crash"], &[instance, shards[0].clone()]);
+    }
+    roll_call(draft, shape, 12, 5);
+}
+
+fn join(draft: &mut Plan, shape: Shape, at: u64, shard: NodeId) {
+    let (at, user) = (between(draft, at, at + 50), draft.one_of(&shape.user_ids()));
+    draft.operation(at, user, Deed { instance: shard, wish: Wish::Join });
+}

@@ -1,0 +1,85 @@
+//! What a shard reads of its own when its disk was read: one after the other, and then it answers.
+//!
+//! The law: it answers when it knows which links are its own, how far it has come in fetching them, and
+//! which numbers it has leased; what is rotten of that halts it.
+
+use std::fmt;
+
+use bytes::Bytes;
+use machine::Outputs;
+
+use super::joiner::cursor_key;
+use super::tenure::{Ownership, RING, RingPhase, Tenure};
+use super::{LEASES, Open, Shard};
+use crate::message::Shortener;
+
+/// What is read at boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    Ring,
+    /// How far it has come with the shard at this place.
+    Cursor(u32),
+    Leases,
+}
+
+impl fmt::Display for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Read::Ring => "what is kept of the ring",
+            Read::Cursor(_) => "what is kept of a shard that gives links away",
+            Read::Leases => "what is kept of leases",
+        })
+    }
+}
+
+impl Shard {
+    pub(super) fn boot(&mut self, read: Read, out: &mut Outputs<Shortener>) {
+        let ticket = self.ticket(Open::Boot(read));
+        match read {
+            Read::Ring => self.store.get(RING, ticket, out),
+            Read::Cursor(donor) => self.store.get(&cursor_key(donor), ticket, out),
+            Read::Leases => self.store.get(LEASES, ticket, out),
+        }
+    }
+
+    pub(super) fn booted(
+        &mut self,
+        read: Read,
+        found: Option<Bytes>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        let known = match read {
+            Read::Ring => self.knows_ring(found.as_deref()),
+            Read::Cursor(donor) => self.join.knows(donor, found.as_deref()),
+            Read::Leases => self.knows_leases(found.as_deref()),
+        };
+        if known.is_none() {
+            return out.halt(format!("{read} makes no sense"));
+        }
+        let Tenure { shards, phase } = self.ownership.tenure();
+        let donors = if phase == RingPhase::Joining { shards - 1 } else { 0 };
+        match read {
+            Read::Ring if donors > 0 => self.boot(Read::Cursor(0), out),
+            Read::Cursor(donor) if donor + 1 < donors => self.boot(Read::Cursor(donor + 1), out),
+            Read::Ring | Read::Cursor(_) => self.boot(Read::Leases, out),
+            Read::Leases => self.entered(out),
+        }
+    }
+
+    fn knows_ring(&mut self, found: Option<&[u8]>) -> Option<()> {
+        let founders = self.roster.founders;
+        let tenure = match found {
+            Some(found) => Tenure::of_bytes(found)?,
+            None if self.place < founders => Tenure { shards: founders, phase: RingPhase::Settled },
+            None => Tenure { shards: 0, phase: RingPhase::Settled },
+        };
+        self.ownership = Ownership::new(self.place, tenure).ok()?;
+        Some(())
+    }
+
+    fn knows_leases(&mut self, found: Option<&[u8]>) -> Option<()> {
+        let counter = found.unwrap_or(&[0; 8]).try_into().ok()?;
+        self.leases = Some(u64::from_le_bytes(counter));
+        Some(())
+    }
+}

@@ -1,0 +1,239 @@
+//! To join: a shard follows the logs of all others until it has what is its own.
+//!
+//! The law: a change that was copied is durable together with how far that was, so that a crash repeats and
+//! leaves out nothing. It answers for what a donor knew of when that donor has ceded it and the end of its
+//! log was reached (`catch-up`).
+
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use machine::{NodeId, Outputs, Random, Time};
+
+use super::tenure::{RingPhase, Tenure};
+use super::{Job, Open, Shard};
+use crate::calls::Calls;
+use crate::message::{Call, Handover, Message, Note, Reply, Shortener, Timer};
+use crate::store::Change;
+
+/// How often donors are asked whether there is more.
+const TICK: Duration = Duration::from_millis(50);
+/// When a donor is taken for silent, and asked again.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// How far a shard has come.
+#[derive(Clone, Debug)]
+pub(super) struct Join {
+    calls: Calls<u32>,
+    /// By their places; none where nothing is joined.
+    donors: Vec<Donor>,
+}
+
+impl Default for Join {
+    fn default() -> Join {
+        Join { calls: Calls::new(PATIENCE), donors: Vec::new() }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Donor {
+    /// What its log says up to this position is here.
+    after: u64,
+    has: Has,
+    /// A call, or a commit of what it brought, is under way.
+    busy: bool,
+    /// It may be asked.
+    due: bool,
+}
+
+/// What is here of what a donor has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Has {
+    Some,
+    /// All of it, a moment ago.
+    Most,
+    /// It has ceded the share; a few changes may be missing.
+    Ceded,
+    All,
+    /// And the donor takes its copies away.
+    Cleaned,
+}
+
+/// What was copied from the donor at this place, up to where.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Copied {
+    place: u32,
+    after: u64,
+    is_all: bool,
+}
+
+/// Where it is kept how far a shard has come with the donor at this place.
+pub(super) fn cursor_key(place: u32) -> Bytes {
+    [&b"\0from-"[..], &place.to_le_bytes()].concat().into()
+}
+
+impl Join {
+    pub(super) fn start(&mut self, random: &mut Random) {
+        self.calls.start(random);
+    }
+
+    /// So many donors are there; of some it may be known how far it has come.
+    pub(super) fn begin(&mut self, donors: u32) {
+        let new = Donor { after: 0, has: Has::Some, busy: false, due: true };
+        self.donors.resize(donors as usize, new);
+    }
+
+    /// It is over.
+    pub(super) fn over(&self) -> Join {
+        Join { calls: self.calls.clone(), donors: Vec::new() }
+    }
+
+    /// At boot: what was kept of this donor.
+    pub(super) fn knows(&mut self, place: u32, mut kept: Option<&[u8]>) -> Option<()> {
+        self.begin(place + 1);
+        if let Some(kept) = &mut kept {
+            let donor = &mut self.donors[place as usize];
+            donor.after = kept.try_get_u64_le().ok()?;
+            donor.has = if kept.try_get_u8().ok()? == 1 { Has::All } else { Has::Some };
+        }
+        Some(())
+    }
+
+    /// Is all here of what the donor at this place has to give?
+    pub(super) fn has(&self, place: u32) -> bool {
+        self.donors.get(place as usize).is_some_and(|donor| donor.has >= Has::All)
+    }
+
+    pub(super) fn lacks_something(&self) -> bool {
+        self.least().is_some_and(|least| least < Has::All)
+    }
+
+    /// What was kept of donors, as removals.
+    pub(super) fn forgotten(&self) -> impl Iterator<Item = Change> {
+        (0..self.donors.len() as u32).map(|place| (cursor_key(place), None))
+    }
+
+    pub(super) fn tick(&mut self) {
+        self.donors.iter_mut().for_each(|donor| donor.due = true);
+    }
+
+    pub(super) fn overdue(&mut self, now: Time, out: &mut Outputs<Shortener>) {
+        for (_, place) in self.calls.overdue(now, out) {
+            self.free(place);
+        }
+    }
+
+    pub(super) fn reset(&mut self, peer: NodeId) {
+        for (_, place) in self.calls.reset(peer) {
+            self.free(place);
+        }
+    }
+
+    fn free(&mut self, place: u32) {
+        self.donors.get_mut(place as usize).into_iter().for_each(|donor| donor.busy = false);
+    }
+
+    fn least(&self) -> Option<Has> {
+        self.donors.iter().map(|donor| donor.has).min()
+    }
+}
+
+impl Shard {
+    /// 1. Somebody wants it to join.
+    pub(super) fn join(&mut self, job: Job, out: &mut Outputs<Shortener>) {
+        match self.ownership.tenure().shards {
+            0 => {
+                let tenure = Tenure { shards: self.place + 1, phase: RingPhase::Joining };
+                self.record(tenure, Some(job), out);
+            }
+            _ => self.done(job, Reply::Agreed, out),
+        }
+    }
+
+    /// 2. Every donor that may be asked is asked for what comes next: its changes; when all donors have
+    /// given most of them, to cede; when all have given all, to take its copies away.
+    pub(super) fn go_on(&mut self, now: Time, out: &mut Outputs<Shortener>) {
+        let Tenure { shards, phase } = self.ownership.tenure();
+        let Some(least) = self.join.least().filter(|_| phase == RingPhase::Joining) else { return };
+        if self.leases.is_none() || self.recording.is_some() {
+            return;
+        }
+        if least == Has::Cleaned {
+            return self.settle(out);
+        }
+        for (place, donor) in (0..).zip(&mut self.join.donors) {
+            let step = match donor.has {
+                Has::Most if least >= Has::Most => Handover::Cede,
+                Has::Some | Has::Most | Has::Ceded => Handover::Changes { after: donor.after },
+                Has::All if least == Has::All => Handover::Clean,
+                Has::All | Has::Cleaned => continue,
+            };
+            if donor.busy || !donor.due {
+                continue;
+            }
+            (donor.busy, donor.due) = (true, false);
+            let node = self.roster.nodes[place as usize];
+            let call = self.join.calls.begin(node, place, now, out);
+            out.send(node, Message::Call { call, wanted: Call::Handover { shards, step } });
+        }
+    }
+
+    /// 3. A donor, which knows of so many shards, has replied.
+    pub(super) fn given(
+        &mut self,
+        from: NodeId,
+        call: u64,
+        shards: u32,
+        reply: Reply,
+        out: &mut Outputs<Shortener>,
+    ) {
+        let Some((_, place)) = self.join.calls.end(call, from) else { return };
+        self.join.free(place);
+        let has_ceded = shards >= self.ownership.tenure().shards;
+        let Some(donor) = self.join.donors.get_mut(place as usize) else { return };
+        match (reply, donor.has) {
+            (Reply::Changes { changes, next: Some(after) }, _) => {
+                self.copy(changes, Copied { place, after, is_all: false }, out);
+            }
+            (Reply::Changes { changes, next: None }, _) if has_ceded => {
+                let after = donor.after;
+                self.copy(changes, Copied { place, after, is_all: true }, out);
+            }
+            (Reply::Changes { .. }, _) => donor.has = Has::Most,
+            (Reply::Agreed, Has::Most) => (donor.has, donor.due) = (Has::Ceded, true),
+            (Reply::Agreed, Has::All) => donor.has = Has::Cleaned,
+            // It cannot just now, and is asked again.
+            _ => {}
+        }
+    }
+
+    /// 4. What it gave is kept.
+    fn copy(&mut self, mut changes: Vec<Change>, copied: Copied, out: &mut Outputs<Shortener>) {
+        let Copied { place, after, is_all } = copied;
+        self.join.donors[place as usize].busy = true;
+        let cursor = [&after.to_le_bytes()[..], &[u8::from(is_all)]].concat();
+        changes.push((cursor_key(place), Some(cursor.into())));
+        self.commit(changes, Open::Copied(copied), out);
+    }
+
+    /// 5. It is, or there was no space for it.
+    pub(super) fn copied(&mut self, copied: Copied, failed: bool, out: &mut Outputs<Shortener>) {
+        let Copied { place, after, is_all } = copied;
+        let Some(donor) = self.join.donors.get_mut(place as usize) else { return };
+        donor.busy = false;
+        if failed {
+            return;
+        }
+        (donor.after, donor.due) = (after, true);
+        if is_all {
+            donor.has = Has::All;
+            self.due.extend(self.held.drain(..));
+            if !self.join.lacks_something() {
+                out.note(Note::Joined { shards: self.ownership.tenure().shards });
+            }
+        }
+    }
+
+    pub(super) fn tick_later(&self, out: &mut Outputs<Shortener>) {
+        out.set_timer(Timer::Handover, TICK);
+    }
+}
