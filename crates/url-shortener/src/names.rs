@@ -52,14 +52,28 @@ pub fn check_code(code: &str) -> Result<(), &'static str> {
     }
 }
 
+/// What cannot be kept, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    /// By its name in the programming interface.
+    pub(crate) field: &'static str,
+    pub(crate) why: &'static str,
+}
+
+impl Unfit {
+    fn of(field: &'static str) -> impl Fn(&'static str) -> Unfit {
+        move |why| Unfit { field, why }
+    }
+}
+
 /// Is this a link that can be kept?
 ///
 /// # Errors
 /// Why not.
-pub(crate) fn check_new(new: &NewLink) -> Result<(), &'static str> {
+pub(crate) fn check_new(new: &NewLink) -> Result<(), Unfit> {
     let NewLink { alias, domain, link, imported: _ } = new;
-    alias.iter().try_for_each(|alias| check_code(alias))?;
-    check_domain(domain)?;
+    alias.iter().try_for_each(|alias| check_code(alias)).map_err(Unfit::of("alias"))?;
+    check_domain(domain).map_err(Unfit::of("domain"))?;
     let Link { url, title, tags, .. } = link;
     check_texts(Some(url), title.as_deref(), tags)
 }
@@ -68,7 +82,7 @@ pub(crate) fn check_new(new: &NewLink) -> Result<(), &'static str> {
 ///
 /// # Errors
 /// Why not.
-pub(crate) fn check_edit(edit: &Edit) -> Result<(), &'static str> {
+pub(crate) fn check_edit(edit: &Edit) -> Result<(), Unfit> {
     let title = edit.title.as_ref().and_then(|title| title.as_deref());
     check_texts(edit.url.as_deref(), title, edit.tags.as_deref().unwrap_or_default())
 }
@@ -86,21 +100,23 @@ fn check_texts<T: AsRef<str>>(
     url: Option<&str>,
     title: Option<&str>,
     tags: &[T],
-) -> Result<(), &'static str> {
-    if url.is_some_and(|url| url.is_empty() || url.len() > LONGEST_URL) {
-        return Err("a target is 1 to 2048 bytes long");
-    }
-    if title.is_some_and(|title| title.len() > LONGEST_TITLE) {
-        return Err("a title is at most 1000 bytes long");
-    }
-    // Of the keepers of links a database takes no such text.
-    if title.into_iter().chain(tags.iter().map(AsRef::as_ref)).any(|text| text.contains('\0')) {
-        return Err("a title or a tag has no NUL in it");
-    }
-    if tags.len() > MOST_TAGS || tags.iter().any(|tag| tag.as_ref().len() > LONGEST_TAG) {
-        return Err("a link has at most 32 tags of at most 64 bytes");
-    }
-    Ok(())
+) -> Result<(), Unfit> {
+    let tags = || tags.iter().map(AsRef::as_ref);
+    // Of the keepers of links a database takes no NUL.
+    let (field, why) = if url.is_some_and(|url| url.is_empty() || url.len() > LONGEST_URL) {
+        ("url", "a target is 1 to 2048 bytes long")
+    } else if title.is_some_and(|title| title.len() > LONGEST_TITLE) {
+        ("title", "a title is at most 1000 bytes long")
+    } else if title.is_some_and(|title| title.contains('\0')) {
+        ("title", "a title has no NUL in it")
+    } else if tags().len() > MOST_TAGS || tags().any(|tag| tag.len() > LONGEST_TAG) {
+        ("tags", "a link has at most 32 tags of at most 64 bytes")
+    } else if tags().any(|tag| tag.contains('\0')) {
+        ("tags", "a tag has no NUL in it")
+    } else {
+        return Ok(());
+    };
+    Err(Unfit { field, why })
 }
 
 /// May the service pick this code?

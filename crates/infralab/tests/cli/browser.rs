@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "the target of the links is a thread of the test")]
 #![expect(clippy::disallowed_types, reason = "and so it has a socket")]
 
+mod change;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
@@ -93,7 +95,6 @@ fn a_person_makes_a_link_follows_it_and_sees_the_click() {
     let (owner, friend) = (stage.browser("owner", true), stage.browser("friend", true));
     stage.make(&owner, "first", "My first link");
     assert_eq!(owner.find("#clicks").text(), "0");
-    assert!(owner.find("button[data-copy]").is_shown(), "with scripts a link can be copied");
     stage.follow(&friend, "first");
     // The owner touches nothing: the page is to say it by itself.
     let said = owner.wait_for(
@@ -191,7 +192,8 @@ fn everything_has_a_name_and_can_be_read_by_day_and_by_night() {
     let browser = stage.browser("reader", true);
     stage.make(&browser, "look", "A link to look at");
     let paths = ["/", "/links", "/links?search=no-such-thing", "/links/look?domain=", "/nobody"];
-    let pages = paths.map(|path| stage.at(path));
+    let pages = paths.into_iter().chain(["/links/look/edit?domain="]).map(|path| stage.at(path));
+    let pages: Vec<String> = pages.collect();
     let mut papers = Vec::new();
     for page in &pages {
         browser.go(page);

@@ -85,9 +85,46 @@ fn a_form_makes_a_link_and_one_of_another_page_does_not() {
 }
 
 #[test]
+fn a_form_changes_a_link_and_one_of_another_page_does_not() {
+    let site = Site::open("page-changes", false);
+    let (cookie, token) = site.visit("/");
+    let made = site.post("/", &cookie, &format!("{token}&url=https://a.example&alias=mine&tags=t"));
+    assert!(leads_to(&made, "/links/mine?"), "{made:?}");
+    let edit = "/links/mine/edit";
+    let form = format!("{token}&domain=&url=https://b.example&was-url=https://a.example/");
+    for (headers, form) in [
+        (cookie.clone(), form.replace("token=", "token=0")),
+        (format!("{cookie}Origin: https://evil.example\r\n"), form.clone()),
+        (String::new(), form.clone()),
+    ] {
+        assert_eq!(site.post(edit, &headers, &form).status, 403, "{headers}{form}");
+    }
+    let shown = || site.get("/api/links/mine", "").json();
+    assert_eq!(shown()["url"], "https://a.example/");
+    let changed = site.post(edit, &cookie, &form);
+    assert!(leads_to(&changed, "/links/mine?domain=&changed"), "{changed:?}");
+    assert_eq!(shown()["url"], "https://b.example/");
+    assert_eq!(shown()["tags"], serde_json::json!(["t"]), "what the form says nothing of stays");
+    let long = "x".repeat(1001);
+    for (wrong, field) in [
+        ("was-url=x", "url"),
+        ("expires_at=soon", "expires_at"),
+        (&format!("title={long}"), "title"),
+    ] {
+        let refused = site.post(edit, &cookie, &format!("{token}&{wrong}"));
+        assert_eq!(refused.status, 400, "{wrong}");
+        assert!(refused.body.contains(&format!("id=\"{field}-wrong\"")), "{refused:?}");
+    }
+    assert_eq!(site.post("/links/nobody/edit", &cookie, &form).status, 404);
+    assert_eq!(site.get("/links/nobody/edit?domain=", "").status, 404);
+}
+
+#[test]
 fn every_page_says_what_a_browser_may_do_with_it() {
     let site = Site::open("page-headers", false);
-    for path in ["/", "/links", "/links?search=%22%3E%3Cb%3E", "/links/nobody"] {
+    for path in
+        ["/", "/links", "/links?search=%22%3E%3Cb%3E", "/links/nobody", "/links/nobody/edit"]
+    {
         let page = site.get(path, "");
         for header in [
             "content-type: text/html; charset=utf-8",
@@ -136,7 +173,7 @@ fn a_person_whom_a_link_leads_nowhere_is_told_so_by_a_page_without_a_cookie() {
 #[test]
 fn where_there_are_keys_the_page_asks_for_one() {
     let site = Site::open("page-keys", true);
-    for path in ["/", "/links", "/links/x"] {
+    for path in ["/", "/links", "/links/x", "/links/x/edit"] {
         assert!(leads_to(&site.get(path, ""), "/login"), "{path}");
     }
     let (browser, token) = site.visit("/login");

@@ -223,6 +223,12 @@ impl Element<'_> {
         self.ask("POST", "/value", &json!({ "text": text }));
     }
 
+    /// Puts this in the place of what is in the field.
+    pub(crate) fn replace_by(&self, text: &str) {
+        self.ask("POST", "/clear", &json!({}));
+        self.type_in(text);
+    }
+
     /// What a person sees of it.
     pub(crate) fn text(&self) -> String {
         self.ask("GET", "/text", &Value::Null).as_str().unwrap().to_owned()

@@ -21,7 +21,7 @@ impl Instance {
     ) {
         match names::check_edit(&edit) {
             Ok(()) => self.change(asker, key.clone(), Call::Edit(key, edit), now, out),
-            Err(why) => answer(asker, Answer::Refused(why), out),
+            Err(unfit) => answer(asker, Answer::Refused(unfit.why), out),
         }
     }
 

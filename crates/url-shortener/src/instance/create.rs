@@ -55,8 +55,8 @@ impl Instance {
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
-        if let Err(why) = names::check_new(&new) {
-            return answer(asker, Answer::Refused(why), out);
+        if let Err(unfit) = names::check_new(&new) {
+            return answer(asker, Answer::Refused(unfit.why), out);
         }
         if let Err(full) = self.has_room() {
             return answer(asker, full, out);

@@ -9,6 +9,8 @@ mod clerk;
 mod create;
 mod delete;
 mod door;
+mod edit;
+mod fields;
 mod frame;
 mod link;
 mod list;
@@ -33,8 +35,8 @@ use maud::Markup;
 
 use super::front::{read_body, respond};
 use crate::site::Site;
-use crate::wire::{self, Wanted};
-use crate::{Answer, Ask, Key, NewLink};
+use crate::wire::{self, Changes, Wanted, Wrong};
+use crate::{Answer, Ask, Edit, Key, NewLink};
 use door::Door;
 use token::Token;
 
@@ -66,7 +68,13 @@ pub(super) trait Clerk: Send + Sync + 'static {
     ///
     /// # Errors
     /// If there can be no such link, with the reason.
-    fn check(&self, wanted: Wanted) -> Result<NewLink, String>;
+    fn check(&self, wanted: Wanted) -> Result<NewLink, Wrong>;
+
+    /// What to ask for, for whoever wants to change a link so.
+    ///
+    /// # Errors
+    /// If no link can be so, with the reason.
+    fn check_changes(&self, changes: Changes) -> Result<Edit, Wrong>;
 
     /// Must people show a key?
     fn asks_for_keys(&self) -> bool;
@@ -82,6 +90,7 @@ pub(super) fn routes<C: Clerk>(clerk: Arc<C>) -> Router {
         .route("/", get(create::show::<C>).post(create::make::<C>))
         .route("/links", get(list::show::<C>))
         .route("/links/{code}", get(link::show::<C>))
+        .route("/links/{code}/edit", get(edit::show::<C>).post(edit::change::<C>))
         .route("/links/{code}/delete", post(delete::delete::<C>))
         .route("/login", get(door::show::<C>).post(door::enter::<C>))
         .route("/logout", post(door::leave::<C>))

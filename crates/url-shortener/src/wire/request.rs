@@ -136,7 +136,7 @@ fn many(
     }
     let one = |link| {
         let wanted: Wanted = serde_json::from_value(link).map_err(|why| not_json(EXAMPLE, &why))?;
-        wanted.check(site, targets)
+        wanted.check(site, targets).map_err(|wrong| wrong.why)
     };
     Ok(links.into_iter().map(one).collect())
 }

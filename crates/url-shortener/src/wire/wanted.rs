@@ -1,11 +1,13 @@
 //! What is asked for, as JSON: new links and changes.
 
+use std::fmt;
 use std::sync::Arc;
 
 use machine::Wall;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Shown, When};
+use crate::names::Unfit;
 use crate::site::Site;
 use crate::target::Targets;
 use crate::{Edit, LONGEST_CODE, Link, NewLink, RedirectStatus, names};
@@ -48,13 +50,44 @@ pub struct Wanted {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Changes {
-    url: Option<String>,
-    status: Option<u16>,
+    /// Where it leads.
+    pub url: Option<String>,
+    /// 301, 302, 307 or 308.
+    pub status: Option<u16>,
+    /// From then on it does not resolve.
     #[serde(default, deserialize_with = "named")]
-    expires_at: Option<Option<When>>,
+    pub expires_at: Option<Option<When>>,
+    /// For people.
     #[serde(default, deserialize_with = "named")]
-    title: Option<Option<String>>,
-    tags: Option<Vec<String>>,
+    pub title: Option<Option<String>>,
+    /// For people: all of them.
+    pub tags: Option<Vec<String>>,
+}
+
+/// Why there can be no such link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// What it is about.
+    pub(crate) field: &'static str,
+    pub(crate) why: String,
+}
+
+impl Wrong {
+    fn of<W: ToString>(field: &'static str) -> impl Fn(W) -> Wrong {
+        move |why| Wrong { field, why: why.to_string() }
+    }
+}
+
+impl From<Unfit> for Wrong {
+    fn from(Unfit { field, why }: Unfit) -> Wrong {
+        Wrong { field, why: why.to_owned() }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
 }
 
 /// Many new links. Each is read by itself, so that one that makes no sense is not all.
@@ -88,10 +121,10 @@ pub struct Outcome {
 impl Wanted {
     /// # Errors
     /// If there can be no such link, with the reason.
-    pub(crate) fn check(self, site: &Site, targets: &Targets) -> Result<NewLink, String> {
+    pub(crate) fn check(self, site: &Site, targets: &Targets) -> Result<NewLink, Wrong> {
         let imported = self.created_at.is_some() || self.earlier_clicks.is_some();
         let link = Link {
-            url: targets.allow(&self.url).map_err(|why| why.to_string())?,
+            url: targets.allow(&self.url).map_err(Wrong::of("url"))?,
             status: self.status.map(status).transpose()?.unwrap_or_default(),
             created_at: self.created_at.map_or(Wall(0), Wall::from),
             expires_at: self.expires_at.map(Wall::from),
@@ -99,17 +132,18 @@ impl Wanted {
             tags: tags(self.tags),
             earlier_clicks: self.earlier_clicks.unwrap_or_default(),
         };
-        let (alias, domain) = (self.alias.map(Arc::from), domain(self.domain.as_deref(), site)?);
-        let new = NewLink { alias, domain, link, imported };
-        names::check_new(&new).map(|()| new).map_err(str::to_owned)
+        let domain = domain(self.domain.as_deref(), site).map_err(Wrong::of("domain"))?;
+        let new = NewLink { alias: self.alias.map(Arc::from), domain, link, imported };
+        names::check_new(&new)?;
+        Ok(new)
     }
 }
 
 impl Changes {
     /// # Errors
     /// If a link cannot be changed so, with the reason.
-    pub(super) fn check(self, targets: &Targets) -> Result<Edit, String> {
-        let allow = |url: String| targets.allow(&url).map_err(|why| why.to_string());
+    pub(crate) fn check(self, targets: &Targets) -> Result<Edit, Wrong> {
+        let allow = |url: String| targets.allow(&url).map_err(Wrong::of("url"));
         let edit = Edit {
             url: self.url.map(allow).transpose()?,
             status: self.status.map(status).transpose()?,
@@ -117,7 +151,8 @@ impl Changes {
             title: self.title.map(title),
             tags: self.tags.map(tags),
         };
-        names::check_edit(&edit).map(|()| edit).map_err(str::to_owned)
+        names::check_edit(&edit)?;
+        Ok(edit)
     }
 }
 
@@ -135,9 +170,9 @@ pub(super) fn is_code(text: &str) -> bool {
     (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(fits)
 }
 
-fn status(number: u16) -> Result<RedirectStatus, String> {
-    let known = number.to_string().parse();
-    known.map_err(|_| format!("a redirect is answered 301, 302, 307 or 308, and not {number}"))
+fn status(number: u16) -> Result<RedirectStatus, Wrong> {
+    let why = format_args!("a redirect is answered 301, 302, 307 or 308, and not {number}");
+    number.to_string().parse().map_err(|_| Wrong::of("status")(why))
 }
 
 /// One without a letter is none.

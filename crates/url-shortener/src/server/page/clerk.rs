@@ -6,8 +6,8 @@ use axum::response::Response;
 use super::Clerk;
 use crate::server::front::{Front, respond};
 use crate::site::Site;
-use crate::wire::Wanted;
-use crate::{Answer, Ask, Key, NewLink};
+use crate::wire::{Changes, Wanted, Wrong};
+use crate::{Answer, Ask, Edit, Key, NewLink};
 
 impl Clerk for Front {
     fn greet(&self, parts: &Parts) -> Result<(), Box<Response>> {
@@ -32,8 +32,12 @@ impl Clerk for Front {
         &self.site
     }
 
-    fn check(&self, wanted: Wanted) -> Result<NewLink, String> {
+    fn check(&self, wanted: Wanted) -> Result<NewLink, Wrong> {
         wanted.check(&self.site, &self.targets)
+    }
+
+    fn check_changes(&self, changes: Changes) -> Result<Edit, Wrong> {
+        changes.check(&self.targets)
     }
 
     fn asks_for_keys(&self) -> bool {

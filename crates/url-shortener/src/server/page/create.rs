@@ -7,16 +7,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::fields::{self, Fields};
 use super::frame::{self, Here};
 use super::{Clerk, Form, Page, Visitor, look, see_other};
-use crate::wire::{Wanted, When};
+use crate::wire::{Wanted, Wrong};
 use crate::{Answer, Ask};
-
-/// What is wrong with which field.
-struct Wrong {
-    field: &'static str,
-    why: String,
-}
 
 pub(super) async fn show<C: Clerk>(page: State<Arc<Page<C>>>, headers: HeaderMap) -> Response {
     match page.admit(&headers) {
@@ -36,10 +31,7 @@ pub(super) async fn make<C: Clerk>(page: State<Arc<Page<C>>>, request: Request) 
         Err(refused) => return *refused,
     };
     let again = |status, wrong| page.new_link(&visitor, status, &form, Some(wrong));
-    let new = wanted(&form).and_then(|wanted| {
-        page.clerk.check(wanted).map_err(|why| Wrong { field: named_in(&why), why })
-    });
-    let new = match new {
+    let new = match wanted(&form).and_then(|wanted| page.clerk.check(wanted)) {
         Ok(new) => new,
         Err(wrong) => return again(StatusCode::BAD_REQUEST, wrong),
     };
@@ -56,31 +48,16 @@ pub(super) async fn make<C: Clerk>(page: State<Arc<Page<C>>>, request: Request) 
 /// What a person wants, in the words of the programming interface.
 fn wanted(form: &Form) -> Result<Wanted, Wrong> {
     let text = |name| form.field(name).map(str::to_owned);
-    // The browser's field has neither seconds nor an offset; its label says UTC.
-    let expires_at = form.field("expires").map(|at| {
-        let seconds = if at.len() == "2030-01-01T00:00".len() { ":00Z" } else { "Z" };
-        format!("{at}{seconds}").parse::<When>()
-    });
-    let expires_at =
-        expires_at.transpose().map_err(|why| Wrong { field: "expires", why: why.to_string() })?;
-    let tags = form.field("tags").unwrap_or_default().split(',').map(str::trim);
     Ok(Wanted {
         url: text("url").unwrap_or_default(),
         alias: text("alias"),
         domain: text("domain"),
-        expires_at,
+        expires_at: fields::expires_at(form)?,
         title: text("title"),
-        tags: tags.filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
-        status: form.field("status").and_then(|status| status.parse().ok()),
+        tags: fields::tags(form),
+        status: fields::status(form),
         ..Wanted::default()
     })
-}
-
-/// Which field a reason is about.
-fn named_in(why: &str) -> &'static str {
-    let fields = ["alias", "title", "tag", "domain"];
-    let field = fields.into_iter().find(|field| why.contains(field)).unwrap_or("url");
-    if field == "tag" { "tags" } else { field }
 }
 
 impl<C: Clerk> Page<C> {
@@ -91,104 +68,32 @@ impl<C: Clerk> Page<C> {
         form: &Form,
         wrong: Option<Wrong>,
     ) -> Response {
-        let domains: Vec<&str> = self.clerk.site().domains().collect();
-        let fields = Fields { form, wrong: wrong.as_ref() };
+        let own = ("", "The service's own");
+        let domains = self.clerk.site().domains().map(|domain| (domain, domain));
+        let domains: Vec<_> = [own].into_iter().chain(domains).collect();
+        let fields = Fields { form, wrong: wrong.as_ref(), first: Some("url") };
         let content = html! {
             h1 { "Shorten a link" }
             p.lead { "Paste a long address. Pass on a short one, and see how often it is followed." }
-            @if let Some(Wrong { why, field }) = &wrong {
-                div.notice.bad role="alert" {
-                    p { "No link was made. " a href={ "#" (field) } id="wrong" { (why) } }
-                }
-            }
+            (fields.alert("No link was made."))
             form.card method="post" action="/" {
                 (visitor.token.field())
                 div.together {
-                    div.grow {
-                        label for="url" { "Long address" }
-                        (fields.input("url", "url", html! {
-                            "https://example.org/a/very/long/address"
-                        }))
-                    }
+                    div.grow { (fields.url()) }
                     button type="submit" { "Shorten" }
                 }
                 details open[wrong.as_ref().is_some_and(|wrong| wrong.field != "url")] {
                     summary { "More choices" }
-                    (fields.choices(&domains))
+                    div.fields {
+                        (fields.text("alias", "Alias", "Letters, digits, - and _. Without one the service picks."))
+                        (fields.choices())
+                        @if domains.len() > 1 { (fields.select("domain", "Domain", &domains)) }
+                    }
                 }
             }
             (steps())
         };
         visitor.page(status, frame::page(visitor, "Shorten a link", Here::Create, content))
-    }
-}
-
-/// The fields of the form, as they were filled in.
-struct Fields<'a> {
-    form: &'a Form,
-    wrong: Option<&'a Wrong>,
-}
-
-impl Fields<'_> {
-    fn input(&self, name: &str, kind: &str, example: Markup) -> Markup {
-        let is_wrong = self.wrong.is_some_and(|wrong| wrong.field == name);
-        let first = if self.wrong.is_some() { is_wrong } else { name == "url" };
-        html! {
-            input id=(name) name=(name) type=(kind) value=(self.form.field(name).unwrap_or_default())
-                placeholder=(example.into_string()) required[name == "url"] autofocus[first]
-                autocomplete="off" autocapitalize="none" spellcheck="false"
-                aria-invalid=[is_wrong.then_some("true")]
-                aria-describedby=[if is_wrong { Some("wrong".to_owned()) } else {
-                    (name != "url").then(|| format!("{name}-hint"))
-                }];
-        }
-    }
-
-    fn with_hint(&self, name: &str, kind: &str, label: &str, hint: &str) -> Markup {
-        html! {
-            div {
-                label for=(name) { (label) }
-                (self.input(name, kind, html! {}))
-                p.hint id={ (name) "-hint" } { (hint) }
-            }
-        }
-    }
-
-    fn choices(&self, domains: &[&str]) -> Markup {
-        let chosen = |field, value: &str| self.form.field(field).unwrap_or_default() == value;
-        let kinds = [
-            ("302", "302: for now, so that each click is counted"),
-            ("301", "301: for good; browsers keep it and come back less often"),
-            ("307", "307: as 302, and forms stay forms"),
-            ("308", "308: as 301, and forms stay forms"),
-        ];
-        html! {
-            div.fields {
-                (self.with_hint("alias", "text", "Alias", "Letters, digits, - and _. Without one the service picks."))
-                (self.with_hint("title", "text", "Title", "For you, in the list of links."))
-                (self.with_hint("tags", "text", "Tags", "With commas between them."))
-                (self.with_hint("expires", "datetime-local", "Ends (UTC)", "From then on it leads nowhere."))
-                div {
-                    label for="status" { "Kind of redirect" }
-                    select id="status" name="status" {
-                        @for (value, about) in kinds {
-                            option value=(value) selected[chosen("status", value)] { (about) }
-                        }
-                    }
-                }
-                @if !domains.is_empty() {
-                    div {
-                        label for="domain" { "Domain" }
-                        select id="domain" name="domain" {
-                            option value="" { "The service's own" }
-                            @for domain in domains {
-                                option value=(domain) selected[chosen("domain", domain)] { (domain) }
-                            }
-                        }
-                    }
-                }
-            }
-        }
     }
 }
 
@@ -217,7 +122,7 @@ mod tests {
             ("alias", ""),
             ("title", "T"),
             ("tags", "a, b c,,"),
-            ("expires", "2030-01-01T00:00"),
+            ("expires_at", "2030-01-01T00:00"),
             ("status", "307"),
         ]);
         let wanted = wanted(&form).unwrap_or_else(|wrong| panic!("{}", wrong.why));
@@ -237,7 +142,7 @@ mod tests {
     #[test]
     fn a_moment_that_is_none_is_about_its_field() {
         let wrong =
-            wanted(&form(&[("url", "https://x.example"), ("expires", "soon")])).unwrap_err();
-        assert_eq!(wrong.field, "expires");
+            wanted(&form(&[("url", "https://x.example"), ("expires_at", "soon")])).unwrap_err();
+        assert_eq!(wrong.field, "expires_at");
     }
 }

@@ -40,17 +40,21 @@ pub(super) async fn show<C: Clerk>(
         answer => return look::refused(&visitor, answer),
     };
     let short_url = page.clerk.site().short_url(&key);
-    let made = look::parameter(uri, "made").is_some();
+    let said = |word| look::parameter(uri, word).is_some();
+    let done = if said("made") {
+        Some("Your short link is made, and kept.")
+    } else {
+        said("changed").then_some("The link is changed, and the change is kept.")
+    };
     let name = link.title.as_deref().unwrap_or_else(|| list::short(&short_url));
     let content = html! {
-        @if made {
-            div.notice.good role="status" { p { "Your short link is made, and kept." } }
-        }
+        @if let Some(done) = done { div.notice.good role="status" { p { (done) } } }
         h1 { (name) }
         section.card aria-label="The link" {
             div.short {
                 a href=(short_url) rel="noreferrer" { (list::short(&short_url)) }
                 button.quiet type="button" hidden data-copy=(short_url) { "Copy" }
+                a.button.quiet href=(look::edit_address(&key)) { "Change" }
             }
             (facts(&link))
         }

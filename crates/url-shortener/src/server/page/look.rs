@@ -14,6 +14,11 @@ pub(super) fn address(key: &Key) -> String {
     format!("/links/{}?domain={}", key.code, escape(&key.domain))
 }
 
+/// The page that changes a link.
+pub(super) fn edit_address(key: &Key) -> String {
+    format!("/links/{}/edit?domain={}", key.code, escape(&key.domain))
+}
+
 /// For a query.
 pub(super) fn escape(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
