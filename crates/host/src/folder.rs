@@ -88,6 +88,17 @@ impl Folder {
         Folder::try_open(path, owner, first).map_err(|what| FolderError::new(path, anew, what))
     }
 
+    /// Whose folder it is; none where there is none yet. It is left as it is.
+    ///
+    /// # Errors
+    /// If what it says of that cannot be read.
+    pub fn owner<O: Owner>(path: &Path) -> Result<Option<O>, FolderError> {
+        let format = read_format::<O>(path);
+        format
+            .map(|format| format.map(|format| format.owner))
+            .map_err(|what| FolderError::new(path, "", what))
+    }
+
     fn try_open<O: Owner>(path: &Path, owner: O, first: &[FirstFile]) -> Result<Folder, Wrong> {
         make(path)?;
         // Ask before touching it, and again when nobody else can: it may have been begun meanwhile.

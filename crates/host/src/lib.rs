@@ -4,6 +4,7 @@
 mod admin;
 mod cluster;
 mod codec;
+mod crew;
 mod desk;
 mod files;
 mod folder;
@@ -19,6 +20,7 @@ mod threads;
 pub use admin::admin;
 pub use cluster::{Addresses, Cluster, ClusterError, Member};
 pub use codec::{Codec, Malformed};
+pub use crew::Crew;
 pub use desk::{Desk, Place};
 pub use files::{Files, Outcome, Trouble};
 pub use folder::{FirstFile, Folder, FolderError, Owner};

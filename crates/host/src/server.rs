@@ -6,18 +6,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use machine::{Inspection, Machine};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::task::JoinSet;
 
 use crate::admin;
-use crate::folder::Folder;
+use crate::crew::Crew;
 use crate::http;
 use crate::metrics::Metrics;
-use crate::node::Node;
 use crate::shutdown::asked_to_stop;
 
 /// Ends when the server is to stop: well, because it was asked to, or with the sentence of a machine
@@ -28,10 +25,8 @@ pub type Stop = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 pub struct Server<M: Machine> {
     /// Threads for the connections.
     pub runtime: Runtime,
-    /// The machine, or one for each thread.
-    pub nodes: Vec<Arc<Node<M>>>,
-    /// Their data folders.
-    pub folders: Vec<Folder>,
+    /// Its nodes.
+    pub crew: Crew<M>,
     /// What is counted, and where it is shown.
     pub metrics: Metrics,
     /// Where what is counted is shown.
@@ -57,18 +52,18 @@ impl<M: Machine> Server<M> {
         ready: impl FnOnce(),
         work: impl FnOnce(Stop) -> W,
     ) -> Result<(), String> {
-        let Server { runtime, nodes, folders, metrics, admin } = self;
+        let Server { runtime, crew, metrics, admin } = self;
         let served = runtime.block_on(async {
             let asked = asked_to_stop().map_err(|error| error.to_string())?;
             let mut asked = Box::pin(asked);
             if let Some((listener, address)) = admin {
                 tracing::info!("metrics at http://{address}/metrics");
-                let shown = nodes.clone();
-                let inspect = move || shown.iter().map(|node| node.inspect()).collect();
+                let shown = crew.clone();
+                let inspect = move || shown.nodes().iter().map(|node| node.inspect()).collect();
                 let routes = admin::admin(metrics, inspect, address.ip());
                 tokio::spawn(http::serve(listener, routes, std::future::pending::<()>()));
             }
-            let waiting = nodes.clone();
+            let waiting = crew.nodes();
             let all_ready = move || waiting.iter().try_for_each(|node| node.until(&is_ready));
             tokio::select! {
                 () = &mut asked => return Ok(()),
@@ -77,29 +72,18 @@ impl<M: Machine> Server<M> {
                 }
             }
             ready();
-            let halting = first_halt(nodes.clone());
+            let halting = crew.clone();
             work(Box::pin(async move {
                 tokio::select! {
                     () = asked => Ok(()),
-                    why = halting => Err(why),
+                    why = halting.first_halt() => Err(why),
                 }
             }))
             .await
         });
         // In this order: nobody may open the folder before the last write to it is over.
         runtime.shutdown_background();
-        nodes.iter().for_each(|node| node.stop());
-        drop(folders);
+        crew.stop();
         served
-    }
-}
-
-/// Ends when one of the machines has stopped by itself, with its sentence.
-async fn first_halt<M: Machine>(nodes: Vec<Arc<Node<M>>>) -> String {
-    let mut halts: JoinSet<_> =
-        nodes.into_iter().map(|node| async move { node.halt().await }).collect();
-    match halts.join_next().await {
-        Some(Ok(why)) => why,
-        _ => "nothing is left that could halt".to_owned(),
     }
 }

@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod link;
 mod serve;
+mod shards;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -91,6 +92,18 @@ pub(crate) enum UrlShortenerVerb {
         #[command(flatten)]
         server: Server,
     },
+    /// Adds a shard to a server that runs, and waits until it has its share of the links.
+    ///
+    /// Links can be made, changed and followed all the while. Only those that the new shard keeps from
+    /// then on are moved; a server that stops meanwhile goes on when it is started again.
+    #[command(after_help = "Example: infralab url-shortener add-shard")]
+    AddShard {
+        /// Prints how the shards stand as one JSON object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: Server,
+    },
     /// Measures what a cache is worth and what one core does, and says what a hundred billion links take.
     ///
     /// The machines by themselves, without sockets, and with disks that are memory. Hit rates are the
@@ -145,10 +158,11 @@ pub(crate) struct ServeArguments {
     /// The data folder. In it each node has one of its own.
     #[arg(long, value_name = "DIR", default_value = "infralab-data/url-shortener")]
     data: PathBuf,
-    /// How many shards keep the links.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// How many shards keep the links of a new data folder, one by default. Later ones are added while
+    /// it runs: `add-shard`.
+    #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
-    shards: u16,
+    shards: Option<u16>,
     /// Keeps the links in this database instead: postgres://USER@HOST/NAME, on this computer. Its
     /// password comes from PGPASSWORD or the file that PGPASSFILE names.
     #[arg(long, value_name = "URL", conflicts_with = "shards")]
@@ -191,6 +205,7 @@ impl UrlShortenerVerb {
                 import::import(&file, format, &server)
             }
             UrlShortenerVerb::Export { format, server } => export::export(format, &server),
+            UrlShortenerVerb::AddShard { json, server } => shards::add(json, &server),
             UrlShortenerVerb::Bench { json } => bench::bench(json),
         }
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use host::{Desk, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, Stop, http};
+use host::{Crew, Desk, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, Stop, http};
 use machine::{Inspection, NodeId, Switches};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -111,7 +111,8 @@ pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeErro
         work(staffed, ready, stop).await
     };
     let booted = |shown: &Inspection| shown.role != "booting";
-    let server = Server { runtime, nodes, folders, metrics, admin };
+    let crew = Crew::new(nodes, folders);
+    let server = Server { runtime, crew, metrics, admin };
     server.run(booted, || (), work).map_err(ServeError::Halted)
 }
 

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use host::{Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
+use host::{Crew, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
 use machine::{DiskId, Inspection, Machine, NodeId, Switches};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -209,7 +209,7 @@ impl Ground {
         let files = folder.files(&metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
         links.join(&node);
-        Server { runtime, nodes: vec![node], folders: vec![folder], metrics, admin }
+        Server { runtime, crew: Crew::new(vec![node], vec![folder]), metrics, admin }
             .run(is_ready, || ready(address), |stop| links.accept(listener, stop))
             .map_err(|why| ServeError::Halted { who: "authority", why, data })
     }
@@ -223,7 +223,8 @@ impl Ground {
     ) -> Result<(), ServeError> {
         let Ground { runtime, listener, address, admin, folder, metrics, data } = self;
         let (nodes, mut routes): (Vec<_>, Vec<_>) = desks.into_iter().unzip();
-        let server = Server { runtime, nodes, folders: vec![folder], metrics, admin };
+        let crew = Crew::new(nodes, vec![folder]);
+        let server = Server { runtime, crew, metrics, admin };
         let is_ready = move |shown: &Inspection| shown.role == role;
         let ready = || ready(address);
         let served = match (routes.pop(), routes.is_empty()) {

@@ -17,29 +17,24 @@ pub mod postgres;
 mod redirect;
 mod salt;
 mod secret;
+mod staff;
+mod station;
 mod switchboard;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host::{Exposure, Folder, Metrics, Node, Server, http};
-use machine::{Input, Inspection, NodeId, Switches};
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc::UnboundedReceiver;
+use host::{Exposure, Metrics, Node, Server, http};
+use machine::{Inspection, NodeId};
 use tokio::time::{sleep, timeout};
 
-use crate::{
-    ClickTuning, Freshness, Instance, Limits, Message, Rate, Roster, Settings, Shard, Shortener,
-    Tally,
-};
+use crate::{ClickTuning, Freshness, Instance, Rate, Roster, Settings, Shard, Shortener, Tally};
 use counts::Counts;
 use front::Front;
-use owner::Owner;
-use postgres::Postgres;
 use salt::Salt;
-use switchboard::{Desks, Lines, Said, Switchboard, listen};
+use staff::Staff;
 
 pub use crate::site::{BadName, Site};
 pub use crate::target::{Blocked, MalformedList, Targets};
@@ -76,8 +71,9 @@ pub struct Plan {
 /// Who keeps the links.
 #[derive(Clone, Debug)]
 pub enum Keeper {
-    /// So many shards in this process, each with a folder.
-    Shards(u16),
+    /// Shards in this process, each with a folder: so many in a new data folder, one where nothing is
+    /// said. Of one that is not new it is what must be there.
+    Shards(Option<u16>),
     /// A database.
     Postgres(Box<postgres::Address>),
 }
@@ -95,6 +91,8 @@ const INSTANCE: NodeId = NodeId(0);
 const TALLY: NodeId = NodeId(1);
 /// And those after it.
 const FIRST_SHARD: u32 = 2;
+/// Shards in one process, at most.
+pub const MOST_HERE: u32 = 64;
 
 /// Links that the cache surely holds.
 const CACHED: usize = 100_000;
@@ -128,13 +126,11 @@ pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeErro
     let site = Site::new(address, plan.public_url.as_deref(), &plan.domains);
     let site = Arc::new(site.map_err(ServeError::Name)?);
     let metrics = Metrics::default();
-    let staffed = Staffed::new(&plan, &runtime, &metrics)?;
+    let staff = Staff::new(&plan, runtime.handle(), &metrics)?;
     let salt = Salt::open(&plan.data).map_err(ServeError::Secrets)?;
-    let instance = staffed.nodes[0].clone();
+    let (instance, crew) = (staff.instance.clone(), staff.crew());
     let front = Arc::new(Front {
-        instance: staffed.nodes[0].clone(),
-        tally: staffed.nodes[1].clone(),
-        desks: staffed.desks,
+        staff,
         targets: Targets::new(site.clone(), plan.blocked),
         site,
         keys: plan.keys,
@@ -144,9 +140,8 @@ pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeErro
         bulks: Front::bulks(),
     });
     let routes = front.routes();
-    let Staffed { nodes, folders, .. } = staffed;
     let booted = |shown: &Inspection| shown.state != "reads its disk";
-    let server = Server { runtime, nodes, folders, metrics, admin };
+    let server = Server { runtime, crew, metrics, admin };
     let ready = || ready(address);
     let work = |stop| async move {
         let why = http::serve(listener, routes, stop).await;
@@ -168,62 +163,10 @@ async fn drained(instance: &Node<Member>) {
     }
 }
 
-/// The nodes at work, and their folders.
-struct Staffed {
-    /// The instance, the tally, and the shards.
-    nodes: Vec<Arc<Node<Member>>>,
-    folders: Vec<Folder>,
-    desks: Arc<Desks>,
-}
-
-impl Staffed {
-    fn new(plan: &Plan, runtime: &Runtime, metrics: &Metrics) -> Result<Staffed, ServeError> {
-        let is_new = !plan.data.join("instance").exists();
-        let secret = secret::of_codes(&plan.data, is_new).map_err(ServeError::Secrets)?;
-        let (keeper, shards, database) = match &plan.keeper {
-            Keeper::Shards(shards) => (format!("--shards {shards}"), *shards, None),
-            Keeper::Postgres(address) => {
-                let database = runtime.block_on(Postgres::open((**address).clone()));
-                let database = database.map_err(ServeError::Store)?;
-                ("--store, with a database".to_owned(), 1, Some(Arc::new(database)))
-            }
-        };
-        let shards: Vec<NodeId> =
-            (0..u32::from(shards)).map(|place| NodeId(FIRST_SHARD + place)).collect();
-        let mut members = members(&shards, secret, plan.rate)?;
-        if database.is_some() {
-            members.truncate(2);
-        }
-        let (lines, mut ends) = Lines::new([INSTANCE, TALLY].into_iter().chain(shards));
-        let desks = Arc::new(Desks::default());
-        let mut staffed = Staffed { nodes: Vec::new(), folders: Vec::new(), desks };
-        for (me, name, machine) in members {
-            let folder = open(&plan.data, &name, &keeper)?;
-            let (lines, desks) = (lines.clone(), staffed.desks.clone());
-            let outside = Switchboard { me, lines, desks, counts: Counts::new(metrics) };
-            let files = folder.files(metrics);
-            let node = Node::start(machine, files, folder.disk(), Arc::new(outside), metrics);
-            if let Some(line) = ends.remove(&me) {
-                listen(node.clone(), line, runtime.handle().clone());
-            }
-            staffed.nodes.push(node);
-            staffed.folders.push(folder);
-        }
-        if let Some((database, line)) = database.zip(ends.remove(&NodeId(FIRST_SHARD))) {
-            runtime.spawn(ask(database, staffed.nodes[0].clone(), line));
-        }
-        Ok(staffed)
-    }
-}
-
-/// The machines of all nodes: the instance, the tally, and the shards.
-fn members(
-    shards: &[NodeId],
-    secret: [u8; 16],
-    rate: u32,
-) -> Result<Vec<(NodeId, String, Member)>, ServeError> {
-    let settings = Settings {
-        shards: Roster::of(shards.to_vec()),
+/// How the instance works.
+fn settings(shards: Roster, secret: [u8; 16], rate: u32) -> Settings {
+    Settings {
+        shards,
         tally: TALLY,
         secret,
         cached: CACHED,
@@ -233,40 +176,5 @@ fn members(
         rate: Rate { per_second: rate, burst: rate.saturating_mul(2).max(4000) },
         clients: CLIENTS,
         clicks: ClickTuning::default(),
-    };
-    let instance = Instance::new(settings, Switches::ALL_ON);
-    let instance = instance.map_err(|error| ServeError::Halted(error.to_string()))?;
-    let tally = Tally::new(Limits::default(), Switches::ALL_ON);
-    let mut members = vec![
-        (INSTANCE, "instance".to_owned(), Member::Instance(instance)),
-        (TALLY, "tally".to_owned(), Member::Tally(tally)),
-    ];
-    members.extend(shards.iter().zip(0..).map(|(id, place)| {
-        let shard =
-            Shard::new(place, Roster::of(shards.to_vec()), Limits::default(), Switches::ALL_ON);
-        (*id, format!("shard-{place}"), Member::Shard(shard))
-    }));
-    Ok(members)
-}
-
-fn open(data: &Path, name: &str, keeper: &str) -> Result<Folder, ServeError> {
-    Folder::open(&data.join(name), Owner::new(name, keeper), &[]).map_err(ServeError::Folder)
-}
-
-/// Hands a database what is said to the shard in whose place it is.
-async fn ask(
-    database: Arc<Postgres>,
-    instance: Arc<Node<Member>>,
-    mut line: UnboundedReceiver<Said>,
-) {
-    while let Some((_, message)) = line.recv().await {
-        let Message::Call { call, wanted } = message else { continue };
-        let (database, instance) = (database.clone(), instance.clone());
-        tokio::spawn(async move {
-            if let Some(reply) = database.answer(wanted).await {
-                let message = Message::Reply { call, shards: 1, reply };
-                instance.input(Input::Message { from: NodeId(FIRST_SHARD), message });
-            }
-        });
     }
 }

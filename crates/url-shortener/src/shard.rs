@@ -141,10 +141,19 @@ impl Shard {
         }
     }
 
-    /// How many shards there are as far as it knows, itself included when it has joined; and is its part
-    /// of a change of the ring over?
-    pub fn ring(&self) -> (u32, bool) {
-        (self.ownership.shards(), self.ownership.tenure().phase == RingPhase::Settled)
+    /// How it stands, in a word: `settled`, or what it does while the ring changes.
+    pub fn stands(&self) -> &'static str {
+        match self.ownership.tenure() {
+            _ if self.leases.is_none() => "booting",
+            Tenure { shards: 0, .. } => "new",
+            Tenure { phase, .. } => phase.word(),
+        }
+    }
+
+    /// So much its store finds by keys: its links, copies of others' that are not yet taken away, and a few
+    /// notes of its own.
+    pub fn entries(&self) -> usize {
+        self.store.keys()
     }
 
     /// 1. A call comes: it begins, or waits for its turn.

@@ -11,6 +11,8 @@
 //! PATCH  /api/links/CODE   {"title":null}    the link as it is then; null clears
 //! DELETE /api/links/CODE                     204
 //! GET    /api/links/CODE/stats               what was counted
+//! GET    /api/shards                         how the shards stand
+//! POST   /api/shards                         202: one more joins; 409 while another does
 //! anything else                              {"error":"a sentence"}
 //! ```
 //!
@@ -20,6 +22,7 @@ mod counted;
 pub(crate) mod cursor;
 mod reply;
 mod request;
+mod shards;
 mod shown;
 mod visit;
 mod wanted;
@@ -31,6 +34,7 @@ pub(crate) use visit::{code_of, device, referrer};
 pub(crate) use wanted::Wrong;
 
 pub use counted::{Bucket, Counted, LogPosition, Referrer};
+pub use shards::{OneShard, Shards};
 pub use shown::{Page, Shown};
 pub use wanted::{Bulk, Changes, MOST_AT_ONCE, Outcome, Outcomes, Wanted};
 pub use when::When;

@@ -181,5 +181,7 @@ fn its_examples_are_understood_and_its_answers_are_given() {
     for (method, path) in [("GET", one), ("GET", stats), ("DELETE", one), ("GET", "/{code}")] {
         ask(method, path, "", &nothing, 404);
     }
+    ask("GET", "/api/shards", "", &nothing, 200);
+    assert_eq!(ask("POST", "/api/shards", "", &nothing, 202).json()["shards"][1]["shard"], 1);
     ask("GET", DOCUMENT, "", &nothing, 200);
 }

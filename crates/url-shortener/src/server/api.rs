@@ -47,6 +47,11 @@ pub(super) async fn carry_out(front: &Front, parts: &Parts, body: Body) -> Resul
         }
         Meant::List(paging) => list(front, address, paging).await,
         Meant::Bulk(links) => many(front, address, links).await,
+        Meant::Shards => Reply::json(200, &front.staff.shards().await),
+        Meant::AddShard => match front.staff.add_shard().await {
+            Ok(shards) => Reply::json(202, &shards),
+            Err(why) => Reply::error(409, why),
+        },
     })
 }
 

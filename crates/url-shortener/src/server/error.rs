@@ -19,6 +19,11 @@ pub enum ServeError {
     Name(BadName),
     /// A data folder is in use, or another's. It was left as it was.
     Folder(FolderError),
+    /// The data folder has another number of shards. It was left as it was.
+    Shards {
+        /// So many there are.
+        here: u32,
+    },
     /// The operating system gave no randomness, or the secrets could not be read or written. Nothing
     /// was started.
     Secrets(io::Error),
@@ -33,7 +38,9 @@ impl ServeError {
     /// Is it the arguments that must change, rather than the world?
     pub fn is_argument(&self) -> bool {
         match self {
-            ServeError::Listen(ListenError::NotLoopback(_)) | ServeError::Name(_) => true,
+            ServeError::Listen(ListenError::NotLoopback(_))
+            | ServeError::Name(_)
+            | ServeError::Shards { .. } => true,
             ServeError::Folder(error) => error.is_other_owner(),
             _ => false,
         }
@@ -50,6 +57,11 @@ impl fmt::Display for ServeError {
             ServeError::Listen(error) => error.fmt(f),
             ServeError::Name(error) => error.fmt(f),
             ServeError::Folder(error) => error.fmt(f),
+            ServeError::Shards { here } => write!(
+                f,
+                "the data folder has --shards {here}; leave that out, and add more while the server \
+                 runs, with infralab url-shortener add-shard"
+            ),
             ServeError::Secrets(error) => write!(f, "the secrets of the service: {error}"),
             ServeError::Store(error) => error.fmt(f),
             ServeError::Halted(why) => write!(f, "a node stopped: {why}"),

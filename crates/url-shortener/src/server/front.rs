@@ -15,8 +15,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use host::FRONT_END;
 use host::http::Visitor;
-use host::{FRONT_END, Node};
 use machine::Input;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -24,8 +24,8 @@ use tokio::time::timeout;
 use super::counts::Counts;
 use super::keys::Keys;
 use super::salt::Salt;
-use super::switchboard::Desks;
-use super::{Member, api, page, redirect};
+use super::staff::Staff;
+use super::{api, page, redirect};
 use crate::site::Site;
 use crate::target::Targets;
 use crate::wire::{self, Form, Reply};
@@ -44,9 +44,7 @@ const MOST_BULKS: usize = 8;
 
 /// What all requests share.
 pub(super) struct Front {
-    pub(super) instance: Arc<Node<Member>>,
-    pub(super) tally: Arc<Node<Member>>,
-    pub(super) desks: Arc<Desks>,
+    pub(super) staff: Staff,
     pub(super) site: Arc<Site>,
     pub(super) targets: Targets,
     pub(super) keys: Keys,
@@ -106,11 +104,11 @@ impl Front {
 
     /// Asks the instance for whoever is behind this address.
     pub(super) async fn ask(&self, address: IpAddr, ask: Ask) -> Answer {
-        self.instance.room().await;
+        self.staff.instance.room().await;
         let client = self.salt.client(address);
-        let mut place = self.desks.answers.wait();
+        let mut place = self.staff.desks().answers.wait();
         let message = Message::Ask { token: place.token, client, ask };
-        if !self.instance.input(Input::Message { from: FRONT_END, message }) {
+        if !self.staff.instance.input(Input::Message { from: FRONT_END, message }) {
             return STOPPING;
         }
         // Where no shard had to be asked it is there already.
@@ -125,10 +123,10 @@ impl Front {
 
     /// Asks the tally what it has counted; none where it does not say in time.
     pub(super) async fn counted(&self, key: Key) -> Option<Option<Arc<LinkStats>>> {
-        self.tally.room().await;
-        let place = self.desks.told.wait();
+        self.staff.tally.room().await;
+        let place = self.staff.desks().told.wait();
         let message = Message::Tell { call: place.token, key };
-        if !self.tally.input(Input::Message { from: FRONT_END, message }) {
+        if !self.staff.tally.input(Input::Message { from: FRONT_END, message }) {
             return None;
         }
         timeout(PATIENCE, place.answer()).await.ok().flatten()

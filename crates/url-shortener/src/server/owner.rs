@@ -2,25 +2,35 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Who keeps the links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Keepers {
+    /// Shards, so many at first.
+    Shards {
+        founders: u32,
+    },
+    Database,
+}
+
 /// A node of the service.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Owner {
     system: String,
     /// Such as `shard-0`.
     node: String,
-    /// Who keeps the links that it knows of, as arguments.
-    keeper: String,
+    pub(super) keepers: Keepers,
 }
 
 impl Owner {
-    pub(super) fn new(node: impl Into<String>, keeper: impl Into<String>) -> Owner {
-        Owner { system: "url-shortener".to_owned(), node: node.into(), keeper: keeper.into() }
+    pub(super) fn new(node: impl Into<String>, keepers: Keepers) -> Owner {
+        Owner { system: "url-shortener".to_owned(), node: node.into(), keepers }
     }
 }
 
 impl host::Owner for Owner {
     fn is(&self, other: &Owner) -> bool {
-        (&self.system, &self.node, &self.keeper) == (&other.system, &other.node, &other.keeper)
+        (&self.system, &self.node, self.keepers) == (&other.system, &other.node, other.keepers)
     }
 
     fn name(&self) -> String {
@@ -28,7 +38,10 @@ impl host::Owner for Owner {
     }
 
     fn arguments(&self) -> String {
-        self.keeper.clone()
+        match self.keepers {
+            Keepers::Shards { founders } => format!("shards, {founders} of them founders"),
+            Keepers::Database => "--store, with a database".to_owned(),
+        }
     }
 
     fn with_another_folder(&self) -> &'static str {

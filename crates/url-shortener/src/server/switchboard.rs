@@ -6,7 +6,7 @@
 //! instance has a bounded number of calls and clicks under way, and the others only answer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use host::{Desk, FRONT_END, Node, Outside};
 use machine::{Input, Link, NodeId};
@@ -15,31 +15,27 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Member;
 use super::counts::Counts;
-use crate::{Answer, LinkStats, Message, Note, Shortener};
+use crate::{Answer, LinkStats, Message, Note, Reply, Shortener};
 
 /// Something said, and by whom.
 pub(super) type Said = (NodeId, Message);
 
 /// The queues of all nodes.
 #[derive(Clone, Default)]
-pub(super) struct Lines(Arc<BTreeMap<NodeId, UnboundedSender<Said>>>);
+pub(super) struct Lines(Arc<RwLock<BTreeMap<NodeId, UnboundedSender<Said>>>>);
 
 impl Lines {
-    /// One for each of these, and where to listen at it.
-    pub(super) fn new(
-        nodes: impl IntoIterator<Item = NodeId>,
-    ) -> (Lines, BTreeMap<NodeId, UnboundedReceiver<Said>>) {
-        let (mut lines, mut ends) = (BTreeMap::new(), BTreeMap::new());
-        for node in nodes {
-            let (line, end) = unbounded_channel();
-            lines.insert(node, line);
-            ends.insert(node, end);
-        }
-        (Lines(Arc::new(lines)), ends)
+    /// One for this node, and where to listen at it.
+    pub(super) fn open(&self, node: NodeId) -> UnboundedReceiver<Said> {
+        let (line, end) = unbounded_channel();
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(node, line);
+        end
     }
 
     fn say(&self, from: NodeId, to: NodeId, message: Message) {
-        if let Some(line) = self.0.get(&to) {
+        // A map is whole between any two calls on it.
+        let lines = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.get(&to) {
             // A node that stopped listens no more.
             let _ = line.send((from, message));
         }
@@ -53,6 +49,8 @@ pub(super) struct Desks {
     pub(super) answers: Desk<Answer>,
     /// For those of the tally.
     pub(super) told: Desk<Option<Arc<LinkStats>>>,
+    /// For those of a shard that joins.
+    pub(super) replies: Desk<Reply>,
 }
 
 /// What the words of one node reach.
@@ -70,6 +68,9 @@ impl Outside<Shortener> for Switchboard {
                 self.desks.answers.answer(token, answer);
             }
             Message::Told { call, stats } if to == FRONT_END => self.desks.told.answer(call, stats),
+            Message::Reply { call, reply, .. } if to == FRONT_END => {
+                self.desks.replies.answer(call, reply);
+            }
             message => self.lines.say(self.me, to, message),
         }
     }
@@ -81,6 +82,7 @@ impl Outside<Shortener> for Switchboard {
     fn halted(&self, _why: &str) {
         self.desks.answers.close();
         self.desks.told.close();
+        self.desks.replies.close();
     }
 }
 

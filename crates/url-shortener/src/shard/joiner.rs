@@ -149,8 +149,10 @@ impl Shard {
         }
     }
 
-    /// 2. Every donor that may be asked is asked for what comes next: its changes; when all donors have
-    /// given most of them, to cede; when all have given all, to take its copies away.
+    /// 2. Every donor that may be asked is asked for what comes next.
+    ///
+    /// That is its changes; when all donors have given most of them, to cede; and when all have given all,
+    /// to take its copies away.
     pub(super) fn go_on(&mut self, now: Time, out: &mut Outputs<Shortener>) {
         let Tenure { shards, phase } = self.ownership.tenure();
         let Some(least) = self.join.least().filter(|_| phase == RingPhase::Joining) else { return };

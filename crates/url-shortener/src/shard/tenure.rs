@@ -58,6 +58,19 @@ pub(super) enum Owner {
     Other,
 }
 
+impl RingPhase {
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            RingPhase::Settled => "settled",
+            RingPhase::Donating => "donating",
+            RingPhase::Ceded => "ceded",
+            RingPhase::Cleaning => "cleaning",
+            RingPhase::Joining => "joining",
+        }
+    }
+}
+
 /// A tenure, and the rings that it is about.
 #[derive(Clone, Debug)]
 pub(super) struct Ownership {

@@ -14,8 +14,8 @@ use crate::target::Targets;
 use crate::{Ask, Key, LONGEST_SEARCH, NewLink};
 
 const EXAMPLE: &str = r#"{"url":"https://example.com"}"#;
-const PATHS: &str = "there are /api/links, /api/links/bulk, /api/links/CODE and \
-                     /api/links/CODE/stats";
+const PATHS: &str = "there are /api/links, /api/links/bulk, /api/links/CODE, \
+                     /api/links/CODE/stats and /api/shards";
 
 /// What comes.
 #[derive(Clone, Debug)]
@@ -35,6 +35,10 @@ pub(crate) enum Meant {
     List(Paging),
     /// Many new ones, or why there can be no such link.
     Bulk(Vec<Result<NewLink, String>>),
+    /// How the shards stand.
+    Shards,
+    /// One more of them.
+    AddShard,
 }
 
 /// Which links of all.
@@ -73,6 +77,8 @@ pub(crate) fn read(asked: &Asked<'_>, site: &Site, targets: &Targets) -> Result<
         }
         (["links", code], "DELETE") => Ask::Delete(key(code)?),
         (["links", code, "stats"], "GET" | "HEAD") => Ask::Stats(key(code)?),
+        (["shards"], "GET" | "HEAD") => return no_parameters(query).map(|()| Meant::Shards),
+        (["shards"], "POST") => return no_parameters(query).map(|()| Meant::AddShard),
         _ => return Err(no_such(path, &segments)),
     };
     Ok(Meant::Ask(ask))
@@ -85,6 +91,7 @@ fn no_such(path: &str, segments: &[&str]) -> Reply {
         ["links"] => "GET, HEAD, POST",
         ["links", _] => "GET, HEAD, PATCH, DELETE",
         ["links", _, "stats"] => "GET, HEAD",
+        ["shards"] => "GET, HEAD, POST",
         _ => return Reply::error(404, format_args!("there is no {path:.40?} here; {PATHS}")),
     };
     Reply::error(405, format_args!("only {takes} is understood here")).with("allow", takes)

@@ -1,0 +1,179 @@
+//! The nodes at work: the instance, the tally and the shards, and how one more shard comes.
+//!
+//! The law: a shard is told to join when all others have settled, so one change of the ring is under way at
+//! most. What the disks say survives a crash at any moment: whoever asks again goes on where it stopped.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use host::{Crew, FRONT_END, Folder, Metrics, Node};
+use machine::{Input, NodeId, Switches};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
+
+use super::owner::{Keepers, Owner};
+use super::postgres::Postgres;
+use super::station::{Station, folder_of};
+use super::switchboard::{Desks, Lines, Said};
+use super::{
+    FIRST_SHARD, INSTANCE, Keeper, MOST_HERE, Member, PATIENCE, Plan, ServeError, TALLY, secret,
+    settings,
+};
+use crate::wire::{OneShard, Shards};
+use crate::{Call, Instance, Limits, Message, Reply, Tally};
+
+/// All who are at work.
+pub(super) struct Staff {
+    station: Station,
+    pub(super) instance: Arc<Node<Member>>,
+    pub(super) tally: Arc<Node<Member>>,
+    /// By their places. Whoever adds one has the lock.
+    shards: Mutex<Vec<Arc<Node<Member>>>>,
+}
+
+impl Staff {
+    /// Opens all folders, and starts the nodes.
+    ///
+    /// # Errors
+    /// If a folder or the database cannot be used, or is another's.
+    pub(super) fn new(
+        plan: &Plan,
+        runtime: &Handle,
+        metrics: &Metrics,
+    ) -> Result<Staff, ServeError> {
+        let is_new = !plan.data.join("instance").exists();
+        let secret = secret::of_codes(&plan.data, is_new).map_err(ServeError::Secrets)?;
+        let (keepers, here) = keepers(&plan.data, &plan.keeper)?;
+        let instance =
+            Instance::new(settings(keepers.roster(), secret, plan.rate), Switches::ALL_ON);
+        let instance = instance.map_err(|error| ServeError::Halted(error.to_string()))?;
+        let tally = Tally::new(Limits::default(), Switches::ALL_ON);
+        let station = Station {
+            data: plan.data.clone(),
+            keepers,
+            runtime: runtime.clone(),
+            metrics: metrics.clone(),
+            lines: Lines::default(),
+            desks: Arc::default(),
+            crew: Crew::new(Vec::new(), Vec::new()),
+        };
+        let instance = station.start(INSTANCE, "instance", Member::Instance(instance))?;
+        let tally = station.start(TALLY, "tally", Member::Tally(tally))?;
+        let shards = (0..here).map(|place| station.shard(place)).collect::<Result<_, _>>()?;
+        if let Keeper::Postgres(address) = &plan.keeper {
+            let database = runtime.block_on(Postgres::open((**address).clone()));
+            let database = Arc::new(database.map_err(ServeError::Store)?);
+            let line = station.lines.open(NodeId(FIRST_SHARD));
+            runtime.spawn(ask(database, instance.clone(), line));
+        }
+        Ok(Staff { station, instance, tally, shards: Mutex::new(shards) })
+    }
+
+    pub(super) fn desks(&self) -> &Desks {
+        &self.station.desks
+    }
+
+    pub(super) fn crew(&self) -> Crew<Member> {
+        self.station.crew.clone()
+    }
+
+    /// How the shards stand.
+    pub(super) async fn shards(&self) -> Shards {
+        stand(&self.shards.lock().await)
+    }
+
+    /// One more shard joins; how they stand when it was told.
+    ///
+    /// # Errors
+    /// With a sentence, if none can join now.
+    pub(super) async fn add_shard(&self) -> Result<Shards, String> {
+        let mut shards = self.shards.lock().await;
+        let joins = self.next(&mut shards)?;
+        let place = self.desks().replies.wait();
+        let message = Message::Call { call: place.token, wanted: Call::Join };
+        joins.input(Input::Message { from: FRONT_END, message });
+        match timeout(PATIENCE, place.answer()).await {
+            Ok(Some(Reply::Agreed)) => Ok(stand(&shards)),
+            Ok(Some(Reply::Refused(why))) => Err(format!("the new shard says: {why}; ask again")),
+            _ => Err("the new shard did not answer in time; ask again".to_owned()),
+        }
+    }
+
+    /// The shard that joins next: one that was made and not told yet, or a new one.
+    fn next(&self, shards: &mut Vec<Arc<Node<Member>>>) -> Result<Arc<Node<Member>>, String> {
+        let known = stand(shards).shards;
+        if let Some(place) = known.iter().position(|shard| shard.state != "settled") {
+            let OneShard { shard, state, .. } = &known[place];
+            return match state.as_str() {
+                "new" => Ok(shards[place].clone()),
+                _ => Err(format!("shard {shard} is {state}; add another when all have settled")),
+            };
+        }
+        if self.station.keepers == Keepers::Database {
+            return Err("the links are in a database, which grows by its own means".to_owned());
+        }
+        let place = shards.len() as u32;
+        if place == MOST_HERE {
+            return Err(format!("there are {MOST_HERE} shards, and no more in one process"));
+        }
+        // Folders are made, and a disk is read.
+        let node = tokio::task::block_in_place(|| {
+            let node = self.station.shard(place).map_err(|error| error.to_string())?;
+            node.until(|shown| shown.state != "reads its disk").map(|()| node)
+        })?;
+        shards.push(node.clone());
+        Ok(node)
+    }
+}
+
+fn stand(shards: &[Arc<Node<Member>>]) -> Shards {
+    let one = |(shard, node): (u32, &Arc<Node<Member>>)| {
+        let looked = node.look(|member| match member {
+            Member::Shard(shard) => Some((shard.entries() as u64, shard.stands())),
+            _ => None,
+        });
+        let (entries, state) = looked.flatten().unwrap_or((0, "stopped"));
+        OneShard { shard, entries, state: state.to_owned() }
+    };
+    let shards: Vec<OneShard> = (0..).zip(shards).map(one).collect();
+    Shards { settled: shards.iter().all(|shard| shard.state == "settled"), shards }
+}
+
+/// Who keeps the links of this folder, and how many shards there are: as many as have a folder, those that
+/// were founded at least.
+fn keepers(data: &Path, wanted: &Keeper) -> Result<(Keepers, u32), ServeError> {
+    let owner = Folder::owner::<Owner>(&data.join("instance")).map_err(ServeError::Folder)?;
+    let known = owner.map(|owner| owner.keepers);
+    let (founders, wanted) = match (known, wanted) {
+        // Where that is not who has kept them, the folders will say so.
+        (_, Keeper::Postgres(_)) => return Ok((Keepers::Database, 0)),
+        (Some(Keepers::Shards { founders }), Keeper::Shards(wanted)) => (founders, *wanted),
+        (_, Keeper::Shards(wanted)) => (u32::from(wanted.unwrap_or(1)), *wanted),
+    };
+    let has_joined = |place: &u32| data.join(folder_of(*place)).is_dir();
+    let here = founders + (founders..MOST_HERE).take_while(has_joined).count() as u32;
+    match wanted {
+        Some(wanted) if u32::from(wanted) != here => Err(ServeError::Shards { here }),
+        _ => Ok((Keepers::Shards { founders }, here)),
+    }
+}
+
+/// Hands a database what is said to the shard in whose place it is.
+async fn ask(
+    database: Arc<Postgres>,
+    instance: Arc<Node<Member>>,
+    mut line: UnboundedReceiver<Said>,
+) {
+    while let Some((_, message)) = line.recv().await {
+        let Message::Call { call, wanted } = message else { continue };
+        let (database, instance) = (database.clone(), instance.clone());
+        tokio::spawn(async move {
+            if let Some(reply) = database.answer(wanted).await {
+                let message = Message::Reply { call, shards: 1, reply };
+                instance.input(Input::Message { from: NodeId(FIRST_SHARD), message });
+            }
+        });
+    }
+}

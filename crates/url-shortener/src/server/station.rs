@@ -1,0 +1,75 @@
+//! Where a node is put to work: its folder, its line, and where its words go.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use host::{Crew, Folder, Metrics, Node};
+use machine::{NodeId, Switches};
+use tokio::runtime::Handle;
+
+use super::counts::Counts;
+use super::owner::{Keepers, Owner};
+use super::switchboard::{Desks, Lines, Switchboard, listen};
+use super::{FIRST_SHARD, Member, ServeError};
+use crate::{Limits, MOST_SHARDS, Roster, Shard};
+
+/// What nodes of one service share.
+pub(super) struct Station {
+    pub(super) data: PathBuf,
+    pub(super) keepers: Keepers,
+    pub(super) runtime: Handle,
+    pub(super) metrics: Metrics,
+    pub(super) lines: Lines,
+    pub(super) desks: Arc<Desks>,
+    pub(super) crew: Crew<Member>,
+}
+
+impl Station {
+    /// Starts this machine in the folder of this name.
+    ///
+    /// # Errors
+    /// If the folder cannot be used, or is another's.
+    pub(super) fn start(
+        &self,
+        me: NodeId,
+        name: &str,
+        machine: Member,
+    ) -> Result<Arc<Node<Member>>, ServeError> {
+        let owner = Owner::new(name, self.keepers);
+        let folder = Folder::open(&self.data.join(name), owner, &[]);
+        let folder = folder.map_err(ServeError::Folder)?;
+        let (lines, desks) = (self.lines.clone(), self.desks.clone());
+        let outside = Switchboard { me, lines, desks, counts: Counts::new(&self.metrics) };
+        let files = folder.files(&self.metrics);
+        let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &self.metrics);
+        listen(node.clone(), self.lines.open(me), self.runtime.clone());
+        self.crew.add(node.clone(), folder);
+        Ok(node)
+    }
+
+    /// Starts the shard at this place.
+    ///
+    /// # Errors
+    /// If the folder cannot be used, or is another's.
+    pub(super) fn shard(&self, place: u32) -> Result<Arc<Node<Member>>, ServeError> {
+        let limits = Limits::default();
+        let shard = Shard::new(place, self.keepers.roster(), limits, Switches::ALL_ON);
+        self.start(NodeId(FIRST_SHARD + place), &folder_of(place), Member::Shard(shard))
+    }
+}
+
+/// The folder of the shard at this place.
+pub(super) fn folder_of(place: u32) -> String {
+    format!("shard-{place}")
+}
+
+impl Keepers {
+    /// Who the shards are, and who may join them. A database is in the place of one.
+    pub(super) fn roster(self) -> Roster {
+        let founders = match self {
+            Keepers::Shards { founders } => founders,
+            Keepers::Database => 1,
+        };
+        Roster { nodes: (FIRST_SHARD..FIRST_SHARD + MOST_SHARDS).map(NodeId).collect(), founders }
+    }
+}
