@@ -201,7 +201,7 @@ impl Debug for Note {
             }
             Note::Total { key, clicks } => write!(f, "{key:?} has {clicks} clicks"),
             Note::Ring { shards, phase } => {
-                write!(f, "{} ({shards} shards on its ring)", sentence(*phase))
+                write!(f, "{} (a ring of {shards})", sentence(*phase))
             }
             Note::Joined { shards } => write!(f, "has all that is its own, as shard {shards}"),
         }

@@ -67,14 +67,16 @@ impl Shard {
     }
 
     fn knows_ring(&mut self, found: Option<&[u8]>) -> Option<()> {
-        let founders = self.roster.founders;
-        let tenure = match found {
-            Some(found) => Tenure::of_bytes(found)?,
-            None if self.place < founders => Tenure { shards: founders, phase: RingPhase::Settled },
-            None => Tenure { shards: 0, phase: RingPhase::Settled },
-        };
+        let tenure = found.map_or(Some(self.at_first()), Tenure::of_bytes)?;
         self.ownership = Ownership::new(self.place, tenure).ok()?;
         Some(())
+    }
+
+    /// What it knows of the ring on an empty disk.
+    pub(super) fn at_first(&self) -> Tenure {
+        let founders = self.roster.founders;
+        let shards = if self.place < founders { founders } else { 0 };
+        Tenure { shards, phase: RingPhase::Settled }
     }
 
     fn knows_leases(&mut self, found: Option<&[u8]>) -> Option<()> {

@@ -99,7 +99,9 @@ impl Shard {
     /// What it knows of the ring is durable: by boot, or just now.
     pub(super) fn entered(&mut self, out: &mut Outputs<Shortener>) {
         let Tenure { shards, phase } = self.ownership.tenure();
-        out.note(Note::Ring { shards, phase });
+        if self.ownership.tenure() != self.at_first() {
+            out.note(Note::Ring { shards, phase });
+        }
         self.store.keep_removals(matches!(phase, RingPhase::Donating | RingPhase::Ceded));
         match phase {
             RingPhase::Settled => {
