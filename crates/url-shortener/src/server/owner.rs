@@ -39,7 +39,7 @@ impl host::Owner for Owner {
 
     fn arguments(&self) -> String {
         match self.keepers {
-            Keepers::Shards { founders } => format!("shards, {founders} of them founders"),
+            Keepers::Shards { .. } => "it without --store".to_owned(),
             Keepers::Database => "--store, with a database".to_owned(),
         }
     }
