@@ -44,8 +44,9 @@ pub(super) fn export(format: Format, server: &Server) -> Outcome {
     let ended = writer.finish();
     if part + nothing > 0 {
         anstream::eprintln!(
-            "infralab: CSV has no place for the expiry, tags or redirect status of {part} links, \
-             nor for {nothing} links that are over or of custom domains; --format jsonl keeps all"
+            "infralab: CSV has no place for links that are over or of custom domains: {nothing} are \
+             left out; nor for expiry, tags or redirect status: {part} have lost theirs; \
+             --format jsonl keeps all"
         );
     }
     printed(ended)

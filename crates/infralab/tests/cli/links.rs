@@ -190,7 +190,7 @@ fn only_who_names_the_service_is_answered() {
     assert!(get("sho.rt", "/x", any).head.contains("location: https://a.example/"));
     assert!(get("Go.Example:80", "/x", any).head.contains("location: https://b.example/"));
     get("evil.example", "/x", any).refuses(421, "--domain");
-    get("go.example", "/api/links", any).refuses(421, "--public-url");
+    get("go.example", "/api/links", any).refuses(421, "links and nothing else");
     get("evil.example", "/api/links", any).refuses(421, "--public-url");
     get("sho.rt", "/api/links", "Origin: https://evil.example")
         .refuses(403, "pages of this service");

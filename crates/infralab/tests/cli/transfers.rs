@@ -139,5 +139,17 @@ fn json_lines_take_everything_to_another_server() {
 
     let said = tell(&second, &["export", "--format", "csv"]);
     assert_eq!(said.stdout.lines().count(), 1101, "the names of the columns, and all but one");
-    assert!(said.stderr.contains("nor for 1 links that are over or of custom domains"), "{said:?}");
+    assert!(said.stderr.contains("or of custom domains: 1 are left out; nor"), "{said:?}");
+    assert!(said.stderr.contains("status: 0 have lost theirs; --format jsonl keeps"), "{said:?}");
+    let over =
+        json!({"url": "https://b.example", "alias": "over", "expires_at": "2020-01-01T00:00:00Z"});
+    make(&second, &over);
+    let tagged = json!({"url": "https://b.example", "alias": "tagged", "tags": ["t"]});
+    make(&second, &tagged);
+    let said = tell(&second, &["export", "--format", "csv"]);
+    assert_eq!(said.stdout.lines().count(), 1102, "and one that has lost its tag");
+    assert!(said.stderr.contains(": 2 are left out; "), "{said:?}");
+    assert!(said.stderr.contains(": 1 have lost theirs; "), "{said:?}");
+    // To leave links out is no failure, and not silent either.
+    assert_eq!(said.code, Some(0));
 }

@@ -83,7 +83,12 @@ impl Front {
     pub(super) fn is_ours(&self, parts: &Parts) -> Result<(), Reply> {
         let mut hosts = hosts(parts).peekable();
         if hosts.peek().is_none() || !hosts.all(|host| self.site.is_own(host)) {
-            return Err(strange_host());
+            return Err(match parts.headers.get(HOST).and_then(|host| host.to_str().ok()) {
+                Some(host) if self.site.domain_of(host).is_some() => {
+                    Reply::error(421, "this domain has links and nothing else")
+                }
+                _ => strange_host(),
+            });
         }
         let mut origins = parts.headers.get_all(ORIGIN).iter();
         match origins.all(|origin| origin.to_str().is_ok_and(|o| self.site.is_own_origin(o))) {

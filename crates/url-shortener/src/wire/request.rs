@@ -1,11 +1,13 @@
 //! What a request means.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use host::http;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::wanted::{domain, is_code};
 use super::{Bulk, Changes, MOST_AT_ONCE, Reply, Wanted, cursor};
@@ -139,21 +141,31 @@ fn many(
     let Bulk { links } = json(body, r#"{"links":[{"url":"https://example.com"}]}"#)?;
     if !(1..=MOST_AT_ONCE).contains(&links.len()) {
         let why = format!("there are 1 to {MOST_AT_ONCE} links at once, and not {}", links.len());
-        return Err(Reply::error(413, why));
+        return Err(Reply::error(if links.is_empty() { 400 } else { 413 }, why));
     }
-    let one = |link| {
-        let wanted: Wanted = serde_json::from_value(link).map_err(|why| not_json(EXAMPLE, &why))?;
+    let one = |link: Value| {
+        if !link.is_object() {
+            return Err(not_json(EXAMPLE, NO_OBJECT));
+        }
+        let wanted: Wanted = serde_json::from_value(link).map_err(|why| not_json(EXAMPLE, why))?;
         wanted.check(site, targets).map_err(|wrong| wrong.why)
     };
     Ok(links.into_iter().map(one).collect())
 }
 
 fn json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Reply> {
-    serde_json::from_slice(body).map_err(|why| Reply::error(400, not_json(example, &why)))
+    let wrong = |why: String| Reply::error(400, why);
+    // A list of the values would do as well for whoever reads it, and for nobody who writes it.
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(wrong(not_json(example, NO_OBJECT)));
+    }
+    serde_json::from_slice(body).map_err(|why| wrong(not_json(example, why)))
 }
 
-fn not_json(example: &str, why: &serde_json::Error) -> String {
-    format!("this must be JSON such as {example}: {why}")
+const NO_OBJECT: &str = "it is no object";
+
+fn not_json(example: &str, why: impl Display) -> String {
+    format!("a request is JSON such as {example}, and not this: {why}")
 }
 
 fn no_parameters(query: &str) -> Result<(), Reply> {

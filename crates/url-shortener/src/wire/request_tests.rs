@@ -98,13 +98,34 @@ fn one_bad_link_is_not_all_of_many() {
     assert!(why[1].contains("unknown field `uri`") && why[2].contains("JSON"), "{why:?}");
     let many = format!(r#"{{"links":[{}7]}}"#, "7,".repeat(MOST_AT_ONCE));
     refused("POST", "/api/links/bulk", &many, 413, "1 to 1000");
-    refused("POST", "/api/links/bulk", r#"{"links":[]}"#, 413, "1 to 1000");
+    refused("POST", "/api/links/bulk", r#"{"links":[]}"#, 400, "1 to 1000");
+}
+
+#[test]
+fn null_takes_away_what_can_be_and_nothing_is_not_named_in_vain() {
+    let edit = |body: &str| match asked("PATCH", "/api/links/x", body) {
+        Ok(Meant::Ask(Ask::Edit(_, edit))) => edit,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(edit("{}"), Edit::default());
+    let cleared = Edit {
+        url: None,
+        status: Some(RedirectStatus::Found),
+        expires_at: Some(None),
+        title: Some(None),
+        tags: Some(vec![]),
+    };
+    assert_eq!(edit(r#"{"status":null,"expires_at":null,"title":null,"tags":null}"#), cleared);
+    assert_eq!(edit(r#"{"title":" ","tags":[""," "]}"#).tags, Some(vec![]));
+    refused("PATCH", "/api/links/x", r#"{"url":null}"#, 400, "leads somewhere");
+    refused("PATCH", "/api/links/x", "[]", 400, "no object");
 }
 
 #[test]
 fn what_makes_no_sense_gets_a_sentence() {
     let create = |body: &str, words: &str| refused("POST", "/api/links", body, 400, words);
-    create("", "must be JSON");
+    create("", "JSON such as");
+    create(r#"["https://a.example"]"#, "no object");
     create("{}", "missing field `url`");
     create(r#"{"url":"https://a.example","alais":"x"}"#, "unknown field `alais`");
     create(r#"{"url":"https://a.example","alias":"a b"}"#, "letters, digits");

@@ -50,10 +50,12 @@ pub struct Wanted {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Changes {
-    /// Where it leads.
-    pub url: Option<String>,
-    /// 301, 302, 307 or 308.
-    pub status: Option<u16>,
+    /// Where it leads; that cannot be taken away.
+    #[serde(default, deserialize_with = "named")]
+    pub url: Option<Option<String>>,
+    /// 301, 302, 307 or 308; 302 where it is taken away.
+    #[serde(default, deserialize_with = "named")]
+    pub status: Option<Option<u16>>,
     /// From then on it does not resolve.
     #[serde(default, deserialize_with = "named")]
     pub expires_at: Option<Option<When>>,
@@ -61,7 +63,8 @@ pub struct Changes {
     #[serde(default, deserialize_with = "named")]
     pub title: Option<Option<String>>,
     /// For people: all of them.
-    pub tags: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "named")]
+    pub tags: Option<Option<Vec<String>>>,
 }
 
 /// Why there can be no such link.
@@ -143,13 +146,19 @@ impl Changes {
     /// # Errors
     /// If a link cannot be changed so, with the reason.
     pub(crate) fn check(self, targets: &Targets) -> Result<Edit, Wrong> {
-        let allow = |url: String| targets.allow(&url).map_err(Wrong::of("url"));
+        let allow = |url: Option<String>| {
+            let url =
+                url.ok_or_else(|| Wrong::of("url")("a link leads somewhere: url is no null"))?;
+            targets.allow(&url).map_err(Wrong::of("url"))
+        };
+        let kind =
+            |number: Option<u16>| number.map(status).transpose().map(Option::unwrap_or_default);
         let edit = Edit {
             url: self.url.map(allow).transpose()?,
-            status: self.status.map(status).transpose()?,
+            status: self.status.map(kind).transpose()?,
             expires_at: self.expires_at.map(|at| at.map(Wall::from)),
             title: self.title.map(title),
-            tags: self.tags.map(tags),
+            tags: self.tags.map(|given| tags(given.unwrap_or_default())),
         };
         names::check_edit(&edit)?;
         Ok(edit)
@@ -177,11 +186,11 @@ fn status(number: u16) -> Result<RedirectStatus, Wrong> {
 
 /// One without a letter is none.
 fn title(text: Option<String>) -> Option<Arc<str>> {
-    text.filter(|text| !text.is_empty()).map(Arc::from)
+    text.filter(|text| !text.trim().is_empty()).map(Arc::from)
 }
 
 fn tags(texts: Vec<String>) -> Vec<Arc<str>> {
-    texts.into_iter().map(Arc::from).collect()
+    texts.into_iter().filter(|text| !text.trim().is_empty()).map(Arc::from).collect()
 }
 
 /// Named, be it as null.

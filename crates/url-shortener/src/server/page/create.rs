@@ -9,7 +9,8 @@ use maud::{Markup, html};
 
 use super::fields::{self, Fields};
 use super::frame::{self, Here};
-use super::{Clerk, Form, Page, Visitor, look, see_other};
+use super::look::{self, Sent};
+use super::{Clerk, Form, Page, Visitor, see_other};
 use crate::wire::{Wanted, Wrong};
 use crate::{Answer, Ask};
 
@@ -21,13 +22,8 @@ pub(super) async fn show<C: Clerk>(page: State<Arc<Page<C>>>, headers: HeaderMap
 }
 
 pub(super) async fn make<C: Clerk>(page: State<Arc<Page<C>>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let visitor = match page.admit(&parts.headers) {
-        Ok(visitor) => visitor,
-        Err(door) => return *door,
-    };
-    let form = match page.form(&visitor, body).await {
-        Ok(form) => form,
+    let Sent { parts, visitor, form, about: () } = match page.sent(request).await {
+        Ok(sent) => sent,
         Err(refused) => return *refused,
     };
     let again = |status, wrong| page.new_link(&visitor, status, &form, Some(wrong));

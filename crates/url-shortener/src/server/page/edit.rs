@@ -9,7 +9,8 @@ use maud::html;
 
 use super::fields::{self, Fields};
 use super::frame::{self, Here};
-use super::{Clerk, Form, Page, Visitor, list, look, see_other};
+use super::look::{self, Sent};
+use super::{Clerk, Form, Page, Visitor, list, see_other};
 use crate::wire::{Changes, When, Wrong};
 use crate::{Answer, Ask, Key, Link};
 
@@ -22,19 +23,11 @@ pub(super) async fn show<C: Clerk>(
     request: Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    let visitor = match page.admit(&parts.headers) {
-        Ok(visitor) => visitor,
-        Err(door) => return *door,
-    };
-    let domain = look::parameter(&parts.uri, "domain").unwrap_or_default();
-    let Some(key) = page.key(&code, &domain) else {
-        return look::refused(&visitor, Answer::Missing);
-    };
-    match page.clerk.ask(&parts, Ask::Look(key)).await {
-        Answer::Link(key, link) => {
+    match page.look(&code, &parts).await {
+        Ok((visitor, key, link)) => {
             page.change(&visitor, StatusCode::OK, &key, &filled_in(&link), None)
         }
-        answer => look::refused(&visitor, answer),
+        Err(refused) => *refused,
     }
 }
 
@@ -43,25 +36,17 @@ pub(super) async fn change<C: Clerk>(
     Path(code): Path<String>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let visitor = match page.admit(&parts.headers) {
-        Ok(visitor) => visitor,
-        Err(door) => return *door,
-    };
-    let form = match page.form(&visitor, body).await {
-        Ok(form) => form,
+    let Sent { parts, visitor, form, about } = match page.sent_about(&code, request).await {
+        Ok(sent) => sent,
         Err(refused) => return *refused,
-    };
-    let Some(key) = page.key(&code, form.field("domain").unwrap_or_default()) else {
-        return look::refused(&visitor, Answer::Missing);
     };
     let edit = match changes(&form).and_then(|changes| page.clerk.check_changes(changes)) {
         Ok(edit) => edit,
         Err(wrong) => {
-            return page.change(&visitor, StatusCode::BAD_REQUEST, &key, &form, Some(&wrong));
+            return page.change(&visitor, StatusCode::BAD_REQUEST, &about, &form, Some(&wrong));
         }
     };
-    match page.clerk.ask(&parts, Ask::Edit(key, edit)).await {
+    match page.clerk.ask(&parts, Ask::Edit(about, edit)).await {
         Answer::Link(key, _) => see_other(&(look::address(&key) + "&changed")),
         answer => look::refused(&visitor, answer),
     }
@@ -92,11 +77,11 @@ fn changes(form: &Form) -> Result<Changes, Wrong> {
     let touched = |name: &str| form.field(name) != form.field(&was(name));
     let text = |name| touched(name).then(|| form.field(name).map(str::to_owned));
     Ok(Changes {
-        url: text("url").map(Option::unwrap_or_default),
-        status: fields::status(form).filter(|_| touched("status")),
+        url: text("url").map(|url| Some(url.unwrap_or_default())),
+        status: touched("status").then(|| fields::status(form)),
         expires_at: touched("expires_at").then(|| fields::expires_at(form)).transpose()?,
         title: text("title"),
-        tags: touched("tags").then(|| fields::tags(form)),
+        tags: touched("tags").then(|| Some(fields::tags(form))),
     })
 }
 
@@ -170,15 +155,15 @@ mod tests {
         set(&mut form, "expires_at", "");
         set(&mut form, "status", "308");
         let wanted = Changes {
-            url: Some("https://b.example".into()),
-            status: Some(308),
+            url: Some(Some("https://b.example".into())),
+            status: Some(Some(308)),
             expires_at: Some(None),
             title: Some(None),
-            tags: Some(vec!["c".into()]),
+            tags: Some(Some(vec!["c".into()])),
         };
         assert_eq!(changes(&form), Ok(wanted));
         set(&mut form, "url", "");
-        assert_eq!(changes(&form).unwrap().url.as_deref(), Some(""), "and is refused");
+        assert_eq!(changes(&form).unwrap().url, Some(Some(String::new())), "and is refused");
         set(&mut form, "expires_at", "soon");
         assert_eq!(changes(&form).unwrap_err().field, "expires_at");
     }

@@ -22,25 +22,16 @@ pub(super) async fn show<C: Clerk>(
     request: Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    let visitor = match page.admit(&parts.headers) {
-        Ok(visitor) => visitor,
-        Err(door) => return *door,
-    };
-    let uri = &parts.uri;
-    let domain = look::parameter(uri, "domain").unwrap_or_default();
-    let Some(key) = page.key(&code, &domain) else {
-        return look::refused(&visitor, Answer::Missing);
-    };
-    let (key, link) = match page.clerk.ask(&parts, Ask::Look(key)).await {
-        Answer::Link(key, link) => (key, link),
-        answer => return look::refused(&visitor, answer),
+    let (visitor, key, link) = match page.look(&code, &parts).await {
+        Ok(found) => found,
+        Err(refused) => return *refused,
     };
     let stats = match page.clerk.ask(&parts, Ask::Stats(key.clone())).await {
         Answer::Stats { stats, .. } => stats.unwrap_or_default(),
         answer => return look::refused(&visitor, answer),
     };
     let short_url = page.clerk.site().short_url(&key);
-    let said = |word| look::parameter(uri, word).is_some();
+    let said = |word| look::parameter(&parts.uri, word).is_some();
     let done = if said("made") {
         Some("Your short link is made, and kept.")
     } else {

@@ -1,13 +1,67 @@
-//! How a key is addressed in the page, and how an answer that is a refusal looks.
+//! How a key is addressed in the page, what a request for a page or a form says, and how an answer that is a
+//! refusal looks.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use axum::extract::Request;
 use axum::http::header::RETRY_AFTER;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 
-use super::Visitor;
-use crate::{Answer, Key};
+use super::{Clerk, Form, Page, Visitor};
+use crate::{Answer, Ask, Key, Link};
+
+/// A form that somebody sent who may.
+pub(super) struct Sent<K = ()> {
+    pub(super) parts: Parts,
+    pub(super) visitor: Visitor,
+    pub(super) form: Form,
+    /// The link that it is about, if it is about one.
+    pub(super) about: K,
+}
+
+impl<C: Clerk> Page<C> {
+    /// A form, if it is one of ours.
+    pub(super) async fn sent(&self, request: Request) -> Result<Sent, Box<Response>> {
+        let (parts, body) = request.into_parts();
+        let visitor = self.admit(&parts.headers)?;
+        let form = self.form(&visitor, body).await?;
+        Ok(Sent { parts, visitor, form, about: () })
+    }
+
+    /// One that is about a link.
+    pub(super) async fn sent_about(
+        &self,
+        code: &str,
+        request: Request,
+    ) -> Result<Sent<Key>, Box<Response>> {
+        let Sent { parts, visitor, form, about: () } = self.sent(request).await?;
+        match self.key(code, form.field("domain").unwrap_or_default()) {
+            Some(about) => Ok(Sent { parts, visitor, form, about }),
+            None => Err(Box::new(refused(&visitor, Answer::Missing))),
+        }
+    }
+
+    /// The link of this code, in the domain that the address of the page names.
+    pub(super) async fn look(
+        &self,
+        code: &str,
+        parts: &Parts,
+    ) -> Result<(Visitor, Key, Arc<Link>), Box<Response>> {
+        let visitor = self.admit(&parts.headers)?;
+        let domain = parameter(&parts.uri, "domain").unwrap_or_default();
+        let answer = match self.key(code, &domain) {
+            Some(key) => self.clerk.ask(parts, Ask::Look(key)).await,
+            None => Answer::Missing,
+        };
+        match answer {
+            Answer::Link(key, link) => Ok((visitor, key, link)),
+            answer => Err(Box::new(refused(&visitor, answer))),
+        }
+    }
+}
 
 /// The page of a link: a path with a query that can be added to.
 pub(super) fn address(key: &Key) -> String {
