@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
     ("hash-ring", &["machine", "sim", "resilience"]),
     ("raft", &["machine", "sim", "check", "host"]),
-    ("url-shortener", &["machine", "sim", "check", "resilience", "host", "hash-ring"]),
+    ("url-shortener", &["machine", "sim", "check", "resilience", "host", "hash-ring", "snowflake"]),
     (
         "infralab",
         &["machine", "sim", "check", "host", "snowflake", "hash-ring", "raft", "url-shortener"],

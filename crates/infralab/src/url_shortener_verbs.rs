@@ -124,6 +124,14 @@ pub(crate) enum Format {
     Jsonl,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Codes {
+    /// Leased numbers, permuted: seven letters that can be neither guessed nor counted.
+    Leased,
+    /// Snowflake ids: eleven letters that say when the link was made, and sort by it.
+    Snowflake,
+}
+
 /// What may be said of a new link.
 #[derive(Debug, Args)]
 pub(crate) struct LinkArguments {
@@ -167,6 +175,9 @@ pub(crate) struct ServeArguments {
     /// password comes from PGPASSWORD or the file that PGPASSFILE names.
     #[arg(long, value_name = "URL", conflicts_with = "shards")]
     store: Option<String>,
+    /// What the codes that it picks are made of.
+    #[arg(long, value_name = "KIND", default_value = "leased")]
+    codes: Codes,
     /// What short links begin with, where others reach the service by a name, such as https://sho.rt.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,

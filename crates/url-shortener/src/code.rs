@@ -17,6 +17,9 @@ pub const CODE_LENGTH: usize = 7;
 /// How many picked codes there are: 62^7.
 pub const CODES: u64 = 3_521_614_606_208;
 
+/// How long a code is that is a spelled id.
+const ID_LENGTH: usize = 11;
+
 /// Half of the 42 bits.
 const HALF: u32 = 21;
 const MASK: u64 = (1 << HALF) - 1;
@@ -39,7 +42,7 @@ impl Permutation {
 
     /// The code of a number. Numbers from [`CODES`] on have none.
     pub fn code(&self, number: u64) -> Option<String> {
-        (number < CODES).then(|| spell(self.walk(number, Permutation::forth)))
+        (number < CODES).then(|| spell(self.walk(number, Permutation::forth), CODE_LENGTH))
     }
 
     /// The number of a code, if it is one that the service could have picked.
@@ -86,8 +89,13 @@ impl std::fmt::Debug for Permutation {
     }
 }
 
-fn spell(mut place: u64) -> String {
-    let mut code = [b'0'; CODE_LENGTH];
+/// An id as a code: eleven letters, in the order of ids.
+pub(crate) fn of_id(id: u64) -> String {
+    spell(id, ID_LENGTH)
+}
+
+fn spell(mut place: u64, length: usize) -> String {
+    let mut code = vec![b'0'; length];
     for letter in code.iter_mut().rev() {
         *letter = ALPHABET[(place % 62) as usize];
         place /= 62;
@@ -136,12 +144,20 @@ mod tests {
 
     #[test]
     fn the_smallest_and_the_largest_place_are_spelled_and_read() {
+        let spell = |place| spell(place, CODE_LENGTH);
         assert_eq!((spell(0), spell(CODES - 1)), ("0000000".into(), "zzzzzzz".into()));
         assert_eq!((read("0000000"), read("zzzzzzz")), (Some(0), Some(CODES - 1)));
         assert_eq!(62u64.pow(CODE_LENGTH as u32), CODES);
     }
 
     proptest! {
+        #[test]
+        fn codes_of_ids_are_in_their_order(a: u64, b: u64) {
+            let (code_a, code_b) = (of_id(a), of_id(b));
+            prop_assert_eq!((code_a.len(), code_b.len()), (ID_LENGTH, ID_LENGTH));
+            prop_assert_eq!(code_a.cmp(&code_b), a.cmp(&b));
+        }
+
         #[test]
         fn a_code_has_its_number_back(key: [u8; 16], number in 0..CODES) {
             let permutation = Permutation::new(key);

@@ -27,7 +27,7 @@ use crate::calls::Calls;
 use crate::clicks::{ClickLog, ClickTuning};
 use crate::limiter::{Limiter, Rate};
 use crate::message::{Answer, Ask, Call, Message, Op, Reply, Shortener, Timer};
-use crate::numbers::Numbers;
+use crate::numbers::{Codes, Numbers};
 use crate::ring::{BadShards, Roster, Shards};
 use create::{Create, Leasing};
 pub use list::LONGEST_SEARCH;
@@ -44,8 +44,8 @@ pub struct Settings {
     pub shards: Roster,
     /// Who counts clicks.
     pub tally: NodeId,
-    /// The key of the permutation of codes: a secret, and for good.
-    pub secret: [u8; 16],
+    /// What picked codes are made of.
+    pub codes: Codes,
     /// Links that the cache surely holds, and codes of which it knows that there is no link.
     pub cached: usize,
     /// How long they are used.
@@ -68,7 +68,7 @@ impl Settings {
         Settings {
             shards: Roster::of(shards),
             tally,
-            secret,
+            codes: Codes::Leased(secret),
             cached: 100_000,
             freshness: Freshness { links: ten, missing: ten },
             patience: Duration::from_secs(1),
@@ -122,7 +122,7 @@ impl Instance {
     /// # Errors
     /// If there are no shards, or more than 1024.
     pub fn new(settings: Settings, switches: Switches) -> Result<Instance, BadShards> {
-        let Settings { shards, tally, secret, cached, freshness, patience, rate, clients, clicks } =
+        let Settings { shards, tally, codes, cached, freshness, patience, rate, clients, clicks } =
             settings;
         Ok(Instance {
             switches,
@@ -130,7 +130,7 @@ impl Instance {
             tally,
             cache: Cache::new(cached, freshness, switches),
             limiter: Limiter::new(rate, clients, switches),
-            numbers: Numbers::new(secret, switches),
+            numbers: Numbers::new(codes, switches),
             leasing: Leasing::default(),
             clicks: ClickLog::new(tally, clicks),
             calls: Calls::new(patience),
@@ -195,10 +195,10 @@ impl Instance {
     ) {
         match purpose {
             Purpose::Read(read) => self.has_read(number, asked, read, reply, now, out),
-            Purpose::Create(create) => self.created(create, reply, now.time, out),
+            Purpose::Create(create) => self.created(create, reply, now, out),
             Purpose::Change(asker, key) => self.changed(asker, key, reply, out),
             Purpose::Page(gather) => self.paged(gather, reply, now.time, out),
-            Purpose::Lease => self.leased(reply, now.time, out),
+            Purpose::Lease => self.leased(reply, now, out),
             Purpose::Stats(told) => {
                 self.settle(told.asker, Answer::Unavailable("the tally is silent"), out);
             }
@@ -285,7 +285,7 @@ impl Machine for Instance {
             }
             Input::Start { .. } => {
                 self.calls.start(now.random);
-                self.leasing.start(now.random, self.shards.count());
+                self.leasing.start(now.random, self.numbers.lessors(self.shards.count()));
                 self.clicks.start(now, out);
             }
             Input::Timer(Timer::Clicks) => self.clicks.timer(now, out),

@@ -73,6 +73,7 @@ pub use message::{
     Shortener, Timer, Which, Why, Wish,
 };
 pub use names::{LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, check_code};
+pub use numbers::Codes;
 pub use ring::{BadShards, Roster};
 pub use scenario::UrlShortener;
 pub use shape::Node;

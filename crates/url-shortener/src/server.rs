@@ -30,7 +30,9 @@ use host::{Exposure, Metrics, Node, Server, http};
 use machine::{Inspection, NodeId};
 use tokio::time::{sleep, timeout};
 
-use crate::{ClickTuning, Freshness, Instance, Rate, Roster, Settings, Shard, Shortener, Tally};
+use crate::{
+    ClickTuning, Codes, Freshness, Instance, Rate, Roster, Settings, Shard, Shortener, Tally,
+};
 use counts::Counts;
 use front::Front;
 use salt::Salt;
@@ -54,6 +56,8 @@ pub struct Plan {
     pub data: PathBuf,
     /// Who keeps the links.
     pub keeper: Keeper,
+    /// Are picked codes snowflake ids? They are leased numbers otherwise.
+    pub snowflakes: bool,
     /// What short links begin with, where that is not the address.
     pub public_url: Option<String>,
     /// Custom domains.
@@ -164,11 +168,11 @@ async fn drained(instance: &Node<Member>) {
 }
 
 /// How the instance works.
-fn settings(shards: Roster, secret: [u8; 16], rate: u32) -> Settings {
+fn settings(shards: Roster, codes: Codes, rate: u32) -> Settings {
     Settings {
         shards,
         tally: TALLY,
-        secret,
+        codes,
         cached: CACHED,
         freshness: FRESHNESS,
         patience: PATIENCE,

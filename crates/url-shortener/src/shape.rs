@@ -12,6 +12,7 @@ use crate::client::User;
 use crate::instance::{Instance, Settings};
 use crate::limiter::Rate;
 use crate::message::{Deed, Shortener};
+use crate::numbers::Codes;
 use crate::ring::Roster;
 use crate::shard::Shard;
 use crate::store::Limits;
@@ -61,13 +62,15 @@ pub(crate) struct Shape {
     pub(crate) users: u64,
     /// How far the wall clock of an instance may be from the true time while faults go on.
     pub(crate) skew_ms: u64,
+    /// Are codes snowflake ids? 0: no.
+    pub(crate) ids: u64,
 }
 
 impl Shape {
     /// Writes the shape into a draft.
     pub(crate) fn draw(self, draft: &mut Draft<Deed>) {
-        let Shape { instances, shards, joining, users, skew_ms } = self;
-        for size in [instances, shards, users, skew_ms, joining] {
+        let Shape { instances, shards, joining, users, skew_ms, ids } = self;
+        for size in [instances, shards, users, skew_ms, joining, ids] {
             draft.size(size, size);
         }
         draft.cluster(instances + shards + 1 + users, 3);
@@ -84,6 +87,7 @@ impl Shape {
             joining: size(4).min(shards - 1),
             users: size(2).min(64),
             skew_ms: size(3).min(3_600_000),
+            ids: size(5),
         }
     }
 
@@ -127,7 +131,10 @@ impl Shape {
         Settings {
             shards: self.roster(),
             tally: self.tally(),
-            secret: *b"known to all of ",
+            codes: match self.ids {
+                0 => Codes::Leased(*b"known to all of "),
+                _ => Codes::Snowflake,
+            },
             cached: REMEMBERED,
             freshness: FRESHNESS,
             patience: PATIENCE,

@@ -6,7 +6,7 @@ use std::path::Path;
 use url_shortener::server::postgres::Address;
 use url_shortener::server::{self, Blocked, Keeper, Keys, Plan, ServeError};
 
-use super::ServeArguments;
+use super::{Codes, ServeArguments};
 use crate::exit::{Failure, Outcome};
 use crate::serving;
 
@@ -21,6 +21,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         data,
         shards,
         store,
+        codes,
         public_url,
         domains,
         block_list,
@@ -42,6 +43,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
             None => Keeper::Shards(shards),
             Some(url) => Keeper::Postgres(Box::new(database(&url)?)),
         },
+        snowflakes: codes == Codes::Snowflake,
         public_url,
         domains,
         blocked,

@@ -329,3 +329,23 @@ fn what_happens_is_shown_on_the_admin_address() {
         assert!(metrics.body.lines().any(|found| found == line), "{line} is not in {metrics:?}");
     }
 }
+
+#[test]
+fn codes_may_be_snowflake_ids_which_rise_across_boots() {
+    let scratch = Scratch::new("snowflake-codes");
+    let mut codes = Vec::new();
+    for _ in 0..2 {
+        let server = shortener(&scratch, &["--codes", "snowflake", "--shards", "2"]);
+        for _ in 0..3 {
+            let made = make(&server, &json!({"url": "https://a.example"}));
+            codes.push(made["code"].as_str().unwrap().to_owned());
+        }
+        assert!(server.signal("TERM").success());
+    }
+    assert!(codes.is_sorted() && codes.iter().all(|code| code.len() == 11), "{codes:?}");
+    let server = shortener(&scratch, &[]);
+    let last = format!("/{}", codes[5]);
+    assert_eq!(follow(&server, &last), (302, "https://a.example/".to_owned()));
+    let leased = make(&server, &json!({"url": "https://a.example"}));
+    assert_eq!(leased["code"].as_str().unwrap().len(), 7);
+}

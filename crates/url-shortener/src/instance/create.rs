@@ -7,12 +7,13 @@
 
 use std::collections::VecDeque;
 
-use machine::{Now, Outputs, Random, Time, Wall};
+use machine::{Now, Outputs, Random, Wall};
 use rand::Rng;
 
 use super::{Asker, Instance, Purpose, answer, unavailable};
 use crate::link::{Link, NewLink};
 use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
+use crate::numbers::Pick;
 use crate::{Key, names};
 
 /// Picked codes that are tried for one link.
@@ -71,19 +72,22 @@ impl Instance {
         let key = Key { domain, code: alias.unwrap_or_default() };
         let create = Create { asker, key, link, picks };
         match picks {
-            None => self.first_put(create, now.time, out),
-            Some(_) => self.pick(create, now.time, out),
+            None => self.first_put(create, now, out),
+            Some(_) => self.pick(create, now, out),
         }
     }
 
     /// 2. Where it has no alias, a code is picked for it, as soon as there are numbers.
-    fn pick(&mut self, mut create: Create, now: Time, out: &mut Outputs<Shortener>) {
-        let Some(code) = self.numbers.pick() else {
-            out.note(Note::OutOfNumbers);
-            self.leasing.waiting.push_back(create);
-            return self.lease(now, out);
+    fn pick(&mut self, mut create: Create, now: &Now<'_>, out: &mut Outputs<Shortener>) {
+        create.key.code = match self.numbers.pick(now.wall) {
+            Pick::Code(code) => code,
+            Pick::Never(why) => return self.settle(create.asker, Answer::Unavailable(why), out),
+            Pick::Later => {
+                out.note(Note::OutOfNumbers);
+                self.leasing.waiting.push_back(create);
+                return self.lease(now, out);
+            }
         };
-        create.key.code = code;
         let picks = create.picks.map_or(1, |picks| picks + 1);
         create.picks = Some(picks);
         match picks {
@@ -94,8 +98,8 @@ impl Instance {
     }
 
     /// What the store is asked for is paid for now: whoever waited for a number has not paid yet.
-    fn first_put(&mut self, create: Create, now: Time, out: &mut Outputs<Shortener>) {
-        match self.pay(create.asker, now) {
+    fn first_put(&mut self, create: Create, now: &Now<'_>, out: &mut Outputs<Shortener>) {
+        match self.pay(create.asker, now.time) {
             Ok(()) => self.put(create, now, out),
             Err(too_many) => {
                 if create.picks.is_some() {
@@ -107,12 +111,12 @@ impl Instance {
     }
 
     /// 3. Its shard keeps it.
-    fn put(&mut self, create: Create, now: Time, out: &mut Outputs<Shortener>) {
+    fn put(&mut self, create: Create, now: &Now<'_>, out: &mut Outputs<Shortener>) {
         let (key, link, client) = (create.key.clone(), create.link.clone(), create.asker.client);
         self.touch(&key);
         let shard = self.shards.of(&key);
         let first = create.picks.is_none_or(|picks| picks == 1);
-        let call = self.calls.begin(shard, Purpose::Create(create), now, out);
+        let call = self.calls.begin(shard, Purpose::Create(create), now.time, out);
         if first {
             out.note(Note::Called { call, client, why: Why::Create, key: Some(key.clone()) });
         }
@@ -124,7 +128,7 @@ impl Instance {
         &mut self,
         create: Create,
         reply: Option<Reply>,
-        now: Time,
+        now: &Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
         self.touch(&create.key);
@@ -139,21 +143,27 @@ impl Instance {
     }
 
     /// Numbers run low: a shard is asked for more.
-    fn lease(&mut self, now: Time, out: &mut Outputs<Shortener>) {
+    fn lease(&mut self, now: &Now<'_>, out: &mut Outputs<Shortener>) {
         if self.leasing.under_way || !self.numbers.run_low() {
             return;
         }
         let Some(shard) = self.shards.at(self.leasing.shard) else { return };
         self.leasing.under_way = true;
-        let call = self.calls.begin(shard, Purpose::Lease, now, out);
+        let call = self.calls.begin(shard, Purpose::Lease, now.time, out);
         out.send(shard, Message::Call { call, wanted: Call::LeaseRange });
     }
 
     /// It leased some, or did not: then the next shard is asked, as long as somebody waits and not all
     /// have failed.
-    pub(super) fn leased(&mut self, reply: Option<Reply>, now: Time, out: &mut Outputs<Shortener>) {
+    pub(super) fn leased(
+        &mut self,
+        reply: Option<Reply>,
+        now: &Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
         self.leasing.under_way = false;
-        self.leasing.shard = (self.leasing.shard + 1) % self.shards.count();
+        let lessors = self.numbers.lessors(self.shards.count());
+        self.leasing.shard = (self.leasing.shard + 1) % lessors;
         match reply {
             Some(Reply::Leased(range)) => {
                 self.leasing.failures = 0;
@@ -165,7 +175,7 @@ impl Instance {
             }
             other => {
                 self.leasing.failures += 1;
-                if self.leasing.failures >= self.shards.count() {
+                if self.leasing.failures >= lessors {
                     self.leasing.failures = 0;
                     let why = unavailable(other);
                     for create in std::mem::take(&mut self.leasing.waiting) {

@@ -165,7 +165,8 @@ mod tests {
 
     impl Watch {
         fn new() -> Watch {
-            let shape = Shape { instances: 1, shards: 1, joining: 0, users: 1, skew_ms: 50 };
+            let shape =
+                Shape { instances: 1, shards: 1, joining: 0, users: 1, skew_ms: 50, ids: 0 };
             Watch(DeletedStop::new(shape), 0)
         }
 

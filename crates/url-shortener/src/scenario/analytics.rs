@@ -14,6 +14,7 @@ pub(super) fn analytics_stall(draft: &mut Plan) {
         joining: 0,
         users: draft.number(2, 4),
         skew_ms: 0,
+        ids: 0,
     };
     shape.draw(draft);
     draft.phases(MS(3_000), MS(3_000));

@@ -18,6 +18,7 @@ pub(super) fn hot_link(draft: &mut Plan) {
         joining: 0,
         users: draft.number(3, 6),
         skew_ms: 0,
+        ids: 0,
     };
     shape.draw(draft);
     draft.phases(MS(2_500), MS(2_500));
@@ -39,6 +40,7 @@ pub(super) fn dead_link(draft: &mut Plan) {
         joining: 0,
         users: draft.number(4, 8),
         skew_ms: 0,
+        ids: 0,
     };
     shape.draw(draft);
     draft.phases(MS(3_000), MS(2_500));
@@ -64,6 +66,7 @@ pub(super) fn missing_scan(draft: &mut Plan) {
         joining: 0,
         users: draft.number(3, 5),
         skew_ms: 0,
+        ids: 0,
     };
     shape.draw(draft);
     draft.phases(MS(2_500), MS(2_500));

@@ -17,6 +17,7 @@ pub(super) fn shard_added(draft: &mut Plan) {
         joining,
         users: draft.number(3, 5),
         skew_ms: 0,
+        ids: 0,
     };
     shape.draw(draft);
     draft.phases(MS(3_500), MS(3_000));

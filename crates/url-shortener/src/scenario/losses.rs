@@ -7,13 +7,14 @@ use sim::Script;
 use super::words::{MS, Plan, chores, made, picked, roll_call, visits};
 use crate::shape::Shape;
 
-fn service(draft: &mut Plan, shards: (u64, u64)) -> Shape {
+fn service(draft: &mut Plan, shards: (u64, u64), ids: u64) -> Shape {
     let shape = Shape {
         instances: draft.number(2, 3),
         shards: draft.number(shards.0, shards.1),
         joining: 0,
         users: draft.number(3, 5),
         skew_ms: 0,
+        ids,
     };
     shape.draw(draft);
     draft.phases(MS(3_000), MS(3_000));
@@ -21,7 +22,7 @@ fn service(draft: &mut Plan, shards: (u64, u64)) -> Shape {
 }
 
 pub(super) fn shard_loss(draft: &mut Plan) {
-    let shape = service(draft, (2, 4));
+    let shape = service(draft, (2, 4), 0);
     made(draft, shape, 6);
     visits(draft, shape, 80, 6);
     chores(draft, shape, 30, 6);
@@ -36,19 +37,22 @@ pub(super) fn shard_loss(draft: &mut Plan) {
     roll_call(draft, shape, 6, 5);
 }
 
+/// Codes are leased numbers or snowflake ids.
 pub(super) fn instance_crash(draft: &mut Plan) {
-    let shape = service(draft, (1, 3));
+    let ids = draft.number(0, 1);
+    let shape = service(draft, (1, 3), ids);
     picked(draft, shape, 80);
     for _ in 0..draft.number(1, 4) {
         let instance = draft.one_of(&shape.instance_ids());
         draft.lasting(MS(1), MS(500)).crash(instance);
     }
-    draft.swarm(&["crash", "power-loss", "pause", "delay", "link-reset"], &shape.server_targets());
+    let kinds = ["crash", "power-loss", "pause", "delay", "link-reset", "clock-rollback"];
+    draft.swarm(&kinds, &shape.server_targets());
     roll_call(draft, shape, 0, 15);
 }
 
 pub(super) fn power_loss(draft: &mut Plan) {
-    let shape = service(draft, (1, 3));
+    let shape = service(draft, (1, 3), 0);
     made(draft, shape, 4);
     visits(draft, shape, 60, 4);
     chores(draft, shape, 40, 4);

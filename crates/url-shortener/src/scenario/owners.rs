@@ -21,6 +21,7 @@ pub(super) fn expiry_clock_jump(draft: &mut Plan) {
         joining: 0,
         users: draft.number(3, 5),
         skew_ms: SKEW,
+        ids: 0,
     };
     shape.draw(draft);
     draft.phases(MS(3_000), MS(3_000));
@@ -60,6 +61,7 @@ pub(super) fn alias_race(draft: &mut Plan) {
         joining: 0,
         users: draft.number(3, 6),
         skew_ms: 0,
+        ids: 0,
     };
     shape.draw(draft);
     draft.phases(MS(2_000), MS(2_500));

@@ -22,7 +22,7 @@ use super::{
     settings,
 };
 use crate::wire::{OneShard, Shards};
-use crate::{Call, Instance, Limits, Message, Reply, Tally};
+use crate::{Call, Codes, Instance, Limits, Message, Reply, Tally};
 
 /// All who are at work.
 pub(super) struct Staff {
@@ -46,8 +46,9 @@ impl Staff {
         let is_new = !plan.data.join("instance").exists();
         let secret = secret::of_codes(&plan.data, is_new).map_err(ServeError::Secrets)?;
         let (keepers, here) = keepers(&plan.data, &plan.keeper)?;
-        let instance =
-            Instance::new(settings(keepers.roster(), secret, plan.rate), Switches::ALL_ON);
+        let codes = if plan.snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
+        let settings = settings(keepers.roster(), codes, plan.rate);
+        let instance = Instance::new(settings, Switches::ALL_ON);
         let instance = instance.map_err(|error| ServeError::Halted(error.to_string()))?;
         let tally = Tally::new(Limits::default(), Switches::ALL_ON);
         let station = Station {

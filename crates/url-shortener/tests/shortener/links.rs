@@ -8,8 +8,8 @@ use std::time::Duration;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Wall};
 use sim::{Delays, Script, World};
 use url_shortener::{
-    Answer, Ask, Click, ClickTuning, Cursor, Device, Edit, Freshness, Instance, Key, Limits, Link,
-    Message, NewLink, Permutation, RANGE, Rate, Roster, Settings, Shard, Shortener, Tally,
+    Answer, Ask, Click, ClickTuning, Codes, Cursor, Device, Edit, Freshness, Instance, Key, Limits,
+    Link, Message, NewLink, Permutation, RANGE, Rate, Roster, Settings, Shard, Shortener, Tally,
 };
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -57,7 +57,7 @@ fn settings() -> Settings {
     Settings {
         shards: Roster::of(SHARDS.to_vec()),
         tally: TALLY,
-        secret: SECRET,
+        codes: Codes::Leased(SECRET),
         cached: 100,
         freshness: Freshness { links: MS(500), missing: MS(500) },
         patience: MS(300),
