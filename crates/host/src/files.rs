@@ -7,6 +7,8 @@
 
 #![expect(clippy::disallowed_types, reason = "machines write through their outputs, to here")]
 
+mod handle;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{self, File, OpenOptions};
@@ -17,6 +19,7 @@ use std::path::{Path, PathBuf};
 use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
 
 use crate::metrics::{Count, Metrics};
+use handle::Handle;
 
 /// Not the name of a machine's file: those begin with anything but a dot.
 pub(crate) const TEMPORARY: &str = ".new";
@@ -24,8 +27,6 @@ pub(crate) const TEMPORARY: &str = ".new";
 const MOST_OPEN: usize = 128;
 /// Nor are more than these kept open to be read again.
 const MOST_READ: usize = 128;
-/// A longer read first asks how long the file is, so as not to take memory that it cannot fill.
-const SHORT_READ: u64 = 64 << 10;
 
 /// What a failed operation means to the machine, and what the operating system said.
 pub type Trouble = (DiskError, String);
@@ -41,7 +42,7 @@ pub struct Files {
     /// write that failed later.
     unsynced: BTreeMap<FileName, File>,
     /// Read before, and in their places still.
-    read: BTreeMap<FileName, File>,
+    read: BTreeMap<FileName, Handle>,
     /// The names in the folder may not be durable.
     names_unsynced: bool,
     syncs: Count,
@@ -136,27 +137,12 @@ impl Files {
     }
 
     fn read(&mut self, name: FileName, offset: u64, length: u64) -> Outcome {
-        let file = self.opened(name)?;
-        let length = match length {
-            ..=SHORT_READ => length,
-            _ => length.min(file.metadata().map_err(unchanged)?.len().saturating_sub(offset)),
-        };
-        let mut bytes = vec![0; length as usize];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match file.read_at(&mut bytes[filled..], offset.saturating_add(filled as u64)) {
-                Ok(0) => break,
-                Ok(more) => filled += more,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(unchanged(error)),
-            }
-        }
-        bytes.truncate(filled);
-        Ok(DiskAnswer::Bytes(bytes.into()))
+        let bytes = self.opened(name)?.read(offset, length).map_err(unchanged)?;
+        Ok(DiskAnswer::Bytes(bytes))
     }
 
     /// The file, to be read. Another handle than the one to write with sees what that one wrote.
-    fn opened(&mut self, name: FileName) -> Result<&File, Trouble> {
+    fn opened(&mut self, name: FileName) -> Result<&mut Handle, Trouble> {
         if self.read.len() >= MOST_READ && !self.read.contains_key(&name) {
             self.read.pop_first();
         }
@@ -164,12 +150,14 @@ impl Files {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(vacant) => {
                 let path = path_in(&self.folder, vacant.key())?;
-                vacant.insert(File::open(path).map_err(unchanged)?)
+                vacant.insert(Handle::new(File::open(path).map_err(unchanged)?))
             }
         })
     }
 
     fn truncate(&mut self, name: FileName, length: u64) -> Outcome {
+        // What it may have mapped is to be gone before the file is.
+        self.read.remove(&name);
         let file = self.open(name, false)?;
         if file.metadata().map_err(unchanged)?.len() > length {
             file.set_len(length).map_err(unknown)?;

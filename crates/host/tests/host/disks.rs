@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use bytes::Bytes;
 use host::{Files, Metrics};
 use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
 
@@ -158,6 +159,30 @@ fn what_is_read_is_what_is_there_now() {
         assert_eq!(disk.alone(read()), bytes("ot"));
         assert_eq!(disk.alone(delete.clone()), DONE);
     }
+}
+
+/// What is read often is mapped, and what was mapped may have grown, or be cut or gone.
+#[test]
+fn what_is_read_often_is_what_is_there_now() {
+    let mut disk = Disk::new("maps");
+    let pages = |byte: u8, count: usize| Bytes::from(vec![byte; count * 4096]);
+    let put = |offset, bytes| DiskCommand::Write { file: LOG, offset, bytes };
+    let mut often = |changed: DiskCommand, offset: u64, is: &Bytes| {
+        assert_eq!(disk.alone(changed), DONE);
+        for _ in 0..200 {
+            let read = DiskCommand::Read { file: LOG, offset, length: 4096 };
+            assert_eq!(disk.alone(read), Ok(DiskAnswer::Bytes(is.clone())));
+        }
+    };
+    often(put(0, pages(1, 3)), 8192, &pages(1, 1));
+    often(put(8192, pages(2, 1)), 8192, &pages(2, 1));
+    often(put(12288, pages(3, 1)), 12288, &pages(3, 1));
+    often(DiskCommand::Truncate { file: LOG, length: 8192 }, 12288, &Bytes::new());
+    often(put(8192, pages(4, 2)), 12288, &pages(4, 1));
+    often(DiskCommand::Replace { file: LOG, bytes: pages(5, 4) }, 12288, &pages(5, 1));
+    often(DiskCommand::Replace { file: LOG, bytes: pages(6, 1) }, 12288, &Bytes::new());
+    assert_eq!(disk.alone(DiskCommand::Delete { file: LOG }), DONE);
+    assert_eq!(disk.alone(read()), NOT_FOUND);
 }
 
 #[test]

@@ -4,38 +4,9 @@
 //! name. Users pick aliases: a fast hash whose collisions can be constructed would let one of them
 //! hide another's link. What a read brings is compared with the key all the same.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
-
 /// 128 bits of the BLAKE3 hash of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyHash(pub(super) [u8; 16]);
-
-/// A part of it is hash enough.
-impl Hash for KeyHash {
-    fn hash<H: Hasher>(&self, to: &mut H) {
-        let [.., a, b, c, d, e, f, g, h] = self.0;
-        to.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
-    }
-}
-
-/// Takes a hash for what it is.
-#[derive(Clone, Debug, Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
 
 impl KeyHash {
     pub(super) fn of(key: &[u8]) -> KeyHash {
@@ -53,45 +24,163 @@ pub(crate) struct Place {
     pub(super) length: u32,
 }
 
-/// What a key costs in memory at most, in bytes: its entry and a byte of the map's own, when the map has
-/// just grown and seven sixteenths of it are in use.
-pub const INDEX_BYTES: u64 = (size_of::<(KeyHash, Place)>() as u64 + 1) * 16 / 7;
+/// What a key costs in memory at most, in bytes: when its table has just grown half of it is in use.
+pub const INDEX_BYTES: u64 = size_of::<Slot>() as u64 * 2;
 
-/// A map grows by moving all that is in it; many small ones do so one at a time.
-const MAPS: usize = 64;
+/// A table grows by moving all that is in it; many small ones do so one at a time.
+const TABLES: usize = 64;
 
-/// The newest places, by key. Only ever looked up: the order of a map is nobody's.
+/// The newest places, by key.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
-    maps: Vec<Map>,
+    tables: Vec<Table>,
 }
-
-type Map = HashMap<KeyHash, Place, BuildHasherDefault<AsItIs>>;
 
 impl Index {
     pub(super) fn new() -> Index {
-        Index { maps: vec![Map::default(); MAPS] }
+        Index { tables: vec![Table::default(); TABLES] }
     }
 
     pub(super) fn get(&self, key: &KeyHash) -> Option<Place> {
-        self.maps[map_of(key)].get(key).copied()
+        self.tables[table_of(key)].get(key)
     }
 
     /// Puts a place (`Some`) or takes it away; the place before.
     pub(super) fn set(&mut self, key: KeyHash, place: Option<Place>) -> Option<Place> {
-        let map = &mut self.maps[map_of(&key)];
+        let table = &mut self.tables[table_of(&key)];
         match place {
-            Some(place) => map.insert(key, place),
-            None => map.remove(&key),
+            Some(place) => table.put(key, place),
+            None => table.remove(&key),
         }
     }
 
     /// How many keys there are.
     pub(super) fn len(&self) -> usize {
-        self.maps.iter().map(Map::len).sum()
+        self.tables.iter().map(|table| table.used).sum()
     }
 }
 
-fn map_of(key: &KeyHash) -> usize {
-    usize::from(key.0[0]) % MAPS
+fn table_of(key: &KeyHash) -> usize {
+    usize::from(key.0[0]) % TABLES
+}
+
+/// Open addressing with linear probing: a key lies at its home or in the next free slot after it, so that
+/// it is found by looking at one place in memory. Of a large index each such place is a miss of every
+/// cache, and `std`'s map looks at two: the tags of its slots lie apart from them.
+#[derive(Clone, Debug, Default)]
+struct Table {
+    /// At most three quarters are in use, and none for good: there is always a free one.
+    slots: Vec<Slot>,
+    used: usize,
+}
+
+/// Free where the number of the segment is 0, which no segment has.
+type Slot = (KeyHash, Place);
+
+const FREE: Slot = (KeyHash([0; 16]), Place { segment: 0, offset: 0, length: 0 });
+
+fn is_free((_, place): &Slot) -> bool {
+    place.segment == 0
+}
+
+impl Table {
+    fn get(&self, key: &KeyHash) -> Option<Place> {
+        let slot = self.slots.get(self.find(key))?;
+        (!is_free(slot)).then_some(slot.1)
+    }
+
+    fn put(&mut self, key: KeyHash, place: Place) -> Option<Place> {
+        if self.used >= self.slots.len() / 4 * 3 {
+            self.grow();
+        }
+        let at = self.find(&key);
+        let before = std::mem::replace(&mut self.slots[at], (key, place));
+        self.used += usize::from(is_free(&before));
+        (!is_free(&before)).then_some(before.1)
+    }
+
+    fn remove(&mut self, key: &KeyHash) -> Option<Place> {
+        let mut gap = self.find(key);
+        let (_, removed) = *self.slots.get(gap).filter(|slot| !is_free(slot))?;
+        // Whoever looks for a key stops at a gap, so those behind it move up, as far as their homes.
+        let mut at = self.after(gap);
+        while !is_free(&self.slots[at]) {
+            let home = self.home(&self.slots[at].0);
+            if self.distance(home, at) >= self.distance(gap, at) {
+                self.slots[gap] = self.slots[at];
+                gap = at;
+            }
+            at = self.after(at);
+        }
+        self.slots[gap] = FREE;
+        self.used -= 1;
+        Some(removed)
+    }
+
+    /// The slot of this key, or the free one that it would get.
+    fn find(&self, key: &KeyHash) -> usize {
+        let mut at = self.home(key);
+        while self.slots.get(at).is_some_and(|slot| !is_free(slot) && slot.0 != *key) {
+            at = self.after(at);
+        }
+        at
+    }
+
+    /// As far into the table as the hash is into all hashes: they keep their order when a table grows,
+    /// so that it is read and written from its beginning to its end.
+    fn home(&self, key: &KeyHash) -> usize {
+        let [.., a, b, c, d, e, f, g, h] = key.0;
+        let hash = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        ((u128::from(hash) * self.slots.len() as u128) >> 64) as usize
+    }
+
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+    }
+
+    /// How many slots on, from the end to the beginning too.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if from <= to { to - from } else { to + self.slots.len() - from }
+    }
+
+    fn grow(&mut self) {
+        let length = (self.slots.len() / 2 * 3).max(8);
+        let slots = std::mem::replace(&mut self.slots, vec![FREE; length]);
+        for slot in slots.into_iter().filter(|slot| !is_free(slot)) {
+            let at = self.find(&slot.0);
+            self.slots[at] = slot;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Their homes are few, the last slot among them, so that neighbours get in each other's way.
+    #[test]
+    fn a_table_is_what_a_map_is() {
+        let (mut table, mut map) = (Table::default(), BTreeMap::new());
+        let mut state = 1_u64;
+        for step in 1..200_000_u32 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let drawn = state >> 33;
+            let many = if step / 10_000 % 2 == 0 { 1_000 } else { 30 };
+            let mut key = KeyHash([0; 16]);
+            key.0[..8].copy_from_slice(&(drawn % many).to_le_bytes());
+            key.0[15] = [0, 0x55, 0xFE, 0xFF][(drawn % 4) as usize];
+            key.0[14] = 0xFF;
+            let place = Place { segment: step, offset: 0, length: 0 };
+            let (before, known) = match drawn / 1_000 % 3 {
+                0 => (table.remove(&key), map.remove(&key.0)),
+                1 => (table.put(key, place), map.insert(key.0, place)),
+                _ => (table.get(&key), map.get(&key.0).copied()),
+            };
+            assert_eq!(before, known, "step {step}");
+            assert_eq!(table.used, map.len());
+        }
+        assert!(map.iter().all(|(key, place)| table.get(&KeyHash(*key)) == Some(*place)));
+    }
 }

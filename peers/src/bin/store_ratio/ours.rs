@@ -48,7 +48,9 @@ impl Ours {
     fn settle(&mut self) -> Option<Event> {
         loop {
             let mut commands: Vec<DiskCommand> = Vec::with_capacity(2);
-            for output in self.out.drain() {
+            let mut number = 0;
+            while let Some(output) = self.out.take(number) {
+                number += 1;
                 if let Output::Disk { command, op } = output {
                     commands.push(*command);
                     self.ops.push(op);
