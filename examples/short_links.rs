@@ -70,8 +70,7 @@ fn ask(world: &mut World<Node>, ask: Ask) -> Answer {
 
 fn visit(world: &mut World<Node>, key: &Key) -> Answer {
     let (key, device) = (key.clone(), Device::Phone);
-    let click = Click { key: key.clone(), at_ms: 0, visitor: 7, referrer: None, device };
-    ask(world, Ask::Visit { key, click })
+    ask(world, Ask::Visit(Click { key, at_ms: 0, visitor: 7, referrer: None, device }))
 }
 
 fn main() {

@@ -18,6 +18,7 @@ mod outbox;
 mod record;
 mod segments;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use machine::{DiskError, DiskResult, NodeId, Now, Outputs, Time};
@@ -26,9 +27,10 @@ use resilience::Backoff;
 
 use crate::message::{Click, Note, Op, Shortener, Timer};
 use outbox::Outbox;
+use record::Gathering;
 use segments::Segments;
 
-pub use record::Batch;
+pub use record::{Batch, Clicks, LoggedClick};
 
 /// What to do when a disk operation of the click log ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,9 +71,9 @@ pub struct ClickTuning {
 }
 
 impl ClickTuning {
-    /// More clicks than these are no batch: a batch must fit into what is read at once, and the counts
-    /// of as many links into one batch of the tally's store.
-    pub const MOST: usize = 256;
+    /// More clicks than these are no batch: one must fit into what is read at once. So many come within
+    /// [`ClickTuning::flush_after`] where 200,000 come in a second, so that time alone decides.
+    pub const MOST: usize = 4_096;
 }
 
 impl Default for ClickTuning {
@@ -82,7 +84,7 @@ impl Default for ClickTuning {
             waiting: 1 << 16,
             segment: 4 << 20,
             in_flight: 4,
-            in_memory: 64,
+            in_memory: 16,
             patience: Duration::from_millis(500),
             backoff: Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) },
         }
@@ -96,8 +98,8 @@ pub struct ClickLog {
     log: u64,
     /// The number of the next click.
     next: u64,
-    /// Those not on their way to the disk yet.
-    waiting: Vec<Click>,
+    /// Those not on their way to the disk yet, in batches of which the last has room.
+    waiting: VecDeque<Gathering>,
     flush_due: Option<Time>,
     dropped: u64,
     segments: Segments,
@@ -112,7 +114,7 @@ impl ClickLog {
             tuning,
             log: 0,
             next: 0,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             flush_due: None,
             dropped: 0,
             segments: Segments::new(tuning.segment),
@@ -135,15 +137,19 @@ impl ClickLog {
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) -> Option<u64> {
-        if self.waiting.len() >= self.tuning.waiting {
+        if self.waiting() >= self.tuning.waiting {
             self.dropped += 1;
             out.note(Note::Dropped { key: click.key });
             return None;
         }
         let number = self.next;
         self.next += 1;
-        out.note(Note::Clicked { log: self.log, number, key: click.key.clone() });
-        self.waiting.push(click);
+        let most = self.tuning.batch.min(ClickTuning::MOST);
+        match self.waiting.back_mut().filter(|batch| batch.len() < most) {
+            Some(batch) => batch.push(&click),
+            None => self.waiting.push_back(Gathering::of(&click)),
+        }
+        out.note(Note::Clicked { log: self.log, number, key: click.key });
         self.flush_due.get_or_insert(now.time + self.tuning.flush_after);
         self.go_on(now, out);
         Some(number)
@@ -199,8 +205,7 @@ impl ClickLog {
 
     /// The id of the log, and the number below which all its clicks are acknowledged: durable.
     pub fn acknowledged(&self) -> (u64, u64) {
-        let unsynced = self.waiting.len() + self.segments.unsynced();
-        (self.log, self.next - unsynced as u64)
+        (self.log, self.next - self.waiting() as u64 - self.segments.unsynced())
     }
 
     /// How many clicks were dropped since the boot.
@@ -244,7 +249,7 @@ impl ClickLog {
     /// Does whatever can be done now, and sets the timer for the rest.
     fn go_on(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
         let due = self.flush_due.is_some_and(|due| due <= now.time);
-        if self.segments.is_idle() && (due || self.waiting.len() >= self.tuning.batch) {
+        if self.segments.is_idle() && (due || self.waiting() >= self.tuning.batch) {
             self.flush(out);
         }
         self.outbox.send(now, out);
@@ -263,13 +268,17 @@ impl ClickLog {
     }
 
     fn flush(&mut self, out: &mut Outputs<Shortener>) {
-        let count = self.waiting.len().min(self.tuning.batch).min(ClickTuning::MOST);
-        let first = self.next - self.waiting.len() as u64;
-        let clicks = self.waiting.drain(..count).collect();
-        self.segments.write(Batch { log: self.log, first, clicks }, out);
+        let first = self.next - self.waiting() as u64;
+        if let Some(clicks) = self.waiting.pop_front().map(Gathering::clicks) {
+            self.segments.write(Batch { log: self.log, first, clicks }, out);
+        }
         if self.waiting.is_empty() {
             self.flush_due = None;
         }
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting.iter().map(Gathering::len).sum()
     }
 }
 

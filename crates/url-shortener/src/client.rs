@@ -68,15 +68,9 @@ impl User {
                 Ask::Create(NewLink { alias, domain: "".into(), link, imported: false })
             }
             Wish::Visit(which) => {
-                let key = self.key(which)?;
-                let click = Click {
-                    key: key.clone(),
-                    at_ms: 0,
-                    visitor: self.id.0.into(),
-                    referrer: None,
-                    device: Device::Desktop,
-                };
-                Ask::Visit { key, click }
+                let (key, visitor) = (self.key(which)?, self.id.0.into());
+                let (referrer, device) = (None, Device::Desktop);
+                Ask::Visit(Click { key, at_ms: 0, visitor, referrer, device })
             }
             Wish::Look(which) => Ask::Look(self.key(which)?),
             Wish::Edit(which) => {

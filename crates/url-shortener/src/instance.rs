@@ -147,7 +147,7 @@ impl Instance {
     /// 1. Somebody asks.
     fn hear(&mut self, asker: Asker, ask: Ask, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
         match ask {
-            Ask::Visit { key, click } => self.visit(asker, key, click, now, out),
+            Ask::Visit(click) => self.visit(asker, click, now, out),
             Ask::Look(key) => self.look(asker, key, now, out),
             Ask::Create(new) => self.create(asker, new, now, out),
             Ask::Edit(key, edit) => self.edit(asker, key, edit, now, out),

@@ -58,7 +58,7 @@ pub mod transfer;
 pub mod wire;
 
 pub use cache::Freshness;
-pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning};
+pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning, Clicks, LoggedClick};
 pub use client::User;
 pub use code::{CODE_LENGTH, CODES, Permutation};
 pub use codec::{decode_link, encode_link};

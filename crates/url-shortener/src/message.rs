@@ -7,6 +7,7 @@ use bytes::Bytes;
 use machine::{NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
+use crate::clicks::Batch;
 use crate::link::Named;
 use crate::shard::RingPhase;
 use crate::store::{Embeds, StoreOp};
@@ -66,16 +67,13 @@ pub enum Message {
         /// What came of it.
         reply: Reply,
     },
-    /// To the tally, from an instance: clicks of its log, in order, from this number on.
+    /// To the tally, from an instance: clicks of its log, in order.
     Clicks {
-        /// Which log: an instance begins a new one at every boot.
-        log: u64,
-        /// What is below this number is no longer in the log: it was counted, or the disk lost it.
+        /// What is below this number is no longer in the log: it was counted, or the disk lost it. The
+        /// first click of a log has 0.
         kept: u64,
-        /// The number of the first; the first click of a log has 0.
-        first: u64,
-        /// Without gaps.
-        clicks: Arc<[Click]>,
+        /// An instance begins a new log at every boot.
+        batch: Batch,
     },
     /// From the tally: all clicks of that log below this number are counted, durably.
     Counted {
@@ -105,7 +103,7 @@ pub enum Message {
 #[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Ask {
     /// To be led to where it points.
-    Visit { key: Key, click: Click },
+    Visit(Click),
     /// A new link.
     Create(NewLink),
     /// To look at it, without following it.
@@ -261,7 +259,7 @@ pub struct Click {
     /// A salted hash of the visitor's address, for unique visitors.
     pub visitor: u64,
     /// The host of the page that the visitor came from.
-    pub referrer: Option<Arc<str>>,
+    pub referrer: Option<Box<str>>,
     /// What the visitor came with.
     pub device: Device,
 }

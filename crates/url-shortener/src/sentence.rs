@@ -43,7 +43,7 @@ impl fmt::Display for Wish {
 impl fmt::Display for Ask {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Ask::Visit { key, .. } => write!(f, "visit {key:?}"),
+            Ask::Visit(click) => write!(f, "visit {:?}", click.key),
             Ask::Create(new) => {
                 match &new.alias {
                     Some(alias) => write!(f, "make {}/{alias}", new.domain)?,
@@ -136,9 +136,9 @@ impl Debug for Message {
             Message::Answer { token, answer } => write!(f, "{}: {answer}", short(token)),
             Message::Call { call, wanted } => write!(f, "call {}: {wanted}", short(call)),
             Message::Reply { call, reply, .. } => write!(f, "call {}: {reply}", short(call)),
-            Message::Clicks { log, first, clicks, .. } => {
-                let last = first + (clicks.len() as u64).saturating_sub(1);
-                write!(f, "clicks {first} to {last} of log {}", short(log))
+            Message::Clicks { batch, .. } => {
+                let last = batch.end().saturating_sub(1);
+                write!(f, "clicks {} to {last} of log {}", batch.first, short(&batch.log))
             }
             Message::Counted { log, below } => {
                 write!(f, "log {} is counted below {below}", short(log))

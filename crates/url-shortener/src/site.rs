@@ -18,6 +18,8 @@ use crate::{Key, LONGEST_DOMAIN};
 pub struct Site {
     /// Where it listens.
     bound: SocketAddr,
+    /// The same, as browsers that ask there write it: nothing has to be read to see that this is ours.
+    named: String,
     /// What its own short links begin with, without a path.
     base: Url,
     /// In lower case.
@@ -36,9 +38,9 @@ impl Site {
         public_url: Option<&str>,
         domains: &[String],
     ) -> Result<Site, BadName> {
-        let address = format!("http://{bound}");
-        let named = public_url.unwrap_or(&address);
-        let base = base(named).ok_or_else(|| BadName::PublicUrl(named.to_owned()))?;
+        let (named, address) = (bound.to_string(), format!("http://{bound}"));
+        let begins = public_url.unwrap_or(&address);
+        let base = base(begins).ok_or_else(|| BadName::PublicUrl(begins.to_owned()))?;
         let domains = domains
             .iter()
             .map(|domain| match Host::parse(domain) {
@@ -46,7 +48,7 @@ impl Site {
                 _ => Err(BadName::Domain(domain.clone())),
             })
             .collect::<Result<_, _>>()?;
-        Ok(Site { bound, base, domains, own: "".into() })
+        Ok(Site { bound, named, base, domains, own: "".into() })
     }
 
     /// The domain, as keys have it, of a request with this `Host`; none where it is not ours.
@@ -64,9 +66,10 @@ impl Site {
     /// Is this the `Host` of the service itself, rather than of a custom domain? Only there are the
     /// page and the programming interface.
     pub fn is_own(&self, host: &str) -> bool {
-        let named = || self.base.host_str().unwrap_or_default();
-        http::host_is_ours(host, self.bound.ip())
-            || without_port(host).eq_ignore_ascii_case(named())
+        let public = || self.base.host_str().unwrap_or_default();
+        host == self.named
+            || http::host_is_ours(host, self.bound.ip())
+            || without_port(host).eq_ignore_ascii_case(public())
     }
 
     /// Is this the `Origin` of a page of the service itself?

@@ -9,7 +9,8 @@ mod visitors;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::message::{Click, Device};
+use crate::clicks::LoggedClick;
+use crate::message::Device;
 
 pub use visitors::Visitors;
 
@@ -44,24 +45,24 @@ pub struct LinkStats {
 
 impl LinkStats {
     /// Counts a click.
-    pub fn count(&mut self, click: &Click) {
+    pub fn count(&mut self, click: LoggedClick<'_>) {
         self.clicks += 1;
         count_latest(&mut self.by_hour, click.at_ms / HOUR_MS, HOURS);
         count_latest(&mut self.by_day, click.at_ms / DAY_MS, DAYS);
-        if let Some(host) = &click.referrer {
+        if let Some(host) = click.referrer {
             self.count_referrer(host);
         }
         *self.devices.entry(click.device).or_default() += 1;
         self.visitors.insert(click.visitor);
     }
 
-    fn count_referrer(&mut self, host: &Arc<str>) {
-        if let Some((_, count)) = self.referrers.iter_mut().find(|(known, _)| known == host) {
+    fn count_referrer(&mut self, host: &str) {
+        if let Some((_, count)) = self.referrers.iter_mut().find(|(known, _)| **known == *host) {
             *count += 1;
         } else if self.referrers.len() < REFERRERS {
-            self.referrers.push((host.clone(), 1));
+            self.referrers.push((host.into(), 1));
         } else if let Some(least) = self.referrers.iter_mut().min_by_key(|(_, count)| *count) {
-            *least = (host.clone(), least.1 + 1);
+            *least = (host.into(), least.1 + 1);
         }
     }
 }
@@ -77,17 +78,16 @@ fn count_latest(buckets: &mut BTreeMap<u64, u64>, bucket: u64, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Key;
 
-    fn click(at_ms: u64, referrer: Option<&str>) -> Click {
-        let (key, device) = (Key::new("", "x"), Device::Phone);
-        Click { key, at_ms, visitor: at_ms, referrer: referrer.map(Arc::from), device }
+    fn click(at_ms: u64, referrer: Option<&str>) -> LoggedClick<'_> {
+        let (domain, code, device) = ("", "x", Device::Phone);
+        LoggedClick { domain, code, at_ms, visitor: at_ms, referrer, device }
     }
 
     #[test]
     fn what_is_old_is_left_in_the_days_and_then_in_the_sum() {
         let mut stats = LinkStats::default();
-        (0..500 * 24).for_each(|hour| stats.count(&click(hour * HOUR_MS, None)));
+        (0..500 * 24).for_each(|hour| stats.count(click(hour * HOUR_MS, None)));
         assert_eq!(stats.clicks, 12_000);
         assert_eq!(
             stats.by_hour.keys().copied().collect::<Vec<_>>(),
@@ -95,10 +95,10 @@ mod tests {
         );
         assert_eq!(stats.by_day, (100..500).map(|day| (day, 24)).collect());
         // An hour that is too long ago is not kept in the place of a later one.
-        stats.count(&click(5 * HOUR_MS, None));
+        stats.count(click(5 * HOUR_MS, None));
         assert_eq!(stats.by_hour.first_key_value(), Some((&11_928, &1)));
         // A clock that is wrong by a thousand years takes one place.
-        stats.count(&click(9_000_000 * HOUR_MS, None));
+        stats.count(click(9_000_000 * HOUR_MS, None));
         assert_eq!(stats.by_hour.len(), 72);
         assert_eq!(stats.by_hour.get(&11_999), Some(&1));
     }
@@ -109,7 +109,7 @@ mod tests {
         for number in 0..20_000 {
             let rare = format!("rare-{number}.example");
             let host = if number % 5 == 0 { "frequent.example" } else { &rare };
-            stats.count(&click(0, Some(host)));
+            stats.count(click(0, Some(host)));
         }
         assert_eq!(stats.referrers.len(), REFERRERS);
         let most = stats.referrers.iter().max_by_key(|(_, count)| *count).unwrap();

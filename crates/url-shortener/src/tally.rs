@@ -18,7 +18,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
-use crate::clicks::ClickTuning;
 use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Op, Shortener};
 use crate::store::{Event, Limits, Store};
@@ -26,9 +25,7 @@ use crate::{Key, LinkStats};
 use round::{Arrival, Round};
 
 /// More batches than these do not wait; whoever sent them sends them again.
-const MOST_WAITING: usize = 1_024;
-/// A round has at most so many clicks, so what is known of their links fits into a batch of the store.
-const ROUND: usize = ClickTuning::MOST;
+const MOST_WAITING: usize = 256;
 /// More questions than these are not read for at the same time.
 const MOST_ASKED: usize = 1_024;
 
@@ -70,8 +67,8 @@ impl Tally {
     fn message(&mut self, from: NodeId, message: Message, out: &mut Outputs<Shortener>) {
         match message {
             // 1. Clicks come, and wait for the next round.
-            Message::Clicks { log, kept, first, clicks } if self.waiting.len() < MOST_WAITING => {
-                self.waiting.push_back(Arrival { from, log, kept, first, clicks });
+            Message::Clicks { kept, batch } if self.waiting.len() < MOST_WAITING => {
+                self.waiting.push_back(Arrival { from, kept, batch });
             }
             Message::Tell { call, key } if self.is_ready && self.asked.len() < MOST_ASKED => {
                 let ticket = self.ticket();
@@ -84,15 +81,7 @@ impl Tally {
 
     /// 2. A round begins: what is known of its links, and how far its logs are counted, is read.
     fn begin(&mut self, out: &mut Outputs<Shortener>) {
-        let mut clicks = 0;
-        let mut arrivals = Vec::new();
-        while let Some(next) = self.waiting.front()
-            && (arrivals.is_empty() || clicks + next.clicks.len() <= ROUND)
-        {
-            clicks += next.clicks.len();
-            arrivals.extend(self.waiting.pop_front());
-        }
-        let mut round = Round::new(arrivals);
+        let mut round = Round::of(&mut self.waiting);
         for wanted in round.wants() {
             let ticket = self.ticket();
             self.store.get(&wanted.bytes(), ticket, out);

@@ -93,8 +93,8 @@ fn create(direct: &mut Direct, number: usize) -> Key {
 
 fn visit(direct: &mut Direct, key: &Key, visitor: u64) {
     let (key, device) = (key.clone(), Device::Desktop);
-    let click = Click { key: key.clone(), at_ms: 0, visitor, referrer: None, device };
-    let answer = direct.ask(Ask::Visit { key, click });
+    let click = Click { key, at_ms: 0, visitor, referrer: None, device };
+    let answer = direct.ask(Ask::Visit(click));
     assert!(matches!(answer, Some(Answer::Redirect { .. })), "nothing fails here: {answer:?}");
 }
 

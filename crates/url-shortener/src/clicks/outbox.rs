@@ -124,9 +124,9 @@ impl Outbox {
     }
 
     fn send_one(&self, place: usize, out: &mut Outputs<Shortener>) {
-        let Batch { log, first, clicks } = self.parcels[place].batch.clone();
-        let of_the_log = self.parcels.iter().find(|parcel| parcel.batch.log == log);
-        let kept = of_the_log.map_or(first, |parcel| parcel.batch.first);
-        out.send(self.tally, Message::Clicks { log, kept, first, clicks });
+        let batch = self.parcels[place].batch.clone();
+        let of_the_log = self.parcels.iter().find(|parcel| parcel.batch.log == batch.log);
+        let kept = of_the_log.map_or(batch.first, |parcel| parcel.batch.first);
+        out.send(self.tally, Message::Clicks { kept, batch });
     }
 }

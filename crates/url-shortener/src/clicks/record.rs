@@ -1,14 +1,14 @@
-//! Bytes of a batch of clicks.
+//! Clicks as bytes, as they lie on the disk and are sent to the tally.
 //!
 //! A batch is its length, the CRC-32 of its body (four bytes each, little-endian, as all numbers here) and
 //! the body: the log, the number of the first click, how many there are, and the clicks. A file of clicks
 //! ends where the first batch is not whole.
-
-use std::sync::Arc;
+//!
+//! A click becomes bytes when it is logged, and is read from them where it is counted: in between nothing
+//! is made for it alone.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::Key;
 use crate::message::{Click, Device};
 
 /// Clicks that were written together, without gaps.
@@ -19,51 +19,131 @@ pub struct Batch {
     /// The number of the first.
     pub first: u64,
     /// At least one.
-    pub clicks: Arc<[Click]>,
+    pub clicks: Clicks,
 }
 
 impl Batch {
     /// The number of the click after the last.
     pub fn end(&self) -> u64 {
-        self.first + self.clicks.len() as u64
+        self.first + self.clicks.len()
+    }
+
+    /// Takes out so many of the first clicks, which leaves the others.
+    pub(crate) fn split_to(&mut self, count: u64) -> Batch {
+        let Batch { log, first, clicks } = self;
+        let taken = Batch { log: *log, first: *first, clicks: clicks.split_to(count) };
+        self.first = taken.end();
+        taken
     }
 }
 
-/// Appends the bytes of a batch.
-pub(super) fn put_batch(out: &mut BytesMut, batch: &Batch) {
-    let start = out.len();
-    out.put_u64_le(0);
-    out.put_u64_le(batch.log);
-    out.put_u64_le(batch.first);
-    out.put_u32_le(batch.clicks.len() as u32);
-    batch.clicks.iter().for_each(|click| put_click(out, click));
-    let length = (out.len() - start - 8) as u32;
-    let crc = crc32fast::hash(&out[start + 8..]);
-    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+/// Clicks, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Clicks {
+    count: u32,
+    bytes: Bytes,
 }
+
+/// A click that lies among others; see [`Click`] for what its parts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are named as those of a click")]
+pub struct LoggedClick<'a> {
+    pub domain: &'a str,
+    pub code: &'a str,
+    pub at_ms: u64,
+    pub visitor: u64,
+    pub referrer: Option<&'a str>,
+    pub device: Device,
+}
+
+impl Clicks {
+    /// How many there are.
+    #[expect(clippy::len_without_is_empty, reason = "there is one at least")]
+    pub fn len(&self) -> u64 {
+        self.count.into()
+    }
+
+    /// Each of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = LoggedClick<'_>> {
+        let mut rest = &self.bytes[..];
+        (0..self.count).map_while(move |_| get_click(&mut rest))
+    }
+
+    fn split_to(&mut self, count: u64) -> Clicks {
+        let mut rest = &self.bytes[..];
+        let count = (0..count).map_while(|_| get_click(&mut rest)).count() as u32;
+        let taken = self.bytes.len() - rest.len();
+        self.count -= count;
+        Clicks { count, bytes: self.bytes.split_to(taken) }
+    }
+}
+
+/// Clicks that come one by one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gathering {
+    count: u32,
+    bytes: BytesMut,
+}
+
+impl Gathering {
+    pub(super) fn of(click: &Click) -> Gathering {
+        let mut gathering = Gathering { count: 0, bytes: BytesMut::with_capacity(64) };
+        gathering.push(click);
+        gathering
+    }
+
+    pub(super) fn push(&mut self, click: &Click) {
+        self.count += 1;
+        put_click(&mut self.bytes, click);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    pub(super) fn clicks(self) -> Clicks {
+        Clicks { count: self.count, bytes: self.bytes.freeze() }
+    }
+}
+
+/// The bytes of a batch.
+pub(super) fn batch_bytes(batch: &Batch) -> Bytes {
+    let Batch { log, first, clicks: Clicks { count, bytes } } = batch;
+    let mut out = BytesMut::with_capacity(HEAD + bytes.len());
+    out.put_u64_le(0);
+    out.put_u64_le(*log);
+    out.put_u64_le(*first);
+    out.put_u32_le(*count);
+    out.put_slice(bytes);
+    let length = (out.len() - 8) as u32;
+    let crc = crc32fast::hash(&out[8..]);
+    out[..4].copy_from_slice(&length.to_le_bytes());
+    out[4..8].copy_from_slice(&crc.to_le_bytes());
+    out.freeze()
+}
+
+/// In bytes: what is before the clicks of a batch.
+const HEAD: usize = 28;
 
 /// The next batch; none, and nothing is taken, where there is no other that is whole.
 pub(super) fn get_batch(from: &mut Bytes) -> Option<Batch> {
     let mut head = from.get(..8)?;
     let (length, crc) = (head.get_u32_le() as usize, head.get_u32_le());
-    let body = from.get(8..8usize.checked_add(length)?)?;
+    let end = length.checked_add(8)?;
+    let mut body = from.get(8..end)?;
     if crc32fast::hash(body) != crc {
         return None;
     }
-    let batch = get_body(body)?;
-    from.advance(8 + length);
-    Some(batch)
-}
-
-fn get_body(mut from: &[u8]) -> Option<Batch> {
-    let log = from.try_get_u64_le().ok()?;
-    let first = from.try_get_u64_le().ok()?;
-    let count = u64::from(from.try_get_u32_le().ok()?);
-    first.checked_add(count)?;
-    let clicks: Arc<[Click]> = (0..count).map_while(|_| get_click(&mut from)).collect();
-    let is_whole = clicks.len() as u64 == count && count > 0 && from.is_empty();
-    is_whole.then_some(Batch { log, first, clicks })
+    let log = body.try_get_u64_le().ok()?;
+    let first = body.try_get_u64_le().ok()?;
+    let count = body.try_get_u32_le().ok()?;
+    first.checked_add(count.into())?;
+    let whole = (0..count).map_while(|_| get_click(&mut body)).count() as u32;
+    if whole != count || count == 0 || !body.is_empty() {
+        return None;
+    }
+    let bytes = from.split_to(end).slice(HEAD..);
+    Some(Batch { log, first, clicks: Clicks { count, bytes } })
 }
 
 fn put_click(out: &mut BytesMut, click: &Click) {
@@ -77,13 +157,13 @@ fn put_click(out: &mut BytesMut, click: &Click) {
     put_text(out, referrer.as_deref().unwrap_or_default());
 }
 
-fn get_click(from: &mut &[u8]) -> Option<Click> {
+fn get_click<'a>(from: &mut &'a [u8]) -> Option<LoggedClick<'a>> {
     let at_ms = from.try_get_u64_le().ok()?;
     let visitor = from.try_get_u64_le().ok()?;
     let device = Device::of_number(from.try_get_u8().ok()?)?;
-    let key = Key::new(get_text(from)?, get_text(from)?);
-    let referrer = Some(get_text(from)?).filter(|host| !host.is_empty()).map(Arc::from);
-    Some(Click { key, at_ms, visitor, referrer, device })
+    let (domain, code) = (get_text(from)?, get_text(from)?);
+    let referrer = Some(get_text(from)?).filter(|host| !host.is_empty());
+    Some(LoggedClick { domain, code, at_ms, visitor, referrer, device })
 }
 
 /// Names of hosts and codes are shorter than 255 bytes; what is longer would not be one.
@@ -105,6 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Key;
 
     prop_compose! {
         fn a_click()(
@@ -115,8 +196,14 @@ mod tests {
             device in 0..5u8,
         ) -> Click {
             let (key, device) = (Key::new(&domain, &code), Device::of_number(device).unwrap());
-            Click { key, at_ms, visitor, referrer: host.map(Arc::from), device }
+            Click { key, at_ms, visitor, referrer: host.map(Box::from), device }
         }
+    }
+
+    fn gathered(clicks: &[Click]) -> Clicks {
+        let mut gathering = Gathering::default();
+        clicks.iter().for_each(|click| gathering.push(click));
+        gathering.clicks()
     }
 
     prop_compose! {
@@ -125,14 +212,12 @@ mod tests {
             first in 0..u64::MAX / 2,
             clicks in proptest::collection::vec(a_click(), 1..8),
         ) -> Batch {
-            Batch { log, first, clicks: clicks.into() }
+            Batch { log, first, clicks: gathered(&clicks) }
         }
     }
 
     fn bytes(batches: &[Batch]) -> Vec<u8> {
-        let mut bytes = BytesMut::new();
-        batches.iter().for_each(|batch| put_batch(&mut bytes, batch));
-        bytes.to_vec()
+        batches.iter().flat_map(batch_bytes).collect()
     }
 
     fn batches(bytes: Vec<u8>) -> Vec<Batch> {
@@ -141,6 +226,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn clicks_are_read_as_they_were_gathered(clicks in proptest::collection::vec(a_click(), 1..8)) {
+            let logged = gathered(&clicks);
+            prop_assert_eq!(logged.len(), clicks.len() as u64);
+            let read = logged.iter().map(|click| Click {
+                key: Key::new(click.domain, click.code),
+                at_ms: click.at_ms,
+                visitor: click.visitor,
+                referrer: click.referrer.map(Box::from),
+                device: click.device,
+            });
+            prop_assert_eq!(read.collect::<Vec<_>>(), clicks);
+        }
+
+        #[test]
+        fn a_part_and_the_rest_are_the_whole(batch in a_batch(), at: prop::sample::Index) {
+            let mut rest = batch.clone();
+            let part = rest.split_to(at.index(batch.clicks.len() as usize + 1) as u64);
+            prop_assert_eq!((part.first, part.end(), rest.end()), (batch.first, rest.first, batch.end()));
+            prop_assert!(part.clicks.iter().chain(rest.clicks.iter()).eq(batch.clicks.iter()));
+        }
+
         #[test]
         fn batches_are_read_as_they_were_written(written in proptest::collection::vec(a_batch(), 0..4)) {
             prop_assert_eq!(batches(bytes(&written)), written);
@@ -180,7 +287,8 @@ mod tests {
         let key = Key::new(&"d".repeat(crate::LONGEST_DOMAIN), &"c".repeat(crate::LONGEST_CODE));
         let referrer = Some("r".repeat(253).into());
         let click = Click { key, at_ms: 0, visitor: 0, referrer, device: Device::Bot };
-        let clicks = vec![click; super::super::ClickTuning::MOST].into();
-        assert!(bytes(&[Batch { log: 0, first: 0, clicks }]).len() < 1 << 20);
+        let clicks = gathered(&vec![click; super::super::ClickTuning::MOST]);
+        let longest = bytes(&[Batch { log: 0, first: 0, clicks }]).len() as u64;
+        assert!(longest < super::super::segments::READ, "{longest}");
     }
 }

@@ -7,15 +7,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName, Now, Outputs, Time};
 
-use super::record::{Batch, get_batch, put_batch};
+use super::record::{Batch, batch_bytes, get_batch};
 use super::{ClickOp, op};
 use crate::message::Shortener;
 
 /// At least the longest batch.
-const READ: u64 = 1 << 20;
+pub(super) const READ: u64 = 4 << 20;
 /// A full disk is tried again after so long.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -107,9 +107,8 @@ impl Segments {
         if self.end.offset > self.limit {
             self.end = Place { file: self.end.file + 1, offset: 0 };
         }
-        let mut bytes = BytesMut::new();
-        put_batch(&mut bytes, &batch);
-        self.writing = Some((batch, bytes.freeze()));
+        let bytes = batch_bytes(&batch);
+        self.writing = Some((batch, bytes));
         self.write_again(out);
     }
 
@@ -148,7 +147,7 @@ impl Segments {
     }
 
     /// Clicks on their way to the disk.
-    pub(super) fn unsynced(&self) -> usize {
+    pub(super) fn unsynced(&self) -> u64 {
         self.writing.as_ref().map_or(0, |(batch, _)| batch.clicks.len())
     }
 

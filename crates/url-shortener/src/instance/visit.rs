@@ -40,19 +40,19 @@ impl Instance {
     pub(super) fn visit(
         &mut self,
         asker: Asker,
-        key: Key,
         click: Click,
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
-        let known = self.cache.get(&key, now.time);
-        let visitor = Visitor { asker, click: Some(click) };
-        match known {
+        match self.cache.get(&click.key, now.time) {
             Some(known) => {
-                let with = self.response(&known, visitor.click, true, now, out);
+                let with = self.response(&known, Some(click), true, now, out);
                 answer(asker, with, out);
             }
-            None => self.want(key, visitor, now.time, out),
+            None => {
+                let (key, visitor) = (click.key.clone(), Visitor { asker, click: Some(click) });
+                self.want(key, visitor, now.time, out);
+            }
         }
     }
 

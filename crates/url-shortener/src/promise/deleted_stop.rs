@@ -86,10 +86,10 @@ impl DeletedStop {
                 }
                 Ok(())
             }
-            (Ask::Visit { key, .. }, Answer::Redirect { url, .. }) => {
-                self.redirected(&key, at, skew, url)
+            (Ask::Visit(click), Answer::Redirect { url, .. }) => {
+                self.redirected(&click.key, at, skew, url)
             }
-            (Ask::Visit { key, .. }, Answer::Expired) => self.expired(&key, now, skew),
+            (Ask::Visit(click), Answer::Expired) => self.expired(&click.key, now, skew),
             _ => Ok(()),
         }
     }
@@ -196,7 +196,7 @@ mod tests {
         fn visited(&mut self, ms: u64, answer: Answer) -> bool {
             let (referrer, device) = (None, Device::Other);
             let click = Click { key: key(), at_ms: 0, visitor: 0, referrer, device };
-            self.saw(ms, Ask::Visit { key: key(), click }, answer).is_ok()
+            self.saw(ms, Ask::Visit(click), answer).is_ok()
         }
     }
 

@@ -15,7 +15,7 @@ use machine::{Machine, Time};
 use sim::{Entry, Promise, Verdict, World};
 
 use crate::Key;
-use crate::message::{Answer, Ask, Note, Shortener};
+use crate::message::{Answer, Ask, Click, Note, Shortener};
 use crate::shape::FRESHNESS;
 use model::{Answered, Deed, Register, What};
 
@@ -49,7 +49,7 @@ fn turned_away(history: &[Entry<Note>], from: Time, end: Time) -> Option<String>
     let mut open = BTreeMap::new();
     for entry in history {
         match &entry.note {
-            Note::Invoked { token, ask: Ask::Visit { key, .. }, .. }
+            Note::Invoked { token, ask: Ask::Visit(Click { key, .. }), .. }
                 if entry.at >= from && entry.at + ANSWERS <= end =>
             {
                 open.insert(*token, (key, entry.at));
@@ -108,7 +108,7 @@ fn events(history: &[Entry<Note>]) -> Vec<Event> {
             Note::Answered { answer: Answer::Unavailable(_), .. } => {}
             Note::Answered { token, answer } => {
                 let Some((asked, mut invoked, ask)) = open.remove(token) else { continue };
-                if matches!(ask, Ask::Visit { .. }) {
+                if matches!(ask, Ask::Visit(_)) {
                     let from = asked.at - FRESHNESS.links;
                     let first = history.partition_point(|entry| entry.at < from);
                     invoked = first as u64 * MOMENTS + events.len() as u64;
@@ -139,14 +139,14 @@ fn own_moment(place: usize) -> u64 {
 fn done(ask: &Ask, answer: &Answer) -> Option<Deed> {
     let seen = |key: &Key, what| Some(Deed { key: key.clone(), what });
     match (ask, answer) {
-        (Ask::Visit { key, .. }, Answer::Redirect { url, .. }) => {
+        (Ask::Visit(Click { key, .. }), Answer::Redirect { url, .. }) => {
             seen(key, What::Seen(Some(url.to_string())))
         }
         (Ask::Look(key), Answer::Link(_, link)) => {
             seen(key, What::Seen(Some(link.url.to_string())))
         }
         (
-            Ask::Visit { key, .. } | Ask::Look(key) | Ask::Edit(key, _) | Ask::Delete(key),
+            Ask::Visit(Click { key, .. }) | Ask::Look(key) | Ask::Edit(key, _) | Ask::Delete(key),
             Answer::Missing,
         ) => seen(key, What::Seen(None)),
         (Ask::Create(new), Answer::Link(key, _)) => {
@@ -179,7 +179,7 @@ mod tests {
     use machine::NodeId;
 
     use super::*;
-    use crate::{Click, Device, Edit, Link, NewLink, RedirectStatus};
+    use crate::{Device, Edit, Link, NewLink, RedirectStatus};
 
     fn key() -> Key {
         Key::new("", "a")
@@ -208,10 +208,7 @@ mod tests {
 
     fn visit() -> Ask {
         let (referrer, device) = (None, Device::Desktop);
-        Ask::Visit {
-            key: key(),
-            click: Click { key: key(), at_ms: 0, visitor: 0, referrer, device },
-        }
+        Ask::Visit(Click { key: key(), at_ms: 0, visitor: 0, referrer, device })
     }
 
     fn leads(url: &str) -> Answer {

@@ -13,7 +13,7 @@ use axum::http::header::{
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use host::FRONT_END;
 use host::http::Visitor;
@@ -120,7 +120,8 @@ impl Front {
         if let Some(answer) = place.now() {
             return answer;
         }
-        match timeout(PATIENCE, place.answer()).await {
+        // Boxed, as what is below: every redirect would pay for the room that waiting takes.
+        match Box::pin(timeout(PATIENCE, place.answer())).await {
             Ok(answer) => answer.unwrap_or(STOPPING),
             Err(_) => Answer::Unavailable("there was no answer in time"),
         }
@@ -165,7 +166,8 @@ async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response {
             false => respond(reply),
         };
     }
-    respond(api::carry_out(&front, &parts, body).await.unwrap_or_else(|reply| reply))
+    let carried_out = Box::pin(api::carry_out(&front, &parts, body));
+    respond(carried_out.await.unwrap_or_else(|reply| reply))
 }
 
 fn wants_page(headers: &HeaderMap) -> bool {
@@ -196,21 +198,21 @@ pub(super) fn respond(reply: Reply) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    let cache_control = match cache_control {
-        Cow::Borrowed(fixed) => Ok(HeaderValue::from_static(fixed)),
-        Cow::Owned(made) => HeaderValue::try_from(made),
+    // What stands in a header of ours was checked when it was read.
+    let value = |text| match text {
+        Cow::Borrowed(fixed) => Some(HeaderValue::from_static(fixed)),
+        Cow::Owned(made) => HeaderValue::try_from(made).ok(),
     };
-    if let Ok(cache_control) = cache_control {
+    if let Some(cache_control) = value(cache_control) {
         headers.insert(CACHE_CONTROL, cache_control);
     }
     if form == Form::Json {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    // What stands in a header of ours was checked when it was read.
-    if let Some((name, value)) = header
-        && let Ok(value) = HeaderValue::try_from(value.as_ref())
+    if let Some((name, text)) = header
+        && let Some(value) = value(text)
     {
         headers.insert(HeaderName::from_static(name), value);
     }
-    response.into_response()
+    response
 }

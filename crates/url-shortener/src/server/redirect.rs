@@ -25,7 +25,7 @@ pub(super) async fn visit(front: &Front, parts: &Parts, code: &str) -> Reply {
     }
     let key = Key { domain, code: code.into() };
     let address = front.address(parts);
-    let ask = Ask::Visit { click: click(front, parts, key.clone(), address), key };
+    let ask = Ask::Visit(click(front, parts, key, address));
     let answer = front.ask(address, ask).await;
     front.counts.visited(&answer);
     Reply::visit(answer)

@@ -114,8 +114,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Key;
-    use crate::message::Click;
+    use crate::clicks::LoggedClick;
 
     prop_compose! {
         fn a_click()(
@@ -123,15 +122,17 @@ mod tests {
             visitor: u64,
             host in proptest::option::of("[a-z]{1,2}"),
             device in 0..5u8,
-        ) -> Click {
-            let device = Device::of_number(device).unwrap();
-            Click { key: Key::new("", "x"), at_ms, visitor, referrer: host.map(Arc::from), device }
+        ) -> (u64, u64, Option<String>, Device) {
+            (at_ms, visitor, host, Device::of_number(device).unwrap())
         }
     }
 
-    fn counted(clicks: &[Click]) -> LinkStats {
+    fn counted(clicks: &[(u64, u64, Option<String>, Device)]) -> LinkStats {
         let mut stats = LinkStats::default();
-        clicks.iter().for_each(|click| stats.count(click));
+        for (at_ms, visitor, host, device) in clicks.iter().cloned() {
+            let (domain, code, referrer) = ("", "x", host.as_deref());
+            stats.count(LoggedClick { domain, code, at_ms, visitor, referrer, device });
+        }
         stats
     }
 

@@ -1,25 +1,26 @@
 //! One round: what came, what was known, and what is known then.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use machine::NodeId;
 
 use super::stats_key;
-use crate::message::Click;
+use crate::clicks::{Batch, LoggedClick};
 use crate::{Key, LinkStats};
+
+/// Links of a round: what is known of all of them fits into a batch of the store (4 MiB).
+const MOST_LINKS: usize = 400;
+/// Clicks of a round: what the machine does at a time is bounded.
+const MOST_CLICKS: u64 = 16_384;
 
 /// Clicks that came.
 #[derive(Clone, Debug)]
 pub(super) struct Arrival {
     pub(super) from: NodeId,
-    pub(super) log: u64,
     /// The log has nothing below this number any more.
     pub(super) kept: u64,
-    /// The number of the first click.
-    pub(super) first: u64,
-    pub(super) clicks: Arc<[Click]>,
+    pub(super) batch: Batch,
 }
 
 /// Something that the store knows.
@@ -51,26 +52,47 @@ pub(super) struct Round {
     /// Reads whose answers are not there yet.
     reading: BTreeMap<u64, Wanted>,
     positions: BTreeMap<u64, u64>,
-    stats: BTreeMap<Key, LinkStats>,
-    /// Links that somebody clicked who was not counted before.
-    changed: Vec<Key>,
+    links: Links,
     counted: u64,
     ticket: Option<u64>,
 }
 
+/// Some links, in the order of their keys, and what is known of each: a click finds its own by the texts
+/// in it.
+#[derive(Clone, Debug)]
+struct Links {
+    keys: Vec<Key>,
+    stats: Vec<LinkStats>,
+    /// Somebody clicked who was not counted before.
+    changed: Vec<bool>,
+}
+
 impl Round {
-    pub(super) fn new(arrivals: Vec<Arrival>) -> Round {
-        let positions = arrivals.iter().map(|arrival| (arrival.log, 0)).collect();
-        let clicks = arrivals.iter().flat_map(|arrival| arrival.clicks.iter());
-        let stats = clicks.map(|click| (click.key.clone(), LinkStats::default())).collect();
-        let (reading, changed) = (BTreeMap::new(), Vec::new());
-        Round { arrivals, reading, positions, stats, changed, counted: 0, ticket: None }
+    /// A round of as many of these clicks as it may have, from the first on.
+    pub(super) fn of(waiting: &mut VecDeque<Arrival>) -> Round {
+        let (mut arrivals, mut keys, mut clicks) = (Vec::new(), Vec::new(), 0);
+        while let Some(next) = waiting.front_mut() {
+            let fitting = fitting(&next.batch, &mut keys, MOST_CLICKS - clicks);
+            clicks += fitting;
+            if fitting == next.batch.clicks.len() {
+                arrivals.extend(waiting.pop_front());
+                continue;
+            }
+            if fitting > 0 {
+                arrivals.push(Arrival { batch: next.batch.split_to(fitting), ..*next });
+            }
+            break;
+        }
+        let positions = arrivals.iter().map(|arrival| (arrival.batch.log, 0)).collect();
+        let (stats, changed) = (vec![LinkStats::default(); keys.len()], vec![false; keys.len()]);
+        let links = Links { keys, stats, changed };
+        Round { arrivals, reading: BTreeMap::new(), positions, links, counted: 0, ticket: None }
     }
 
     /// What has to be read before anything can be counted.
     pub(super) fn wants(&self) -> Vec<Wanted> {
         let positions = self.positions.keys().copied().map(Wanted::Position);
-        positions.chain(self.stats.keys().cloned().map(Wanted::Stats)).collect()
+        positions.chain(self.links.keys.iter().cloned().map(Wanted::Stats)).collect()
     }
 
     pub(super) fn reads(&mut self, ticket: u64, wanted: Wanted) {
@@ -88,7 +110,10 @@ impl Round {
                 self.positions.insert(log, u64::from_le_bytes(bytes));
             }
             Wanted::Stats(key) => {
-                self.stats.insert(key, LinkStats::from_bytes(&bytes).ok_or(Unreadable)?);
+                let known = LinkStats::from_bytes(&bytes).ok_or(Unreadable)?;
+                if let Ok(place) = place(&self.links.keys, &key.domain, &key.code) {
+                    self.links.stats[place] = known;
+                }
             }
         }
         Ok(())
@@ -101,28 +126,21 @@ impl Round {
     /// Counts what is new, all of which is one batch of the store. `dedup` is the mechanism `click-dedup`.
     pub(super) fn count(&mut self, dedup: bool) -> Vec<(Bytes, Option<Bytes>)> {
         let before = self.positions.clone();
-        for arrival in &self.arrivals {
-            let Arrival { log, kept, first, clicks, .. } = arrival;
-            let position = self.positions.entry(*log).or_default();
-            let new = if dedup { new_clicks(position, *kept, *first, clicks) } else { &clicks[..] };
-            for click in new {
-                self.stats.entry(click.key.clone()).or_default().count(click);
-                self.changed.push(click.key.clone());
-            }
-            self.counted += new.len() as u64;
-            if !new.is_empty() {
-                *position = (*position).max(first + clicks.len() as u64);
+        for Arrival { kept, batch, .. } in &self.arrivals {
+            let position = self.positions.entry(batch.log).or_default();
+            let known = if dedup { known_of(position, *kept, batch) } else { 0 };
+            let new = batch.clicks.len().saturating_sub(known);
+            batch.clicks.iter().skip(known as usize).for_each(|click| self.links.count(click));
+            self.counted += new;
+            if new > 0 {
+                *position = (*position).max(batch.end());
             }
         }
-        self.changed.sort_unstable();
-        self.changed.dedup();
         let moved = self.positions.iter().filter(|(log, at)| before.get(log) != Some(at));
         let positions = moved.map(|(log, at)| {
             (Wanted::Position(*log).bytes().into(), Some(Bytes::copy_from_slice(&at.to_le_bytes())))
         });
-        let changed = self.changed.iter().filter_map(|key| Some((key, self.stats.get(key)?)));
-        let stats = changed.map(|(key, stats)| (stats_key(key).into(), Some(stats.to_bytes())));
-        positions.chain(stats).collect()
+        positions.chain(self.links.changed()).collect()
     }
 
     pub(super) fn commits(&mut self, ticket: u64) {
@@ -140,7 +158,7 @@ impl Round {
 
     /// What is known now of every link in the round, whether its clicks were new or not.
     pub(super) fn known(&self) -> impl Iterator<Item = (&Key, &LinkStats)> {
-        self.stats.iter().filter(|(_, stats)| stats.clicks > 0)
+        self.links.keys.iter().zip(&self.links.stats).filter(|(_, stats)| stats.clicks > 0)
     }
 
     pub(super) fn counted(&self) -> u64 {
@@ -149,8 +167,8 @@ impl Round {
 
     /// Who is told what: once each, however many batches they sent.
     pub(super) fn answers(&self) -> Vec<(NodeId, u64, u64)> {
-        let answer = |arrival: &Arrival| {
-            Some((arrival.from, arrival.log, *self.positions.get(&arrival.log)?))
+        let answer = |Arrival { from, batch, .. }: &Arrival| {
+            Some((*from, batch.log, *self.positions.get(&batch.log)?))
         };
         let mut answers: Vec<_> = self.arrivals.iter().filter_map(answer).collect();
         answers.sort_unstable();
@@ -159,13 +177,45 @@ impl Round {
     }
 }
 
-/// Those of the clicks that were not counted yet. None, where some are missing before them: they are on
+impl Links {
+    fn count(&mut self, click: LoggedClick<'_>) {
+        if let Ok(place) = place(&self.keys, click.domain, click.code) {
+            self.stats[place].count(click);
+            self.changed[place] = true;
+        }
+    }
+
+    /// What is known now of those that changed, as the store keeps it.
+    fn changed(&self) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
+        let all = self.keys.iter().zip(&self.stats).zip(&self.changed);
+        all.filter(|(_, changed)| **changed)
+            .map(|((key, stats), _)| (stats_key(key).into(), Some(stats.to_bytes())))
+    }
+}
+
+/// Where this link is among the keys, or would be.
+fn place(keys: &[Key], domain: &str, code: &str) -> Result<usize, usize> {
+    keys.binary_search_by(|key| (&*key.domain, &*key.code).cmp(&(domain, code)))
+}
+
+/// How many of these clicks fit into a round that may have so many, and has these links. Theirs are added.
+fn fitting(batch: &Batch, keys: &mut Vec<Key>, most: u64) -> u64 {
+    let mut fits =
+        |LoggedClick { domain, code, .. }: &LoggedClick<'_>| match place(keys, domain, code) {
+            Ok(_) => true,
+            Err(_) if keys.len() == MOST_LINKS => false,
+            Err(place) => {
+                keys.insert(place, Key::new(domain, code));
+                true
+            }
+        };
+    batch.clicks.iter().take(most as usize).take_while(|click| fits(click)).count() as u64
+}
+
+/// How many of these clicks were counted already. All, where some are missing before them: they are on
 /// their way once more, and these will come behind them.
-fn new_clicks<'a>(position: &mut u64, kept: u64, first: u64, clicks: &'a [Click]) -> &'a [Click] {
+fn known_of(position: &mut u64, kept: u64, batch: &Batch) -> u64 {
     // The log has lost what this tally never saw, or this tally what it had counted.
     *position = (*position).max(kept);
-    match position.checked_sub(first) {
-        Some(known) => clicks.get(known as usize..).unwrap_or_default(),
-        None => &[],
-    }
+    position.checked_sub(batch.first).unwrap_or(batch.clicks.len())
 }

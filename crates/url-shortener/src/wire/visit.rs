@@ -1,8 +1,6 @@
 //! A visit: what its request says of the visitor. Every redirect pays for this, so nothing here
 //! makes a copy that it does not need.
 
-use std::sync::Arc;
-
 use super::wanted::is_code;
 use crate::{Device, LONGEST_DOMAIN};
 
@@ -12,7 +10,7 @@ pub(crate) fn code_of(path: &str) -> Option<&str> {
 }
 
 /// The host of the page that the visitor came from, as the `Referer` says.
-pub(crate) fn referrer(header: &str) -> Option<Arc<str>> {
+pub(crate) fn referrer(header: &str) -> Option<Box<str>> {
     let (_, rest) = header.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?;
@@ -25,38 +23,59 @@ pub(crate) fn referrer(header: &str) -> Option<Arc<str>> {
 /// The family of device, as the `User-Agent` says. Browsers call themselves each other's names, so
 /// the order matters; who lies is believed.
 pub(crate) fn device(user_agent: &str) -> Device {
-    let has = |words: &[&str]| words.iter().any(|word| user_agent.contains(word));
-    if has(BOTS) {
-        Device::Bot
-    } else if has(&["iPad", "Tablet", "Kindle", "Silk/"]) {
-        Device::Tablet
-    } else if has(&["Mobile", "iPhone", "iPod", "Phone"]) {
-        Device::Phone
-    } else if has(&["Android"]) {
-        // An Android browser says Mobile where it is a phone.
-        Device::Tablet
-    } else if has(&["Windows NT", "Macintosh", "X11", "CrOS", "Linux"]) {
-        Device::Desktop
-    } else {
-        Device::Other
+    let bytes = user_agent.as_bytes();
+    let known = |at: usize| {
+        let words = words(bytes[at]).iter();
+        words.filter(move |(word, _)| bytes[at..].starts_with(word.as_bytes())).map(|found| found.1)
+    };
+    let found = (0..bytes.len()).flat_map(known).min();
+    match found {
+        Some(Family::Bot) => Device::Bot,
+        Some(Family::Tablet | Family::Android) => Device::Tablet,
+        Some(Family::Phone) => Device::Phone,
+        Some(Family::Desktop) => Device::Desktop,
+        None => Device::Other,
     }
 }
 
-const BOTS: &[&str] = &[
-    "bot",
-    "Bot",
-    "crawl",
-    "spider",
-    "Slurp",
-    "curl/",
-    "Wget/",
-    "python-",
-    "Python-",
-    "Go-http-",
-    "okhttp",
-    "facebookexternalhit",
-    "Headless",
-];
+/// Who says several of these is the first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Family {
+    Bot,
+    Tablet,
+    Phone,
+    /// An Android browser says Mobile where it is a phone.
+    Android,
+    Desktop,
+}
+
+/// The words that begin with this byte: a header is gone through once, and most bytes begin none.
+fn words(first: u8) -> &'static [(&'static str, Family)] {
+    use Family::{Android, Bot, Desktop, Phone, Tablet};
+    match first {
+        b'A' => &[("Android", Android)],
+        b'B' => &[("Bot", Bot)],
+        b'C' => &[("CrOS", Desktop)],
+        b'G' => &[("Go-http-", Bot)],
+        b'H' => &[("Headless", Bot)],
+        b'K' => &[("Kindle", Tablet)],
+        b'L' => &[("Linux", Desktop)],
+        b'M' => &[("Mobile", Phone), ("Macintosh", Desktop)],
+        b'P' => &[("Phone", Phone), ("Python-", Bot)],
+        b'S' => &[("Silk/", Tablet), ("Slurp", Bot)],
+        b'T' => &[("Tablet", Tablet)],
+        b'W' => &[("Windows NT", Desktop), ("Wget/", Bot)],
+        b'X' => &[("X11", Desktop)],
+        b'b' => &[("bot", Bot)],
+        b'c' => &[("curl/", Bot), ("crawl", Bot)],
+        b'f' => &[("facebookexternalhit", Bot)],
+        b'i' => &[("iPad", Tablet), ("iPhone", Phone), ("iPod", Phone)],
+        b'o' => &[("okhttp", Bot)],
+        b'p' => &[("python-", Bot)],
+        b's' => &[("spider", Bot)],
+        _ => &[],
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -95,6 +114,15 @@ mod tests {
         ];
         for (user_agent, family) in families {
             assert_eq!(device(user_agent), family, "{user_agent}");
+        }
+    }
+
+    #[test]
+    fn words_are_found_by_their_first_byte() {
+        for first in 0..=u8::MAX {
+            for (word, _) in words(first) {
+                assert_eq!(word.as_bytes().first(), Some(&first), "{word}");
+            }
         }
     }
 

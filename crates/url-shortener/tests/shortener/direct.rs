@@ -16,8 +16,7 @@ fn create(direct: &mut Direct, url: &str) -> Key {
 
 fn visit(direct: &mut Direct, key: &Key) -> Option<Answer> {
     let (key, device) = (key.clone(), Device::Desktop);
-    let click = Click { key: key.clone(), at_ms: 0, visitor: 1, referrer: None, device };
-    direct.ask(Ask::Visit { key, click })
+    direct.ask(Ask::Visit(Click { key, at_ms: 0, visitor: 1, referrer: None, device }))
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use sim::{Delays, World};
 use url_shortener::{
-    Ask, Click, ClickLog, ClickTuning, Device, Key, Limits, Message, Op, Shortener, Tally,
+    Ask, Batch, Click, ClickLog, ClickTuning, Device, Key, Limits, Message, Op, Shortener, Tally,
 };
 
 pub(crate) const FRONT: NodeId = NodeId(0);
@@ -25,9 +25,7 @@ impl Machine for Front {
         let Front(log) = self;
         match input {
             Input::Start { .. } => log.start(now, out),
-            Input::Message {
-                message: Message::Ask { ask: Ask::Visit { click, .. }, .. }, ..
-            } => {
+            Input::Message { message: Message::Ask { ask: Ask::Visit(click), .. }, .. } => {
                 log.clicked(click, now, out);
             }
             Input::Message { message: Message::Counted { log: id, below }, .. } => {
@@ -57,10 +55,10 @@ impl Machine for Ear {
     type Protocol = Shortener;
 
     fn handle(&mut self, _: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
-        let Input::Message { from, message: Message::Clicks { log, kept, first, clicks } } = input
-        else {
+        let Input::Message { from, message: Message::Clicks { kept, batch } } = input else {
             return;
         };
+        let Batch { log, first, clicks } = batch;
         let heard = self.0.entry(log).or_default();
         let missing = kept.saturating_sub(heard.len() as u64);
         heard.extend((0..missing).map(|_| LOST));
@@ -123,9 +121,8 @@ pub(crate) fn visit(world: &mut World<Node>, visitors: std::ops::Range<u64>) {
 pub(crate) fn visit_at(world: &mut World<Node>, front: NodeId, visitors: std::ops::Range<u64>) {
     for visitor in visitors {
         let key = Key::new("", ["x", "y", "z"][(visitor % 3) as usize]);
-        let click =
-            Click { key: key.clone(), at_ms: 0, visitor, referrer: None, device: Device::Other };
-        let ask = Ask::Visit { key, click };
+        let (referrer, device) = (None, Device::Other);
+        let ask = Ask::Visit(Click { key, at_ms: 0, visitor, referrer, device });
         world.tell(front, Message::Ask { token: visitor, client: 0, ask });
         world.run_for(MS(1));
     }

@@ -147,8 +147,7 @@ fn create(alias: Option<&str>, url: &str) -> Ask {
 
 fn visit(code: &str) -> Ask {
     let (referrer, device) = (None, Device::Phone);
-    let click = Click { key: key(code), at_ms: 0, visitor: 1, referrer, device };
-    Ask::Visit { key: key(code), click }
+    Ask::Visit(Click { key: key(code), at_ms: 0, visitor: 1, referrer, device })
 }
 
 fn leads_to(answer: Answer) -> String {
