@@ -1,13 +1,16 @@
 //! The desk at which requests wait for their answers, each under a token of its own.
 //!
 //! An answer that needs neither disk nor timer is there before the request begins to wait: then
-//! nothing is ever parked and woken.
+//! nothing is ever parked and woken, and one who asks with [`Desk::ask`] does not even take a place.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use machine::{Machine, Protocol};
 use tokio::sync::oneshot;
+
+use crate::node::{Asks, Node};
 
 /// Where requests wait for answers of this type.
 #[derive(Debug)]
@@ -25,10 +28,31 @@ impl<A> Default for Desk<A> {
 impl<A> Desk<A> {
     /// A place to wait at.
     pub fn wait(&self) -> Place<'_, A> {
-        let token = self.next.fetch_add(1, Ordering::Relaxed);
+        self.place(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn place(&self, token: u64) -> Place<'_, A> {
         let (sender, answer) = oneshot::channel();
         self.waiting().insert(token, sender);
-        Place { desk: self, token, answer, answered: false }
+        Place { desk: self, token, answer }
+    }
+
+    /// Asks a machine: hands it the message that `question` makes of a token. `answer` knows the answer to
+    /// that token among its messages, and gives back what is none.
+    pub fn ask<M: Machine>(
+        &self,
+        node: &Node<M>,
+        question: impl FnOnce(u64) -> Message<M>,
+        answer: impl Fn(u64, Message<M>) -> Result<A, Message<M>>,
+    ) -> Asked<'_, A> {
+        let token = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut asking = Asking { desk: self, token, known: answer, answer: None, place: None };
+        let taken = node.ask(question(token), &mut asking);
+        match asking {
+            Asking { answer: Some(answer), .. } => Asked::Answered(answer),
+            Asking { place: Some(place), .. } if taken => Asked::Waits(place),
+            _ => Asked::Stopped,
+        }
     }
 
     /// Hands an answer to whoever waits for it.
@@ -50,6 +74,44 @@ impl<A> Desk<A> {
     }
 }
 
+type Message<M> = <<M as Machine>::Protocol as Protocol>::Message;
+
+/// What came of a question.
+#[derive(Debug)]
+pub enum Asked<'a, A> {
+    /// The answer was there at once.
+    Answered(A),
+    /// It is to be waited for.
+    Waits(Place<'a, A>),
+    /// The machine has stopped.
+    Stopped,
+}
+
+/// A question that is put to a machine.
+struct Asking<'a, A, F> {
+    desk: &'a Desk<A>,
+    token: u64,
+    known: F,
+    answer: Option<A>,
+    place: Option<Place<'a, A>>,
+}
+
+impl<P: Protocol, A, F: Fn(u64, P::Message) -> Result<A, P::Message>> Asks<P> for Asking<'_, A, F> {
+    fn hear(&mut self, message: P::Message) -> Option<P::Message> {
+        match (self.known)(self.token, message) {
+            Ok(answer) => {
+                self.answer = Some(answer);
+                None
+            }
+            Err(message) => Some(message),
+        }
+    }
+
+    fn handled(&mut self) {
+        self.place = self.answer.is_none().then(|| self.desk.place(self.token));
+    }
+}
+
 /// A place at the desk, given back also when the client hangs up.
 #[derive(Debug)]
 pub struct Place<'a, A> {
@@ -57,18 +119,9 @@ pub struct Place<'a, A> {
     /// Of the request.
     pub token: u64,
     answer: oneshot::Receiver<A>,
-    /// Whoever answered has given the place back.
-    answered: bool,
 }
 
 impl<A> Place<'_, A> {
-    /// The answer, if it is there already.
-    pub fn now(&mut self) -> Option<A> {
-        let answer = self.answer.try_recv().ok();
-        self.answered |= answer.is_some();
-        answer
-    }
-
     /// The answer; none where the machine has stopped.
     pub async fn answer(mut self) -> Option<A> {
         (&mut self.answer).await.ok()
@@ -77,8 +130,7 @@ impl<A> Place<'_, A> {
 
 impl<A> Drop for Place<'_, A> {
     fn drop(&mut self) {
-        if !self.answered {
-            self.desk.waiting().remove(&self.token);
-        }
+        // Whoever answered has done so already.
+        self.desk.waiting().remove(&self.token);
     }
 }

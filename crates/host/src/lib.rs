@@ -21,7 +21,7 @@ pub use admin::admin;
 pub use cluster::{Addresses, Cluster, ClusterError, Member};
 pub use codec::{Codec, Malformed};
 pub use crew::Crew;
-pub use desk::{Desk, Place};
+pub use desk::{Asked, Desk, Place};
 pub use files::{Files, Outcome, Trouble};
 pub use folder::{FirstFile, Folder, FolderError, Owner};
 pub use links::{Links, Neighbours, SILENCE};

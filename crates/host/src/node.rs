@@ -52,6 +52,16 @@ pub trait Outside<P: Protocol>: Send + Sync + 'static {
     fn halted(&self, why: &str);
 }
 
+/// Who asks a machine, and may have the answer before there is anything to wait for.
+pub(crate) trait Asks<P: Protocol> {
+    /// The machine says this to the front end while it handles the question. What is not the answer is
+    /// given back.
+    fn hear(&mut self, message: P::Message) -> Option<P::Message>;
+
+    /// The question was handled, and no other input since: what comes from now on comes from outside.
+    fn handled(&mut self);
+}
+
 type Words<M> = <M as Machine>::Protocol;
 type Op<M> = <Words<M> as Protocol>::Op;
 type Timer<M> = <Words<M> as Protocol>::Timer;
@@ -141,8 +151,18 @@ impl<M: Machine> Node<M> {
     pub(crate) fn input_after(&self, before: impl FnOnce(), input: Input<Words<M>>) -> bool {
         self.lock().is_some_and(|mut state| {
             before();
-            self.step(&mut state, input, Lets::All)
+            self.step(&mut state, input, Lets::All, None)
         })
+    }
+
+    /// Hands the machine a message of the front end; false where it has stopped and will never answer.
+    pub(crate) fn ask(
+        &self,
+        message: <Words<M> as Protocol>::Message,
+        asker: &mut dyn Asks<Words<M>>,
+    ) -> bool {
+        let input = Input::Message { from: FRONT_END, message };
+        self.lock().is_some_and(|mut state| self.step(&mut state, input, Lets::All, Some(asker)))
     }
 
     /// Ends when the machine's disk is not far behind: whoever brings inputs waits for it.
@@ -205,7 +225,13 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    fn step(&self, state: &mut State<M>, input: Input<Words<M>>, lets: Lets) -> bool {
+    fn step(
+        &self,
+        state: &mut State<M>,
+        input: Input<Words<M>>,
+        lets: Lets,
+        mut asker: Option<&mut dyn Asks<Words<M>>>,
+    ) -> bool {
         if state.disk.is_none() {
             return false;
         }
@@ -223,6 +249,13 @@ impl<M: Machine> Node<M> {
         let mut number = 0;
         while let Some(output) = out.take(number) {
             number += 1;
+            let output = match (output, &mut asker) {
+                (Output::Send { to: FRONT_END, message, link }, Some(asker)) => {
+                    let Some(message) = asker.hear(message) else { continue };
+                    Output::Send { to: FRONT_END, message, link }
+                }
+                (output, _) => output,
+            };
             let halt = matches!(output, Output::Halt { .. });
             changed |= halt || matches!(output, Output::SetTimer { .. });
             // A machine that halted is gone: what it asked for afterwards goes with it.
@@ -233,6 +266,11 @@ impl<M: Machine> Node<M> {
         state.out = Some(out);
         if changed {
             self.changed.notify_all();
+        }
+        match asker {
+            Some(_) if state.disk.is_none() => return false,
+            Some(asker) => asker.handled(),
+            None => {}
         }
         true
     }
@@ -292,7 +330,7 @@ impl<M: Machine> Node<M> {
             let woken = match due {
                 Some((index, wait)) if wait.is_zero() => {
                     let (timer, _) = state.timers.swap_remove(index);
-                    self.step(&mut state, Input::Timer(timer), Lets::All);
+                    self.step(&mut state, Input::Timer(timer), Lets::All, None);
                     continue;
                 }
                 Some((_, wait)) => self.changed.wait_timeout(state, wait).map(|woken| woken.0).ok(),
@@ -335,7 +373,7 @@ impl<M: Machine> Node<M> {
             error
         });
         let lets = if lost { Lets::Halt } else { Lets::All };
-        let taken = self.step(&mut state, Input::Disk { op, result }, lets);
+        let taken = self.step(&mut state, Input::Disk { op, result }, lets, None);
         if lost {
             self.halt_now(&mut state, "what was written could not be made durable".to_owned());
         }

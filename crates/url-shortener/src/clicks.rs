@@ -150,8 +150,11 @@ impl ClickLog {
             None => self.waiting.push_back(Gathering::of(&click)),
         }
         out.note(Note::Clicked { log: self.log, number, key: click.key });
-        self.flush_due.get_or_insert(now.time + self.tuning.flush_after);
-        self.go_on(now, out);
+        // The first of a batch sets its time, the last ends it; what is in between only joins.
+        if self.flush_due.is_none() || self.waiting() >= self.tuning.batch {
+            self.flush_due.get_or_insert(now.time + self.tuning.flush_after);
+            self.go_on(now, out);
+        }
         Some(number)
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use host::{Files, Metrics, Node, Outside};
+use host::{Asked, Desk, Files, Metrics, Node, Outside};
 use machine::{
     DiskCommand, DiskId, FileName, Input, Inspection, Link, Machine, NodeId, Now, Outputs, Protocol,
 };
@@ -38,6 +38,10 @@ impl Machine for Ringer {
                 out.set_timer("replaced", Duration::from_millis(10));
                 out.cancel_timer("cancelled");
                 out.send(NodeId(now.time.0 as u32), "set");
+            }
+            Input::Message { from, message: "answer" } => {
+                out.send(NodeId(0), "aside");
+                out.send(from, "here it is");
             }
             Input::Message { message: "halt", .. } => {
                 out.halt("enough");
@@ -165,4 +169,26 @@ fn whoever_waits_for_a_machine_is_told_when_it_is_stopped() {
     let waiting = std::thread::spawn(move || waiting.until(|shown| shown.role == "never"));
     node.stop();
     assert_eq!(waiting.join().unwrap(), Err("it was stopped".to_owned()));
+}
+
+#[test]
+fn an_answer_that_is_there_at_once_is_not_waited_for() {
+    let scratch = Scratch::new("asked");
+    let (node, heard) = ringer(&scratch.0);
+    assert_eq!(heard.recv().unwrap().1, "done");
+    let desk = Desk::default();
+    let ask = |question| {
+        desk.ask(
+            &node,
+            |_| question,
+            |_, said| if said == "here it is" { Ok(7) } else { Err(said) },
+        )
+    };
+    assert!(matches!(ask("answer"), Asked::Answered(7)));
+    assert_eq!(heard.recv().unwrap().1, "aside");
+    // The disk answers this one, later and to somebody else.
+    assert!(matches!(ask("sync"), Asked::Waits(_)));
+    assert!(heard.recv().is_ok());
+    assert!(matches!(ask("halt"), Asked::Stopped), "nobody waits for a machine that has stopped");
+    assert!(matches!(ask("answer"), Asked::Stopped));
 }

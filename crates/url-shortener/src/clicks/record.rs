@@ -69,6 +69,13 @@ impl Clicks {
         (0..self.count).map_while(move |_| get_click(&mut rest))
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(clicks: &[Click]) -> Clicks {
+        let mut gathering = Gathering::default();
+        clicks.iter().for_each(|click| gathering.push(click));
+        gathering.clicks()
+    }
+
     fn split_to(&mut self, count: u64) -> Clicks {
         let mut rest = &self.bytes[..];
         let count = (0..count).map_while(|_| get_click(&mut rest)).count() as u32;
@@ -200,19 +207,13 @@ mod tests {
         }
     }
 
-    fn gathered(clicks: &[Click]) -> Clicks {
-        let mut gathering = Gathering::default();
-        clicks.iter().for_each(|click| gathering.push(click));
-        gathering.clicks()
-    }
-
     prop_compose! {
         fn a_batch()(
             log: u64,
             first in 0..u64::MAX / 2,
             clicks in proptest::collection::vec(a_click(), 1..8),
         ) -> Batch {
-            Batch { log, first, clicks: gathered(&clicks) }
+            Batch { log, first, clicks: Clicks::of(&clicks) }
         }
     }
 
@@ -228,7 +229,7 @@ mod tests {
     proptest! {
         #[test]
         fn clicks_are_read_as_they_were_gathered(clicks in proptest::collection::vec(a_click(), 1..8)) {
-            let logged = gathered(&clicks);
+            let logged = Clicks::of(&clicks);
             prop_assert_eq!(logged.len(), clicks.len() as u64);
             let read = logged.iter().map(|click| Click {
                 key: Key::new(click.domain, click.code),
@@ -287,7 +288,7 @@ mod tests {
         let key = Key::new(&"d".repeat(crate::LONGEST_DOMAIN), &"c".repeat(crate::LONGEST_CODE));
         let referrer = Some("r".repeat(253).into());
         let click = Click { key, at_ms: 0, visitor: 0, referrer, device: Device::Bot };
-        let clicks = gathered(&vec![click; super::super::ClickTuning::MOST]);
+        let clicks = Clicks::of(&vec![click; super::super::ClickTuning::MOST]);
         let longest = bytes(&[Batch { log: 0, first: 0, clicks }]).len() as u64;
         assert!(longest < super::super::segments::READ, "{longest}");
     }

@@ -15,8 +15,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use host::FRONT_END;
 use host::http::Visitor;
+use host::{Asked, FRONT_END};
 use machine::Input;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -111,19 +111,23 @@ impl Front {
     pub(super) async fn ask(&self, address: IpAddr, ask: Ask) -> Answer {
         self.staff.instance.room().await;
         let client = self.salt.client(address);
-        let mut place = self.staff.desks().answers.wait();
-        let message = Message::Ask { token: place.token, client, ask };
-        if !self.staff.instance.input(Input::Message { from: FRONT_END, message }) {
-            return STOPPING;
-        }
-        // Where no shard had to be asked it is there already.
-        if let Some(answer) = place.now() {
-            return answer;
-        }
-        // Boxed, as what is below: every redirect would pay for the room that waiting takes.
-        match Box::pin(timeout(PATIENCE, place.answer())).await {
-            Ok(answer) => answer.unwrap_or(STOPPING),
-            Err(_) => Answer::Unavailable("there was no answer in time"),
+        let asked = self.staff.desks().answers.ask(
+            &self.staff.instance,
+            |token| Message::Ask { token, client, ask },
+            |asked, message| match message {
+                Message::Answer { token, answer } if token == asked => Ok(answer),
+                message => Err(message),
+            },
+        );
+        match asked {
+            // No shard had to be asked.
+            Asked::Answered(answer) => answer,
+            // Boxed, as what is below: every redirect would pay for the room that waiting takes.
+            Asked::Waits(place) => match Box::pin(timeout(PATIENCE, place.answer())).await {
+                Ok(answer) => answer.unwrap_or(STOPPING),
+                Err(_) => Answer::Unavailable("there was no answer in time"),
+            },
+            Asked::Stopped => STOPPING,
         }
     }
 

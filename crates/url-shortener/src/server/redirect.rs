@@ -1,5 +1,5 @@
 //! Visits. Everything that a redirect out of the cache costs is in this file: one lock of the
-//! instance, two of the desk, no switch of tasks.
+//! instance, no place at the desk, no switch of tasks.
 
 use std::net::IpAddr;
 

@@ -219,3 +219,67 @@ fn known_of(position: &mut u64, kept: u64, batch: &Batch) -> u64 {
     *position = (*position).max(kept);
     position.checked_sub(batch.first).unwrap_or(batch.clicks.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clicks::Clicks;
+    use crate::message::{Click, Device};
+
+    fn arrival(first: u64, codes: impl Iterator<Item = u64>) -> Arrival {
+        let clicks = codes.map(|code| {
+            let (key, device) = (Key::new("", &code.to_string()), Device::Other);
+            Click { key, at_ms: 0, visitor: code, referrer: None, device }
+        });
+        let batch = Batch { log: 1, first, clicks: Clicks::of(&clicks.collect::<Vec<_>>()) };
+        Arrival { from: NodeId(0), kept: 0, batch }
+    }
+
+    #[test]
+    fn what_does_not_fit_into_a_round_is_counted_once_in_those_after_it() {
+        let batch = || arrival(0, (0..1_000).map(|number| number * 7 % 900));
+        let mut waiting = VecDeque::from([batch(), batch()]);
+        let (mut position, mut counted, mut rounds) = (0, 0, 0);
+        while !waiting.is_empty() {
+            let mut round = Round::of(&mut waiting);
+            assert!(round.links.keys.len() <= MOST_LINKS && round.links.keys.is_sorted());
+            round.positions.insert(1, position);
+            round.count(true);
+            position = round.positions[&1];
+            counted += round.counted();
+            rounds += 1;
+        }
+        assert_eq!((position, counted), (1_000, 1_000));
+        assert!(rounds > 2, "{rounds} rounds for twice 900 links");
+    }
+
+    #[test]
+    fn few_links_take_as_many_clicks_as_a_round_may_have() {
+        let batches = (0..6).map(|number| arrival(number * 4_000, (0..4_000).map(|code| code % 3)));
+        let mut waiting: VecDeque<_> = batches.collect();
+        let round = Round::of(&mut waiting);
+        assert_eq!(round.arrivals.last().unwrap().batch.end(), MOST_CLICKS);
+        assert_eq!(waiting.front().unwrap().batch.first, MOST_CLICKS);
+        assert_eq!(round.links.keys.len(), 3);
+    }
+
+    #[test]
+    fn what_is_known_of_all_links_of_a_round_fits_into_a_batch_of_the_store() {
+        let (domain, code) = ("d".repeat(crate::LONGEST_DOMAIN), "c".repeat(crate::LONGEST_CODE));
+        let mut stats = LinkStats::default();
+        for number in 0..20_000 {
+            let referrer = format!("{number:0>253}");
+            stats.count(LoggedClick {
+                domain: &domain,
+                code: &code,
+                at_ms: number * 3_600_000,
+                visitor: number.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+                referrer: Some(&referrer),
+                device: Device::Phone,
+            });
+        }
+        let length = stats_key(&Key::new(&domain, &code)).len() + stats.to_bytes().len();
+        // Of the 4 MiB a tenth is left for numbers that are longer.
+        assert!(length * MOST_LINKS < (4 << 20) / 10 * 9, "{length}");
+    }
+}

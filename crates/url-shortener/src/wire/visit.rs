@@ -11,10 +11,12 @@ pub(crate) fn code_of(path: &str) -> Option<&str> {
 
 /// The host of the page that the visitor came from, as the `Referer` says.
 pub(crate) fn referrer(header: &str) -> Option<Box<str>> {
-    let (_, rest) = header.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit('@').next()?;
-    let name = host.split(':').next()?;
+    let (_, rest) = header.split_once(':')?;
+    let rest = rest.strip_prefix("//")?;
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+    let authority = &rest[..end.unwrap_or(rest.len())];
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let is_name = (1..=LONGEST_DOMAIN).contains(&name.len()) && name.bytes().all(fits);
     is_name.then(|| name.to_ascii_lowercase().into())
@@ -25,10 +27,13 @@ pub(crate) fn referrer(header: &str) -> Option<Box<str>> {
 pub(crate) fn device(user_agent: &str) -> Device {
     let bytes = user_agent.as_bytes();
     let known = |at: usize| {
-        let words = words(bytes[at]).iter();
-        words.filter(move |(word, _)| bytes[at..].starts_with(word.as_bytes())).map(|found| found.1)
+        let rest = &bytes[at..];
+        // Most that begin alike part ways at the second byte.
+        let is_here = |word: &[u8]| rest.get(1) == word.get(1) && rest.starts_with(word);
+        let found = words(rest[0]).iter().find(|(word, _)| is_here(word.as_bytes()));
+        found.map(|(_, family)| *family)
     };
-    let found = (0..bytes.len()).flat_map(known).min();
+    let found = (0..bytes.len()).filter_map(known).min();
     match found {
         Some(Family::Bot) => Device::Bot,
         Some(Family::Tablet | Family::Android) => Device::Tablet,
