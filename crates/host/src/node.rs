@@ -250,7 +250,9 @@ impl<M: Machine> Node<M> {
         while let Some(output) = out.take(number) {
             number += 1;
             let output = match (output, &mut asker) {
-                (Output::Send { to: FRONT_END, message, link }, Some(asker)) => {
+                (Output::Send { to: FRONT_END, message, link }, Some(asker))
+                    if state.disk.is_some() =>
+                {
                     let Some(message) = asker.hear(message) else { continue };
                     Output::Send { to: FRONT_END, message, link }
                 }
