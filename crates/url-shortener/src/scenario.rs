@@ -95,7 +95,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
     Witness::new("ring-fence", "links-kept", "shard-added", 0),
-    Witness::new("catch-up", "links-kept", "shard-added", 0),
+    Witness::new("catch-up", "links-kept", "shard-added", 139),
 ];
 
 fn scenarios() -> Vec<Scenario<UrlShortener>> {
