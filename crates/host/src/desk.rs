@@ -4,6 +4,7 @@
 //! nothing is ever parked and woken, and one who asks with [`Desk::ask`] does not even take a place.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -38,12 +39,12 @@ impl<A> Desk<A> {
     }
 
     /// Asks a machine: hands it the message that `question` makes of a token. `answer` knows the answer to
-    /// that token among its messages, and gives back what is none.
+    /// that token among its messages, and lets others go on.
     pub fn ask<M: Machine>(
         &self,
         node: &Node<M>,
         question: impl FnOnce(u64) -> Message<M>,
-        answer: impl Fn(u64, Message<M>) -> Result<A, Message<M>>,
+        answer: impl Fn(u64, Message<M>) -> ControlFlow<A, Message<M>>,
     ) -> Asked<'_, A> {
         let token = self.next.fetch_add(1, Ordering::Relaxed);
         let mut asking = Asking { desk: self, token, known: answer, answer: None, place: None };
@@ -96,14 +97,16 @@ struct Asking<'a, A, F> {
     place: Option<Place<'a, A>>,
 }
 
-impl<P: Protocol, A, F: Fn(u64, P::Message) -> Result<A, P::Message>> Asks<P> for Asking<'_, A, F> {
+impl<P: Protocol, A, F: Fn(u64, P::Message) -> ControlFlow<A, P::Message>> Asks<P>
+    for Asking<'_, A, F>
+{
     fn hear(&mut self, message: P::Message) -> Option<P::Message> {
         match (self.known)(self.token, message) {
-            Ok(answer) => {
+            ControlFlow::Break(answer) => {
                 self.answer = Some(answer);
                 None
             }
-            Err(message) => Some(message),
+            ControlFlow::Continue(message) => Some(message),
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "what is tested has threads")]
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -181,7 +182,10 @@ fn an_answer_that_is_there_at_once_is_not_waited_for() {
         desk.ask(
             &node,
             |_| question,
-            |_, said| if said == "here it is" { Ok(7) } else { Err(said) },
+            |_, said| match said {
+                "here it is" => ControlFlow::Break(7),
+                said => ControlFlow::Continue(said),
+            },
         )
     };
     assert!(matches!(ask("answer"), Asked::Answered(7)));

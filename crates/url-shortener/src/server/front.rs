@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,8 +116,8 @@ impl Front {
             &self.staff.instance,
             |token| Message::Ask { token, client, ask },
             |asked, message| match message {
-                Message::Answer { token, answer } if token == asked => Ok(answer),
-                message => Err(message),
+                Message::Answer { token, answer } if token == asked => ControlFlow::Break(answer),
+                message => ControlFlow::Continue(message),
             },
         );
         match asked {
