@@ -208,8 +208,8 @@ impl Store {
     ///
     /// What is neither changed nor removed while somebody goes from page to page is on exactly one of
     /// them, whatever is compacted or restarted meanwhile. What is changed meanwhile moves to the end
-    /// of the log, so it may be seen twice, once as it was and once as it is. So does the removal of a
-    /// key, as long as the log has it ([`Store::keep_removals`]).
+    /// of the log, so it may be seen twice, once as it was and once as it is. So is the removal of a key,
+    /// as long as removals are kept ([`Store::keep_removals`]).
     pub fn scan<P: Embeds>(
         &mut self,
         after: Option<u64>,

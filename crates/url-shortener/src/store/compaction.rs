@@ -66,8 +66,12 @@ impl Compaction {
     pub(super) fn consider<P: Embeds>(&mut self, log: &mut Log, out: &mut Outputs<P>) {
         let sound = || log.sealed.values().filter(|segment| !segment.rotten);
         let stored: u64 = sound().map(|segment| u64::from(segment.length)).sum();
-        let live: u64 = sound().map(|segment| u64::from(segment.live)).sum();
-        if self.pass.is_none() && stored - live > stored / 2 {
+        let needed = |segment: &Segment| match log.keep_removals {
+            true => segment.needed(),
+            false => segment.live.into(),
+        };
+        let needed: u64 = sound().map(needed).sum();
+        if self.pass.is_none() && stored - needed > stored / 2 {
             self.pass = Some((0, log.newest.header.number));
             self.begin(log, out);
         }

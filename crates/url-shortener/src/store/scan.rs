@@ -141,7 +141,8 @@ impl Page {
             self.last = number;
             let place = Place { segment, offset, length: entry.length() as u32 };
             let newest = log.index.get(&KeyHash::of(entry.key));
-            if newest == entry.value.map(|_| place) {
+            let shown = entry.value.is_some() || log.keep_removals;
+            if shown && newest == entry.value.map(|_| place) {
                 let value = entry.value.map(|value| bytes.slice_ref(value));
                 self.values.push((bytes.slice_ref(entry.key), value));
             }

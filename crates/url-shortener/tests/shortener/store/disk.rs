@@ -39,6 +39,8 @@ pub(crate) struct File {
 pub(crate) struct Disk {
     pub(crate) files: BTreeMap<String, File>,
     pub(crate) full: bool,
+    /// So many bytes in all.
+    pub(crate) written: usize,
     waiting: VecDeque<(DiskCommand, StoreOp)>,
 }
 
@@ -58,10 +60,13 @@ impl Disk {
         Some((op, self.perform(command)))
     }
 
-    fn perform(&mut self, command: DiskCommand) -> DiskResult {
+    pub(crate) fn perform(&mut self, command: DiskCommand) -> DiskResult {
         let grows = matches!(command, DiskCommand::Write { .. } | DiskCommand::Replace { .. });
         if grows && self.full {
             return Err(DiskError::Full);
+        }
+        if let DiskCommand::Write { bytes, .. } | DiskCommand::Replace { bytes, .. } = &command {
+            self.written += bytes.len();
         }
         match command {
             DiskCommand::Write { file, offset, bytes } => {

@@ -77,3 +77,38 @@ proptest! {
         prop_assert_eq!(follower.copy, all);
     }
 }
+
+#[test]
+fn removals_are_on_no_page_unless_they_are_kept() {
+    let mut rig = Rig::new(1_500, 1);
+    rig.settle();
+    for number in 0..40 {
+        rig.commit(vec![(key(number), Some(value(0, 30)))], 1);
+    }
+    for number in 0..20 {
+        rig.commit(vec![(key(number), None)], 1);
+    }
+    rig.settle();
+    for (keep, removals) in [(false, 0), (true, 20)] {
+        rig.store.keep_removals(keep);
+        rig.scan(None, 1_000, 7);
+        let Some(Event::Page(7, changes, _)) = rig.settle().pop() else { panic!("no page") };
+        assert_eq!(changes.len(), 20 + removals);
+    }
+}
+
+/// Where most of a log is removals that must stay, a compaction has nothing to do.
+#[test]
+fn what_must_stay_is_not_compacted_again_and_again() {
+    let mut rig = Rig::new(1_000, 1);
+    rig.store.keep_removals(true);
+    rig.settle();
+    for round in 0..2_000_u64 {
+        let number = (round % 200) as u8;
+        rig.commit(vec![(key(number), Some(value(round, 10)))], 1);
+        rig.commit(vec![(key(number), None)], 1);
+        rig.settle();
+    }
+    let (written, size) = (rig.disk.written, rig.disk.size());
+    assert!(written < 8 * size, "{written} bytes were written for {size}");
+}
