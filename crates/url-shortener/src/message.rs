@@ -156,6 +156,8 @@ pub enum Answer {
 /// Where a list goes on: opaque to users.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
+    /// So many shards there were when it was given out: another instance may not know of all of them.
+    pub shards: u32,
     /// The shard, by its place in the ring's list.
     pub shard: u32,
     /// Where it said that it would go on; none at its beginning.

@@ -83,7 +83,12 @@ impl Shards {
 
     /// The shard at this place, if there is one.
     pub(crate) fn at(&self, place: usize) -> Option<NodeId> {
-        self.nodes[..self.count()].get(place).copied()
+        self.among(place, 0)
+    }
+
+    /// The same, where there are at least so many: somebody who knew more may have said so.
+    pub(crate) fn among(&self, place: usize, count: usize) -> Option<NodeId> {
+        self.nodes.iter().take(self.count().max(count)).nth(place).copied()
     }
 
     /// How many there are.

@@ -2,11 +2,11 @@
 //!
 //! The law: the shards are gone through one after the other, each in the order of its store. A link that
 //! is there from the first page to the last is on one of them; one that is changed meanwhile may be on
-//! two, or on none.
+//! two, or on none, and one that moves to a shard that joins on two.
 
 use std::sync::Arc;
 
-use machine::{Now, Outputs, Time};
+use machine::{NodeId, Now, Outputs, Time};
 
 use super::{Asker, Instance, Purpose, answer, unavailable};
 use crate::Key;
@@ -49,8 +49,8 @@ impl Instance {
         if search.as_ref().is_some_and(|search| search.len() > LONGEST_SEARCH) {
             return answer(asker, Answer::Refused("a search is at most 200 bytes long"), out);
         }
-        let at = after.unwrap_or(Cursor { shard: 0, position: None });
-        if self.shards.at(at.shard as usize).is_none() {
+        let at = after.unwrap_or(Cursor { shards: 0, shard: 0, position: None });
+        if self.shard_of(&at).is_none() {
             return answer(asker, Answer::Refused("there is no such page"), out);
         }
         if self.admit(asker, now.time, out) {
@@ -63,13 +63,17 @@ impl Instance {
 
     /// 2. A shard gives what it has.
     fn scan(&mut self, gather: Gather, now: Time, out: &mut Outputs<Shortener>) {
-        let Some(shard) = self.shards.at(gather.at.shard as usize) else { return };
+        let Some(shard) = self.shard_of(&gather.at) else { return };
         let limit = gather.limit - gather.links.len() as u32;
         let wanted = Call::Scan { after: gather.at.position, limit, search: gather.search.clone() };
         let client = gather.asker.client;
         let call = self.calls.begin(shard, Purpose::Page(gather), now, out);
         out.note(Note::Called { call, client, why: Why::List, key: None });
         out.send(shard, Message::Call { call, wanted });
+    }
+
+    fn shard_of(&self, at: &Cursor) -> Option<NodeId> {
+        self.shards.among(at.shard as usize, at.shards as usize)
     }
 
     /// 3. Where it has no more, the next one is asked for the rest.
@@ -85,10 +89,11 @@ impl Instance {
         };
         gather.links.extend(links);
         gather.at.position = next;
+        gather.at.shards = gather.at.shards.max(self.shards.count() as u32);
         if next.is_none() {
             gather.at.shard += 1;
         }
-        let last = self.shards.at(gather.at.shard as usize).is_none();
+        let last = self.shard_of(&gather.at).is_none();
         let full = next.is_some() || gather.links.len() >= gather.limit as usize;
         if !last && !full && self.limiter.take(gather.asker.client, now).is_ok() {
             return self.scan(gather, now, out);

@@ -4,16 +4,17 @@ use crate::Cursor;
 
 pub(crate) fn text(cursor: &Cursor) -> String {
     let position = cursor.position.map(|position| position.to_string());
-    format!("{}.{}", cursor.shard, position.unwrap_or_default())
+    format!("{}.{}.{}", cursor.shards, cursor.shard, position.unwrap_or_default())
 }
 
 pub(crate) fn parse(text: &str) -> Option<Cursor> {
-    let (shard, position) = text.split_once('.')?;
+    let (shards, rest) = text.split_once('.')?;
+    let (shard, position) = rest.split_once('.')?;
     let position = match position {
         "" => None,
         text => Some(text.parse().ok()?),
     };
-    Some(Cursor { shard: shard.parse().ok()?, position })
+    Some(Cursor { shards: shards.parse().ok()?, shard: shard.parse().ok()?, position })
 }
 
 #[cfg(test)]
@@ -23,8 +24,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_comes_back(shard: u32, position: Option<u64>, noise in "\\PC{0,12}") {
-            let cursor = Cursor { shard, position };
+        fn a_cursor_comes_back(shards: u32, shard: u32, position: Option<u64>, noise in "\\PC{0,12}") {
+            let cursor = Cursor { shards, shard, position };
             prop_assert_eq!(parse(&text(&cursor)), Some(cursor));
             let _ = parse(&noise);
         }

@@ -82,9 +82,9 @@ fn each_path_means_something() {
     };
     let all = Ask::List { after: None, limit: 100, search: None };
     assert_eq!(list("/api/links"), Paging { list: all, clicks: false });
-    let after = Some(Cursor { shard: 2, position: Some(7) });
+    let after = Some(Cursor { shards: 3, shard: 2, position: Some(7) });
     let some = Ask::List { after, limit: 5, search: Some("a b".into()) };
-    let path = "/api/links?limit=5&after=2.7&search=a+b&clicks=true";
+    let path = "/api/links?limit=5&after=3.2.7&search=a+b&clicks=true";
     assert_eq!(list(path), Paging { list: some, clicks: true });
 }
 
