@@ -16,6 +16,7 @@ pub enum Mechanism {
     ConditionalCreate,
     RingFence,
     CatchUp,
+    KeepRemovals,
 }
 
 impl Mechanism {
@@ -60,5 +61,9 @@ pub const MECHANISMS: &[Info] = &[
     Info {
         name: "catch-up",
         about: "a shard that joins answers for a link when it has all that its former shard knew of it",
+    },
+    Info {
+        name: "keep-removals",
+        about: "while a shard gives links away its log says which were removed, for the one that follows it",
     },
 ];

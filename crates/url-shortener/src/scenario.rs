@@ -96,6 +96,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
     Witness::new("ring-fence", "links-kept", "shard-added", 0),
     Witness::new("catch-up", "links-kept", "shard-added", 139),
+    Witness::new("keep-removals", "links-kept", "shard-added", 0),
 ];
 
 fn scenarios() -> Vec<Scenario<UrlShortener>> {

@@ -58,6 +58,8 @@ pub struct Shard {
     /// What is being made durable of it.
     recording: Option<Tenure>,
     join: Join,
+    /// Up to here of the log there are no copies any more.
+    clean: u64,
     /// None until the disk was read.
     leases: Option<u64>,
     queue: Queue,
@@ -123,7 +125,7 @@ impl Shard {
         assert!(roster.founders > 0, "a ring is founded by somebody");
         let mut store = Store::new(limits, Mechanism::FlushBeforeAck.on(switches));
         // Perhaps somebody follows the log; the disk will tell.
-        store.keep_removals(true);
+        store.keep_removals(Mechanism::KeepRemovals.on(switches));
         Shard {
             place,
             roster,
@@ -132,6 +134,7 @@ impl Shard {
             ownership: Ownership::none(place),
             recording: None,
             join: Join::default(),
+            clean: 0,
             leases: None,
             queue: Queue::default(),
             due: VecDeque::new(),

@@ -4,13 +4,15 @@
 //! shard that joins follows the log while this one goes on to answer; when it has come to the end the share
 //! is ceded, which takes one write, and the last few changes are read. Then the copies are taken away.
 //!
-//! The law: what is ceded is durable before it is said. While the log is followed it keeps removals.
+//! The law: what is ceded is durable before it is said. While the log is followed it keeps removals
+//! (`keep-removals`).
 
 use machine::Outputs;
 
 use super::tenure::{Owner, Ownership, RING, RingPhase, Tenure};
 use super::{Job, Open, Shard, Step};
 use crate::Key;
+use crate::mechanism::Mechanism;
 use crate::message::{Handover, Note, Reply, Shortener, Timer};
 use crate::store::Change;
 
@@ -102,7 +104,8 @@ impl Shard {
         if self.ownership.tenure() != self.at_first() {
             out.note(Note::Ring { shards, phase });
         }
-        self.store.keep_removals(matches!(phase, RingPhase::Donating | RingPhase::Ceded));
+        let is_followed = matches!(phase, RingPhase::Donating | RingPhase::Ceded);
+        self.store.keep_removals(is_followed && Mechanism::KeepRemovals.on(self.switches));
         match phase {
             RingPhase::Settled => {
                 self.join = self.join.over();
@@ -136,6 +139,7 @@ impl Shard {
 
     /// 3. The share is the other's, who has all of it: what is left here are copies.
     fn look_for_copies(&mut self, after: u64, out: &mut Outputs<Shortener>) {
+        self.clean = after;
         let ticket = self.ticket(Open::Cleaning);
         self.store.scan(Some(after), LOOK_AT, ticket, out);
     }
@@ -175,11 +179,16 @@ impl Shard {
     /// What found no space is tried again.
     pub(super) fn tick(&mut self, out: &mut Outputs<Shortener>) {
         match self.ownership.tenure().phase {
+            RingPhase::Joining if self.join.is_over() && self.recording.is_none() => {
+                self.settle(out);
+            }
             RingPhase::Joining => {
                 self.join.tick();
                 self.tick_later(out);
             }
-            RingPhase::Cleaning if self.recording.is_none() => self.look_for_copies(0, out),
+            RingPhase::Cleaning if self.recording.is_none() => {
+                self.look_for_copies(self.clean, out);
+            }
             _ => {}
         }
     }

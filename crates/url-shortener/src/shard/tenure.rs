@@ -106,10 +106,11 @@ impl Ownership {
         self.tenure
     }
 
-    /// So many shards there are, as far as others may know: one that joins is not there yet.
+    /// So many shards there are for certain; 0 where it does not know: a shard may have been told to join
+    /// before the one ahead of it.
     pub(super) fn shards(&self) -> u32 {
         let Tenure { shards, phase } = self.tenure;
-        if phase == RingPhase::Joining { shards - 1 } else { shards }
+        if phase == RingPhase::Joining { 0 } else { shards }
     }
 
     /// Whose is what is found by these bytes?
@@ -143,6 +144,7 @@ mod tests {
     fn at_every_moment_of_a_change_one_shard_at_most_answers_for_a_key() {
         use RingPhase::{Ceded, Cleaning, Donating, Joining, Settled};
         let joins = ownership(2, 3, Joining);
+        assert_eq!(joins.shards(), 0, "it was told too early, perhaps");
         for number in 0..1_000 {
             let key = format!("/{number}").into_bytes();
             let donors = |phase| {

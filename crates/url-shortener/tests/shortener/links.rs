@@ -1,169 +1,15 @@
 //! Instances and shards in a calm world: links are made, followed, changed, listed, and nobody is left
 //! without an answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Wall};
-use sim::{Delays, Script, World};
-use url_shortener::{
-    Answer, Ask, Click, ClickTuning, Codes, Cursor, Device, Edit, Freshness, Instance, Key, Limits,
-    Link, Message, NewLink, Permutation, RANGE, Rate, Roster, Settings, Shard, Shortener, Tally,
+use sim::Script;
+use url_shortener::{Answer, Ask, Cursor, Edit, Link, NewLink, Permutation, RANGE};
+
+use crate::service::{
+    INSTANCES, MS, SECRET, SHARDS, Service, code, create, key, leads_to, link, visit,
 };
-
-const MS: fn(u64) -> Duration = Duration::from_millis;
-const SECRET: [u8; 16] = *b"a test's secret.";
-
-const INSTANCES: [NodeId; 2] = [NodeId(0), NodeId(1)];
-const SHARDS: [NodeId; 3] = [NodeId(2), NodeId(3), NodeId(4)];
-const TALLY: NodeId = NodeId(5);
-const USER: NodeId = NodeId(6);
-
-/// Asks the instance whose number stands in the place of the client, and keeps every answer.
-#[derive(Clone, Default)]
-struct Mailbox(BTreeMap<u64, Vec<Answer>>);
-
-impl Machine for Mailbox {
-    type Protocol = Shortener;
-
-    fn handle(&mut self, _: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
-        match input {
-            Input::Message { message: Message::Answer { token, answer }, .. } => {
-                self.0.entry(token).or_default().push(answer);
-            }
-            Input::Message { message: Message::Ask { token, client, ask }, .. } => {
-                out.send(NodeId(client as u32), Message::Ask { token, client, ask });
-            }
-            _ => {}
-        }
-    }
-
-    fn inspect(&self) -> Inspection {
-        Inspection { role: "user", state: String::new() }
-    }
-}
-
-sim::nodes! {
-    enum Node: Shortener {
-        Instance(Instance),
-        Shard(Shard),
-        Tally(Tally),
-        Mailbox(Mailbox),
-    }
-}
-
-fn settings() -> Settings {
-    Settings {
-        shards: Roster::of(SHARDS.to_vec()),
-        tally: TALLY,
-        codes: Codes::Leased(SECRET),
-        cached: 100,
-        freshness: Freshness { links: MS(500), missing: MS(500) },
-        patience: MS(300),
-        rate: Rate { per_second: 1_000_000, burst: 1_000_000 },
-        clients: 100,
-        clicks: ClickTuning::default(),
-    }
-}
-
-fn boot(id: NodeId) -> Node {
-    let switches = Switches::ALL_ON;
-    match id {
-        TALLY => Node::Tally(Tally::new(Limits::default(), switches)),
-        USER => Node::Mailbox(Mailbox::default()),
-        id if INSTANCES.contains(&id) => {
-            Node::Instance(Instance::new(settings(), switches).unwrap())
-        }
-        id => Node::Shard(Shard::new(
-            id.0 - SHARDS[0].0,
-            Roster::of(SHARDS.to_vec()),
-            Limits::default(),
-            switches,
-        )),
-    }
-}
-
-struct Service {
-    world: World<Node>,
-    tokens: u64,
-}
-
-impl Service {
-    fn new() -> Service {
-        let mut world = World::new(7, &[0; 7], Delays::micros(100, 200), Arc::new(boot));
-        world.run_for(MS(100));
-        Service { world, tokens: 0 }
-    }
-
-    /// Sends a question; its token.
-    fn send(&mut self, instance: NodeId, ask: Ask) -> u64 {
-        self.tokens += 1;
-        let (token, client) = (self.tokens, instance.0.into());
-        self.world.tell(USER, Message::Ask { token, client, ask });
-        token
-    }
-
-    /// The only answer to a question.
-    fn answer(&self, token: u64) -> Answer {
-        let Some(Node::Mailbox(mailbox)) = self.world.machine(USER) else { panic!("no user") };
-        match mailbox.0.get(&token).map(Vec::as_slice) {
-            Some([answer]) => answer.clone(),
-            other => panic!("question {token} has these answers: {other:?}"),
-        }
-    }
-
-    fn ask(&mut self, instance: NodeId, ask: Ask) -> Answer {
-        let token = self.send(instance, ask);
-        self.world.run_for(MS(20));
-        self.answer(token)
-    }
-
-    fn make(&mut self, instance: NodeId, alias: Option<&str>, url: &str) -> Answer {
-        self.ask(instance, create(alias, url))
-    }
-}
-
-fn key(code: &str) -> Key {
-    Key::new("", code)
-}
-
-fn link(url: &str) -> Link {
-    Link {
-        url: url.into(),
-        status: Default::default(),
-        created_at: Wall(0),
-        expires_at: None,
-        title: None,
-        tags: Vec::new(),
-        earlier_clicks: 0,
-    }
-}
-
-fn create(alias: Option<&str>, url: &str) -> Ask {
-    let (alias, domain) = (alias.map(Arc::from), "".into());
-    Ask::Create(NewLink { alias, domain, link: link(url), imported: false })
-}
-
-fn visit(code: &str) -> Ask {
-    let (referrer, device) = (None, Device::Phone);
-    Ask::Visit(Click { key: key(code), at_ms: 0, visitor: 1, referrer, device })
-}
-
-fn leads_to(answer: Answer) -> String {
-    match answer {
-        Answer::Redirect { url, .. } => url.to_string(),
-        Answer::Link(_, link) => link.url.to_string(),
-        other => panic!("{other:?} leads nowhere"),
-    }
-}
-
-fn code(answer: Answer) -> String {
-    match answer {
-        Answer::Link(key, _) => key.code.to_string(),
-        other => panic!("{other:?} is no link"),
-    }
-}
 
 #[test]
 fn picked_codes_are_distinct_over_ranges_instances_and_crashes() {
@@ -277,8 +123,11 @@ fn pages_go_through_all_shards_and_have_every_link_once() {
         assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), made);
     }
     assert_eq!(pages(10, Some("LINK-49")), ["link-49"]);
-    let nowhere =
-        Ask::List { after: Some(Cursor { shard: 3, position: None }), limit: 1, search: None };
+    let nowhere = Ask::List {
+        after: Some(Cursor { shards: 9, shard: 3, position: None }),
+        limit: 1,
+        search: None,
+    };
     assert!(matches!(service.ask(INSTANCES[0], nowhere), Answer::Refused(_)));
 }
 

@@ -3,7 +3,10 @@
 mod click_log;
 mod conformance;
 mod direct;
+mod fence;
 mod front;
+mod growth;
 mod links;
+mod service;
 mod store;
 mod tally;
