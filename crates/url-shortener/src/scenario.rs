@@ -94,9 +94,9 @@ const WITNESSES: &[Witness] = &[
     Witness::new("click-dedup", "clicks-once", "analytics-stall", 0),
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
-    Witness::new("ring-fence", "links-kept", "shard-added", 0),
-    Witness::new("catch-up", "links-kept", "shard-added", 139),
-    Witness::new("keep-removals", "links-kept", "shard-added", 0),
+    Witness::new("ring-fence", "links-kept", "shard-added", 1),
+    Witness::new("catch-up", "links-kept", "shard-added", 20),
+    Witness::new("keep-removals", "links-kept", "shard-added", 33),
 ];
 
 fn scenarios() -> Vec<Scenario<UrlShortener>> {
