@@ -89,7 +89,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("single-flight", "store-protected", "hot-link", 1),
     Witness::new("negative-cache", "store-protected", "dead-link", 0),
     Witness::new("rate-limit", "store-protected", "missing-scan", 0),
-    Witness::new("range-lease", "codes-distinct", "instance-crash", 0),
+    Witness::new("range-lease", "codes-distinct", "instance-crash", 1),
     Witness::new("cache-expiry", "deleted-stop", "expiry-clock-jump", 0),
     Witness::new("click-dedup", "clicks-once", "analytics-stall", 0),
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
