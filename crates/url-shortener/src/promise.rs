@@ -40,8 +40,8 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
     },
     PromiseInfo {
         name: "ring-settles",
-        about: "2 s after everything is healed every shard that was told to join has joined, and nobody \
-                keeps copies of what went to it",
+        about: "2 s after everything is healed no change of the ring is under way: who began to join has \
+                joined, and who gave links away says that it keeps no copies",
     },
 ];
 

@@ -116,7 +116,7 @@ impl Instance {
         out.send(shard, Message::Call { call, wanted: Call::Get(key) });
     }
 
-    /// The link is another shard's by now: there the read goes on, as another call.
+    /// The link is another shard's by now: there it is read, later than what made the first call outdated.
     pub(super) fn read_again(
         &mut self,
         call: u64,
@@ -128,6 +128,7 @@ impl Instance {
         out.note(Note::HasRead { call, missing: false });
         let client = read.waiting.first().map_or(0, |first| first.asker.client);
         let key = read.key.clone();
+        let read = Read { outdated: false, ..read };
         let call = self.calls.begin(shard, Purpose::Read(read), now, out);
         if let Some(under_way) = self.reads.get_mut(&key) {
             *under_way = call;

@@ -7,6 +7,7 @@ mod fence;
 mod front;
 mod growth;
 mod links;
+mod moved;
 mod service;
 mod store;
 mod tally;
