@@ -86,7 +86,7 @@ const ALL: &[&str] = &[
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
-    Witness::new("single-flight", "store-protected", "hot-link", 1),
+    Witness::new("single-flight", "store-protected", "hot-link", 0),
     Witness::new("negative-cache", "store-protected", "dead-link", 0),
     Witness::new("rate-limit", "store-protected", "missing-scan", 0),
     Witness::new("range-lease", "codes-distinct", "instance-crash", 1),
