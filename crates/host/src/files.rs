@@ -9,8 +9,8 @@
 
 mod handle;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, hash_map};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileExt;
@@ -41,8 +41,9 @@ pub struct Files {
     /// Written and not synced. Kept open, since it is this handle to which the system reports a
     /// write that failed later.
     unsynced: BTreeMap<FileName, File>,
-    /// Read before, and in their places still.
-    read: BTreeMap<FileName, Handle>,
+    /// Read before, and in their places still. Looked up at each read: among many files of a store their
+    /// names would be compared for longer than one takes to be hashed.
+    read: HashMap<FileName, Handle>,
     /// The names in the folder may not be durable.
     names_unsynced: bool,
     syncs: Count,
@@ -55,7 +56,7 @@ impl Files {
             "host_disk_syncs_total",
             "Files made durable; fewer than operations that asked, where those waited together.",
         );
-        let (unsynced, read) = (BTreeMap::new(), BTreeMap::new());
+        let (unsynced, read) = (BTreeMap::new(), HashMap::new());
         Files { folder, unsynced, read, names_unsynced: true, syncs }
     }
 
@@ -144,11 +145,13 @@ impl Files {
     /// The file, to be read. Another handle than the one to write with sees what that one wrote.
     fn opened(&mut self, name: FileName) -> Result<&mut Handle, Trouble> {
         if self.read.len() >= MOST_READ && !self.read.contains_key(&name) {
-            self.read.pop_first();
+            // Whichever.
+            let other = self.read.keys().next().cloned();
+            other.map(|other| self.read.remove(&other));
         }
         Ok(match self.read.entry(name) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(vacant) => {
+            hash_map::Entry::Occupied(known) => known.into_mut(),
+            hash_map::Entry::Vacant(vacant) => {
                 let path = path_in(&self.folder, vacant.key())?;
                 vacant.insert(Handle::new(File::open(path).map_err(unchanged)?))
             }
