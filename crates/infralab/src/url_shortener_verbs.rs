@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use url_shortener::server::MOST_HERE;
 use url_shortener::transfer;
 
 use crate::arguments::{ServerArguments, SharedVerb, address};
@@ -169,7 +170,7 @@ pub(crate) struct ServeArguments {
     /// How many shards keep the links of a new data folder, one by default. Later ones are added while
     /// it runs: `add-shard`.
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_HERE)))]
     shards: Option<u16>,
     /// Keeps the links in this database instead: postgres://USER@HOST/NAME, on this computer. Its
     /// password comes from PGPASSWORD or the file that PGPASSFILE names.

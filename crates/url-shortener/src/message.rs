@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use machine::{NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::clicks::Batch;
 use crate::link::Named;
 use crate::shard::RingPhase;
-use crate::store::{Embeds, StoreOp};
+use crate::store::{Change, Embeds, StoreOp};
 use crate::{Edit, Key, Link, LinkStats, NewLink, RedirectStatus};
 
 /// The protocol that all of them share.
@@ -233,9 +232,8 @@ pub enum Reply {
     Leased(Range),
     /// This link is another shard's; here is the call back. Nothing changed.
     Moved(Box<Call>),
-    /// What the log says of a share, as keys and what is kept under them (none: it was removed), and where
-    /// to go on; without that, there is no more for now.
-    Changes { changes: Vec<(Bytes, Option<Bytes>)>, next: Option<u64> },
+    /// What the log says of a share, and where to go on; without that, there is no more for now.
+    Changes { changes: Vec<Change>, next: Option<u64> },
     /// It is so, durably.
     Agreed,
     /// The disk is full, the link cannot be read, or too many wait. Nothing changed.

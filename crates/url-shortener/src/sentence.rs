@@ -10,6 +10,11 @@ fn short(number: &u64) -> u64 {
     number % 10_000
 }
 
+/// The last shard of so many: they are counted from 0.
+fn last(shards: u32) -> u32 {
+    shards.saturating_sub(1)
+}
+
 struct Named<'a>(&'a Which);
 
 impl fmt::Display for Named<'_> {
@@ -94,13 +99,16 @@ impl fmt::Display for Call {
             Call::Scan { limit, .. } => write!(f, "{limit} links"),
             Call::LeaseRange => f.write_str("lease numbers"),
             Call::Join => f.write_str("join the others"),
-            Call::Handover { shards, step: Handover::Changes { after } } => {
-                write!(f, "what is shard {shards}'s, after {after}")
+            Call::Handover { shards, step } => {
+                let last = last(*shards);
+                match step {
+                    Handover::Changes { after } => {
+                        write!(f, "what is shard {last}'s, after {after}")
+                    }
+                    Handover::Cede => write!(f, "cede what is shard {last}'s"),
+                    Handover::Clean => f.write_str("take the copies away"),
+                }
             }
-            Call::Handover { shards, step: Handover::Cede } => {
-                write!(f, "cede what is shard {shards}'s")
-            }
-            Call::Handover { step: Handover::Clean, .. } => f.write_str("take the copies away"),
         }
     }
 }
@@ -203,7 +211,9 @@ impl Debug for Note {
             Note::Ring { shards, phase } => {
                 write!(f, "{} (a ring of {shards})", sentence(*phase))
             }
-            Note::Joined { shards } => write!(f, "has all that is its own, as shard {shards}"),
+            Note::Joined { shards } => {
+                write!(f, "has all that is its own, as shard {}", last(*shards))
+            }
         }
     }
 }

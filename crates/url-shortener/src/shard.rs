@@ -419,7 +419,7 @@ impl Machine for Shard {
             None => "reads its disk".into(),
             Some(_) if shards == 0 => "waits to be told to join".into(),
             Some(leases) => {
-                let (open, ring) = (self.open.len(), format!("{phase:?}").to_lowercase());
+                let (open, ring) = (self.open.len(), phase.word());
                 format!(
                     "{open} calls under way, {leases} ranges leased, of {shards} shards: {ring}"
                 )

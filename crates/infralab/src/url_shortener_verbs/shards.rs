@@ -21,7 +21,7 @@ pub(super) fn add(json: bool, server: &Server) -> Outcome {
         let joins = shards.shards.iter().find(|shard| shard.state == "joining");
         let came = joins.map(|OneShard { shard, entries, .. }| (*shard, *entries));
         if let Some((shard, entries)) = came.filter(|_| came != seen) {
-            anstream::eprintln!("shard {shard} has {entries} links");
+            anstream::eprintln!("shard {shard} has {entries} entries");
         }
         seen = came;
         client.pause(LOOK_AGAIN);

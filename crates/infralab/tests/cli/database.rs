@@ -65,4 +65,5 @@ fn a_store_that_will_not_do_is_refused_with_the_reason() {
     // Nobody listens at port 1.
     let nobody = [&serve[..], &["postgres://me@127.0.0.1:1/links"]].concat();
     refused(&nobody, 4, &["cannot be reached", "nothing changed"]);
+    assert!(!scratch.join("data").exists(), "the folder would be a database's from then on");
 }

@@ -43,9 +43,17 @@ impl Staff {
         runtime: &Handle,
         metrics: &Metrics,
     ) -> Result<Staff, ServeError> {
+        let (keepers, here) = keepers(&plan.data, &plan.keeper)?;
+        // Before any folder is made: one that cannot be reached leaves nothing behind.
+        let database = match &plan.keeper {
+            Keeper::Shards(_) => None,
+            Keeper::Postgres(address) => {
+                let database = runtime.block_on(Postgres::open((**address).clone()));
+                Some(Arc::new(database.map_err(ServeError::Store)?))
+            }
+        };
         let is_new = !plan.data.join("instance").exists();
         let secret = secret::of_codes(&plan.data, is_new).map_err(ServeError::Secrets)?;
-        let (keepers, here) = keepers(&plan.data, &plan.keeper)?;
         let codes = if plan.snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
         let settings = settings(keepers.roster(), codes, plan.rate);
         let instance = Instance::new(settings, Switches::ALL_ON);
@@ -63,9 +71,7 @@ impl Staff {
         let instance = station.start(INSTANCE, "instance", Member::Instance(instance))?;
         let tally = station.start(TALLY, "tally", Member::Tally(tally))?;
         let shards = (0..here).map(|place| station.shard(place)).collect::<Result<_, _>>()?;
-        if let Keeper::Postgres(address) = &plan.keeper {
-            let database = runtime.block_on(Postgres::open((**address).clone()));
-            let database = Arc::new(database.map_err(ServeError::Store)?);
+        if let Some(database) = database {
             let line = station.lines.open(NodeId(FIRST_SHARD));
             runtime.spawn(ask(database, instance.clone(), line));
         }

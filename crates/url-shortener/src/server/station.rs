@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use super::counts::Counts;
 use super::owner::{Keepers, Owner};
 use super::switchboard::{Desks, Lines, Switchboard, listen};
-use super::{FIRST_SHARD, Member, ServeError};
-use crate::{Limits, MOST_SHARDS, Roster, Shard};
+use super::{FIRST_SHARD, MOST_HERE, Member, ServeError};
+use crate::{Limits, Roster, Shard};
 
 /// What nodes of one service share.
 pub(super) struct Station {
@@ -66,10 +66,10 @@ pub(super) fn folder_of(place: u32) -> String {
 impl Keepers {
     /// Who the shards are, and who may join them. A database is in the place of one.
     pub(super) fn roster(self) -> Roster {
-        let founders = match self {
-            Keepers::Shards { founders } => founders,
-            Keepers::Database => 1,
+        let (founders, most) = match self {
+            Keepers::Shards { founders } => (founders, MOST_HERE),
+            Keepers::Database => (1, 1),
         };
-        Roster { nodes: (FIRST_SHARD..FIRST_SHARD + MOST_SHARDS).map(NodeId).collect(), founders }
+        Roster { nodes: (FIRST_SHARD..FIRST_SHARD + most).map(NodeId).collect(), founders }
     }
 }

@@ -16,7 +16,8 @@ use crate::mechanism::Mechanism;
 use crate::message::{Handover, Note, Reply, Shortener, Timer};
 use crate::store::Change;
 
-/// So many entries of the log are looked at for one reply: with the longest links some 2 MiB.
+/// So many entries of the log are looked at for one reply: with the longest links less than 3 MiB, and a batch
+/// of the store may have 4.
 const LOOK_AT: u32 = 500;
 
 impl Shard {
