@@ -1,6 +1,7 @@
 //! Workers that lease their numbers from an authority.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::client::ask;
 use crate::lab::{Scratch, refused};
@@ -139,8 +140,16 @@ fn a_cluster_file_says_who_is_who() {
     refused(&["snowflake", "authority", "--cluster", "none"], 2, &["cannot be read"]);
 }
 
-/// One that was free a moment ago.
+/// One that nobody listens at, and that the system gives to nobody who asks it for any port: these begin at
+/// 32,768 with Linux and at 49,152 elsewhere. A port that was only free a moment ago could be another test's
+/// by the time its server listens.
 #[expect(clippy::disallowed_types, reason = "the system knows which ports are free")]
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let begin = std::process::id() as u16;
+    let mut ports = std::iter::repeat_with(|| TAKEN.fetch_add(1, Ordering::Relaxed))
+        .take(20_000)
+        .map(|taken| 12_000 + begin.wrapping_add(taken) % 20_000);
+    let free = ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.expect("one of 20,000 ports is free")
 }

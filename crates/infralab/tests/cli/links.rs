@@ -7,11 +7,13 @@ use crate::lab::{Scratch, refused};
 use crate::replicas::patiently;
 use crate::server::Server;
 
-/// A shortener on a free port.
+/// A shortener on a free port. However quick the machine, no test asks it too much that does not say at
+/// which rate that is.
 pub(crate) fn shortener(scratch: &Scratch, more: &[&str]) -> Server {
     let data = scratch.text("data");
     let serve = ["url-shortener", "serve", "--listen", "127.0.0.1:0", "--data", &data];
-    Server::run(&[&serve, more].concat())
+    let rate: &[&str] = if more.contains(&"--rate") { &[] } else { &["--rate", "1000000"] };
+    Server::run(&[&serve, rate, more].concat())
 }
 
 /// Sends this, and reads the answer.
