@@ -30,7 +30,8 @@ pub struct Anchor {
     removed: Vec<u32>,
 }
 
-#[derive(Clone, Debug)]
+/// The law: its successor went later than it, or works.
+#[derive(Clone, Copy, Debug)]
 struct Bucket {
     /// How many buckets still worked after this one went; 0 while it works.
     left: u32,
@@ -78,9 +79,15 @@ impl Placement for Anchor {
                 return NodeIndex(bucket);
             }
             let mut next = scale(nth(key, u64::from(bucket)), u64::from(left)) as u32;
-            // What was at this place when `bucket` went: later removals put others there.
-            while self.buckets[next as usize].left >= left {
-                next = self.buckets[next as usize].successor;
+            // What was at this place when `bucket` went: earlier removals had put others there.
+            loop {
+                let Bucket { left: its, successor } = self.buckets[next as usize];
+                if its < left {
+                    break;
+                }
+                // Or it would look for ever.
+                assert!(self.buckets[successor as usize].left < its, "a successor goes later");
+                next = successor;
             }
             bucket = next;
         }

@@ -1,5 +1,7 @@
 //! AnchorHash: whatever goes comes back as it was.
 
+use std::collections::BTreeSet;
+
 use hash_ring::{Anchor, Node, Nodes, Placement, Refused};
 use proptest::prelude::*;
 
@@ -30,6 +32,33 @@ proptest! {
         for (before, node) in history.into_iter().rev() {
             anchor.add(node).expect("room");
             prop_assert_eq!(owners(&anchor, &keys), before);
+        }
+    }
+
+    /// Nodes come and go in any order, and each look-up ends at one that is there. Whenever one is
+    /// added, the mapping is that from before the last removal that was not undone yet.
+    #[test]
+    fn removals_are_undone_whatever_came_between(
+        first in 2u32..30,
+        room in 0u32..30,
+        steps in prop::collection::vec((any::<bool>(), any::<usize>()), 1..80),
+    ) {
+        let mut anchor = Anchor::with_capacity(fleet(first), first + room).expect("room");
+        let keys = keys(200);
+        let mut undone = vec![];
+        for (removes, which) in steps {
+            let before = owners(&anchor, &keys);
+            if removes {
+                let count = anchor.nodes().count();
+                let (_, node) = anchor.nodes().iter().nth(which % count).expect("below the count");
+                let name = node.name().to_owned();
+                undone.extend(anchor.remove(&name).map(|node| (before, node)));
+            } else if let Some((before, node)) = undone.pop() {
+                anchor.add(node).expect("room");
+                prop_assert_eq!(owners(&anchor, &keys), before);
+            }
+            let there: BTreeSet<_> = anchor.nodes().iter().map(|(index, _)| index).collect();
+            prop_assert!(owners(&anchor, &keys).iter().all(|owner| there.contains(owner)));
         }
     }
 
