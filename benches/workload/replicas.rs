@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use check::{KvInput, KvOutput, Operation, kv_history, read};
+use check::{History, Kv, history, read};
 use machine::{NodeId, Random, Switches};
 use raft::{Ask, Client, Consensus, Limits, Message, Node, Replica, Tuning};
 use rand::{RngExt, SeedableRng};
@@ -17,7 +17,7 @@ const CLIENTS: u32 = 50;
 const LOST: u32 = 40;
 const EACH: u32 = 80;
 
-pub(crate) fn record(seed: u64) -> Vec<Operation<KvInput, KvOutput>> {
+pub(crate) fn record(seed: u64) -> History<Kv> {
     let mut random = Random::seed_from_u64(seed);
     let nodes = (REPLICAS + CLIENTS + LOST) as usize;
     let delays = Delays::micros(200, 2_000);
@@ -40,8 +40,8 @@ pub(crate) fn record(seed: u64) -> Vec<Operation<KvInput, KvOutput>> {
         give(&mut world, heir, EACH.saturating_sub(done), &mut random);
     }
     world.run_for(Duration::from_secs(20));
-    let history = Consensus::history(world.history()).expect("stores have histories");
-    kv_history(&read(&history).expect("it is EDN")).expect("it is a store's")
+    let text = Consensus::history(world.history()).expect("stores have histories");
+    history::<Kv>(&read(&text).expect("it is EDN")).expect("it is a store's")
 }
 
 fn boot(id: NodeId) -> Node {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use check::{
-    Budget, Event, Kv, KvInput, KvOutput, Noted, Verdict, kv_history, linearizable, read, write,
+    Budget, Event, Kv, KvInput, KvOutput, Noted, Verdict, history, linearizable, read, write,
 };
 use machine::{
     Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time,
@@ -170,7 +170,7 @@ fn what_clients_saw_is_read_and_judged() {
     let verdict = |seed, without: &[String]| {
         let text = room.run("loss", seed, without).unwrap().history.unwrap();
         assert_eq!(text, room.run("loss", seed, without).unwrap().history.unwrap());
-        let history = kv_history(&read(&text).unwrap()).unwrap();
+        let history = history::<Kv>(&read(&text).unwrap()).unwrap();
         assert!(history.len() > 20, "{text}");
         linearizable::<Kv>(&history, Budget { remembered: 1_000_000, go_on: &mut || true })
     };

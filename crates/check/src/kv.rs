@@ -3,6 +3,9 @@
 use std::fmt;
 
 use crate::model::Model;
+use crate::recorded::Recorded;
+use crate::recording::{Recording, asked, asks_nothing, found, from_to, repeats, swapped, unknown};
+use crate::value::Value;
 
 /// The model.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +52,17 @@ impl fmt::Display for KvOutput {
             KvOutput::Done => f.write_str("done"),
             KvOutput::Swapped(true) => f.write_str("swapped"),
             KvOutput::Swapped(false) => f.write_str("did not match"),
+        }
+    }
+}
+
+impl Kv {
+    /// What is kept of a value: text as it is, nothing as the empty text, anything else as it is written.
+    pub fn text(value: &Value) -> String {
+        match value {
+            Value::Nil => String::new(),
+            Value::Text(text) => text.clone(),
+            other => other.to_string(),
         }
     }
 }
@@ -122,5 +136,45 @@ impl Model for Kv {
             }
             _ => false,
         }
+    }
+}
+
+impl Recording for Kv {
+    const KEYED: bool = true;
+
+    fn input(begin: &Recorded) -> Result<KvInput, String> {
+        let key = match &begin.key {
+            Value::Nil => {
+                return Err("key is missing: if values are [key value], say --independent".into());
+            }
+            key => Kv::text(key),
+        };
+        let value = || asked(begin).map(Kv::text);
+        Ok(match begin.f.as_str() {
+            "get" => asks_nothing(begin).map(|()| KvInput::Get { key })?,
+            "put" => KvInput::Put { key, value: value()? },
+            "append" => KvInput::Append { key, value: value()? },
+            "delete" => asks_nothing(begin).map(|()| KvInput::Delete { key })?,
+            "cas" => {
+                let (from, to) = from_to(begin)?;
+                KvInput::Cas { key, from: Kv::text(from), to: Kv::text(to) }
+            }
+            _ => {
+                let knows = "get, put, append, cas and delete";
+                return Err(unknown("a key-value store", knows, begin));
+            }
+        })
+    }
+
+    fn output(begin: &Recorded, end: &Recorded) -> Result<KvOutput, String> {
+        match begin.f.as_str() {
+            "get" => found(end).map(|value| KvOutput::Value(Kv::text(value))),
+            "cas" => swapped(begin, end).map(KvOutput::Swapped),
+            _ => repeats(begin, end).map(|()| KvOutput::Done),
+        }
+    }
+
+    fn reads(input: &KvInput) -> bool {
+        matches!(input, KvInput::Get { .. })
     }
 }

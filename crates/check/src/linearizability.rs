@@ -42,12 +42,22 @@ pub fn linearizable<M: Model>(
     history: &[Operation<M::Input, M::Output>],
     budget: Budget<'_>,
 ) -> Verdict {
+    linearizable_from::<M>(&M::initial(), history, budget)
+}
+
+/// The same of objects that were in another state at first, each of them in this one.
+pub fn linearizable_from<M: Model>(
+    initial: &M::State,
+    history: &[Operation<M::Input, M::Output>],
+    budget: Budget<'_>,
+) -> Verdict {
     let mut keys: BTreeMap<M::Key, Vec<usize>> = BTreeMap::new();
     for (place, operation) in history.iter().enumerate() {
         keys.entry(M::key(&operation.input)).or_default().push(place);
     }
     let search = |places: Vec<usize>| {
-        let search = Search::<M>::new(places.iter().map(|&place| &history[place]).collect());
+        let operations = places.iter().map(|&place| &history[place]).collect();
+        let search = Search::<M>::new(initial, operations);
         (places, search)
     };
     let mut open: Vec<_> = keys.into_values().map(search).collect();
@@ -61,7 +71,7 @@ pub fn linearizable<M: Model>(
             }
             match search.run(steps) {
                 Progress::Legal => continue,
-                Progress::Illegal => return refute::<M>(&places, history),
+                Progress::Illegal => return refute::<M>(initial, &places, history),
                 Progress::Unfinished => {}
             }
             remembered += search.remembered();
@@ -78,9 +88,13 @@ pub fn linearizable<M: Model>(
 
 /// One key's operations have no order. The search that found this out turned back early; for people,
 /// another goes on as far as answers allow.
-fn refute<M: Model>(places: &[usize], history: &[Operation<M::Input, M::Output>]) -> Verdict {
+fn refute<M: Model>(
+    initial: &M::State,
+    places: &[usize],
+    history: &[Operation<M::Input, M::Output>],
+) -> Verdict {
     let operations = places.iter().map(|&place| &history[place]).collect();
-    let mut search = Search::<M>::without_foresight(operations);
+    let mut search = Search::<M>::without_foresight(initial, operations);
     search.run(TELLING);
     Verdict::NotLinearizable(Failure::of(places, &search.deepest(), history))
 }

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use crate::model::Model;
-use crate::recorded::Value;
+use crate::recorded::Recorded;
+use crate::recording::{Recording, asked, asks_nothing, found, from_to, repeats, swapped, unknown};
+use crate::value::Value;
 
 /// The model.
 #[derive(Clone, Copy, Debug)]
@@ -111,5 +113,31 @@ impl Model for Register {
             }
             _ => false,
         }
+    }
+}
+
+impl Recording for Register {
+    fn input(begin: &Recorded) -> Result<RegisterInput, String> {
+        match begin.f.as_str() {
+            "read" => asks_nothing(begin).map(|()| RegisterInput::Read),
+            "write" => Ok(RegisterInput::Write(asked(begin)?.clone())),
+            "cas" => {
+                let (from, to) = from_to(begin)?;
+                Ok(RegisterInput::Cas { from: from.clone(), to: to.clone() })
+            }
+            _ => Err(unknown("a register", "read, write and cas", begin)),
+        }
+    }
+
+    fn output(begin: &Recorded, end: &Recorded) -> Result<RegisterOutput, String> {
+        match begin.f.as_str() {
+            "read" => found(end).cloned().map(RegisterOutput::Read),
+            "cas" => swapped(begin, end).map(RegisterOutput::Swapped),
+            _ => repeats(begin, end).map(|()| RegisterOutput::Written),
+        }
+    }
+
+    fn reads(input: &RegisterInput) -> bool {
+        *input == RegisterInput::Read
     }
 }

@@ -96,7 +96,10 @@ pub(crate) struct Search<'a, M: Model> {
 
 impl<'a, M: Model> Search<'a, M> {
     /// A search over one key's operations.
-    pub(crate) fn new(operations: Vec<&'a Operation<M::Input, M::Output>>) -> Self {
+    pub(crate) fn new(
+        initial: &M::State,
+        operations: Vec<&'a Operation<M::Input, M::Output>>,
+    ) -> Self {
         let list = List::new(&operations);
         let mut open: Vec<(usize, Option<usize>)> = Vec::new();
         let mut same = BTreeMap::new();
@@ -134,7 +137,7 @@ impl<'a, M: Model> Search<'a, M> {
             list,
             open,
             order: Vec::new(),
-            states: States::new(),
+            states: States::new(initial),
             state: 0,
             set: 0,
             tried: Tried::default(),
@@ -143,8 +146,11 @@ impl<'a, M: Model> Search<'a, M> {
     }
 
     /// A search that turns back only where an answer contradicts the state.
-    pub(crate) fn without_foresight(operations: Vec<&'a Operation<M::Input, M::Output>>) -> Self {
-        Search { finders: Vec::new(), ..Search::new(operations) }
+    pub(crate) fn without_foresight(
+        initial: &M::State,
+        operations: Vec<&'a Operation<M::Input, M::Output>>,
+    ) -> Self {
+        Search { finders: Vec::new(), ..Search::new(initial, operations) }
     }
 
     /// Goes on for so many steps.
@@ -348,11 +354,10 @@ struct States<M: Model> {
 }
 
 impl<M: Model> States<M> {
-    fn new() -> Self {
-        let initial = M::initial();
+    fn new(initial: &M::State) -> Self {
         States {
             all: vec![initial.clone()],
-            known: BTreeMap::from([(initial, 0)]),
+            known: BTreeMap::from([(initial.clone(), 0)]),
             steps: BTreeMap::new(),
         }
     }

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::history::{Event, Noted, pairs};
 use crate::kv::{KvInput, KvOutput};
-use crate::recorded::{Kind, Value};
+use crate::recorded::Kind;
+use crate::value::Value;
 
 /// Writes events, in the order in which they were noted, as one EDN map a line.
 ///
-/// A compare-and-swap that certainly did nothing is left out: `:fail` would say that the value did
-/// not match.
+/// A compare-and-swap that did not match is an answer, `:ok` with `:matched false`; `:fail` says of
+/// anything that it did nothing, and not why.
 pub fn write(events: &[Noted<KvInput, KvOutput>]) -> String {
     let clients = events.iter().map(|noted| noted.process + 1).max().unwrap_or(0);
     let mut processes: BTreeMap<u64, u64> = BTreeMap::new();
@@ -21,9 +22,6 @@ pub fn write(events: &[Noted<KvInput, KvOutput>]) -> String {
     let mut lines = BTreeMap::new();
     for (begin, input, end) in pairs(events) {
         let ended = end.map(|end| &events[end].event);
-        if matches!((input, ended), (KvInput::Cas { .. }, Some(Event::Failed))) {
-            continue;
-        }
         let client = events[begin].process;
         let process = processes.entry(client).or_insert(client);
         if crashed.remove(&client) {
@@ -33,7 +31,7 @@ pub fn write(events: &[Noted<KvInput, KvOutput>]) -> String {
             crashed.insert(client);
         }
         let (kind, output) = match ended {
-            Some(Event::Ok(KvOutput::Swapped(false)) | Event::Failed) => (Kind::Fail, None),
+            Some(Event::Failed) => (Kind::Fail, None),
             Some(Event::Ok(output)) => (Kind::Ok, Some(output)),
             _ => (Kind::Info, None),
         };
@@ -60,5 +58,9 @@ fn line(process: u64, kind: Kind, input: &KvInput, output: Option<&KvOutput>) ->
         _ => value,
     };
     let (kind, key) = (kind.word(), text(key));
-    format!(":process {process}, :type :{kind}, :f :{f}, :key {key}, :value {value}")
+    let matched = match output {
+        Some(KvOutput::Swapped(false)) => ", :matched false",
+        _ => "",
+    };
+    format!(":process {process}, :type :{kind}, :f :{f}, :key {key}, :value {value}{matched}")
 }

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use host::Exposure;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::check_verb::CheckArguments;
+use crate::check_verb::{CheckArguments, HISTORIES};
 use crate::exit::{Failure, Outcome};
 use crate::hash_ring_verbs::HashRingVerb;
 use crate::raft_verbs::RaftVerb;
@@ -43,7 +43,7 @@ enum Verb {
     #[command(subcommand, after_help = "Example: infralab url-shortener serve")]
     UrlShortener(UrlShortenerVerb),
     /// Says whether a history that somebody recorded is linearizable.
-    #[command(after_help = "Example: infralab check --model cas-register etcd_000.log")]
+    #[command(after_help = HISTORIES)]
     Check(CheckArguments),
     /// Runs a saved run again; another version's is refused.
     #[command(after_help = "Example: infralab replay broken.json")]

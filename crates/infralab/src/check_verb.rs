@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use check::{
-    Budget, Failure as Refuted, Kv, Model, Operation, Recorded, Register, Verdict, kv_history,
-    linearizable, read, register_history,
+    Budget, Failure as Refuted, Keyed, Kv, Malformed, Model, MultiRegister, Mutex, Operation,
+    Queue, Recorded, Recording, Register, Registers, Set, UnorderedQueue, Value as Datum, Verdict,
+    history, independent, linearizable_from, read, value,
 };
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -18,13 +19,43 @@ const LARGEST: u64 = 1 << 30;
 /// Configurations that may be remembered: some gigabytes.
 const REMEMBERED: usize = 40_000_000;
 
+/// What `check --help` ends with.
+pub(crate) const HISTORIES: &str = "\
+Forms of histories, told apart by their content:
+  Jepsen's log  INFO  jepsen.util - 0 :invoke :write 4
+                INFO [2024-01-01 12:00:00,000] jepsen worker 0 - jepsen.util 0 :ok :write 4
+                2024-01-01 12:00:00,000{GMT} INFO [jepsen worker 0] jepsen.util: 0 :invoke :read nil
+  history.txt   0 :invoke :cas [4 2]
+  EDN           {:process 0, :type :ok, :f :cas, :value [4 2], :matched false}
+  JSON          {\"process\": 0, \"type\": \"ok\", \"f\": \"read\", \"value\": 4}
+Maps and objects stand one after the other or in one collection; the nemesis is passed over.
+
+Types of events: invoke begins an operation; ok is its answer; fail says that it did not take place, and
+not why; info, or no end, that nobody knows. A cas that was answered with \"it did not match\" is ok, with
+matched false. What is not understood is refused by its line.
+
+Examples: infralab check --model cas-register etcd_000.log
+          infralab check --model cas-register --independent --initial 0 history.edn
+          infralab raft run leader-crash --history ops.edn && infralab check --model kv ops.edn
+          infralab check --model mutex locks.txt
+          infralab check --model set adds.json --json
+          infralab check --model queue rabbit.log --timeout 10
+          infralab check --model unordered-queue --independent queues.edn
+          infralab check --model multi-register txn.edn --svg why.svg";
+
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// A history: lines of Jepsen's log, EDN maps or JSON objects.
+    /// A history: Jepsen's log or history.txt, EDN maps or JSON objects.
     file: PathBuf,
     /// What it is a history of.
     #[arg(long)]
     model: ModelName,
+    /// Takes values [key value] apart: each key is an object of its own.
+    #[arg(long)]
+    independent: bool,
+    /// What registers or a store hold at first, as EDN.
+    #[arg(long, value_name = "VALUE", value_parser = datum)]
+    initial: Option<Datum>,
     /// Seconds after which the verdict is `unknown`.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     timeout: Duration,
@@ -36,12 +67,27 @@ pub(crate) struct CheckArguments {
     svg: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ModelName {
-    /// `read`, `write` and `cas`; it starts as nil.
+    /// `read`, `write 4` and `cas [4 2]`; it begins as nil.
     CasRegister,
-    /// `get`, `put`, `append`, `cas` and `delete` by key; values start empty.
+    /// `get`, `put`, `append`, `cas` and `delete`, each with a :key; values are text, and begin empty.
     Kv,
+    /// `acquire` and `release`; it begins free.
+    Mutex,
+    /// `add 4`, and `read`, which finds all elements; it begins empty.
+    Set,
+    /// `enqueue 4`, and `dequeue`, which finds what went in first, or nil; it begins empty.
+    #[value(alias = "fifo-queue")]
+    Queue,
+    /// The same, but a dequeue finds any element.
+    UnorderedQueue,
+    /// `txn [[:r :x nil] [:w :y 2]]` at one moment; each register begins as nil.
+    MultiRegister,
+}
+
+fn datum(text: &str) -> Result<Datum, String> {
+    value(text).map_err(|why| format!("{text} is no EDN, such as 0, nil or \"a\": {why}"))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -51,35 +97,52 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 impl CheckArguments {
     pub(crate) fn carry_out(&self) -> Outcome {
-        let shown = self.file.display();
-        let malformed = |why| Failure::input(format!("{shown}: {why}"));
-        let events = read(&text(&self.file)?).map_err(|why| malformed(why.to_string()))?;
+        let nil = Datum::Nil;
+        let initial = self.initial.as_ref().unwrap_or(&nil);
         match self.model {
-            ModelName::CasRegister => {
-                let history = register_history(&events);
-                self.judge::<Register>(&events, &history.map_err(|why| malformed(why.to_string()))?)
+            ModelName::CasRegister => self.judge::<Keyed<Register>>(initial),
+            ModelName::Kv => self.judge::<Kv>(&Kv::text(initial)),
+            ModelName::MultiRegister => {
+                self.judge::<Keyed<MultiRegister>>(&Registers::all(initial.clone()))
             }
-            ModelName::Kv => {
-                let history = kv_history(&events);
-                self.judge::<Kv>(&events, &history.map_err(|why| malformed(why.to_string()))?)
+            _ if self.initial.is_some() => Err(Failure::input(
+                "--initial is what registers and stores hold: the others begin free or empty",
+            )),
+            ModelName::Mutex => self.judge::<Keyed<Mutex>>(&Mutex::initial()),
+            ModelName::Set => self.judge::<Keyed<Set>>(&Set::initial()),
+            ModelName::Queue => self.judge::<Keyed<Queue>>(&Queue::initial()),
+            ModelName::UnorderedQueue => {
+                self.judge::<Keyed<UnorderedQueue>>(&UnorderedQueue::initial())
             }
         }
     }
 
+    fn events(&self) -> Result<Vec<Recorded>, Failure> {
+        let events = read(&text(&self.file)?).and_then(|events| match self.independent {
+            true => independent(events),
+            false => Ok(events),
+        });
+        events.map_err(|why| self.malformed(&why))
+    }
+
+    fn malformed(&self, why: &Malformed) -> Failure {
+        Failure::input(format!("{}: {}", self.file.display(), harmless(&why.to_string())))
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the user bounds the time that it may take")]
-    fn judge<M: Model>(
-        &self,
-        events: &[Recorded],
-        history: &[Operation<M::Input, M::Output>],
-    ) -> Outcome
+    fn judge<M: Recording>(&self, initial: &M::State) -> Outcome
     where
         M::Input: Display,
         M::Output: Display,
     {
+        let events = self.events()?;
+        let history = &history::<M>(&events).map_err(|why| self.malformed(&why))?;
+        let share = events.iter().any(|event| event.place != event.line);
+        let moments = if share { "events" } else { "lines" };
         let began = Instant::now();
         let mut go_on = || began.elapsed() < self.timeout;
         let budget = Budget { remembered: REMEMBERED, go_on: &mut go_on };
-        let verdict = linearizable::<M>(history, budget);
+        let verdict = linearizable_from::<M>(initial, history, budget);
         let elapsed = began.elapsed();
         let open = history.iter().filter(|operation| operation.returned.is_none()).count();
         let (found, word) = match &verdict {
@@ -90,7 +153,7 @@ impl CheckArguments {
         if self.json {
             let mut all = json!({
                 "verdict": word, "events": events.len(), "operations": history.len(), "open": open,
-                "elapsed_s": elapsed.as_secs_f64(),
+                "moments": moments, "elapsed_s": elapsed.as_secs_f64(),
             });
             match &verdict {
                 Verdict::NotLinearizable(refuted) => all["failure"] = told::<M>(refuted, history),
@@ -103,6 +166,7 @@ impl CheckArguments {
             say!("{count} operations, {open} of them open, in {:.3} s", elapsed.as_secs_f64());
             match &verdict {
                 Verdict::NotLinearizable(refuted) => {
+                    say!("moments are {moments} of the file, from 1");
                     say!("{}", harmless(&refuted.text(history)).trim_end());
                 }
                 Verdict::Unknown(why) => say!("{why}"),
@@ -118,7 +182,7 @@ impl CheckArguments {
     }
 }
 
-/// The failure by lines of the file.
+/// The failure by lines of the file, or by events where they share lines.
 fn told<M: Model>(refuted: &Refuted, history: &[Operation<M::Input, M::Output>]) -> Value
 where
     M::Input: Display,

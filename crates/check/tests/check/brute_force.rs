@@ -1,16 +1,23 @@
 //! Held against a checker that tries every order.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use check::{
-    Budget, Kv, KvInput, KvOutput, Model, Operation, Queue, QueueInput, Register, RegisterInput,
-    RegisterOutput, Value, Verdict, linearizable,
+    Budget, Granted, Keyed, KeyedInput, Kv, KvInput, KvOutput, MicroOp, Model, MultiRegister,
+    Mutex, MutexInput, Operation, Queue, QueueInput, QueueOutput, Register, RegisterInput,
+    RegisterOutput, Set, SetInput, SetOutput, Transaction, TransactionOutput, UnorderedQueue,
+    Value, Verdict, linearizable,
 };
 use proptest::prelude::*;
 
-/// Every subset of the operations without an answer, in every order that time allows.
-fn any_order<M: Model>(
-    history: &[Operation<M::Input, M::Output>],
+/// Every subset of the operations without an answer, in every order that time allows; `steps` says to
+/// which states an operation may lead.
+fn any_order<S, I, O>(
+    history: &[Operation<I, O>],
     taken: &mut Vec<bool>,
-    state: &M::State,
+    state: &S,
+    steps: &impl Fn(&S, &Operation<I, O>) -> Vec<S>,
 ) -> bool {
     let left = |place: &usize| !taken[*place];
     let answered = |place: &usize| history[*place].returned.is_some();
@@ -23,20 +30,25 @@ fn any_order<M: Model>(
         if operation.invoked > first_end {
             return false;
         }
-        let Some(after) = M::step(state, &operation.input, operation.output()) else {
-            return false;
-        };
         taken[place] = true;
-        let found = any_order::<M>(history, taken, &after);
+        let mut afters = steps(state, operation).into_iter();
+        let found = afters.any(|after| any_order(history, taken, &after, steps));
         taken[place] = false;
         found
     })
 }
 
-fn verdicts<M: Model>(history: &[Operation<M::Input, M::Output>]) -> (bool, bool) {
-    let brute = any_order::<M>(history, &mut vec![false; history.len()], &M::initial());
+fn ours<M: Model>(history: &[Operation<M::Input, M::Output>]) -> bool {
     let budget = Budget { remembered: usize::MAX, go_on: &mut || true };
-    (brute, linearizable::<M>(history, budget) == Verdict::Linearizable)
+    linearizable::<M>(history, budget) == Verdict::Linearizable
+}
+
+fn verdicts<M: Model>(history: &[Operation<M::Input, M::Output>]) -> (bool, bool) {
+    let steps = |state: &M::State, operation: &Operation<M::Input, M::Output>| {
+        M::step(state, &operation.input, operation.output()).into_iter().collect()
+    };
+    let taken = &mut vec![false; history.len()];
+    (any_order(history, taken, &M::initial(), &steps), ours::<M>(history))
 }
 
 /// Beginnings and ends in any order: `shape` says which of three processes goes on, at each position.
@@ -131,7 +143,7 @@ proptest! {
         lies in lies(),
         open in prop::collection::vec(prop::bool::weighted(0.3), 7),
     ) {
-        let value = |number: u8| if number == 0 { Value::Nil } else { Value::Int(number.into()) };
+        let value = int;
         let mut asked = asked.iter().cycle();
         let mut lies = lies.iter().cycle();
         let history = history::<Register>(
@@ -161,9 +173,104 @@ proptest! {
     }
 
     #[test]
+    fn keyed_registers(
+        shape in prop::collection::vec(any::<u8>(), 0..20),
+        asked in prop::collection::vec((0u8..2, 0u8..5, 0u8..3, 0u8..3), 12),
+        lies in lies(),
+        open in prop::collection::vec(prop::bool::weighted(0.2), 7),
+    ) {
+        let mut asked = asked.iter().cycle();
+        let mut lies = lies.iter().cycle();
+        let history = history::<Registers>(
+            &shape,
+            &open,
+            || {
+                let &(key, what, a, b) = asked.next().unwrap();
+                let (key, from, to) = (int(key), int(a), int(b));
+                KeyedInput { key, input: match what {
+                    0 | 1 => RegisterInput::Read,
+                    2 => RegisterInput::Write(from),
+                    _ => RegisterInput::Cas { from, to },
+                }}
+            },
+            |state, KeyedInput { key, input }| {
+                let now = state.get(key).unwrap_or(&Value::Nil);
+                match input {
+                    RegisterInput::Read => RegisterOutput::Read(now.clone()),
+                    RegisterInput::Write(_) => RegisterOutput::Written,
+                    RegisterInput::Cas { from, .. } => RegisterOutput::Swapped(from == now),
+                }
+            },
+            |KeyedInput { input, .. }| {
+                let draw = lies.next().unwrap().as_ref()?;
+                (*input == RegisterInput::Read).then(|| RegisterOutput::Read(int(draw % 3)))
+            },
+        );
+        let (brute, _) = verdicts::<Registers>(&history);
+        prop_assert_eq!(brute, ours::<Keyed<Register>>(&history), "{:?}", history);
+    }
+
+    #[test]
+    fn mutexes(
+        shape in prop::collection::vec(any::<u8>(), 0..20),
+        asked in prop::collection::vec(any::<bool>(), 10),
+        open in prop::collection::vec(prop::bool::weighted(0.2), 7),
+    ) {
+        // It answers with nothing that could be a lie: it lies by answering at all.
+        let mut history = Vec::new();
+        let mut busy: [Option<usize>; 3] = [None; 3];
+        for (at, draw) in (1u64..).zip(&shape) {
+            let process = *draw as usize % 3;
+            if let Some(place) = busy[process].take() {
+                let it: &mut Operation<MutexInput, Granted> = &mut history[place];
+                it.returned = (!open[place % open.len()]).then_some((at, Granted));
+                continue;
+            }
+            busy[process] = Some(history.len());
+            let acquires = asked[history.len() % asked.len()];
+            let input = if acquires { MutexInput::Acquire } else { MutexInput::Release };
+            history.push(Operation { process: process as u64, input, invoked: at, returned: None });
+        }
+        let (brute, ours) = verdicts::<Mutex>(&history);
+        prop_assert_eq!(brute, ours, "{:?}", history);
+    }
+
+    #[test]
+    fn sets(
+        shape in prop::collection::vec(any::<u8>(), 0..22),
+        asked in prop::collection::vec(0u8..6, 12),
+        lies in lies(),
+        open in prop::collection::vec(prop::bool::weighted(0.2), 7),
+    ) {
+        let mut asked = asked.iter().cycle();
+        let mut lies = lies.iter().cycle();
+        let history = history::<Set>(
+            &shape,
+            &open,
+            || match *asked.next().unwrap() {
+                element @ 0..3 => SetInput::Add(int(element).into()),
+                _ => SetInput::Read,
+            },
+            |state, input| match input {
+                SetInput::Add(_) => SetOutput::Added,
+                SetInput::Read => SetOutput::Read(state.clone()),
+            },
+            |input| {
+                let draw = *lies.next().unwrap().as_ref()?;
+                let elements = [vec![], vec![0], vec![1], vec![0, 1], vec![0, 1, 2], vec![1, 1]];
+                let elements = &elements[draw as usize % 6];
+                let read = || elements.iter().map(|&it| Arc::new(int(it))).collect();
+                (*input == SetInput::Read).then(|| SetOutput::Read(read()))
+            },
+        );
+        let (brute, ours) = verdicts::<Set>(&history);
+        prop_assert_eq!(brute, ours, "{:?}", history);
+    }
+
+    #[test]
     fn queues(
         shape in prop::collection::vec(any::<u8>(), 0..20),
-        asked in prop::collection::vec(0u64..4, 10),
+        asked in prop::collection::vec(0u8..4, 10),
         lies in lies(),
         open in prop::collection::vec(prop::bool::weighted(0.2), 7),
     ) {
@@ -172,20 +279,146 @@ proptest! {
         let history = history::<Queue>(
             &shape,
             &open,
-            || match *asked.next().unwrap() {
-                0 | 1 => QueueInput::Dequeue,
-                element => QueueInput::Enqueue(element),
-            },
+            || asked_of_queue(*asked.next().unwrap()),
             |state, input| match input {
-                QueueInput::Enqueue(_) => None,
-                QueueInput::Dequeue => state.front().copied(),
+                QueueInput::Enqueue(_) => QueueOutput::Enqueued,
+                QueueInput::Dequeue => QueueOutput::Dequeued(state.front().cloned()),
             },
-            |input| {
-                let draw = u64::from(*lies.next().unwrap().as_ref()?) % 4;
-                Some(Some(draw).filter(|&it| it > 1 && *input == QueueInput::Dequeue))
-            },
+            |input| lie_of_queue(input, lies.next().unwrap()),
         );
         let (brute, ours) = verdicts::<Queue>(&history);
         prop_assert_eq!(brute, ours, "{:?}", history);
+    }
+
+    /// A dequeue without an answer may have taken any element.
+    #[test]
+    fn unordered_queues(
+        shape in prop::collection::vec(any::<u8>(), 0..20),
+        asked in prop::collection::vec(0u8..4, 10),
+        lies in lies(),
+        open in prop::collection::vec(prop::bool::weighted(0.3), 7),
+    ) {
+        let mut asked = asked.iter().cycle();
+        let mut lies = lies.iter().cycle();
+        let history = history::<UnorderedQueue>(
+            &shape,
+            &open,
+            || asked_of_queue(*asked.next().unwrap()),
+            |state, input| match input {
+                QueueInput::Enqueue(_) => QueueOutput::Enqueued,
+                QueueInput::Dequeue => QueueOutput::Dequeued(state.last().cloned()),
+            },
+            |input| lie_of_queue(input, lies.next().unwrap()),
+        );
+        let steps = |state: &Vec<Arc<Value>>, it: &Operation<QueueInput, QueueOutput>| {
+            if it.input != QueueInput::Dequeue || it.returned.is_some() {
+                return UnorderedQueue::step(state, &it.input, it.output()).into_iter().collect();
+            }
+            let without = |place| {
+                let mut left = state.clone();
+                left.remove(place);
+                left
+            };
+            (0..state.len()).map(without).collect()
+        };
+        let taken = &mut vec![false; history.len()];
+        let brute = any_order(&history, taken, &UnorderedQueue::initial(), &steps);
+        prop_assert_eq!(brute, ours::<UnorderedQueue>(&history), "{:?}", history);
+    }
+
+    #[test]
+    fn transactions(
+        shape in prop::collection::vec(any::<u8>(), 0..18),
+        asked in prop::collection::vec(prop::collection::vec((any::<bool>(), 0u8..2, 0u8..3), 1..4), 9),
+        lies in lies(),
+        open in prop::collection::vec(prop::bool::weighted(0.2), 7),
+    ) {
+        let mut asked = asked.iter().cycle();
+        let mut lies = lies.iter().cycle();
+        let op = |&(reads, key, value): &(bool, u8, u8)| match reads {
+            true => MicroOp::Read { key: int(key) },
+            false => MicroOp::Write { key: int(key), value: int(value) },
+        };
+        let found = |state: &check::Registers, Transaction(ops): &Transaction| {
+            let mut after = state.clone();
+            let mut found = Vec::new();
+            for op in ops {
+                match op {
+                    MicroOp::Read { key } => {
+                        // What it is, is what a read of nothing else can find.
+                        let it = (0..3).map(int).find(|value| reads(&after, key, value));
+                        found.push(it.expect("one of three values"));
+                    }
+                    MicroOp::Write { .. } => {
+                        after = MultiRegister::step(&after, &Transaction(vec![op.clone()]), None)
+                            .expect("a write");
+                    }
+                }
+            }
+            TransactionOutput(found)
+        };
+        let history = history::<MultiRegister>(
+            &shape,
+            &open,
+            || Transaction(asked.next().unwrap().iter().map(op).collect()),
+            found,
+            |Transaction(ops)| {
+                let draw = *lies.next().unwrap().as_ref()?;
+                let reads = ops.iter().filter(|op| matches!(op, MicroOp::Read { .. })).count();
+                Some(TransactionOutput((0..reads).map(|it| int((draw >> it) % 3)).collect()))
+            },
+        );
+        let (brute, ours) = verdicts::<MultiRegister>(&history);
+        prop_assert_eq!(brute, ours, "{:?}", history);
+    }
+}
+
+/// Nil and small integers.
+fn int(number: u8) -> Value {
+    if number == 0 { Value::Nil } else { Value::Int(number.into()) }
+}
+
+fn reads(state: &check::Registers, key: &Value, value: &Value) -> bool {
+    let read = Transaction(vec![MicroOp::Read { key: key.clone() }]);
+    MultiRegister::step(state, &read, Some(&TransactionOutput(vec![value.clone()]))).is_some()
+}
+
+fn asked_of_queue(draw: u8) -> QueueInput {
+    match draw {
+        0 | 1 => QueueInput::Dequeue,
+        element => QueueInput::Enqueue(int(element).into()),
+    }
+}
+
+fn lie_of_queue(input: &QueueInput, draw: &Option<u8>) -> Option<QueueOutput> {
+    let draw = draw.as_ref()? % 4;
+    let element = (draw > 1).then(|| int(draw).into());
+    (*input == QueueInput::Dequeue).then_some(QueueOutput::Dequeued(element))
+}
+
+/// Registers under keys as one object, of which nobody says that it can be divided.
+struct Registers;
+
+impl Model for Registers {
+    type State = BTreeMap<Value, Value>;
+    type Input = KeyedInput<RegisterInput>;
+    type Output = RegisterOutput;
+    type Key = ();
+
+    fn initial() -> Self::State {
+        BTreeMap::new()
+    }
+
+    fn key(_: &Self::Input) {}
+
+    fn step(
+        state: &Self::State,
+        KeyedInput { key, input }: &Self::Input,
+        output: Option<&RegisterOutput>,
+    ) -> Option<Self::State> {
+        let now = state.get(key).cloned().unwrap_or(Value::Nil);
+        let mut after = state.clone();
+        after.insert(key.clone(), Register::step(&now, input, output)?);
+        Some(after)
     }
 }

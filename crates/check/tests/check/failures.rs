@@ -1,6 +1,6 @@
 //! What is told of a history that is not linearizable.
 
-use check::{Budget, Failure, Register, Verdict, linearizable, read, register_history};
+use check::{Budget, Failure, Register, Verdict, history, linearizable, read};
 
 const STALE: &str = "\
 {:process 0, :type :invoke, :f :write, :value 1}
@@ -15,7 +15,7 @@ const STALE: &str = "\
 
 #[test]
 fn the_longest_order_what_it_founders_on_and_what_was_around_it() {
-    let history = register_history(&read(STALE).unwrap()).unwrap();
+    let history = history::<Register>(&read(STALE).unwrap()).unwrap();
     let budget = Budget { remembered: 1_000, go_on: &mut || true };
     let Verdict::NotLinearizable(failure) = linearizable::<Register>(&history, budget) else {
         panic!("a read went back")

@@ -3,6 +3,7 @@
 
 mod brute_force;
 mod failures;
+mod forms;
 mod models;
 mod orders;
 mod recordings;

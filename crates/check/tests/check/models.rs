@@ -1,79 +1,112 @@
 //! What each object does, as one thread sees it.
 
 use check::{
-    Budget, Kv, Model, Operation, Queue, QueueInput, Register, Verdict, kv_history, linearizable,
-    read, register_history,
+    Budget, Keyed, Kv, MultiRegister, Mutex, Queue, Recording, Register, Set, UnorderedQueue,
+    Verdict, history, linearizable, read,
 };
 
-fn holds<M: Model>(history: &[Operation<M::Input, M::Output>]) -> bool {
-    let budget = Budget { remembered: 10_000, go_on: &mut || true };
-    linearizable::<M>(history, budget) == Verdict::Linearizable
-}
-
-/// One operation after the other: what is asked, how it ends (`ok` or `fail`), with what.
-fn recorded(operations: &[(&str, &str, &str, &str)]) -> String {
-    let event = |(f, asked, kind, told): &(&str, &str, &str, &str)| {
-        let event = |kind, value| {
-            format!("{{:process 0, :type :{kind}, :f :{f}, :key 1, :value {value}}}\n")
-        };
-        event("invoke", asked) + &event(kind, told)
+/// One operation after the other: what is asked, with what, and what came of it.
+fn holds<M: Recording>(operations: &[(&str, &str, &str)]) -> bool {
+    let key = if M::KEYED { ":key 1, " } else { "" };
+    let event = |(f, asked, told): &(&str, &str, &str)| {
+        format!(
+            "{{:process 0, :type :invoke, :f :{f}, {key}:value {asked}}}\n\
+             {{:process 0, :type :ok, :f :{f}, {key}:value {told}}}\n"
+        )
     };
-    operations.iter().map(event).collect()
-}
-
-fn store(operations: &[(&str, &str, &str, &str)]) -> bool {
-    holds::<Kv>(&kv_history(&read(&recorded(operations)).unwrap()).unwrap())
-}
-
-fn register(operations: &[(&str, &str, &str, &str)]) -> bool {
-    holds::<Register>(&register_history(&read(&recorded(operations)).unwrap()).unwrap())
+    let text: String = operations.iter().map(event).collect();
+    let history = history::<M>(&read(&text).unwrap()).unwrap();
+    let budget = Budget { remembered: 10_000, go_on: &mut || true };
+    linearizable::<M>(&history, budget) == Verdict::Linearizable
 }
 
 #[test]
 fn a_store() {
-    let get = |value| ("get", "nil", "ok", value);
-    let append = ("append", "\"b\"", "ok", "nil");
-    let put = ("put", "\"a\"", "ok", "nil");
-    let delete = ("delete", "nil", "ok", "nil");
-    let cas = |how| ("cas", "[\"ab\" \"c\"]", how, "nil");
-    assert!(store(&[get("\"\""), put, append, get("\"ab\""), cas("ok"), get("\"c\"")]));
-    assert!(store(&[put, append, put, get("\"a\""), cas("fail"), get("\"a\"")]));
-    assert!(store(&[put, append, delete, get("\"\""), append, get("\"b\"")]));
-    assert!(!store(&[put, append, get("\"ba\"")]));
-    assert!(!store(&[put, append, delete, get("\"ab\"")]));
-    assert!(!store(&[put, cas("ok")]));
-    assert!(!store(&[put, append, cas("fail")]));
-    assert!(!store(&[put, append, cas("ok"), get("\"ab\"")]));
+    let get = |value| ("get", "nil", value);
+    let append = ("append", "\"b\"", "nil");
+    let put = ("put", "\"a\"", "nil");
+    let delete = ("delete", "nil", "nil");
+    let cas = ("cas", "[\"ab\" \"c\"]", "nil");
+    let other = ("cas", "[\"ab\" \"c\"]", "nil, :matched false");
+    assert!(holds::<Kv>(&[get("\"\""), put, append, get("\"ab\""), cas, get("\"c\"")]));
+    assert!(holds::<Kv>(&[put, append, put, get("\"a\""), other, get("\"a\"")]));
+    assert!(holds::<Kv>(&[put, append, delete, get("\"\""), append, get("\"b\"")]));
+    assert!(!holds::<Kv>(&[put, append, get("\"ba\"")]));
+    assert!(!holds::<Kv>(&[put, append, delete, get("\"ab\"")]));
+    assert!(!holds::<Kv>(&[put, cas]));
+    assert!(!holds::<Kv>(&[put, append, other]));
+    assert!(!holds::<Kv>(&[put, append, cas, get("\"ab\"")]));
 }
 
 #[test]
 fn a_register() {
-    let read = |value| ("read", "nil", "ok", value);
-    let write = ("write", "1", "ok", "1");
-    let cas = |how| ("cas", "[1 2]", how, "[1 2]");
-    assert!(register(&[read("nil"), cas("fail"), write, read("1"), cas("ok"), read("2")]));
-    assert!(!register(&[write, read("nil")]));
-    assert!(!register(&[write, cas("fail")]));
-    assert!(!register(&[cas("ok")]));
-    assert!(!register(&[write, cas("ok"), read("1")]));
+    let read = |value| ("read", "nil", value);
+    let write = ("write", "1", "1");
+    let cas = ("cas", "[1 2]", "[1 2]");
+    let other = ("cas", "[1 2]", "[1 2], :matched false");
+    assert!(holds::<Register>(&[read("nil"), other, write, read("1"), cas, read("2")]));
+    assert!(!holds::<Register>(&[write, read("nil")]));
+    assert!(!holds::<Register>(&[write, other]));
+    assert!(!holds::<Register>(&[cas]));
+    assert!(!holds::<Register>(&[write, cas, read("1")]));
+    assert!(holds::<Keyed<Register>>(&[write, cas, read("2")]));
+    assert!(!holds::<Keyed<Register>>(&[write, cas, read("1")]));
+}
+
+#[test]
+fn a_mutex() {
+    let (acquire, release) = (("acquire", "nil", "nil"), ("release", "nil", "nil"));
+    assert!(holds::<Mutex>(&[acquire, release, acquire]));
+    assert!(!holds::<Mutex>(&[acquire, acquire]));
+    assert!(!holds::<Mutex>(&[release]));
+    assert!(!holds::<Mutex>(&[acquire, release, release]));
+}
+
+#[test]
+fn a_set() {
+    let add = |element| ("add", element, element);
+    let read = |elements| ("read", "nil", elements);
+    assert!(holds::<Set>(&[
+        read("[]"),
+        add("2"),
+        add("1"),
+        add("2"),
+        read("#{2 1}"),
+        read("(1 2)")
+    ]));
+    assert!(!holds::<Set>(&[add("1"), add("2"), read("[1]")]));
+    assert!(!holds::<Set>(&[add("1"), read("[1 2]")]));
+    assert!(!holds::<Set>(&[add("1"), read("[1 1]")]), "no set has it twice");
+    assert!(!holds::<Set>(&[add("1"), read("[:1]")]));
 }
 
 #[test]
 fn a_queue() {
-    let queue = |operations: &[(QueueInput, Option<u64>)]| {
-        let operation = |(at, &(input, output)): (u64, &(QueueInput, Option<u64>))| Operation {
-            process: 0,
-            input,
-            invoked: 2 * at,
-            returned: Some((2 * at + 1, output)),
-        };
-        holds::<Queue>(&(1..).zip(operations).map(operation).collect::<Vec<_>>())
-    };
-    let enqueue = |element| (QueueInput::Enqueue(element), None);
-    let dequeue = |element| (QueueInput::Dequeue, element);
-    let (one, two) = (enqueue(1), enqueue(2));
-    assert!(queue(&[dequeue(None), one, two, dequeue(Some(1)), dequeue(Some(2)), dequeue(None)]));
-    assert!(!queue(&[one, two, dequeue(Some(2))]));
-    assert!(!queue(&[one, dequeue(None)]));
-    assert!(!queue(&[one, dequeue(Some(1)), dequeue(Some(1))]));
+    let enqueue = |element| ("enqueue", element, element);
+    let dequeue = |element| ("dequeue", "nil", element);
+    let (one, two, none) = (enqueue("1"), enqueue("2"), dequeue("nil"));
+    assert!(holds::<Queue>(&[none, one, two, dequeue("1"), dequeue("2"), none]));
+    assert!(!holds::<Queue>(&[one, two, dequeue("2")]));
+    for unordered in [false, true] {
+        let holds = if unordered { holds::<UnorderedQueue> } else { holds::<Queue> };
+        assert!(holds(&[one, two, one, dequeue("1"), dequeue("2"), dequeue("1"), none]));
+        assert!(!holds(&[one, none]));
+        assert!(!holds(&[one, dequeue("2")]));
+        assert!(!holds(&[one, dequeue("1"), dequeue("1")]));
+    }
+    assert!(holds::<UnorderedQueue>(&[one, two, dequeue("2"), dequeue("1"), none]));
+}
+
+#[test]
+fn registers_together() {
+    let txn = |asked, told| ("txn", asked, told);
+    let write = txn("[[:w :x 1] [:write :y 2]]", "[[:w :x 1] [:write :y 2]]");
+    let read = |told| txn("[[:r :x nil] [:read :y nil]]", told);
+    let (before, after) = (read("[[:r :x nil] [:read :y nil]]"), read("[[:r :x 1] [:read :y 2]]"));
+    assert!(holds::<MultiRegister>(&[before, write, after]));
+    assert!(!holds::<MultiRegister>(&[before, write, before]));
+    assert!(!holds::<MultiRegister>(&[write, read("[[:r :x 1] [:read :y nil]]")]));
+    let own = |told| txn("[[:r :x nil] [:w :x 3] [:r :x nil]]", told);
+    assert!(holds::<MultiRegister>(&[write, own("[[:r :x 1] [:w :x 3] [:r :x 3]]")]));
+    assert!(!holds::<MultiRegister>(&[write, own("[[:r :x 1] [:w :x 3] [:r :x 1]]")]));
 }

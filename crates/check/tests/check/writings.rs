@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use check::{
-    Event, KvInput, KvOutput, Noted, Operation, kv_history, operations, read, register_history,
+    Event, Keyed, Kv, KvInput, KvOutput, Noted, Operation, Register, history, operations, read,
     write,
 };
 use proptest::prelude::*;
@@ -33,6 +33,8 @@ fn one_map_a_line_in_jepsens_words() {
         (0, Event::Ok(KvOutput::Swapped(false))),
         // That a follower refused it is not that the value did not match.
         (1, Event::Failed),
+        (1, cas()),
+        (1, Event::Ok(KvOutput::Swapped(true))),
         (1, Event::Invoked(KvInput::Delete { key: key() })),
         // It crashed, and asks for something else.
         (1, Event::Invoked(KvInput::Put { key: key(), value: "v".into() })),
@@ -45,20 +47,24 @@ fn one_map_a_line_in_jepsens_words() {
 {:process 1, :type :ok, :f :get, :key "k", :value "a", :time 20, :index 2}
 {:process 0, :type :info, :f :append, :key "k", :value "say \"a\"\n", :time 25, :index 3}
 {:process 2, :type :invoke, :f :cas, :key "k", :value ["a" "b"], :time 30, :index 4}
-{:process 2, :type :fail, :f :cas, :key "k", :value ["a" "b"], :time 40, :index 5}
-{:process 1, :type :invoke, :f :delete, :key "k", :value nil, :time 50, :index 6}
-{:process 3, :type :invoke, :f :put, :key "k", :value "v", :time 55, :index 7}
-{:process 3, :type :fail, :f :put, :key "k", :value "v", :time 60, :index 8}
+{:process 1, :type :invoke, :f :cas, :key "k", :value ["a" "b"], :time 35, :index 5}
+{:process 2, :type :ok, :f :cas, :key "k", :value ["a" "b"], :matched false, :time 40, :index 6}
+{:process 1, :type :fail, :f :cas, :key "k", :value ["a" "b"], :time 45, :index 7}
+{:process 1, :type :invoke, :f :cas, :key "k", :value ["a" "b"], :time 50, :index 8}
+{:process 1, :type :ok, :f :cas, :key "k", :value ["a" "b"], :time 55, :index 9}
+{:process 1, :type :invoke, :f :delete, :key "k", :value nil, :time 60, :index 10}
+{:process 3, :type :invoke, :f :put, :key "k", :value "v", :time 65, :index 11}
+{:process 3, :type :fail, :f :put, :key "k", :value "v", :time 70, :index 12}
 "#;
     assert_eq!(written, expected.trim_start());
     assert_eq!(write(&[]), "");
-    assert!(register_history(&read(&written).unwrap()).is_err());
+    assert!(history::<Keyed<Register>>(&read(&written).unwrap()).is_err());
 }
 
 #[test]
 fn what_others_write_is_read_with_their_escapes() {
     let line = r#"{:process 0, :type :invoke, :f :append, :key "\u00e4\t\b", :value "\f\\\r"}"#;
-    let history = kv_history(&read(line).unwrap()).unwrap();
+    let history = history::<Kv>(&read(line).unwrap()).unwrap();
     let (key, value) = ("\u{e4}\t\u{8}".to_string(), "\u{c}\\\r".to_string());
     assert_eq!(history[0].input, KvInput::Append { key, value });
     for bad in [r"\q", r"\u12", r"\ud83d", r"\u+123"] {
@@ -134,7 +140,7 @@ proptest! {
         events.push((CLIENTS - 1, append("k", "last")));
         let events = noted(events);
         let written = write(&events);
-        let again = kv_history(&read(&written).unwrap()).unwrap();
+        let again = history::<Kv>(&read(&written).unwrap()).unwrap();
         prop_assert_eq!(
             told(&operations(&events), CLIENTS),
             told(&again, CLIENTS),
