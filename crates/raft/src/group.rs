@@ -10,6 +10,8 @@ mod leading;
 mod membership;
 mod reads;
 mod snapshots;
+#[cfg(test)]
+mod stale;
 
 use machine::{NodeId, Now, Switches, Time};
 

@@ -364,7 +364,8 @@ impl Groups {
     fn recovered(&mut self, result: DiskResult, now: &mut Now<'_>) -> Result<(), String> {
         let journal = match result {
             Ok(DiskAnswer::Bytes(journal)) => journal,
-            Err(DiskError::NotFound) => Bytes::new(),
+            // It was not named either.
+            Err(DiskError::NotFound) if self.recovery.number == 0 => Bytes::new(),
             Ok(_) => return Err("the disk did not give the journal's bytes".into()),
             Err(error) => return Err(error.to_string()),
         };

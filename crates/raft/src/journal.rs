@@ -248,3 +248,53 @@ impl Journal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use machine::DiskAnswer;
+
+    use super::*;
+    use crate::message::Raft;
+
+    const DONE: DiskResult = Ok(DiskAnswer::Done);
+
+    fn answer() -> Held {
+        Held::Send(Member::default(), GroupId(0), Rpc::Hello)
+    }
+
+    /// Its file is there, and a record is on its way to it.
+    fn writing() -> Journal {
+        let mut journal = Journal::new(1 << 20, true);
+        for before in [true, false] {
+            journal.record(GroupId(0), |body| body.extend_from_slice(b"record"));
+            journal.go::<Raft>(|_| {}, &mut Outputs::default());
+            if before {
+                assert!(journal.done(JournalOp::Replaced, DONE).unwrap().is_empty());
+            }
+        }
+        journal
+    }
+
+    /// What is recorded is on its way then, and nothing is left that would be written next.
+    #[test]
+    fn what_is_held_back_while_the_disk_writes_leaves_when_it_has_written() {
+        let mut journal = writing();
+        assert!(journal.hold(answer()).is_none());
+        assert!(journal.done(JournalOp::Written, DONE).unwrap().is_empty(), "it is not synced");
+        assert_eq!(journal.done(JournalOp::Synced, DONE).unwrap().len(), 1);
+        assert!(journal.hold(answer()).is_some(), "all is durable");
+    }
+
+    #[test]
+    fn a_device_that_failed_is_not_believed_again() {
+        for error in [DiskError::Failed, DiskError::NotFound] {
+            for op in [JournalOp::Written, JournalOp::Synced, JournalOp::Replaced] {
+                let mut journal = writing();
+                assert!(journal.hold(answer()).is_none());
+                assert_eq!(journal.done(op, Err(error)).err(), Some(error), "{op:?}");
+            }
+            let mut journal = writing();
+            assert!(journal.done(JournalOp::Deleted, Err(error)).is_ok(), "it counts no more");
+        }
+    }
+}

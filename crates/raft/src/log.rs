@@ -166,3 +166,38 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use machine::{DiskId, NodeId};
+
+    use super::*;
+    use crate::member::Member;
+
+    /// As long as it is not committed, the newest configuration may be taken back.
+    #[test]
+    fn a_snapshot_has_the_configuration_of_its_place_and_no_later_one() {
+        let of = |nodes: std::ops::Range<u32>| {
+            let member = |node| Member { node: NodeId(node), disk: DiskId(1) };
+            Arc::new(Configuration::of(nodes.map(member)))
+        };
+        let (old, new) = (of(0..3), of(0..5));
+        let mut log = Log::default();
+        for payload in [
+            Payload::Configuration(Arc::clone(&old)),
+            Payload::Blank,
+            Payload::Configuration(Arc::clone(&new)),
+            Payload::Blank,
+        ] {
+            log.append(Entry { term: 1, payload });
+        }
+        log.compact(2, Bytes::new(), 0);
+        assert_eq!(log.snapshot().configuration, old);
+        assert_eq!((log.configuration(), log.configured_at()), (&new, 3));
+        let mut taken_back = log.clone();
+        taken_back.truncate(3);
+        assert_eq!((taken_back.configuration(), taken_back.configured_at()), (&old, 2));
+        log.compact(4, Bytes::new(), 0);
+        assert_eq!(log.snapshot().configuration, new);
+    }
+}

@@ -60,13 +60,15 @@ impl Recovery {
     ) -> Result<BTreeMap<GroupId, Remembered>, &'static str> {
         let mut told: BTreeMap<GroupId, Told> = BTreeMap::new();
         let whole = journal.clone();
+        // A journal begins with an image that was put there whole, and with such a record at its end.
+        let mut begun = self.number == 0;
         while let Some((group, record)) = next_record(&mut journal) {
             match record {
-                Record::Durable { .. } => {}
+                Record::Durable { .. } => begun = true,
                 record => told.entry(group).or_default().hear(record)?,
             }
         }
-        if is_rotten(&whole, whole.len() - journal.len()) {
+        if !begun || is_rotten(&whole, whole.len() - journal.len()) {
             return Err(
                 "the journal rotted where it was durable once; give the node an empty folder",
             );
@@ -109,5 +111,155 @@ impl Told {
         let log =
             if log.term_at(index) == Some(term) { log } else { Log::new(log.snapshot().clone()) };
         Ok(Remembered { term: term_now, voted_for, log })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::BytesMut;
+    use machine::{DiskId, NodeId};
+
+    use super::*;
+    use crate::member::{Configuration, Member};
+    use crate::record::{put_base, put_durable, put_entries, put_record, put_state, seal_snapshot};
+    use crate::rpc::Payload;
+
+    const GROUP: GroupId = GroupId(3);
+
+    fn voter() -> Member {
+        Member { node: NodeId(1), disk: DiskId(7) }
+    }
+
+    fn entries(first_index: Index, terms: &[Term]) -> Record {
+        let entry = |&term| Entry { term, payload: Payload::Blank };
+        Record::Entries { first_index, entries: terms.iter().map(entry).collect() }
+    }
+
+    fn base(index: Index, term: Term) -> Record {
+        Record::Base { index, term }
+    }
+
+    fn state(term: Term) -> Record {
+        Record::State { term, voted_for: Some(voter()) }
+    }
+
+    fn snapshot(last_index: Index, last_term: Term) -> Snapshot {
+        let configuration = Arc::new(Configuration::of([voter()]));
+        Snapshot { last_index, last_term, configuration, state: Bytes::from_static(b"state") }
+    }
+
+    /// A journal of such records, each written and synced by itself.
+    fn journal(records: Vec<Record>) -> BytesMut {
+        let mut out = BytesMut::new();
+        for record in records {
+            let durable = out.len() as u64;
+            put_record(&mut out, GROUP, |out| match record {
+                Record::State { term, voted_for } => put_state(out, term, voted_for),
+                Record::Base { index, term } => put_base(out, index, term),
+                Record::Entries { first_index, entries } => {
+                    put_entries(out, first_index, entries.iter());
+                }
+                Record::Durable { .. } => {}
+            });
+            put_durable(&mut out, durable);
+        }
+        out
+    }
+
+    /// What a node remembers that has such a journal, and such a snapshot if any.
+    fn recovered(
+        snapshot: Option<Snapshot>,
+        journal: Option<BytesMut>,
+    ) -> Result<Option<Remembered>, String> {
+        let mut recovery = Recovery::default();
+        let mut names: Vec<String> = journal.iter().map(|_| "journal-1".to_owned()).collect();
+        names.extend(snapshot.iter().map(|_| "snapshot-3".to_owned()));
+        for group in recovery.listed(&names) {
+            recovery.snapshot(group, seal_snapshot(snapshot.as_ref().unwrap()))?;
+        }
+        let mut remembered = recovery.finish(journal.unwrap_or_default().freeze())?;
+        Ok(remembered.remove(&GROUP))
+    }
+
+    #[test]
+    fn a_snapshot_of_a_newer_term_raises_the_term_and_voids_the_vote() {
+        for (last_term, term, voted) in [(2, 4, true), (4, 4, true), (5, 5, false)] {
+            let records = vec![state(4), base(0, 0), entries(1, &[1, 2])];
+            let known = recovered(Some(snapshot(9, last_term)), Some(journal(records)));
+            let Remembered { term: now, voted_for, log } = known.unwrap().unwrap();
+            assert_eq!((now, voted_for), (term, voted.then(voter)), "a snapshot of {last_term}");
+            assert_eq!((log.last_index(), log.last_term()), (9, last_term));
+        }
+    }
+
+    /// After its last entry, and only if that is here.
+    #[test]
+    fn what_follows_a_snapshot_counts_if_the_snapshot_is_of_this_log() {
+        let terms = |known: Remembered| known.log.iter_from(4).map(|entry| entry.term).collect();
+        for (last_term, follows) in [(2, vec![2, 3]), (1, vec![])] {
+            let records = vec![state(4), base(0, 0), entries(1, &[1, 1, 2, 2, 3])];
+            let known = recovered(Some(snapshot(3, last_term)), Some(journal(records)));
+            let found: Vec<Term> = terms(known.unwrap().unwrap());
+            assert_eq!(found, follows, "a snapshot of {last_term}");
+        }
+        let records = vec![state(4), base(0, 0), entries(1, &[1, 1, 2, 2, 3]), entries(4, &[4])];
+        let known = recovered(None, Some(journal(records)));
+        let found: Vec<Term> = terms(known.unwrap().unwrap());
+        assert_eq!(found, [4], "what was written last counts");
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_is_refused() {
+        let whole = || vec![state(4), base(0, 0), entries(1, &[1, 2])];
+        let rotten = |place: usize| {
+            let mut journal = journal(whole());
+            journal[place] ^= 1;
+            Some(journal)
+        };
+        let cut = |length| {
+            let mut journal = journal(whole());
+            journal.truncate(length);
+            Some(journal)
+        };
+        let rot = "the journal rotted where it was durable once; give the node an empty folder";
+        let gap = "the journal has a gap";
+        let gone = "the snapshot is gone from which the journal goes on";
+        let based = || Some(journal(vec![state(4), base(5, 2), entries(6, &[2])]));
+        for (case, snapshot, journal, why) in [
+            ("a bit of the first record", None, rotten(20), rot),
+            ("a bit of its length", None, rotten(0), rot),
+            ("nothing is left of it", None, cut(0), rot),
+            ("not even its first image", None, cut(30), rot),
+            (
+                "entries beyond the last",
+                None,
+                Some(journal(vec![base(0, 0), entries(2, &[1])])),
+                gap,
+            ),
+            (
+                "entries below its base",
+                None,
+                Some(journal(vec![base(5, 2), entries(5, &[1])])),
+                gap,
+            ),
+            ("no snapshot below its base", None, based(), gone),
+            ("an older snapshot", Some(snapshot(4, 2)), based(), gone),
+            ("no journal beside it", Some(snapshot(4, 2)), None, "a snapshot has no journal"),
+        ] {
+            assert_eq!(recovered(snapshot, journal).err().as_deref(), Some(why), "{case}");
+        }
+        assert!(recovered(None, Some(journal(whole()))).unwrap().is_some());
+        assert!(recovered(None, None).unwrap().is_none(), "it is blank");
+    }
+
+    #[test]
+    fn a_snapshot_that_rotted_is_refused() {
+        let mut file = BytesMut::from(&seal_snapshot(&snapshot(4, 2))[..]);
+        let last = file.len() - 1;
+        file[last] ^= 1;
+        let why = Recovery::default().snapshot(GROUP, file.freeze()).unwrap_err();
+        assert_eq!(why, "the snapshot of group 3 is not what was written");
     }
 }
