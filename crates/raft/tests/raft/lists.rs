@@ -50,6 +50,11 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
+    pub(crate) fn new(id: NodeId, founders: Vec<NodeId>, groups: u32, tuning: Tuning) -> Keeper {
+        let lists = vec![Vec::new(); groups as usize];
+        Keeper { groups: Groups::new(id, founders, groups, tuning, Switches::ALL_ON), lists }
+    }
+
     pub(crate) fn group(&self, group: u32) -> Option<&Group> {
         self.groups.group(GroupId(group))
     }
@@ -61,7 +66,7 @@ impl Keeper {
                 quiet = false;
                 match event {
                     Event::Restored { state, .. } => {
-                        let items = state.chunks(8).map(Bytes::copy_from_slice);
+                        let items = state.chunks(8).rev().map(Bytes::copy_from_slice);
                         self.lists[group.0 as usize] = items.collect();
                     }
                     Event::Noted(what) => out.note(what.into()),
@@ -111,7 +116,9 @@ impl Machine for Keeper {
             }
             Input::Message { message: Word::Compact(group), .. } => {
                 let index = self.group(group.0).map_or(0, Group::applied_index);
-                let state = self.lists[group.0 as usize].concat();
+                // The newest first: no state is the beginning of a later one.
+                let items = self.lists[group.0 as usize].iter().rev().cloned();
+                let state = items.collect::<Vec<Bytes>>().concat();
                 self.groups.compact(group, index, state.into(), now);
             }
             Input::Timer(()) => self.groups.timer(now, out),
@@ -142,10 +149,7 @@ pub(crate) fn world_with(
     tuning: Tuning,
 ) -> World<Keeper> {
     let founders: Vec<NodeId> = (0..founders).map(NodeId).collect();
-    let boot = move |id| Keeper {
-        groups: Groups::new(id, founders.clone(), groups, tuning, Switches::ALL_ON),
-        lists: vec![Vec::new(); groups as usize],
-    };
+    let boot = move |id| Keeper::new(id, founders.clone(), groups, tuning);
     World::new(seed, &vec![0; nodes as usize], Delays::micros(200, 2_000), Arc::new(boot))
 }
 
