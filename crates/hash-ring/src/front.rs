@@ -23,7 +23,8 @@ use crate::router::{Member, Router};
 
 /// A cache that has not answered by then is taken for dead, for this request.
 const PATIENCE: Duration = Duration::from_millis(50);
-const BREAKER: BreakerRule = BreakerRule { failures: 3, cool_down: Duration::from_millis(200) };
+const BREAKER: BreakerRule =
+    BreakerRule { failures: 3, window: None, cool_down: Duration::from_millis(200) };
 
 /// Serves users from caches and a database.
 #[derive(Clone, Debug)]
@@ -157,7 +158,7 @@ impl Front {
         let answered = matches!(outcome, Outcome::Hit | Outcome::Miss);
         if let (Some(pass), Some(breaker)) = (pass, self.breakers.get_mut(&cache)) {
             if answered {
-                breaker.succeeded(pass);
+                breaker.succeeded(pass, now);
             } else if breaker.failed(pass, now) {
                 out.note(Note::Opened { cache });
             }

@@ -6,8 +6,13 @@
 //! with a probability of 10 to the minus phi. What phi to act at is the caller's choice, and each may
 //! have its own: 1 to stop sending work, 8 to give its place away.
 //!
-//! The law: phi never falls while nothing is heard, and nothing here is a float. The deviation is a
-//! whole square root, and the tail of the normal distribution comes from a table, with straight lines
+//! A silence that was suspicious enough to act at was an outage and not a beat. Taken for one, ten minutes
+//! of it would stretch the mean and the deviation of a hundred intervals, and the next death would go
+//! unnoticed for as long. So it is remembered as the longest beat that could still be believed: once it is
+//! hardly there, and where beats have become slow for good each makes the next more credible.
+//!
+//! The law: phi never falls while nothing is heard, an outage of any length is remembered like one
+//! that was just long enough to be one, and nothing here is a float. The deviation is a whole square root, and the tail of the normal distribution comes from a table, with straight lines
 //! in between, so all nodes on all platforms suspect alike.
 
 use std::collections::VecDeque;
@@ -46,6 +51,8 @@ pub struct AccrualRule {
     pub least_deviation: Duration,
     /// How many intervals are remembered, up to a thousand.
     pub window: usize,
+    /// From this phi on a silence is an outage: no lower than what anybody acts at.
+    pub outage: Phi,
 }
 
 /// The detector of one node.
@@ -59,19 +66,17 @@ pub struct Accrual {
 }
 
 impl Accrual {
-    /// A detector that begins as if it had just heard, and a few times before.
+    /// A detector that begins as if it had just heard, and once before.
     pub fn new(rule: AccrualRule, now: Time) -> Self {
         let (intervals, sum, squares) = (VecDeque::new(), 0, 0);
         let mut detector = Accrual { rule, heard: now, intervals, sum, squares };
-        // Two that make the mean and the deviation what is expected.
-        detector.remember(rule.expected.saturating_sub(rule.least_deviation));
-        detector.remember(rule.expected + rule.least_deviation);
+        detector.remember(nanos(rule.expected));
         detector
     }
 
     /// A heartbeat came.
     pub fn heard(&mut self, now: Time) {
-        self.remember(now.since(self.heard));
+        self.remember(nanos(now.since(self.heard)).min(self.longest_beat()));
         self.heard = self.heard.max(now);
     }
 
@@ -91,8 +96,19 @@ impl Accrual {
         Phi(TAIL[step] + rise)
     }
 
-    fn remember(&mut self, interval: Duration) {
-        let interval = nanos(interval).min(LONGEST);
+    /// The silence at which phi reaches that of an outage: [`Accrual::phi`] the other way round.
+    fn longest_beat(&self) -> u64 {
+        let (mean, deviation) = self.mean_and_deviation();
+        let outage = self.rule.outage.0;
+        let step = TAIL.partition_point(|phi| *phi <= outage).clamp(1, TAIL.len() - 1) - 1;
+        let rise = outage.saturating_sub(TAIL[step]).saturating_mul(1_000);
+        let place = (step as u64 * 1_000).saturating_add(rise / (TAIL[step + 1] - TAIL[step]));
+        let late = u128::from(place) * u128::from(deviation) / 4_000;
+        mean.saturating_add(u64::try_from(late).unwrap_or(u64::MAX))
+    }
+
+    fn remember(&mut self, interval: u64) {
+        let interval = interval.min(LONGEST);
         self.intervals.push_back(interval);
         self.sum += u128::from(interval);
         self.squares += u128::from(interval).pow(2);

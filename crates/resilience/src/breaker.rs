@@ -1,13 +1,20 @@
-//! Stops calling what does not answer (Nygard, "Release It!", 2007).
+//! Stops calling what does not answer, or not well enough (Nygard, "Release It!", 2007).
 //!
 //! Whoever waits for the dead holds on to a connection, a slot and a user meanwhile. A breaker counts
 //! failures in a row. After `failures` of them it is *open*: calls fail at once. After a cool-down it is
 //! *half-open*: one call is let through, and decides whether the breaker closes or opens again.
 //!
+//! One that is half dead never fails so often in a row, and one that is merely slow does not fail at all.
+//! For these there is a [`BreakerWindow`] over the calls that ended last: it opens the breaker where the
+//! share of failed or of slow ones is too large (both shares are resilience4j's).
+//!
 //! The law: while what is called stays dead, at most `failures` calls that end one after the other,
-//! and then one call in each cool-down, are let through. A result counts only in the state in which its
-//! call was let through: a late answer to an old call closes nothing.
+//! and then one call in each cool-down, are let through. A result counts only in the spell, closed or
+//! not, in which its call was let through: a late answer to an old call closes nothing. Of the probes
+//! that are out any good answer closes the breaker, however long it took; a bad one opens it again only if
+//! no newer probe is out. So answers may take longer than the cool-down.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use machine::Time;
@@ -17,8 +24,25 @@ use machine::Time;
 pub struct BreakerRule {
     /// So many failures in a row open it.
     pub failures: u32,
+    /// And so does what the last calls came to, where that is looked at.
+    pub window: Option<BreakerWindow>,
     /// It stays open for so long, and a probe may be out for so long before another is let through.
     pub cool_down: Duration,
+}
+
+/// What the calls that ended last may have come to. A percentage over 100 is never reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerWindow {
+    /// How many calls are looked at, up to a thousand.
+    pub calls: u32,
+    /// With fewer calls since it closed there is no share to speak of.
+    pub least: u32,
+    /// This percentage of failed calls opens the breaker.
+    pub failed_percent: u32,
+    /// A call that took longer was slow, whether it failed or not.
+    pub slow: Duration,
+    /// This percentage of slow calls opens the breaker. A slow answer to a probe does not close it.
+    pub slow_percent: u32,
 }
 
 /// A circuit breaker in front of one callee.
@@ -26,8 +50,12 @@ pub struct BreakerRule {
 pub struct Breaker {
     rule: BreakerRule,
     state: BreakerState,
-    /// Grows with every change of state.
-    epoch: u64,
+    /// The number of the passes that are given now. It grows with every change of state and every probe.
+    newest: u64,
+    /// Passes below this number are of an earlier spell.
+    oldest: u64,
+    /// How the last calls ended, since it closed; empty where nobody looks.
+    recent: VecDeque<Ended>,
 }
 
 /// What a breaker does with calls.
@@ -43,57 +71,57 @@ pub enum BreakerState {
         /// When the next call may probe.
         until: Time,
     },
-    /// One call is out to probe; none is let through until its result, or until then.
+    /// A call is out to probe; none is let through until its result, or until then.
     HalfOpen {
-        /// When the probe counts as lost.
+        /// When another probe may go out.
         until: Time,
     },
 }
 
 /// A call that was let through; its result is reported with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Pass(u64);
+pub struct Pass {
+    number: u64,
+    began: Time,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    failed: bool,
+    slow: bool,
+}
 
 impl Breaker {
     /// A closed breaker.
     pub fn new(rule: BreakerRule) -> Self {
-        Breaker { rule, state: BreakerState::Closed { failures: 0 }, epoch: 0 }
+        let (state, recent) = (BreakerState::Closed { failures: 0 }, VecDeque::new());
+        Breaker { rule, state, newest: 0, oldest: 0, recent }
     }
 
     /// Lets a call through, or not: then it has failed, at once and without any load.
     pub fn admit(&mut self, now: Time) -> Option<Pass> {
         match self.state {
-            BreakerState::Open { until } | BreakerState::HalfOpen { until } if now < until => None,
-            BreakerState::Open { .. } | BreakerState::HalfOpen { .. } => {
-                self.enter(BreakerState::HalfOpen { until: now + self.rule.cool_down });
-                Some(Pass(self.epoch))
+            BreakerState::Open { until } | BreakerState::HalfOpen { until } if now < until => {
+                return None;
             }
-            BreakerState::Closed { .. } => Some(Pass(self.epoch)),
+            BreakerState::Open { .. } | BreakerState::HalfOpen { .. } => {
+                self.newest += 1;
+                self.state = BreakerState::HalfOpen { until: now + self.rule.cool_down };
+            }
+            BreakerState::Closed { .. } => {}
         }
+        Some(Pass { number: self.newest, began: now })
     }
 
-    /// The call was answered.
-    pub fn succeeded(&mut self, pass: Pass) {
-        match &mut self.state {
-            _ if pass.0 != self.epoch => {}
-            BreakerState::Closed { failures } => *failures = 0,
-            _ => self.enter(BreakerState::Closed { failures: 0 }),
-        }
+    /// The call was answered. True where that opened the breaker: the answer was slow.
+    pub fn succeeded(&mut self, pass: Pass, now: Time) -> bool {
+        self.ended(pass, false, now)
     }
 
     /// The call failed, or nobody waits for it any longer. True where that opened the breaker.
     pub fn failed(&mut self, pass: Pass, now: Time) -> bool {
-        if pass.0 != self.epoch {
-            return false;
-        }
-        if let BreakerState::Closed { failures } = &mut self.state {
-            *failures += 1;
-            if *failures < self.rule.failures {
-                return false;
-            }
-        }
-        self.enter(BreakerState::Open { until: now + self.rule.cool_down });
-        true
+        self.ended(pass, true, now)
     }
 
     /// What it does with calls.
@@ -101,8 +129,49 @@ impl Breaker {
         self.state
     }
 
+    fn ended(&mut self, pass: Pass, failed: bool, now: Time) -> bool {
+        if pass.number < self.oldest {
+            return false;
+        }
+        let slow = self.rule.window.is_some_and(|window| now.since(pass.began) > window.slow);
+        let opens = match &mut self.state {
+            BreakerState::Closed { failures } => {
+                *failures = if failed { *failures + 1 } else { 0 };
+                let row = failed && *failures >= self.rule.failures;
+                self.exceeds(Ended { failed, slow }) || row
+            }
+            _ if failed || slow => pass.number == self.newest,
+            _ => {
+                self.enter(BreakerState::Closed { failures: 0 });
+                false
+            }
+        };
+        if opens {
+            self.enter(BreakerState::Open { until: now + self.rule.cool_down });
+        }
+        opens
+    }
+
+    /// Takes a call into the window; is one of the shares too large by now?
+    fn exceeds(&mut self, ended: Ended) -> bool {
+        let Some(window) = self.rule.window else { return false };
+        self.recent.push_back(ended);
+        if self.recent.len() > window.calls.clamp(1, 1_000) as usize {
+            self.recent.pop_front();
+        }
+        let reaches = |percent: u32, counts: fn(&&Ended) -> bool| {
+            let count = self.recent.iter().filter(counts).count();
+            count * 100 >= self.recent.len() * percent as usize
+        };
+        self.recent.len() >= window.least as usize
+            && (reaches(window.failed_percent, |ended| ended.failed)
+                || reaches(window.slow_percent, |ended| ended.slow))
+    }
+
     fn enter(&mut self, state: BreakerState) {
         self.state = state;
-        self.epoch += 1;
+        self.newest += 1;
+        self.oldest = self.newest;
+        self.recent.clear();
     }
 }

@@ -5,7 +5,8 @@
 //! attempts for each request does not (Finagle's `RetryBudget`; "Handling Overload" in Beyer et al.,
 //! "Site Reliability Engineering", 2016, which allows retries of a tenth of the requests).
 //!
-//! The law: there are never more retries than the reserve and `percent` of the requests so far.
+//! The law: there are never more retries than the reserve and `percent` of the requests so far; and whoever
+//! takes each retry as soon as it is earned gets every one of them, however small the reserve is.
 
 /// Retries in hundredths, so that a percentage of a request is a whole number.
 const RETRY: u32 = 100;
@@ -20,10 +21,12 @@ pub struct RetryBudget {
 
 impl RetryBudget {
     /// Every request earns this percentage of a retry. Up to `reserve` retries are saved for bad
-    /// times, and there at the beginning.
+    /// times, and there at the beginning. What was earned towards the next retry is kept besides: a
+    /// reserve of 0 saves nothing, and takes nothing away.
     pub fn new(percent: u32, reserve: u32) -> Self {
-        let most = reserve.saturating_mul(RETRY);
-        RetryBudget { percent, most, balance: most }
+        let reserve = reserve.saturating_mul(RETRY);
+        let next = percent.saturating_add(RETRY - 1);
+        RetryBudget { percent, most: reserve.max(next), balance: reserve }
     }
 
     /// A request was made, for the first time.

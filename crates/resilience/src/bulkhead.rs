@@ -2,8 +2,9 @@
 //! (Nygard, "Release It!", 2007).
 //!
 //! The law: at most `most` are inside and at most `queue` wait; who waits goes in in the order of
-//! coming, and whoever finds both full is turned away at once, which costs next to nothing. A queue
-//! without a bound would turn an overload into waits longer than anybody waits.
+//! coming, unless they give up first, and whoever finds both full is turned away at once, which costs
+//! next to nothing. A queue without a bound would turn an overload into waits longer than anybody waits,
+//! and a queue that nobody can leave serves those who are gone before those who are there.
 
 use std::collections::VecDeque;
 
@@ -26,7 +27,8 @@ impl<T> Bulkhead<T> {
         Bulkhead { most: most.max(1), queue, inside: 0, waiting: VecDeque::new() }
     }
 
-    /// Goes in, and is given back; or waits, and is given back by a later [`Bulkhead::leave`].
+    /// Goes in, and is given back; or waits, and is given back by a later [`Bulkhead::leave`] or
+    /// [`Bulkhead::give_up`].
     ///
     /// # Errors
     /// If there is room neither inside nor in the queue.
@@ -40,6 +42,14 @@ impl<T> Bulkhead<T> {
         }
         self.waiting.push_back(who);
         Ok(None)
+    }
+
+    /// Those who wait and of whom this is true give up: they leave the queue, and are given back.
+    pub fn give_up(&mut self, gives_up: impl FnMut(&T) -> bool) -> Vec<T> {
+        let (gone, waiting): (VecDeque<T>, _) =
+            std::mem::take(&mut self.waiting).into_iter().partition(gives_up);
+        self.waiting = waiting;
+        gone.into()
     }
 
     /// One is done; who waited longest goes in, and is given back.

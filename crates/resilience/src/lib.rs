@@ -14,7 +14,7 @@ mod outlier;
 
 pub use accrual::{Accrual, AccrualRule, Phi};
 pub use backoff::Backoff;
-pub use breaker::{Breaker, BreakerRule, BreakerState, Pass};
+pub use breaker::{Breaker, BreakerRule, BreakerState, BreakerWindow, Pass};
 pub use bucket::TokenBucket;
 pub use budget::RetryBudget;
 pub use bulkhead::{Bulkhead, Full};

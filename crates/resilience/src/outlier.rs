@@ -3,8 +3,10 @@
 //! The law: a host with so many failures in a row gets no work for a time, which grows with every time
 //! in a row that this happens to it. But when fewer than `panic_percent` of the hosts are left, all of
 //! them get work again (Envoy's panic threshold): the few would only be the next to drown, and when
-//! everything seems broken it is rather the seeing that is.
+//! everything seems broken it is rather the seeing that is. Only hosts that are there count: one that
+//! has gone is forgotten, and one that comes is new, whoever had its name before.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use machine::Time;
@@ -30,25 +32,36 @@ struct Host {
     until: Time,
 }
 
-/// The hosts that share some work.
+/// The hosts that share some work, by whatever names them.
 #[derive(Clone, Debug)]
-pub struct Outliers {
+pub struct Outliers<H> {
     rule: OutlierRule,
-    hosts: Vec<Host>,
+    hosts: BTreeMap<H, Host>,
 }
 
-impl Outliers {
-    /// So many hosts, all of them well.
-    pub fn new(rule: OutlierRule, hosts: usize) -> Self {
-        Outliers { rule, hosts: vec![Host::default(); hosts] }
+impl<H: Ord> Outliers<H> {
+    /// These hosts, all of them well.
+    pub fn new(rule: OutlierRule, hosts: impl IntoIterator<Item = H>) -> Self {
+        let hosts = hosts.into_iter().map(|host| (host, Host::default())).collect();
+        Outliers { rule, hosts }
     }
 
-    /// A host answered well or not. True where that ejected it.
-    ///
-    /// # Panics
-    /// If there is no such host.
-    pub fn report(&mut self, host: usize, well: bool, now: Time) -> bool {
-        let host = &mut self.hosts[host];
+    /// A host has come, and is well. False where it was there already: then it stays as it is.
+    pub fn join(&mut self, host: H) -> bool {
+        let known = self.hosts.len();
+        self.hosts.entry(host).or_default();
+        self.hosts.len() > known
+    }
+
+    /// A host has gone. False where there was none of this name.
+    pub fn leave(&mut self, host: &H) -> bool {
+        self.hosts.remove(host).is_some()
+    }
+
+    /// A host answered well or not. True where that ejected it. An answer of a host that has gone
+    /// tells nothing.
+    pub fn report(&mut self, host: &H, well: bool, now: Time) -> bool {
+        let Some(host) = self.hosts.get_mut(host) else { return false };
         if now < host.until {
             // In a panic it has work, but it was judged already.
             return false;
@@ -68,17 +81,14 @@ impl Outliers {
         true
     }
 
-    /// May this host get work now?
-    ///
-    /// # Panics
-    /// If there is no such host.
-    pub fn is_usable(&self, host: usize, now: Time) -> bool {
-        now >= self.hosts[host].until || self.panics(now)
+    /// May this host get work now? One that is not there may not.
+    pub fn is_usable(&self, host: &H, now: Time) -> bool {
+        self.hosts.get(host).is_some_and(|host| now >= host.until || self.panics(now))
     }
 
     /// Are so few hosts left that all get work?
     pub fn panics(&self, now: Time) -> bool {
-        let left = self.hosts.iter().filter(|host| now >= host.until).count();
+        let left = self.hosts.values().filter(|host| now >= host.until).count();
         left * 100 < self.hosts.len() * self.rule.panic_percent as usize
     }
 }

@@ -5,7 +5,7 @@ use resilience::{Accrual, AccrualRule, Phi};
 use crate::{MS, at};
 
 fn rule() -> AccrualRule {
-    AccrualRule { expected: MS(100), least_deviation: MS(10), window: 100 }
+    AccrualRule { expected: MS(100), least_deviation: MS(10), window: 100, outage: Phi(8_000) }
 }
 
 /// -log10 of the upper tail of the normal distribution, by adding up its density in small steps.
@@ -45,6 +45,46 @@ fn it_learns_how_far_heartbeats_are_apart() {
     assert_eq!(after([100, 100]), 157, "5.6 deviations of 10 ms");
     assert_eq!(after([50, 150]), 381, "5.6 deviations of 50 ms");
     assert_eq!(after([1_000, 1_000]), 1_057);
+}
+
+/// Of a detector with a hundred punctual beats behind it: its clock, and how long it takes to suspect at
+/// phi 8 from here on.
+fn punctual(detector: &mut Accrual, now: &mut u64, beats: u64) -> u64 {
+    for _ in 0..beats {
+        *now += 100;
+        detector.heard(at(*now));
+    }
+    (1..).find(|silence| detector.phi(at(*now + silence)) >= Phi(8_000)).unwrap()
+}
+
+/// A node is cut off for ten minutes, comes back, and dies. Were the ten minutes a beat, its death would
+/// be noticed after 341 seconds; and so it was until a hundred beats had come.
+#[test]
+fn an_outage_is_not_a_beat() {
+    let (mut detector, mut now) = (Accrual::new(rule(), at(0)), 0);
+    assert_eq!(punctual(&mut detector, &mut now, 100), 157);
+    now += 600_000;
+    detector.heard(at(now));
+    assert_eq!(punctual(&mut detector, &mut now, 0), 157, "as before");
+    now += 10 * 86_400_000;
+    detector.heard(at(now));
+    assert_eq!(punctual(&mut detector, &mut now, 50), 158);
+}
+
+/// The rate may change for good, and then it must be learned: a node that is never believed again would
+/// be worse than one that is believed for too long.
+#[test]
+fn beats_that_have_become_slow_are_learned() {
+    let (mut detector, mut now) = (Accrual::new(rule(), at(0)), 0);
+    punctual(&mut detector, &mut now, 100);
+    let mut suspected = 0;
+    for _ in 0..100 {
+        now += 1_000;
+        suspected += u32::from(detector.phi(at(now)) >= Phi(8_000));
+        detector.heard(at(now));
+    }
+    assert_eq!(suspected, 24, "of a hundred beats ten times as slow");
+    assert!(detector.phi(at(now + 1_000)) < Phi(1_000));
 }
 
 proptest! {

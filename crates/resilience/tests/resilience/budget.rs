@@ -19,6 +19,25 @@ fn good_times_save_no_more_than_the_reserve() {
     assert_eq!(budget.left(), 5);
 }
 
+/// A caller that saves nothing for bad times may still retry what its requests earn.
+#[test]
+fn a_budget_without_a_reserve_retries_its_share() {
+    let taken = |percent, reserve| {
+        let mut budget = RetryBudget::new(percent, reserve);
+        let request = |_| {
+            budget.deposit();
+            std::iter::repeat_with(|| budget.withdraw()).take_while(|taken| *taken).count()
+        };
+        (0..1_000).map(request).sum::<usize>()
+    };
+    let of = [0, 1, 20, 30, 100].map(|percent| taken(percent, 0));
+    assert_eq!(of, [0, 10, 200, 300, 1_000]);
+    assert_eq!(taken(300, 0), 3_000, "a request may earn more than the reserve holds");
+    let mut calm = RetryBudget::new(20, 0);
+    (0..1_000).for_each(|_| calm.deposit());
+    assert_eq!(calm.left(), 1, "good times save nothing but the next retry");
+}
+
 proptest! {
     #[test]
     fn retries_stay_within_the_reserve_and_the_share(
