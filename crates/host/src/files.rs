@@ -8,12 +8,14 @@
 #![expect(clippy::disallowed_types, reason = "machines write through their outputs, to here")]
 
 mod handle;
+#[cfg(test)]
+mod power_cut;
+mod system;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, hash_map};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::FileExt;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
@@ -46,6 +48,9 @@ pub struct Files {
     read: HashMap<FileName, Handle>,
     /// The names in the folder may not be durable.
     names_unsynced: bool,
+    /// A file that was synced early could not be: what the system said. Whoever asks for a sync from then
+    /// on is told, since a second attempt would be called a success.
+    lost: Option<Trouble>,
     syncs: Count,
 }
 
@@ -57,7 +62,7 @@ impl Files {
             "Files made durable; fewer than operations that asked, where those waited together.",
         );
         let (unsynced, read) = (BTreeMap::new(), HashMap::new());
-        Files { folder, unsynced, read, names_unsynced: true, syncs }
+        Files { folder, unsynced, read, names_unsynced: true, lost: None, syncs }
     }
 
     /// Does these, now, on this thread, in this order, and says how each ended. Syncs wait for
@@ -111,12 +116,13 @@ impl Files {
     }
 
     fn write(&mut self, name: FileName, offset: u64, bytes: &[u8]) -> Outcome {
-        let file = self.open(name, true)?;
+        let path = self.path(&name)?;
+        let file = self.open(name, &path, true)?;
         let length = file.metadata().map_err(unchanged)?.len();
-        match file.write_all_at(bytes, offset) {
+        match system::write(file, &path, offset, bytes) {
             // Only what is past the old end needs space, so cutting there undoes it.
             Err(error) if unchanged_kind(&error) == DiskError::Full => {
-                file.set_len(length).map_err(unknown)?;
+                system::set_length(file, &path, length).map_err(unknown)?;
                 Err(unchanged(error))
             }
             Err(error) => Err(unknown(error)),
@@ -125,14 +131,16 @@ impl Files {
     }
 
     fn sync(&mut self, name: &str) -> Outcome {
+        let path = self.path(name)?;
+        self.lost.clone().map_or(Ok(()), Err)?;
         let file = match self.unsynced.remove(name) {
             Some(file) => file,
-            None => File::open(self.path(name)?).map_err(unchanged)?,
+            None => File::open(&path).map_err(unchanged)?,
         };
         self.syncs.one();
-        file.sync_all().map_err(unknown)?;
+        system::sync(&file, &path).map_err(unknown)?;
         if std::mem::take(&mut self.names_unsynced) {
-            sync_folder(&self.folder).map_err(unknown)?;
+            system::sync_folder(&self.folder).map_err(unknown)?;
         }
         Ok(DiskAnswer::Done)
     }
@@ -161,9 +169,10 @@ impl Files {
     fn truncate(&mut self, name: FileName, length: u64) -> Outcome {
         // What it may have mapped is to be gone before the file is.
         self.read.remove(&name);
-        let file = self.open(name, false)?;
+        let path = self.path(&name)?;
+        let file = self.open(name, &path, false)?;
         if file.metadata().map_err(unchanged)?.len() > length {
-            file.set_len(length).map_err(unknown)?;
+            system::set_length(file, &path, length).map_err(unknown)?;
         }
         Ok(DiskAnswer::Done)
     }
@@ -178,10 +187,10 @@ impl Files {
     }
 
     fn delete(&mut self, name: &str) -> Outcome {
-        fs::remove_file(self.path(name)?).map_err(unchanged)?;
+        system::remove(&self.path(name)?).map_err(unchanged)?;
         self.unsynced.remove(name);
         self.read.remove(name);
-        sync_folder(&self.folder).map_err(unknown)?;
+        system::sync_folder(&self.folder).map_err(unknown)?;
         Ok(DiskAnswer::Done)
     }
 
@@ -195,11 +204,11 @@ impl Files {
     }
 
     /// The file, to be changed: from now on it is unsynced.
-    fn open(&mut self, name: FileName, create: bool) -> Result<&mut File, Trouble> {
-        let path = self.path(&name)?;
+    fn open(&mut self, name: FileName, path: &Path, create: bool) -> Result<&mut File, Trouble> {
         while self.unsynced.len() >= MOST_OPEN && !self.unsynced.contains_key(&name) {
-            if let Some((_, file)) = self.unsynced.pop_first() {
-                file.sync_all().map_err(unknown)?;
+            if let Some((other, file)) = self.unsynced.pop_first() {
+                let synced = system::sync(&file, &self.path(&other)?).map_err(unknown);
+                synced.inspect_err(|trouble| self.lost = Some(trouble.clone()))?;
             }
         }
         match self.unsynced.entry(name) {
@@ -207,10 +216,10 @@ impl Files {
             Entry::Vacant(vacant) => {
                 let mut options = OpenOptions::new();
                 options.write(true);
-                let file = match options.open(&path) {
+                let file = match options.open(path) {
                     Err(error) if error.kind() == ErrorKind::NotFound && create => {
                         self.names_unsynced = true;
-                        options.create(true).truncate(false).open(&path)
+                        system::create(path)
                     }
                     opened => opened,
                 };
@@ -238,25 +247,26 @@ fn path_in(folder: &Path, name: &str) -> Result<PathBuf, Trouble> {
 /// Puts new content in a file's place, atomically and durably. The temporary file is in its folder.
 pub(crate) fn replace(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
     // One left behind by a crash must go first: the new one is to be nobody else's file.
-    match fs::remove_file(temporary) {
+    match system::remove(temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(unchanged(error)),
         _ => {}
     }
-    let created = File::create_new(temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
+    let created = system::create_new(temporary).and_then(|file| {
+        system::write(&file, temporary, 0, bytes)?;
+        system::sync(&file, temporary)
     });
-    if let Err(error) = created.and_then(|()| fs::rename(temporary, path)) {
+    if let Err(error) = created.and_then(|()| system::rename(temporary, path)) {
         // On a full disk the space is wanted; elsewhere the next attempt removes it.
-        let _ = fs::remove_file(temporary);
+        let _ = system::remove(temporary);
         return Err(unchanged(error));
     }
-    path.parent().map_or(Ok(()), sync_folder).map_err(unknown)
+    path.parent().map_or(Ok(()), system::sync_folder).map_err(unknown)
 }
 
-/// Makes the names in a folder durable.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+/// Makes a folder in another, durably.
+pub(crate) fn make_folder(path: &Path, around: &Path) -> io::Result<()> {
+    system::create_folder(path)?;
+    system::sync_folder(around)
 }
 
 /// It failed before anything was changed.

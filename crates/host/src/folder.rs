@@ -13,33 +13,37 @@
 #![expect(clippy::disallowed_types, reason = "the lock is a file")]
 
 mod error;
+mod format;
+mod whole;
 
 use std::fs::{self, File, TryLockError};
 use std::hash::BuildHasher;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use machine::DiskId;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use crate::files::{self, Files, replace, sync_folder};
+use crate::files::{self, Files, make_folder};
 use crate::metrics::Metrics;
+
+use format::{Said, put_file};
 
 pub use error::FolderError;
 use error::Wrong;
+pub use whole::Whole;
 
-const FORMAT: u32 = 1;
-const FORMAT_FILE: &str = "format.json";
-const TEMPORARY: &str = "format.json.new";
 const LOCK: &str = "lock";
 const DISK: &str = "disk";
-/// A longer format file is not ours.
-const LONGEST: u64 = 4096;
 
 /// Whose files they are: a system and what its promises about these files depend on.
 pub trait Owner: Serialize + DeserializeOwned {
+    /// What servers of this system call it in the field `system` of an owner, first of all the one that has
+    /// several nodes in a folder. Files of any other are another's.
+    const SYSTEMS: &'static [&'static str];
+
     /// Are the files of the one those of the other?
     fn is(&self, other: &Self) -> bool;
 
@@ -57,19 +61,13 @@ pub trait Owner: Serialize + DeserializeOwned {
 /// A file that a new folder begins with, and that an old one must have.
 pub type FirstFile = (&'static str, Bytes);
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Format<O> {
-    format: u32,
-    /// Drawn when the folder was made.
-    disk: u64,
-    owner: O,
-}
-
 /// A folder that is ours until this is dropped.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     disk: DiskId,
+    /// The folder that it is in, if that one has to be ours as well.
+    _whole: Option<Whole>,
     /// The system lets go of the lock when the file is closed, however the process ends.
     _lock: File,
 }
@@ -93,10 +91,13 @@ impl Folder {
     /// # Errors
     /// If what it says of that cannot be read.
     pub fn owner<O: Owner>(path: &Path) -> Result<Option<O>, FolderError> {
-        let format = read_format::<O>(path);
-        format
-            .map(|format| format.map(|format| format.owner))
-            .map_err(|what| FolderError::new(path, "", what))
+        let owner = match format::read(path) {
+            Ok(None) => Ok(None),
+            Ok(Some(Said::Node { owner, .. })) => Ok(Some(owner)),
+            Ok(Some(Said::Whole { system })) => Err(Wrong::Whole(system)),
+            Err(what) => Err(what),
+        };
+        owner.map_err(|what| FolderError::new(path, "", what))
     }
 
     fn try_open<O: Owner>(path: &Path, owner: O, first: &[FirstFile]) -> Result<Folder, Wrong> {
@@ -104,12 +105,12 @@ impl Folder {
         // Ask before touching it, and again when nobody else can: it may have been begun meanwhile.
         check(path, &owner, first)?;
         let lock = lock(path)?;
-        let format = match check(path, &owner, first)? {
-            Some(format) => format,
-            None => begin(path, owner, first)?,
+        let disk = match check(path, &owner, first)? {
+            Some(disk) => disk,
+            None => begin(path, &owner, first)?,
         };
         make(&path.join(DISK))?;
-        Ok(Folder { path: path.to_owned(), disk: DiskId(format.disk), _lock: lock })
+        Ok(Folder { path: path.to_owned(), disk: DiskId(disk), _whole: None, _lock: lock })
     }
 
     /// The machine's disk.
@@ -123,25 +124,23 @@ impl Folder {
     }
 }
 
-/// What the folder says of itself; none where it is new.
-fn check<O: Owner>(
-    path: &Path,
-    owner: &O,
-    first: &[FirstFile],
-) -> Result<Option<Format<O>>, Wrong> {
-    let Some(format) = read_format::<O>(path)? else {
-        return if is_new(path, first)? { Ok(None) } else { Err(Wrong::NotOurs) };
+/// The identity of the disk that is in the folder; none where it is new.
+fn check<O: Owner>(path: &Path, owner: &O, first: &[FirstFile]) -> Result<Option<u64>, Wrong> {
+    let (disk, known) = match format::read::<O>(path)? {
+        None if is_new(path, first)? => return Ok(None),
+        None => return Err(Wrong::NotOurs),
+        Some(Said::Whole { system }) => return Err(Wrong::Whole(system)),
+        Some(Said::Node { disk, owner }) => (disk, owner),
     };
-    if !format.owner.is(owner) {
-        let (name, arguments) = (format.owner.name(), format.owner.arguments());
-        return Err(Wrong::OtherOwner { name, arguments });
+    if !known.is(owner) {
+        return Err(Wrong::OtherOwner { name: known.name(), arguments: known.arguments() });
     }
     for (name, _) in first {
         if !path.join(DISK).join(name).try_exists()? {
             return Err(Wrong::Lost(name));
         }
     }
-    Ok(Some(format))
+    Ok(Some(disk))
 }
 
 /// Makes a folder, and those around it, so that they are there after a power cut too.
@@ -154,33 +153,9 @@ fn make(path: &Path) -> io::Result<()> {
         _ => Path::new("."),
     };
     make(around)?;
-    match fs::create_dir(path) {
+    match make_folder(path, around) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => sync_folder(around),
-    }
-}
-
-fn read_format<O: Owner>(path: &Path) -> Result<Option<Format<O>>, Wrong> {
-    let mut text = String::new();
-    let file = match File::open(path.join(FORMAT_FILE)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let read = file.take(LONGEST + 1).read_to_string(&mut text);
-    read.map_err(|error| Wrong::Malformed(error.to_string()))?;
-    if text.len() as u64 > LONGEST {
-        return Err(Wrong::Malformed("it is too long".to_owned()));
-    }
-    let malformed = |error: serde_json::Error| Wrong::Malformed(error.to_string());
-    // The format first: another one may well have another shape.
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(malformed)?;
-    match value.get("format").and_then(serde_json::Value::as_u64) {
-        Some(format) if format != u64::from(FORMAT) => {
-            Err(Wrong::OtherFormat { theirs: format, ours: FORMAT })
-        }
-        _ => serde_json::from_value(value).map(Some).map_err(malformed),
+        made => made,
     }
 }
 
@@ -189,7 +164,7 @@ fn is_new(path: &Path, first: &[FirstFile]) -> io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
         let begun = name == DISK && is_begun(&path.join(DISK), first)?;
-        if !begun && name != LOCK && name != TEMPORARY {
+        if !begun && name != LOCK && name != format::TEMPORARY {
             return Ok(false);
         }
     }
@@ -225,19 +200,13 @@ fn lock(path: &Path) -> Result<File, Wrong> {
 }
 
 /// The format file comes last: with it the folder is whole.
-fn begin<O: Owner>(path: &Path, owner: O, first: &[FirstFile]) -> Result<Format<O>, Wrong> {
+fn begin<O: Owner>(path: &Path, owner: &O, first: &[FirstFile]) -> Result<u64, Wrong> {
     let disk = path.join(DISK);
     make(&disk)?;
-    let put = |temporary: PathBuf, file: PathBuf, bytes: &[u8]| {
-        replace(&temporary, &file, bytes).map_err(|(_, error)| io::Error::other(error))
-    };
     for (name, bytes) in first {
-        put(disk.join(files::TEMPORARY), disk.join(name), bytes)?;
+        put_file(disk.join(files::TEMPORARY), disk.join(name), bytes)?;
     }
     let drawn = std::collections::hash_map::RandomState::new().hash_one("disk");
-    let format = Format { format: FORMAT, disk: drawn, owner };
-    let text = serde_json::to_vec_pretty(&format).map_err(io::Error::other)?;
-    put(path.join(TEMPORARY), path.join(FORMAT_FILE), &text)?;
-    tracing::info!("the data folder {} is new", path.display());
-    Ok(format)
+    format::put_node(path, drawn, owner)?;
+    Ok(drawn)
 }

@@ -23,7 +23,7 @@ pub use codec::{Codec, Malformed};
 pub use crew::Crew;
 pub use desk::{Asked, Desk, Place};
 pub use files::{Files, Outcome, Trouble};
-pub use folder::{FirstFile, Folder, FolderError, Owner};
+pub use folder::{FirstFile, Folder, FolderError, Owner, Whole};
 pub use links::{Links, Neighbours, SILENCE};
 pub use listen::{Exposure, ListenError, listen};
 pub use metrics::{Count, Metrics};

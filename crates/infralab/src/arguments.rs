@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use host::Exposure;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::check_verb::{CheckArguments, HISTORIES};
 use crate::exit::{Failure, Outcome};
+use crate::grammar::{self, number};
 use crate::hash_ring_verbs::HashRingVerb;
 use crate::raft_verbs::RaftVerb;
 use crate::snowflake_verbs::SnowflakeVerb;
@@ -55,23 +57,39 @@ enum Verb {
         json: bool,
         /// Prints the run as a space-time diagram, its last rows at most.
         #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "60")]
+        #[arg(value_parser = number::<usize>(0..=1_000_000))]
         #[arg(conflicts_with = "json")]
         diagram: Option<usize>,
     },
+    /// Prints what a shell reads to complete commands.
+    #[command(after_help = "Examples:
+  infralab completions bash > ~/.local/share/bash-completion/completions/infralab
+  infralab completions zsh > ~/.zfunc/_infralab
+  infralab completions fish > ~/.config/fish/completions/infralab.fish")]
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Writes a manual page for each verb.
+    #[command(
+        after_help = "Example: infralab man ~/.local/share/man/man1 && man infralab-raft-serve"
+    )]
+    Man {
+        /// The folder; it is made if it is not there.
+        folder: PathBuf,
+    },
 }
 
-/// The verbs that all systems share.
+/// The verbs that all systems share. Each has examples of its own system (`grammar.rs`).
 #[derive(Debug, Subcommand)]
 pub(crate) enum SharedVerb {
     /// A narrated run of the simulated world.
-    #[command(after_help = "Example: infralab snowflake demo --seed 7")]
     Demo {
         /// Draws the plan and everything that happens.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = number::<u64>(0..=u64::MAX))]
         seed: u64,
     },
     /// Lists failure scenarios, promises and mechanisms.
-    #[command(after_help = "Example: infralab snowflake scenarios --json")]
     Scenarios {
         /// Prints one JSON object.
         #[arg(long)]
@@ -81,17 +99,10 @@ pub(crate) enum SharedVerb {
     ///
     /// Latency is that of operations that ended well. The downtime of a fault is how long
     /// clients waited in the longest stretch without a completed operation that overlaps it.
-    #[command(
-        after_help = "Examples: infralab snowflake run overload --without sequence-wait\n          \
-                            infralab raft run leader-crash --history ops.edn"
-    )]
     Run(RunArguments),
     /// Runs a scenario over many seeds, on all cores.
     ///
     /// Latency and downtime are as `run --help` explains them, over all seeds.
-    #[command(
-        after_help = "Example: infralab snowflake sweep overload --without sequence-wait --shrink"
-    )]
     Sweep(SweepArguments),
 }
 
@@ -137,7 +148,7 @@ pub(crate) struct RunArguments {
     /// Its name, as `scenarios` lists it.
     pub(crate) scenario: String,
     /// Draws the plan and everything that happens.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = number::<u64>(0..=u64::MAX))]
     pub(crate) seed: u64,
     /// Leaves a mechanism out; may be given more than once.
     #[arg(long, value_name = "MECHANISM")]
@@ -153,6 +164,7 @@ pub(crate) struct RunArguments {
     pub(crate) json: bool,
     /// Prints the run as a space-time diagram, its last rows at most.
     #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "60")]
+    #[arg(value_parser = number::<usize>(0..=1_000_000))]
     #[arg(conflicts_with = "json")]
     pub(crate) diagram: Option<usize>,
 }
@@ -162,13 +174,13 @@ pub(crate) struct SweepArguments {
     /// Its name, as `scenarios` lists it.
     pub(crate) scenario: String,
     /// How many seeds; by default as many as the scenario says.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    #[arg(long, value_parser = number::<u64>(1..=100_000_000))]
     pub(crate) seeds: Option<u64>,
     /// The first one; the others follow.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = number::<u64>(0..=u64::MAX))]
     pub(crate) first_seed: u64,
     /// Threads; by default one for each core.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_parser = number::<u16>(1..=1024))]
     pub(crate) jobs: Option<u16>,
     /// Leaves a mechanism out; may be given more than once.
     #[arg(long, value_name = "MECHANISM")]
@@ -186,7 +198,9 @@ pub(crate) struct SweepArguments {
 
 /// Parses the arguments, does what they say, and gives the exit status.
 pub fn main() -> ExitCode {
-    let command = match Command::try_parse() {
+    let grammar = grammar::complete(Command::command());
+    let matches = grammar.clone().try_get_matches();
+    let command = match matches.and_then(|matches| Command::from_arg_matches(&matches)) {
         Ok(command) => command,
         // Not a failure but --help or --version.
         Err(told) if !told.use_stderr() => told.exit(),
@@ -196,7 +210,7 @@ pub fn main() -> ExitCode {
             return Failure::Input(text).code();
         }
     };
-    match carry_out(command) {
+    match carry_out(command, grammar) {
         Ok(found) => found.into(),
         Err(failure) => {
             anstream::eprintln!("infralab: {failure}");
@@ -205,7 +219,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn carry_out(command: Command) -> Outcome {
+fn carry_out(command: Command, grammar: clap::Command) -> Outcome {
     match command.verb {
         None => tour::tour(),
         Some(Verb::Snowflake(verb)) => verb.carry_out(),
@@ -214,6 +228,8 @@ fn carry_out(command: Command) -> Outcome {
         Some(Verb::UrlShortener(verb)) => verb.carry_out(),
         Some(Verb::Check(arguments)) => arguments.carry_out(),
         Some(Verb::Replay { file, json, diagram }) => system::replay(&file, json, diagram),
+        Some(Verb::Completions { shell }) => grammar::completions(shell, grammar),
+        Some(Verb::Man { folder }) => grammar::manual(&folder, grammar),
     }
 }
 

@@ -12,6 +12,7 @@ use hash_ring::Algorithm;
 
 use crate::arguments::SharedVerb;
 use crate::exit::Outcome;
+use crate::grammar::number;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum HashRingVerb {
@@ -34,7 +35,7 @@ nodes.txt, with names, weights and zones:
     Locate(LocateArguments),
     /// Measures every algorithm: how even, how much moves when a node comes or goes, how fast, how
     /// large.
-    #[command(after_help = "Example: infralab hash-ring compare --nodes 1000 --plot compare.svg")]
+    #[command(after_help = compare::help())]
     Compare(CompareArguments),
 }
 
@@ -56,7 +57,7 @@ pub(crate) struct LocateArguments {
     raw_hash: bool,
     /// How many nodes for each key, in different zones and racks as far as there are some.
     #[arg(long, value_name = "N", default_value_t = 1)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(value_parser = number::<u32>(1..=u64::from(u32::MAX)))]
     replicas: u32,
     /// Prints one JSON object.
     #[arg(long)]
@@ -67,14 +68,14 @@ pub(crate) struct LocateArguments {
 pub(crate) struct CompareArguments {
     /// How many, all of the same weight.
     #[arg(long, value_name = "N", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    #[arg(value_parser = number::<u32>(2..=100_000))]
     nodes: u32,
     /// How many are placed.
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(value_parser = number::<u64>(1..=1_000_000_000))]
     keys: u64,
     /// Draws the keys.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = number::<u64>(0..=u64::MAX))]
     seed: u64,
     /// Prints one JSON object.
     #[arg(long)]

@@ -3,8 +3,10 @@
 mod arguments;
 mod check_verb;
 mod exit;
+mod grammar;
 mod hash_ring_verbs;
 mod narrate;
+mod progress;
 mod raft_verbs;
 mod serving;
 mod snowflake_verbs;

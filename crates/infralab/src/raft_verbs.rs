@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 
 use crate::arguments::{ServerArguments, SharedVerb, address};
 use crate::exit::Outcome;
+use crate::grammar::number;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RaftVerb {
@@ -48,7 +49,7 @@ pub(crate) enum RaftVerb {
 pub(crate) struct ServeArguments {
     /// How many nodes the cluster in this process has.
     #[arg(long, value_name = "N", default_value_t = 3)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=31))]
+    #[arg(value_parser = number::<u16>(1..=31))]
     nodes: u16,
     /// Where to listen for clients [default: 127.0.0.1:7431, or what the cluster file says]. The
     /// other nodes in this process take the ports after it; port 0 takes free ones.
@@ -60,6 +61,7 @@ pub(crate) struct ServeArguments {
     data: Option<PathBuf>,
     /// Is this node of the cluster in the file.
     #[arg(long, value_name = "N", requires = "cluster", conflicts_with = "nodes")]
+    #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
     node_id: Option<u32>,
     /// Which nodes there are, and where.
     #[arg(long, value_name = "FILE", requires = "node_id")]

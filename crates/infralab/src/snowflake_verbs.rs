@@ -18,6 +18,8 @@ use snowflake::{Layout, compare};
 
 use crate::arguments::{ServerArguments, SharedVerb, address};
 use crate::exit::{Failure, Outcome, print};
+use crate::grammar::number;
+use crate::progress;
 use crate::stopwatch::stopwatch;
 
 #[derive(Debug, Subcommand)]
@@ -33,7 +35,7 @@ pub(crate) enum SnowflakeVerb {
     Generate {
         /// How many.
         #[arg(short = 'n', long = "count", value_name = "N", default_value_t = 1)]
-        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(value_parser = number::<u64>(1..=u64::MAX))]
         count: u64,
         #[command(flatten)]
         minting: Minting,
@@ -61,10 +63,10 @@ pub(crate) enum SnowflakeVerb {
         json: bool,
     },
     /// Measures snowflakes against the other ways to name things: size, order, coordination.
-    #[command(after_help = "Example: infralab snowflake compare")]
+    #[command(after_help = format!("Example: infralab snowflake compare\n\nColumns:\n{COLUMNS}"))]
     Compare {
         /// Draws all that is random.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = number::<u64>(0..=u64::MAX))]
         seed: u64,
         /// Prints one JSON object.
         #[arg(long)]
@@ -99,7 +101,7 @@ pub(crate) enum SnowflakeVerb {
         authority: Vec<SocketAddr>,
         /// Leases a number for each of so many threads, none of which waits for another.
         #[arg(long, value_name = "N", requires = "authority", default_value_t = 1)]
-        #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
+        #[arg(value_parser = number::<u16>(1..=256))]
         threads: u16,
         /// The data folder; it belongs to one worker and one layout [default:
         /// infralab-data/snowflake, or with --authority infralab-data/snowflake-leased].
@@ -111,6 +113,7 @@ pub(crate) enum SnowflakeVerb {
         cluster: Option<PathBuf>,
         /// Which one.
         #[arg(long, value_name = "N", requires = "cluster")]
+        #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
         node: Option<u32>,
         #[command(flatten)]
         server: ServerArguments,
@@ -130,7 +133,7 @@ pub(crate) enum SnowflakeVerb {
         listen: SocketAddr,
         /// How many worker numbers there are, from 0 on; the layout must have room for them.
         #[arg(long, value_name = "N", default_value_t = 1024)]
-        #[arg(value_parser = clap::value_parser!(u64).range(1..=65_536))]
+        #[arg(value_parser = number::<u64>(1..=65_536))]
         workers: u64,
         /// The data folder; it belongs to one authority.
         #[arg(long, value_name = "DIR", default_value = "infralab-data/snowflake-authority")]
@@ -141,6 +144,7 @@ pub(crate) enum SnowflakeVerb {
         cluster: Option<PathBuf>,
         /// Which one.
         #[arg(long, value_name = "N", requires = "cluster", default_value_t = 0)]
+        #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
         node: u32,
         #[command(flatten)]
         server: ServerArguments,
@@ -155,6 +159,7 @@ pub(crate) struct Minting {
     layout: String,
     /// The worker number in the ids.
     #[arg(long, value_name = "W", default_value_t = 0)]
+    #[arg(value_parser = number::<u64>(0..=u64::MAX))]
     worker: u64,
 }
 
@@ -215,13 +220,25 @@ impl ServerArguments {
     }
 }
 
+/// What the table says, column by column.
+const COLUMNS: &str = "\
+bits          how many an id has
+chars         how many characters its text has
+neighbours    of all ids and those that came next, the part that sorts the wrong way round
+pairs         of all pairs of ids, that part: 0% is order, 50% is chance
+trips/1000    visits to what all minters share, for a thousand ids
+ns/id         time on the processor for an id, without what waits for a tick or a server
+coordination  what minters must agree on beforehand, or ask for on the way
+";
+
 fn compare(seed: u64, json: bool) -> Outcome {
-    let mut stopwatch = stopwatch();
+    let (mut stopwatch, busy) = (stopwatch(), progress::busy("measuring every scheme"));
     let rows = compare::compare(seed, &mut stopwatch);
+    drop(busy);
     if json {
         return print(&format!("{}\n", json!({"rows": rows})));
     }
-    print(&compare::table(&rows))
+    print(&format!("{}\n{COLUMNS}", compare::table(&rows)))
 }
 
 fn layout(text: &str) -> Result<Layout, Failure> {

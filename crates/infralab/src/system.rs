@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use sim::{Ran, Room, SavedRun, Seeds, Shortest, SweepReport};
 
 use crate::arguments::{RunArguments, SweepArguments};
 use crate::exit::{Failure, Found, Outcome, say};
 use crate::narrate::{BOLD, draw_last, print_counts, print_report, print_waits};
+use crate::progress;
 
 /// Lists what there is to run.
 pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
@@ -65,7 +65,9 @@ pub(crate) fn run(room: &dyn Room, arguments: &RunArguments) -> Outcome {
     let RunArguments { scenario, seed, without, save, history, json, diagram } = arguments;
     let without = &once_each(without);
     let began = Instant::now();
+    let busy = progress::busy("running");
     let ran = room.run(scenario, *seed, without).map_err(Failure::input)?;
+    drop(busy);
     let history = match (history, &ran.history) {
         (Some(_), None) => return Err(has_no_history(room)),
         (Some(file), Some(lines)) => Some((file, lines)),
@@ -102,7 +104,9 @@ pub(crate) fn replay(file: &Path, json: bool, diagram: Option<usize>) -> Outcome
         Failure::input(format!("{shown}: there is no system {:?} in this lab", saved.system))
     })?;
     let began = Instant::now();
+    let busy = progress::busy("running");
     let ran = room.replay(&saved).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
+    drop(busy);
     if ran.saved.trace_hash != saved.trace_hash {
         anstream::eprintln!(
             "infralab: {shown} was changed since it was saved; this is another run"
@@ -134,7 +138,7 @@ pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let seeds = Seeds { first: *first_seed, count, jobs: jobs.map_or(cores, usize::from) };
-    let bar = ProgressBar::new(count).with_style(style());
+    let bar = progress::seeds(count);
     let began = Instant::now();
     let report = room
         .sweep(scenario, seeds, without, &|done, found| {
@@ -147,9 +151,11 @@ pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
     let elapsed = began.elapsed();
     bar.finish_and_clear();
     let shortest = match report.violations.first() {
-        Some(first) if *shrink => Some(
-            room.shrink(scenario, first.seed, without, &first.promise).map_err(Failure::input)?,
-        ),
+        Some(first) if *shrink => {
+            let _busy = progress::busy("looking for the shortest history");
+            let shortest = room.shrink(scenario, first.seed, without, &first.promise);
+            Some(shortest.map_err(Failure::input)?)
+        }
         _ => None,
     };
     if *json {
@@ -298,10 +304,10 @@ fn print_sweep(
     elapsed: Duration,
 ) {
     let SweepReport { seeds, events, violations, unknown, shortfalls, .. } = report;
-    let rate = *events as f64 / elapsed.as_secs_f64() / 1e6;
+    let rate = progress::rate(*events as f64 / elapsed.as_secs_f64());
     say!(
         "{BOLD}{} {scenario}{BOLD:#}: {seeds} seeds, {events} events, {:.0} s of virtual time in \
-         {:.2} s ({rate:.2} million events/s)",
+         {:.2} s ({rate} events/s)",
         room.name(),
         report.virtual_ns as f64 / 1e9,
         elapsed.as_secs_f64()
@@ -334,11 +340,6 @@ fn print_shortest(shortest: &Shortest) {
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(file, text).map_err(|why| Failure::environment(file.display(), why))
-}
-
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:30} {pos}/{len} seeds, {per_sec}, {eta} left {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn millis(nanos: u64) -> f64 {

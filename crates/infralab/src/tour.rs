@@ -6,6 +6,7 @@ use sim::{Room, Seeds, SweepReport};
 
 use crate::exit::{Failure, Found, Outcome, say};
 use crate::narrate::BOLD;
+use crate::progress;
 use crate::system::{command, program};
 
 /// Seeds of each scenario: enough to see, few enough to wait for.
@@ -32,12 +33,18 @@ type Swept = Vec<(sim::ScenarioInfo, SweepReport)>;
 
 fn sweep_all(room: &dyn Room) -> Result<Swept, Failure> {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let count = |info: &sim::ScenarioInfo| SEEDS.min(info.seeds);
+    let scenarios = room.scenarios();
+    let (bar, mut before) = (progress::seeds(scenarios.iter().map(count).sum()), 0);
     let sweep = |info: sim::ScenarioInfo| {
-        let seeds = Seeds { first: 0, count: SEEDS.min(info.seeds), jobs };
-        let report = room.sweep(info.name, seeds, &[], &|_, _| ()).map_err(Failure::input)?;
+        let seeds = Seeds { first: 0, count: count(&info), jobs };
+        bar.set_message(info.name);
+        let done = |done, _| bar.set_position(before + done);
+        let report = room.sweep(info.name, seeds, &[], &done).map_err(Failure::input)?;
+        before += seeds.count;
         Ok((info, report))
     };
-    room.scenarios().into_iter().map(sweep).collect()
+    scenarios.into_iter().map(sweep).collect()
 }
 
 fn print_promises(room: &dyn Room, swept: &Swept) -> Found {

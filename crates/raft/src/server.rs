@@ -19,7 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use host::{Crew, Desk, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, Stop, http};
+use host::{
+    Addresses, Crew, Desk, Exposure, Folder, FolderError, Links, Metrics, Neighbours, Node, Server,
+    Stop, Whole, http,
+};
 use machine::{Inspection, NodeId, Switches};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -54,21 +57,30 @@ pub struct Seat {
 pub struct Plan {
     /// All of them.
     pub seats: Vec<Seat>,
-    /// Those that run here, and their data folders, which are made where there are none.
-    pub here: Vec<(NodeId, PathBuf)>,
+    /// Those that run here.
+    pub here: Here,
     /// Where to show what is counted, if anywhere.
     pub admin: Option<SocketAddr>,
     /// Who may reach any of these addresses.
     pub exposure: Exposure,
 }
 
+/// Which replicas run in a process, and where their data is. Folders are made where there are none.
+#[derive(Clone, Debug)]
+pub enum Here {
+    /// All of them, each with a folder in this one, which is theirs alone.
+    All(PathBuf),
+    /// This one, with this folder.
+    One(NodeId, PathBuf),
+}
+
 /// Serves the replicas that run here until it is told to stop, by SIGINT or SIGTERM. `ready` is called
-/// once, with the address for clients of the first of them, when it takes requests; where all run here,
-/// when one of them leads.
+/// once, with the address for clients of the first of them and where it shows what is counted, when it takes
+/// requests; where all run here, when one of them leads.
 ///
 /// # Errors
 /// If it could not start, or if a replica found that it cannot keep its promises.
-pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
     let runtime = host::runtime().map_err(ServeError::Runtime)?;
     let Plan { mut seats, here, admin, exposure } = plan;
     let listening = |address| {
@@ -78,35 +90,36 @@ pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeErro
     // Addresses first: what cannot be reached need not touch a folder.
     let admin = admin.map(listening).transpose()?;
     let mut doors = Vec::new();
-    for (id, data) in here {
+    let all_here = matches!(here, Here::All(_)) || seats.len() == 1;
+    let at_work: Vec<_> = match &here {
+        Here::All(_) => seats.iter().map(|seat| seat.id).collect(),
+        Here::One(id, _) => vec![*id],
+    };
+    for &id in &at_work {
         let seat = seats.iter_mut().find(|seat| seat.id == id);
         let seat = seat.ok_or(ServeError::Unlisted(id))?;
         let clients = listening(seat.clients.unwrap_or(ANY_PORT))?;
         let nodes = seat.nodes.map(listening).transpose()?;
         seat.clients = Some(clients.1);
         seat.nodes = nodes.as_ref().map(|(_, address)| *address);
-        doors.push((id, Doors { clients, nodes: nodes.map(|(listener, _)| listener) }, data));
+        doors.push((id, Doors { clients, nodes: nodes.map(|(listener, _)| listener) }));
     }
     let metrics = Metrics::default();
-    let all_here = doors.len() == seats.len();
-    let (mut nodes, mut folders, mut staffed) = (Vec::new(), Vec::new(), Vec::new());
-    for (id, doors, data) in doors {
-        let folder = Folder::open(&data, Owner::new(id.0), &[]).map_err(ServeError::Folder)?;
-        let staff = Staffed::new(id, doors, &seats, &folder, &runtime, &metrics);
+    let folders = open(&here, &at_work).map_err(ServeError::Folder)?;
+    let (mut nodes, mut staffed) = (Vec::new(), Vec::new());
+    for ((id, doors), folder) in doors.into_iter().zip(&folders) {
+        let staff = Staffed::new(id, doors, &seats, folder, &runtime, &metrics);
         nodes.push(staff.node.clone());
-        folders.push(folder);
         staffed.push(staff);
     }
-    let replicas = nodes.clone();
+    let (replicas, shown) = (nodes.clone(), admin.as_ref().map(|(_, address)| *address));
     let work = |stop| async move {
-        let address = staffed.first().map(|staff| staff.doors.clients.1);
+        let clients = staffed.first().map(|staff| staff.doors.clients.1);
         let ready = async {
             while all_here && !replicas.iter().any(leads) {
                 sleep(LOOK_AGAIN).await;
             }
-            if let Some(address) = address {
-                ready(address);
-            }
+            ready(Addresses { clients, admin: shown, nodes: None });
         };
         work(staffed, ready, stop).await
     };
@@ -114,6 +127,18 @@ pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeErro
     let crew = Crew::new(nodes, folders);
     let server = Server { runtime, crew, metrics, admin };
     server.run(booted, || (), work).map_err(ServeError::Halted)
+}
+
+/// Opens the folders of these replicas, once the one that they are in is ours.
+fn open(here: &Here, at_work: &[NodeId]) -> Result<Vec<Folder>, FolderError> {
+    match here {
+        Here::All(data) => {
+            let whole = Whole::open::<Owner>(data, &[])?;
+            let part = |id: &NodeId| whole.part(&format!("n{}", id.0), Owner::new(id.0), &[]);
+            at_work.iter().map(part).collect()
+        }
+        Here::One(id, data) => Ok(vec![Folder::open(data, Owner::new(id.0), &[])?]),
+    }
 }
 
 const ANY_PORT: SocketAddr =

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use host::{Crew, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
+use host::{Addresses, Crew, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
 use machine::{DiskId, Inspection, Machine, NodeId, Switches};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -77,7 +77,7 @@ impl Seat {
 }
 
 /// Mints ids for whoever asks by HTTP, until it is told to stop, by SIGINT or SIGTERM. `ready` is
-/// called once, with the address, when ids can be minted.
+/// called once, with its addresses, when ids can be minted.
 ///
 /// # Errors
 /// If it could not start, or if the worker found that it cannot keep its promises.
@@ -85,7 +85,7 @@ pub fn serve(
     place: Place,
     layout: Layout,
     number: Number,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(Addresses),
 ) -> Result<(), ServeError> {
     let leased = |from| Worker::leased(layout.clone(), from, Switches::ALL_ON);
     match number {
@@ -119,7 +119,7 @@ pub fn serve(
 }
 
 /// Leases out the worker numbers from 0 up to, and without, `workers`, until it is told to stop.
-/// `ready` is called once, with the address, when the leases are read; of several authorities, when
+/// `ready` is called once, with its addresses, when the leases are read; of several authorities, when
 /// this one has read what it remembers, whether or not the others are up.
 ///
 /// # Errors
@@ -128,7 +128,7 @@ pub fn serve_authority(
     place: Place,
     workers: u64,
     seat: Seat,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(Addresses),
 ) -> Result<(), ServeError> {
     let Seat { authorities, neighbours } = seat;
     if authorities.len() > 1 {
@@ -174,6 +174,12 @@ impl Ground {
         Ok(Ground { runtime, listener, address, admin, folder, metrics, data })
     }
 
+    /// Where it shows what is counted.
+    fn shown(&self) -> Addresses {
+        let admin = self.admin.as_ref().map(|(_, address)| *address);
+        Addresses { admin, ..Addresses::default() }
+    }
+
     /// A worker, and the paths that lead to it.
     fn desk(&self, machine: Worker, layout: Layout, neighbours: Option<Neighbours>) -> Staffed {
         let metrics = &self.metrics;
@@ -200,9 +206,10 @@ impl Ground {
         machine: M,
         neighbours: Neighbours,
         is_ready: impl Fn(&Inspection) -> bool + Send + 'static,
-        ready: impl FnOnce(SocketAddr),
+        ready: impl FnOnce(Addresses),
     ) -> Result<(), ServeError> {
-        let Ground { runtime, listener, address, admin, folder, metrics, data } = self;
+        let listens = Addresses { nodes: Some(self.address), ..self.shown() };
+        let Ground { runtime, listener, admin, folder, metrics, data, .. } = self;
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
         let outside =
             Switchboard { desk: None, links: Some(links.clone()), metrics: metrics.clone() };
@@ -210,7 +217,7 @@ impl Ground {
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
         links.join(&node);
         Server { runtime, crew: Crew::new(vec![node], vec![folder]), metrics, admin }
-            .run(is_ready, || ready(address), |stop| links.accept(listener, stop))
+            .run(is_ready, || ready(listens), |stop| links.accept(listener, stop))
             .map_err(|why| ServeError::Halted { who: "authority", why, data })
     }
 
@@ -219,14 +226,15 @@ impl Ground {
         self,
         desks: Vec<Staffed>,
         role: &'static str,
-        ready: impl FnOnce(SocketAddr),
+        ready: impl FnOnce(Addresses),
     ) -> Result<(), ServeError> {
-        let Ground { runtime, listener, address, admin, folder, metrics, data } = self;
+        let listens = Addresses { clients: Some(self.address), ..self.shown() };
+        let Ground { runtime, listener, admin, folder, metrics, data, .. } = self;
         let (nodes, mut routes): (Vec<_>, Vec<_>) = desks.into_iter().unzip();
         let crew = Crew::new(nodes, vec![folder]);
         let server = Server { runtime, crew, metrics, admin };
         let is_ready = move |shown: &Inspection| shown.role == role;
-        let ready = || ready(address);
+        let ready = || ready(listens);
         let served = match (routes.pop(), routes.is_empty()) {
             (Some(only), true) => {
                 server.run(is_ready, ready, |stop| http::serve(listener, only, stop))

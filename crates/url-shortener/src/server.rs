@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host::{Exposure, Metrics, Node, Server, http};
+use host::{Addresses, Exposure, Metrics, Node, Server, http};
 use machine::{Inspection, NodeId};
 use tokio::time::{sleep, timeout};
 
@@ -112,12 +112,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Clients that are surely remembered.
 const CLIENTS: usize = 100_000;
 
-/// Serves until it is told to stop, by SIGINT or SIGTERM. `ready` is called once, with its address,
+/// Serves until it is told to stop, by SIGINT or SIGTERM. `ready` is called once, with its addresses,
 /// when it takes requests.
 ///
 /// # Errors
 /// If it could not start, or if a node found that it cannot keep its promises.
-pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
     let runtime = host::runtime().map_err(ServeError::Runtime)?;
     // Whoever has keys knows who asks.
     let exposure = if plan.keys.is_empty() { plan.exposure } else { Exposure::Anyone };
@@ -145,8 +145,10 @@ pub fn serve(plan: Plan, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeErro
     });
     let routes = front.routes();
     let booted = |shown: &Inspection| shown.state != "reads its disk";
+    let shown = admin.as_ref().map(|(_, address)| *address);
+    let listens = Addresses { clients: Some(address), admin: shown, nodes: None };
     let server = Server { runtime, crew, metrics, admin };
-    let ready = || ready(address);
+    let ready = || ready(listens);
     let work = |stop| async move {
         let why = http::serve(listener, routes, stop).await;
         let _ = timeout(LAST_CLICKS, drained(&instance)).await;

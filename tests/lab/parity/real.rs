@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host::{Exposure, FRONT_END, Files, Links, Metrics, Neighbours, Node, Outside};
+use host::{Addresses, Exposure, FRONT_END, Files, Links, Metrics, Neighbours, Node, Outside};
 use machine::{DiskId, Input, Link, NodeId};
 use snowflake::server::{Place, Seat, serve_authority};
 use snowflake::{Message, Snowflake};
@@ -27,7 +27,7 @@ pub(super) fn serve_if_asked() {
     let (listen, data) = asked.split_once(' ').unwrap();
     let (listen, data) = (listen.parse().unwrap(), data.into());
     let place = Place { listen, admin: None, exposure: Exposure::Loopback, data };
-    let ready = |address| println!("\nlistening on {address}");
+    let ready = |at: Addresses| println!("\nlistening on {}", at.nodes.expect("it talks to nodes"));
     serve_authority(place, 2, Seat::alone(), ready).unwrap();
 }
 

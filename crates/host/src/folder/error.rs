@@ -25,6 +25,12 @@ pub(super) enum Wrong {
     Malformed(String),
     /// Another version of this program made it.
     OtherFormat { theirs: u64, ours: u32 },
+    /// It was made for another system.
+    OtherSystem(String),
+    /// It has the folders of all nodes of a process of this system in it, and is none of those.
+    Whole(String),
+    /// It is that of one node, and not of all.
+    OneNode(String),
     /// It was made for another server.
     OtherOwner { name: String, arguments: String },
     /// A file that every such folder has is gone.
@@ -38,7 +44,10 @@ impl FolderError {
 
     /// Does it lie with the arguments: was the folder made for another server?
     pub fn is_other_owner(&self) -> bool {
-        matches!(self.what, Wrong::OtherOwner { .. })
+        matches!(
+            self.what,
+            Wrong::OtherOwner { .. } | Wrong::OtherSystem(_) | Wrong::Whole(_) | Wrong::OneNode(_)
+        )
     }
 }
 
@@ -51,6 +60,7 @@ impl From<io::Error> for Wrong {
 impl fmt::Display for FolderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let FolderError { path, anew, what } = self;
+        let anew = if anew.is_empty() { String::new() } else { format!(" {anew}") };
         write!(f, "the data folder {} ", path.display())?;
         match what {
             Wrong::Unusable(error) => {
@@ -59,7 +69,7 @@ impl fmt::Display for FolderError {
             Wrong::Locked => write!(
                 f,
                 "belongs to a server that is running; stop that one, or give another folder with \
-                 --data {anew}"
+                 --data{anew}"
             ),
             Wrong::NotOurs => write!(
                 f,
@@ -68,12 +78,25 @@ impl fmt::Display for FolderError {
             Wrong::Malformed(why) => write!(
                 f,
                 "has a damaged format.json and was left as it is ({why}); restore that file, or \
-                 give a new folder with --data {anew}"
+                 give a new folder with --data{anew}"
             ),
             Wrong::OtherFormat { theirs, ours } => write!(
                 f,
                 "has format {theirs}, and this version knows only {ours}; it was left as it is: \
                  use the version that made it"
+            ),
+            Wrong::OtherSystem(system) => write!(
+                f,
+                "was made for {system}, and was left as it is; give another folder with --data"
+            ),
+            Wrong::Whole(system) => write!(
+                f,
+                "was made for all nodes of {system} in one process, and was left as it is; give one of \
+                 the folders in it, or another, with --data"
+            ),
+            Wrong::OneNode(name) => write!(
+                f,
+                "was made for {name}, alone, and was left as it is; give another folder with --data"
             ),
             Wrong::OtherOwner { name, arguments } => write!(
                 f,
@@ -83,7 +106,7 @@ impl fmt::Display for FolderError {
             Wrong::Lost(file) => write!(
                 f,
                 "has lost its file disk/{file}, without which it could break what it promised, and \
-                 was left as it is; restore that file, or give a new folder with --data {anew}"
+                 was left as it is; restore that file, or give a new folder with --data{anew}"
             ),
         }
     }

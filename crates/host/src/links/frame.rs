@@ -165,6 +165,26 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_may_be_as_long_as_the_longest_and_not_longer() {
+        for length in [299, 300, 301] {
+            let body = vec![7; length];
+            let made = frame(300, |out| out.put_slice(&body));
+            let sent = frame(1000, |out| out.put_slice(&body)).unwrap();
+            let (found, end, _) = read(&sent, 300);
+            if length <= 300 {
+                assert_eq!((made, found), (Some(sent), vec![Bytes::from(body)]));
+                assert!(matches!(end, FrameError::Closed), "{end}");
+            } else {
+                assert_eq!((made, found), (None, vec![]));
+                assert_eq!(
+                    end.to_string(),
+                    "a frame of 301 bytes was announced, and 300 are the most"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn no_more_memory_is_kept_than_a_frame_may_have() {
         for announced in [1001_u32, 1 << 20, u32::MAX] {
             let bytes = [&announced.to_le_bytes()[..], &[7; 5000]].concat();

@@ -1,6 +1,10 @@
 //! The real world, held to the promises that machines rely on.
 
+#[macro_use]
+mod wait;
+
 mod disks;
+mod folders;
 mod hostile;
 mod links;
 mod nodes;

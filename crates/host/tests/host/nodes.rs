@@ -14,6 +14,7 @@ use machine::{
 };
 
 use crate::scratch::Scratch;
+use crate::wait::{next, within};
 
 #[derive(Clone, Debug)]
 struct Bells;
@@ -90,8 +91,25 @@ fn ringer(folder: &Path) -> (Arc<Node<Ringer>>, Receiver<(u32, String)>) {
     let metrics = Metrics::default();
     let files = Files::new(folder.to_owned(), &metrics);
     let node = Node::start(Ringer, files, DiskId(1), Arc::new(Street(sender)), &metrics);
-    assert_eq!(heard.recv().unwrap().1, "noted: started");
+    assert_eq!(hear(&heard).1, "noted: started");
     (node, heard)
+}
+
+/// What is heard of it next.
+#[track_caller]
+fn hear(heard: &Receiver<(u32, String)>) -> (u32, String) {
+    next(heard, "the machine says or sends something")
+}
+
+/// Waits until it shows this role, or cannot.
+fn shows(node: &Arc<Node<Ringer>>, role: &'static str) -> Result<(), String> {
+    let node = node.clone();
+    within("the machine shows its role or stops", move || node.until(|shown| shown.role == role))
+}
+
+fn stop(node: &Arc<Node<Ringer>>) {
+    let node = node.clone();
+    within("the node stops", move || node.stop());
 }
 
 fn tell(node: &Node<Ringer>, message: &'static str) -> bool {
@@ -101,40 +119,42 @@ fn tell(node: &Node<Ringer>, message: &'static str) -> bool {
 #[test]
 fn timers_fire_in_order_once_and_never_early() {
     let (node, heard) = ringer(".".as_ref());
-    assert_eq!(heard.recv().unwrap().1, "done");
+    assert_eq!(hear(&heard).1, "done");
     assert!(tell(&node, "set"));
-    let set = heard.recv().unwrap();
-    let rung = [heard.recv().unwrap(), heard.recv().unwrap()];
+    let set = hear(&heard);
+    let rung = [hear(&heard), hear(&heard)];
     let after = rung.map(|(at, timer)| (timer, (at - set.0) / 1_000_000));
     assert_eq!((after[0].0.as_str(), after[1].0.as_str()), ("replaced", "late"));
     assert!(after[0].1 >= 10 && after[1].1 >= 30, "{after:?}");
-    node.stop();
+    stop(&node);
     assert!(heard.try_recv().is_err(), "nothing fires twice");
 }
 
 #[test]
 fn a_disk_that_fails_is_an_answer_and_a_halt_is_the_end() {
     let (node, heard) = ringer("/no/such/folder".as_ref());
-    assert_eq!(heard.recv().unwrap().1, "failed");
-    assert_eq!(node.until(|shown| shown.role == "ringer"), Ok(()));
+    assert_eq!(hear(&heard).1, "failed");
+    assert_eq!(shows(&node, "ringer"), Ok(()));
     tell(&node, "halt");
-    let why = heard.recv().unwrap().1;
+    let why = hear(&heard).1;
     assert!(why.starts_with("halted: enough"), "{why}");
     assert!(!tell(&node, "set"), "it takes no further input");
     assert!(heard.try_recv().is_err(), "what it asked for after its end goes with it");
-    assert!(node.until(|_| true).unwrap_err().starts_with("enough"));
+    assert!(shows(&node, "ringer").unwrap_err().starts_with("enough"));
     assert_eq!(node.inspect(), None);
 }
 
 #[test]
 fn a_machine_that_panicked_never_gets_another_input() {
     let (node, heard) = ringer(".".as_ref());
-    heard.recv().unwrap();
+    hear(&heard);
     let told = node.clone();
-    assert!(std::thread::spawn(move || tell(&told, "panic")).join().is_err());
+    let telling = std::thread::spawn(move || tell(&told, "panic"));
+    until!(telling.is_finished());
+    assert!(telling.join().is_err());
     assert!(!tell(&node, "set"));
-    assert!(heard.recv().unwrap().1.contains("panicked"));
-    assert!(node.until(|_| true).is_err());
+    assert!(hear(&heard).1.contains("panicked"));
+    assert!(shows(&node, "ringer").is_err());
 }
 
 /// The file is a device that cannot be synced, which is how a real one answers once it has failed.
@@ -143,9 +163,9 @@ fn a_failed_sync_is_the_end_whatever_the_machine_makes_of_it() {
     let scratch = Scratch::new("fsyncgate");
     std::os::unix::fs::symlink("/dev/null", scratch.0.join("bell")).unwrap();
     let (node, heard) = ringer(&scratch.0);
-    assert_eq!(heard.recv().unwrap().1, "done");
+    assert_eq!(hear(&heard).1, "done");
     assert!(tell(&node, "sync"));
-    let end = heard.recv().unwrap().1;
+    let end = hear(&heard).1;
     assert!(end.starts_with("halted: what was written could not be made durable ("), "{end}");
     assert!(heard.try_recv().is_err(), "it said that it failed, and was not let");
     assert!(!tell(&node, "set"));
@@ -168,7 +188,8 @@ fn whoever_waits_for_a_machine_is_told_when_it_is_stopped() {
     let (node, _heard) = ringer(".".as_ref());
     let waiting = node.clone();
     let waiting = std::thread::spawn(move || waiting.until(|shown| shown.role == "never"));
-    node.stop();
+    stop(&node);
+    until!(waiting.is_finished());
     assert_eq!(waiting.join().unwrap(), Err("it was stopped".to_owned()));
 }
 
@@ -176,7 +197,7 @@ fn whoever_waits_for_a_machine_is_told_when_it_is_stopped() {
 fn an_answer_that_is_there_at_once_is_not_waited_for() {
     let scratch = Scratch::new("asked");
     let (node, heard) = ringer(&scratch.0);
-    assert_eq!(heard.recv().unwrap().1, "done");
+    assert_eq!(hear(&heard).1, "done");
     let desk = Desk::default();
     let ask = |question| {
         desk.ask(
@@ -189,10 +210,10 @@ fn an_answer_that_is_there_at_once_is_not_waited_for() {
         )
     };
     assert!(matches!(ask("answer"), Asked::Answered(7)));
-    assert_eq!(heard.recv().unwrap().1, "aside");
+    assert_eq!(hear(&heard).1, "aside");
     // The disk answers this one, later and to somebody else.
     assert!(matches!(ask("sync"), Asked::Waits(_)));
-    assert!(heard.recv().is_ok());
+    hear(&heard);
     assert!(matches!(ask("halt"), Asked::Stopped), "nobody waits for a machine that has stopped");
     assert!(matches!(ask("answer"), Asked::Stopped));
 }

@@ -12,6 +12,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use crate::wait::within;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Talk;
 
@@ -203,9 +205,7 @@ impl Speaker {
     /// Stops in good order: what waits is sent.
     pub(crate) fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());
-        while self.links_up() > 0 {
-            breathe();
-        }
+        until!(self.links_up() == 0);
     }
 
     /// Stops as a process does that is killed: its sockets are closed by its system.
@@ -216,22 +216,10 @@ impl Speaker {
 
 impl Drop for Speaker {
     fn drop(&mut self) {
-        self.node.stop();
+        let node = self.node.clone();
+        within("the node stops", move || node.stop());
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// A moment for others.
-#[expect(clippy::disallowed_methods, reason = "a test waits for what other threads do")]
-pub(crate) fn breathe() {
-    std::thread::sleep(Duration::from_millis(2));
-}
-
-/// Waits until it is so. A test that hangs here has found what it looks for.
-pub(crate) fn until(is_so: impl Fn() -> bool) {
-    while !is_so() {
-        breathe();
     }
 }

@@ -5,13 +5,33 @@ use serde_json::json;
 
 use super::CompareArguments;
 use crate::exit::{Failure, Outcome, print};
+use crate::progress;
 use crate::stopwatch::stopwatch;
+
+/// What the table says, column by column.
+const COLUMNS: &str = "\
+fullest / mean      the keys of the fullest node, in averages; chance alone makes it more than 1
+standard deviation  of the numbers of keys, in averages
+comes, goes         of all keys, those that move when a node comes or goes; x1.00 is as few as can be
+for nothing         of the keys that move, those that neither leave a node that goes nor reach one that comes
+look-up             time for a key, its hashing left out
+build               time to begin with a list of nodes
+B/node              bytes of memory for each node
+";
+
+/// How to use it, and what it says.
+pub(super) fn help() -> String {
+    format!(
+        "Example: infralab hash-ring compare --nodes 1000 --plot compare.svg\n\nColumns:\n{COLUMNS}"
+    )
+}
 
 pub(super) fn compare(arguments: &CompareArguments) -> Outcome {
     let CompareArguments { nodes, keys, seed, json, plot } = arguments;
-    let stopwatch = stopwatch();
+    let (stopwatch, busy) = (stopwatch(), progress::busy("measuring every algorithm"));
     let rows =
         compare::compare(*nodes, *keys, *seed, &mut || stopwatch()).map_err(Failure::input)?;
+    drop(busy);
     let list = Nodes::numbered(*nodes).map_err(Failure::input)?.bytes() as f64 / f64::from(*nodes);
     let found = if *json {
         let all = json!({
@@ -22,7 +42,7 @@ pub(super) fn compare(arguments: &CompareArguments) -> Outcome {
     } else {
         let table = compare::table(&rows);
         print(&format!(
-            "{table}\nThe list of nodes, which all of them need, is not counted: {list:.0} bytes a node.\n"
+            "{table}\n{COLUMNS}\nThe list of nodes, which all of them need, is not counted: {list:.0} bytes a node.\n"
         ))?
     };
     // After the results: a file that cannot be written must not cost them.

@@ -6,6 +6,7 @@ use raft::Throughput;
 use serde_json::json;
 
 use crate::exit::{Outcome, print};
+use crate::progress;
 use crate::stopwatch::stopwatch;
 
 const ROUNDS: u32 = 40;
@@ -20,7 +21,9 @@ pub(super) fn bench(json: bool) -> Outcome {
         let committed = load.run(ROUND);
         committed as f64 / (stopwatch() - began).as_secs_f64()
     };
+    let busy = progress::busy("committing in the simulated world");
     let best = (0..ROUNDS).map(|_| round()).fold(0.0, f64::max).round();
+    drop(busy);
     if json {
         return print(&format!("{}\n", json!({ "commits_per_s": best, "replicas": 3 })));
     }

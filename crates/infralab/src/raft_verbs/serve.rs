@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use host::Cluster;
 use machine::NodeId;
-use raft::server::{self, Plan, Seat};
+use raft::server::{self, Here, Plan, Seat};
 
 use super::ServeArguments;
 use crate::arguments::ServerArguments;
@@ -17,7 +17,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
     let plan = match node_id.zip(cluster) {
         None => {
             let listen = listen.unwrap_or_else(|| ([127, 0, 0, 1], 7431).into());
-            whole(nodes, listen, &data.unwrap_or_else(|| "infralab-data/raft".into()), &server)?
+            whole(nodes, listen, data.unwrap_or_else(|| "infralab-data/raft".into()), &server)?
         }
         Some((node, file)) => one_of(&file, NodeId(node), listen, data, &server)?,
     };
@@ -29,7 +29,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
 fn whole(
     nodes: u16,
     listen: SocketAddr,
-    data: &Path,
+    data: PathBuf,
     arguments: &ServerArguments,
 ) -> Result<Plan, Failure> {
     let port = |place: u16| match listen.port() {
@@ -38,14 +38,14 @@ fn whole(
             Failure::input(format!("there are no {nodes} ports from {first} on; --listen another"))
         }),
     };
-    let (mut seats, mut here) = (Vec::new(), Vec::new());
+    let mut seats = Vec::new();
     for place in 0..nodes {
         let id = NodeId(place.into());
         let clients = Some(SocketAddr::new(listen.ip(), port(place)?));
         let nodes = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         seats.push(Seat { id, spare: false, nodes, clients });
-        here.push((id, data.join(format!("n{place}"))));
     }
+    let here = Here::All(data);
     Ok(Plan { seats, here, admin: arguments.admin, exposure: arguments.exposure() })
 }
 
@@ -77,7 +77,7 @@ fn one_of(
     if seats.iter().all(|seat| seat.spare) {
         return Err(Failure::input("every node of this cluster is a spare: somebody must begin"));
     }
-    let here = vec![(me, data.unwrap_or_else(|| mine.data.clone()))];
+    let here = Here::One(me, data.unwrap_or_else(|| mine.data.clone()));
     let admin = arguments.admin.or(mine.addresses.admin);
     Ok(Plan { seats, here, admin, exposure: arguments.exposure() })
 }

@@ -18,6 +18,7 @@ use snowflake::{Block, Generator, Layout, NotNow, Shared, wait};
 
 use super::wall;
 use crate::exit::{Outcome, print};
+use crate::progress;
 use crate::stopwatch::stopwatch;
 
 const ROUNDS: u32 = 8;
@@ -36,8 +37,10 @@ struct Row {
 }
 
 pub(super) fn bench(json: bool) -> Outcome {
+    let busy = progress::busy("minting");
     let rows = rows();
     let (reached, limit) = ids_per_ms(&Layout::twitter());
+    drop(busy);
     if json {
         let twitter = json!({"reached": reached, "limit": limit});
         return print(&format!("{}\n", json!({"rows": rows, "twitter_ids_per_ms": twitter})));

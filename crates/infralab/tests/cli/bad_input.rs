@@ -47,12 +47,35 @@ fn workers_that_do_not_fit() {
 
 #[test]
 fn numbers_that_are_none() {
-    refused(&["snowflake", "generate", "-n", "0"], 2, &["--count", "1.."]);
+    refused(&["snowflake", "generate", "-n", "0"], 2, &["--count", "from 1 to"]);
     refused(&["snowflake", "generate", "-n", "many"], 2, &["many"]);
     refused(&["snowflake", "compare", "--seed", "x"], 2, &["--seed"]);
     refused(&["snowflake", "run", "overload", "--seed", "18446744073709551616"], 2, &["--seed"]);
     refused(&["snowflake", "sweep", "overload", "--seeds", "0"], 2, &["--seeds"]);
     refused(&["snowflake", "bench", "fast"], 2, &["fast"]);
+}
+
+/// `--seed -1` was once answered with `tip: to pass '-1' as a value, use '-- -1'`, which helps nobody.
+#[test]
+fn numbers_below_zero_are_told_what_they_may_be() {
+    let seed = "'--seed <SEED>': it is a whole number from 0 to 18446744073709551615";
+    for (arguments, sentence) in [
+        (&["snowflake", "run", "overload", "--seed", "-1"][..], seed),
+        (&["raft", "demo", "--seed", "-1"], seed),
+        (&["hash-ring", "compare", "--seed", "-1"], seed),
+        (&["raft", "sweep", "power-loss", "--seeds", "-5"], "from 1 to 100000000"),
+        (&["raft", "sweep", "power-loss", "--first-seed", "-5"], "from 0 to"),
+        (&["raft", "sweep", "power-loss", "--jobs", "-2"], "from 1 to 1024"),
+        (&["raft", "serve", "--nodes", "-3"], "from 1 to 31"),
+        (&["snowflake", "generate", "-n", "-3"], "from 1 to"),
+        (&["snowflake", "decode", "-5"], "a decimal number"),
+        (&["url-shortener", "serve", "--rate", "-1"], "'-1' for '--rate"),
+    ] {
+        let said = lab(arguments);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        said.complains(&[sentence]);
+        assert!(!said.stderr.contains("tip:"), "{said:?}");
+    }
 }
 
 #[test]
@@ -91,13 +114,75 @@ fn verbs_that_are_none() {
 }
 
 #[test]
-fn every_verb_has_an_example() {
-    let verbs = ["demo", "scenarios", "run", "sweep", "generate", "decode", "layouts", "compare"];
-    for verb in verbs.into_iter().chain(["bench", "serve", "authority"]) {
-        let said = lab(&["snowflake", verb, "--help"]);
-        assert_eq!(said.code, Some(0));
-        let example = format!("infralab snowflake {verb}");
-        let (_, examples) = said.stdout.rsplit_once("Example").unwrap_or_default();
-        assert!(examples.contains(&example), "{verb} --help ends without an example");
+fn every_verb_has_an_example_of_its_own_system() {
+    for room in infralab::systems() {
+        let system = room.name();
+        for verb in verbs(&[system]) {
+            let said = lab(&[system, &verb, "--help"]);
+            assert_eq!(said.code, Some(0));
+            let example = format!("infralab {system} {verb}");
+            let (_, examples) = said.stdout.split_once("Example").unwrap_or_default();
+            assert!(examples.contains(&example), "{system} {verb} --help ends without an example");
+            let others = infralab::systems().into_iter().filter(|other| other.name() != system);
+            for other in others {
+                let strange = format!("infralab {} ", other.name());
+                assert!(!said.stdout.contains(&strange), "{system} {verb}: {}", said.stdout);
+            }
+        }
     }
+}
+
+/// The verbs that the help lists.
+fn verbs(of: &[&str]) -> Vec<String> {
+    let help = lab(&[of, &["--help"][..]].concat()).stdout;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let lines = commands.lines().take_while(|line| !line.is_empty());
+    let words = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    words.filter(|word| !word.is_empty() && *word != "help").map(str::to_owned).collect()
+}
+
+#[test]
+fn what_the_examples_name_is_there() {
+    for room in infralab::systems() {
+        for verb in ["run", "sweep"] {
+            let help = lab(&[room.name(), verb, "--help"]).stdout;
+            let (_, examples) = help.split_once("Example").unwrap();
+            let examples: Vec<_> =
+                examples.lines().filter(|line| line.contains("infralab")).collect();
+            assert!(!examples.is_empty(), "{help}");
+            for example in examples {
+                let mut words = example.split_whitespace().skip_while(|word| *word != verb).skip(1);
+                let (scenario, rest) = (words.next().unwrap(), words.collect::<Vec<_>>());
+                assert!(room.scenarios().iter().any(|info| info.name == scenario), "{example}");
+                let without = rest.iter().position(|word| *word == "--without");
+                let mechanism = without.map(|at| rest[at + 1]);
+                let is_there = |name| room.mechanisms().iter().any(|info| info.name == name);
+                assert!(mechanism.is_none_or(is_there), "{example}");
+            }
+        }
+    }
+}
+
+#[test]
+fn shells_and_manuals_know_every_verb() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let said = lab(&["completions", shell]);
+        assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+        for word in ["url-shortener", "add-shard", "--first-seed", "completions"] {
+            assert!(said.stdout.contains(word.trim_start_matches('-')), "{shell} has no {word}");
+        }
+    }
+    refused(&["completions", "tcsh"], 2, &["tcsh", "bash"]);
+    let scratch = Scratch::new("manual");
+    let folder = scratch.text("man1");
+    assert_eq!(lab(&["man", &folder]).code, Some(0));
+    for system in infralab::systems().iter().map(|room| room.name()) {
+        for verb in verbs(&[system]) {
+            let page = scratch.join("man1").join(format!("infralab-{system}-{verb}.1"));
+            let page = std::fs::read_to_string(page).unwrap_or_else(|why| panic!("{verb}: {why}"));
+            assert!(page.contains(".TH") && page.contains("Example"), "{system} {verb}: {page}");
+        }
+    }
+    let nowhere = scratch.text("man1/infralab.1/no");
+    refused(&["man", &nowhere], 4, &[&nowhere]);
 }

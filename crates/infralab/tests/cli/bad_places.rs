@@ -1,6 +1,6 @@
 //! What `hash-ring` cannot place is said in a sentence with the way out, and the status is 2.
 
-use crate::lab::{lab, refused};
+use crate::lab::refused;
 use crate::places::{ALGORITHMS, Files};
 
 #[test]
@@ -79,17 +79,7 @@ fn algorithms_that_are_none_or_have_no_weights() {
 
 #[test]
 fn numbers_that_are_none() {
-    refused(&["hash-ring", "compare", "--nodes", "1"], 2, &["--nodes", "2..="]);
+    refused(&["hash-ring", "compare", "--nodes", "1"], 2, &["--nodes", "from 2 to 100000"]);
     refused(&["hash-ring", "compare", "--nodes", "many"], 2, &["many"]);
-    refused(&["hash-ring", "compare", "--keys", "0"], 2, &["--keys", "1..="]);
-}
-
-#[test]
-fn every_verb_has_an_example() {
-    for verb in ["locate", "compare"] {
-        let said = lab(&["hash-ring", verb, "--help"]);
-        let example = format!("infralab hash-ring {verb}");
-        let (_, examples) = said.stdout.rsplit_once("Example").unwrap_or_default();
-        assert!(said.code == Some(0) && examples.contains(&example), "{verb}");
-    }
+    refused(&["hash-ring", "compare", "--keys", "0"], 2, &["--keys", "from 1 to"]);
 }

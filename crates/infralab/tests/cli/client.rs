@@ -39,18 +39,23 @@ pub(crate) fn ask(address: SocketAddr, head: &[&str]) -> Reply {
 }
 
 pub(crate) fn try_ask(address: SocketAddr, head: &[&str]) -> std::io::Result<Reply> {
-    let patience = Duration::from_secs(20);
-    let mut stream = TcpStream::connect_timeout(&address, patience)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(patience))?;
+    let mut stream = connect(address)?;
     stream.write_all((head.join("\r\n") + "\r\nConnection: close\r\n\r\n").as_bytes())?;
     reply(stream)
 }
 
+/// A connection that waits for nothing for ever.
+fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let patience = Duration::from_secs(20);
+    let stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    Ok(stream)
+}
+
 /// Sends these bytes and leaves the connection open.
 pub(crate) fn begin(address: SocketAddr, bytes: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut stream = connect(address).unwrap();
     stream.write_all(bytes.as_bytes()).unwrap();
     stream
 }
@@ -71,8 +76,7 @@ pub(crate) fn send(
     headers: &str,
     body: &str,
 ) -> std::io::Result<Reply> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let mut stream = connect(address)?;
     let length = body.len();
     let text = format!(
         "{request} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n{headers}Connection: \

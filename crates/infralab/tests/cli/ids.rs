@@ -1,9 +1,9 @@
 //! `generate`, `decode` and `layouts`.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
-use crate::lab::{command, json, lab};
+use crate::lab::{Said, command, ended, json, lab};
 
 #[test]
 fn decode_prints_these_bytes() {
@@ -61,7 +61,7 @@ fn what_is_generated_can_be_decoded_through_a_pipe() {
     let decode = ["snowflake", "decode", "-", "--layout", "discord"];
     let mut child = command(&decode).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(ids.as_bytes()).unwrap();
-    let output = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let output = String::from_utf8(ended(child, "decode").stdout).unwrap();
     let first: Vec<_> = output.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(first, ids.lines().collect::<Vec<_>>());
 }
@@ -72,10 +72,8 @@ fn whoever_stops_reading_has_read_enough() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().parse::<u64>().is_ok());
     drop(lines);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!(stderr, "");
+    let said = Said::from(ended(child, "whose lines nobody reads"));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]

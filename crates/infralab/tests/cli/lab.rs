@@ -1,9 +1,19 @@
 //! Runs the binary.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a command that does not end must not hang the test"
+)]
+
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use serde_json::Value;
+
+/// Far longer than a command of any test takes.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// What a command said, and how it ended.
 #[derive(Debug)]
@@ -28,8 +38,30 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 }
 
 /// Runs a command that ends by itself.
+#[track_caller]
 pub(crate) fn lab(arguments: &[&str]) -> Said {
-    command(arguments).output().unwrap().into()
+    ended(command(arguments).spawn().unwrap(), &format!("{arguments:?}")).into()
+}
+
+/// Waits for the end of a process; `what` says of which. One that does not end is killed.
+#[track_caller]
+pub(crate) fn ended(child: Child, what: &str) -> Output {
+    let id = child.id();
+    let (sender, output) = channel();
+    std::thread::spawn(move || {
+        // A test that failed waits no longer.
+        let _ = sender.send(child.wait_with_output());
+    });
+    let Ok(output) = output.recv_timeout(LONGEST) else {
+        send_signal(id, "KILL");
+        panic!("it does not end within {LONGEST:?}: {what}");
+    };
+    output.unwrap()
+}
+
+pub(crate) fn send_signal(process: u32, name: &str) {
+    let kill = Command::new("kill").args([format!("-{name}"), process.to_string()]).status();
+    assert!(kill.unwrap().success(), "SIG{name}");
 }
 
 /// The one JSON object that a command prints.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::client::ask;
 use crate::lab::{Scratch, refused};
+use crate::replicas::patiently;
 use crate::server::Server;
 
 /// The worker number in a twitter id.
@@ -32,7 +33,7 @@ fn workers_are_given_different_numbers_and_keep_them() {
     again.kill();
     let again = leased(&authority, &data[0]);
     // Its clock has to pass what it may have minted before.
-    while again.get("/id").status != 200 {}
+    patiently(|| (again.get("/id").status == 200).then_some(()));
     let id = again.id();
     assert_eq!(worker(id), worker(before));
     assert!(id > before);
@@ -43,8 +44,8 @@ fn a_server_may_have_a_worker_for_each_thread() {
     let scratch = Scratch::new("threads");
     let authority = Server::authority(&scratch.text("authority"), "127.0.0.1:0", &[]);
     let address = authority.address.to_string();
-    let more = ["--authority", &address, "--threads", "3", "--log", "info", "--admin"];
-    let mut server = Server::start(&scratch.text("data"), &[&more[..], &["127.0.0.1:0"]].concat());
+    let more = ["--authority", &address, "--threads", "3", "--admin"];
+    let server = Server::start(&scratch.text("data"), &[&more[..], &["127.0.0.1:0"]].concat());
     let all: Vec<u64> = (0..60).flat_map(|_| server.ids(100)).collect();
     let distinct: BTreeSet<_> = all.iter().collect();
     assert_eq!((distinct.len(), all.len()), (6_000, 6_000));
@@ -65,10 +66,10 @@ fn an_authority_that_was_killed_goes_on_where_it_was() {
     let before = holder.id();
     authority.kill();
     // The holder goes on for the rest of its lease, and then stops.
-    while holder.try_get("/id").is_ok_and(|reply| reply.status == 200) {}
+    patiently(|| (!holder.try_get("/id").is_ok_and(|reply| reply.status == 200)).then_some(()));
     holder.get("/id").refuses(503, "may not mint yet");
     let authority = Server::authority(&data, &address, &[]);
-    while holder.get("/id").status != 200 {}
+    patiently(|| (holder.get("/id").status == 200).then_some(()));
     let after = holder.id();
     assert_eq!(worker(after), worker(before));
     assert!(after > before);
@@ -82,7 +83,7 @@ fn a_worker_that_waits_for_an_authority_can_be_stopped() {
     let arguments = ["--authority", "127.0.0.1:9", "--log", "info", "--admin", "127.0.0.1:0"];
     let mut waiting = Server::spawn(&scratch.text("data"), &arguments);
     // It logs where its metrics are before it waits.
-    waiting.admin();
+    waiting.logged_admin();
     assert_eq!(waiting.signal("TERM").code(), Some(0));
 }
 

@@ -315,7 +315,7 @@ fn what_makes_no_sense_gets_a_sentence_and_does_nothing() {
 #[test]
 fn what_happens_is_shown_on_the_admin_address() {
     let scratch = Scratch::new("shown");
-    let mut server = shortener(&scratch, &["--admin", "127.0.0.1:0", "--log", "info"]);
+    let server = shortener(&scratch, &["--admin", "127.0.0.1:0"]);
     let admin = server.admin();
     make(&server, &json!({"url": "https://a.example", "alias": "x"}));
     (0..5).for_each(|_| assert_eq!(follow(&server, "/x").0, 302));

@@ -7,6 +7,7 @@ mod checks;
 mod client;
 mod council;
 mod database;
+mod folders;
 mod growing;
 mod ids;
 mod lab;

@@ -4,6 +4,13 @@ use serde_json::Value;
 
 use crate::lab::{Scratch, json, lab};
 
+/// Each column has a line that begins with its name.
+fn explained(header: &str, columns: &str) {
+    for column in header.split_whitespace() {
+        assert!(columns.lines().any(|line| line.starts_with(column)), "{column} in {columns}");
+    }
+}
+
 fn names(rows: &Value) -> Vec<&str> {
     rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect()
 }
@@ -16,8 +23,10 @@ fn compare_has_a_row_for_every_scheme() {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     let text = lab(&["snowflake", "compare"]).stdout;
-    assert_eq!(text.lines().count(), names.len() + 1);
-    assert!(names.iter().all(|name| text.contains(name)), "{text}");
+    let (table, columns) = text.split_once("\n\n").expect("the columns are explained");
+    assert_eq!(table.lines().count(), names.len() + 1);
+    assert!(names.iter().all(|name| table.contains(name)), "{text}");
+    explained(table.lines().next().unwrap(), columns);
 }
 
 #[test]
@@ -73,6 +82,11 @@ fn the_comparison_of_placements_can_be_read_seen_and_parsed() {
     let text = lab(&compare).stdout;
     for name in names {
         assert!(text.contains(name) && svg.contains(&format!(">{name}</text>")), "{name}");
+    }
+    let columns = text.split_once("\n\nfullest").expect("the columns are explained").1;
+    for column in ["standard deviation", "comes, goes", "for nothing", "look-up", "build", "B/node"]
+    {
+        assert!(columns.lines().any(|line| line.starts_with(column)), "{column} in {columns}");
     }
     let nowhere = scratch.text("no/folder.svg");
     let said = lab(&[&compare[..], &["--plot", &nowhere]].concat());

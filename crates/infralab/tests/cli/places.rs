@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
-use crate::lab::{Said, Scratch, command, json, lab};
+use crate::lab::{Said, Scratch, command, ended, json, lab};
 
 pub(crate) const ALGORITHMS: [&str; 10] = [
     "ring",
@@ -58,7 +58,7 @@ fn with_input(arguments: &[&str], input: &str) -> Said {
     let mut child = command(arguments).stdin(Stdio::piped()).spawn().unwrap();
     // It may have seen enough before the end.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap().into()
+    ended(child, &format!("{arguments:?}")).into()
 }
 
 /// From the tests of Guava: keys 0 to 19 of 100 buckets, and one key of another test among 11.
@@ -193,8 +193,6 @@ fn whoever_stops_reading_has_read_enough() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().starts_with("0\t"));
     drop(lines);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!(stderr, "");
+    let said = Said::from(ended(child, "whose lines nobody reads"));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
 }

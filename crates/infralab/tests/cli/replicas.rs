@@ -72,6 +72,7 @@ fn write_file(scratch: &Scratch) -> [SocketAddr; 3] {
 }
 
 /// What this finds, in the end.
+#[track_caller]
 pub(crate) fn patiently<T>(mut find: impl FnMut() -> Option<T>) -> T {
     for _ in 0..ATTEMPTS {
         match find() {
@@ -79,7 +80,8 @@ pub(crate) fn patiently<T>(mut find: impl FnMut() -> Option<T>) -> T {
             None => sleep(PAUSE),
         }
     }
-    panic!("it does not happen")
+    let waits = std::panic::Location::caller();
+    panic!("what {waits} waits for does not happen in {ATTEMPTS} attempts, {PAUSE:?} apart")
 }
 
 /// Asks, follows redirects, and asks again while nobody leads.

@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use crate::client::{begin, reply};
 use crate::lab::Scratch;
+use crate::replicas::patiently;
 use crate::server::Server;
 
 #[test]
@@ -57,7 +58,7 @@ fn a_worker_whose_disk_fails_stops_and_says_so() {
     server.id();
     std::fs::rename(scratch.join("data/disk"), scratch.join("data/gone")).unwrap();
     // It serves up to the mark that is durable, and not one id further.
-    while server.try_get("/id").is_ok_and(|reply| reply.status == 200) {}
+    patiently(|| (!server.try_get("/id").is_ok_and(|reply| reply.status == 200)).then_some(()));
     let (code, stderr) = server.wait();
     assert_eq!(code, Some(4), "{stderr}");
     for words in ["infralab: ", "the high-water mark cannot be raised", "data folder"] {

@@ -2,19 +2,26 @@
 
 #![expect(clippy::disallowed_methods, reason = "a server that says nothing must not hang the test")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus};
-use std::sync::mpsc::channel;
+use std::process::{Child, ExitStatus};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use crate::client::{Reply, ask, try_ask};
-use crate::lab::{Said, command};
+use crate::lab::{Said, command, ended, send_signal};
+
+/// Far longer than a server takes to say anything.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Killed when the test is over, if it still runs.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Child,
+    /// There until its end is waited for.
+    child: Option<Child>,
+    /// What it says on stdout.
+    lines: Mutex<Receiver<String>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -39,31 +46,24 @@ impl Server {
     /// One that need not be ready yet, at no address that it would tell.
     pub(crate) fn spawn(data: &str, more: &[&str]) -> Server {
         let listen = ["snowflake", "serve", "--listen", "127.0.0.1:0", "--data", data];
-        let child = command(&[&listen, more].concat()).spawn().unwrap();
-        Server { child, address: ([127, 0, 0, 1], 0).into() }
+        let (child, lines) = started(&[&listen, more].concat());
+        Server { child: Some(child), lines: lines.into(), address: ([127, 0, 0, 1], 0).into() }
     }
 
     fn ready(arguments: &[&str]) -> Result<Server, Said> {
-        let mut child = command(arguments).spawn().unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let (sender, line) = channel();
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = BufReader::new(stdout).read_line(&mut line);
-            let _ = sender.send(read.map(|_| line));
-        });
-        let Ok(line) = line.recv_timeout(Duration::from_secs(60)) else {
-            let _ = child.kill();
-            panic!("the server neither started nor gave up within a minute");
-        };
-        let line = line.unwrap();
-        if line.is_empty() {
-            return Err(Said { stdout: line, ..child.wait_with_output().unwrap().into() });
+        let (mut child, lines) = started(arguments);
+        match lines.recv_timeout(LONGEST) {
+            Ok(line) => {
+                let address = place(&line, "");
+                Ok(Server { child: Some(child), lines: lines.into(), address })
+            }
+            // It closed its stdout, and said nothing there.
+            Err(RecvTimeoutError::Disconnected) => Err(ended(child, "what did not start").into()),
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = child.kill();
+                panic!("it neither started nor gave up within {LONGEST:?}: {arguments:?}");
+            }
         }
-        let address = line.strip_prefix("listening on ").and_then(|rest| rest.strip_suffix('\n'));
-        let address = address.and_then(|address| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("{line:?} is not where it listens"));
-        Ok(Server { child, address })
     }
 
     pub(crate) fn start(data: &str, more: &[&str]) -> Server {
@@ -96,42 +96,77 @@ impl Server {
         reply.json()["ids"].as_array().unwrap().iter().map(number).collect()
     }
 
-    /// Where it shows what it counts, as it logs with `--log info`.
-    pub(crate) fn admin(&mut self) -> SocketAddr {
-        let lines = BufReader::new(self.child.stderr.take().expect("it is asked once")).lines();
-        let address = |line: String| {
-            let (_, rest) = line.split_once("http://")?;
-            rest.strip_suffix("/metrics")?.parse().ok()
-        };
-        lines.map(Result::unwrap).find_map(address).expect("it logs its admin address")
+    /// Where it shows what it counts, as it says once it is ready.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        let line = self.lines.lock().unwrap().recv_timeout(LONGEST);
+        place(&line.expect("it says its admin address, within a minute"), "/metrics")
+    }
+
+    /// The same as it logs with `--log info`, ready or not.
+    pub(crate) fn logged_admin(&mut self) -> SocketAddr {
+        let line = self.logs("metrics at http://");
+        let (_, place) = line.split_once("http://").unwrap();
+        place.strip_suffix("/metrics").unwrap().parse().unwrap()
+    }
+
+    /// The first line that it logs with these words in it.
+    pub(crate) fn logs(&mut self, words: &'static str) -> String {
+        let stderr = self.child.as_mut().unwrap().stderr.take().expect("it is asked once");
+        let (sender, found) = channel();
+        std::thread::spawn(move || {
+            // To the end, so that it never waits for a reader.
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let _ = line.contains(words).then(|| sender.send(line));
+            }
+        });
+        let line = found.recv_timeout(LONGEST);
+        line.unwrap_or_else(|why| panic!("it does not log {words:?} within {LONGEST:?} ({why})"))
     }
 
     /// kill -9: nothing is written, nobody is told.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub(crate) fn kill(self) {
+        self.signal("KILL");
     }
 
     /// Sends a signal and waits for the end.
     pub(crate) fn signal(mut self, name: &str) -> ExitStatus {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
-        self.child.wait().unwrap()
+        let child = self.child.take().unwrap();
+        send_signal(child.id(), name);
+        ended(child, &format!("a server after SIG{name}")).status
     }
 
     /// Waits until it stops by itself; what it said on stderr, and its status.
     pub(crate) fn wait(mut self) -> (Option<i32>, String) {
-        let status = self.child.wait().unwrap();
-        let mut text = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-        (status.code(), text)
+        let said = Said::from(ended(self.child.take().unwrap(), "a server that is to stop itself"));
+        (said.code, said.stderr)
     }
+}
+
+/// Starts a server, whose lines are read to the end, so that it never waits for a reader.
+fn started(arguments: &[&str]) -> (Child, Receiver<String>) {
+    let mut child = command(arguments).spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        // A test that is over reads no more.
+        stdout.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+    });
+    (child, lines)
+}
+
+/// Where it listens: with `http://` for browsers, and for other nodes without.
+fn place(line: &str, path: &str) -> SocketAddr {
+    let place = line.strip_prefix("listening on ").and_then(|rest| rest.strip_suffix(path));
+    let address = place.and_then(|place| place.trim_start_matches("http://").parse().ok());
+    address.unwrap_or_else(|| panic!("{line:?} is not where it listens"))
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -102,8 +102,7 @@ fn who_has_said_all_gets_an_answer_all_the_same() {
 #[test]
 fn what_is_counted_is_shown_on_an_address_of_its_own() {
     let scratch = Scratch::new("admin");
-    let more = ["--admin", "127.0.0.1:0", "--log", "info"];
-    let mut server = Server::start(&scratch.text("data"), &more);
+    let server = Server::start(&scratch.text("data"), &["--admin", "127.0.0.1:0"]);
     let admin = server.admin();
     server.ids(300);
     let get =

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+const RAFT: &str = "raft";
+
 /// A node of a cluster. What is in the folder was sworn under its number.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Owner {
@@ -11,11 +13,13 @@ pub(super) struct Owner {
 
 impl Owner {
     pub(super) fn new(node: u32) -> Owner {
-        Owner { system: "raft".to_owned(), node }
+        Owner { system: RAFT.to_owned(), node }
     }
 }
 
 impl host::Owner for Owner {
+    const SYSTEMS: &'static [&'static str] = &[RAFT];
+
     fn is(&self, other: &Owner) -> bool {
         (&self.system, self.node) == (&other.system, other.node)
     }

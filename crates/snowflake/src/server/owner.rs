@@ -62,6 +62,8 @@ impl Owner {
 }
 
 impl host::Owner for Owner {
+    const SYSTEMS: &'static [&'static str] = &[WORKER, LEASED, AUTHORITY, COUNCIL];
+
     fn is(&self, other: &Owner) -> bool {
         let key = |owner: &Owner| (owner.system.clone(), owner.worker, owner.workers, owner.node);
         key(self) == key(other) && self.has_layout_of(other)

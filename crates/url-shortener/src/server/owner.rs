@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+const SYSTEM: &str = "url-shortener";
+
 /// Who keeps the links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -24,11 +26,13 @@ pub(super) struct Owner {
 
 impl Owner {
     pub(super) fn new(node: impl Into<String>, keepers: Keepers) -> Owner {
-        Owner { system: "url-shortener".to_owned(), node: node.into(), keepers }
+        Owner { system: SYSTEM.to_owned(), node: node.into(), keepers }
     }
 }
 
 impl host::Owner for Owner {
+    const SYSTEMS: &'static [&'static str] = &[SYSTEM];
+
     fn is(&self, other: &Owner) -> bool {
         (&self.system, &self.node, self.keepers) == (&other.system, &other.node, other.keepers)
     }

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{Crew, FRONT_END, Folder, Metrics, Node};
+use host::{Crew, FRONT_END, Folder, Metrics, Node, Whole};
 use machine::{Input, NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -23,6 +23,10 @@ use super::{
 };
 use crate::wire::{OneShard, Shards};
 use crate::{Call, Codes, Instance, Limits, Message, Reply, Tally};
+
+/// What is kept beside the folders of nodes: the key of codes and that of visitors, and what a crash may
+/// leave of either.
+const BESIDE: &[&str] = &["codes.key", "codes.new", "visitors.json", "visitors.new"];
 
 /// All who are at work.
 pub(super) struct Staff {
@@ -52,6 +56,7 @@ impl Staff {
                 Some(Arc::new(database.map_err(ServeError::Store)?))
             }
         };
+        let whole = Whole::open::<Owner>(&plan.data, BESIDE).map_err(ServeError::Folder)?;
         let is_new = !plan.data.join("instance").exists();
         let secret = secret::of_codes(&plan.data, is_new).map_err(ServeError::Secrets)?;
         let codes = if plan.snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
@@ -60,7 +65,7 @@ impl Staff {
         let instance = instance.map_err(|error| ServeError::Halted(error.to_string()))?;
         let tally = Tally::new(Limits::default(), Switches::ALL_ON);
         let station = Station {
-            data: plan.data.clone(),
+            whole,
             keepers,
             runtime: runtime.clone(),
             metrics: metrics.clone(),

@@ -1,9 +1,8 @@
 //! Where a node is put to work: its folder, its line, and where its words go.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use host::{Crew, Folder, Metrics, Node};
+use host::{Crew, Metrics, Node, Whole};
 use machine::{NodeId, Switches};
 use tokio::runtime::Handle;
 
@@ -15,7 +14,7 @@ use crate::{Limits, Roster, Shard};
 
 /// What nodes of one service share.
 pub(super) struct Station {
-    pub(super) data: PathBuf,
+    pub(super) whole: Whole,
     pub(super) keepers: Keepers,
     pub(super) runtime: Handle,
     pub(super) metrics: Metrics,
@@ -35,8 +34,7 @@ impl Station {
         name: &str,
         machine: Member,
     ) -> Result<Arc<Node<Member>>, ServeError> {
-        let owner = Owner::new(name, self.keepers);
-        let folder = Folder::open(&self.data.join(name), owner, &[]);
+        let folder = self.whole.part(name, Owner::new(name, self.keepers), &[]);
         let folder = folder.map_err(ServeError::Folder)?;
         let (lines, desks) = (self.lines.clone(), self.desks.clone());
         let outside = Switchboard { me, lines, desks, counts: Counts::new(&self.metrics) };

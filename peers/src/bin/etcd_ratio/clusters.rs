@@ -42,7 +42,7 @@ impl Cluster {
             let stdout = child.stdout.take().expect("it is piped");
             let mut line = String::new();
             BufReader::new(stdout).read_line(&mut line).expect("it says that it listens");
-            assert!(line.starts_with("listening on "), "{line:?}");
+            assert!(line.starts_with("listening on http://"), "{line:?}");
             child
         };
         Cluster { processes: (0..3).map(start).collect(), clients, is_etcd: false }

@@ -73,7 +73,7 @@ impl Contestant {
         let mut line = String::new();
         let stdout = process.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).expect("it speaks");
-        let address = line.trim().strip_prefix("listening on ").and_then(|text| text.parse().ok());
+        let address = line.trim().strip_prefix("listening on http://").and_then(|text| text.parse().ok());
         Contestant { process, address: address.unwrap_or_else(|| panic!("{line:?}")) }
     }
 }
@@ -94,7 +94,7 @@ pub(crate) fn serve_bare() {
         let any_port = ([127, 0, 0, 1], 0).into();
         let (listener, address) =
             host::listen(any_port, Exposure::Loopback).await.expect("there is a port");
-        println!("listening on {address}");
+        println!("listening on http://{address}");
         let routes = Router::new().fallback(answer);
         http::serve(listener, routes, std::future::pending::<()>()).await;
     });

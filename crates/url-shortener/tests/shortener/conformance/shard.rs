@@ -22,7 +22,8 @@ struct Host {
 
 impl Host {
     fn open(path: PathBuf) -> Host {
-        let folder = Folder::open(&path, Mine, &[]).unwrap();
+        let mine = Mine { system: "a test".to_owned() };
+        let folder = Folder::open(&path, mine, &[]).unwrap();
         let metrics = Metrics::default();
         let (sender, replies) = channel();
         // So small that segments are sealed and compacted while the list is gone through.
@@ -72,15 +73,19 @@ impl Outside<Shortener> for Desk {
 
 /// Whose folder it is.
 #[derive(Serialize, Deserialize)]
-struct Mine;
+struct Mine {
+    system: String,
+}
 
 impl host::Owner for Mine {
+    const SYSTEMS: &'static [&'static str] = &["a test"];
+
     fn is(&self, _: &Mine) -> bool {
         true
     }
 
     fn name(&self) -> String {
-        "a test".to_owned()
+        self.system.clone()
     }
 
     fn arguments(&self) -> String {

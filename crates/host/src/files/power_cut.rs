@@ -1,0 +1,211 @@
+//! What reaches the operating system, call by call: what a power cut may come between is durable in the
+//! order in which a machine rests on it. A process that is killed keeps what its system has in memory, so
+//! no test with a `kill -9` can see a sync that is missing.
+
+use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
+
+use super::system::watch;
+use super::{Files, MOST_OPEN, Outcome};
+use crate::folder::{Owner, Whole};
+use crate::metrics::Metrics;
+
+const LOG: FileName = FileName::Borrowed("log");
+
+/// A disk in a folder called `disk`.
+struct Disk {
+    around: std::path::PathBuf,
+    files: Files,
+}
+
+impl Disk {
+    fn new(test: &str) -> Disk {
+        let around = std::env::temp_dir().join(format!("infralab-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(around.join("disk")).unwrap();
+        let files = Files::new(around.join("disk"), &Metrics::default());
+        watch::calls();
+        Disk { around, files }
+    }
+
+    /// Does this; which calls it took.
+    fn calls(&mut self, command: DiskCommand) -> Vec<String> {
+        assert_eq!(self.outcome(command), Ok(DiskAnswer::Done));
+        watch::calls()
+    }
+
+    fn outcome(&mut self, command: DiskCommand) -> Outcome {
+        self.files.carry_out(vec![command]).remove(0)
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.around.join("disk").join(name)).unwrap()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        watch::set_room(usize::MAX);
+        let _ = std::fs::remove_dir_all(&self.around);
+    }
+}
+
+fn write(file: FileName, text: &'static str) -> DiskCommand {
+    DiskCommand::Write { file, offset: 0, bytes: text.into() }
+}
+
+fn sync(file: FileName) -> DiskCommand {
+    DiskCommand::Sync { file }
+}
+
+fn replace(file: FileName, text: &'static str) -> DiskCommand {
+    DiskCommand::Replace { file, bytes: text.into() }
+}
+
+#[test]
+fn a_new_name_is_durable_with_the_first_sync_of_its_file() {
+    let mut disk = Disk::new("new-name");
+    // What the folder holds already may have been left by a process that synced nothing.
+    assert_eq!(disk.calls(write(LOG, "a")), ["create log", "write log"]);
+    assert_eq!(disk.calls(sync(LOG)), ["sync log", "sync disk"]);
+    assert_eq!(disk.calls(write(LOG, "b")), ["write log"]);
+    assert_eq!(disk.calls(sync(LOG)), ["sync log"], "no name is new");
+    let other = FileName::Borrowed("other");
+    assert_eq!(disk.calls(write(other.clone(), "c")), ["create other", "write other"]);
+    assert_eq!(disk.calls(sync(other)), ["sync other", "sync disk"]);
+}
+
+#[test]
+fn what_takes_a_files_place_is_durable_before_it_does_and_its_name_is_then() {
+    let mut disk = Disk::new("rename");
+    let order = ["create .new", "write .new", "sync .new", "rename to log", "sync disk"];
+    assert_eq!(disk.calls(replace(LOG, "first")), order);
+    assert_eq!(disk.calls(replace(LOG, "second")), order);
+    assert_eq!(disk.read("log"), "second");
+}
+
+#[test]
+fn a_name_that_was_taken_away_does_not_come_back() {
+    let mut disk = Disk::new("delete");
+    disk.calls(replace(LOG, "gone"));
+    assert_eq!(disk.calls(DiskCommand::Delete { file: LOG }), ["remove log", "sync disk"]);
+}
+
+/// A write that failed later is reported to the handle that wrote, and to no other.
+#[test]
+fn a_handle_that_makes_room_for_another_is_synced_before_it_is_closed() {
+    let mut disk = Disk::new("evicted");
+    let name = |number| FileName::Owned(format!("file-{number:03}"));
+    (0..MOST_OPEN).for_each(|number| drop(disk.calls(write(name(number), "x"))));
+    let one_more = disk.calls(write(name(MOST_OPEN), "x"));
+    let last = format!("file-{MOST_OPEN:03}");
+    assert_eq!(
+        one_more,
+        ["sync file-000".into(), format!("create {last}"), format!("write {last}")]
+    );
+    // It may be asked for all the same, and so may its name.
+    assert_eq!(disk.calls(sync(name(0))), ["sync file-000", "sync disk"]);
+}
+
+/// The file is a device that cannot be synced, as that of a disk that failed. The error came to a write of
+/// another file, which a machine may try again.
+#[test]
+fn what_could_not_be_synced_early_is_never_called_durable() {
+    let mut disk = Disk::new("early");
+    let first = disk.around.join("disk/file-000");
+    std::os::unix::fs::symlink("/dev/null", first).unwrap();
+    let name = |number| FileName::Owned(format!("file-{number:03}"));
+    (0..MOST_OPEN).for_each(|number| drop(disk.calls(write(name(number), "x"))));
+    let failed = |outcome: Outcome| outcome.map_err(|(error, _)| error) == Err(DiskError::Failed);
+    assert!(failed(disk.outcome(write(name(MOST_OPEN), "x"))));
+    assert_eq!(disk.outcome(write(name(MOST_OPEN), "x")), Ok(DiskAnswer::Done));
+    for number in [1, MOST_OPEN] {
+        assert!(failed(disk.outcome(sync(name(number)))), "{number}");
+    }
+}
+
+#[test]
+fn what_was_cut_is_durable_with_the_next_sync() {
+    let mut disk = Disk::new("cut");
+    disk.calls(write(LOG, "abcdef"));
+    disk.calls(sync(LOG));
+    let truncate = DiskCommand::Truncate { file: LOG, length: 3 };
+    assert_eq!(disk.calls(truncate), ["set length log"]);
+    assert_eq!(disk.calls(sync(LOG)), ["sync log"]);
+}
+
+#[test]
+fn a_write_that_finds_no_space_leaves_the_file_as_it_was() {
+    let mut disk = Disk::new("full");
+    disk.calls(write(LOG, "kept"));
+    watch::set_room(3);
+    let more = DiskCommand::Write { file: LOG, offset: 4, bytes: " and more".into() };
+    let outcome = disk.outcome(more.clone());
+    assert_eq!(outcome.map_err(|(error, _)| error), Err(DiskError::Full));
+    assert_eq!(watch::calls(), ["write log", "set length log"]);
+    assert_eq!(disk.read("log"), "kept");
+    watch::set_room(usize::MAX);
+    assert_eq!(disk.outcome(more), Ok(DiskAnswer::Done));
+    assert_eq!(disk.read("log"), "kept and more");
+}
+
+#[test]
+fn a_replacement_that_finds_no_space_leaves_the_old_file_and_nothing_else() {
+    let mut disk = Disk::new("full-replace");
+    disk.calls(replace(LOG, "kept"));
+    watch::set_room(3);
+    let outcome = disk.outcome(replace(LOG, "longer"));
+    assert_eq!(outcome.map_err(|(error, _)| error), Err(DiskError::Full));
+    assert_eq!(watch::calls(), ["create .new", "write .new", "remove .new"]);
+    assert_eq!(disk.read("log"), "kept");
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Mine {
+    system: String,
+}
+
+impl Owner for Mine {
+    const SYSTEMS: &'static [&'static str] = &["test"];
+
+    fn is(&self, other: &Mine) -> bool {
+        self.system == other.system
+    }
+
+    fn name(&self) -> String {
+        self.system.clone()
+    }
+
+    fn arguments(&self) -> String {
+        String::new()
+    }
+
+    fn with_another_folder(&self) -> &'static str {
+        ""
+    }
+}
+
+/// Its format file comes last: a folder that has one has its first files too, whatever happened.
+#[test]
+fn a_new_folder_is_begun_before_it_says_so() {
+    let disk = Disk::new("begun");
+    let around = disk.around.file_name().unwrap().to_string_lossy().into_owned();
+    let synced = |name: &str| format!("sync {name}");
+    let put = |temporary: &str, file: &str, folder: &str| {
+        let [create, write] = ["create", "write"].map(|call| format!("{call} {temporary}"));
+        [create, write, synced(temporary), format!("rename to {file}"), synced(folder)]
+    };
+    let whole = Whole::open::<Mine>(&disk.around.join("data"), &[]).unwrap();
+    let made = ["create data".to_owned(), synced(&around)];
+    assert_eq!(
+        watch::calls(),
+        [&made[..], &put("format.json.new", "format.json", "data")].concat()
+    );
+    let first = ("mark", "0".into());
+    let folder = whole.part("n0", Mine { system: "test".to_owned() }, &[first]).unwrap();
+    let made = ["create n0", "sync data", "create disk", "sync n0"].map(str::to_owned);
+    let mark = put(".new", "mark", "disk");
+    let order = [&made[..], &mark, &put("format.json.new", "format.json", "n0")].concat();
+    assert_eq!(watch::calls(), order);
+    drop(folder);
+    whole.part("n0", Mine { system: "test".to_owned() }, &[]).unwrap();
+    assert_eq!(watch::calls(), [""; 0], "it is there already");
+}

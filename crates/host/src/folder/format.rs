@@ -1,0 +1,112 @@
+//! The format file: whose folder it is, in which format.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Owner;
+use super::error::Wrong;
+use crate::files::replace;
+
+const FORMAT: u32 = 1;
+const FILE: &str = "format.json";
+pub(super) const TEMPORARY: &str = "format.json.new";
+/// A longer format file is not ours.
+const LONGEST: u64 = 4096;
+
+/// What it says, where it is one of this system.
+#[derive(Debug)]
+pub(super) enum Said<O> {
+    /// It is a node's.
+    Node {
+        /// Drawn when the folder was made.
+        disk: u64,
+        owner: O,
+    },
+    /// It is that of all nodes of a process, each of which has a folder in it.
+    Whole { system: String },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Node<O> {
+    format: u32,
+    disk: u64,
+    owner: O,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    format: u32,
+    whole: bool,
+    owner: System<'a>,
+}
+
+#[derive(Serialize)]
+struct System<'a> {
+    system: &'a str,
+}
+
+/// What the folder says of itself; nothing where it has no format file.
+pub(super) fn read<O: Owner>(folder: &Path) -> Result<Option<Said<O>>, Wrong> {
+    let malformed = |error: serde_json::Error| Wrong::Malformed(error.to_string());
+    let Some(text) = text(folder)? else { return Ok(None) };
+    // The format first: another one may well have another shape.
+    let value: Value = serde_json::from_str(&text).map_err(malformed)?;
+    match value.get("format").and_then(Value::as_u64) {
+        Some(format) if format != u64::from(FORMAT) => {
+            return Err(Wrong::OtherFormat { theirs: format, ours: FORMAT });
+        }
+        _ => {}
+    }
+    // And the system before what only that one understands.
+    let system = value.pointer("/owner/system").and_then(Value::as_str);
+    let system = system.ok_or_else(|| Wrong::Malformed("it names no system".to_owned()))?;
+    if !O::SYSTEMS.contains(&system) {
+        return Err(Wrong::OtherSystem(system.to_owned()));
+    }
+    if value.get("whole").and_then(Value::as_bool) == Some(true) {
+        return Ok(Some(Said::Whole { system: system.to_owned() }));
+    }
+    let Node { disk, owner, .. } = serde_json::from_value(value).map_err(malformed)?;
+    Ok(Some(Said::Node { disk, owner }))
+}
+
+/// Says whose disk of this identity it is.
+pub(super) fn put_node<O: Owner>(folder: &Path, disk: u64, owner: &O) -> io::Result<()> {
+    put(folder, &Node { format: FORMAT, disk, owner })
+}
+
+/// Says that it is this system's, the folder and all that is in it.
+pub(super) fn put_whole(folder: &Path, system: &str) -> io::Result<()> {
+    put(folder, &Whole { format: FORMAT, whole: true, owner: System { system } })
+}
+
+fn put(folder: &Path, format: &impl Serialize) -> io::Result<()> {
+    let text = serde_json::to_vec_pretty(format).map_err(io::Error::other)?;
+    put_file(folder.join(TEMPORARY), folder.join(FILE), &text)?;
+    tracing::info!("the data folder {} is new", folder.display());
+    Ok(())
+}
+
+/// Puts a file in its place by way of another in the same folder.
+pub(super) fn put_file(temporary: PathBuf, file: PathBuf, bytes: &[u8]) -> io::Result<()> {
+    replace(&temporary, &file, bytes).map_err(|(_, error)| io::Error::other(error))
+}
+
+fn text(folder: &Path) -> Result<Option<String>, Wrong> {
+    let mut text = String::new();
+    let file = match File::open(folder.join(FILE)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let read = file.take(LONGEST + 1).read_to_string(&mut text);
+    read.map_err(|error| Wrong::Malformed(error.to_string()))?;
+    match text.len() as u64 > LONGEST {
+        true => Err(Wrong::Malformed("it is too long".to_owned())),
+        false => Ok(Some(text)),
+    }
+}

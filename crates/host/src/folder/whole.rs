@@ -1,0 +1,88 @@
+//! The data folder of several nodes of one process: it belongs to one system, the whole of it, and each
+//! node has a folder in it.
+//!
+//! ```text
+//! lock          held by the server that runs
+//! format.json   which format, and whose files these are
+//! n0/ n1/ ...   the nodes' folders
+//! ```
+//!
+//! The law: as that of a node's folder; and nobody else may open it before the last write to any folder
+//! in it is over.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::Wrong;
+use super::format::{self, Said};
+use super::{FirstFile, Folder, FolderError, LOCK, Owner, is_new, lock, make};
+
+/// A folder with a folder for each node, which is ours until this and the last of those are dropped.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    path: PathBuf,
+    _lock: Arc<File>,
+}
+
+impl Whole {
+    /// Opens the folder, or makes it. One that only has folders of this system's nodes in it, and what
+    /// these servers keep beside them under the names of `beside`, is taken over: it was made before
+    /// whole folders said whose they are.
+    ///
+    /// # Errors
+    /// If it cannot be used, is in use, or is another's. Nothing in it was changed.
+    pub fn open<O: Owner>(path: &Path, beside: &[&str]) -> Result<Whole, FolderError> {
+        let at_fault = |what| FolderError::new(path, "", what);
+        make(path).map_err(|error| at_fault(error.into()))?;
+        // Ask before touching it, and again when nobody else can: it may have been begun meanwhile.
+        is_marked::<O>(path, beside)?;
+        let lock = lock(path).map_err(at_fault)?;
+        if !is_marked::<O>(path, beside)? {
+            let system = O::SYSTEMS.first().copied().unwrap_or_default();
+            format::put_whole(path, system).map_err(|error| at_fault(error.into()))?;
+        }
+        Ok(Whole { path: path.to_owned(), _lock: Arc::new(lock) })
+    }
+
+    /// Opens a node's folder in it, or makes it.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub fn part<O: Owner>(
+        &self,
+        name: &str,
+        owner: O,
+        first: &[FirstFile],
+    ) -> Result<Folder, FolderError> {
+        let folder = Folder::open(&self.path.join(name), owner, first)?;
+        Ok(Folder { _whole: Some(self.clone()), ..folder })
+    }
+}
+
+/// Does it say that it is this system's? One that says nothing must be new, or have nothing of others' in
+/// it.
+fn is_marked<O: Owner>(path: &Path, beside: &[&str]) -> Result<bool, FolderError> {
+    let at_fault = |what| FolderError::new(path, "", what);
+    match format::read::<O>(path).map_err(at_fault)? {
+        Some(Said::Whole { .. }) => return Ok(true),
+        Some(Said::Node { owner, .. }) => return Err(at_fault(Wrong::OneNode(owner.name()))),
+        None => {}
+    }
+    let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries = entries.map_err(|error| at_fault(error.into()))?;
+    entries.sort_unstable_by_key(fs::DirEntry::file_name);
+    let mut has_others = false;
+    for entry in entries {
+        let (name, part) = (entry.file_name(), entry.path());
+        if name == LOCK || name == format::TEMPORARY || beside.iter().any(|known| name == *known) {
+            continue;
+        }
+        // Whose a part is says more than that there are other files too.
+        let theirs = |what| FolderError::new(&part, "", what);
+        has_others |= !part.is_dir()
+            || format::read::<O>(&part).map_err(theirs)?.is_none()
+                && !is_new(&part, &[]).map_err(|error| theirs(error.into()))?;
+    }
+    if has_others { Err(at_fault(Wrong::NotOurs)) } else { Ok(false) }
+}

@@ -1,0 +1,163 @@
+//! Data folders: whose they are, the whole of them and their parts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use host::{Folder, Owner, Whole};
+use serde::{Deserialize, Serialize};
+
+use crate::scratch::Scratch;
+
+/// A node of the system `talk`.
+#[derive(Serialize, Deserialize)]
+struct Talker {
+    system: String,
+    node: u32,
+}
+
+/// A server of another system, whose owners say less.
+#[derive(Serialize, Deserialize)]
+struct Walker {
+    system: String,
+}
+
+impl Owner for Talker {
+    const SYSTEMS: &'static [&'static str] = &["talk"];
+
+    fn is(&self, other: &Talker) -> bool {
+        self.node == other.node
+    }
+
+    fn name(&self) -> String {
+        format!("{}, node {}", self.system, self.node)
+    }
+
+    fn arguments(&self) -> String {
+        format!("--node {}", self.node)
+    }
+
+    fn with_another_folder(&self) -> &'static str {
+        "and another number"
+    }
+}
+
+impl Owner for Walker {
+    const SYSTEMS: &'static [&'static str] = &["walk"];
+
+    fn is(&self, _: &Walker) -> bool {
+        true
+    }
+
+    fn name(&self) -> String {
+        self.system.clone()
+    }
+
+    fn arguments(&self) -> String {
+        String::new()
+    }
+
+    fn with_another_folder(&self) -> &'static str {
+        ""
+    }
+}
+
+fn talker(node: u32) -> Talker {
+    Talker { system: "talk".to_owned(), node }
+}
+
+fn walker() -> Walker {
+    Walker { system: "walk".to_owned() }
+}
+
+/// All files below, with what is in them.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
+        if path.is_dir() {
+            let below = files(&path).into_iter();
+            found.extend(below.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
+            found.insert(name, Vec::new());
+        } else {
+            found.insert(name, fs::read(path).unwrap());
+        }
+    }
+    found
+}
+
+/// It must fail, say this, and leave the folder as it was.
+#[track_caller]
+fn refused<T>(folder: &Path, open: impl FnOnce() -> Result<T, host::FolderError>, words: &[&str]) {
+    let before = files(folder);
+    let why = open().err().expect("it is not ours").to_string();
+    for words in words {
+        assert!(why.contains(words), "{words:?} is not in {why:?}");
+    }
+    assert!(!why.contains("  ") && !why.ends_with(' '), "{why:?}");
+    assert_eq!(files(folder), before, "it was left as it was");
+}
+
+#[test]
+fn a_whole_folder_belongs_to_one_system() {
+    let scratch = Scratch::new("whole");
+    let data = scratch.0.join("data");
+    let whole = Whole::open::<Talker>(&data, &[]).unwrap();
+    let part = whole.part("n0", talker(0), &[]).unwrap();
+    drop((part, whole));
+    refused(&data, || Whole::open::<Walker>(&data, &[]), &["was made for talk,"]);
+    refused(&data, || Folder::open(&data, walker(), &[]), &["was made for talk,"]);
+    refused(&data, || Folder::open(&data.join("n0"), walker(), &[]), &["was made for talk,"]);
+    refused(&data, || Folder::open(&data, talker(0), &[]), &["all nodes of talk in one process"]);
+    let alone = data.join("n0");
+    refused(&alone, || Whole::open::<Talker>(&alone, &[]), &["was made for talk, node 0, alone"]);
+    Folder::open(&alone, talker(0), &[]).unwrap();
+    Whole::open::<Talker>(&data, &[]).unwrap();
+}
+
+#[test]
+fn a_folder_is_locked_as_long_as_a_part_of_it_is_in_use() {
+    let scratch = Scratch::new("whole-locked");
+    let data = scratch.0.join("data");
+    let whole = Whole::open::<Talker>(&data, &[]).unwrap();
+    let part = whole.part("n0", talker(0), &[]).unwrap();
+    drop(whole);
+    refused(&data, || Whole::open::<Talker>(&data, &[]), &["belongs to a server that is running"]);
+    refused(&data, || Folder::open(&data.join("n0"), talker(0), &[]), &["is running"]);
+    drop(part);
+    Whole::open::<Talker>(&data, &[]).unwrap();
+}
+
+/// Before whole folders said whose they are there were only their parts.
+#[test]
+fn a_folder_with_parts_alone_is_taken_over_by_the_system_of_the_parts() {
+    let scratch = Scratch::new("whole-parts");
+    let data = scratch.0.join("data");
+    for node in 0..3 {
+        Folder::open(&data.join(format!("n{node}")), talker(node), &[]).unwrap();
+    }
+    // A start that was cut short, and what these servers keep beside their folders.
+    fs::create_dir_all(data.join("n3/disk")).unwrap();
+    fs::write(data.join("secret"), "kept").unwrap();
+    refused(&data, || Whole::open::<Walker>(&data, &["secret"]), &["data/n", "made for talk,"]);
+    refused(&data, || Whole::open::<Talker>(&data, &[]), &["data has other files in it"]);
+    let whole = Whole::open::<Talker>(&data, &["secret"]).unwrap();
+    (0..4).for_each(|node| drop(whole.part(&format!("n{node}"), talker(node), &[]).unwrap()));
+    drop(whole);
+    refused(&data, || Whole::open::<Walker>(&data, &["secret"]), &["data was made for talk,"]);
+}
+
+#[test]
+fn a_folder_with_parts_of_two_systems_is_nobodys() {
+    let scratch = Scratch::new("whole-mixed");
+    let data = scratch.0.join("data");
+    Folder::open(&data.join("n0"), talker(0), &[]).unwrap();
+    Folder::open(&data.join("legs"), walker(), &[]).unwrap();
+    refused(&data, || Whole::open::<Talker>(&data, &[]), &["data/legs was made for walk,"]);
+    refused(&data, || Whole::open::<Walker>(&data, &[]), &["data/n0 was made for talk,"]);
+    fs::remove_dir_all(data.join("legs")).unwrap();
+    fs::write(data.join("n0/format.json"), "{\"format\":1}").unwrap();
+    refused(&data, || Whole::open::<Talker>(&data, &[]), &["data/n0 has a damaged format.json"]);
+    fs::write(data.join("n0/format.json"), "{\"format\":2}").unwrap();
+    refused(&data, || Whole::open::<Talker>(&data, &[]), &["data/n0 has format 2"]);
+}

@@ -1,0 +1,92 @@
+//! The command line as it is parsed, completed and printed on manual pages: the verbs that all systems
+//! share with examples of each system's own, and numbers below zero as values, so that who writes one is
+//! told what the number may be.
+
+use std::io::{self, Write};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use clap::{Arg, Command};
+use clap_complete::Shell;
+use sim::Room;
+
+use crate::exit::{Failure, Found, Outcome, printed};
+
+/// What `derive` says of the arguments, with the rest.
+pub(crate) fn complete(derived: Command) -> Command {
+    let rooms = crate::systems();
+    let with_examples = rooms.iter().fold(derived, |command, room| {
+        command.mut_subcommand(room.name(), |system| with_own_examples(system, room.as_ref()))
+    });
+    numbers_are_values(with_examples)
+}
+
+/// A whole number in this range, or the sentence that says so.
+pub(crate) fn number<N: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let number = number.and_then(|number| N::try_from(number).ok());
+        number.ok_or_else(|| {
+            format!("it is a whole number from {} to {}", range.start(), range.end())
+        })
+    }
+}
+
+/// Prints what a shell reads to complete commands.
+pub(crate) fn completions(shell: Shell, mut grammar: Command) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut grammar, "infralab", &mut script);
+    let mut out = io::stdout().lock();
+    printed(out.write_all(&script).and_then(|()| out.flush()))
+}
+
+/// Writes a manual page for each verb into a folder.
+pub(crate) fn manual(folder: &Path, grammar: Command) -> Outcome {
+    let shown = folder.display();
+    std::fs::create_dir_all(folder).map_err(|why| Failure::environment(&shown, why))?;
+    clap_mangen::generate_to(grammar, folder).map_err(|why| Failure::environment(&shown, why))?;
+    Ok(Found::Held)
+}
+
+/// `sweep --help` of one system does not send people to another.
+fn with_own_examples(system: Command, room: &dyn Room) -> Command {
+    let name = room.name();
+    let first = room.scenarios().first().map_or("SCENARIO", |info| info.name);
+    let broken = room.witnesses().iter().find(|witness| witness.scenario == first);
+    let broken = broken.or(room.witnesses().first());
+    let (scenario, without) = broken.map_or((first, String::new()), |witness| {
+        (witness.scenario, format!(" --without {}", witness.mechanism))
+    });
+    let seed = broken.map_or(1, |witness| witness.seed);
+    let examples = [
+        ("demo", format!("Example: infralab {name} demo --seed 7")),
+        ("scenarios", format!("Example: infralab {name} scenarios --json")),
+        (
+            "run",
+            format!(
+                "Examples:\n  infralab {name} run {first} --save run.json\n  infralab {name} run \
+                 {scenario} --seed {seed}{without} --diagram"
+            ),
+        ),
+        (
+            "sweep",
+            format!(
+                "Examples:\n  infralab {name} sweep {first} --seeds 1000\n  infralab {name} sweep \
+                 {scenario}{without} --shrink"
+            ),
+        ),
+    ];
+    examples.into_iter().fold(system, |system, (verb, example)| {
+        system.mut_subcommand(verb, |verb| verb.after_help(example))
+    })
+}
+
+fn numbers_are_values(command: Command) -> Command {
+    let value = |arg: Arg| match arg.get_action().takes_values() {
+        true => arg.allow_negative_numbers(true),
+        false => arg,
+    };
+    command.mut_args(value).mut_subcommands(numbers_are_values)
+}

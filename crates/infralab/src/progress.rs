@@ -1,0 +1,54 @@
+//! How far a command is that takes a while: on stderr, on a terminal alone, from the first moment on.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
+/// Drawn so often, whether or not anything is done.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A bar over so many seeds.
+pub(crate) fn seeds(count: u64) -> ProgressBar {
+    let template = "{bar:30} {pos}/{len} seeds, {rate}, {eta} left {msg}";
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, out: &mut dyn Write| {
+        // There is nobody to be told that a terminal does not take it.
+        let _ = write!(out, "{:.2}/s", state.per_sec());
+    };
+    shown(ProgressBar::new(count).with_style(style.with_key("rate", rate)))
+}
+
+/// Something whose end nobody knows.
+pub(crate) fn busy(with: impl Into<String>) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg}, {elapsed}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+    shown(ProgressBar::new_spinner().with_style(style).with_message(with.into()))
+}
+
+/// It goes away when it is dropped, also where a command fails.
+fn shown(bar: ProgressBar) -> ProgressBar {
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+/// A rate of events, by its size.
+pub(crate) fn rate(per_second: f64) -> String {
+    match per_second {
+        1e6.. => format!("{:.2} million", per_second / 1e6),
+        1e3.. => format!("{:.2} thousand", per_second / 1e3),
+        _ => format!("{per_second:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_has_two_digits_whatever_its_size() {
+        let rates = [0.0, 999.994, 1_234.5, 2_500_000.0].map(rate);
+        assert_eq!(rates, ["0.00", "999.99", "1.23 thousand", "2.50 million"]);
+    }
+}
