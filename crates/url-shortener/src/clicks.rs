@@ -240,7 +240,9 @@ impl ClickLog {
 
     fn read(&mut self, result: DiskResult, out: &mut Outputs<Shortener>) -> Result<(), DiskError> {
         for (batch, place) in self.segments.read(result)? {
-            if batch.log != self.log {
+            if batch.log == self.log {
+                out.note(Note::Sometimes("clicks-read-back"));
+            } else {
                 // Whether the last boot knew it or not: it is durable.
                 out.note(Note::Logged { log: batch.log, below: batch.end() });
             }

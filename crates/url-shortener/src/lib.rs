@@ -80,5 +80,5 @@ pub use shape::Node;
 pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, RingPhase, Shard};
 pub use stats::{LinkStats, Visitors};
 pub use store::{Change, Embeds, Event, INDEX_BYTES, Limits, ReadStep, ScanStep, Store, StoreOp};
-pub use tally::Tally;
+pub use tally::{Rounds, Tally};
 pub use workload::Zipf;

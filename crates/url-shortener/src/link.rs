@@ -129,3 +129,16 @@ impl Link {
 
 /// A link with its name, as lists show it.
 pub type Named = (Key, Link);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_resolves_until_its_moment_and_not_in_it() {
+        let expires_at = Some(Wall(1_000));
+        let link = Link { expires_at, ..Link::new("https://a.org/", Wall(0)) };
+        assert!(link.is_live(Wall(999)) && !link.is_live(Wall(1_000)));
+        assert!(Link { expires_at: None, ..link }.is_live(Wall(u64::MAX)));
+    }
+}

@@ -386,6 +386,9 @@ pub enum Note {
     Called { call: u64, client: u64, why: Why, key: Option<Key> },
     /// A read that an instance asked for is over; was there surely no link?
     HasRead { call: u64, missing: bool },
+    /// An instance has done what this question wanted, and a link is not what it was: whoever asks it from
+    /// now on sees that.
+    Acknowledged { token: u64, key: Key },
     /// An instance waits for numbers to make codes of.
     OutOfNumbers,
     /// An instance holds numbers that nobody else gets.
@@ -404,4 +407,6 @@ pub enum Note {
     Ring { shards: u32, phase: RingPhase },
     /// The last shard has all that is its own, where there are so many.
     Joined { shards: u32 },
+    /// Something that a sweep must not be without.
+    Sometimes(&'static str),
 }

@@ -19,8 +19,9 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
     PromiseInfo {
         name: "links-kept",
         about: "an acknowledged link resolves: links are linearizable for those who make, change and \
-                look at them, for visitors as of some moment in the last 500 ms, and when everything \
-                is healed for a second nobody is turned away",
+                look at them, for visitors as of some moment in the last 500 ms and with all that their \
+                instance has acknowledged, and when everything is healed for a second nobody is turned \
+                away",
     },
     PromiseInfo { name: "codes-distinct", about: "no code ever means two acknowledged links" },
     PromiseInfo {
@@ -31,7 +32,7 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
     PromiseInfo {
         name: "clicks-once",
         about: "of clicks counted <= logged <= served, and 2 s after everything is healed all that are \
-                logged are counted, each once",
+                logged are counted on the tally's disk, each once",
     },
     PromiseInfo {
         name: "store-protected",
@@ -58,7 +59,7 @@ where
         "links-kept" => Box::new(links_kept::LinksKept),
         "codes-distinct" => Box::new(codes_distinct::CodesDistinct::default()),
         "deleted-stop" => Box::new(deleted_stop::DeletedStop::new(shape)),
-        "clicks-once" => Box::new(clicks::ClicksOnce::default()),
+        "clicks-once" => Box::new(clicks::ClicksOnce::new(shape.tally())),
         "ring-settles" => Box::new(ring_settles::RingSettles::default()),
         "store-protected" => Box::new(store_protected::StoreProtected::new(shape)),
         unknown => panic!("{unknown} is not a promise of url-shortener"),

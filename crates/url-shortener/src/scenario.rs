@@ -62,8 +62,10 @@ impl System for UrlShortener {
             Note::Counted { .. } => Remark::Sometimes("clicks-counted"),
             Note::Ring { phase: RingPhase::Ceded, .. } => Remark::Sometimes("share-ceded"),
             Note::Joined { .. } => Remark::Sometimes("shard-joined"),
+            Note::Sometimes(what) => Remark::Sometimes(what),
             Note::Called { .. }
             | Note::HasRead { .. }
+            | Note::Acknowledged { .. }
             | Note::Dropped { .. }
             | Note::Ring { .. }
             | Note::Total { .. } => Remark::Plain,
@@ -94,9 +96,9 @@ const WITNESSES: &[Witness] = &[
     Witness::new("click-dedup", "clicks-once", "analytics-stall", 0),
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
-    Witness::new("ring-fence", "links-kept", "shard-added", 1),
-    Witness::new("catch-up", "links-kept", "shard-added", 20),
-    Witness::new("keep-removals", "links-kept", "shard-added", 33),
+    Witness::new("ring-fence", "links-kept", "shard-added", 0),
+    Witness::new("catch-up", "links-kept", "shard-added", 161),
+    Witness::new("keep-removals", "links-kept", "shard-added", 0),
 ];
 
 fn scenarios() -> Vec<Scenario<UrlShortener>> {
@@ -144,7 +146,13 @@ fn scenarios() -> Vec<Scenario<UrlShortener>> {
             "shards join while links are made and followed; donors and joiners crash, pause and are cut \
              off from each other",
             growth::shard_added,
-            &[("shard-joined", 150), ("share-ceded", 300), ("crash", 50), ("redirected", 1_000)],
+            &[
+                ("shard-joined", 150),
+                ("share-ceded", 300),
+                ("crash", 50),
+                ("redirected", 1_000),
+                ("store-compacted", 200),
+            ],
         ),
         scenario(
             "expiry-clock-jump",
@@ -157,7 +165,14 @@ fn scenarios() -> Vec<Scenario<UrlShortener>> {
             "the tally pauses, crashes or is cut off, connections break and instances crash: clicks are \
              sent more than once",
             analytics::analytics_stall,
-            &[("clicks-counted", 1_000), ("redirected", 5_000), ("link-reset", 100)],
+            &[
+                ("clicks-counted", 1_000),
+                ("redirected", 5_000),
+                ("link-reset", 100),
+                ("round-full", 1_000),
+                ("clicks-read-back", 1_000),
+                ("store-compacted", 200),
+            ],
         ),
         scenario(
             "alias-race",
@@ -169,7 +184,13 @@ fn scenarios() -> Vec<Scenario<UrlShortener>> {
             "power-loss",
             "shards, instances and the tally lose power, some in the middle of writes",
             losses::power_loss,
-            &[("power-loss", 200), ("torn-write", 50), ("redirected", 1_000)],
+            &[
+                ("power-loss", 200),
+                ("torn-write", 50),
+                ("redirected", 1_000),
+                ("round-full", 200),
+                ("store-compacted", 200),
+            ],
         ),
     ]
 }

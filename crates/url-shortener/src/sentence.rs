@@ -197,6 +197,9 @@ impl Debug for Note {
             Note::HasRead { call, missing: true } => {
                 write!(f, "call {} is over: no link", short(call))
             }
+            Note::Acknowledged { token, key } => {
+                write!(f, "acknowledges {}, of {key:?}", short(token))
+            }
             Note::OutOfNumbers => f.write_str("has no numbers for codes"),
             Note::Leased(range) => write!(f, "has numbers {} to {}", range.first, range.end - 1),
             Note::Clicked { log, number, key } => {
@@ -214,6 +217,7 @@ impl Debug for Note {
             Note::Joined { shards } => {
                 write!(f, "has all that is its own, as shard {}", last(*shards))
             }
+            Note::Sometimes(what) => f.write_str(what),
         }
     }
 }

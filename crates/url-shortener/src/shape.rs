@@ -16,7 +16,7 @@ use crate::numbers::Codes;
 use crate::ring::Roster;
 use crate::shard::Shard;
 use crate::store::Limits;
-use crate::tally::Tally;
+use crate::tally::{Rounds, Tally};
 
 sim::nodes! {
     /// A node of a simulated cluster.
@@ -37,9 +37,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(300);
 pub(crate) const RATE: Rate = Rate { per_second: 40, burst: 10 };
 /// Links and dead codes in a cache; clients that are remembered.
 const REMEMBERED: usize = 1_000;
-/// Small, so that segments are sealed and stores compacted within a run.
-const LIMITS: Limits = Limits { segment: 2_048 };
-
 /// Small, so that clicks fill files and have to wait on the disk within a run.
 const CLICKS: ClickTuning = ClickTuning {
     flush_after: Duration::from_millis(20),
@@ -51,6 +48,35 @@ const CLICKS: ClickTuning = ClickTuning {
     patience: Duration::from_millis(150),
     backoff: Backoff { base: Duration::from_millis(20), cap: Duration::from_millis(400) },
 };
+
+/// How much stores and the tally take at a time. It is drawn and small, so that segments are sealed, stores
+/// compacted and rounds full within a run.
+struct Portions {
+    limits: Limits,
+    rounds: Rounds,
+}
+
+impl Portions {
+    /// Where they stand among the sizes of a cluster: behind those of the shape.
+    const FIRST: usize = 6;
+
+    fn draw(draft: &mut Draft<Deed>) {
+        draft.size(1_024, 4_096);
+        draft.size(1, 4);
+        draft.size(3, 24);
+    }
+
+    fn of(cluster: &Cluster) -> Portions {
+        let size = |place: usize, most: u64| match cluster.sizes.get(Portions::FIRST + place) {
+            Some(size) => (*size).clamp(1, most),
+            None => most,
+        };
+        Portions {
+            limits: Limits { segment: size(0, 1 << 20) as u32 },
+            rounds: Rounds { links: size(1, 400) as usize, clicks: size(2, 16_384) },
+        }
+    }
+}
 
 /// Who is who: the instances, then the shards, the tally, and the users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +99,7 @@ impl Shape {
         for size in [instances, shards, users, skew_ms, joining, ids] {
             draft.size(size, size);
         }
+        Portions::draw(draft);
         draft.cluster(instances + shards + 1 + users, 3);
         draft.delays(Delays::micros(100, 1_000));
     }
@@ -144,17 +171,29 @@ impl Shape {
         }
     }
 
+    /// A world of this shape with every mechanism, for the tests of checkers, which must not know of any.
+    #[cfg(test)]
+    pub(crate) fn world(self, seed: u64) -> sim::World<Node> {
+        let Shape { instances, shards, joining, users, skew_ms, ids } = self;
+        let zones = vec![0; (instances + shards + 1 + users) as usize];
+        let delays = Delays::micros(100, 1_000);
+        let sizes = vec![instances, shards, users, skew_ms, joining, ids];
+        let cluster = Cluster { zones: zones.clone(), sizes, delays };
+        let boot = move |id| Shape::boot(&cluster, id, Switches::ALL_ON);
+        sim::World::new(seed, &zones, delays, std::sync::Arc::new(boot))
+    }
+
     pub(crate) fn boot(cluster: &Cluster, id: NodeId, switches: Switches) -> Node {
-        let shape = Shape::of(cluster);
+        let (shape, Portions { limits, rounds }) = (Shape::of(cluster), Portions::of(cluster));
         if shape.instance_ids().contains(&id) {
             let instance = Instance::new(shape.settings(), switches);
             return Node::Instance(instance.expect("a cluster has 1 to 64 shards"));
         }
         if let Some(place) = shape.shard_ids().iter().position(|&shard| shard == id) {
-            return Node::Shard(Shard::new(place as u32, shape.roster(), LIMITS, switches));
+            return Node::Shard(Shard::new(place as u32, shape.roster(), limits, switches));
         }
         if id == shape.tally() {
-            return Node::Tally(Tally::new(LIMITS, switches));
+            return Node::Tally(Tally::new(limits, switches).with_rounds(rounds));
         }
         Node::User(User::new(id))
     }

@@ -28,8 +28,8 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
 use crate::codec::{decode_link, encode_link};
 use crate::mechanism::Mechanism;
-use crate::message::{Call, Message, Op, Range, Reply, Shortener, Timer};
-use crate::store::{Change, Event, Limits, Store};
+use crate::message::{Call, Message, Note, Op, Range, Reply, Shortener, Timer};
+use crate::store::{Change, Event, Limits, Store, StoreOp};
 use crate::{CODES, Key, Link, Roster};
 use boot::Read;
 use joiner::{Copied, Join};
@@ -396,7 +396,12 @@ impl Machine for Shard {
             Input::Message { from, message: Message::Reply { call, shards, reply } } => {
                 self.given(from, call, shards, reply, out);
             }
-            Input::Disk { op: Op::Store(op), result } => self.store.ended(op, result, out),
+            Input::Disk { op: Op::Store(op), result } => {
+                if op == StoreOp::Compacted && result.is_ok() {
+                    out.note(Note::Sometimes("store-compacted"));
+                }
+                self.store.ended(op, result, out);
+            }
             Input::Timer(Timer::Handover) => self.tick(out),
             Input::Timer(Timer::Calls) => self.join.overdue(now.time, out),
             Input::LinkReset { peer } => self.join.reset(peer),

@@ -20,7 +20,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
 use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Op, Shortener};
-use crate::store::{Event, Limits, Store};
+use crate::store::{Event, Limits, Store, StoreOp};
 use crate::{Key, LinkStats};
 use round::{Arrival, Round};
 
@@ -29,10 +29,26 @@ const MOST_WAITING: usize = 256;
 /// More questions than these are not read for at the same time.
 const MOST_ASKED: usize = 1_024;
 
+/// How much is counted at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounds {
+    /// Links of a round, at most 400: what is known of all of them fits into a batch of the store (4 MiB).
+    pub links: usize,
+    /// Clicks of a round: what the machine does at a time is bounded.
+    pub clicks: u64,
+}
+
+impl Default for Rounds {
+    fn default() -> Rounds {
+        Rounds { links: 400, clicks: 16_384 }
+    }
+}
+
 /// The machine that counts.
 #[derive(Clone, Debug)]
 pub struct Tally {
     dedup: bool,
+    rounds: Rounds,
     store: Store,
     is_ready: bool,
     waiting: VecDeque<Arrival>,
@@ -49,6 +65,7 @@ impl Tally {
     pub fn new(limits: Limits, switches: Switches) -> Tally {
         Tally {
             dedup: Mechanism::ClickDedup.on(switches),
+            rounds: Rounds::default(),
             store: Store::new(limits, true),
             is_ready: false,
             waiting: VecDeque::new(),
@@ -57,6 +74,13 @@ impl Tally {
             next_ticket: 0,
             counted: 0,
         }
+    }
+
+    /// One whose rounds are smaller.
+    pub fn with_rounds(self, Rounds { links, clicks }: Rounds) -> Tally {
+        let most = Rounds::default();
+        let (links, clicks) = (links.clamp(1, most.links), clicks.clamp(1, most.clicks));
+        Tally { rounds: Rounds { links, clicks }, ..self }
     }
 
     /// How many clicks were counted since the boot.
@@ -81,7 +105,10 @@ impl Tally {
 
     /// 2. A round begins: what is known of its links, and how far its logs are counted, is read.
     fn begin(&mut self, out: &mut Outputs<Shortener>) {
-        let mut round = Round::of(&mut self.waiting);
+        let mut round = Round::of(&mut self.waiting, self.rounds);
+        if !self.waiting.is_empty() {
+            out.note(Note::Sometimes("round-full"));
+        }
         for wanted in round.wants() {
             let ticket = self.ticket();
             self.store.get(&wanted.bytes(), ticket, out);
@@ -186,7 +213,12 @@ impl Machine for Tally {
         match input {
             Input::Start { .. } => self.store.start(out),
             Input::Message { from, message } => self.message(from, message, out),
-            Input::Disk { op: Op::Store(op), result } => self.store.ended(op, result, out),
+            Input::Disk { op: Op::Store(op), result } => {
+                if op == StoreOp::Compacted && result.is_ok() {
+                    out.note(Note::Sometimes("store-compacted"));
+                }
+                self.store.ended(op, result, out);
+            }
             _ => {}
         }
         loop {
@@ -207,5 +239,60 @@ impl Machine for Tally {
             true => format!("{} clicks counted, {waiting} batches wait", self.counted),
         };
         Inspection { role: "tally", state }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::{DiskAnswer, DiskId, Generation, Output, Random, Time, Wall};
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::clicks::{Batch, Clicks};
+    use crate::message::{Click, Device};
+    use crate::store::StoreOp;
+
+    const INSTANCE: NodeId = NodeId(3);
+
+    /// What it says to an input, and what it asks the disk.
+    fn said(tally: &mut Tally, input: Input<Shortener>) -> (Vec<Message>, Vec<Op>) {
+        let mut random = Random::seed_from_u64(1);
+        let (time, wall, generation) = (Time(0), Wall(0), Generation(0));
+        let mut now = Now { time, wall, generation, random: &mut random };
+        let mut out = Outputs::default();
+        tally.handle(&mut now, input, &mut out);
+        let (mut said, mut ops) = (Vec::new(), Vec::new());
+        for output in out.drain() {
+            match output {
+                Output::Send { message, .. } => said.push(message),
+                Output::Disk { op, .. } => ops.push(op),
+                _ => {}
+            }
+        }
+        (said, ops)
+    }
+
+    #[test]
+    fn clicks_are_called_counted_when_that_is_durable() {
+        let mut tally = Tally::new(Limits::default(), Switches::ALL_ON);
+        let disk = |op, answer| Input::Disk { op, result: Ok(answer) };
+        said(&mut tally, Input::Start { disk: DiskId(1) });
+        said(&mut tally, disk(Op::Store(StoreOp::Listed), DiskAnswer::Names(Vec::new())));
+        let (key, device) = (Key::new("", "a"), Device::Other);
+        let click = Click { key: key.clone(), at_ms: 0, visitor: 1, referrer: None, device };
+        let batch = Batch { log: 7, first: 0, clicks: Clicks::of(&[click.clone(), click]) };
+        let message = Message::Clicks { kept: 0, batch };
+        let tell = || Input::Message {
+            from: INSTANCE,
+            message: Message::Tell { call: 1, key: key.clone() },
+        };
+        let (spoke, ops) = said(&mut tally, Input::Message { from: INSTANCE, message });
+        let [write, sync] = ops.try_into().expect("a write and its sync");
+        assert_eq!((sync.clone(), spoke), (Op::Store(StoreOp::Synced), Vec::new()));
+        assert_eq!(said(&mut tally, disk(write, DiskAnswer::Done)).0, []);
+        let nothing = Message::Told { call: 1, stats: None };
+        assert_eq!(said(&mut tally, tell()).0, [nothing], "what may be lost is not shown");
+        let counted = Message::Counted { log: 7, below: 2 };
+        assert_eq!(said(&mut tally, disk(sync, DiskAnswer::Done)).0, [counted]);
     }
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use host::{Addresses, Exposure, FRONT_END, Files, Links, Metrics, Neighbours, Node, Outside};
@@ -38,6 +39,17 @@ pub(super) struct Real {
     _runtime: Runtime,
     bound: (Instant, Duration),
     late: bool,
+}
+
+/// Longer than anything here takes on any machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain until {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 struct Process {
@@ -87,9 +99,9 @@ impl Real {
     /// Waits until all askers have a link.
     fn connected(&self) {
         for asker in &self.askers {
-            while asker.metrics.gauge("host_links_up", "").get() == 0 {
-                std::thread::sleep(Duration::from_millis(2));
-            }
+            wait_until("an asker has its link", || {
+                asker.metrics.gauge("host_links_up", "").get() != 0
+            });
         }
     }
 }
@@ -105,13 +117,16 @@ impl Process {
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = |line: String| line.strip_prefix("listening on ")?.parse().ok();
-        match lines.map(Result::unwrap).find_map(address) {
-            Some(address) => Some(Process { child, address }),
-            None => {
-                child.wait().unwrap();
-                None
-            }
+        // Where it cannot listen it says so, and its output ends.
+        let (sender, said) = channel();
+        std::thread::spawn(move || sender.send(lines.map_while(Result::ok).find_map(address)));
+        let said = said.recv_timeout(PATIENCE);
+        if !matches!(said, Ok(Some(_))) {
+            let _ = child.kill();
+            child.wait().unwrap();
         }
+        let address = said.expect("the authority listens, or says that it cannot");
+        address.map(|address| Process { child, address })
     }
 
     /// Nothing is written, and nobody is told.
@@ -139,9 +154,7 @@ impl RealAsker {
     }
 
     fn next(&self, before: usize) -> String {
-        while self.heard().len() == before {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_until("the asker hears something", || self.heard().len() > before);
         self.heard().swap_remove(before)
     }
 }

@@ -40,11 +40,12 @@ impl Simulated {
 
     /// Goes on until the asker has heard one thing more.
     fn next(&mut self, asker: u32, before: usize) -> String {
+        let end = self.world.now() + Duration::from_secs(60);
         loop {
             if let Some(next) = self.heard(NodeId(asker)).get(before) {
                 return next.clone();
             }
-            assert!(self.world.step(), "nothing happens any more");
+            assert!(self.world.now() < end && self.world.step(), "asker {asker} hears nothing");
         }
     }
 }

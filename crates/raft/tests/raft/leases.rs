@@ -97,8 +97,9 @@ fn who_hands_leadership_over_answers_no_more_by_its_lease() {
         let (mut world, leader, [heir, other]) = world(seed, switches);
         ask(&mut world, leader, Ask::Transfer { to: heir });
         // It has heard that it may; the old leader does not hear that it does.
+        let end = world.now() + MS(4 * TIMEOUT);
         while world.inspect(heir).is_some_and(|shown| shown.role == "follower") {
-            world.step();
+            assert!(world.now() < end && world.step(), "{heir:?} is not told to stand");
         }
         cut(&mut world, leader, [heir, other]);
         answers_beside_another(&mut world, leader)

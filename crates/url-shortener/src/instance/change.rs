@@ -65,6 +65,9 @@ impl Instance {
         out: &mut Outputs<Shortener>,
     ) {
         self.touch(&key);
+        if matches!(reply, Some(Reply::Stored(_) | Reply::Removed)) {
+            out.note(Note::Acknowledged { token: asker.token, key: key.clone() });
+        }
         let with = match reply {
             Some(Reply::Stored(link)) => Answer::Link(key, link),
             Some(Reply::Removed) => Answer::Deleted,

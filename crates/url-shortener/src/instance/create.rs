@@ -132,6 +132,10 @@ impl Instance {
         out: &mut Outputs<Shortener>,
     ) {
         self.touch(&create.key);
+        if matches!(reply, Some(Reply::Stored(_))) {
+            let (token, key) = (create.asker.token, create.key.clone());
+            out.note(Note::Acknowledged { token, key });
+        }
         let with = match (reply, create.picks) {
             (Some(Reply::Stored(link)), _) => Answer::Link(create.key, link),
             (Some(Reply::Taken), None) => Answer::Taken,

@@ -3,20 +3,27 @@
 //! It looks at what instances and the tally note: which click has which number, up to where a log is
 //! durable, up to where it is counted, and how many clicks the tally knows of each link. That last one is
 //! what people see, and is compared click by click with what the logs hold.
+//!
+//! A round may be durable and its note gone with the power. So in the end the tally is asked what it knows
+//! of every link, in a copy of the world that goes on for a moment: what is on its disk counts, whatever was
+//! noted of it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use machine::{Machine, Time};
+use machine::{Machine, NodeId, Time};
 use sim::{Entry, Promise, Verdict, World};
 
 use crate::Key;
-use crate::message::{Note, Shortener};
+use crate::message::{Message, Note, Shortener};
 
 /// After the heal: longer than any time-out and the wait after it.
 const RECOVERS: Duration = Duration::from_millis(2_400);
 /// What is acknowledged while all is calm is counted after so long.
 const COUNTS: Duration = Duration::from_millis(500);
+/// A calm tally has read so many counts after so long.
+const ASKED_AT_ONCE: usize = 500;
+const TELLS: Duration = Duration::from_millis(500);
 
 /// One log of one instance.
 #[derive(Default)]
@@ -29,8 +36,8 @@ struct Log {
     counted: u64,
 }
 
-#[derive(Default)]
 pub(super) struct ClicksOnce {
+    tally: NodeId,
     logs: BTreeMap<u64, Log>,
     /// Acknowledged clicks of each link.
     logged: BTreeMap<Key, u64>,
@@ -41,6 +48,16 @@ pub(super) struct ClicksOnce {
 }
 
 impl ClicksOnce {
+    pub(super) fn new(tally: NodeId) -> Self {
+        ClicksOnce {
+            tally,
+            logs: BTreeMap::new(),
+            logged: BTreeMap::new(),
+            logged_at: Time(0),
+            totals: BTreeMap::new(),
+        }
+    }
+
     fn clicked(&mut self, log: u64, number: u64, key: &Key) -> Result<(), String> {
         let served = &mut self.logs.entry(log).or_default().served;
         if number != served.len() as u64 {
@@ -83,8 +100,8 @@ impl ClicksOnce {
     }
 }
 
-impl<M: Machine<Protocol = Shortener>> Promise<M> for ClicksOnce {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+impl ClicksOnce {
+    fn see(&mut self, entry: &Entry<Note>) -> Result<(), String> {
         match &entry.note {
             Note::Clicked { log, number, key } => self.clicked(*log, *number, key),
             Note::Logged { log, below } => {
@@ -97,28 +114,112 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for ClicksOnce {
         }
     }
 
+    /// All that is acknowledged is counted, by what the tally says when it is asked.
+    fn all_are_counted<M>(&mut self, mut world: World<M>) -> Result<(), String>
+    where
+        M: Machine<Protocol = Shortener>,
+    {
+        for Log { logged, counted, .. } in self.logs.values() {
+            if counted < logged {
+                let missing = logged - counted;
+                return Err(format!(
+                    "{missing} of {logged} acknowledged clicks of a log were never counted"
+                ));
+            }
+        }
+        let due = self.logged.clone();
+        self.totals.clear();
+        for keys in due.keys().collect::<Vec<_>>().chunks(ASKED_AT_ONCE) {
+            let noted = world.history().len();
+            for (call, &key) in (0..).zip(keys) {
+                world.tell(self.tally, Message::Tell { call, key: key.clone() });
+            }
+            world.run_for(TELLS);
+            world.history()[noted..].iter().try_for_each(|entry| self.see(entry))?;
+        }
+        for (key, logged) in due {
+            let total = self.totals.get(&key).copied().unwrap_or_default();
+            // Others may have come meanwhile.
+            if total < logged {
+                return Err(format!(
+                    "{key:?} has {total} clicks by the tally, and {logged} were logged"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<M: Machine<Protocol = Shortener>> Promise<M> for ClicksOnce {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        self.see(entry)
+    }
+
     /// Where everything was healed and calm for longer than any time-out, what is acknowledged is counted.
     fn end(&mut self, world: &World<M>) -> Verdict {
         let calm = world.healed_at().is_some_and(|healed| healed + RECOVERS <= world.now());
         if !calm || self.logged_at + COUNTS > world.now() {
             return Verdict::Held;
         }
-        for Log { logged, counted, .. } in self.logs.values() {
-            if counted < logged {
-                let missing = logged - counted;
-                return Verdict::Broken(format!(
-                    "{missing} of {logged} acknowledged clicks of a log were never counted"
-                ));
-            }
+        match self.all_are_counted(world.clone()) {
+            Ok(()) => Verdict::Held,
+            Err(why) => Verdict::Broken(why),
         }
-        for (key, logged) in &self.logged {
-            let total = self.totals.get(key).copied().unwrap_or_default();
-            if total != *logged {
-                return Verdict::Broken(format!(
-                    "{key:?} has {total} clicks by the tally, and {logged} were logged"
-                ));
-            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sim::Script;
+
+    use super::*;
+    use crate::message::{Deed, Which, Wish};
+    use crate::shape::{Node, Shape};
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    /// A calm world in which three clicks of a link were counted. The tally may have lost its disk since.
+    fn counted(is_lost: bool) -> (World<Node>, NodeId) {
+        let shape = Shape { instances: 1, shards: 1, joining: 0, users: 1, skew_ms: 0, ids: 0 };
+        let (mut world, instance) = (shape.world(1), shape.instance_ids()[0]);
+        let alias = || "a".into();
+        let create = Wish::Create { alias: Some(alias()), expires_in_ms: None };
+        let visits = (0..3).map(|_| Wish::Visit(Which::Alias(alias())));
+        for (wish, ms) in std::iter::once(create).chain(visits).zip([5, 50, 60, 70]) {
+            let deed = Message::Do(Deed { instance, wish });
+            world.tell_at(Time(0) + MS(ms), shape.user_ids()[0], deed);
         }
-        Verdict::Held
+        world.run_for(MS(300));
+        if is_lost {
+            let replaced = world.disk_replaced(shape.tally());
+            world.end(replaced);
+        }
+        world.heal(&(0..world.len() as u32).map(NodeId).collect::<Vec<_>>());
+        world.run_for(RECOVERS);
+        (world, shape.tally())
+    }
+
+    /// The verdict of a checker that is shown only these notes.
+    fn judged(world: &World<Node>, tally: NodeId, shows: impl Fn(&Note) -> bool) -> Verdict {
+        let mut promise = ClicksOnce::new(tally);
+        for entry in world.history().iter().filter(|entry| shows(&entry.note)) {
+            promise.see(entry).unwrap();
+        }
+        promise.end(world)
+    }
+
+    #[test]
+    fn a_count_that_is_on_the_disk_needs_no_note() {
+        let (world, tally) = counted(false);
+        assert_eq!(judged(&world, tally, |_| true), Verdict::Held);
+        let no_totals = |note: &Note| !matches!(note, Note::Total { .. });
+        assert_eq!(judged(&world, tally, no_totals), Verdict::Held);
+    }
+
+    #[test]
+    fn a_count_that_was_noted_and_is_not_on_the_disk_is_none() {
+        let (world, tally) = counted(true);
+        let Verdict::Broken(why) = judged(&world, tally, |_| true) else { panic!("it is lost") };
+        assert_eq!(why, "/a has 0 clicks by the tally, and 3 were logged");
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Those who make, change, delete and look at links see each link linearizably. A visitor may see it as
 //! of any moment within the bound before he asked: his visit is a read that began that much earlier
-//! (bounded staleness is linearizability with longer reads). And once everything is healed for a while
-//! no visitor is turned away.
+//! (bounded staleness is linearizability with longer reads). But where his instance has acknowledged a
+//! change since, he sees that: his visit began after it, and the change ended when it was acknowledged,
+//! before whoever made it heard of it. And once everything is healed for a while no visitor is turned away.
 
 mod model;
 
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use check::{Budget, Operation, Verdict as Found, linearizable};
-use machine::{Machine, Time};
+use machine::{Machine, NodeId, Time};
 use sim::{Entry, Promise, Verdict, World};
 
 use crate::Key;
@@ -99,22 +100,31 @@ fn judge(history: &[Entry<Note>]) -> Verdict {
 /// What users asked and were told, as the model knows it. Its moments are places in the history.
 fn events(history: &[Entry<Note>]) -> Vec<Event> {
     let mut open = BTreeMap::new();
+    let mut changes = Changes::default();
     let mut events: Vec<Event> = Vec::new();
     for (place, entry) in history.iter().enumerate() {
         match &entry.note {
-            Note::Invoked { token, ask, .. } => {
-                open.insert(*token, (entry, own_moment(place), ask));
+            Note::Invoked { token, instance, ask } => {
+                let changed = match ask {
+                    Ask::Visit(click) => changes.at(*instance, &click.key),
+                    _ => 0,
+                };
+                open.insert(*token, (entry, own_moment(place), changed, ask));
+            }
+            Note::Acknowledged { token, key } => {
+                changes.acknowledged(entry.node, *token, key, place)
             }
             Note::Answered { answer: Answer::Unavailable(_), .. } => {}
             Note::Answered { token, answer } => {
-                let Some((asked, mut invoked, ask)) = open.remove(token) else { continue };
+                let Some((asked, mut invoked, changed, ask)) = open.remove(token) else { continue };
                 if matches!(ask, Ask::Visit(_)) {
                     let from = asked.at - FRESHNESS.links;
-                    let first = history.partition_point(|entry| entry.at < from);
+                    let first = history.partition_point(|entry| entry.at < from).max(changed);
                     invoked = first as u64 * MOMENTS + events.len() as u64;
                 }
                 let process = u64::from(asked.node.0);
-                let returned = Some((own_moment(place), Answered));
+                let ended = changes.ended(*token).unwrap_or(place);
+                let returned = Some((own_moment(ended), Answered));
                 let event = |input| Event { process, input, invoked, returned };
                 events.extend(done(ask, answer).map(event));
             }
@@ -122,12 +132,37 @@ fn events(history: &[Entry<Note>]) -> Vec<Event> {
         }
     }
     // A change without an answer may have been made; a picked code that nobody was told is nobody's.
-    let maybe = open.into_values().filter_map(|(asked, invoked, ask)| {
+    let maybe = open.into_values().filter_map(|(asked, invoked, _, ask)| {
         let process = u64::from(asked.node.0);
         Some(Event { process, input: change(ask)?, invoked, returned: None })
     });
     events.extend(maybe);
     events
+}
+
+/// What instances have acknowledged so far, and where in the history.
+#[derive(Default)]
+struct Changes<'a> {
+    /// By the questions that wanted it.
+    places: BTreeMap<u64, usize>,
+    /// The last one of a link at an instance.
+    last: BTreeMap<(NodeId, &'a Key), usize>,
+}
+
+impl<'a> Changes<'a> {
+    fn acknowledged(&mut self, instance: NodeId, token: u64, key: &'a Key, place: usize) {
+        self.places.insert(token, place);
+        self.last.insert((instance, key), place);
+    }
+
+    fn ended(&self, token: u64) -> Option<usize> {
+        self.places.get(&token).copied()
+    }
+
+    /// From where on this instance shows the last change of the link; from anywhere, if it made none.
+    fn at(&self, instance: NodeId, key: &'a Key) -> usize {
+        self.last.get(&(instance, key)).map_or(0, |place| place + 1)
+    }
 }
 
 /// After those of all reads that are widened to begin before it.
@@ -249,6 +284,35 @@ mod tests {
         };
         assert_eq!(judged(&at(509)), Verdict::Held);
         breaks(&at(511));
+    }
+
+    /// A visitor asks an instance 10 ms after the same one, or another, has acknowledged a change.
+    #[test]
+    fn a_visitor_sees_what_his_instance_has_acknowledged() {
+        for (here, held) in [(NodeId(0), false), (NodeId(1), true)] {
+            let entry = |ms: u64, node, note| Entry { at: Time(ms * 1_000_000), node, note };
+            let invoked = |ms, token, instance, ask| {
+                entry(ms, NodeId(9), Note::Invoked { token, instance, ask })
+            };
+            let answered =
+                |ms, token, answer| entry(ms, NodeId(9), Note::Answered { token, answer });
+            let done = |ms, token| entry(ms, NodeId(0), Note::Acknowledged { token, key: key() });
+            let mut history = vec![
+                invoked(0, 1, NodeId(0), create("u")),
+                done(1, 1),
+                answered(2, 1, kept("u")),
+                invoked(100, 2, NodeId(0), edit("v")),
+                done(101, 2),
+                // Before its owner hears of it.
+                invoked(111, 3, here, visit()),
+                answered(112, 3, leads("u")),
+                answered(113, 2, kept("v")),
+            ];
+            let verdict = judge(&history);
+            assert_eq!(verdict == Verdict::Held, held, "{verdict:?}");
+            history[6] = answered(112, 3, leads("v"));
+            assert_eq!(judge(&history), Verdict::Held);
+        }
     }
 
     #[test]

@@ -5,14 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use machine::NodeId;
 
-use super::stats_key;
+use super::{Rounds, stats_key};
 use crate::clicks::{Batch, LoggedClick};
 use crate::{Key, LinkStats};
-
-/// Links of a round: what is known of all of them fits into a batch of the store (4 MiB).
-const MOST_LINKS: usize = 400;
-/// Clicks of a round: what the machine does at a time is bounded.
-const MOST_CLICKS: u64 = 16_384;
 
 /// Clicks that came.
 #[derive(Clone, Debug)]
@@ -69,10 +64,11 @@ struct Links {
 
 impl Round {
     /// A round of as many of these clicks as it may have, from the first on.
-    pub(super) fn of(waiting: &mut VecDeque<Arrival>) -> Round {
+    pub(super) fn of(waiting: &mut VecDeque<Arrival>, most: Rounds) -> Round {
         let (mut arrivals, mut keys, mut clicks) = (Vec::new(), Vec::new(), 0);
         while let Some(next) = waiting.front_mut() {
-            let fitting = fitting(&next.batch, &mut keys, MOST_CLICKS - clicks);
+            let left = Rounds { clicks: most.clicks - clicks, ..most };
+            let fitting = fitting(&next.batch, &mut keys, left);
             clicks += fitting;
             if fitting == next.batch.clicks.len() {
                 arrivals.extend(waiting.pop_front());
@@ -198,18 +194,19 @@ fn place(keys: &[Key], domain: &str, code: &str) -> Result<usize, usize> {
     keys.binary_search_by(|key| (&*key.domain, &*key.code).cmp(&(domain, code)))
 }
 
-/// How many of these clicks fit into a round that may have so many, and has these links. Theirs are added.
-fn fitting(batch: &Batch, keys: &mut Vec<Key>, most: u64) -> u64 {
+/// How many of these clicks fit into a round that may have so many more, and has these links. Theirs are
+/// added.
+fn fitting(batch: &Batch, keys: &mut Vec<Key>, most: Rounds) -> u64 {
     let mut fits =
         |LoggedClick { domain, code, .. }: &LoggedClick<'_>| match place(keys, domain, code) {
             Ok(_) => true,
-            Err(_) if keys.len() == MOST_LINKS => false,
+            Err(_) if keys.len() == most.links => false,
             Err(place) => {
                 keys.insert(place, Key::new(domain, code));
                 true
             }
         };
-    batch.clicks.iter().take(most as usize).take_while(|click| fits(click)).count() as u64
+    batch.clicks.iter().take(most.clicks as usize).take_while(|click| fits(click)).count() as u64
 }
 
 /// How many of these clicks were counted already. All, where some are missing before them: they are on
@@ -226,6 +223,8 @@ mod tests {
     use crate::clicks::Clicks;
     use crate::message::{Click, Device};
 
+    const MOST: Rounds = Rounds { links: 400, clicks: 16_384 };
+
     fn arrival(first: u64, codes: impl Iterator<Item = u64>) -> Arrival {
         let clicks = codes.map(|code| {
             let (key, device) = (Key::new("", &code.to_string()), Device::Other);
@@ -241,8 +240,8 @@ mod tests {
         let mut waiting = VecDeque::from([batch(), batch()]);
         let (mut position, mut counted, mut rounds) = (0, 0, 0);
         while !waiting.is_empty() {
-            let mut round = Round::of(&mut waiting);
-            assert!(round.links.keys.len() <= MOST_LINKS && round.links.keys.is_sorted());
+            let mut round = Round::of(&mut waiting, MOST);
+            assert!(round.links.keys.len() <= MOST.links && round.links.keys.is_sorted());
             round.positions.insert(1, position);
             round.count(true);
             position = round.positions[&1];
@@ -257,9 +256,9 @@ mod tests {
     fn few_links_take_as_many_clicks_as_a_round_may_have() {
         let batches = (0..6).map(|number| arrival(number * 4_000, (0..4_000).map(|code| code % 3)));
         let mut waiting: VecDeque<_> = batches.collect();
-        let round = Round::of(&mut waiting);
-        assert_eq!(round.arrivals.last().unwrap().batch.end(), MOST_CLICKS);
-        assert_eq!(waiting.front().unwrap().batch.first, MOST_CLICKS);
+        let round = Round::of(&mut waiting, MOST);
+        assert_eq!(round.arrivals.last().unwrap().batch.end(), MOST.clicks);
+        assert_eq!(waiting.front().unwrap().batch.first, MOST.clicks);
         assert_eq!(round.links.keys.len(), 3);
     }
 
@@ -280,6 +279,6 @@ mod tests {
         }
         let length = stats_key(&Key::new(&domain, &code)).len() + stats.to_bytes().len();
         // Of the 4 MiB a tenth is left for numbers that are longer.
-        assert!(length * MOST_LINKS < (4 << 20) / 10 * 9, "{length}");
+        assert!(length * MOST.links < (4 << 20) / 10 * 9, "{length}");
     }
 }

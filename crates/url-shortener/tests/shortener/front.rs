@@ -104,8 +104,13 @@ pub(crate) fn world(seed: u64) -> World<Node> {
 
 /// Two fronts and a tally that counts.
 pub(crate) fn counting_world(seed: u64, switches: Switches) -> World<Node> {
+    world_of(seed, Node::Tally(Tally::new(SEGMENTS, switches)))
+}
+
+/// Two fronts and this tally.
+pub(crate) fn world_of(seed: u64, tally: Node) -> World<Node> {
     let boot = move |id| match id {
-        TALLY => Node::Tally(Tally::new(SEGMENTS, switches)),
+        TALLY => tally.clone(),
         _ => Node::Front(Front(ClickLog::new(TALLY, SMALL))),
     };
     World::new(seed, &[0, 1, 2], Delays::micros(200, 2_000), Arc::new(boot))

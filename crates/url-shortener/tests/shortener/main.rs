@@ -2,12 +2,14 @@
 
 mod click_log;
 mod conformance;
+mod copies;
 mod direct;
+mod durable;
 mod fence;
 mod front;
 mod growth;
+mod hand;
 mod links;
-mod moved;
 mod service;
 mod store;
 mod tally;

@@ -3,20 +3,24 @@
 use std::collections::BTreeMap;
 
 use machine::{NodeId, Switches};
-use sim::{Script, World};
-use url_shortener::{Key, Message, Note};
+use sim::{Entry, Script, World};
+use url_shortener::{Key, Limits, Message, Note, Rounds, Tally};
 
-use crate::front::{FRONT, MS, Node, TALLY, counting_world, visit, visit_at};
+use crate::front::{FRONT, MS, Node, TALLY, counting_world, log, visit, visit_at, world_of};
 
 const OTHER: NodeId = NodeId(2);
 
 /// What the tally said last of each link.
 fn totals(world: &World<Node>) -> BTreeMap<Key, u64> {
+    totals_of(world.history())
+}
+
+fn totals_of(history: &[Entry<Note>]) -> BTreeMap<Key, u64> {
     let total = |note: &Note| match note {
         Note::Total { key, clicks } => Some((key.clone(), *clicks)),
         _ => None,
     };
-    world.history().iter().filter_map(|entry| total(&entry.note)).collect()
+    history.iter().filter_map(|entry| total(&entry.note)).collect()
 }
 
 /// Clicks of each link that are on a front's disk.
@@ -111,15 +115,40 @@ fn a_tally_tells_what_it_has_counted_and_nothing_else() {
     assert!(news.contains(&total("x", clicks.unwrap())), "{news:?}");
 }
 
+/// Clicks that were counted and are in no log any more are lost with the disk; those after them are counted,
+/// and do not wait for them.
 #[test]
 fn a_tally_that_lost_its_disk_goes_on_from_what_is_left_in_the_logs() {
     let mut world = counting_world(1, Switches::ALL_ON);
     visit(&mut world, 0..100);
     world.run_for(MS(500));
+    assert_eq!(totals(&world).values().sum::<u64>(), 100);
+    assert!(log(&world).is_drained());
     let replaced = world.disk_replaced(TALLY);
     world.end(replaced);
+    let lost = world.history().len();
     visit(&mut world, 100..200);
     world.run_for(MS(1_000));
-    let counted = totals(&world).values().sum::<u64>();
-    assert!((100..200).contains(&counted), "{counted}: nothing waits for what is gone");
+    assert_eq!(totals_of(&world.history()[lost..]).values().sum::<u64>(), 100);
+    assert!(log(&world).is_drained(), "nothing waits for what is gone");
+}
+
+#[test]
+fn clicks_that_do_not_fit_into_a_round_are_counted_in_the_next() {
+    for (links, clicks) in [(1, 100), (3, 5), (2, 3)] {
+        let tally = Tally::new(Limits { segment: 4_000 }, Switches::ALL_ON);
+        let tally = tally.with_rounds(Rounds { links, clicks });
+        let mut world = world_of(1, Node::Tally(tally));
+        for round in 0..10 {
+            visit(&mut world, round * 20..round * 20 + 20);
+            visit_at(&mut world, OTHER, round * 20..round * 20 + 20);
+        }
+        world.run_for(MS(1_000));
+        assert_eq!(totals(&world), logged(&world), "{links} links, {clicks} clicks");
+        assert_eq!(totals(&world).values().sum::<u64>(), 400);
+        let full = |note: &Note| *note == Note::Sometimes("round-full");
+        let full = world.history().iter().filter(|entry| full(&entry.note)).count();
+        assert!(full > 20, "{links} links, {clicks} clicks: {full} rounds were full");
+        assert!(log(&world).is_drained());
+    }
 }

@@ -1,6 +1,8 @@
 //! A real PostgreSQL, where `URL_SHORTENER_POSTGRES` says there is one.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -12,6 +14,17 @@ use super::{Keeper, conforms, link};
 
 /// Names a database in which others may be made.
 const URL: &str = "URL_SHORTENER_POSTGRES";
+
+/// Longer than PostgreSQL takes to do anything here.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What comes of it, in a bounded time.
+#[track_caller]
+fn wait<F: Future>(runtime: &Runtime, work: F) -> F::Output {
+    runtime.block_on(async {
+        tokio::time::timeout(PATIENCE, work).await.expect("PostgreSQL answers within a minute")
+    })
+}
 
 /// A database of a test's own.
 struct Database {
@@ -32,25 +45,25 @@ impl Database {
         };
         let runtime = Runtime::new().unwrap();
         let name = format!("{test}_{}", std::process::id());
-        let operator = runtime.block_on(connect(&url));
-        runtime.block_on(operator.batch_execute(&format!("CREATE DATABASE {name}"))).unwrap();
+        let operator = wait(&runtime, connect(&url));
+        wait(&runtime, operator.batch_execute(&format!("CREATE DATABASE {name}"))).unwrap();
         let (server, _) = url.rsplit_once('/').expect("it ends with the name of a database");
         let address = format!("{server}/{name}");
-        let postgres = Arc::new(runtime.block_on(open(&address)).unwrap());
+        let postgres = Arc::new(wait(&runtime, open(&address)).unwrap());
         Some(Database { runtime, operator, address, name, postgres })
     }
 
     /// Somebody else who is at work in the same database.
     fn visitor(&self) -> Client {
-        self.runtime.block_on(connect(&self.address))
+        wait(&self.runtime, connect(&self.address))
     }
 
     fn operate(&self, statement: &str) {
-        self.runtime.block_on(self.operator.batch_execute(statement)).unwrap();
+        wait(&self.runtime, self.operator.batch_execute(statement)).unwrap();
     }
 
     fn try_ask(&self, call: Call) -> Option<Reply> {
-        self.runtime.block_on(self.postgres.answer(call))
+        wait(&self.runtime, self.postgres.answer(call))
     }
 }
 
@@ -58,13 +71,13 @@ impl Drop for Database {
     fn drop(&mut self) {
         let gone = format!("DROP DATABASE {} WITH (FORCE)", self.name);
         // Where it stays the test has failed, or the whole cluster is about to go.
-        let _ = self.runtime.block_on(self.operator.batch_execute(&gone));
+        let _ = wait(&self.runtime, self.operator.batch_execute(&gone));
     }
 }
 
 impl Keeper for Database {
     fn together(&mut self, calls: Vec<Call>) -> Vec<Reply> {
-        self.runtime.block_on(async {
+        wait(&self.runtime, async {
             let mut asked = JoinSet::new();
             for (at, call) in calls.into_iter().enumerate() {
                 let postgres = self.postgres.clone();
@@ -77,7 +90,7 @@ impl Keeper for Database {
     }
 
     fn reopen(&mut self) {
-        self.postgres = Arc::new(self.runtime.block_on(open(&self.address)).unwrap());
+        self.postgres = Arc::new(wait(&self.runtime, open(&self.address)).unwrap());
     }
 }
 
@@ -133,11 +146,11 @@ fn calls_that_the_database_does_not_get_to_are_turned_away() {
     let key = Key::new("", "contested");
     database.ask(Call::PutIfAbsent(key.clone(), link("https://example.org/")));
     let mut visitor = database.visitor();
-    let work = database.runtime.block_on(visitor.transaction()).unwrap();
+    let work = wait(&database.runtime, visitor.transaction()).unwrap();
     let lock = work.batch_execute("LOCK TABLE url_shortener.links IN ACCESS EXCLUSIVE MODE");
-    database.runtime.block_on(lock).unwrap();
+    wait(&database.runtime, lock).unwrap();
     let replies = database.together(vec![Call::Remove(key.clone()); MOST_CALLS + 10]);
-    database.runtime.block_on(work.rollback()).unwrap();
+    wait(&database.runtime, work.rollback()).unwrap();
     let refused = |words: &str| {
         let said = |reply: &&Reply| matches!(reply, Reply::Refused(why) if why.contains(words));
         replies.iter().filter(said).count()
@@ -153,8 +166,8 @@ fn servers_that_begin_at_the_same_moment_make_the_tables_once() {
     database.operate("SELECT 1");
     let visitor = database.visitor();
     let drop_it = visitor.batch_execute("DROP SCHEMA url_shortener CASCADE");
-    database.runtime.block_on(drop_it).unwrap();
-    database.runtime.block_on(async {
+    wait(&database.runtime, drop_it).unwrap();
+    wait(&database.runtime, async {
         let mut opened = JoinSet::new();
         for _ in 0..8 {
             let address = database.address.clone();
@@ -173,7 +186,7 @@ fn who_has_another_password_is_not_let_in() {
     if environment("PGPASSWORD").is_some() {
         let wrong = |name: &str| (name == "PGPASSWORD").then(|| "wrong".to_owned());
         let address = Address::parse(&database.address, wrong).unwrap();
-        let why = database.runtime.block_on(Postgres::open(address)).unwrap_err().to_string();
+        let why = wait(&database.runtime, Postgres::open(address)).unwrap_err().to_string();
         assert!(why.contains("password authentication failed"), "{why}");
     }
 }
@@ -183,8 +196,8 @@ fn tables_of_a_newer_version_are_left_alone() {
     let Some(database) = Database::make("newer") else { return };
     let visitor = database.visitor();
     let newer = visitor.batch_execute("UPDATE url_shortener.format SET version = 2");
-    database.runtime.block_on(newer).unwrap();
-    let opened = database.runtime.block_on(open(&database.address));
+    wait(&database.runtime, newer).unwrap();
+    let opened = wait(&database.runtime, open(&database.address));
     assert!(matches!(opened, Err(OpenError::Newer(2))), "{opened:?}");
 }
 
@@ -195,7 +208,7 @@ fn a_link_that_cannot_be_read_is_not_handed_out() {
     let strange = visitor.batch_execute(
         "INSERT INTO url_shortener.links (domain, code, link) VALUES ('', 'x', '{\"url\": 7}')",
     );
-    database.runtime.block_on(strange).unwrap();
+    wait(&database.runtime, strange).unwrap();
     let reply = database.try_ask(Call::Get(Key::new("", "x")));
     assert!(matches!(reply, Some(Reply::Refused(why)) if why.contains("cannot be read")));
 }

@@ -1,15 +1,21 @@
 //! A shard on a real disk.
 
+#![expect(clippy::disallowed_methods, reason = "the real world has clocks and takes time")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use host::{FRONT_END, Folder, Metrics, Node, Outside};
-use machine::{Input, Link as Wire, NodeId, Switches};
+use machine::{Input, Inspection, Link as Wire, NodeId, Switches};
 use serde::{Deserialize, Serialize};
 use url_shortener::{Call, Limits, Message, Reply, Roster, Shard, Shortener};
 
 use super::{Keeper, conforms};
+
+/// Longer than a shard takes on any machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A shard at work.
 struct Host {
@@ -31,7 +37,12 @@ impl Host {
             Shard::new(0, Roster::of(vec![NodeId(1)]), Limits { segment: 4096 }, Switches::ALL_ON);
         let (files, disk) = (folder.files(&metrics), folder.disk());
         let node = Node::start(shard, files, disk, Arc::new(Desk(sender)), &metrics);
-        node.until(|shown| !shown.state.contains("reads its disk")).unwrap();
+        let ready = |shown: Inspection| !shown.state.contains("reads its disk");
+        let begun = Instant::now();
+        while !node.inspect().is_some_and(ready) {
+            assert!(begun.elapsed() < PATIENCE, "the shard does not come up");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         Host { path, node, replies, folder: Some(folder) }
     }
 }
@@ -43,7 +54,8 @@ impl Keeper for Host {
             let message = Message::Call { call, wanted };
             assert!(self.node.input(Input::Message { from: FRONT_END, message }));
         }
-        let mut replies: Vec<_> = self.replies.iter().take(many).collect();
+        let reply = |_| self.replies.recv_timeout(PATIENCE).expect("a reply");
+        let mut replies: Vec<_> = (0..many).map(reply).collect();
         replies.sort_by_key(|(call, _)| *call);
         replies.into_iter().map(|(_, reply)| reply).collect()
     }

@@ -59,8 +59,12 @@ impl Rig {
 
     /// Lets it end all of them; what the store said.
     pub(crate) fn settle(&mut self) -> Vec<Event> {
-        while self.step() {}
-        self.events()
+        for _ in 0..100_000 {
+            if !self.step() {
+                return self.events();
+            }
+        }
+        panic!("the store asks its disk for more and more")
     }
 
     pub(crate) fn events(&mut self) -> Vec<Event> {
@@ -89,7 +93,7 @@ impl Rig {
     /// All pages of a scan, now.
     pub(crate) fn all(&mut self, limit: u32) -> Vec<(Bytes, Bytes)> {
         let (mut after, mut all) = (None, Vec::new());
-        loop {
+        for _ in 0..100_000 {
             self.scan(after, limit, 7);
             match &self.settle()[..] {
                 [Event::Page(7, changes, next)] => {
@@ -104,6 +108,7 @@ impl Rig {
                 return all;
             }
         }
+        panic!("the scan does not come to an end");
     }
 }
 

@@ -1,0 +1,158 @@
+//! What an instance keeps of what it has read, moved by hand: how long, and whom it is shown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use machine::{NodeId, Switches};
+use url_shortener::{Answer, Ask, Call, Edit, Instance, Message, Reply, Roster, Settings};
+
+use crate::hand::{CALLER, Hand};
+use crate::service::{create, key, leads_to, link, visit};
+
+const SHARDS: [NodeId; 2] = [NodeId(10), NodeId(11)];
+const TALLY: NodeId = NodeId(20);
+
+/// What was said to whom.
+type Said = Vec<(NodeId, Message)>;
+
+/// An instance of two shards, of which it knows the first.
+fn instance() -> Hand<Instance> {
+    let shards = Roster { nodes: SHARDS.to_vec(), founders: 1 };
+    let settings = Settings { shards, ..Settings::new(vec![SHARDS[0]], TALLY, [0; 16]) };
+    Hand::on_an_empty_disk(Instance::new(settings, Switches::ALL_ON).unwrap())
+}
+
+impl Hand<Instance> {
+    /// A shard, which knows of so many, replies.
+    fn replies(&mut self, (from, shards): (NodeId, u32), call: u64, reply: Reply) -> Said {
+        self.tell(from, Message::Reply { call, shards, reply })
+    }
+
+    /// The first shard replies.
+    fn first_replies(&mut self, call: u64, reply: Reply) -> Said {
+        self.replies((SHARDS[0], 1), call, reply)
+    }
+}
+
+/// The only call among what was said, and to whom.
+fn call(said: &Said) -> (NodeId, u64, Call) {
+    match &said[..] {
+        [(to, Message::Call { call, wanted })] => (*to, *call, wanted.clone()),
+        other => panic!("{other:?} is not one call"),
+    }
+}
+
+/// The only answer among what was said, which may have more in it.
+fn answer(said: &Said) -> Answer {
+    let mut answers = said.iter().filter_map(|(to, message)| match message {
+        Message::Answer { answer, .. } if *to == CALLER => Some(answer.clone()),
+        _ => None,
+    });
+    let answer = answers.next().unwrap_or_else(|| panic!("no answer in {said:?}"));
+    assert_eq!(answers.next(), None);
+    answer
+}
+
+fn found(url: &str) -> Reply {
+    Reply::Found(Arc::new(link(url)))
+}
+
+/// Somebody takes a link away while another reads it, and then it has moved: where it is now it is read anew,
+/// so what that brings is kept.
+#[test]
+fn what_is_read_where_a_link_has_moved_is_from_after_what_came_before() {
+    let mut hand = instance();
+    let both = SHARDS.map(|shard| (shard, 2));
+    // Of these some are the second shard's, once that has joined.
+    let moved = (0..100).find_map(|number| {
+        let code = format!("link-{number}");
+        let (to, read, get) = call(&hand.ask(visit(&code)));
+        let (_, removal, _) = call(&hand.ask(Ask::Delete(key(&code))));
+        assert_eq!((to, &get), (SHARDS[0], &Call::Get(key(&code))));
+        let said = hand.replies(both[0], removal, Reply::Removed);
+        assert!(matches!(said[..], [(CALLER, Message::Answer { answer: Answer::Deleted, .. })]));
+        match &hand.replies(both[0], read, Reply::Moved(Box::new(get.clone())))[..] {
+            [(to, Message::Call { call, wanted })] => {
+                assert_eq!((*to, wanted), (SHARDS[1], &get));
+                Some((code, *call))
+            }
+            // A shard that gives back what is its own is not asked for ever.
+            [(CALLER, Message::Answer { answer: Answer::Unavailable(_), .. })] => None,
+            other => panic!("{other:?}"),
+        }
+    });
+    let (code, read) = moved.expect("the second shard has a share");
+    let missing = |said: &Said| {
+        matches!(&said[..], [(CALLER, Message::Answer { answer: Answer::Missing, .. })])
+    };
+    assert!(missing(&hand.replies(both[1], read, Reply::Missing)));
+    assert!(missing(&hand.ask(visit(&code))), "it is known that there is none");
+    let key = key(&Arc::<str>::from(code));
+    let (to, ..) = call(&hand.ask(Ask::Look(key)));
+    assert_eq!(to, SHARDS[1], "and where it would be");
+}
+
+const TEN: Duration = Duration::from_secs(10);
+const MS: Duration = Duration::from_millis(1);
+
+#[test]
+fn a_copy_that_was_long_on_its_way_is_used_no_longer_than_another() {
+    let mut hand = instance();
+    let (_, read, _) = call(&hand.ask(visit("a")));
+    hand.wait(MS * 900);
+    assert_eq!(
+        leads_to(answer(&hand.first_replies(read, found("https://a.org/")))),
+        "https://a.org/"
+    );
+    hand.wait(TEN - MS * 901);
+    assert_eq!(leads_to(answer(&hand.ask(visit("a")))), "https://a.org/", "from the cache");
+    hand.wait(MS);
+    assert_eq!(call(&hand.ask(visit("a"))).2, Call::Get(key("a")), "it was read ten seconds ago");
+}
+
+/// A database replies in any order, and so do two shards while a link moves.
+#[test]
+fn who_comes_after_a_change_is_not_answered_by_a_read_from_before_it() {
+    let changes = [
+        (Ask::Delete(key("a")), Reply::Removed, Reply::Missing),
+        (
+            Ask::Edit(key("a"), Edit { url: Some("https://b.org/".into()), ..Edit::default() }),
+            Reply::Stored(Arc::new(link("https://b.org/"))),
+            found("https://b.org/"),
+        ),
+        (
+            create(Some("a"), "https://b.org/"),
+            Reply::Stored(Arc::new(link("https://b.org/"))),
+            found("https://b.org/"),
+        ),
+    ];
+    for (change, done, then) in changes {
+        let before =
+            if matches!(change, Ask::Create(_)) { Reply::Missing } else { found("https://a.org/") };
+        let mut hand = instance();
+        let (_, read, _) = call(&hand.ask(visit("a")));
+        let (_, changed, _) = call(&hand.ask(change.clone()));
+        answer(&hand.first_replies(changed, done));
+        assert!(hand.ask(visit("a")).is_empty(), "it waits for a read of its own");
+        // The first visitor is answered, and the next read begins.
+        let said = hand.first_replies(read, before);
+        let (_, again, _) = call(&said.into_iter().filter(|(to, _)| *to != CALLER).collect());
+        let seen = answer(&hand.first_replies(again, then.clone()));
+        let cached = answer(&hand.ask(visit("a")));
+        match then {
+            Reply::Missing => assert_eq!((seen, cached), (Answer::Missing, Answer::Missing)),
+            _ => assert_eq!([seen, cached].map(leads_to), ["https://b.org/"; 2], "{change:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_was_missing_is_there_as_soon_as_it_is_made_here() {
+    let mut hand = instance();
+    let (_, read, _) = call(&hand.ask(visit("a")));
+    assert_eq!(answer(&hand.first_replies(read, Reply::Missing)), Answer::Missing);
+    assert_eq!(answer(&hand.ask(visit("a"))), Answer::Missing, "from the cache");
+    let (_, made, _) = call(&hand.ask(create(Some("a"), "https://a.org/")));
+    answer(&hand.first_replies(made, Reply::Stored(Arc::new(link("https://a.org/")))));
+    assert_eq!(call(&hand.ask(visit("a"))).2, Call::Get(key("a")));
+}

@@ -1,0 +1,94 @@
+//! Nothing is said before it is durable: a shard and a click log, moved by hand, each with its disk.
+
+use machine::{DiskCommand, Machine, NodeId, Switches};
+use url_shortener::{
+    Call, ClickLog, Edit, Handover, Limits, Message, Reply, Roster, Shard, Shortener,
+};
+
+use crate::front::{Front, SMALL, TALLY};
+use crate::hand::Hand;
+use crate::service::{key, link, visit};
+
+/// The disk does what it was asked until this is said: what it did last is a sync.
+#[track_caller]
+fn said_after_a_sync<M: Machine<Protocol = Shortener>>(
+    hand: &mut Hand<M>,
+    is_said: impl Fn(&Hand<M>) -> bool,
+) {
+    let mut last = None;
+    for _ in 0..10 {
+        if is_said(hand) {
+            break;
+        }
+        assert!(!hand.pending.is_empty(), "it is never said");
+        last = Some(hand.step(0));
+    }
+    assert!(matches!(last, Some(DiskCommand::Sync { .. })), "it is said after {last:?}");
+}
+
+#[test]
+fn a_shard_replies_when_what_it_says_is_durable() {
+    let roster = Roster { nodes: [10, 11].map(NodeId).to_vec(), founders: 1 };
+    let shard = |place| Shard::new(place, roster.clone(), Limits::default(), Switches::ALL_ON);
+    let mut founder = Hand::on_an_empty_disk(shard(0));
+    founder.call(1, Call::PutIfAbsent(key("there"), link("https://a.org/")));
+    founder.settle();
+    let edit = Edit { url: Some("https://b.org/".into()), ..Edit::default() };
+    let handover = |step| Call::Handover { shards: 2, step };
+    for (wanted, replied) in [
+        (Call::PutIfAbsent(key("new"), link("https://a.org/")), "stored"),
+        (Call::Edit(key("there"), edit), "stored"),
+        (Call::Remove(key("there")), "removed"),
+        (Call::LeaseRange, "leased"),
+    ] {
+        let mut hand = founder.clone();
+        hand.call(2, wanted);
+        said_after_a_sync(&mut hand, |hand| hand.reply(2).is_some());
+        let fits = match hand.reply(2) {
+            Some(Reply::Stored(_)) => replied == "stored",
+            Some(Reply::Removed) => replied == "removed",
+            Some(Reply::Leased(_)) => replied == "leased",
+            _ => false,
+        };
+        assert!(fits, "{:?}", hand.reply(2));
+    }
+    let mut joins = Hand::on_an_empty_disk(shard(1));
+    joins.call(2, Call::Join);
+    said_after_a_sync(&mut joins, |hand| hand.reply(2).is_some());
+    // What a donor says of the ring.
+    founder.call(2, handover(Handover::Changes { after: 0 }));
+    founder.settle();
+    for (call, step) in [(3, Handover::Cede), (4, Handover::Clean)] {
+        founder.call(call, handover(step));
+        said_after_a_sync(&mut founder, |hand| hand.reply(call) == Some(&Reply::Agreed));
+    }
+}
+
+fn sends_clicks(hand: &Hand<Front>) -> bool {
+    hand.said
+        .iter()
+        .any(|(to, message)| (*to, matches!(message, Message::Clicks { .. })) == (TALLY, true))
+}
+
+#[test]
+fn clicks_are_sent_when_they_are_durable() {
+    let front = || Front(ClickLog::new(TALLY, SMALL));
+    let mut hand = Hand::on_an_empty_disk(front());
+    (0..SMALL.batch).for_each(|_| drop(hand.ask(visit("a"))));
+    let mut dies = hand.clone();
+    said_after_a_sync(&mut hand, sends_clicks);
+    assert_eq!(hand.machine.0.acknowledged().1, SMALL.batch as u64);
+
+    // They were written, and then the process died: its successor cannot know whether they are durable.
+    assert!(matches!(dies.step(0), DiskCommand::Write { .. }));
+    dies.crash(front());
+    let synced = |hand: &mut Hand<Front>| matches!(hand.step(0), DiskCommand::Sync { .. });
+    for _ in 0..10 {
+        assert!(!sends_clicks(&dies), "before they were synced");
+        if synced(&mut dies) {
+            break;
+        }
+    }
+    dies.settle();
+    assert!(sends_clicks(&dies));
+}
