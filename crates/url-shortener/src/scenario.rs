@@ -96,9 +96,9 @@ const WITNESSES: &[Witness] = &[
     Witness::new("click-dedup", "clicks-once", "analytics-stall", 0),
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
-    Witness::new("ring-fence", "links-kept", "shard-added", 0),
-    Witness::new("catch-up", "links-kept", "shard-added", 161),
-    Witness::new("keep-removals", "links-kept", "shard-added", 0),
+    Witness::new("ring-fence", "links-kept", "shard-added", 6),
+    Witness::new("catch-up", "links-kept", "shard-added", 6),
+    Witness::new("keep-removals", "links-kept", "shard-added", 4),
 ];
 
 fn scenarios() -> Vec<Scenario<UrlShortener>> {
@@ -124,6 +124,13 @@ fn scenarios() -> Vec<Scenario<UrlShortener>> {
             "somebody tries out codes as fast as he can, and nobody else notices",
             crowds::missing_scan,
             &[("read-in-vain", 2_000), ("redirected", 1_000)],
+        ),
+        scenario(
+            "late-replies",
+            "replies of shards are long on their way to an instance, while links are changed through it and \
+             through others",
+            owners::late_replies,
+            &[("one-way-partition", 500), ("redirected", 10_000), ("read-again", 500)],
         ),
         scenario(
             "shard-loss",

@@ -49,7 +49,6 @@ impl Instance {
             return;
         }
         self.waiting += 1;
-        self.touch(&key);
         let shard = self.shards.of(&key);
         let call = self.calls.begin(shard, Purpose::Change(asker, key.clone()), now.time, out);
         out.note(Note::Called { call, client: asker.client, why: Why::Change, key: Some(key) });

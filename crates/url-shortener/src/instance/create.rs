@@ -113,7 +113,6 @@ impl Instance {
     /// 3. Its shard keeps it.
     fn put(&mut self, create: Create, now: &Now<'_>, out: &mut Outputs<Shortener>) {
         let (key, link, client) = (create.key.clone(), create.link.clone(), create.asker.client);
-        self.touch(&key);
         let shard = self.shards.of(&key);
         let first = create.picks.is_none_or(|picks| picks == 1);
         let call = self.calls.begin(shard, Purpose::Create(create), now.time, out);
@@ -131,6 +130,7 @@ impl Instance {
         now: &Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
+        // As after every change: what was read meanwhile may be from before it.
         self.touch(&create.key);
         if matches!(reply, Some(Reply::Stored(_))) {
             let (token, key) = (create.asker.token, create.key.clone());

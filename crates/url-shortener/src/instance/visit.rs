@@ -190,7 +190,7 @@ impl Instance {
         Answer::Redirect { url: link.url.clone(), status: link.status, expires_in, from_cache }
     }
 
-    /// Somebody changes a link through this instance: what is known of it is not kept.
+    /// Somebody has changed a link through this instance, or may have: what is known of it is not kept.
     pub(super) fn touch(&mut self, key: &Key) {
         self.cache.forget(key);
         let under_way = self.reads.get(key).copied();

@@ -1,9 +1,11 @@
 //! Shards that join.
 
 use machine::NodeId;
-use sim::Target;
+use sim::{Script, Target};
 
-use super::words::{MS, Plan, between, chores, heal_ms, made, picked, roll_call, visits};
+use super::words::{
+    MS, Plan, between, chores, chores_within, heal_ms, made, picked, roll_call, visits,
+};
 use crate::message::{Deed, Wish};
 use crate::shape::Shape;
 
@@ -23,10 +25,19 @@ pub(super) fn shard_added(draft: &mut Plan) {
     draft.phases(MS(3_500), MS(3_000));
     made(draft, shape, 12);
     visits(draft, shape, 100, 12);
-    chores(draft, shape, 150, 12);
+    chores(draft, shape, 100, 12);
     picked(draft, shape, 30);
-    let mut at = draft.number(200, 1_000);
+    let (mut at, first) = (draft.number(200, 1_000), shape.shard_ids()[0].0);
     for shard in shape.joining_ids() {
+        // Links are ceded some 150 ms after the joiner was told: then many are changed, and the last changes
+        // may be long on their way.
+        chores_within(draft, shape, 60, 12, (at + 50, at + 500));
+        for _ in 0..2 {
+            let from = between(draft, at + 50, at + 400);
+            let lasts = MS(draft.number(20, 250));
+            let donor = draft.one_of(&shape.shard_ids()[..(shard.0 - first) as usize]);
+            draft.between(from, from + lasts).partition([donor], [shard]);
+        }
         for _ in 0..3 {
             join(draft, shape, at, shard);
             at += draft.number(50, 400);

@@ -6,7 +6,7 @@ use machine::Time;
 use sim::Script;
 
 use super::words::{
-    MS, Plan, alias, anybody, between, chores, heal_ms, named, roll_call, somebody, visits,
+    MS, Plan, alias, anybody, between, chores, heal_ms, made, named, roll_call, somebody, visits,
 };
 use crate::message::Wish;
 use crate::shape::Shape;
@@ -52,6 +52,31 @@ pub(super) fn expiry_clock_jump(draft: &mut Plan) {
     }
     draft.swarm(&["delay", "link-reset"], &shape.server_targets());
     roll_call(draft, shape, 6, 0);
+}
+
+/// Copies are used longest, and are wrong, where a link was changed while its read was on its way back.
+pub(super) fn late_replies(draft: &mut Plan) {
+    let shape = Shape {
+        instances: draft.number(2, 3),
+        shards: draft.number(1, 2),
+        joining: 0,
+        users: draft.number(4, 6),
+        skew_ms: 0,
+        ids: 0,
+    };
+    shape.draw(draft);
+    draft.phases(MS(3_000), MS(2_500));
+    made(draft, shape, 2);
+    visits(draft, shape, 250, 3);
+    chores(draft, shape, 100, 3);
+    for _ in 0..draft.number(4, 8) {
+        let (shard, instance) =
+            (draft.one_of(&shape.shard_ids()), draft.one_of(&shape.instance_ids()));
+        // Shorter than the instance waits.
+        draft.lasting(MS(50), MS(290)).one_way_partition([shard], [instance]);
+    }
+    draft.swarm(&["delay", "slow-disk", "pause", "link-reset"], &shape.server_targets());
+    roll_call(draft, shape, 3, 0);
 }
 
 pub(super) fn alias_race(draft: &mut Plan) {

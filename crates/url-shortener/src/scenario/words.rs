@@ -88,8 +88,19 @@ pub(super) fn picked(draft: &mut Plan, shape: Shape, links: u64) {
 /// Looks, changes and deletions of these links, and new ones in their place.
 pub(super) fn chores(draft: &mut Plan, shape: Shape, chores: u64, links: u64) {
     let end = heal_ms(draft);
+    chores_within(draft, shape, chores, links, (100, end));
+}
+
+/// The same, between two moments.
+pub(super) fn chores_within(
+    draft: &mut Plan,
+    shape: Shape,
+    chores: u64,
+    links: u64,
+    (from, to): (u64, u64),
+) {
     for _ in 0..chores {
-        let (at, number) = (between(draft, 100, end), draft.number(0, links - 1));
+        let (at, number) = (between(draft, from, to), draft.number(0, links - 1));
         let again = Wish::Create { alias: Some(alias(number)), expires_in_ms: None };
         let choices = [
             Wish::Look(named(number)),

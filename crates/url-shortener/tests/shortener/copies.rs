@@ -1,10 +1,13 @@
-//! What an instance keeps of what it has read, moved by hand: how long, and whom it is shown.
+//! An instance, moved by hand: what it keeps of what it has read, how long, and whom it is shown; whom it asks,
+//! and for how many.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use machine::{NodeId, Switches};
-use url_shortener::{Answer, Ask, Call, Edit, Instance, Message, Reply, Roster, Settings};
+use url_shortener::{
+    Answer, Ask, Call, Edit, Freshness, Instance, Message, Rate, Reply, Roster, Settings,
+};
 
 use crate::hand::{CALLER, Hand};
 use crate::service::{create, key, leads_to, link, visit};
@@ -92,6 +95,49 @@ fn what_is_read_where_a_link_has_moved_is_from_after_what_came_before() {
     assert_eq!(to, SHARDS[1], "and where it would be");
 }
 
+/// Where the ring says that a link is a shard's own, and the shard says that it is not.
+#[test]
+fn a_shard_that_gives_back_what_is_its_own_is_not_asked_for_ever() {
+    let settings = Settings::new(vec![SHARDS[0]], TALLY, [0; 16]);
+    let mut hand = Hand::on_an_empty_disk(Instance::new(settings, Switches::ALL_ON).unwrap());
+    for ask in [visit("a"), Ask::Delete(key("a"))] {
+        let (_, number, wanted) = call(&hand.ask(ask));
+        let moved = hand.first_replies(number, Reply::Moved(Box::new(wanted)));
+        assert!(matches!(answer(&moved), Answer::Unavailable(_)), "{moved:?}");
+    }
+}
+
+/// So many may wait at once, and whoever was answered makes room.
+#[test]
+fn questions_that_were_answered_make_room_for_others() {
+    const MOST: u64 = 1 << 14;
+    let rate = Rate { per_second: 1_000_000, burst: 1_000_000 };
+    let settings = Settings { rate, ..Settings::new(vec![SHARDS[0]], TALLY, [0; 16]) };
+    let mut hand = Hand::on_an_empty_disk(Instance::new(settings, Switches::ALL_ON).unwrap());
+    for _ in 0..=MOST {
+        let (_, read, _) = call(&hand.ask(Ask::Look(key("a"))));
+        answer(&hand.first_replies(read, Reply::Missing));
+        hand.said.clear();
+    }
+    for number in 0..MOST {
+        call(&hand.ask(Ask::Look(key(&number.to_string()))));
+    }
+    assert!(matches!(answer(&hand.ask(Ask::Look(key("b")))), Answer::Unavailable(_)));
+}
+
+#[test]
+fn where_a_shard_leases_no_numbers_the_next_is_asked() {
+    let settings = Settings::new(SHARDS.to_vec(), TALLY, [0; 16]);
+    let mut hand = Hand::on_an_empty_disk(Instance::new(settings, Switches::ALL_ON).unwrap());
+    let (first, number, wanted) = call(&hand.ask(create(None, "https://a.org/")));
+    assert_eq!(wanted, Call::LeaseRange);
+    let (then, number, wanted) =
+        call(&hand.replies((first, 2), number, Reply::Refused("the disk is full")));
+    assert_eq!((wanted, then != first), (Call::LeaseRange, true));
+    let refused = hand.replies((then, 2), number, Reply::Refused("the disk is full"));
+    assert_eq!(answer(&refused), Answer::Unavailable("the disk is full"));
+}
+
 const TEN: Duration = Duration::from_secs(10);
 const MS: Duration = Duration::from_millis(1);
 
@@ -108,6 +154,36 @@ fn a_copy_that_was_long_on_its_way_is_used_no_longer_than_another() {
     assert_eq!(leads_to(answer(&hand.ask(visit("a")))), "https://a.org/", "from the cache");
     hand.wait(MS);
     assert_eq!(call(&hand.ask(visit("a"))).2, Call::Get(key("a")), "it was read ten seconds ago");
+}
+
+/// A read that began longer ago than copies are used is joined by nobody.
+#[test]
+fn who_comes_late_does_not_join_a_read() {
+    let fresh = MS * 100;
+    let freshness = Freshness { links: fresh, missing: fresh };
+    let settings = Settings::new(vec![SHARDS[0]], TALLY, [0; 16]);
+    let settings = Settings { freshness, patience: MS * 1_000, ..settings };
+    let mut hand = Hand::on_an_empty_disk(Instance::new(settings, Switches::ALL_ON).unwrap());
+    let (_, read, _) = call(&hand.ask(visit("a")));
+    hand.wait(fresh - MS);
+    assert!(hand.ask(visit("a")).is_empty(), "he joins it");
+    hand.wait(MS);
+    assert!(hand.ask(visit("a")).is_empty(), "he waits for the next");
+    let said = hand.first_replies(read, Reply::Missing);
+    let answers = said.iter().filter(|(to, _)| *to == CALLER).count();
+    assert_eq!((answers, said.len()), (2, 3), "and that begins: {said:?}");
+}
+
+/// An owner who looks wants to see what is there now.
+#[test]
+fn who_looks_does_not_join_a_read() {
+    let mut hand = instance();
+    let (_, read, _) = call(&hand.ask(visit("a")));
+    assert!(hand.ask(Ask::Look(key("a"))).is_empty());
+    let said = hand.first_replies(read, found("https://a.org/"));
+    let (_, again, _) = call(&said.into_iter().filter(|(to, _)| *to != CALLER).collect());
+    let looked = answer(&hand.first_replies(again, found("https://b.org/")));
+    assert_eq!(leads_to(looked), "https://b.org/");
 }
 
 /// A database replies in any order, and so do two shards while a link moves.
@@ -137,12 +213,28 @@ fn who_comes_after_a_change_is_not_answered_by_a_read_from_before_it() {
         // The first visitor is answered, and the next read begins.
         let said = hand.first_replies(read, before);
         let (_, again, _) = call(&said.into_iter().filter(|(to, _)| *to != CALLER).collect());
-        let seen = answer(&hand.first_replies(again, then.clone()));
+        assert!(hand.ask(visit("a")).is_empty(), "what was read is for nobody else");
+        let seen = hand.first_replies(again, then.clone());
+        let seen = answer(&vec![seen[0].clone()]);
         let cached = answer(&hand.ask(visit("a")));
         match then {
             Reply::Missing => assert_eq!((seen, cached), (Answer::Missing, Answer::Missing)),
             _ => assert_eq!([seen, cached].map(leads_to), ["https://b.org/"; 2], "{change:?}"),
         }
+    }
+}
+
+/// What was read while a link was being changed may be from before the change.
+#[test]
+fn what_was_read_during_a_change_is_not_kept() {
+    let edit = Edit { url: Some("https://b.org/".into()), ..Edit::default() };
+    for change in [create(Some("a"), "https://b.org/"), Ask::Edit(key("a"), edit)] {
+        let mut hand = instance();
+        let (_, changed, _) = call(&hand.ask(change));
+        let (_, read, _) = call(&hand.ask(visit("a")));
+        assert_eq!(answer(&hand.first_replies(read, Reply::Missing)), Answer::Missing);
+        answer(&hand.first_replies(changed, Reply::Stored(Arc::new(link("https://b.org/")))));
+        assert_eq!(call(&hand.ask(visit("a"))).2, Call::Get(key("a")));
     }
 }
 

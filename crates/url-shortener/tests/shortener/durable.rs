@@ -1,8 +1,10 @@
 //! Nothing is said before it is durable: a shard and a click log, moved by hand, each with its disk.
 
-use machine::{DiskCommand, Machine, NodeId, Switches};
+use std::time::Duration;
+
+use machine::{DiskCommand, Input, Machine, NodeId, Switches};
 use url_shortener::{
-    Call, ClickLog, Edit, Handover, Limits, Message, Reply, Roster, Shard, Shortener,
+    Call, ClickLog, Edit, Handover, Limits, Message, Reply, Roster, Shard, Shortener, Timer,
 };
 
 use crate::front::{Front, SMALL, TALLY};
@@ -91,4 +93,82 @@ fn clicks_are_sent_when_they_are_durable() {
     }
     dies.settle();
     assert!(sends_clicks(&dies));
+}
+
+/// The tally counts a part of a batch where its round is full; the rest may be lost on its side.
+#[test]
+fn a_batch_of_which_a_part_was_counted_is_sent_again() {
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
+    (0..SMALL.batch).for_each(|_| drop(hand.ask(visit("a"))));
+    hand.settle();
+    let (log, _) = hand.machine.0.acknowledged();
+    let sent_again = |hand: &mut Hand<Front>| {
+        hand.wait(Duration::from_secs(1));
+        hand.input(Input::Timer(Timer::Clicks))
+    };
+    hand.tell(TALLY, Message::Counted { log, below: SMALL.batch as u64 - 1 });
+    match &sent_again(&mut hand)[..] {
+        [(TALLY, Message::Clicks { kept: 0, batch })] => {
+            assert_eq!((batch.first, batch.end()), (0, SMALL.batch as u64));
+        }
+        other => panic!("{other:?}"),
+    }
+    hand.tell(TALLY, Message::Counted { log, below: SMALL.batch as u64 });
+    assert!(sent_again(&mut hand).is_empty() && hand.machine.0.is_drained());
+}
+
+#[test]
+fn a_connection_that_broke_is_not_waited_for() {
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
+    (0..SMALL.batch).for_each(|_| drop(hand.ask(visit("a"))));
+    hand.settle();
+    hand.input(Input::LinkReset { peer: TALLY });
+    hand.said.clear();
+    assert!(SMALL.backoff.base < SMALL.patience);
+    hand.wait(SMALL.backoff.base);
+    hand.input(Input::Timer(Timer::Clicks));
+    assert!(sends_clicks(&hand));
+}
+
+/// More clicks than are kept in memory, and one batch more that is being written while they are read back.
+#[test]
+fn what_is_read_back_is_durable_too() {
+    let batch = SMALL.batch as u64;
+    let in_memory = SMALL.in_memory as u64;
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
+    for _ in 0..(in_memory + 2) * batch {
+        hand.ask(visit("a"));
+        hand.settle();
+    }
+    let durable = (in_memory + 2) * batch;
+    assert_eq!(hand.machine.0.acknowledged().1, durable);
+    (0..batch).for_each(|_| drop(hand.ask(visit("a"))));
+    assert!(matches!(hand.pending[0].0, DiskCommand::Write { .. }), "{:?}", hand.pending);
+    let (log, _) = hand.machine.0.acknowledged();
+    for _ in 0..SMALL.in_memory / SMALL.in_flight {
+        hand.tell(TALLY, Message::Counted { log, below: in_memory * batch });
+    }
+    assert!(matches!(hand.pending[1].0, DiskCommand::Read { .. }), "{:?}", hand.pending);
+    let sent = |hand: &Hand<Front>| {
+        let end = |(_, message): &(NodeId, Message)| match message {
+            Message::Clicks { batch, .. } => batch.end(),
+            _ => 0,
+        };
+        hand.said.iter().map(end).max()
+    };
+    for _ in 0..10 {
+        if sent(&hand) > Some(durable) || hand.pending.is_empty() {
+            break;
+        }
+        let acknowledged = hand.machine.0.acknowledged().1;
+        assert!(sent(&hand) <= Some(acknowledged), "{:?} of {acknowledged}", sent(&hand));
+        hand.step(0);
+    }
+    assert!(sent(&hand) <= Some(hand.machine.0.acknowledged().1));
+    // Those that wait for the first two go when these are counted.
+    for _ in 0..2 {
+        hand.settle();
+        hand.tell(TALLY, Message::Counted { log, below: durable });
+    }
+    assert_eq!(sent(&hand), Some(durable + batch));
 }

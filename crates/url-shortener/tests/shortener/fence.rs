@@ -1,8 +1,12 @@
 //! A shard and its disk, moved by hand: what is said, and when, while links go from one shard to another.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use machine::{DiskCommand, NodeId, Switches};
-use url_shortener::{Call, Edit, Handover, Key, Limits, Message, Reply, Roster, Shard};
+use machine::{DiskCommand, Input, NodeId, Switches};
+use url_shortener::{
+    Call, Change, Edit, Handover, Key, Limits, Message, Reply, Roster, Shard, Timer,
+};
 
 use crate::hand::Hand;
 use crate::service::{key, link};
@@ -82,6 +86,46 @@ fn a_fence_that_finds_no_space_is_none() {
     assert!(matches!(donor.reply(102), Some(Reply::Found(_))));
 }
 
+#[test]
+fn who_was_not_asked_for_its_share_cedes_nothing() {
+    let mut founder = Hand::on_an_empty_disk(shard(0));
+    for (call, step) in [(1, Handover::Cede), (2, Handover::Clean)] {
+        founder.call(call, Call::Handover { shards: 2, step });
+        founder.settle();
+        assert!(matches!(founder.reply(call), Some(Reply::Refused(_))), "{:?}", founder.said);
+    }
+    founder.call(3, Call::LeaseRange);
+    founder.settle();
+    assert!(matches!(founder.said.last(), Some((_, Message::Reply { shards: 1, .. }))));
+}
+
+/// While the donor goes on to take its copies away.
+#[test]
+fn who_waits_for_a_link_is_answered_as_soon_as_it_is_here() {
+    let (mut donor, key) = donor();
+    donor.call(101, CEDE);
+    donor.settle();
+    donor.call(102, Call::Handover { shards: 2, step: Handover::Changes { after: 0 } });
+    donor.settle();
+    let Some(Reply::Changes { changes, .. }) = donor.reply(102).cloned() else { panic!() };
+    let mut joins = Hand::on_an_empty_disk(shard(1));
+    joins.call(1, Call::Join);
+    joins.settle();
+    joins.call(2, Call::Get(key));
+    for (changes, next) in [(changes, Some(50)), (Vec::new(), None)] {
+        assert_eq!(joins.reply(2), None);
+        joins.time = joins.time + Duration::from_millis(50);
+        joins.input(Input::Timer(Timer::Handover));
+        let Some((_, Message::Call { call, .. })) = joins.said.last() else {
+            panic!("{:?}", joins.said)
+        };
+        let reply = Reply::Changes { changes, next };
+        joins.tell(NODES[0], Message::Reply { call: *call, shards: 2, reply });
+        joins.settle();
+    }
+    assert!(matches!(joins.reply(2), Some(Reply::Found(_))), "{:?}", joins.said);
+}
+
 /// The process dies at every moment between the reply and the end of the last write.
 #[test]
 fn how_far_a_shard_has_come_is_never_ahead_of_what_it_has() {
@@ -118,4 +162,63 @@ fn how_far_a_shard_has_come_is_never_ahead_of_what_it_has() {
         joins.step(0);
     }
     assert_eq!((seen.first(), seen.last()), (Some(&0), Some(&5)));
+}
+
+/// What has happened to the share after this, page by page.
+fn changes(donor: &mut Hand<Shard>, mut after: u64) -> (Vec<Change>, u64) {
+    let mut all = Vec::new();
+    for call in 1_000..2_000 {
+        donor.call(call, Call::Handover { shards: 2, step: Handover::Changes { after } });
+        donor.settle();
+        let Some(Reply::Changes { changes, next }) = donor.reply(call) else {
+            panic!("{:?}", donor.reply(call))
+        };
+        all.extend(changes.iter().cloned());
+        match next {
+            Some(next) => after = *next,
+            None => return (all, after),
+        }
+    }
+    panic!("the log does not come to an end");
+}
+
+/// A donor dies at every moment while its log is compacted: a boot must not forget what the one that follows
+/// the log has not read.
+#[test]
+fn a_removal_is_on_the_next_page_whenever_the_donor_dies() {
+    let shard = || {
+        let roster = Roster { nodes: NODES.to_vec(), founders: 1 };
+        Shard::new(0, roster, Limits { segment: 600 }, Switches::ALL_ON)
+    };
+    let mut donor = Hand::on_an_empty_disk(shard());
+    let keys: Vec<Key> = (0..20).map(|number| key(&format!("link-{number}"))).collect();
+    for (call, key) in (0..).zip(&keys) {
+        donor.call(call, Call::PutIfAbsent(key.clone(), link("https://a.org/")));
+    }
+    donor.settle();
+    let (share, after) = changes(&mut donor, 0);
+    let goes =
+        |key: &&Key| share.iter().any(|(bytes, _)| Key::of_bytes(bytes).as_ref() == Some(*key));
+    let (gone, stays) =
+        (keys.iter().find(goes).unwrap(), keys.iter().find(|key| !goes(key)).unwrap());
+    donor.call(100, Call::Remove(gone.clone()));
+    donor.settle();
+    (200..260).for_each(|call| donor.call(call, edit(stays)));
+    let mut deaths = 0;
+    for _ in 0..10_000 {
+        let mut dies = donor.clone();
+        dies.crash(shard());
+        dies.settle();
+        let (news, _) = changes(&mut dies, after);
+        let removed = news
+            .iter()
+            .any(|(bytes, value)| value.is_none() && Key::of_bytes(bytes).as_ref() == Some(gone));
+        assert!(removed, "after {deaths} operations of the disk: {news:?}");
+        if donor.pending.is_empty() {
+            break;
+        }
+        donor.step(0);
+        deaths += 1;
+    }
+    assert!(deaths > 100 && donor.pending.is_empty(), "{deaths}");
 }
