@@ -78,7 +78,7 @@ fn main() {
     world.run_for(MS(100));
     let url = "https://example.com/a/long/way";
     let (link, domain) = (Link::new(url, Wall(0)), "".into());
-    let new = NewLink { alias: None, domain, link, imported: false };
+    let new = NewLink { alias: None, domain, link, made_at: None };
     let Answer::Link(key, _) = ask(&mut world, Ask::Create(new)) else { panic!("not made") };
     let leads = |answer| matches!(answer, Answer::Redirect { url: to, .. } if *to == *url);
     assert!(leads(visit(&mut world, &key)));

@@ -247,7 +247,8 @@ mod tests {
 
     #[test]
     fn a_file_says_who_is_who_and_where() {
-        let cluster = parse(THREE).unwrap();
+        // An editor may have put the mark of UTF-8 before it.
+        let cluster = parse(&format!("\u{FEFF}{THREE}")).unwrap();
         let first = cluster.member(NodeId(0)).unwrap();
         assert_eq!((first.zone.as_str(), first.data.as_path()), ("a", Path::new("lab/data/n0")));
         assert_eq!(cluster.member(NodeId(7)).unwrap().data, Path::new("/srv/n7"));

@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::exit::{Failure, Found, Outcome, say};
+use crate::text_file::without_mark;
 
 /// A larger file is no history that a search would end for.
 const LARGEST: u64 = 1 << 30;
@@ -212,7 +213,8 @@ fn text(file: &Path) -> Result<String, Failure> {
     if std::fs::metadata(file).map_err(failed)?.len() > LARGEST {
         return Err(Failure::input(format!("{shown} is larger than a gigabyte")));
     }
-    String::from_utf8(std::fs::read(file).map_err(failed)?).map_err(|error| {
+    let text = String::from_utf8(std::fs::read(file).map_err(failed)?);
+    text.map(without_mark).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
         Failure::input(format!("{shown}: line {line} is not text (UTF-8)"))

@@ -12,6 +12,7 @@ mod serving;
 mod snowflake_verbs;
 mod stopwatch;
 mod system;
+mod text_file;
 mod tour;
 mod url_shortener_verbs;
 

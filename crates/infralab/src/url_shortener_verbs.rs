@@ -64,7 +64,11 @@ pub(crate) enum UrlShortenerVerb {
         #[command(flatten)]
         server: Server,
     },
-    /// Makes the links of a file: the CSV that YOURLS exports, or JSON lines.
+    /// Makes the links of a file: the CSV that a shortener exports, or JSON lines.
+    ///
+    /// The first row of CSV names the columns, in any order (such as short code, long url, title, created,
+    /// visits), with commas, semicolons or tabs between them; columns that are not understood are told.
+    /// Without names they are those of YOURLS: keyword,url,title,timestamp,ip,clicks.
     ///
     /// Clicks that were counted before stay counted. A line that is no link, or whose code is taken,
     /// is named on stderr, and the others are made all the same; the exit status is 2 then. What is
@@ -119,7 +123,7 @@ pub(crate) enum UrlShortenerVerb {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
-    /// As YOURLS exports links.
+    /// As shorteners export links.
     Csv,
     /// One JSON object a line.
     Jsonl,

@@ -41,8 +41,10 @@ impl SavedRun {
         if bytes.len() > LARGEST {
             return Err(ReplayError::TooLarge);
         }
+        // Some editors put the mark of UTF-8 before a text.
+        let text = bytes.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(bytes);
         let value: Value =
-            serde_json::from_slice(bytes).map_err(|why| ReplayError::Malformed(why.to_string()))?;
+            serde_json::from_slice(text).map_err(|why| ReplayError::Malformed(why.to_string()))?;
         // The version first: another version's file may well have another shape.
         match value.get("version").and_then(Value::as_str) {
             Some(VERSION) => {}
@@ -105,6 +107,12 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         assert_eq!(SavedRun::parse(saved().to_json().as_bytes()), Ok(saved()));
+        let marked = format!("\u{FEFF}{}", saved().to_json());
+        assert_eq!(
+            SavedRun::parse(marked.as_bytes()),
+            Ok(saved()),
+            "an editor put a mark before it"
+        );
     }
 
     #[test]

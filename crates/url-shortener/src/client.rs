@@ -65,7 +65,7 @@ impl User {
                     tags: Vec::new(),
                     earlier_clicks: 0,
                 };
-                Ask::Create(NewLink { alias, domain: "".into(), link, imported: false })
+                Ask::Create(NewLink { alias, domain: "".into(), link, made_at: None })
             }
             Wish::Visit(which) => {
                 let (key, visitor) = (self.key(which)?, self.id.0.into());

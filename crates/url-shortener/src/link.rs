@@ -68,10 +68,10 @@ pub struct NewLink {
     pub alias: Option<Arc<str>>,
     /// The custom domain; empty for the service's own.
     pub domain: Arc<str>,
-    /// What is kept. `created_at` is the instance's to set, but for an import.
+    /// What is kept. `created_at` is the instance's to set.
     pub link: Link,
-    /// Keeps `created_at` and `earlier_clicks` as they are.
-    pub imported: bool,
+    /// When it was made, if that was elsewhere.
+    pub made_at: Option<Wall>,
 }
 
 /// What an owner changes. What is `None` stays.

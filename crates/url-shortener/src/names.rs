@@ -70,7 +70,7 @@ impl Unfit {
 /// # Errors
 /// Why not.
 pub(crate) fn check_new(new: &NewLink) -> Result<(), Unfit> {
-    let NewLink { alias, domain, link, imported: _ } = new;
+    let NewLink { alias, domain, link, made_at: _ } = new;
     alias.iter().try_for_each(|alias| check_code(alias)).map_err(Unfit::of("alias"))?;
     check_domain(domain).map_err(Unfit::of("domain"))?;
     let Link { url, title, tags, .. } = link;

@@ -82,6 +82,7 @@ impl Site {
     pub fn domain(&self, named: Option<&str>) -> Option<Arc<str>> {
         match named {
             None | Some("") => Some(self.own.clone()),
+            Some(name) if self.is_own(name) => Some(self.own.clone()),
             Some(name) => self.domains.get(bare(name).to_ascii_lowercase().as_str()).cloned(),
         }
     }

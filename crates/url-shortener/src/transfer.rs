@@ -4,13 +4,12 @@
 //! by the number of its line and does not end the rest; what a form has no place for is told, and
 //! never lost in silence.
 //!
-//! Two forms: the CSV that YOURLS exports (`keyword,url,title,timestamp,ip,clicks`), whose addresses
-//! are dropped, and JSON lines, which keep all of a link.
+//! Two forms: CSV, as shorteners export it, and JSON lines, which keep all of a link.
 
 mod json_lines;
-mod lines;
 mod record;
-mod yourls;
+mod separated;
+mod text;
 
 use std::fmt;
 use std::io::{BufRead, Write};
@@ -20,7 +19,7 @@ pub use record::{Kept, Record};
 /// How links are written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As YOURLS exports them.
+    /// Read as any shortener exports them, and written as YOURLS does.
     Csv,
     /// One JSON object a line.
     JsonLines,
@@ -30,20 +29,55 @@ pub enum Form {
 pub const LONGEST_LINE: usize = 64 << 10;
 
 /// The links of a file, with the numbers of their lines, one after the other.
-pub fn read<'a>(
-    form: Form,
-    from: impl BufRead + 'a,
-) -> Box<dyn Iterator<Item = Result<(u64, Record), Malformed>> + 'a> {
-    match form {
-        Form::Csv => Box::new(yourls::Reader::new(from)),
-        Form::JsonLines => Box::new(json_lines::Reader::new(from)),
+pub fn read<R: BufRead>(form: Form, from: R) -> Reader<R> {
+    let rows = match form {
+        Form::Csv => Rows::Csv(separated::Reader::new(from)),
+        Form::JsonLines => Rows::JsonLines(json_lines::Reader::new(from)),
+    };
+    Reader { rows, is_over: false }
+}
+
+/// Reads links.
+pub struct Reader<R> {
+    rows: Rows<R>,
+    is_over: bool,
+}
+
+enum Rows<R> {
+    Csv(separated::Reader<R>),
+    JsonLines(json_lines::Reader<R>),
+}
+
+impl<R: BufRead> Reader<R> {
+    /// The names of columns of which nothing is read, once the first link was.
+    pub fn unread(&self) -> Vec<String> {
+        match &self.rows {
+            Rows::Csv(rows) => rows.unread(),
+            Rows::JsonLines(_) => Vec::new(),
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<(u64, Record), Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let read = match &mut self.rows {
+            Rows::Csv(rows) => rows.read(),
+            Rows::JsonLines(lines) => lines.read(),
+        };
+        self.is_over = read.as_ref().is_err_and(|malformed| malformed.is_last);
+        read.transpose()
     }
 }
 
 /// Writes links down.
 pub enum Writer<W: Write> {
     /// As YOURLS does.
-    Csv(Box<yourls::Writer<W>>),
+    Csv(Box<separated::Writer<W>>),
     /// One JSON object a line.
     JsonLines(json_lines::Writer<W>),
 }
@@ -55,7 +89,7 @@ impl<W: Write> Writer<W> {
     /// If it cannot be written to.
     pub fn new(form: Form, to: W) -> std::io::Result<Writer<W>> {
         Ok(match form {
-            Form::Csv => Writer::Csv(Box::new(yourls::Writer::new(to)?)),
+            Form::Csv => Writer::Csv(Box::new(separated::Writer::new(to)?)),
             Form::JsonLines => Writer::JsonLines(json_lines::Writer::new(to)),
         })
     }
@@ -92,6 +126,32 @@ pub struct Malformed {
     pub why: String,
     /// Can nothing be read after it?
     pub is_last: bool,
+}
+
+impl Malformed {
+    fn new(line: u64, why: impl Into<String>) -> Malformed {
+        Malformed { line, why: why.into(), is_last: false }
+    }
+
+    fn too_long(line: u64) -> Malformed {
+        Malformed::new(line, too_long())
+    }
+
+    /// Nobody knows what comes after it.
+    fn unread(line: u64, error: &std::io::Error) -> Malformed {
+        Malformed { is_last: true, ..Malformed::new(line, error.to_string()) }
+    }
+}
+
+fn too_long() -> String {
+    format!("it has more than {LONGEST_LINE} bytes")
+}
+
+/// The beginning of a stranger's text.
+fn quoted(text: &str) -> String {
+    let mut letters = text.chars();
+    let begins: String = letters.by_ref().take(40).collect();
+    format!("{begins:?}{}", if letters.next().is_some() { "..." } else { "" })
 }
 
 impl fmt::Display for Malformed {
@@ -161,8 +221,7 @@ mod tests {
             for ((record, kept), (_, back)) in records.into_iter().zip(kept).zip(back) {
                 let lost = record.expires_at.is_some() || !record.tags.is_empty();
                 prop_assert_eq!(kept == Kept::Part, lost);
-                let created_at = record.created_at.or(Some(When::from(Wall(0))));
-                let plain = Record { expires_at: None, tags: vec![], created_at, ..record };
+                let plain = Record { expires_at: None, tags: vec![], ..record };
                 prop_assert_eq!(back, plain);
             }
         }

@@ -84,7 +84,7 @@ fn create(direct: &mut Direct, number: usize) -> Key {
         &format!("https://www.example.com/articles/2026/what-a-cache-is-worth?article={number:06}"),
         Wall(0),
     );
-    let new = NewLink { alias: None, domain: "".into(), link, imported: false };
+    let new = NewLink { alias: None, domain: "".into(), link, made_at: None };
     match direct.ask(Ask::Create(new)) {
         Some(Answer::Link(key, _)) => key,
         other => panic!("nothing fails here, but: {other:?}"),

@@ -18,6 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
 use crate::exit::Failure;
+use crate::text_file::without_mark;
 
 /// Holds a key, where `--key-file` names none.
 const KEY: &str = "INFRALAB_API_KEY";
@@ -75,7 +76,7 @@ impl Server {
 
     fn key(&self) -> Result<Option<String>, Failure> {
         let Some(file) = &self.key_file else { return Ok(std::env::var(KEY).ok()) };
-        let text = std::fs::read_to_string(file);
+        let text = std::fs::read_to_string(file).map(without_mark);
         let text = text.map_err(|error| Failure::input(format!("{}: {error}", file.display())))?;
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let key = lines.find(|line| !line.starts_with('#'));

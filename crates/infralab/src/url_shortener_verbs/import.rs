@@ -36,13 +36,18 @@ pub(super) fn import(file: &Path, format: Option<Format>, server: &Server) -> Ou
     };
     let mut client = server.client()?;
     let (mut tally, mut batch) = (Tally::default(), Vec::new());
-    for found in transfer::read(form, from) {
+    let mut links = transfer::read(form, from);
+    let mut is_first = true;
+    while let Some(found) = links.next() {
+        if std::mem::take(&mut is_first) {
+            tell_unread(&links.unread());
+        }
         match found {
             Ok(record) => batch.push(record),
             Err(malformed) => {
                 tally.refuse(&malformed);
                 if malformed.is_last {
-                    tally.complain("the rest of the file cannot be read");
+                    complain("the rest of the file cannot be read");
                 }
             }
         }
@@ -96,21 +101,26 @@ fn leads_there(client: &mut Client, record: &Record) -> Result<bool, Failure> {
         return Ok(false);
     }
     let shown: Shown = answer.wanted()?;
-    // The server spells addresses in one way, and perhaps not in the file's.
-    let bare = |url: &str| url.trim_end_matches('/').to_ascii_lowercase();
-    Ok(bare(&shown.url) == bare(&record.url))
+    Ok(record.leads_to(&shown.url))
+}
+
+/// What a link cannot have here is not lost in silence.
+fn tell_unread(columns: &[String]) {
+    if !columns.is_empty() {
+        complain(format_args!("nothing is read of these columns: {}", columns.join(", ")));
+    }
 }
 
 impl Tally {
     fn refuse(&mut self, why: &dyn std::fmt::Display) {
         self.refused += 1;
-        self.complain(why);
+        complain(why);
     }
+}
 
-    /// A line is a stranger's: nothing in it may steer the terminal.
-    fn complain(&self, why: impl std::fmt::Display) {
-        anstream::eprintln!("infralab: {}", Failure::input(why));
-    }
+/// A line is a stranger's: nothing in it may steer the terminal.
+fn complain(why: impl std::fmt::Display) {
+    anstream::eprintln!("infralab: {}", Failure::input(why));
 }
 
 fn form_of(file: &Path) -> Result<Form, Failure> {

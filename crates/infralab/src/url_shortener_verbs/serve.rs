@@ -9,6 +9,7 @@ use url_shortener::server::{self, Blocked, Keeper, Keys, Plan, ServeError};
 use super::{Codes, ServeArguments};
 use crate::exit::{Failure, Outcome};
 use crate::serving;
+use crate::text_file::without_mark;
 
 /// Holds keys, one a line, besides those of `--keys`.
 const KEYS: &str = "INFRALAB_API_KEYS";
@@ -87,7 +88,7 @@ fn read(file: &Path) -> Result<String, Failure> {
     if length > LONGEST_LIST {
         return Err(wrong(file, format_args!("it has more than {LONGEST_LIST} bytes")));
     }
-    fs::read_to_string(file).map_err(|error| wrong(file, error))
+    fs::read_to_string(file).map(without_mark).map_err(|error| wrong(file, error))
 }
 
 fn wrong(file: &Path, why: impl std::fmt::Display) -> Failure {

@@ -48,7 +48,7 @@ fn one_object_for_programs() {
         (&3.into(), &"lines".into())
     );
     assert_eq!(told["failure"]["prefix"][0]["returned"], 2);
-    std::fs::write(&file, GOOD).unwrap();
+    std::fs::write(&file, format!("\u{FEFF}{GOOD}")).unwrap();
     assert_eq!(json(&["check", "--model", "cas-register", &file, "--json"])["open"], 1);
 }
 

@@ -245,7 +245,8 @@ fn who_asks_too_much_is_told_when_to_come_back() {
 #[test]
 fn links_are_for_those_who_have_a_key() {
     let scratch = Scratch::new("keys");
-    std::fs::write(scratch.join("keys"), "# ours\n0123456789abcdef0123\n").unwrap();
+    // An editor has put the mark of UTF-8 before it.
+    std::fs::write(scratch.join("keys"), "\u{FEFF}0123456789abcdef0123\n# ours\n").unwrap();
     std::fs::write(scratch.join("bad"), "short\n").unwrap();
     std::fs::write(scratch.join("none"), "\n# nothing\n").unwrap();
     let server = shortener(&scratch, &["--keys", &scratch.text("keys")]);
@@ -278,7 +279,7 @@ fn links_are_for_those_who_have_a_key() {
 #[test]
 fn nobody_is_led_to_what_is_blocked() {
     let scratch = Scratch::new("blocked");
-    std::fs::write(scratch.join("list"), "evil.example # known\n192.0.2.1\n").unwrap();
+    std::fs::write(scratch.join("list"), "\u{FEFF}evil.example # known\n192.0.2.1\n").unwrap();
     let server = shortener(&scratch, &["--block-list", &scratch.text("list")]);
     for url in ["https://www.EVIL.example/x", "http://192.0.2.1:8080/"] {
         say(&server, "POST /api/links", &json!({"url": url})).refuses(400, "block list");

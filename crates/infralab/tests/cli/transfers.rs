@@ -18,6 +18,15 @@ fn told(server: &Server, arguments: &[&str]) -> String {
     said.stdout
 }
 
+/// What became of an import of which not all can be made: in all, and what is said of it.
+fn imported_in_part(server: &Server, file: &str, sum: &str, words: &[&str]) {
+    let said = tell(server, &["import", file]);
+    assert_eq!((said.code, &*said.stdout), (Some(2), &*format!("{sum}\n")), "{said:?}");
+    for words in words {
+        assert!(said.stderr.contains(words), "{words:?} is not in {said:?}");
+    }
+}
+
 /// Without the moments at which links were made here.
 fn lines(text: &str) -> Vec<Value> {
     let mut lines: Vec<Value> =
@@ -85,19 +94,82 @@ fn lines_that_are_no_links_are_named_and_the_others_are_made() {
                mail,mailto:x@a.example,,2020-01-01 00:00:00,,1\n\
                c,https://c.example/,,2020-01-01 00:00:00,,1\n";
     std::fs::write(&file, csv).unwrap();
-    let said = tell(&server, &["import", &file]);
-    assert_eq!(
-        (said.code, said.stdout.as_str()),
-        (Some(2), "2 made, 0 there already, 3 refused\n")
-    );
-    for words in
-        ["line 2: it has 2 fields", "line 3: taken", "line 4: mail", "3 lines were refused"]
-    {
-        assert!(said.stderr.contains(words), "{words:?} is not in {said:?}");
-    }
+    let words =
+        ["line 2: it has 2 fields", "line 3: taken", "line 4: mail", "3 lines were refused"];
+    imported_in_part(&server, &file, "2 made, 0 there already, 3 refused", &words);
     assert_eq!(follow(&server, "/c").0, 302);
     assert_eq!(tell(&server, &["import", &scratch.text("links.xml")]).code, Some(2));
     assert_eq!(tell(&server, &["import", &scratch.text("missing.csv")]).code, Some(2));
+}
+
+#[test]
+fn an_export_of_another_shortener_is_taken_over_by_the_names_of_its_columns() {
+    let scratch = Scratch::new("elsewhere");
+    let server = shortener(&scratch, &["--public-url", "https://s.example"]);
+    let file = scratch.text("short_urls.csv");
+    let csv = "\u{FEFF}createdAt;domain;shortCode;longUrl;title;tags;visits;maxVisits\r\
+               2024-09-12T09:29:42+02:00;s.example;a;https://a.example/;T;x|y;7;100\r\
+               2024-09-12T09:29:42+02:00;other.example;b;https://b.example/;;;0;\r";
+    std::fs::write(&file, csv).unwrap();
+    let words = ["nothing is read of these columns: maxVisits", "line 3: b: ", "--domain"];
+    imported_in_part(&server, &file, "1 made, 0 there already, 1 refused", &words);
+    let link = server.get("/api/links/a").json();
+    let expected = json!({"created_at": "2024-09-12T07:29:42Z", "title": "T", "tags": ["x", "y"],
+        "earlier_clicks": 7, "domain": null});
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&link[name], value, "{name}");
+    }
+}
+
+#[test]
+fn what_is_there_already_is_known_however_its_address_is_written() {
+    let scratch = Scratch::new("there-already");
+    let server = shortener(&scratch, &[]);
+    let file = scratch.text("links.csv");
+    let row = |code: &str, url: &str| format!("{code},{url},,,,1\n");
+    let written = row("a", "HTTP://Ex.org:80/a/../b") + &row("b", "https://b\u{fc}cher.example");
+    std::fs::write(&file, format!("{written}{written}")).unwrap();
+    assert_eq!(told(&server, &["import", &file]), "2 made, 2 there already, 0 refused\n");
+    // Another address is not there, as like as it may look.
+    std::fs::write(&file, row("a", "http://ex.org/B")).unwrap();
+    let words = ["line 1: a: ", "taken"];
+    imported_in_part(&server, &file, "0 made, 0 there already, 1 refused", &words);
+}
+
+#[test]
+fn a_link_whose_clicks_were_counted_elsewhere_is_made_now_unless_it_says_when() {
+    let scratch = Scratch::new("dated");
+    let server = shortener(&scratch, &[]);
+    let made = make(&server, &json!({"url": "https://a.example", "earlier_clicks": 7}));
+    assert_eq!(made["earlier_clicks"], 7);
+    assert!(made["created_at"].as_str().unwrap() > "2026", "{made}");
+    let file = scratch.text("links.jsonl");
+    let link = json!({"code": "b", "url": "https://b.example", "clicks": 3});
+    std::fs::write(&file, format!("\u{FEFF}{link}\n")).unwrap();
+    assert_eq!(told(&server, &["import", &file]), "1 made, 0 there already, 0 refused\n");
+    let link = server.get("/api/links/b").json();
+    assert!(link["created_at"].as_str().unwrap() > "2026", "{link}");
+    let epoch = json!({"url": "https://c.example", "created_at": "1970-01-01T00:00:00Z"});
+    assert_eq!(make(&server, &epoch)["created_at"], "1970-01-01T00:00:00Z");
+}
+
+#[test]
+fn a_line_that_cannot_be_read_does_not_end_an_import() {
+    let scratch = Scratch::new("long-lines");
+    let server = shortener(&scratch, &[]);
+    let row = |code: &str, title: &str| format!("{code},https://a.example/,{title},,,1\n");
+    let csv = row("a", "") + &row("b", &"x".repeat(70_000)) + &row("c", "\"open") + &row("d", "");
+    std::fs::write(scratch.join("links.csv"), csv).unwrap();
+    let words = ["line 2: it has more than 65536 bytes", "line 3: a quotation has no end"];
+    let sum = "2 made, 0 there already, 2 refused";
+    imported_in_part(&server, &scratch.text("links.csv"), sum, &words);
+    let link =
+        |code: &str, title: &str| json!({"code": code, "url": "https://a.example", "title": title});
+    let lines = [link("e", ""), link("f", &"x".repeat(70_000)), link("g", "")];
+    let lines = lines.map(|line| format!("{line}\n")).concat();
+    std::fs::write(scratch.join("links.jsonl"), lines).unwrap();
+    let sum = "2 made, 0 there already, 1 refused";
+    imported_in_part(&server, &scratch.text("links.jsonl"), sum, &words[..1]);
 }
 
 #[test]

@@ -63,11 +63,8 @@ impl Instance {
             return answer(asker, full, out);
         }
         self.waiting += 1;
-        let NewLink { alias, domain, mut link, imported } = new;
-        if !imported {
-            link.created_at = Wall::from_millis(now.wall.millis());
-            link.earlier_clicks = 0;
-        }
+        let NewLink { alias, domain, mut link, made_at } = new;
+        link.created_at = made_at.unwrap_or(Wall::from_millis(now.wall.millis()));
         let picks = if alias.is_some() { None } else { Some(0) };
         let key = Key { domain, code: alias.unwrap_or_default() };
         let create = Create { asker, key, link, picks };

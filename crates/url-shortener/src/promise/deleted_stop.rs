@@ -189,7 +189,7 @@ mod tests {
                 earlier_clicks: 0,
             };
             let (alias, domain) = (Some("a".into()), "".into());
-            let new = NewLink { alias, domain, link: link.clone(), imported: false };
+            let new = NewLink { alias, domain, link: link.clone(), made_at: None };
             self.saw(ms, Ask::Create(new), Answer::Link(key(), link.into())).unwrap();
         }
 

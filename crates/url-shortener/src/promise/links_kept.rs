@@ -234,7 +234,7 @@ mod tests {
 
     fn create(url: &str) -> Ask {
         let (alias, domain) = (Some("a".into()), "".into());
-        Ask::Create(NewLink { alias, domain, link: link(url), imported: false })
+        Ask::Create(NewLink { alias, domain, link: link(url), made_at: None })
     }
 
     fn edit(url: &str) -> Ask {

@@ -2,50 +2,38 @@
 
 use std::io::{self, BufRead, Write};
 
-use super::lines::Lines;
-use super::{Kept, Malformed, Record};
+use super::text::{Text, line_end};
+use super::{Kept, LONGEST_LINE, Malformed, Record};
 
 /// Reads them.
-pub(super) struct Reader<R> {
-    lines: Lines<R>,
-    over: bool,
-}
+pub(super) struct Reader<R>(Text<R>);
 
 impl<R: BufRead> Reader<R> {
     pub(super) fn new(from: R) -> Reader<R> {
-        Reader { lines: Lines::new(from), over: false }
+        Reader(Text::new(from))
     }
 
     /// The link on the next line that is not empty.
-    fn read(&mut self) -> Result<Option<(u64, Record)>, Malformed> {
+    pub(super) fn read(&mut self) -> Result<Option<(u64, Record)>, Malformed> {
         loop {
-            let mut bytes = Vec::new();
-            if !self.lines.append(&mut bytes)? {
+            let line = self.0.line();
+            let text = self.0.ahead().map_err(|error| Malformed::unread(line, &error))?;
+            if text.is_empty() {
                 return Ok(None);
             }
-            if bytes.trim_ascii().is_empty() {
-                continue;
+            let end = line_end(text);
+            if end > LONGEST_LINE {
+                self.0.skip_line().map_err(|error| Malformed::unread(line, &error))?;
+                return Err(Malformed::too_long(line));
             }
-            let line = self.lines.number();
-            let malformed = |why: String| Malformed { line, why, is_last: false };
-            let record = serde_json::from_slice(&bytes);
-            return record
-                .map(|record| Some((line, record)))
-                .map_err(|why| malformed(why.to_string()));
+            let text = text[..end].trim_ascii();
+            let record = (!text.is_empty()).then(|| serde_json::from_slice(text));
+            self.0.take(end);
+            if let Some(record) = record {
+                let malformed = |why: serde_json::Error| Malformed::new(line, why.to_string());
+                return record.map(|record| Some((line, record))).map_err(malformed);
+            }
         }
-    }
-}
-
-impl<R: BufRead> Iterator for Reader<R> {
-    type Item = Result<(u64, Record), Malformed>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
-            return None;
-        }
-        let read = self.read();
-        self.over = read.as_ref().is_err_and(|malformed| malformed.is_last);
-        read.transpose()
     }
 }
 
@@ -70,7 +58,17 @@ impl<W: Write> Writer<W> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Form, read};
     use super::*;
+
+    /// The code of each line, or a dash.
+    fn codes(bytes: &[u8]) -> Vec<(u64, String)> {
+        let found = read(Form::JsonLines, bytes).map(|found| match found {
+            Ok((line, record)) => (line, record.code),
+            Err(malformed) => (malformed.line, "-".to_owned()),
+        });
+        found.collect()
+    }
 
     #[test]
     fn a_bad_line_is_named_and_the_rest_is_read() {
@@ -78,23 +76,30 @@ mod tests {
                     {\"code\":\"b\",\"url\":\"https://b.example\",\"ip\":\"192.0.2.1\"}\n\u{ff}\n\
                     {\"code\":\"c\",\"url\":\"https://c.example\"}";
         let bytes: Vec<u8> = text.chars().map(|c| c as u32 as u8).collect();
-        let found: Vec<_> = Reader::new(&bytes[..]).collect();
-        let lines: Vec<_> = found
-            .iter()
-            .map(|found| match found {
-                Ok((line, record)) => (*line, record.code.as_str()),
-                Err(malformed) => (malformed.line, "-"),
-            })
-            .collect();
-        assert_eq!(lines, [(1, "a"), (3, "-"), (4, "-"), (5, "-"), (6, "-"), (7, "c")]);
-        assert!(found[3].as_ref().unwrap_err().to_string().contains("line 5: unknown field `ip`"));
+        let expected = [(1, "a"), (3, "-"), (4, "-"), (5, "-"), (6, "-"), (7, "c")];
+        assert_eq!(codes(&bytes), expected.map(|(line, code)| (line, code.to_owned())));
+        let fifth = read(Form::JsonLines, &bytes[..]).nth(3).unwrap();
+        assert!(fifth.unwrap_err().to_string().contains("line 5: unknown field `ip`"));
     }
 
     #[test]
-    fn a_line_without_an_end_takes_no_more_than_a_line() {
-        let endless = io::repeat(b'x');
-        let found: Vec<_> = Reader::new(io::BufReader::new(endless)).collect();
-        assert_eq!(found.len(), 1);
-        assert!(found[0].as_ref().unwrap_err().is_last);
+    fn a_mark_before_the_text_and_every_end_of_a_line_are_understood() {
+        let link = |code: char| format!("{{\"code\":\"{code}\",\"url\":\"https://a.example\"}}");
+        let text = format!("\u{FEFF}{}\r{}\r\n{}\n{}", link('a'), link('b'), link('c'), link('d'));
+        let expected = [(1, "a"), (2, "b"), (3, "c"), (4, "d")];
+        assert_eq!(codes(text.as_bytes()), expected.map(|(line, code)| (line, code.to_owned())));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_named_and_the_rest_is_read() {
+        let link = "{\"code\":\"a\",\"url\":\"https://a.example\"}";
+        for length in [LONGEST_LINE, 10 * LONGEST_LINE] {
+            let text = format!("{link}\n{}\n{link}\n", "x".repeat(length));
+            let found = codes(text.as_bytes());
+            assert_eq!(found, [(1, "a".to_owned()), (2, "-".to_owned()), (3, "a".to_owned())]);
+        }
+        let endless = io::BufReader::new(io::Read::take(io::repeat(b'x'), 100 << 20));
+        let why = read(Form::JsonLines, endless).next().unwrap().unwrap_err();
+        assert_eq!(why.to_string(), "line 1: it has more than 65536 bytes");
     }
 }

@@ -1,6 +1,7 @@
 //! A link as a file has it.
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::wire::{Shown, Wanted, When};
 
@@ -33,6 +34,13 @@ pub struct Record {
     /// How often it was followed.
     #[serde(default)]
     pub clicks: u64,
+}
+
+impl Record {
+    /// Does it lead to this address, which a server keeps in the one spelling of the standard?
+    pub fn leads_to(&self, kept: &str) -> bool {
+        Url::parse(&self.url).is_ok_and(|url| url.as_str() == kept)
+    }
 }
 
 /// How much of a link its form had room for.
@@ -77,5 +85,25 @@ impl From<Record> for Wanted {
             created_at: record.created_at,
             earlier_clicks: Some(record.clicks),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_same_however_it_is_written_and_no_other() {
+        let leads = |url: &str, kept: &str| {
+            let record: Record =
+                serde_json::from_value(serde_json::json!({"code": "a", "url": url})).unwrap();
+            record.leads_to(kept)
+        };
+        assert!(leads("HTTP://Ex.org:80/a/../b", "http://ex.org/b"));
+        assert!(leads("https://b\u{fc}cher.example", "https://xn--bcher-kva.example/"));
+        assert!(leads(" https://a.example/x y", "https://a.example/x%20y"));
+        assert!(!leads("https://a.example/Path", "https://a.example/path"));
+        assert!(!leads("https://a.example/path/", "https://a.example/path"));
+        assert!(!leads("nowhere", "nowhere"));
     }
 }

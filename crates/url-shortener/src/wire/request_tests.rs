@@ -34,7 +34,7 @@ fn a_link_needs_no_more_than_a_url() {
         panic!("it is a new link")
     };
     assert_eq!((&*new.link.url, &*new.domain), ("https://example.com/", ""));
-    assert_eq!((new.alias, new.imported), (None, false));
+    assert_eq!((new.alias, new.made_at), (None, None));
     assert_eq!(new.link.status, RedirectStatus::Found);
 }
 
@@ -45,12 +45,12 @@ fn all_of_a_link_can_be_said() {
         "created_at":"1970-01-01T00:00:01Z","earlier_clicks":7}"#;
     let Ask::Create(new) = ask("POST", "/api/links", body) else { panic!("it is a new link") };
     assert_eq!(
-        (new.alias.as_deref(), &*new.domain, new.imported),
-        (Some("x-1"), "go.example", true)
+        (new.alias.as_deref(), &*new.domain, new.made_at),
+        (Some("x-1"), "go.example", Some(Wall::from_millis(1000)))
     );
     let link = new.link;
     assert_eq!(link.expires_at, Some(Wall::from_millis(1_893_456_000_000)));
-    assert_eq!((link.created_at, link.earlier_clicks), (Wall::from_millis(1000), 7));
+    assert_eq!(link.earlier_clicks, 7);
     assert_eq!((link.status, link.tags.len()), (RedirectStatus::PermanentRedirect, 2));
     assert_eq!(link.title.as_deref(), Some("T"));
 }

@@ -125,18 +125,18 @@ impl Wanted {
     /// # Errors
     /// If there can be no such link, with the reason.
     pub(crate) fn check(self, site: &Site, targets: &Targets) -> Result<NewLink, Wrong> {
-        let imported = self.created_at.is_some() || self.earlier_clicks.is_some();
         let link = Link {
             url: targets.allow(&self.url).map_err(Wrong::of("url"))?,
             status: self.status.map(status).transpose()?.unwrap_or_default(),
-            created_at: self.created_at.map_or(Wall(0), Wall::from),
+            created_at: Wall(0),
             expires_at: self.expires_at.map(Wall::from),
             title: title(self.title),
             tags: tags(self.tags),
             earlier_clicks: self.earlier_clicks.unwrap_or_default(),
         };
         let domain = domain(self.domain.as_deref(), site).map_err(Wrong::of("domain"))?;
-        let new = NewLink { alias: self.alias.map(Arc::from), domain, link, imported };
+        let made_at = self.created_at.map(Wall::from);
+        let new = NewLink { alias: self.alias.map(Arc::from), domain, link, made_at };
         names::check_new(&new)?;
         Ok(new)
     }

@@ -31,9 +31,16 @@ impl FromStr for When {
             format!("a moment is such as 2030-01-01T00:00:00Z, and {text:.40?} is not: {why}")
         };
         let stamp: Timestamp = text.parse().map_err(|why: jiff::Error| wrong(&why.to_string()))?;
+        When::try_from(stamp).map_err(wrong)
+    }
+}
+
+impl TryFrom<Timestamp> for When {
+    type Error = &'static str;
+
+    fn try_from(stamp: Timestamp) -> Result<When, &'static str> {
         let nanos = u64::try_from(stamp.as_nanosecond());
-        let wall = Wall(nanos.map_err(|_| wrong("it is before 1970 or after 2554"))?);
-        Ok(wall.into())
+        nanos.map(|nanos| Wall(nanos).into()).map_err(|_| "it is before 1970 or after 2554")
     }
 }
 

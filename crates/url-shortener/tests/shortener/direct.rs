@@ -7,7 +7,7 @@ use url_shortener::{Answer, Ask, Click, Device, Direct, Key, Link, NewLink};
 
 fn create(direct: &mut Direct, url: &str) -> Key {
     let link = Link::new(url, Wall(0));
-    let new = NewLink { alias: None, domain: "".into(), link, imported: false };
+    let new = NewLink { alias: None, domain: "".into(), link, made_at: None };
     match direct.ask(Ask::Create(new)) {
         Some(Answer::Link(key, link)) if &*link.url == url => key,
         other => panic!("{other:?}"),

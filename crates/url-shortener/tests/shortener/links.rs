@@ -78,7 +78,7 @@ fn a_redirect_says_how_long_it_holds_and_whether_the_store_was_asked() {
     let expires_at = Some(service.world.wall(there) + MS(10_000));
     let link = Link { expires_at, ..link("https://b.org/") };
     let (alias, domain) = (Some("for-a-while".into()), "".into());
-    service.ask(here, Ask::Create(NewLink { alias, domain, link, imported: false }));
+    service.ask(here, Ask::Create(NewLink { alias, domain, link, made_at: None }));
     let mut follow = |code| match service.ask(there, visit(code)) {
         Answer::Redirect { expires_in, from_cache, .. } => (expires_in, from_cache),
         other => panic!("{other:?} leads nowhere"),

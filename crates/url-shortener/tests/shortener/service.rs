@@ -191,7 +191,7 @@ pub(crate) fn link(url: &str) -> Link {
 
 pub(crate) fn create(alias: Option<&str>, url: &str) -> Ask {
     let (alias, domain) = (alias.map(Arc::from), "".into());
-    Ask::Create(NewLink { alias, domain, link: link(url), imported: false })
+    Ask::Create(NewLink { alias, domain, link: link(url), made_at: None })
 }
 
 pub(crate) fn visit(code: &str) -> Ask {

@@ -40,6 +40,8 @@ fn refuse_if_others_can_read(_: &Path) -> Result<(), String> {
 }
 
 fn find(text: &str, wanted: [&str; 4]) -> Option<String> {
+    // Some editors put the mark of UTF-8 before a text.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
         let mut fields = fields(line);
         let password = (fields.len() == 5).then(|| fields.pop()).flatten()?;
@@ -73,7 +75,7 @@ mod tests {
     fn the_first_line_that_fits_is_taken() {
         let text = "# a remark\nelsewhere:*:*:*:no\nlocalhost:5432:links:me:yes\n*:*:*:*:late";
         assert_eq!(find(text, ME).as_deref(), Some("yes"));
-        assert_eq!(find("*:*:*:me:yes", ME).as_deref(), Some("yes"));
+        assert_eq!(find("\u{FEFF}*:*:*:me:yes", ME).as_deref(), Some("yes"));
         assert_eq!(find("*:*:*:you:no\nhalf:a:line\n", ME), None);
     }
 
