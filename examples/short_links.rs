@@ -7,8 +7,8 @@ use std::time::Duration;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Wall};
 use sim::{Delays, Script, World};
 use url_shortener::{
-    Answer, Ask, Click, Device, Instance, Key, Limits, Link, Message, NewLink, Roster, Settings,
-    Shard, Shortener, Tally,
+    Answer, Ask, Click, Device, Instance, Key, Limits, Link, LinkId, Message, NewLink, Roster,
+    Settings, Shard, Shortener, Tally,
 };
 
 const INSTANCE: NodeId = NodeId(0);
@@ -79,7 +79,7 @@ fn main() {
     let url = "https://example.com/a/long/way";
     let (link, domain) = (Link::new(url, Wall(0)), "".into());
     let new = NewLink { alias: None, domain, link, made_at: None };
-    let Answer::Link(key, _) = ask(&mut world, Ask::Create(new)) else { panic!("not made") };
+    let Answer::Link(key, link) = ask(&mut world, Ask::Create(new)) else { panic!("not made") };
     let leads = |answer| matches!(answer, Answer::Redirect { url: to, .. } if *to == *url);
     assert!(leads(visit(&mut world, &key)));
     let dark = world.power_loss(SHARD);
@@ -90,7 +90,8 @@ fn main() {
     assert!(leads(visit(&mut world, &key)), "from the shard's disk: the copy is too old");
     world.end(away);
     world.run_for(MS(5_000));
-    let Answer::Stats { stats: Some(stats), .. } = ask(&mut world, Ask::Stats(key.clone())) else {
+    let stats = Ask::Stats(LinkId::of(key.clone(), &link));
+    let Answer::Stats { stats: Some(stats), .. } = ask(&mut world, stats) else {
         panic!("it was clicked")
     };
     println!("{url} was followed {} times as {key:?}", stats.clicks);

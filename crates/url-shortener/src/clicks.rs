@@ -25,6 +25,7 @@ use machine::{DiskError, DiskResult, NodeId, Now, Outputs, Time};
 use rand::Rng;
 use resilience::Backoff;
 
+use crate::LinkId;
 use crate::message::{Click, Note, Op, Shortener, Timer};
 use outbox::Outbox;
 use record::Gathering;
@@ -134,6 +135,7 @@ impl ClickLog {
     pub fn clicked(
         &mut self,
         click: Click,
+        incarnation: u64,
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) -> Option<u64> {
@@ -146,10 +148,11 @@ impl ClickLog {
         self.next += 1;
         let most = self.tuning.batch.min(ClickTuning::MOST);
         match self.waiting.back_mut().filter(|batch| batch.len() < most) {
-            Some(batch) => batch.push(&click),
-            None => self.waiting.push_back(Gathering::of(&click)),
+            Some(batch) => batch.push(&click, incarnation),
+            None => self.waiting.push_back(Gathering::of(&click, incarnation)),
         }
-        out.note(Note::Clicked { log: self.log, number, key: click.key });
+        let link = LinkId { key: click.key, incarnation };
+        out.note(Note::Clicked { log: self.log, number, link });
         // The first of a batch sets its time, the last ends it; what is in between only joins.
         if self.flush_due.is_none() || self.waiting() >= self.tuning.batch {
             self.flush_due.get_or_insert(now.time + self.tuning.flush_after);

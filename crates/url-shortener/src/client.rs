@@ -64,6 +64,7 @@ impl User {
                     title: None,
                     tags: Vec::new(),
                     earlier_clicks: 0,
+                    incarnation: 0,
                 };
                 Ask::Create(NewLink { alias, domain: "".into(), link, made_at: None })
             }

@@ -23,18 +23,21 @@ const EXPIRES: u8 = 1 << 2;
 const TITLE: u8 = 1 << 3;
 const TAGS: u8 = 1 << 4;
 const EARLIER_CLICKS: u8 = 1 << 5;
+const INCARNATION: u8 = 1 << 6;
 /// Kept free for what links may have one day.
-const UNKNOWN: u8 = 0b1100_0000;
+const UNKNOWN: u8 = 1 << 7;
 
 /// The bytes of a link.
 pub fn encode_link(link: &Link) -> Bytes {
-    let Link { url, status, created_at, expires_at, title, tags, earlier_clicks } = link;
+    let Link { url, status, created_at, expires_at, title, tags, earlier_clicks, incarnation } =
+        link;
     let mut fields = STATUSES.iter().position(|known| known == status).unwrap_or(0) as u8;
     for (there, field) in [
         (expires_at.is_some(), EXPIRES),
         (title.is_some(), TITLE),
         (!tags.is_empty(), TAGS),
         (*earlier_clicks > 0, EARLIER_CLICKS),
+        (*incarnation > 0, INCARNATION),
     ] {
         fields |= if there { field } else { 0 };
     }
@@ -51,6 +54,9 @@ pub fn encode_link(link: &Link) -> Bytes {
     if *earlier_clicks > 0 {
         put_number(*earlier_clicks, &mut out);
     }
+    if *incarnation > 0 {
+        out.put_u64_le(*incarnation);
+    }
     out.freeze()
 }
 
@@ -66,6 +72,8 @@ pub fn decode_link(mut bytes: &[u8]) -> Option<Link> {
     let title = if has(TITLE) { Some(text(from)?) } else { None };
     let tags = if has(TAGS) { texts(from)? } else { Vec::new() };
     let earlier_clicks = if has(EARLIER_CLICKS) { present(from)? } else { 0 };
+    let incarnation =
+        if has(INCARNATION) { from.try_get_u64_le().ok().filter(|n| *n > 0)? } else { 0 };
     from.is_empty().then_some(Link {
         url,
         status,
@@ -74,6 +82,7 @@ pub fn decode_link(mut bytes: &[u8]) -> Option<Link> {
         title,
         tags,
         earlier_clicks,
+        incarnation,
     })
 }
 
@@ -142,17 +151,20 @@ mod tests {
     fn links() -> impl Strategy<Value = Link> {
         let expires_at = prop::option::of(any::<u64>().prop_map(Wall));
         let tags = prop::collection::vec(texts(), 0..5);
-        let clicks = prop_oneof![Just(0), any::<u64>()];
-        let rest = (expires_at, prop::option::of(texts()), tags, clicks);
+        let number = || prop_oneof![Just(0), any::<u64>()];
+        let rest = (expires_at, prop::option::of(texts()), tags, number(), number());
         (texts(), prop::sample::select(STATUSES.to_vec()), any::<u64>(), rest).prop_map(
-            |(url, status, created_at, (expires_at, title, tags, earlier_clicks))| Link {
-                url,
-                status,
-                created_at: Wall(created_at),
-                expires_at,
-                title,
-                tags,
-                earlier_clicks,
+            |(url, status, created_at, (expires_at, title, tags, earlier_clicks, incarnation))| {
+                Link {
+                    url,
+                    status,
+                    created_at: Wall(created_at),
+                    expires_at,
+                    title,
+                    tags,
+                    earlier_clicks,
+                    incarnation,
+                }
             },
         )
     }
@@ -167,9 +179,13 @@ mod tests {
             title: Some("a".into()),
             tags: vec!["b".into()],
             earlier_clicks: 300,
+            incarnation: 0,
         };
         let bytes = b"\x3D\x01\0\0\0\0\0\0\0\x14https://example.org/\x02\0\0\0\0\0\0\0\x01a\x01\x01b\xAC\x02";
         assert_eq!(encode_link(&link), &bytes[..]);
+        let again = Link { incarnation: 0x0102, ..link };
+        let bytes = [b"\x7D", &bytes[1..], b"\x02\x01\0\0\0\0\0\0"].concat();
+        assert_eq!(encode_link(&again), &bytes[..]);
     }
 
     proptest! {

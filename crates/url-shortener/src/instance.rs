@@ -155,7 +155,7 @@ impl Instance {
             Ask::List { after, limit, search } => {
                 self.list(asker, after, limit, search, now, out);
             }
-            Ask::Stats(key) => self.stats(asker, key, now, out),
+            Ask::Stats(link) => self.stats(asker, link, now, out),
         }
     }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Link;
+
 /// The longest code, in bytes.
 pub const LONGEST_CODE: usize = 64;
 /// The longest name of a domain that DNS has room for, in bytes.
@@ -34,6 +36,32 @@ impl Key {
     pub fn of_bytes(bytes: &[u8]) -> Option<Key> {
         let (domain, code) = std::str::from_utf8(bytes).ok()?.split_once('/')?;
         Some(Key::new(domain, code))
+    }
+}
+
+/// A link for as long as it is there: one that is made under the name of one that was taken away is another.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId {
+    /// Its name.
+    pub key: Key,
+    /// As [`Link::incarnation`].
+    pub incarnation: u64,
+}
+
+impl LinkId {
+    /// That of the link which is there under this name.
+    pub fn of(key: Key, link: &Link) -> LinkId {
+        LinkId { key, incarnation: link.incarnation }
+    }
+}
+
+/// As diagrams write it: its name, and the last figures of what tells it from others of that name.
+impl fmt::Debug for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.incarnation {
+            0 => write!(f, "{:?}", self.key),
+            incarnation => write!(f, "{:?}#{}", self.key, incarnation % 10_000),
+        }
     }
 }
 

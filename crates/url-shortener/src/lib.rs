@@ -64,7 +64,7 @@ pub use code::{CODE_LENGTH, CODES, Permutation};
 pub use codec::{decode_link, encode_link};
 pub use direct::Direct;
 pub use instance::{Instance, LONGEST_SEARCH, Settings};
-pub use key::{Key, LONGEST_CODE, LONGEST_DOMAIN};
+pub use key::{Key, LONGEST_CODE, LONGEST_DOMAIN, LinkId};
 pub use limiter::Rate;
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
 pub use mechanism::{MECHANISMS, Mechanism};

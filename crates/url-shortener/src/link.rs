@@ -59,6 +59,14 @@ pub struct Link {
     pub tags: Vec<Arc<str>>,
     /// Clicks that were counted elsewhere, before it was imported.
     pub earlier_clicks: u64,
+    /// Tells it from all others that had its name before, whose clicks are not its own. Of a picked code,
+    /// which is nobody's again, it is 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub incarnation: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A link that somebody wants.
@@ -100,6 +108,7 @@ impl Link {
             title: None,
             tags: Vec::new(),
             earlier_clicks: 0,
+            incarnation: 0,
         }
     }
 

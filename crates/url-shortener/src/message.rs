@@ -10,7 +10,7 @@ use crate::clicks::Batch;
 use crate::link::Named;
 use crate::shard::RingPhase;
 use crate::store::{Change, Embeds, StoreOp};
-use crate::{Edit, Key, Link, LinkStats, NewLink, RedirectStatus};
+use crate::{Edit, Key, Link, LinkId, LinkStats, NewLink, RedirectStatus};
 
 /// The protocol that all of them share.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ pub enum Message {
         /// Comes back with the answer.
         call: u64,
         /// Which.
-        key: Key,
+        link: LinkId,
     },
     /// From the tally.
     Told {
@@ -113,8 +113,8 @@ pub enum Ask {
     Delete(Key),
     /// Some links, in the order of the store, and where to go on.
     List { after: Option<Cursor>, limit: u32, search: Option<Arc<str>> },
-    /// What was counted.
-    Stats(Key),
+    /// What was counted of the link that was looked at.
+    Stats(LinkId),
 }
 
 /// What an instance answers.
@@ -143,7 +143,7 @@ pub enum Answer {
     Page { links: Vec<Named>, next: Option<Cursor> },
     /// What was counted, and how much of this instance's own log of clicks is durable: all below
     /// `acknowledged` are, and are or will be counted.
-    Stats { key: Key, stats: Option<Arc<LinkStats>>, log: u64, acknowledged: u64 },
+    Stats { link: LinkId, stats: Option<Arc<LinkStats>>, log: u64, acknowledged: u64 },
     /// That makes no sense, for this reason. Nothing was done.
     Refused(&'static str),
     /// This client asks too much. Nothing was done.
@@ -264,7 +264,7 @@ pub struct Click {
     pub device: Device,
 }
 
-/// Families of devices.
+/// What a visitor came with: families of devices, and of programs, which are counted apart from people.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -281,13 +281,35 @@ pub enum Device {
     /// Anything else.
     #[default]
     Other,
+    /// A program that shows others what is behind a link.
+    Preview,
+    /// A browser that loads what its user may want next.
+    Prefetch,
+    /// Whatever asks where the link leads (`HEAD`), and does not go there.
+    Head,
 }
 
 impl Device {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Device; 8] = [
+        Device::Desktop,
+        Device::Phone,
+        Device::Tablet,
+        Device::Bot,
+        Device::Other,
+        Device::Preview,
+        Device::Prefetch,
+        Device::Head,
+    ];
+
     /// The family whose place in the enum this is.
     pub fn of_number(number: u8) -> Option<Device> {
-        use Device::{Bot, Desktop, Other, Phone, Tablet};
-        [Desktop, Phone, Tablet, Bot, Other].into_iter().find(|device| *device as u8 == number)
+        Device::ALL.into_iter().find(|device| *device as u8 == number)
+    }
+
+    /// Did somebody look at what is behind the link?
+    pub fn is_a_persons(self) -> bool {
+        matches!(self, Device::Desktop | Device::Phone | Device::Tablet | Device::Other)
     }
 }
 
@@ -394,7 +416,7 @@ pub enum Note {
     /// An instance holds numbers that nobody else gets.
     Leased(Range),
     /// A redirect left an instance, and its click is in the log's memory under this number.
-    Clicked { log: u64, number: u64, key: Key },
+    Clicked { log: u64, number: u64, link: LinkId },
     /// All clicks of this log below this number are on the disk: they are acknowledged.
     Logged { log: u64, below: u64 },
     /// A redirect left an instance, and its click was dropped, since the disk has no space.
@@ -402,7 +424,7 @@ pub enum Note {
     /// The tally has counted all clicks of this log below this number, durably.
     Counted { log: u64, below: u64 },
     /// The tally knows so many clicks of this link in all, durably.
-    Total { key: Key, clicks: u64 },
+    Total { link: LinkId, clicks: u64 },
     /// So far a shard has come, durably, in a change of the ring.
     Ring { shards: u32, phase: RingPhase },
     /// The last shard has all that is its own, where there are so many.

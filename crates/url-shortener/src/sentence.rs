@@ -63,7 +63,7 @@ impl fmt::Display for Ask {
             },
             Ask::Delete(key) => write!(f, "delete {key:?}"),
             Ask::List { limit, .. } => write!(f, "list {limit} links"),
-            Ask::Stats(key) => write!(f, "clicks of {key:?}?"),
+            Ask::Stats(link) => write!(f, "clicks of {link:?}?"),
         }
     }
 }
@@ -78,9 +78,9 @@ impl fmt::Display for Answer {
             Answer::Expired => f.write_str("its time is over"),
             Answer::Taken => f.write_str("taken"),
             Answer::Page { links, .. } => write!(f, "{} links", links.len()),
-            Answer::Stats { key, stats, .. } => {
+            Answer::Stats { link, stats, .. } => {
                 let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
-                write!(f, "{key:?} has {clicks} clicks")
+                write!(f, "{link:?} has {clicks} clicks")
             }
             Answer::Refused(why) => write!(f, "refused: {why}"),
             Answer::TooMany { retry_after_ms } => write!(f, "too many, wait {retry_after_ms} ms"),
@@ -151,7 +151,7 @@ impl Debug for Message {
             Message::Counted { log, below } => {
                 write!(f, "log {} is counted below {below}", short(log))
             }
-            Message::Tell { call, key } => write!(f, "call {}: clicks of {key:?}?", short(call)),
+            Message::Tell { call, link } => write!(f, "call {}: clicks of {link:?}?", short(call)),
             Message::Told { call, stats } => {
                 let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
                 write!(f, "call {}: {clicks} clicks", short(call))
@@ -202,15 +202,15 @@ impl Debug for Note {
             }
             Note::OutOfNumbers => f.write_str("has no numbers for codes"),
             Note::Leased(range) => write!(f, "has numbers {} to {}", range.first, range.end - 1),
-            Note::Clicked { log, number, key } => {
-                write!(f, "click {number} of log {}, on {key:?}", short(log))
+            Note::Clicked { log, number, link } => {
+                write!(f, "click {number} of log {}, on {link:?}", short(log))
             }
             Note::Logged { log, below } => write!(f, "log {} is durable below {below}", short(log)),
             Note::Dropped { key } => write!(f, "drops a click on {key:?}"),
             Note::Counted { log, below } => {
                 write!(f, "log {} is counted below {below}", short(log))
             }
-            Note::Total { key, clicks } => write!(f, "{key:?} has {clicks} clicks"),
+            Note::Total { link, clicks } => write!(f, "{link:?} has {clicks} clicks"),
             Note::Ring { shards, phase } => {
                 write!(f, "{} (a ring of {shards})", sentence(*phase))
             }

@@ -23,10 +23,10 @@ const DAYS: usize = 400;
 /// Hosts that are kept.
 const REFERRERS: usize = 16;
 
-/// Counts of one link.
+/// Counts of one link. Whatever tells more than the sum tells it of people alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LinkStats {
-    /// All clicks that were counted.
+    /// All clicks that were counted, of people and of programs.
     pub clicks: u64,
     /// By the hour since 1970 in which they happened; the latest 72 in which there was one. Older ones are
     /// in the days alone.
@@ -37,9 +37,9 @@ pub struct LinkStats {
     /// one's place and its count (Space-Saving: Metwally, Agrawal and El Abbadi, 2005), so a count is at most
     /// a sixteenth of all too high, and no host that brought more than that is missing.
     pub referrers: Vec<(Arc<str>, u64)>,
-    /// What they came with.
+    /// What they came with; programs are in here too, each under what it is.
     pub devices: BTreeMap<Device, u64>,
-    /// Who they were, as an estimate of their number.
+    /// Who they were, each day anew, as an estimate of their number.
     pub visitors: Visitors,
 }
 
@@ -47,13 +47,28 @@ impl LinkStats {
     /// Counts a click.
     pub fn count(&mut self, click: LoggedClick<'_>) {
         self.clicks += 1;
+        *self.devices.entry(click.device).or_default() += 1;
+        if !click.device.is_a_persons() {
+            return;
+        }
         count_latest(&mut self.by_hour, click.at_ms / HOUR_MS, HOURS);
         count_latest(&mut self.by_day, click.at_ms / DAY_MS, DAYS);
         if let Some(host) = click.referrer {
             self.count_referrer(host);
         }
-        *self.devices.entry(click.device).or_default() += 1;
         self.visitors.insert(click.visitor);
+    }
+
+    /// How many of the clicks were people's.
+    pub fn of_people(&self) -> u64 {
+        let programs = self.devices.iter().filter(|(device, _)| !device.is_a_persons());
+        self.clicks.saturating_sub(programs.map(|(_, count)| count).sum())
+    }
+
+    /// About how many people came, where one who came on two days is two: nobody is known again the day
+    /// after. They are never more than their clicks, as estimates may be.
+    pub fn visitor_days(&self) -> u64 {
+        self.visitors.estimate().min(self.of_people())
     }
 
     fn count_referrer(&mut self, host: &str) {
@@ -80,8 +95,8 @@ mod tests {
     use super::*;
 
     fn click(at_ms: u64, referrer: Option<&str>) -> LoggedClick<'_> {
-        let (domain, code, device) = ("", "x", Device::Phone);
-        LoggedClick { domain, code, at_ms, visitor: at_ms, referrer, device }
+        let (domain, code, incarnation, device) = ("", "x", 0, Device::Phone);
+        LoggedClick { domain, code, incarnation, at_ms, visitor: at_ms, referrer, device }
     }
 
     #[test]
@@ -101,6 +116,30 @@ mod tests {
         stats.count(click(9_000_000 * HOUR_MS, None));
         assert_eq!(stats.by_hour.len(), 72);
         assert_eq!(stats.by_hour.get(&11_999), Some(&1));
+    }
+
+    #[test]
+    fn programs_are_counted_apart_from_people() {
+        let mut stats = LinkStats::default();
+        for device in Device::ALL {
+            stats.count(LoggedClick { device, ..click(0, Some("a.example")) });
+        }
+        assert_eq!((stats.clicks, stats.of_people(), stats.visitor_days()), (8, 4, 1));
+        assert_eq!(stats.devices, Device::ALL.map(|device| (device, 1)).into());
+        assert_eq!((stats.by_hour[&0], stats.by_day[&0], stats.referrers[0].1), (4, 4, 4));
+    }
+
+    #[test]
+    fn there_are_never_more_visitors_than_clicks() {
+        let mut stats = LinkStats::default();
+        let mut was_over = false;
+        for number in 0..20_000u64 {
+            let visitor = xxhash_rust::xxh3::xxh3_64(&number.to_le_bytes());
+            stats.count(LoggedClick { visitor, ..click(0, None) });
+            assert!(stats.visitor_days() <= stats.of_people());
+            was_over |= stats.visitors.estimate() > stats.of_people();
+        }
+        assert!(was_over, "an estimate that is never too high would need no bound");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Op, Shortener};
 use crate::store::{Event, Limits, Store, StoreOp};
-use crate::{Key, LinkStats};
+use crate::{LinkId, LinkStats};
 use round::{Arrival, Round};
 
 /// More batches than these do not wait; whoever sent them sends them again.
@@ -54,7 +54,7 @@ pub struct Tally {
     waiting: VecDeque<Arrival>,
     round: Option<Round>,
     /// Questions that wait for the store, by their tickets.
-    asked: BTreeMap<u64, (NodeId, u64, Key)>,
+    asked: BTreeMap<u64, (NodeId, u64, LinkId)>,
     next_ticket: u64,
     /// Clicks since the boot.
     counted: u64,
@@ -94,10 +94,10 @@ impl Tally {
             Message::Clicks { kept, batch } if self.waiting.len() < MOST_WAITING => {
                 self.waiting.push_back(Arrival { from, kept, batch });
             }
-            Message::Tell { call, key } if self.is_ready && self.asked.len() < MOST_ASKED => {
+            Message::Tell { call, link } if self.is_ready && self.asked.len() < MOST_ASKED => {
                 let ticket = self.ticket();
-                self.store.get(&stats_key(&key), ticket, out);
-                self.asked.insert(ticket, (from, call, key));
+                self.store.get(&stats_key(&link), ticket, out);
+                self.asked.insert(ticket, (from, call, link));
             }
             _ => {}
         }
@@ -139,8 +139,8 @@ impl Tally {
         for (log, below) in round.positions() {
             out.note(Note::Counted { log, below });
         }
-        for (key, stats) in round.known() {
-            out.note(Note::Total { key: key.clone(), clicks: stats.clicks });
+        for (link, stats) in round.known() {
+            out.note(Note::Total { link: link.clone(), clicks: stats.clicks });
         }
         for (to, log, below) in round.answers() {
             out.send(to, Message::Counted { log, below });
@@ -190,7 +190,11 @@ impl Tally {
 const ROTTEN: &str = "counts on this disk are not what was written, and nothing was counted on top of \
                       them: put a copy of its folder in its place; clicks wait on the instances";
 
-fn tell((to, call, key): (NodeId, u64, Key), bytes: Option<Bytes>, out: &mut Outputs<Shortener>) {
+fn tell(
+    (to, call, link): (NodeId, u64, LinkId),
+    bytes: Option<Bytes>,
+    out: &mut Outputs<Shortener>,
+) {
     let stats = bytes.map(|bytes| LinkStats::from_bytes(&bytes));
     // As with what is rotten.
     if let Some(None) = stats {
@@ -198,12 +202,18 @@ fn tell((to, call, key): (NodeId, u64, Key), bytes: Option<Bytes>, out: &mut Out
     }
     let stats = stats.flatten().map(Arc::new);
     let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
-    out.note(Note::Total { key, clicks });
+    out.note(Note::Total { link, clicks });
     out.send(to, Message::Told { call, stats });
 }
 
-fn stats_key(key: &Key) -> Vec<u8> {
-    [b"s", &key.bytes()[..]].concat()
+/// Neither domains nor codes have a `/` in them. What was counted before there were incarnations is that of
+/// links which have none.
+fn stats_key(LinkId { key, incarnation }: &LinkId) -> Vec<u8> {
+    let key = [b"s", &key.bytes()[..]].concat();
+    match incarnation {
+        0 => key,
+        incarnation => [&key, &b"/"[..], &incarnation.to_le_bytes()].concat(),
+    }
 }
 
 impl Machine for Tally {
@@ -248,6 +258,7 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::Key;
     use crate::clicks::{Batch, Clicks};
     use crate::message::{Click, Device};
     use crate::store::StoreOp;
@@ -278,13 +289,13 @@ mod tests {
         let disk = |op, answer| Input::Disk { op, result: Ok(answer) };
         said(&mut tally, Input::Start { disk: DiskId(1) });
         said(&mut tally, disk(Op::Store(StoreOp::Listed), DiskAnswer::Names(Vec::new())));
-        let (key, device) = (Key::new("", "a"), Device::Other);
-        let click = Click { key: key.clone(), at_ms: 0, visitor: 1, referrer: None, device };
+        let (link, device) = (LinkId { key: Key::new("", "a"), incarnation: 0 }, Device::Other);
+        let click = Click { key: link.key.clone(), at_ms: 0, visitor: 1, referrer: None, device };
         let batch = Batch { log: 7, first: 0, clicks: Clicks::of(&[click.clone(), click]) };
         let message = Message::Clicks { kept: 0, batch };
         let tell = || Input::Message {
             from: INSTANCE,
-            message: Message::Tell { call: 1, key: key.clone() },
+            message: Message::Tell { call: 1, link: link.clone() },
         };
         let (spoke, ops) = said(&mut tally, Input::Message { from: INSTANCE, message });
         let [write, sync] = ops.try_into().expect("a write and its sync");

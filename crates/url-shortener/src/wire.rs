@@ -30,7 +30,7 @@ mod when;
 
 pub(crate) use reply::{Form, Reply};
 pub(crate) use request::{Asked, Meant, Paging, read};
-pub(crate) use visit::{code_of, device, referrer};
+pub(crate) use visit::{code_of, device, is_ahead, referrer};
 pub(crate) use wanted::Wrong;
 
 pub use counted::{Bucket, Counted, LogPosition, Referrer};

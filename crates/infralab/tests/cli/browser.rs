@@ -108,7 +108,7 @@ fn a_person_makes_a_link_follows_it_and_sees_the_click() {
              .observe(document.body, { childList: true, subtree: true, characterData: true });",
     );
     assert!(said == "1 click" || said == "", "what is said to a screen reader is {said}");
-    assert_eq!(owner.find("#visitors").text(), "1");
+    assert_eq!(owner.find("#visitor-days").text(), "1");
     assert!(owner.find("#hours-title").is_shown() && owner.find("#days-title").is_shown());
     owner.find("#hours-summary").click();
     assert_eq!(owner.find("#hours-table tbody tr:first-child td").text(), "1");

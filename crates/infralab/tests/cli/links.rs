@@ -160,7 +160,7 @@ fn clicks_are_counted_with_what_their_requests_say() {
     let stats = counted(&server, "x", 4);
     assert_eq!(stats["devices"], json!({"phone": 3, "other": 1}));
     assert_eq!(stats["referrers"], json!([{"host": "news.example", "clicks": 1}]));
-    assert_eq!((&stats["clicks"], &stats["visitors"]), (&json!(4), &json!(2)));
+    assert_eq!((&stats["clicks"], &stats["visitor_days"]), (&json!(4), &json!(2)));
     assert_eq!(stats["log"]["acknowledged"], 4);
     let hours: u64 = stats["hours"]
         .as_array()
@@ -170,6 +170,57 @@ fn clicks_are_counted_with_what_their_requests_say() {
         .sum();
     assert_eq!(hours, 4);
     server.get("/api/links/nothing/stats").refuses(404, "no such link");
+}
+
+#[test]
+fn programs_are_counted_apart_from_people() {
+    let scratch = Scratch::new("programs");
+    let server = shortener(&scratch, &[]);
+    make(&server, &json!({"url": "https://a.example", "alias": "x"}));
+    for header in [
+        "Sec-Purpose: prefetch;prerender",
+        "Purpose: prefetch",
+        "X-Moz: prefetch",
+        "User-Agent: Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+        "User-Agent: curl/8.5.0",
+    ] {
+        assert_eq!(server.get_with("/x", header).status, 302);
+    }
+    let host = format!("Host: {}", server.address);
+    assert_eq!(ask(server.address, &["HEAD /x HTTP/1.1", &host]).status, 302);
+    let cubot = "User-Agent: Mozilla/5.0 (Linux; Android 9; Cubot_X19) Mobile Safari/537.36";
+    assert_eq!(server.get_with("/x", cubot).status, 302);
+    let stats = patiently(|| {
+        let stats = server.get("/api/links/x/stats").json();
+        let programs = stats["programs"].as_object().unwrap().values();
+        (programs.map(|count| count.as_u64().unwrap()).sum::<u64>() == 6 && stats["clicks"] == 1)
+            .then_some(stats)
+    });
+    let programs = json!({"prefetch": 3, "preview": 1, "bot": 1, "head": 1});
+    assert_eq!((&stats["programs"], &stats["devices"]), (&programs, &json!({"phone": 1})));
+    assert_eq!((&stats["visitor_days"], &stats["days"][0]["clicks"]), (&json!(1), &json!(1)));
+    let listed = server.get("/api/links?clicks=true").json();
+    assert_eq!(listed["links"][0]["clicks"], 1);
+    let page = server.get("/links/x").body;
+    for text in ["Visitor-days, about", "Counted apart: programs", "Browsers that load ahead"] {
+        assert!(page.contains(text), "{text} is not in {page}");
+    }
+}
+
+#[test]
+fn an_alias_that_is_made_again_begins_at_nothing() {
+    let scratch = Scratch::new("made-again");
+    let server = shortener(&scratch, &[]);
+    let link = json!({"url": "https://a.example", "alias": "x"});
+    make(&server, &link);
+    (0..3).for_each(|_| assert_eq!(follow(&server, "/x").0, 302));
+    counted(&server, "x", 3);
+    assert_eq!(say(&server, "DELETE /api/links/x", &json!(null)).status, 204);
+    make(&server, &link);
+    assert_eq!(counted(&server, "x", 0)["clicks"], 0);
+    assert_eq!(server.get("/api/links?clicks=true").json()["links"][0]["clicks"], 0);
+    assert_eq!(follow(&server, "/x").0, 302);
+    assert_eq!(counted(&server, "x", 1)["clicks"], 1);
 }
 
 #[test]
@@ -214,7 +265,7 @@ fn a_proxy_is_believed_only_by_who_says_that_there_is_one() {
         for header in forwarded {
             assert_eq!(server.get_with("/x", header).status, 302);
         }
-        assert_eq!(counted(&server, "x", 2)["visitors"], visitors);
+        assert_eq!(counted(&server, "x", 2)["visitor_days"], visitors);
         let kept = std::fs::read_dir(scratch.join("data/instance/disk")).unwrap();
         for file in kept.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()) {
             let address = |text: &[u8]| file.windows(text.len()).any(|window| window == text);

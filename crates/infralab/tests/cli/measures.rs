@@ -113,3 +113,26 @@ fn what_was_not_measured_is_not_told() {
     let row = text.lines().find(|line| line.starts_with("rendezvous")).unwrap();
     assert!(row.contains("too many looks") && !row.contains('%'), "{row}");
 }
+
+/// Hit rates follow from the seed alone, so they can be compared; times are this computer's.
+#[test]
+fn the_model_of_caches_says_what_they_do_and_the_sum_on_paper_follows_from_it() {
+    let bench = json(&["url-shortener", "bench", "--json"]);
+    let rows = bench["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 8);
+    for row in rows {
+        let rate = |name: &str| row[name].as_f64().unwrap_or_else(|| panic!("{name} in {row}"));
+        assert!((rate("hit_rate") - rate("modelled_hit_rate")).abs() < 0.02, "{row}");
+    }
+    let paper = bench["on_paper"].as_array().unwrap();
+    for (bill, (exponent, hits)) in paper.iter().zip([(1.0, 0.341), (0.8, 0.018)]) {
+        let number = |name: &str| bill[name].as_f64().unwrap_or_else(|| panic!("{name} in {bill}"));
+        assert_eq!(number("exponent"), exponent);
+        assert!((number("hit_rate") - hits).abs() < 0.001, "{bill}");
+        let reads = (1.0 - number("hit_rate")) * number("redirects_per_s");
+        assert!((number("store_reads_per_s") - reads).abs() <= 1.0, "{bill}");
+        let clicks = bench["costs"]["ns_per_click"].as_f64().unwrap() / 100.0;
+        assert!((number("click_millicores") - clicks).abs() <= 1.0, "{bill}");
+        assert_eq!((number("code_length"), number("guesses_of_seven")), (10.0, 35.0));
+    }
+}

@@ -78,6 +78,8 @@ impl Driver {
             "--disable-component-update",
             "--disable-sync",
             "--window-size=1200,1000",
+            // A headless one says that it is, and programs are counted apart from people.
+            "--user-agent=Mozilla/5.0 (X11; Linux x86_64) Chrome/126.0.0.0 Safari/537.36",
             &folder,
         ];
         let scripts = if with_scripts { 1 } else { 2 };

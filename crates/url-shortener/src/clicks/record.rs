@@ -50,6 +50,8 @@ pub struct Clicks {
 pub struct LoggedClick<'a> {
     pub domain: &'a str,
     pub code: &'a str,
+    /// Of the link that the visitor was led by.
+    pub incarnation: u64,
     pub at_ms: u64,
     pub visitor: u64,
     pub referrer: Option<&'a str>,
@@ -72,7 +74,7 @@ impl Clicks {
     #[cfg(test)]
     pub(crate) fn of(clicks: &[Click]) -> Clicks {
         let mut gathering = Gathering::default();
-        clicks.iter().for_each(|click| gathering.push(click));
+        clicks.iter().for_each(|click| gathering.push(click, 0));
         gathering.clicks()
     }
 
@@ -93,15 +95,15 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    pub(super) fn of(click: &Click) -> Gathering {
+    pub(super) fn of(click: &Click, incarnation: u64) -> Gathering {
         let mut gathering = Gathering { count: 0, bytes: BytesMut::with_capacity(64) };
-        gathering.push(click);
+        gathering.push(click, incarnation);
         gathering
     }
 
-    pub(super) fn push(&mut self, click: &Click) {
+    pub(super) fn push(&mut self, click: &Click, incarnation: u64) {
         self.count += 1;
-        put_click(&mut self.bytes, click);
+        put_click(&mut self.bytes, click, incarnation);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -153,11 +155,21 @@ pub(super) fn get_batch(from: &mut Bytes) -> Option<Batch> {
     Some(Batch { log, first, clicks: Clicks { count, bytes } })
 }
 
-fn put_click(out: &mut BytesMut, click: &Click) {
+/// Of the device's byte the highest bit says that an incarnation comes behind it. Logs from before there were
+/// any have no such bit.
+const INCARNATION: u8 = 1 << 7;
+
+fn put_click(out: &mut BytesMut, click: &Click, incarnation: u64) {
     let Click { key, at_ms, visitor, referrer, device } = click;
     out.put_u64_le(*at_ms);
     out.put_u64_le(*visitor);
-    out.put_u8(*device as u8);
+    match incarnation {
+        0 => out.put_u8(*device as u8),
+        incarnation => {
+            out.put_u8(*device as u8 | INCARNATION);
+            out.put_u64_le(incarnation);
+        }
+    }
     put_text(out, &key.domain);
     put_text(out, &key.code);
     // No host has an empty name.
@@ -167,10 +179,15 @@ fn put_click(out: &mut BytesMut, click: &Click) {
 fn get_click<'a>(from: &mut &'a [u8]) -> Option<LoggedClick<'a>> {
     let at_ms = from.try_get_u64_le().ok()?;
     let visitor = from.try_get_u64_le().ok()?;
-    let device = Device::of_number(from.try_get_u8().ok()?)?;
+    let device = from.try_get_u8().ok()?;
+    let incarnation = match device & INCARNATION {
+        0 => 0,
+        _ => from.try_get_u64_le().ok()?,
+    };
+    let device = Device::of_number(device & !INCARNATION)?;
     let (domain, code) = (get_text(from)?, get_text(from)?);
     let referrer = Some(get_text(from)?).filter(|host| !host.is_empty());
-    Some(LoggedClick { domain, code, at_ms, visitor, referrer, device })
+    Some(LoggedClick { domain, code, incarnation, at_ms, visitor, referrer, device })
 }
 
 /// Names of hosts and codes are shorter than 255 bytes; what is longer would not be one.
@@ -200,7 +217,7 @@ mod tests {
             at_ms: u64,
             visitor: u64,
             host in proptest::option::of("[a-z.]{1,20}|[a-z]{253}"),
-            device in 0..5u8,
+            device in 0..8u8,
         ) -> Click {
             let (key, device) = (Key::new(&domain, &code), Device::of_number(device).unwrap());
             Click { key, at_ms, visitor, referrer: host.map(Box::from), device }
@@ -228,9 +245,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn clicks_are_read_as_they_were_gathered(clicks in proptest::collection::vec(a_click(), 1..8)) {
-            let logged = Clicks::of(&clicks);
+        fn clicks_are_read_as_they_were_gathered(
+            clicks in proptest::collection::vec(a_click(), 1..8), incarnation: u64,
+        ) {
+            let mut gathering = Gathering::default();
+            for (number, click) in clicks.iter().enumerate() {
+                gathering.push(click, incarnation.wrapping_mul(number as u64));
+            }
+            let logged = gathering.clicks();
             prop_assert_eq!(logged.len(), clicks.len() as u64);
+            for (number, click) in logged.iter().enumerate() {
+                prop_assert_eq!(click.incarnation, incarnation.wrapping_mul(number as u64));
+            }
             let read = logged.iter().map(|click| Click {
                 key: Key::new(click.domain, click.code),
                 at_ms: click.at_ms,
@@ -283,12 +309,24 @@ mod tests {
         }
     }
 
+    /// As logs have them that were written before links had incarnations.
+    #[test]
+    fn a_click_without_an_incarnation_is_what_it_was_before() {
+        let (key, referrer) = (Key::new("d", "code"), Some("h".into()));
+        let click = Click { key, at_ms: 1, visitor: 2, referrer, device: Device::Other };
+        let mut bytes = BytesMut::new();
+        put_click(&mut bytes, &click, 0);
+        assert_eq!(&bytes[..], b"\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x04\x01d\x04code\x01h");
+    }
+
     #[test]
     fn the_longest_batch_fits_into_what_is_read_at_once() {
         let key = Key::new(&"d".repeat(crate::LONGEST_DOMAIN), &"c".repeat(crate::LONGEST_CODE));
         let referrer = Some("r".repeat(253).into());
         let click = Click { key, at_ms: 0, visitor: 0, referrer, device: Device::Bot };
-        let clicks = Clicks::of(&vec![click; super::super::ClickTuning::MOST]);
+        let mut clicks = Gathering::default();
+        (0..super::super::ClickTuning::MOST).for_each(|_| clicks.push(&click, u64::MAX));
+        let clicks = clicks.clicks();
         let longest = bytes(&[Batch { log: 0, first: 0, clicks }]).len() as u64;
         assert!(longest < super::super::segments::READ, "{longest}");
     }

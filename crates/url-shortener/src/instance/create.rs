@@ -109,10 +109,16 @@ impl Instance {
 
     /// 3. Its shard keeps it.
     fn put(&mut self, create: Create, now: &Now<'_>, out: &mut Outputs<Shortener>) {
-        let (key, link, client) = (create.key.clone(), create.link.clone(), create.asker.client);
+        let (key, mut link, client) =
+            (create.key.clone(), create.link.clone(), create.asker.client);
         let shard = self.shards.of(&key);
-        let first = create.picks.is_none_or(|picks| picks == 1);
+        let (first, is_alias) =
+            (create.picks.is_none_or(|picks| picks == 1), create.picks.is_none());
         let call = self.calls.begin(shard, Purpose::Create(create), now.time, out);
+        if is_alias {
+            // Somebody may have had it before, and no two calls have one number.
+            link.incarnation = call;
+        }
         if first {
             out.note(Note::Called { call, client, why: Why::Create, key: Some(key.clone()) });
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use machine::{NodeId, Now, Outputs, Time};
 
 use super::{Asker, Instance, Purpose, answer, unavailable};
-use crate::Key;
+use crate::LinkId;
 use crate::link::Named;
 use crate::message::{Answer, Call, Cursor, Message, Note, Reply, Shortener, Why};
 use crate::shard::LONGEST_PAGE;
@@ -32,7 +32,7 @@ pub(super) struct Gather {
 #[derive(Clone, Debug)]
 pub(super) struct Statistics {
     pub(super) asker: Asker,
-    key: Key,
+    link: LinkId,
 }
 
 impl Instance {
@@ -106,7 +106,7 @@ impl Instance {
     pub(super) fn stats(
         &mut self,
         asker: Asker,
-        key: Key,
+        link: LinkId,
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
@@ -114,11 +114,11 @@ impl Instance {
             return;
         }
         self.waiting += 1;
-        let purpose = Purpose::Stats(Statistics { asker, key: key.clone() });
+        let purpose = Purpose::Stats(Statistics { asker, link: link.clone() });
         let call = self.calls.begin(self.tally, purpose, now.time, out);
         let (client, why) = (asker.client, Why::Stats);
-        out.note(Note::Called { call, client, why, key: Some(key.clone()) });
-        out.send(self.tally, Message::Tell { call, key });
+        out.note(Note::Called { call, client, why, key: Some(link.key.clone()) });
+        out.send(self.tally, Message::Tell { call, link });
     }
 
     /// 2. It knows something, or nothing.
@@ -129,7 +129,7 @@ impl Instance {
         out: &mut Outputs<Shortener>,
     ) {
         let (log, acknowledged) = self.clicks.acknowledged();
-        let with = Answer::Stats { key: told.key, stats, log, acknowledged };
+        let with = Answer::Stats { link: told.link, stats, log, acknowledged };
         self.settle(told.asker, with, out);
     }
 }

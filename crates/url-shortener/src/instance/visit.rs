@@ -184,7 +184,8 @@ impl Instance {
             Known::Link(link) => link,
         };
         if let Some(click) = click {
-            self.clicks.clicked(Click { at_ms: now.wall.millis(), ..click }, now, out);
+            let click = Click { at_ms: now.wall.millis(), ..click };
+            self.clicks.clicked(click, link.incarnation, now, out);
         }
         let expires_in = link.expires_at.map(|expires_at| expires_at.distance(now.wall));
         Answer::Redirect { url: link.url.clone(), status: link.status, expires_in, from_cache }

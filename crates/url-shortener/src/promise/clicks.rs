@@ -14,7 +14,7 @@ use std::time::Duration;
 use machine::{Machine, NodeId, Time};
 use sim::{Entry, Promise, Verdict, World};
 
-use crate::Key;
+use crate::LinkId;
 use crate::message::{Message, Note, Shortener};
 
 /// After the heal: longer than any time-out and the wait after it.
@@ -29,7 +29,7 @@ const TELLS: Duration = Duration::from_millis(500);
 #[derive(Default)]
 struct Log {
     /// The link of each click, by its number.
-    served: Vec<Key>,
+    served: Vec<LinkId>,
     /// Durable below this number: acknowledged.
     logged: u64,
     /// Counted below this number.
@@ -40,11 +40,11 @@ pub(super) struct ClicksOnce {
     tally: NodeId,
     logs: BTreeMap<u64, Log>,
     /// Acknowledged clicks of each link.
-    logged: BTreeMap<Key, u64>,
+    logged: BTreeMap<LinkId, u64>,
     /// When the last click was acknowledged.
     logged_at: Time,
     /// What the tally said last.
-    totals: BTreeMap<Key, u64>,
+    totals: BTreeMap<LinkId, u64>,
 }
 
 impl ClicksOnce {
@@ -58,12 +58,12 @@ impl ClicksOnce {
         }
     }
 
-    fn clicked(&mut self, log: u64, number: u64, key: &Key) -> Result<(), String> {
+    fn clicked(&mut self, log: u64, number: u64, link: &LinkId) -> Result<(), String> {
         let served = &mut self.logs.entry(log).or_default().served;
         if number != served.len() as u64 {
             return Err(format!("click {number} is the {}th of its log", served.len()));
         }
-        served.push(key.clone());
+        served.push(link.clone());
         Ok(())
     }
 
@@ -72,8 +72,8 @@ impl ClicksOnce {
         let Some(new) = served.get(*logged as usize..(below.max(*logged)) as usize) else {
             return Err(format!("{below} clicks were logged and {} served", served.len()));
         };
-        for key in new {
-            *self.logged.entry(key.clone()).or_default() += 1;
+        for link in new {
+            *self.logged.entry(link.clone()).or_default() += 1;
         }
         *logged = below.max(*logged);
         Ok(())
@@ -88,14 +88,14 @@ impl ClicksOnce {
         Ok(())
     }
 
-    fn total(&mut self, key: &Key, clicks: u64) -> Result<(), String> {
-        let logged = self.logged.get(key).copied().unwrap_or_default();
+    fn total(&mut self, link: &LinkId, clicks: u64) -> Result<(), String> {
+        let logged = self.logged.get(link).copied().unwrap_or_default();
         if clicks > logged {
             return Err(format!(
-                "{key:?} has {clicks} clicks by the tally, and {logged} were logged"
+                "{link:?} has {clicks} clicks by the tally, and {logged} were logged"
             ));
         }
-        self.totals.insert(key.clone(), clicks);
+        self.totals.insert(link.clone(), clicks);
         Ok(())
     }
 }
@@ -103,13 +103,13 @@ impl ClicksOnce {
 impl ClicksOnce {
     fn see(&mut self, entry: &Entry<Note>) -> Result<(), String> {
         match &entry.note {
-            Note::Clicked { log, number, key } => self.clicked(*log, *number, key),
+            Note::Clicked { log, number, link } => self.clicked(*log, *number, link),
             Note::Logged { log, below } => {
                 self.logged_at = entry.at;
                 self.logged(*log, *below)
             }
             Note::Counted { log, below } => self.counted(*log, *below),
-            Note::Total { key, clicks } => self.total(key, *clicks),
+            Note::Total { link, clicks } => self.total(link, *clicks),
             _ => Ok(()),
         }
     }
@@ -129,20 +129,20 @@ impl ClicksOnce {
         }
         let due = self.logged.clone();
         self.totals.clear();
-        for keys in due.keys().collect::<Vec<_>>().chunks(ASKED_AT_ONCE) {
+        for links in due.keys().collect::<Vec<_>>().chunks(ASKED_AT_ONCE) {
             let noted = world.history().len();
-            for (call, &key) in (0..).zip(keys) {
-                world.tell(self.tally, Message::Tell { call, key: key.clone() });
+            for (call, &link) in (0..).zip(links) {
+                world.tell(self.tally, Message::Tell { call, link: link.clone() });
             }
             world.run_for(TELLS);
             world.history()[noted..].iter().try_for_each(|entry| self.see(entry))?;
         }
-        for (key, logged) in due {
-            let total = self.totals.get(&key).copied().unwrap_or_default();
+        for (link, logged) in due {
+            let total = self.totals.get(&link).copied().unwrap_or_default();
             // Others may have come meanwhile.
             if total < logged {
                 return Err(format!(
-                    "{key:?} has {total} clicks by the tally, and {logged} were logged"
+                    "{link:?} has {total} clicks by the tally, and {logged} were logged"
                 ));
             }
         }

@@ -187,6 +187,7 @@ mod tests {
                 title: None,
                 tags: Vec::new(),
                 earlier_clicks: 0,
+                incarnation: 0,
             };
             let (alias, domain) = (Some("a".into()), "".into());
             let new = NewLink { alias, domain, link: link.clone(), made_at: None };

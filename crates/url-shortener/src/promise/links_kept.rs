@@ -229,6 +229,7 @@ mod tests {
             title: None,
             tags: Vec::new(),
             earlier_clicks: 0,
+            incarnation: 0,
         }
     }
 

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 
 use super::front::{Front, read_body};
 use crate::wire::{self, Asked, Counted, Meant, Outcome, Outcomes, Page, Paging, Reply, Shown};
-use crate::{Answer, Ask, Key, NewLink};
+use crate::{Answer, Ask, Key, LinkId, NewLink};
 
 /// So many questions of one request are under way at the same time.
 const AT_ONCE: usize = 128;
@@ -36,7 +36,7 @@ pub(super) async fn carry_out(front: &Front, parts: &Parts, body: Body) -> Resul
     };
     let address = front.address(parts);
     Ok(match wire::read(&asked, &front.site, &front.targets)? {
-        Meant::Ask(Ask::Stats(key)) => stats(front, address, key).await,
+        Meant::Stats(key) => stats(front, address, key).await,
         Meant::Ask(ask) => {
             let created = matches!(ask, Ask::Create(_));
             let answer = front.ask(address, ask).await;
@@ -61,8 +61,8 @@ async fn stats(front: &Front, address: IpAddr, key: Key) -> Reply {
         Answer::Link(key, link) => (key, link),
         answer => return Reply::of(answer, false, &front.site),
     };
-    match front.ask(address, Ask::Stats(key)).await {
-        Answer::Stats { key, stats, log, acknowledged } => {
+    match front.ask(address, Ask::Stats(LinkId::of(key, &link))).await {
+        Answer::Stats { link: LinkId { key, .. }, stats, log, acknowledged } => {
             let position = (log, acknowledged);
             Reply::json(200, &Counted::of(&key, &link, stats.as_deref(), position, &front.site))
         }
@@ -80,8 +80,8 @@ async fn list(front: &Front, address: IpAddr, Paging { list, clicks }: Paging) -
         links.iter().map(|(key, link)| Shown::of(key, link, &front.site)).collect();
     if clicks {
         let counts = together(links, |(key, link)| async move {
-            let stats = front.counted(key).await?;
-            Some(link.earlier_clicks.saturating_add(stats.map_or(0, |stats| stats.clicks)))
+            let stats = front.counted(LinkId::of(key, &link)).await?;
+            Some(link.earlier_clicks.saturating_add(stats.map_or(0, |stats| stats.of_people())))
         });
         for (shown, clicks) in shown.iter_mut().zip(counts.await) {
             // A number that is not known is not nought.

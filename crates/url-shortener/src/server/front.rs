@@ -30,7 +30,7 @@ use super::{api, page, redirect};
 use crate::site::Site;
 use crate::target::Targets;
 use crate::wire::{self, Form, Reply};
-use crate::{Answer, Ask, Key, LinkStats, Message};
+use crate::{Answer, Ask, LinkId, LinkStats, Message};
 
 /// For an answer: longer than an instance waits for a shard.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -133,10 +133,10 @@ impl Front {
     }
 
     /// Asks the tally what it has counted; none where it does not say in time.
-    pub(super) async fn counted(&self, key: Key) -> Option<Option<Arc<LinkStats>>> {
+    pub(super) async fn counted(&self, link: LinkId) -> Option<Option<Arc<LinkStats>>> {
         self.staff.tally.room().await;
         let place = self.staff.desks().told.wait();
-        let message = Message::Tell { call: place.token, key };
+        let message = Message::Tell { call: place.token, link };
         if !self.staff.tally.input(Input::Message { from: FRONT_END, message }) {
             return None;
         }

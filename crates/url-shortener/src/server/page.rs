@@ -36,7 +36,7 @@ use maud::Markup;
 use super::front::{read_body, respond};
 use crate::site::Site;
 use crate::wire::{self, Changes, Wanted, Wrong};
-use crate::{Answer, Ask, Edit, Key, NewLink};
+use crate::{Answer, Ask, Edit, Key, LinkId, NewLink};
 use door::Door;
 use token::Token;
 
@@ -58,8 +58,8 @@ pub(super) trait Clerk: Send + Sync + 'static {
     /// Asks the instance, in the name of whoever sent this request.
     fn ask(&self, parts: &Parts, ask: Ask) -> impl Future<Output = Answer> + Send;
 
-    /// How often this link was followed.
-    fn clicks(&self, key: Key) -> impl Future<Output = u64> + Send;
+    /// How often people followed this link.
+    fn clicks(&self, link: LinkId) -> impl Future<Output = u64> + Send;
 
     /// What the service is called.
     fn site(&self) -> &Site;

@@ -9,10 +9,10 @@ use axum::http::{HeaderName, Method};
 
 use super::front::{Front, hosts, strange_host};
 use crate::wire::{self, Reply};
-use crate::{Ask, Click, Key};
+use crate::{Ask, Click, Device, Key};
 
 /// Leads a visitor to where the link of this code points. A `HEAD` is a visit too: whoever asks
-/// wants to know where it leads.
+/// wants to know where it leads; it is counted apart from those of people.
 pub(super) async fn visit(front: &Front, parts: &Parts, code: &str) -> Reply {
     if parts.method != Method::GET && parts.method != Method::HEAD {
         return Reply::error(405, "a link is followed with GET or HEAD").with("allow", "GET, HEAD");
@@ -40,6 +40,14 @@ fn click(front: &Front, parts: &Parts, key: Key, address: IpAddr) -> Click {
         at_ms: 0,
         visitor: front.salt.visitor(address, browser.as_bytes()),
         referrer: text(REFERER).and_then(wire::referrer),
-        device: wire::device(browser),
+        device: if parts.method == Method::HEAD {
+            Device::Head
+        } else if wire::is_ahead(|name| {
+            parts.headers.get(name).and_then(|value| value.to_str().ok())
+        }) {
+            Device::Prefetch
+        } else {
+            wire::device(browser)
+        },
     }
 }

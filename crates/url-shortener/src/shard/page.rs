@@ -88,6 +88,7 @@ mod tests {
                 title: n.is_multiple_of(7).then(|| "Lucky Seven".into()),
                 tags: Vec::new(),
                 earlier_clicks: 0,
+                incarnation: 0,
             };
             let key =
                 if n % 10 == 5 { b"\0own".to_vec() } else { Key::new("", &n.to_string()).bytes() };

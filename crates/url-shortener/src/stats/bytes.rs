@@ -12,7 +12,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::{DAYS, HOURS, LinkStats, REFERRERS, Visitors};
 use crate::message::Device;
 
-const FORMAT: u8 = 1;
+/// Earlier ones have 1, and robots in their hours, days, hosts and visitors.
+const FORMAT: u8 = 2;
 
 impl LinkStats {
     /// Its bytes.
@@ -40,7 +41,7 @@ impl LinkStats {
 
     /// What these bytes say; none if they are nothing that [`LinkStats::to_bytes`] wrote.
     pub(crate) fn from_bytes(mut from: &[u8]) -> Option<LinkStats> {
-        if from.try_get_u8().ok()? != FORMAT {
+        if !(1..=FORMAT).contains(&from.try_get_u8().ok()?) {
             return None;
         }
         let clicks = get_number(&mut from)?;
@@ -51,7 +52,7 @@ impl LinkStats {
             *from = rest;
             Some((Arc::from(std::str::from_utf8(host).ok()?), get_number(from)?))
         })?;
-        let devices = get_list(&mut from, 5, |from| {
+        let devices = get_list(&mut from, Device::ALL.len(), |from| {
             Some((Device::of_number(from.try_get_u8().ok()?)?, get_number(from)?))
         })?;
         let (devices, visitors) = (devices.into_iter().collect(), Visitors::from_bytes(from)?);
@@ -121,7 +122,7 @@ mod tests {
             at_ms in 0..100_000_000_000u64,
             visitor: u64,
             host in proptest::option::of("[a-z]{1,2}"),
-            device in 0..5u8,
+            device in 0..8u8,
         ) -> (u64, u64, Option<String>, Device) {
             (at_ms, visitor, host, Device::of_number(device).unwrap())
         }
@@ -130,10 +131,22 @@ mod tests {
     fn counted(clicks: &[(u64, u64, Option<String>, Device)]) -> LinkStats {
         let mut stats = LinkStats::default();
         for (at_ms, visitor, host, device) in clicks.iter().cloned() {
-            let (domain, code, referrer) = ("", "x", host.as_deref());
-            stats.count(LoggedClick { domain, code, at_ms, visitor, referrer, device });
+            let (domain, code, incarnation, referrer) = ("", "x", 0, host.as_deref());
+            let click = LoggedClick { domain, code, incarnation, at_ms, visitor, referrer, device };
+            stats.count(click);
         }
         stats
+    }
+
+    /// Of a folder from before programs were counted apart.
+    #[test]
+    fn counts_of_the_format_before_are_read() {
+        let mut bytes = counted(&[(7_200_000, 1, None, Device::Phone)]).to_bytes().to_vec();
+        bytes[0] = 1;
+        let stats = LinkStats::from_bytes(&bytes).unwrap();
+        assert_eq!((stats.clicks, stats.of_people(), stats.by_hour[&2]), (1, 1, 1));
+        bytes[0] = 3;
+        assert_eq!(LinkStats::from_bytes(&bytes), None, "that of a later version is refused");
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use machine::NodeId;
 
 use super::{Rounds, stats_key};
 use crate::clicks::{Batch, LoggedClick};
-use crate::{Key, LinkStats};
+use crate::{Key, LinkId, LinkStats};
 
 /// Clicks that came.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(super) enum Wanted {
     /// All clicks of this log below which number are counted?
     Position(u64),
     /// What is known of this link?
-    Stats(Key),
+    Stats(LinkId),
 }
 
 impl Wanted {
@@ -32,7 +32,7 @@ impl Wanted {
     pub(super) fn bytes(&self) -> Vec<u8> {
         match self {
             Wanted::Position(log) => [b"p", &log.to_le_bytes()[..]].concat(),
-            Wanted::Stats(key) => stats_key(key),
+            Wanted::Stats(link) => stats_key(link),
         }
     }
 }
@@ -52,11 +52,11 @@ pub(super) struct Round {
     ticket: Option<u64>,
 }
 
-/// Some links, in the order of their keys, and what is known of each: a click finds its own by the texts
+/// Some links, in the order of their names, and what is known of each: a click finds its own by the texts
 /// in it.
 #[derive(Clone, Debug)]
 struct Links {
-    keys: Vec<Key>,
+    links: Vec<LinkId>,
     stats: Vec<LinkStats>,
     /// Somebody clicked who was not counted before.
     changed: Vec<bool>,
@@ -65,10 +65,10 @@ struct Links {
 impl Round {
     /// A round of as many of these clicks as it may have, from the first on.
     pub(super) fn of(waiting: &mut VecDeque<Arrival>, most: Rounds) -> Round {
-        let (mut arrivals, mut keys, mut clicks) = (Vec::new(), Vec::new(), 0);
+        let (mut arrivals, mut links, mut clicks) = (Vec::new(), Vec::new(), 0);
         while let Some(next) = waiting.front_mut() {
             let left = Rounds { clicks: most.clicks - clicks, ..most };
-            let fitting = fitting(&next.batch, &mut keys, left);
+            let fitting = fitting(&next.batch, &mut links, left);
             clicks += fitting;
             if fitting == next.batch.clicks.len() {
                 arrivals.extend(waiting.pop_front());
@@ -80,15 +80,15 @@ impl Round {
             break;
         }
         let positions = arrivals.iter().map(|arrival| (arrival.batch.log, 0)).collect();
-        let (stats, changed) = (vec![LinkStats::default(); keys.len()], vec![false; keys.len()]);
-        let links = Links { keys, stats, changed };
+        let (stats, changed) = (vec![LinkStats::default(); links.len()], vec![false; links.len()]);
+        let links = Links { links, stats, changed };
         Round { arrivals, reading: BTreeMap::new(), positions, links, counted: 0, ticket: None }
     }
 
     /// What has to be read before anything can be counted.
     pub(super) fn wants(&self) -> Vec<Wanted> {
         let positions = self.positions.keys().copied().map(Wanted::Position);
-        positions.chain(self.links.keys.iter().cloned().map(Wanted::Stats)).collect()
+        positions.chain(self.links.links.iter().cloned().map(Wanted::Stats)).collect()
     }
 
     pub(super) fn reads(&mut self, ticket: u64, wanted: Wanted) {
@@ -105,9 +105,9 @@ impl Round {
                 let bytes = bytes[..].try_into().map_err(|_| Unreadable)?;
                 self.positions.insert(log, u64::from_le_bytes(bytes));
             }
-            Wanted::Stats(key) => {
+            Wanted::Stats(link) => {
                 let known = LinkStats::from_bytes(&bytes).ok_or(Unreadable)?;
-                if let Ok(place) = place(&self.links.keys, &key.domain, &key.code) {
+                if let Ok(place) = self.links.links.binary_search(&link) {
                     self.links.stats[place] = known;
                 }
             }
@@ -153,8 +153,8 @@ impl Round {
     }
 
     /// What is known now of every link in the round, whether its clicks were new or not.
-    pub(super) fn known(&self) -> impl Iterator<Item = (&Key, &LinkStats)> {
-        self.links.keys.iter().zip(&self.links.stats).filter(|(_, stats)| stats.clicks > 0)
+    pub(super) fn known(&self) -> impl Iterator<Item = (&LinkId, &LinkStats)> {
+        self.links.links.iter().zip(&self.links.stats).filter(|(_, stats)| stats.clicks > 0)
     }
 
     pub(super) fn counted(&self) -> u64 {
@@ -175,7 +175,7 @@ impl Round {
 
 impl Links {
     fn count(&mut self, click: LoggedClick<'_>) {
-        if let Ok(place) = place(&self.keys, click.domain, click.code) {
+        if let Ok(place) = place(&self.links, &click) {
             self.stats[place].count(click);
             self.changed[place] = true;
         }
@@ -183,29 +183,32 @@ impl Links {
 
     /// What is known now of those that changed, as the store keeps it.
     fn changed(&self) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
-        let all = self.keys.iter().zip(&self.stats).zip(&self.changed);
+        let all = self.links.iter().zip(&self.stats).zip(&self.changed);
         all.filter(|(_, changed)| **changed)
-            .map(|((key, stats), _)| (stats_key(key).into(), Some(stats.to_bytes())))
+            .map(|((link, stats), _)| (stats_key(link).into(), Some(stats.to_bytes())))
     }
 }
 
-/// Where this link is among the keys, or would be.
-fn place(keys: &[Key], domain: &str, code: &str) -> Result<usize, usize> {
-    keys.binary_search_by(|key| (&*key.domain, &*key.code).cmp(&(domain, code)))
+/// Where the link of this click is among these, or would be.
+fn place(links: &[LinkId], click: &LoggedClick<'_>) -> Result<usize, usize> {
+    let sought = (click.domain, click.code, click.incarnation);
+    links.binary_search_by(|LinkId { key, incarnation }| {
+        (&*key.domain, &*key.code, *incarnation).cmp(&sought)
+    })
 }
 
 /// How many of these clicks fit into a round that may have so many more, and has these links. Theirs are
 /// added.
-fn fitting(batch: &Batch, keys: &mut Vec<Key>, most: Rounds) -> u64 {
-    let mut fits =
-        |LoggedClick { domain, code, .. }: &LoggedClick<'_>| match place(keys, domain, code) {
-            Ok(_) => true,
-            Err(_) if keys.len() == most.links => false,
-            Err(place) => {
-                keys.insert(place, Key::new(domain, code));
-                true
-            }
-        };
+fn fitting(batch: &Batch, links: &mut Vec<LinkId>, most: Rounds) -> u64 {
+    let mut fits = |click: &LoggedClick<'_>| match place(links, click) {
+        Ok(_) => true,
+        Err(_) if links.len() == most.links => false,
+        Err(place) => {
+            let (key, incarnation) = (Key::new(click.domain, click.code), click.incarnation);
+            links.insert(place, LinkId { key, incarnation });
+            true
+        }
+    };
     batch.clicks.iter().take(most.clicks as usize).take_while(|click| fits(click)).count() as u64
 }
 
@@ -241,7 +244,7 @@ mod tests {
         let (mut position, mut counted, mut rounds) = (0, 0, 0);
         while !waiting.is_empty() {
             let mut round = Round::of(&mut waiting, MOST);
-            assert!(round.links.keys.len() <= MOST.links && round.links.keys.is_sorted());
+            assert!(round.links.links.len() <= MOST.links && round.links.links.is_sorted());
             round.positions.insert(1, position);
             round.count(true);
             position = round.positions[&1];
@@ -259,7 +262,7 @@ mod tests {
         let round = Round::of(&mut waiting, MOST);
         assert_eq!(round.arrivals.last().unwrap().batch.end(), MOST.clicks);
         assert_eq!(waiting.front().unwrap().batch.first, MOST.clicks);
-        assert_eq!(round.links.keys.len(), 3);
+        assert_eq!(round.links.links.len(), 3);
     }
 
     #[test]
@@ -271,13 +274,15 @@ mod tests {
             stats.count(LoggedClick {
                 domain: &domain,
                 code: &code,
+                incarnation: 1,
                 at_ms: number * 3_600_000,
                 visitor: number.wrapping_mul(0x9E37_79B9_7F4A_7C15),
                 referrer: Some(&referrer),
                 device: Device::Phone,
             });
         }
-        let length = stats_key(&Key::new(&domain, &code)).len() + stats.to_bytes().len();
+        let link = LinkId { key: Key::new(&domain, &code), incarnation: 1 };
+        let length = stats_key(&link).len() + stats.to_bytes().len();
         // Of the 4 MiB a tenth is left for numbers that are longer.
         assert!(length * MOST.links < (4 << 20) / 10 * 9, "{length}");
     }

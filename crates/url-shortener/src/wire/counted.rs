@@ -19,12 +19,12 @@ pub struct Counted {
     pub code: String,
     /// What people pass on.
     pub short_url: String,
-    /// All clicks, here and, before an import, elsewhere.
+    /// All clicks of people, here and, before an import, elsewhere.
     pub clicks: u64,
     /// Those elsewhere.
     pub earlier_clicks: u64,
-    /// About how many different visitors there were here; one who came on two days is two.
-    pub visitors: u64,
+    /// About how many people came here, never more than clicks; one who came on two days is two.
+    pub visitor_days: u64,
     /// By the hour in which they happened, by UTC: the latest in which there were any.
     pub hours: Vec<Bucket>,
     /// By the day.
@@ -33,6 +33,9 @@ pub struct Counted {
     pub referrers: Vec<Referrer>,
     /// What they came with.
     pub devices: BTreeMap<String, u64>,
+    /// Counted apart, since nobody looked: robots and tools (`bot`), previews of the link (`preview`),
+    /// browsers that load ahead (`prefetch`), and requests for the address alone (`head`).
+    pub programs: BTreeMap<String, u64>,
     /// How far the log of clicks is on the disk.
     pub log: LogPosition,
 }
@@ -89,19 +92,21 @@ impl Counted {
             .map(|(host, clicks)| Referrer { host: host.to_string(), clicks: *clicks })
             .collect();
         referrers.sort_by(|a, b| b.clicks.cmp(&a.clicks).then_with(|| a.host.cmp(&b.host)));
-        let device = |(device, clicks): (&crate::Device, &u64)| {
-            (format!("{device:?}").to_lowercase(), *clicks)
+        let kinds = |people: bool| {
+            let kinds = stats.devices.iter().filter(|(device, _)| device.is_a_persons() == people);
+            kinds.map(|(device, clicks)| (format!("{device:?}").to_lowercase(), *clicks)).collect()
         };
         Counted {
             code: key.code.to_string(),
             short_url: site.short_url(key),
-            clicks: link.earlier_clicks.saturating_add(stats.clicks),
+            clicks: link.earlier_clicks.saturating_add(stats.of_people()),
             earlier_clicks: link.earlier_clicks,
-            visitors: stats.visitors.estimate(),
+            visitor_days: stats.visitor_days(),
             hours: buckets(&stats.by_hour, HOUR_MS),
             days: buckets(&stats.by_day, DAY_MS),
             referrers,
-            devices: stats.devices.iter().map(device).collect(),
+            devices: kinds(true),
+            programs: kinds(false),
             log: LogPosition { id: log.to_string(), acknowledged },
         }
     }

@@ -33,6 +33,8 @@ pub(crate) struct Asked<'a> {
 pub(crate) enum Meant {
     /// One question to the instance.
     Ask(Ask),
+    /// What was counted of a link.
+    Stats(Key),
     /// Some links, and perhaps how often each was followed.
     List(Paging),
     /// Many new ones, or why there can be no such link.
@@ -78,7 +80,7 @@ pub(crate) fn read(asked: &Asked<'_>, site: &Site, targets: &Targets) -> Result<
             Ask::Edit(key(code)?, edit)
         }
         (["links", code], "DELETE") => Ask::Delete(key(code)?),
-        (["links", code, "stats"], "GET" | "HEAD") => Ask::Stats(key(code)?),
+        (["links", code, "stats"], "GET" | "HEAD") => return key(code).map(Meant::Stats),
         (["shards"], "GET" | "HEAD") => return no_parameters(query).map(|()| Meant::Shards),
         (["shards"], "POST") => return no_parameters(query).map(|()| Meant::AddShard),
         _ => return Err(no_such(path, &segments)),

@@ -29,7 +29,7 @@ pub struct Shown {
     pub tags: Vec<String>,
     /// Clicks that were counted elsewhere, before it was imported.
     pub earlier_clicks: u64,
-    /// Those and the ones that were counted here; in lists that are asked for with `clicks=true`.
+    /// Those and the ones of people that were counted here; in lists that are asked for with `clicks=true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clicks: Option<u64>,
 }

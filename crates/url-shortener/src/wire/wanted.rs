@@ -133,6 +133,7 @@ impl Wanted {
             title: title(self.title),
             tags: tags(self.tags),
             earlier_clicks: self.earlier_clicks.unwrap_or_default(),
+            incarnation: 0,
         };
         let domain = domain(self.domain.as_deref(), site).map_err(Wrong::of("domain"))?;
         let made_at = self.created_at.map(Wall::from);

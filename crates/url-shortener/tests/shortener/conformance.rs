@@ -46,6 +46,7 @@ fn link(url: &str) -> Link {
         title: None,
         tags: Vec::new(),
         earlier_clicks: 0,
+        incarnation: 0,
     }
 }
 
@@ -96,6 +97,7 @@ fn keeps_every_field(keeper: &mut impl Keeper) {
         title: Some("<b>\"Ünïcode\"</b> '\\ \u{202e} 🔗".into()),
         tags: vec!["".into(), "a,b".into(), "日本".into()],
         earlier_clicks: u64::MAX,
+        incarnation: u64::MAX,
     };
     let names = [("", "Full"), ("", "full"), ("full.example", "full"), ("full.example", "FULL-_9")];
     for (at, (domain, code)) in names.into_iter().enumerate() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use machine::Wall;
-use url_shortener::{Answer, Ask, Click, Device, Direct, Key, Link, NewLink};
+use url_shortener::{Answer, Ask, Click, Device, Direct, Key, Link, LinkId, NewLink};
 
 fn create(direct: &mut Direct, url: &str) -> Key {
     let link = Link::new(url, Wall(0));
@@ -17,6 +17,10 @@ fn create(direct: &mut Direct, url: &str) -> Key {
 fn visit(direct: &mut Direct, key: &Key) -> Option<Answer> {
     let (key, device) = (key.clone(), Device::Desktop);
     direct.ask(Ask::Visit(Click { key, at_ms: 0, visitor: 1, referrer: None, device }))
+}
+
+fn stats(key: &Key) -> Ask {
+    Ask::Stats(LinkId { key: key.clone(), incarnation: 0 })
 }
 
 #[test]
@@ -35,8 +39,7 @@ fn a_link_is_made_followed_from_the_cache_and_counted() {
     assert_eq!(direct.reads(), 50, "each was read once");
     direct.advance(Duration::from_millis(100));
     for key in &keys {
-        let Some(Answer::Stats { stats: Some(stats), .. }) = direct.ask(Ask::Stats(key.clone()))
-        else {
+        let Some(Answer::Stats { stats: Some(stats), .. }) = direct.ask(stats(key)) else {
             panic!("it was clicked")
         };
         assert_eq!((stats.clicks, stats.visitors.estimate()), (20, 1));

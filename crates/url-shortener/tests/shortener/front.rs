@@ -26,7 +26,7 @@ impl Machine for Front {
         match input {
             Input::Start { .. } => log.start(now, out),
             Input::Message { message: Message::Ask { ask: Ask::Visit(click), .. }, .. } => {
-                log.clicked(click, now, out);
+                log.clicked(click, 0, now, out);
             }
             Input::Message { message: Message::Counted { log: id, below }, .. } => {
                 log.counted(id, below, now, out);

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sim::Script;
-use url_shortener::{Answer, Ask, Cursor, Edit, Link, NewLink, Permutation, RANGE};
+use url_shortener::{Answer, Ask, Cursor, Edit, Link, LinkId, NewLink, Permutation, RANGE};
 
 use crate::service::{
-    INSTANCES, MS, SECRET, SHARDS, Service, code, create, key, leads_to, link, visit,
+    INSTANCES, MS, SECRET, SHARDS, Service, TALLY, code, create, key, leads_to, link, visit,
 };
 
 #[test]
@@ -170,11 +170,40 @@ fn what_makes_no_sense_is_refused_and_nothing_is_made() {
 #[test]
 fn clicks_are_acknowledged_and_counted() {
     let mut service = Service::new();
-    service.make(INSTANCES[0], Some("a"), "https://a.org/");
+    let link = made(&mut service, "a");
     (0..5).for_each(|_| drop(service.ask(INSTANCES[0], visit("a"))));
     service.world.run_for(MS(1_000));
-    match service.ask(INSTANCES[0], Ask::Stats(key("a"))) {
+    match service.ask(INSTANCES[0], Ask::Stats(link)) {
         Answer::Stats { stats: Some(stats), acknowledged: 5, .. } => assert_eq!(stats.clicks, 5),
         other => panic!("{other:?}"),
     }
+}
+
+fn made(service: &mut Service, alias: &str) -> LinkId {
+    match service.make(INSTANCES[0], Some(alias), "https://a.org/") {
+        Answer::Link(key, link) => LinkId::of(key, &link),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_alias_that_is_made_again_begins_at_nothing_and_late_clicks_are_not_its_own() {
+    let mut service = Service::new();
+    let first = made(&mut service, "a");
+    // The clicks of one instance come to the tally when the link is another one's already.
+    let away = service.world.partition([INSTANCES[1]], [TALLY]);
+    for instance in INSTANCES {
+        (0..5).for_each(|_| drop(service.ask(instance, visit("a"))));
+    }
+    service.ask(INSTANCES[0], Ask::Delete(key("a")));
+    let second = made(&mut service, "a");
+    service.ask(INSTANCES[0], visit("a"));
+    service.world.run_for(MS(1_000));
+    service.world.end(away);
+    service.world.run_for(MS(3_000));
+    let mut clicks = |link| match service.ask(INSTANCES[0], Ask::Stats(link)) {
+        Answer::Stats { stats, .. } => stats.map_or(0, |stats| stats.clicks),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((clicks(second), clicks(first)), (1, 5 * INSTANCES.len() as u64));
 }

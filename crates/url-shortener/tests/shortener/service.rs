@@ -16,7 +16,7 @@ pub(crate) const SECRET: [u8; 16] = *b"a test's secret.";
 
 pub(crate) const INSTANCES: [NodeId; 2] = [NodeId(0), NodeId(1)];
 pub(crate) const SHARDS: [NodeId; 3] = [NodeId(2), NodeId(3), NodeId(4)];
-const TALLY: NodeId = NodeId(5);
+pub(crate) const TALLY: NodeId = NodeId(5);
 const USER: NodeId = NodeId(6);
 
 /// Asks the instance whose number stands in the place of the client, and calls the shard whose number
@@ -186,6 +186,7 @@ pub(crate) fn link(url: &str) -> Link {
         title: None,
         tags: Vec::new(),
         earlier_clicks: 0,
+        incarnation: 0,
     }
 }
 

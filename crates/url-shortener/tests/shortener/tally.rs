@@ -4,31 +4,37 @@ use std::collections::BTreeMap;
 
 use machine::{NodeId, Switches};
 use sim::{Entry, Script, World};
-use url_shortener::{Key, Limits, Message, Note, Rounds, Tally};
+use url_shortener::{Key, Limits, LinkId, Message, Note, Rounds, Tally};
 
 use crate::front::{FRONT, MS, Node, TALLY, counting_world, log, visit, visit_at, world_of};
 
 const OTHER: NodeId = NodeId(2);
 
+fn link(code: &str) -> LinkId {
+    LinkId { key: Key::new("", code), incarnation: 0 }
+}
+
 /// What the tally said last of each link.
-fn totals(world: &World<Node>) -> BTreeMap<Key, u64> {
+fn totals(world: &World<Node>) -> BTreeMap<LinkId, u64> {
     totals_of(world.history())
 }
 
-fn totals_of(history: &[Entry<Note>]) -> BTreeMap<Key, u64> {
+fn totals_of(history: &[Entry<Note>]) -> BTreeMap<LinkId, u64> {
     let total = |note: &Note| match note {
-        Note::Total { key, clicks } => Some((key.clone(), *clicks)),
+        Note::Total { link, clicks } => Some((link.clone(), *clicks)),
         _ => None,
     };
     history.iter().filter_map(|entry| total(&entry.note)).collect()
 }
 
 /// Clicks of each link that are on a front's disk.
-fn logged(world: &World<Node>) -> BTreeMap<Key, u64> {
+fn logged(world: &World<Node>) -> BTreeMap<LinkId, u64> {
     let (mut clicks, mut durable) = (BTreeMap::new(), BTreeMap::new());
     for entry in world.history() {
         match &entry.note {
-            Note::Clicked { log, number, key } => drop(clicks.insert((*log, *number), key.clone())),
+            Note::Clicked { log, number, link } => {
+                drop(clicks.insert((*log, *number), link.clone()))
+            }
             Note::Logged { log, below } => {
                 let known = durable.entry(*log).or_insert(0);
                 *known = (*below).max(*known);
@@ -104,14 +110,14 @@ fn a_tally_tells_what_it_has_counted_and_nothing_else() {
     visit(&mut world, 0..10);
     world.run_for(MS(500));
     let told = world.history().len();
-    for key in [Key::new("", "x"), Key::new("", "never-clicked")] {
-        world.tell(TALLY, Message::Tell { call: 1, key });
+    for link in [link("x"), link("never-clicked")] {
+        world.tell(TALLY, Message::Tell { call: 1, link });
     }
     world.run_for(MS(100));
     let news: Vec<Note> = world.history()[told..].iter().map(|entry| entry.note.clone()).collect();
-    let total = |code, clicks| Note::Total { key: Key::new("", code), clicks };
+    let total = |code, clicks| Note::Total { link: link(code), clicks };
     assert!(news.contains(&total("never-clicked", 0)), "{news:?}");
-    let clicks = totals(&world).remove(&Key::new("", "x"));
+    let clicks = totals(&world).remove(&link("x"));
     assert!(news.contains(&total("x", clicks.unwrap())), "{news:?}");
 }
 

@@ -51,6 +51,7 @@ fn value(number: u64) -> Vec<u8> {
         title: None,
         tags: Vec::new(),
         earlier_clicks: 0,
+        incarnation: 0,
     };
     encode_link(&link).to_vec()
 }

@@ -42,7 +42,7 @@ pub(super) fn referrers(stats: &LinkStats) -> Markup {
         known.map(|(host, count)| Bar { label: host.to_string(), count: *count }).collect();
     let named: u64 = bars.iter().map(|bar| bar.count).sum();
     bars.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.label.cmp(&b.label)));
-    let without = stats.clicks.saturating_sub(named);
+    let without = stats.of_people().saturating_sub(named);
     if without > 0 {
         bars.push(Bar { label: "(none said)".to_owned(), count: without });
     }
@@ -51,19 +51,35 @@ pub(super) fn referrers(stats: &LinkStats) -> Markup {
 
 /// What they came with.
 pub(super) fn devices(stats: &LinkStats) -> Markup {
+    shares("What they came with", "Device", &kinds(stats, true))
+}
+
+/// Who followed the link and was nobody; nothing where there was none.
+pub(super) fn programs(stats: &LinkStats) -> Markup {
+    let bars = kinds(stats, false);
+    match bars.is_empty() {
+        true => html! {},
+        false => shares("Counted apart: programs, not people", "Program", &bars),
+    }
+}
+
+fn kinds(stats: &LinkStats, people: bool) -> Vec<Bar> {
     let name = |device: &Device| match device {
         Device::Desktop => "Computer",
         Device::Phone => "Phone",
         Device::Tablet => "Tablet",
-        Device::Bot => "Program",
         Device::Other => "Something else",
+        Device::Bot => "Robots and tools",
+        Device::Preview => "Previews of the link",
+        Device::Prefetch => "Browsers that load ahead",
+        Device::Head => "Requests for the address alone (HEAD)",
     };
-    let known = stats.devices.iter();
+    let known = stats.devices.iter().filter(|(device, _)| device.is_a_persons() == people);
     let mut bars: Vec<Bar> = known
         .map(|(device, count)| Bar { label: name(device).to_owned(), count: *count })
         .collect();
     bars.sort_by_key(|bar| Reverse(bar.count));
-    shares("What they came with", "Device", &bars)
+    bars
 }
 
 /// The buckets up to the one that is now, empty ones too.
@@ -201,6 +217,7 @@ mod tests {
     fn names_of_others_are_shown_as_text() {
         let stats = LinkStats {
             clicks: 3,
+            devices: BTreeMap::from([(Device::Phone, 3)]),
             referrers: vec![("<script>alert(1)</script>\"'".into(), 2)],
             ..LinkStats::default()
         };

@@ -7,7 +7,7 @@ use super::Clerk;
 use crate::server::front::{Front, respond};
 use crate::site::Site;
 use crate::wire::{Changes, Wanted, Wrong};
-use crate::{Answer, Ask, Edit, Key, NewLink};
+use crate::{Answer, Ask, Edit, LinkId, NewLink};
 
 impl Clerk for Front {
     fn greet(&self, parts: &Parts) -> Result<(), Box<Response>> {
@@ -23,9 +23,9 @@ impl Clerk for Front {
         answer
     }
 
-    async fn clicks(&self, key: Key) -> u64 {
-        let stats = self.counted(key).await.flatten();
-        stats.map_or(0, |stats| stats.clicks)
+    async fn clicks(&self, link: LinkId) -> u64 {
+        let stats = self.counted(link).await.flatten();
+        stats.map_or(0, |stats| stats.of_people())
     }
 
     fn site(&self) -> &Site {

@@ -14,7 +14,7 @@ use maud::{Markup, html};
 use super::frame::{self, Here};
 use super::{Clerk, Page, Visitor, chart, list, look};
 use crate::wire::When;
-use crate::{Answer, Ask, Key, Link, LinkStats};
+use crate::{Answer, Ask, Key, Link, LinkId, LinkStats};
 
 pub(super) async fn show<C: Clerk>(
     page: State<Arc<Page<C>>>,
@@ -26,7 +26,7 @@ pub(super) async fn show<C: Clerk>(
         Ok(found) => found,
         Err(refused) => return *refused,
     };
-    let stats = match page.clerk.ask(&parts, Ask::Stats(key.clone())).await {
+    let stats = match page.clerk.ask(&parts, Ask::Stats(LinkId::of(key.clone(), &link))).await {
         Answer::Stats { stats, .. } => stats.unwrap_or_default(),
         answer => return look::refused(&visitor, answer),
     };
@@ -92,14 +92,17 @@ fn moment(at: Wall) -> Markup {
 
 /// What JavaScript puts afresh in its place.
 fn counted(link: &Link, stats: &LinkStats, now: Wall) -> Markup {
-    let all = stats.clicks.saturating_add(link.earlier_clicks);
-    let visitors = stats.visitors.estimate();
+    let all = stats.of_people().saturating_add(link.earlier_clicks);
+    let version = stats.clicks.saturating_add(link.earlier_clicks);
     let clicks = if all == 1 { "1 click".to_owned() } else { format!("{all} clicks") };
     html! {
-        div id="stats" data-version=(all) data-says=(clicks) {
+        div id="stats" data-version=(version) data-says=(clicks) {
             dl.figures {
                 div { dt { "Clicks" } dd id="clicks" { (all) } }
-                div { dt { "Visitors, about" } dd id="visitors" { (visitors) } }
+                div {
+                    dt { "Visitor-days, about" }
+                    dd id="visitor-days" { (stats.visitor_days()) }
+                }
                 @if link.earlier_clicks > 0 {
                     div { dt { "Before the import" } dd { (link.earlier_clicks) } }
                 }
@@ -109,6 +112,7 @@ fn counted(link: &Link, stats: &LinkStats, now: Wall) -> Markup {
                 (chart::days(&stats.by_day, now))
                 (chart::referrers(stats))
                 (chart::devices(stats))
+                (chart::programs(stats))
             }
         }
     }

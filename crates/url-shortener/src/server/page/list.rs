@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::frame::{self, Here};
 use super::{Clerk, Page, look};
 use crate::wire::cursor;
-use crate::{Answer, Ask, Key, LONGEST_SEARCH, Link};
+use crate::{Answer, Ask, Key, LONGEST_SEARCH, Link, LinkId};
 
 /// Links on a page.
 const LIMIT: u32 = 25;
@@ -44,7 +44,7 @@ pub(super) async fn show<C: Clerk>(page: State<Arc<Page<C>>>, request: Request) 
     };
     let mut rows = Vec::with_capacity(links.len());
     for (key, link) in links {
-        let counted = page.clerk.clicks(key.clone()).await;
+        let counted = page.clerk.clicks(LinkId::of(key.clone(), &link)).await;
         let clicks = counted.saturating_add(link.earlier_clicks);
         rows.push((key, link, clicks));
     }
