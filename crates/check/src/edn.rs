@@ -292,16 +292,22 @@ fn scalar(token: &str) -> Result<Value, String> {
     }
 }
 
-/// What is no integer of 64 bits is compared as it is written: longer ones, decimals and ratios.
+/// What is no integer of 64 bits is compared as it is written: longer ones, decimals, ratios, and the
+/// hexadecimal in which Clojure shows where an object is.
 fn number(token: &str) -> Option<Value> {
     let integer = token.strip_suffix('N').unwrap_or(token);
     if let Ok(number) = integer.parse() {
         return Some(Value::Int(number));
     }
     let decimal = |text: &str| text.parse::<f64>().is_ok();
+    let hexadecimal = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_hexdigit());
     let is_number = match token.split_once('/') {
         Some((over, under)) => decimal(over) && decimal(under),
-        None => decimal(integer) || token.strip_suffix('M').is_some_and(decimal),
+        None => {
+            decimal(integer)
+                || token.strip_suffix('M').is_some_and(decimal)
+                || token.strip_prefix("0x").is_some_and(hexadecimal)
+        }
     };
     is_number.then(|| Value::Literal(integer.into()))
 }

@@ -19,6 +19,8 @@ pub struct Failure {
 
 /// Rows of the prefix that are shown: its end.
 const SHOWN: usize = 10;
+/// Letters of an operation that are shown.
+const WIDEST: usize = 200;
 
 impl Failure {
     pub(crate) fn of<I, O>(
@@ -49,8 +51,8 @@ impl Failure {
                 None => "?".into(),
             };
             let (process, from) = (operation.process, operation.invoked);
-            let _ =
-                writeln!(text, "{mark} {from:>8} to {until:<8} process {process:<4} {operation}");
+            let said = cut(&operation.to_string(), WIDEST);
+            let _ = writeln!(text, "{mark} {from:>8} to {until:<8} process {process:<4} {said}");
         };
         let left_out = self.prefix.len().saturating_sub(SHOWN);
         self.prefix.iter().skip(left_out).for_each(|&place| row(" ", place));
@@ -128,4 +130,15 @@ impl Failure {
 fn escape(text: &str) -> String {
     let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
     shown.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A text, or its beginning and its end where it is longer than allowed.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.into();
+    }
+    let begin = text.chars().take(most / 2);
+    let end = text.chars().skip(count - most / 2);
+    begin.chain(" ... ".chars()).chain(end).collect()
 }

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use crate::failure::cut;
 use crate::value::Value;
 use crate::{edn, json, log};
 
@@ -85,15 +86,18 @@ pub struct Malformed {
     pub why: String,
 }
 
+/// Letters of what is wrong that are shown: it may quote the stranger.
+const WIDEST: usize = 400;
+
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.why)
+        write!(f, "line {}: {}", self.line, cut(&self.why, WIDEST))
     }
 }
 
 impl std::error::Error for Malformed {}
 
-/// Reads a history, whichever form it has. Nobody's operations are those of the nemesis.
+/// Reads a history, whichever form it has. What the nemesis does is passed over.
 ///
 /// # Errors
 /// At the first line that is an operation's and makes no sense, or where the text is no history.

@@ -164,7 +164,8 @@ impl CheckArguments {
             say!("{all}");
         } else {
             let count = history.len();
-            say!("{count} operations, {open} of them open, in {:.3} s", elapsed.as_secs_f64());
+            let noun = if count == 1 { "operation" } else { "operations" };
+            say!("{count} {noun}, {open} of them open, in {:.3} s", elapsed.as_secs_f64());
             match &verdict {
                 Verdict::NotLinearizable(refuted) => {
                     say!("moments are {moments} of the file, from 1");

@@ -43,3 +43,21 @@ the longest order has 3 operations:
     assert_eq!(svg.matches("<rect x=").count(), 4, "{svg}");
     assert!(svg.contains(">2. write 2 -&gt; done<") && svg.contains(">read -&gt; 1<"), "{svg}");
 }
+
+#[test]
+fn what_a_stranger_wrote_is_cut() {
+    let long = "x".repeat(100_000);
+    let stale = format!("0 :invoke :read nil\n0 :ok :read \"{long}\"");
+    let history = history::<Register>(&read(&stale).unwrap()).unwrap();
+    let budget = Budget { remembered: 1_000, go_on: &mut || true };
+    let Verdict::NotLinearizable(failure) = linearizable::<Register>(&history, budget) else {
+        panic!("nobody wrote it")
+    };
+    let text = failure.text(&history);
+    assert!(
+        text.len() < 500 && text.contains("read -> \"xxx") && text.contains(" ... xxx"),
+        "{text}"
+    );
+    let why = read(&format!("{{:process {long}}}")).unwrap_err().to_string();
+    assert!(why.len() < 500 && why.starts_with("line 1: process is xxx"), "{why}");
+}

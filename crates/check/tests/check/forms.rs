@@ -123,9 +123,17 @@ fn what_values_may_be() {
     same("17N", "17");
     same("\"\\u0041\"", "\"A\"");
     same("#inst \"2024-01-01\"", "\"2024-01-01\"");
-    for literal in
-        ["true", "1.5", "12345678901234567890", "1/2", "a.b/c", "##Inf", "\\(", "\\newline"]
-    {
+    for literal in [
+        "true",
+        "1.5",
+        "12345678901234567890",
+        "1/2",
+        "0x7fe3",
+        "a.b/c",
+        "##Inf",
+        "\\(",
+        "\\newline",
+    ] {
         assert_eq!(value(literal).unwrap(), Value::Literal(literal.into()));
         assert_eq!(value(literal).unwrap().to_string(), literal);
     }
@@ -135,6 +143,7 @@ fn what_values_may_be() {
         ("{:a 1 :a 2}", "a map has :a twice"),
         ("{:a}", "a key without a value"),
         ("12ab", "12ab is no number"),
+        ("0x", "0x is no number"),
         ("@x", "is no EDN"),
         (":", "a keyword has no name"),
         ("#:n[1]", "the namespace n is no map's"),
