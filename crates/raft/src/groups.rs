@@ -364,8 +364,7 @@ impl Groups {
     fn recovered(&mut self, result: DiskResult, now: &mut Now<'_>) -> Result<(), String> {
         let journal = match result {
             Ok(DiskAnswer::Bytes(journal)) => journal,
-            // It was not named either.
-            Err(DiskError::NotFound) if self.recovery.number == 0 => Bytes::new(),
+            Err(DiskError::NotFound) => Bytes::new(),
             Ok(_) => return Err("the disk did not give the journal's bytes".into()),
             Err(error) => return Err(error.to_string()),
         };

@@ -33,7 +33,7 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
     PromiseInfo {
         name: "state-machine-safety",
         about: "no two replicas ever apply different entries at one index, nor have snapshots of \
-                one index that differ",
+                one index that differ in state or members",
     },
     PromiseInfo {
         name: "linearizable",

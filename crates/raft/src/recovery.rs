@@ -228,8 +228,9 @@ mod tests {
         let gone = "the snapshot is gone from which the journal goes on";
         let based = || Some(journal(vec![state(4), base(5, 2), entries(6, &[2])]));
         for (case, snapshot, journal, why) in [
-            ("a bit of the first record", None, rotten(20), rot),
-            ("a bit of its length", None, rotten(0), rot),
+            ("a bit of its first image", None, rotten(20), rot),
+            ("a bit of a length in it", None, rotten(0), rot),
+            ("a bit of a write that another followed", None, rotten(70), rot),
             ("nothing is left of it", None, cut(0), rot),
             ("not even its first image", None, cut(30), rot),
             (

@@ -4,6 +4,7 @@
 //! healed; what befalls the others then goes on, since a majority must do without them.
 
 mod plans;
+mod snapshots;
 mod workload;
 
 use machine::{Mechanism as Info, NodeId};
@@ -79,7 +80,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("check-quorum", "recovers-after-heal", "one-way-partition", 0),
     Witness::new("up-to-date-vote", "leader-completeness", "slow-follower", 1),
     Witness::new("commit-only-current-term", "state-machine-safety", "figure-eight", 36),
-    Witness::new("persist-before-reply", "leader-completeness", "power-loss", 1),
+    Witness::new("persist-before-reply", "leader-completeness", "power-loss", 3),
     Witness::new("consistency-check", "log-matching", "minority-leader", 5),
     Witness::new("read-index", "linearizable", "minority-leader", 0),
     Witness::new("lease-margin", "linearizable", "clock-drift", 7),
@@ -161,7 +162,7 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
         scenario(
             "snapshot-under-churn",
             "logs are compacted every few entries while replicas come and go",
-            plans::snapshot_under_churn,
+            snapshots::snapshot_under_churn,
             &[("snapshot-taken", 5_000), ("snapshot-installed", 150)],
         ),
         Scenario {
@@ -171,6 +172,24 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
                 "voters change while old and new ones are cut off from each other",
                 plans::membership_change,
                 &[("partition", 300), ("joint-committed", 100)],
+            )
+        },
+        Scenario {
+            heals: heal_all,
+            // A snapshot from the middle of a change is rare.
+            seeds: 600,
+            ..scenario(
+                "change-during-snapshots",
+                "voters change while logs are compacted every few entries and snapshots travel in \
+                 pieces",
+                snapshots::change_during_snapshots,
+                &[
+                    ("changed-snapshot-installed", 300),
+                    ("joint-snapshot-installed", 1),
+                    ("learner-snapshot-installed", 300),
+                    ("change-overtook-snapshot", 200),
+                    ("snapshot-below-change", 300),
+                ],
             )
         },
         scenario(

@@ -18,6 +18,10 @@ sim::nodes! {
     }
 }
 
+/// As every group has them, unless a scenario draws others.
+pub(crate) const SNAPSHOT_CHUNK: u64 = 256 << 10;
+pub(crate) const JOURNAL_GROWTH: u64 = 16 << 20;
+
 /// Who is who: the replicas first, those who found the cluster before those who may join it, then the
 /// clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,10 @@ pub struct Shape {
     pub election_timeout: u64,
     /// Entries a message, at most.
     pub max_batch: u64,
+    /// Bytes of a snapshot a message, at most.
+    pub snapshot_chunk: u64,
+    /// The journal is written anew when it has grown by so many bytes.
+    pub journal_growth: u64,
 }
 
 impl Shape {
@@ -47,12 +55,20 @@ impl Shape {
         for size in [founders, spares, clients, snapshot_after].into_iter().chain(times) {
             draft.size(size, size);
         }
+        // What is usual is not written, so that plans without it stay what they were.
+        let parts = [self.snapshot_chunk, self.journal_growth];
+        if parts != [SNAPSHOT_CHUNK, JOURNAL_GROWTH] {
+            for size in parts {
+                draft.size(size, size);
+            }
+        }
         draft.cluster(founders + spares + clients, zones);
     }
 
     /// Reads it back. A plan may come from a stranger: sizes that make no sense are cut.
     pub fn of(cluster: &Cluster) -> Shape {
-        let size = |place: usize| cluster.sizes.get(place).copied().unwrap_or(0);
+        let size_or = |place: usize, usual| cluster.sizes.get(place).copied().unwrap_or(usual);
+        let size = |place| size_or(place, 0);
         Shape {
             founders: size(0).clamp(1, 64),
             spares: size(1).min(64),
@@ -61,6 +77,8 @@ impl Shape {
             keep_entries: size(4).min(1_000_000),
             election_timeout: size(5).clamp(10, 60_000),
             max_batch: size(6).clamp(1, 4_096),
+            snapshot_chunk: size_or(7, SNAPSHOT_CHUNK).clamp(16, 1 << 20),
+            journal_growth: size_or(8, JOURNAL_GROWTH).clamp(16, 1 << 30),
         }
     }
 
@@ -93,6 +111,8 @@ impl Shape {
             heartbeat: election_timeout / 5,
             max_batch: self.max_batch as usize,
             keep_entries: self.keep_entries,
+            snapshot_chunk: self.snapshot_chunk as usize,
+            journal_growth: self.journal_growth,
             ..Tuning::default()
         }
     }

@@ -69,6 +69,9 @@ impl Group {
         self.log.compact(index, state, self.tuning.keep_entries);
         fx.snapshot = Some(self.log.snapshot().clone());
         fx.note("snapshot-taken");
+        if self.log.configured_at() > index {
+            fx.note("snapshot-below-change");
+        }
     }
 
     pub(super) fn on_install_snapshot(
@@ -111,6 +114,7 @@ impl Group {
     /// Figure 13: what follows the snapshot's last entry stays, if that entry is here.
     fn install(&mut self, snapshot: Snapshot, fx: &mut Effects) {
         let (index, state) = (snapshot.last_index, snapshot.state.clone());
+        self.note_members_of(&snapshot, fx);
         if self.log.term_at(index) == Some(snapshot.last_term) {
             self.log.compact(index, state.clone(), 0);
         } else {
@@ -123,6 +127,19 @@ impl Group {
         fx.note("snapshot-installed");
     }
 
+    /// A snapshot may know of members what this one has not heard.
+    fn note_members_of(&self, snapshot: &Snapshot, fx: &mut Effects) {
+        let configuration = &snapshot.configuration;
+        if configuration.is_joint() {
+            fx.note("joint-snapshot-installed");
+        } else if configuration != self.log.configuration() {
+            fx.note("changed-snapshot-installed");
+        }
+        if !configuration.votes(self.me) {
+            fx.note("learner-snapshot-installed");
+        }
+    }
+
     pub(super) fn on_snapshot_taken(
         &mut self,
         from: Member,
@@ -132,6 +149,7 @@ impl Group {
         now: &mut Now<'_>,
         fx: &mut Effects,
     ) {
+        let newest = self.log.configuration();
         let Role::Leader(leadership) = &mut self.role else { return };
         leadership.owes = true;
         let Some(progress) = leadership.follower(from) else { return };
@@ -142,6 +160,9 @@ impl Group {
             match next {
                 Some(offset) => (sending.offset, sending.asked) = (offset, false),
                 None => {
+                    if *newest != sending.snapshot.configuration {
+                        fx.note("change-overtook-snapshot");
+                    }
                     progress.matched = progress.matched.max(last_index);
                     progress.probe();
                 }

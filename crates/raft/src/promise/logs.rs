@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use machine::NodeId;
 
 use super::{Invariant, Sight};
-use crate::log::Log;
+use crate::log::{Log, Snapshot};
 use crate::rpc::{Entry, Index, Term};
 
 /// Log Matching, in the paper's figure 3: where two logs hold an entry of one index and term, they
@@ -70,12 +69,12 @@ impl LogMatching {
 }
 
 /// State Machine Safety: no two replicas ever apply different entries at one index, nor is one's
-/// snapshot of an index another state than the other's.
+/// snapshot of an index another than the other's.
 #[derive(Default)]
 pub(super) struct StateMachineSafety {
     /// From index 1 on; nothing, where nobody has seen the entry.
     applied: Vec<Option<(Entry, NodeId)>>,
-    states: BTreeMap<Index, (Term, Bytes, NodeId)>,
+    snapshots: BTreeMap<Index, (Snapshot, NodeId)>,
     /// Up to where each replica has applied, and of which index its snapshot is.
     seen: BTreeMap<NodeId, (Index, Index)>,
 }
@@ -133,9 +132,9 @@ impl StateMachineSafety {
                 entry.term
             ));
         }
-        let first = || (term, snapshot.state.clone(), node);
-        let (known_term, known, other) = self.states.entry(index).or_insert_with(first);
-        if (*known_term, &*known) != (term, &snapshot.state) {
+        let first = || (snapshot.clone(), node);
+        let (known, other) = self.snapshots.entry(index).or_insert_with(first);
+        if known != snapshot {
             return Err(format!(
                 "the snapshots of {other:?} and {node:?} at index {index} are not the same"
             ));
@@ -146,9 +145,13 @@ impl StateMachineSafety {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
     use super::super::tests::{at, entry, log};
     use super::*;
-    use crate::log::Snapshot;
+    use crate::member::{Configuration, Member};
 
     #[test]
     fn logs_that_agree_match_however_far_they_are_and_whatever_was_dropped() {
@@ -254,5 +257,8 @@ mod tests {
         assert_eq!(see(at(4, 2, &state(b"this")).applied(1)), Ok(()));
         let why = see(at(5, 2, &state(b"that")).applied(1)).unwrap_err();
         assert_eq!(why, "the snapshots of n3 and n5 at index 1 are not the same");
+        let configuration = Arc::new(Configuration::of([Member::default()]));
+        let other = Log::new(Snapshot { configuration, ..state(b"this").snapshot().clone() });
+        assert!(see(at(6, 2, &other).applied(1)).is_err(), "other members");
     }
 }

@@ -8,16 +8,16 @@ use sim::{Delays, Draft, Script, Target};
 use super::workload::{MIXED, Mix, ask_any, ask_of, workload};
 use crate::message::{Ask, Operation};
 use crate::promise::{ANSWER, RECOVERY};
-use crate::shape::Shape;
+use crate::shape::{JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
 
-type Plan = Draft<Operation>;
+pub(super) type Plan = Draft<Operation>;
 
-const MS: fn(u64) -> Duration = Duration::from_millis;
+pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
 /// Noise that every promise must bear.
 const NOISE: &[&str] =
     &["partition", "one-way-partition", "delay", "loss", "link-reset", "pause", "slow-node"];
 /// And where memory may be lost, or the disk ails.
-const CRASHES: &[&str] = &[
+pub(super) const CRASHES: &[&str] = &[
     "crash",
     "power-loss",
     "torn-write",
@@ -30,22 +30,35 @@ const CRASHES: &[&str] = &[
 /// When the faults begin: by then there is a leader.
 const BEGUN: u64 = 1_000;
 
-/// So many replicas, with a log that is rarely compacted.
+/// So many replicas, with a log and a journal that are rarely compacted.
 fn cluster(draft: &mut Plan, founders: u64, spares: u64) -> Shape {
-    let clients = draft.number(2, 4);
-    let shape = Shape {
+    let shape = usual(draft, founders, spares);
+    begin(draft, shape)
+}
+
+fn usual(draft: &mut Plan, founders: u64, spares: u64) -> Shape {
+    Shape {
         founders,
         spares,
-        clients,
+        clients: draft.number(2, 4),
         snapshot_after: 1 << 20,
         keep_entries: 1_000,
         election_timeout: 300,
         max_batch: 64,
-    };
+        snapshot_chunk: SNAPSHOT_CHUNK,
+        journal_growth: JOURNAL_GROWTH,
+    }
+}
+
+/// Replicas whose journals are written anew all the time.
+fn short_journals(draft: &mut Plan) -> Shape {
+    let founders = draft.one_of(&[3, 5]);
+    let usual = usual(draft, founders, 0);
+    let shape = Shape { journal_growth: draft.magnitude(16, 16 << 10), ..usual };
     begin(draft, shape)
 }
 
-fn begin(draft: &mut Plan, shape: Shape) -> Shape {
+pub(super) fn begin(draft: &mut Plan, shape: Shape) -> Shape {
     shape.draw(draft, 3);
     draft.phases(MS(5_000), RECOVERY + ANSWER + MS(1_000));
     shape
@@ -57,20 +70,20 @@ fn three_or_five(draft: &mut Plan) -> Shape {
 }
 
 /// The replicas by number, and whoever leads.
-fn targets(shape: Shape) -> Vec<Target> {
+pub(super) fn targets(shape: Shape) -> Vec<Target> {
     let mut targets = shape.replica_targets();
     targets.push("leader".into());
     targets
 }
 
 /// The work of the clients, and noise.
-fn under_noise(draft: &mut Plan, shape: Shape, mix: Mix) {
+pub(super) fn under_noise(draft: &mut Plan, shape: Shape, mix: Mix) {
     workload(draft, shape, 300, mix);
     draft.swarm(NOISE, &targets(shape));
 }
 
 /// Some time after the beginning and well before the heal.
-fn moment(draft: &mut Plan) -> Time {
+pub(super) fn moment(draft: &mut Plan) -> Time {
     let last = draft.heal_at().0 / 1_000_000 - 500;
     Time(0) + MS(draft.number(BEGUN, last))
 }
@@ -114,7 +127,7 @@ pub(super) fn minority_leader(draft: &mut Plan) {
 }
 
 pub(super) fn rolling_restart(draft: &mut Plan) {
-    let shape = three_or_five(draft);
+    let shape = short_journals(draft);
     for _ in 0..draft.number(1, 2) {
         let (at, lasts) = (moment(draft), MS(draft.magnitude(100, 3_000)));
         draft.between(at, at + lasts).rolling_restart(shape.replica_ids());
@@ -124,7 +137,7 @@ pub(super) fn rolling_restart(draft: &mut Plan) {
 }
 
 pub(super) fn power_loss(draft: &mut Plan) {
-    let shape = three_or_five(draft);
+    let shape = short_journals(draft);
     for _ in 0..draft.number(1, 4) {
         let at = moment(draft);
         // From one replica to all, within some milliseconds.
@@ -195,31 +208,6 @@ pub(super) fn clock_drift(draft: &mut Plan) {
     draft.swarm(NOISE, &targets(shape));
 }
 
-pub(super) fn snapshot_under_churn(draft: &mut Plan) {
-    let (founders, clients) = (draft.one_of(&[3, 5]), draft.number(2, 4));
-    let shape = Shape {
-        founders,
-        spares: 0,
-        clients,
-        snapshot_after: draft.magnitude(200, 4_000),
-        keep_entries: draft.number(0, 10),
-        election_timeout: 300,
-        max_batch: draft.magnitude(1, 64),
-    };
-    begin(draft, shape);
-    for _ in 0..draft.number(2, 6) {
-        let (at, lasts) = (moment(draft), MS(draft.magnitude(20, 2_000)));
-        let target = draft.one_of(&targets(shape));
-        match draft.number(0, 2) {
-            0 => draft.between(at, at + lasts).crash(target),
-            1 => draft.between(at, at + lasts).power_loss(target),
-            _ => draft.between(at, at + lasts).partition([target], shape.replica_targets()),
-        }
-    }
-    under_noise(draft, shape, MIXED);
-    draft.swarm(CRASHES, &targets(shape));
-}
-
 pub(super) fn membership_change(draft: &mut Plan) {
     let founders = draft.number(3, 4);
     let shape = cluster(draft, founders, 5 - founders);
@@ -240,7 +228,7 @@ pub(super) fn membership_change(draft: &mut Plan) {
 }
 
 /// Two or three of these.
-fn some_of(draft: &mut Plan, replicas: &[NodeId]) -> Vec<NodeId> {
+pub(super) fn some_of(draft: &mut Plan, replicas: &[NodeId]) -> Vec<NodeId> {
     let mut some = replicas.to_vec();
     for _ in 0..replicas.len() as u64 - draft.number(2, 3) {
         let out = draft.number(0, some.len() as u64 - 1);
@@ -280,16 +268,7 @@ pub(super) fn disk_replaced(draft: &mut Plan) {
 /// The moves of the paper's figure 8. Messages take so long, and carry so little, that what a move
 /// interrupts is rarely over.
 pub(super) fn figure_eight(draft: &mut Plan) {
-    let clients = draft.number(2, 4);
-    let shape = Shape {
-        founders: 5,
-        spares: 0,
-        clients,
-        snapshot_after: 1 << 20,
-        keep_entries: 1_000,
-        election_timeout: 500,
-        max_batch: 1,
-    };
+    let shape = Shape { election_timeout: 500, max_batch: 1, ..usual(draft, 5, 0) };
     shape.draw(draft, 3);
     draft.delays(Delays::micros(20_000, 60_000));
     draft.phases(MS(6_000), RECOVERY + ANSWER + MS(1_000));

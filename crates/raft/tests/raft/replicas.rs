@@ -12,8 +12,10 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 const CLIENT: NodeId = NodeId(3);
 
 fn world(seed: u64, switches: Switches) -> World<Node> {
-    // Three founders, no spares, one client, and a snapshot after so many bytes of log.
-    let (zones, sizes, delays) = (vec![0; 4], vec![3, 0, 1, 2_000], Delays::micros(100, 1_000));
+    // Three founders, no spares, one client, a snapshot after so many bytes of log, and no entries behind
+    // it; timeout, batch, bytes of a snapshot a message, growth of a journal.
+    let sizes = vec![3, 0, 1, 2_000, 0, 10, 1, 100, 1_000];
+    let (zones, delays) = (vec![0; 4], Delays::micros(100, 1_000));
     let cluster = Cluster { zones: zones.clone(), sizes, delays };
     let mut world =
         World::new(seed, &zones, delays, Arc::new(move |id| Shape::boot(&cluster, id, switches)));
