@@ -2,6 +2,7 @@
 
 mod bench;
 mod serve;
+mod stops;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,7 +21,8 @@ pub(crate) enum RaftVerb {
     ///
     /// A cluster in this process, each node with a data folder and addresses of its own, or, with
     /// --node-id and --cluster, one node of the cluster in a file. Any node may be asked: one that
-    /// does not lead answers 307, with the leader's address. In the file each node needs an address
+    /// does not lead answers 307, with the leader's address. A leader that is told to stop hands over to
+    /// a node in another process first. In the file each node needs an address
     /// `clients`, and one for `nodes` if there are nodes with higher numbers; one with `spare = true`
     /// is no member before PUT /members makes it one.
     #[command(after_help = "Examples:
@@ -36,9 +38,16 @@ pub(crate) enum RaftVerb {
   curl -L -X POST -d '{\"to\":2}' http://127.0.0.1:7431/transfer
   curl -L -X PUT -d '{\"members\":[0,1,2,3]}' http://127.0.0.1:7431/members")]
     Serve(ServeArguments),
-    /// Measures what three replicas commit in the simulated world, on one core of this computer.
-    #[command(after_help = "Example: infralab raft bench --json")]
+    /// Measures what three replicas commit in the simulated world, on one core of this computer; or, with
+    /// --stops, for how long nobody is answered when a leader goes.
+    #[command(after_help = "Examples:
+  infralab raft bench --json
+  infralab raft bench --stops 10")]
     Bench {
+        /// Starts three processes on loopback, and so many times tells the one that leads to stop
+        /// (SIGTERM), and so many times kills it. A round takes some seconds.
+        #[arg(long, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        stops: Option<u32>,
         /// Prints one JSON object.
         #[arg(long)]
         json: bool,
@@ -75,7 +84,8 @@ impl RaftVerb {
         match self {
             RaftVerb::Shared(verb) => verb.carry_out("raft"),
             RaftVerb::Serve(arguments) => serve::serve(arguments),
-            RaftVerb::Bench { json } => bench::bench(json),
+            RaftVerb::Bench { stops: None, json } => bench::bench(json),
+            RaftVerb::Bench { stops: Some(rounds), json } => stops::stops(rounds, json),
         }
     }
 }

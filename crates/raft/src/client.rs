@@ -59,7 +59,7 @@ impl Client {
         let number = u64::from(self.begun);
         let token = u64::from(self.id.0) << 32 | number;
         out.note(Note::Invoked { operation: token, ask: ask.clone() });
-        let session = ask.change().map(|_| Session { client: self.session, number });
+        let session = ask.change().map(|_| Session { client: self.session, number, only: false });
         let request = Request { token, session, ask };
         let asked = Some(replica);
         self.open = Some(Open { request, asked, began: now, doubt: false, followed: false });
@@ -79,18 +79,28 @@ impl Client {
             return;
         };
         match answer {
-            Answer::Value(_) | Answer::Pairs(_) | Answer::Done | Answer::Swapped(_) => {
+            Answer::Value(_)
+            | Answer::Pairs(_)
+            | Answer::Done
+            | Answer::Nothing
+            | Answer::Swapped(_) => {
                 out.note(Note::Answered { operation: token, answer });
                 self.end(now, out);
             }
             // Of an attempt that was given up: the one that runs is another.
             _ if open.asked != Some(from) => {}
             Answer::Refused(Refusal::TooLarge) => self.fail(now, out),
-            Answer::NotLeader { leader: Some(leader) } if leader != from && !open.followed => {
-                (open.asked, open.followed) = (Some(leader), true);
+            Answer::NotLeader { leader: Some(other) }
+            | Answer::Outside { member: Some(other), .. }
+                if other != from && !open.followed =>
+            {
+                (open.asked, open.followed) = (Some(other), true);
                 self.ask(out);
             }
-            Answer::NotLeader { .. } | Answer::Refused(_) | Answer::Lost => {
+            Answer::NotLeader { .. }
+            | Answer::Outside { .. }
+            | Answer::Refused(_)
+            | Answer::Lost => {
                 open.doubt |= answer == Answer::Lost;
                 open.asked = None;
                 out.set_timer(Timer::Attempt, PAUSE);

@@ -25,7 +25,7 @@ const LEAST_ENTRY: usize = 9;
 
 impl Codec for Message {
     const PROTOCOL: &'static str = "raft";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     /// As many batches as may be on their way, and what is around them.
     const LONGEST: usize = 3 << 20;
 
@@ -113,6 +113,11 @@ fn put_rpc(rpc: &Rpc, out: &mut BytesMut) {
             out.put_u8(8);
             put_configuration(out, founders);
         }
+        Rpc::Members { index, members } => {
+            out.put_u8(9);
+            put_numbers([*index], out);
+            put_configuration(out, members);
+        }
     }
 }
 
@@ -189,6 +194,7 @@ fn get_rpc(bytes: &mut Bytes) -> Option<Rpc> {
         6 => Rpc::TimeoutNow { term: get(bytes)? },
         7 => Rpc::Hello,
         8 => Rpc::Founders(Arc::new(get_configuration(bytes)?)),
+        9 => Rpc::Members { index: get(bytes)?, members: Arc::new(get_configuration(bytes)?) },
         _ => return None,
     })
 }
@@ -320,6 +326,8 @@ mod tests {
             any::<u64>().prop_map(|term| Rpc::TimeoutNow { term }),
             Just(Rpc::Hello),
             configuration().prop_map(Rpc::Founders),
+            (any::<u64>(), configuration())
+                .prop_map(|(index, members)| Rpc::Members { index, members }),
         ]
     }
 

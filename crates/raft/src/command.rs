@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! kind and flags   1 byte    bits 0-1: put, delete, append, cas; 2: a session; 3: cas has a `from`;
-//!                            4: cas has a `to`
+//!                            4: cas has a `to`; 5: the session has no other command
 //! session         24 bytes   if there is one: who, and the number of the command, little-endian
 //! key              2 + n     its length, and its bytes
 //! from             4 + n     if there is one, the same
@@ -28,6 +28,9 @@ pub struct Session {
     pub client: u128,
     /// Of the command; grows by each.
     pub number: u64,
+    /// Is there one command, and no other? Its number then stands for what it says, and a command of
+    /// another number is refused.
+    pub only: bool,
 }
 
 /// A command of a log.
@@ -67,6 +70,7 @@ const KIND: u8 = 0b11;
 const SESSION: u8 = 1 << 2;
 const FROM: u8 = 1 << 3;
 const TO: u8 = 1 << 4;
+const ONLY: u8 = 1 << 5;
 
 impl<'a> Command<'a> {
     /// The bytes of it.
@@ -99,8 +103,8 @@ impl<'a> Command<'a> {
                 head[1..3].copy_from_slice(&length);
                 bytes.put_slice(&head[..3]);
             }
-            Some(Session { client, number }) => {
-                head[0] = kind | SESSION;
+            Some(Session { client, number, only }) => {
+                head[0] = kind | SESSION | if only { ONLY } else { 0 };
                 head[1..17].copy_from_slice(&client.to_le_bytes());
                 head[17..25].copy_from_slice(&number.to_le_bytes());
                 head[25..].copy_from_slice(&length);
@@ -125,6 +129,7 @@ impl<'a> Command<'a> {
             _ => Some(Session {
                 client: u128::from_le_bytes(array(&mut bytes)?),
                 number: u64::from_le_bytes(array(&mut bytes)?),
+                only: head & ONLY != 0,
             }),
         };
         let length = u16::from_le_bytes(array(&mut bytes)?);
@@ -137,7 +142,8 @@ impl<'a> Command<'a> {
             }
         };
         let has_to = head & TO != 0;
-        let change = match (head & KIND, head & !(KIND | SESSION)) {
+        let of_session = if session.is_some() { SESSION | ONLY } else { 0 };
+        let change = match (head & KIND, head & !(KIND | of_session)) {
             (0, 0) => Change::Put(bytes),
             (1, 0) if bytes.is_empty() => Change::Delete,
             (2, 0) => Change::Append(bytes),
@@ -177,7 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// A command that owns what it is made of.
-    type Owned = (Option<(u128, u64)>, Vec<u8>, u8, Option<Vec<u8>>, Option<Vec<u8>>);
+    type Owned = (Option<(u128, u64, bool)>, Vec<u8>, u8, Option<Vec<u8>>, Option<Vec<u8>>);
 
     fn view((session, key, kind, from, to): &Owned) -> Command<'_> {
         let value = to.as_deref().unwrap_or_default();
@@ -187,7 +193,7 @@ mod tests {
             2 => Change::Append(value),
             _ => Change::Cas { from: from.as_deref(), to: to.as_deref() },
         };
-        let session = session.map(|(client, number)| Session { client, number });
+        let session = session.map(|(client, number, only)| Session { client, number, only });
         Command { session, key, change }
     }
 
@@ -195,7 +201,7 @@ mod tests {
         let bytes = |most| prop::collection::vec(any::<u8>(), 0..most);
         let key = prop::collection::vec(any::<u8>(), 1..20);
         let values = (prop::option::of(bytes(20)), prop::option::of(bytes(40)));
-        (any::<Option<(u128, u64)>>(), key, 0..4_u8, values)
+        (any::<Option<(u128, u64, bool)>>(), key, 0..4_u8, values)
             .prop_map(|(session, key, kind, (from, to))| (session, key, kind, from, to))
     }
 
@@ -204,11 +210,13 @@ mod tests {
     fn commands_are_these_bytes() {
         let put = Command { session: None, key: b"k", change: Change::Put(b"v") };
         assert_eq!(put.encode().unwrap(), &b"\x00\x01\0kv"[..]);
-        let session = Some(Session { client: 2, number: 3 });
+        let session = Some(Session { client: 2, number: 3, only: false });
         let cas = Change::Cas { from: Some(b"a"), to: None };
         let cas = Command { session, key: b"k", change: cas };
         let bytes = b"\x0f\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x01\0k\x01\0\0\0a";
         assert_eq!(cas.encode().unwrap(), &bytes[..]);
+        let only = cas.session.map(|session| Session { only: true, ..session });
+        assert_eq!(Command { session: only, ..cas }.encode().unwrap()[0], 0x2f);
     }
 
     #[test]
@@ -220,7 +228,7 @@ mod tests {
         assert_eq!(put(b"", b""), Err(TooLarge));
         assert_eq!(put(b"k", &value), Err(TooLarge));
         let cas = |from, to| Command {
-            session: Some(Session { client: 1, number: 1 }),
+            session: Some(Session { client: 1, number: 1, only: false }),
             key: &key[1..],
             change: Change::Cas { from: Some(from), to: Some(to) },
         };

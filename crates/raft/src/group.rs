@@ -13,12 +13,14 @@ mod snapshots;
 #[cfg(test)]
 mod stale;
 
+use std::sync::Arc;
+
 use machine::{NodeId, Now, Switches, Time};
 
 use crate::effects::{Effects, Event};
 use crate::log::Log;
 use crate::mechanism::Mechanism;
-use crate::member::Member;
+use crate::member::{Configuration, Member};
 use crate::rpc::{Entry, GroupId, Index, Rpc, Term};
 use crate::tuning::Tuning;
 
@@ -26,7 +28,7 @@ pub use election::Votes;
 pub use leading::Leadership;
 pub(crate) use membership::ANY_DISK;
 pub use membership::{ChangeRefused, Roll};
-pub use reads::Consistency;
+pub use reads::{Consistency, TransferRefused};
 
 /// One member's part of a group.
 #[derive(Clone, Debug)]
@@ -55,6 +57,8 @@ pub struct Group {
     election_due: Time,
     /// Pieces of a snapshot that a leader is sending.
     incoming: snapshots::Incoming,
+    /// Who the members are since which index, as another one said.
+    told: Option<(Index, Arc<Configuration>)>,
     /// Reads that may be answered once so much was applied.
     confirmed: Vec<(u64, Index)>,
 }
@@ -119,6 +123,7 @@ impl Group {
             booted: now.time,
             election_due: now.time,
             incoming: snapshots::Incoming::default(),
+            told: None,
             confirmed: Vec::new(),
         };
         if snapshot.last_index > 0 {
@@ -161,6 +166,7 @@ impl Group {
             }
             Rpc::Hello => self.on_hello(from, now, fx),
             Rpc::Founders(founders) => self.on_founders(&founders, now, fx),
+            Rpc::Members { index, members } => self.on_members((index, members), now, fx),
         }
     }
 
@@ -169,8 +175,17 @@ impl Group {
         match &self.role {
             Role::Leader(_) => self.tick_leader(now, fx),
             _ if now.time < self.election_due => {}
-            Role::Blank(_) => self.say_hello(now, fx),
-            _ if !self.is_voter() => self.wait_for_leader(now),
+            Role::Blank(_) => {
+                self.say_hello(fx);
+                self.election_due = now.time + self.tuning.heartbeat;
+            }
+            _ if !self.is_voter() => {
+                self.leader = None;
+                self.wait_for_leader(now);
+                if Mechanism::HelloAgain.on(self.switches) {
+                    self.say_hello(fx);
+                }
+            }
             _ if Mechanism::PreVote.on(self.switches) => self.ask_for_pre_votes(now, fx),
             _ => self.campaign(false, now, fx),
         }
@@ -256,10 +271,6 @@ impl Group {
     fn not_leader(&self) -> NotLeader {
         NotLeader { leader: self.leader.map(|leader| leader.node) }
     }
-
-    fn is_voter(&self) -> bool {
-        self.log.configuration().votes(self.me)
-    }
 }
 
 /// What can be seen of a member.
@@ -309,14 +320,15 @@ impl Group {
         self.applied_index
     }
 
-    /// The name of its role, for faults that aim at one.
+    /// The name of its role, for people, and for faults that aim at one.
     pub fn role_name(&self) -> &'static str {
         match &self.role {
             Role::Blank(_) => "blank",
             Role::PreCandidate(_) | Role::Candidate(_) => "candidate",
             Role::Leader(_) => "leader",
-            Role::Follower if !self.is_voter() => "learner",
-            Role::Follower => "follower",
+            Role::Follower if self.is_voter() => "follower",
+            Role::Follower if self.is_removed() => "removed",
+            Role::Follower => "learner",
         }
     }
 }

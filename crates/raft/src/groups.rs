@@ -13,7 +13,7 @@ use machine::{
 };
 
 use crate::effects::{Effects, Event};
-use crate::group::{ChangeRefused, Consistency, Group, NotLeader, Role};
+use crate::group::{ChangeRefused, Consistency, Group, NotLeader, Role, TransferRefused};
 use crate::journal::{Held, Journal, JournalOp, journal_name, snapshot_name};
 use crate::mechanism::Mechanism;
 use crate::member::Member;
@@ -150,11 +150,12 @@ impl Groups {
         self.with(group, now, |group, now, fx| group.read(how, token, now, fx)).unwrap_or(nobody)
     }
 
-    /// Makes these nodes the voters. It is done when an entry with such a configuration, and no other
-    /// under way, is committed.
+    /// Makes these nodes the voters, in the place of whatever was asked before and is not under way yet.
+    /// It is done when an entry with such a configuration, and no other under way, is committed; a leader
+    /// that is deposed before may forget it.
     ///
     /// # Errors
-    /// Why not; nothing was done.
+    /// Why not; nothing was begun.
     pub fn change(
         &mut self,
         group: GroupId,
@@ -165,17 +166,17 @@ impl Groups {
         self.with(group, now, |group, now, fx| group.change(nodes, now, fx)).unwrap_or(nobody)
     }
 
-    /// Lets this voter lead, if it comes within an election timeout.
+    /// Lets this voter lead, or whichever can soonest, if it comes within an election timeout.
     ///
     /// # Errors
-    /// If this member does not lead.
+    /// Why not; nothing was begun.
     pub fn transfer(
         &mut self,
         group: GroupId,
-        to: NodeId,
+        to: Option<NodeId>,
         now: &mut Now<'_>,
-    ) -> Result<(), NotLeader> {
-        let nobody = Err(NotLeader { leader: None });
+    ) -> Result<(), TransferRefused> {
+        let nobody = Err(TransferRefused::NotLeader(NotLeader { leader: None }));
         self.with(group, now, |group, now, fx| group.transfer(to, now, fx)).unwrap_or(nobody)
     }
 

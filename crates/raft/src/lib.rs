@@ -19,6 +19,7 @@ mod mechanism;
 mod member;
 mod message;
 mod promise;
+mod reconfiguration;
 mod record;
 mod recovery;
 mod replica;
@@ -44,7 +45,9 @@ pub use command::{
     Change, Command, LONGEST_COMMAND, LONGEST_KEY, LONGEST_VALUE, Session, TooLarge,
 };
 pub use effects::Event;
-pub use group::{ChangeRefused, Consistency, Group, Leadership, NotLeader, Role, Roll, Votes};
+pub use group::{
+    ChangeRefused, Consistency, Group, Leadership, NotLeader, Role, Roll, TransferRefused, Votes,
+};
 pub use groups::{Embeds, Groups};
 pub use journal::JournalOp;
 pub use log::{Log, Snapshot};

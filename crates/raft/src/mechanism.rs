@@ -17,6 +17,7 @@ pub enum Mechanism {
     JointConsensus,
     SessionDedup,
     DiskIdentity,
+    HelloAgain,
 }
 
 impl Mechanism {
@@ -74,5 +75,10 @@ pub const MECHANISMS: &[Info] = &[
     Info {
         name: "disk-identity",
         about: "a node that lost its disk comes back as a new member, never under its old vote",
+    },
+    Info {
+        name: "hello-again",
+        about: "a node without a vote says hello again and again until it has one, whatever came of the \
+                first time",
     },
 ];

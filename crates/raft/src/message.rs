@@ -121,8 +121,11 @@ pub enum Ask {
     },
     /// From now on these replicate and vote. Done when the change is under way.
     Change { voters: BTreeSet<NodeId> },
-    /// From now on this one leads. Done when the transfer is under way.
-    Transfer { to: NodeId },
+    /// From now on this one leads, or whichever can soonest. Done when the transfer is under way.
+    Transfer {
+        #[serde(default)]
+        to: Option<NodeId>,
+    },
 }
 
 /// What a read must have seen.
@@ -155,12 +158,21 @@ pub enum Answer {
     Pairs(Pairs),
     /// It was done.
     Done,
+    /// It is so already: nothing was begun.
+    Nothing,
     /// Did the value match, so that it was swapped?
     Swapped(bool),
     /// Nothing was done: this replica does not lead.
     NotLeader {
         /// Who does, as far as it knows.
         leader: Option<NodeId>,
+    },
+    /// Nothing was done: this replica is no member of the group.
+    Outside {
+        /// It was one, and was taken out.
+        removed: bool,
+        /// Who is one.
+        member: Option<NodeId>,
     },
     /// It may have been done, or be done later: the replica lost its leadership over it.
     Lost,
@@ -175,12 +187,14 @@ pub enum Refusal {
     Overloaded,
     /// A key or value is longer than may be, or would become so; or a key is empty.
     TooLarge,
-    /// Another change of members is under way, or this leader has committed nothing yet.
-    NotNow,
     /// A new member has not said hello yet.
     Unknown,
     /// Somebody must vote.
     Nobody,
+    /// Whoever has no vote cannot lead.
+    NoVote,
+    /// The session's only command was another one.
+    Reused,
 }
 
 /// The names of timers.

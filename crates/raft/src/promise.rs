@@ -5,6 +5,7 @@ mod leaders;
 pub(crate) mod linearizable;
 mod logs;
 mod recovery;
+mod redundancy;
 mod stability;
 
 use machine::NodeId;
@@ -17,6 +18,7 @@ use crate::rpc::{Index, Term};
 use crate::shape::{Node, Shape};
 
 pub(crate) use recovery::{ANSWER, RECOVERY};
+pub(crate) use redundancy::REDUNDANCY;
 
 /// All of them.
 pub(crate) const PROMISES: &[PromiseInfo] = &[
@@ -46,6 +48,11 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
                 within a second, whatever befalls the other replicas",
     },
     PromiseInfo {
+        name: "redundancy-returns",
+        about: "from 4 s after everybody was healed on, every founder has a vote, with the disk that \
+                it has now",
+    },
+    PromiseInfo {
         name: "stable-leader",
         about: "once a healed replica has led for an election timeout, no healed replica follows \
                 one that was not healed into a term that it began then",
@@ -72,6 +79,9 @@ pub(crate) fn checker(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
         }
         "linearizable" => Box::new(linearizable::Linearizable),
         "recovers-after-heal" => Box::new(recovery::Recovers),
+        "redundancy-returns" => {
+            Box::new(redundancy::RedundancyReturns { wanted: shape.founder_ids() })
+        }
         "stable-leader" => {
             let timeout = shape.tuning().election_timeout;
             Box::new(Office { replicas, stable: stability::StableLeader::new(timeout) })

@@ -12,7 +12,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
 use crate::command::{Change, Command, TooLarge};
 use crate::effects::Event;
-use crate::group::{ChangeRefused, Consistency, Group, NotLeader};
+use crate::group::{ChangeRefused, Consistency, Group, NotLeader, TransferRefused};
 use crate::groups::Groups;
 use crate::message::{
     Answer, Ask, Message, Note, Op, Raft, Read, Refusal, Request, Response, Timer,
@@ -118,6 +118,7 @@ impl Replica {
     ) {
         let token = request.token;
         let answer = match &request.ask {
+            _ if self.group().is_some_and(Group::is_outside) => Some(self.outside(token)),
             _ if self.writes.len() + self.reads.len() >= self.limits.most_waiting => {
                 Some(Answer::Refused(Refusal::Overloaded))
             }
@@ -143,6 +144,15 @@ impl Replica {
         if let Some(answer) = answer {
             respond(client, token, answer, out);
         }
+    }
+
+    /// The members are others. Whoever asks again is sent to another of them.
+    fn outside(&self, token: u64) -> Answer {
+        let Some(group) = self.group() else { return Answer::NotLeader { leader: None } };
+        let voters = &group.membership().voters;
+        let member = voters.iter().nth(token as usize % voters.len().max(1));
+        let removed = group.is_removed();
+        Answer::Outside { removed, member: member.map(|member| member.node) }
     }
 
     /// Proposes it. An answer at once is that nothing was done.
@@ -272,6 +282,7 @@ impl Replica {
                 Outcome::Done => Answer::Done,
                 Outcome::Unmatched => Answer::Swapped(false),
                 Outcome::Refused => Answer::Refused(Refusal::TooLarge),
+                Outcome::Reused => Answer::Refused(Refusal::Reused),
                 Outcome::Stale => Answer::Lost,
             };
             respond(client, token, answer, out);
@@ -328,10 +339,19 @@ impl From<ChangeRefused> for Answer {
     fn from(refused: ChangeRefused) -> Answer {
         match refused {
             ChangeRefused::NotLeader(refused) => refused.into(),
-            ChangeRefused::NotNow => Answer::Refused(Refusal::NotNow),
-            ChangeRefused::Nothing => Answer::Done,
+            ChangeRefused::Nothing => Answer::Nothing,
             ChangeRefused::Unknown(_) => Answer::Refused(Refusal::Unknown),
             ChangeRefused::Nobody => Answer::Refused(Refusal::Nobody),
+        }
+    }
+}
+
+impl From<TransferRefused> for Answer {
+    fn from(refused: TransferRefused) -> Answer {
+        match refused {
+            TransferRefused::NotLeader(refused) => refused.into(),
+            TransferRefused::Nothing => Answer::Nothing,
+            TransferRefused::NoVote => Answer::Refused(Refusal::NoVote),
         }
     }
 }

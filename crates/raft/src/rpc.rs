@@ -107,10 +107,17 @@ pub enum Rpc {
         /// The leader's.
         term: Term,
     },
-    /// From a node whose disk is empty: who are we?
+    /// From a node without a vote: who are we?
     Hello,
     /// To such a node: those who founded the group.
     Founders(Arc<Configuration>),
+    /// To a node that is no member, or that is in the place of one: who the members are.
+    Members {
+        /// Where this was committed.
+        index: Index,
+        /// In force there.
+        members: Arc<Configuration>,
+    },
 }
 
 /// A candidate asks for a vote.

@@ -62,7 +62,8 @@ impl Debug for Ask {
                 write!(f, "cas {} from {} to {}", Text(key), Maybe(from), Maybe(to))
             }
             Ask::Change { voters } => write!(f, "change the voters to {voters:?}"),
-            Ask::Transfer { to } => write!(f, "transfer leadership to {to:?}"),
+            Ask::Transfer { to: Some(to) } => write!(f, "transfer leadership to {to:?}"),
+            Ask::Transfer { to: None } => write!(f, "transfer leadership"),
         }
     }
 }
@@ -80,6 +81,8 @@ impl Debug for Answer {
             Answer::Swapped(false) => write!(f, "did not match"),
             Answer::NotLeader { leader: None } => write!(f, "not the leader"),
             Answer::NotLeader { leader: Some(leader) } => write!(f, "the leader is {leader:?}"),
+            Answer::Nothing => write!(f, "nothing to be done"),
+            Answer::Outside { .. } => write!(f, "no member"),
             Answer::Lost => write!(f, "lost: it may have been done"),
             Answer::Refused(why) => write!(f, "refused: {why:?}"),
         }
@@ -112,12 +115,13 @@ impl Display for Refusal {
                 "the key or the value is too long, or would become so; nothing was done; keys have \
                  1 to 1024 bytes and values at most 131072"
             }
-            Refusal::NotNow => {
-                "another change of members is under way, or this leader has committed nothing yet"
-            }
             Refusal::Unknown => {
-                "a new member has not been heard of yet; nothing was done; start it with an empty \
-                 data folder, and ask again"
+                "a new member has not been heard of yet; nothing was begun; start it, and ask again"
+            }
+            Refusal::NoVote => "a node without a vote cannot lead; nothing was begun",
+            Refusal::Reused => {
+                "this Idempotency-Key came with another request before; nothing was done; a request \
+                 that is another one needs a key of its own"
             }
             Refusal::Nobody => "somebody must vote; nothing was done",
         })
@@ -177,6 +181,9 @@ impl Display for Said<'_> {
             Rpc::TimeoutNow { term } => write!(f, "campaign now, in my place, term {term}"),
             Rpc::Hello => write!(f, "hello, who are we?"),
             Rpc::Founders(founders) => write!(f, "founded by {:?}", founders.voters),
+            Rpc::Members { index, members } => {
+                write!(f, "since {index} the voters are {:?}", members.voters)
+            }
         }
     }
 }

@@ -20,17 +20,18 @@ use std::time::Duration;
 
 use axum::Router;
 use host::{
-    Addresses, Crew, Desk, Exposure, Folder, FolderError, Links, Metrics, Neighbours, Node, Server,
-    Stop, Whole, http,
+    Addresses, Crew, Desk, Exposure, FRONT_END, Folder, FolderError, Links, Metrics, Neighbours,
+    Node, Server, Stop, Whole, http,
 };
-use machine::{Inspection, NodeId, Switches};
+use machine::{Input, Inspection, NodeId, Switches};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::group::Group;
+use crate::message::{Ask, Message, Request};
 use crate::replica::{Limits, Replica};
 use crate::tuning::Tuning;
 use front::{Book, FrontEnd};
@@ -121,7 +122,7 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
             }
             ready(Addresses { clients, admin: shown, nodes: None });
         };
-        work(staffed, ready, stop).await
+        work(staffed, all_here, ready, stop).await
     };
     let booted = |shown: &Inspection| shown.role != "booting";
     let crew = Crew::new(nodes, folders);
@@ -143,7 +144,9 @@ fn open(here: &Here, at_work: &[NodeId]) -> Result<Vec<Folder>, FolderError> {
 
 const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-/// While nobody leads yet.
+/// At the desk nobody waits under this token.
+const NOBODY: u64 = u64::MAX;
+/// While nobody leads.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Where a replica is reached.
@@ -190,14 +193,17 @@ impl Staffed {
     }
 }
 
-/// Takes connections until `stop` ends: then those of clients are let finish before the links end.
+/// Takes connections until `stop` ends: then a leader hands over to a node elsewhere, and clients are let
+/// finish before the links end.
 async fn work(
     staffed: Vec<Staffed>,
+    all_here: bool,
     ready: impl Future<Output = ()>,
     mut stop: Stop,
 ) -> Result<(), String> {
     let (stop_clients, stop_links) = (watch::Sender::new(false), watch::Sender::new(false));
     let (mut fronts, mut backs) = (JoinSet::new(), JoinSet::new());
+    let nodes: Vec<_> = staffed.iter().map(|staff| staff.node.clone()).collect();
     for Staffed { links, routes, doors, .. } in staffed {
         let clients = doors.clients.0;
         fronts.spawn(http::serve(clients, routes, told(stop_clients.subscribe())));
@@ -219,11 +225,36 @@ async fn work(
         Some(over) => over,
         None => stop.await,
     };
+    if over.is_ok() && !all_here {
+        for node in &nodes {
+            hand_over(node).await;
+        }
+    }
     stop_clients.send_replace(true);
     fronts.join_all().await;
     stop_links.send_replace(true);
     backs.join_all().await;
     over
+}
+
+/// A leader that went without a word would be missed for an election timeout. It need not stop later
+/// than a transfer takes, which is given up after one.
+async fn hand_over(node: &Arc<Node<Replica>>) {
+    if !leads(node) {
+        return;
+    }
+    let request = Request { token: NOBODY, session: None, ask: Ask::Transfer { to: None } };
+    node.input(Input::Message { from: FRONT_END, message: Message::Request(request) });
+    let follows = |replica: &Replica| {
+        replica.group().is_some_and(|group| !group.leads() && group.leader().is_some())
+    };
+    let over = async {
+        while !node.look(follows).unwrap_or(true) {
+            sleep(LOOK_AGAIN).await;
+        }
+    };
+    // Where nobody can take over it stops all the same.
+    let _ = timeout(Tuning::default().election_timeout, over).await;
 }
 
 async fn told(mut stop: watch::Receiver<bool>) {

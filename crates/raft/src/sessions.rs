@@ -2,7 +2,8 @@
 //!
 //! The law: replicas that applied the same commands remember the same, so what is forgotten is
 //! decided by the log and by nothing else. A client sends its commands one at a time; of those that
-//! it sends again only the newest can still be waited for.
+//! it sends again only the newest can still be waited for. A session that has one command and no other
+//! (an `Idempotency-Key`) takes no other.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -21,9 +22,9 @@ pub(crate) const BYTES: usize = 16 + 8 + 8 + 1;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
     newest: BTreeMap<u128, Newest>,
-    /// Each session once, with the number that it was at when it was put here. Whoever comes to the
+    /// Each session once, and the number that it was at when it was put here. Whoever comes to the
     /// front and has gone on since goes to the back; else it is forgotten (the clock algorithm).
-    order: VecDeque<Session>,
+    order: VecDeque<(u128, u64)>,
     /// Commands that came again. It is not part of the state.
     repeats: u64,
 }
@@ -38,8 +39,9 @@ impl Sessions {
     /// Does a command, unless it was done: then what came of it.
     #[inline]
     pub(crate) fn once(&mut self, session: Session, work: impl FnOnce() -> Outcome) -> Outcome {
-        let Session { client, number } = session;
+        let Session { client, number, only } = session;
         match self.newest.get_mut(&client) {
+            Some(newest) if only && number != newest.number => Outcome::Reused,
             Some(newest) if number <= newest.number => {
                 self.repeats += 1;
                 if number == newest.number { newest.outcome } else { Outcome::Stale }
@@ -65,14 +67,14 @@ impl Sessions {
             self.forget_one();
         }
         self.newest.insert(session.client, Newest { number: session.number, outcome });
-        self.order.push_back(session);
+        self.order.push_back((session.client, session.number));
     }
 
     fn forget_one(&mut self) {
-        let Some(Session { client, number }) = self.order.pop_front() else { return };
+        let Some((client, number)) = self.order.pop_front() else { return };
         match self.newest.get(&client) {
             Some(newest) if newest.number != number => {
-                self.order.push_back(Session { client, number: newest.number });
+                self.order.push_back((client, newest.number));
             }
             _ => drop(self.newest.remove(&client)),
         }
@@ -84,7 +86,7 @@ impl Sessions {
 
     pub(crate) fn encode(&self, out: &mut BytesMut) {
         out.put_u32_le(self.order.len() as u32);
-        for Session { client, number } in &self.order {
+        for (client, number) in &self.order {
             let newest = self.newest[client];
             out.put_u128_le(*client);
             out.put_u64_le(*number);
@@ -109,7 +111,7 @@ impl Sessions {
             if known.is_some() || queued > number {
                 return None;
             }
-            sessions.order.push_back(Session { client, number: queued });
+            sessions.order.push_back((client, queued));
         }
         Some(sessions)
     }
@@ -121,7 +123,7 @@ mod tests {
 
     fn done(sessions: &mut Sessions, client: u128, number: u64) -> bool {
         let mut done = false;
-        sessions.once(Session { client, number }, || {
+        sessions.once(Session { client, number, only: false }, || {
             done = true;
             Outcome::Done
         });
@@ -131,12 +133,29 @@ mod tests {
     #[test]
     fn the_newest_is_remembered_and_older_ones_are_not_done_again() {
         let mut sessions = Sessions::default();
-        let session = Session { client: 7, number: 2 };
+        let session = Session { client: 7, number: 2, only: false };
         assert_eq!(sessions.once(session, || Outcome::Unmatched), Outcome::Unmatched);
         assert_eq!(sessions.once(session, || panic!("it was done")), Outcome::Unmatched);
-        let before = Session { client: 7, number: 1 };
+        let before = Session { number: 1, ..session };
         assert_eq!(sessions.once(before, || panic!("it is too late")), Outcome::Stale);
         assert!(done(&mut sessions, 7, 3) && done(&mut sessions, 8, 1));
+    }
+
+    #[test]
+    fn a_session_of_one_command_takes_no_other() {
+        let mut sessions = Sessions::default();
+        let first = Session { client: 7, number: 50, only: true };
+        assert_eq!(sessions.once(first, || Outcome::Unmatched), Outcome::Unmatched);
+        for number in [49, 51] {
+            let other = Session { number, ..first };
+            assert_eq!(sessions.once(other, || panic!("it was done")), Outcome::Reused);
+        }
+        assert_eq!(sessions.once(first, || panic!("it was done")), Outcome::Unmatched);
+        let mut bytes = BytesMut::new();
+        sessions.encode(&mut bytes);
+        let mut copy = Sessions::decode(&mut &bytes[..]).unwrap();
+        let other = Session { number: 51, ..first };
+        assert_eq!(copy.once(other, || panic!("it was done")), Outcome::Reused);
     }
 
     #[test]

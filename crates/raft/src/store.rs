@@ -43,7 +43,7 @@ fn place(key: Bytes) -> Place {
     (u64::from_be_bytes(first), key)
 }
 
-/// What came of a command. Its number is its byte in snapshots.
+/// What came of a command. Its number is its byte in snapshots, where it is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It was done.
@@ -54,6 +54,8 @@ pub enum Outcome {
     Refused = 2,
     /// A later command of the session was applied before. This one was not, or long ago.
     Stale = 3,
+    /// The session's only command was another one. This one was not done, and is not remembered.
+    Reused = 4,
 }
 
 impl Outcome {
@@ -226,7 +228,7 @@ mod tests {
     }
 
     fn bytes(session: Option<(u128, u64)>, key: &str, change: Change<'_>) -> Bytes {
-        let session = session.map(|(client, number)| Session { client, number });
+        let session = session.map(|(client, number)| Session { client, number, only: false });
         Command { session, key: key.as_bytes(), change }.encode().unwrap()
     }
 

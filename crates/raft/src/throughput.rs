@@ -43,7 +43,7 @@ impl Busy {
         let key = (*number * 7_919 + session * 131 + u64::from(self.id)) % KEYS;
         let key = Bytes::copy_from_slice(&key.to_le_bytes());
         let ask = Ask::Put { key, value: self.value.clone() };
-        let session_number = Session { client, number: *number };
+        let session_number = Session { client, number: *number, only: false };
         let request = Request { token: session, session: Some(session_number), ask };
         out.send(self.leader, Message::Request(request));
     }

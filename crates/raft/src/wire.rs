@@ -9,13 +9,15 @@
 //! GET    /kv[?start=A&end=B&limit=N&read=HOW]    {"pairs":[{"key":"a","value":"b"}],"more":false}
 //! GET    /status                                 what this node knows
 //! PUT    /members       {"members":[0,1,2]}      202: a change is under way
-//! POST   /transfer      {"to":1}                 202: a transfer is under way
+//! POST   /transfer      {"to":1}                 202: a transfer is under way; {} leaves open to whom
 //! anything else                                  {"error":"a sentence"}
 //! ```
 //!
 //! In JSON a key or a value is a string, or, where its bytes are no text, an array of numbers. In a
 //! path they are percent-encoded. A write with an `Idempotency-Key` that is sent again, the same, is
-//! done once. 503 says that nothing was done, 504 that nobody knows.
+//! done once; another one with the key of a write that was done is refused (422). Where what is asked for
+//! holds already the answer of /members and /transfer is 200, `{"begun":false}`. 503 says that nothing was
+//! done, 504 that nobody knows.
 
 mod reply;
 
@@ -28,13 +30,13 @@ use machine::NodeId;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::command::{Command, LONGEST_VALUE, Session};
 use crate::message::{Ask, Read};
 use crate::store::MOST_PAIRS;
 
-pub(crate) use reply::{Form, Reply};
+pub(crate) use reply::{Form, Reply, outside};
 
 /// No body is longer, in bytes: a value, or two of them in JSON.
 pub(crate) const LONGEST_BODY: usize = 1 << 20;
@@ -136,8 +138,7 @@ fn value(body: Bytes) -> Result<Bytes, Reply> {
 }
 
 fn range(query: &str) -> Result<Ask, Reply> {
-    let [start, end, limit, read] = parameters(query, ["start", "end", "limit", "read"])?;
-    let bytes = |text: Cow<'_, str>| Bytes::from(text.into_owned());
+    let [_, _, limit, read] = parameters(query, ["start", "end", "limit", "read"])?;
     let limit = match limit {
         None => 100,
         Some(text) => {
@@ -150,8 +151,15 @@ fn range(query: &str) -> Result<Ask, Reply> {
             }
         }
     };
-    let start = start.map(bytes).unwrap_or_default();
-    Ok(Ask::Range { start, end: end.map(bytes), limit, read: consistency(read)? })
+    let (start, end) = (bytes(query, "start").unwrap_or_default(), bytes(query, "end"));
+    Ok(Ask::Range { start, end, limit, read: consistency(read)? })
+}
+
+/// The bytes of a parameter that is given once: keys need not be text.
+fn bytes(query: &str, name: &str) -> Option<Bytes> {
+    let decoded = |text: &str| -> Bytes { percent_decode_str(&text.replace('+', " ")).collect() };
+    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.find(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value))
 }
 
 fn consistency(text: Option<Cow<'_, str>>) -> Result<Read, Reply> {
@@ -163,8 +171,8 @@ fn consistency(text: Option<Cow<'_, str>>) -> Result<Read, Reply> {
     }
 }
 
-/// Who sends the same command with the same key again is the same session. It need not be drawn, so
-/// it is the same at every replica; and a key that is used for another command is another session.
+/// Who sends a command with the same key again is the same session, which is known by the name, and has
+/// one command, which is known by what it says. Neither is drawn, so they are the same at every replica.
 fn session(idempotency_key: Option<&[u8]>, ask: &Ask) -> Result<Option<Session>, Reply> {
     let (Some(name), Some((key, change))) = (idempotency_key, ask.change()) else {
         return Ok(None);
@@ -174,11 +182,7 @@ fn session(idempotency_key: Option<&[u8]>, ask: &Ask) -> Result<Option<Session>,
     }
     let command = Command { session: None, key, change }.encode();
     let command = command.map_err(|too_large| Reply::of(too_large.into(), true))?;
-    let mut hash = Xxh3::new();
-    hash.update(&[name.len() as u8]);
-    hash.update(name);
-    hash.update(&command);
-    Ok(Some(Session { client: hash.digest128(), number: 1 }))
+    Ok(Some(Session { client: xxh3_128(name), number: xxh3_64(&command), only: true }))
 }
 
 /// The body of a compare-and-swap. Both must be said.
@@ -204,7 +208,7 @@ struct Members {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Transfer {
-    to: NodeId,
+    to: Option<NodeId>,
 }
 
 /// Bytes in JSON: a string, or an array of numbers where they are no text.
@@ -299,9 +303,16 @@ mod tests {
         let some =
             Ask::Range { start: bytes("a b"), end: Some(bytes("c")), limit: 2, read: Read::Lease };
         assert_eq!(meant("GET", "/kv?end=c&start=a+b&read=lease&limit=2", ""), some);
+        let (start, end) = (Bytes::from_static(b"bin\x80"), Some(Bytes::from_static(b"bin\x83")));
+        let binary = Ask::Range { start, end, limit: 100, read: Read::Index };
+        assert_eq!(meant("GET", "/kv?start=bin%80&%65nd=bin%83", ""), binary);
         let voters = [NodeId(2), NodeId(5)].into();
         assert_eq!(meant("PUT", "/members", r#"{"members":[5,2]}"#), Ask::Change { voters });
-        assert_eq!(meant("POST", "/transfer", r#"{"to":1}"#), Ask::Transfer { to: NodeId(1) });
+        assert_eq!(
+            meant("POST", "/transfer", r#"{"to":1}"#),
+            Ask::Transfer { to: Some(NodeId(1)) }
+        );
+        assert_eq!(meant("POST", "/transfer", "{}"), Ask::Transfer { to: None });
         assert_eq!(read(&asked("GET", "/status", "")).unwrap(), Meant::Status);
     }
 
@@ -334,11 +345,15 @@ mod tests {
         };
         let first = session(b"k", "v", "/kv/a");
         assert_eq!(session(b"k", "v", "/kv/a"), first);
-        assert_ne!(session(b"l", "v", "/kv/a"), first);
-        assert_ne!(session(b"k", "w", "/kv/a"), first);
-        assert_ne!(session(b"k", "v", "/kv/b"), first);
-        // Frozen: replicas of two versions must agree.
-        assert_eq!(first.client, 323_212_739_991_894_765_160_084_835_860_504_458_771);
+        assert_ne!(session(b"l", "v", "/kv/a").client, first.client);
+        for other in [session(b"k", "w", "/kv/a"), session(b"k", "v", "/kv/b")] {
+            assert_eq!(other.client, first.client, "the key is the same");
+            assert!(first.only && other.number != first.number, "and the command is not");
+        }
+        // Replicas of two versions must agree.
+        let frozen =
+            (6_331_957_339_431_450_363_275_479_512_019_273_757, 15_823_503_926_623_623_499);
+        assert_eq!((first.client, first.number), frozen);
     }
 
     #[test]
@@ -353,6 +368,9 @@ mod tests {
         assert_eq!(reply(Answer::Value(None)).0, 404);
         assert_eq!(reply(Answer::Lost).0, 504);
         assert_eq!(reply(Answer::Refused(Refusal::TooLarge)).0, 413);
+        assert_eq!(reply(Answer::Refused(Refusal::Reused)).0, 422);
+        assert_eq!(reply(Answer::Refused(Refusal::NoVote)).0, 409);
+        assert_eq!(reply(Answer::Nothing), (200, r#"{"begun":false}"#.to_owned()));
         assert_eq!(reply(Answer::Value(Some(Bytes::from_static(b"v")))), (200, "v".to_owned()));
         let pairs = vec![(Bytes::from_static(b"a"), Bytes::from_static(b"\xff"))];
         let found = Answer::Pairs(Pairs { pairs, more: true });

@@ -29,6 +29,7 @@ impl Group {
 
     /// Would the others elect me? Asking costs nobody anything.
     pub(super) fn ask_for_pre_votes(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
+        fx.note("leader-missed");
         self.leader = None;
         self.role = Role::PreCandidate(Votes::new());
         self.wait_for_leader(now);
@@ -64,6 +65,7 @@ impl Group {
         now: &mut Now<'_>,
         fx: &mut Effects,
     ) {
+        self.tell_members(from, fx);
         if self.is_protecting(request, now.time) {
             fx.note("leader-protected");
             if request.pre {

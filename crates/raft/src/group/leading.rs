@@ -5,10 +5,11 @@
 //! next batch, so that a lost batch is noticed by the follower's own check.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
-use machine::{DiskId, NodeId, Now, Time};
+use machine::{NodeId, Now, Time};
 
-use super::membership::Change;
+use super::membership::Wishes;
 use super::reads::{Reads, Transfer};
 use super::snapshots::Sending;
 use super::{Group, NotLeader, Role};
@@ -25,10 +26,8 @@ pub struct Leadership {
     /// The paper's matchIndex of the leader itself: what is on its own disk.
     durable: Index,
     pub(super) reads: Reads,
-    pub(super) change: Option<Change>,
+    pub(super) wishes: Wishes,
     pub(super) transfer: Option<Transfer>,
-    /// Nodes with empty disks that said hello.
-    pub(super) strangers: BTreeMap<NodeId, DiskId>,
     heartbeat_due: Time,
     quorum_due: Time,
     /// Followers may be owed entries.
@@ -70,9 +69,8 @@ impl Leadership {
             followers: BTreeMap::new(),
             durable: 0,
             reads: Reads::default(),
-            change: None,
+            wishes: Wishes::new(me),
             transfer: None,
-            strangers: BTreeMap::new(),
             heartbeat_due: now,
             quorum_due: now,
             owes: true,
@@ -101,6 +99,12 @@ impl Leadership {
             return self.durable;
         }
         self.followers.get(&member).map_or(0, |progress| progress.matched)
+    }
+
+    /// Has this member answered within so long?
+    pub(super) fn hears(&self, member: Member, within: Duration, now: Time) -> bool {
+        let heard = self.followers.get(&member).map(|progress| progress.heard);
+        member == self.me || heard.is_some_and(|heard| now.since(heard) <= within)
     }
 
     pub(super) fn follower(&mut self, member: Member) -> Option<&mut Progress> {
@@ -186,7 +190,6 @@ impl Group {
     pub(super) fn tick_leader(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
         self.check_quorum(now, fx);
         self.check_transfer(now);
-        self.check_change(now);
         let heartbeat = self.tuning.heartbeat;
         let Role::Leader(leadership) = &mut self.role else { return };
         if now.time >= leadership.heartbeat_due {
@@ -194,6 +197,7 @@ impl Group {
             let interval = machine::nanos(heartbeat);
             leadership.heartbeat_due = Time((now.time.0 / interval + 1) * interval);
             self.broadcast(now, fx);
+            self.advance_change(now, fx);
         }
     }
 
@@ -205,10 +209,7 @@ impl Group {
             return;
         }
         leadership.quorum_due = now.time + timeout / 2;
-        let hears = |member: Member| {
-            let heard = leadership.followers.get(&member).map(|progress| progress.heard);
-            member == leadership.me || heard.is_some_and(|heard| now.time.since(heard) <= timeout)
-        };
+        let hears = |member: Member| leadership.hears(member, timeout, now.time);
         if !self.log.configuration().is_quorum(hears) {
             fx.note("quorum-lost");
             self.follow(self.term, None, now, fx);
@@ -278,6 +279,15 @@ impl Group {
         }
     }
 
+    /// The voter that can lead soonest in the place of this leader.
+    pub(super) fn heir(&self, now: &Now<'_>) -> Option<Member> {
+        let Role::Leader(leadership) = &self.role else { return None };
+        let voters = self.log.configuration().voters.iter().copied();
+        let others = voters.filter(|voter| *voter != self.me);
+        let hears = |voter| leadership.hears(voter, self.tuning.election_timeout, now.time);
+        others.max_by_key(|voter| (hears(*voter), leadership.matched(*voter)))
+    }
+
     pub(super) fn on_appended(
         &mut self,
         from: Member,
@@ -290,15 +300,15 @@ impl Group {
         let Role::Leader(leadership) = &mut self.role else { return };
         let Some(progress) = leadership.followers.get_mut(&from) else { return };
         (progress.round, progress.heard) = (progress.round.max(round), now.time);
+        leadership.wishes.hear(from);
         match outcome {
             Appended::Matches(index) if index <= last => progress.matches(index),
             Appended::Matches(_) => return,
             Appended::Conflicts(hint) => progress.conflicts(hint),
         }
         leadership.owes = true;
-        let changing = leadership.change.is_some();
         self.advance_commit_index(now, fx);
-        if changing {
+        if self.log.configuration().learners.contains(&from) {
             self.advance_change(now, fx);
         }
         self.confirm_reads(now, fx);
@@ -313,8 +323,12 @@ impl Group {
         let of_this_term = self.log.term_at(index) == Some(self.term)
             || !Mechanism::CommitOnlyCurrentTerm.on(self.switches);
         if index > self.commit_index && of_this_term {
+            let before = self.commit_index;
             self.commit_index = index;
-            self.advance_change(now, fx);
+            // The newest configuration, or that of the leader before, is committed only now.
+            if before < self.log.configured_at() || self.log.term_at(before) != Some(self.term) {
+                self.advance_change(now, fx);
+            }
             self.ask_for_reads(now, fx);
         }
     }

@@ -5,48 +5,68 @@
 //! vote: it says hello, with the identity of its disk. If all founders' disks are empty, the one with
 //! the lowest number founds the group. If the group is there, its leader takes the node in as a new
 //! member, in the place of the one with the lost disk.
+//!
+//! Any other node without a vote says hello too, and again until it has one: it may have been heard by
+//! a leader whose word came to nothing, or not be wanted any more. Which change a leader makes of what
+//! it knows is in `reconfiguration.rs`; here is when it makes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use machine::{DiskId, NodeId, Now, Time};
+use machine::{DiskId, NodeId, Now};
 
-use super::{Group, Role};
+use super::{Group, NotLeader, Role};
 use crate::effects::Effects;
 use crate::mechanism::Mechanism;
 use crate::member::{Configuration, Member};
-use crate::rpc::{Entry, Payload, Rpc};
+use crate::reconfiguration::Wanted;
+use crate::rpc::{Entry, Index, Payload, Rpc};
 
 /// Those who said hello.
 pub type Roll = BTreeMap<NodeId, DiskId>;
 
 /// In whose name a node speaks whose disk is not known.
 pub(crate) const ANY_DISK: DiskId = DiskId(0);
-/// Strangers that a leader keeps in mind.
-const MOST_STRANGERS: usize = 64;
-/// A change whose new members have not caught up after so many election timeouts is given up.
-const PATIENCE: u32 = 20;
+/// Nodes that a leader keeps in mind.
+const MOST_PRESENT: usize = 64;
 
-/// A change of members under way: new ones listen first, until they have the log.
-#[derive(Clone, Debug)]
-pub(super) struct Change {
-    voters: BTreeSet<Member>,
-    until: Time,
-}
-
-/// Why members do not change. Nothing was done.
+/// Why members do not change. Nothing was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeRefused {
     /// Only a leader can.
-    NotLeader(super::NotLeader),
-    /// Another change is under way, or this leader has committed nothing yet: try again.
-    NotNow,
-    /// They are the voters already.
+    NotLeader(NotLeader),
+    /// They are the voters already, and nobody else is a member.
     Nothing,
-    /// This node has not said hello yet: start it with an empty data folder.
+    /// This node has not said hello yet: it is to be started.
     Unknown(NodeId),
     /// Somebody must vote.
     Nobody,
+}
+
+/// What is wanted of the members, as far as their leader knows.
+#[derive(Clone, Debug)]
+pub(super) struct Wishes {
+    /// Who is to vote, where somebody asked. It takes the place of what was asked before.
+    nodes: Option<BTreeSet<NodeId>>,
+    /// The disk with which each node spoke last.
+    present: BTreeMap<NodeId, DiskId>,
+}
+
+impl Wishes {
+    pub(super) fn new(me: Member) -> Wishes {
+        Wishes { nodes: None, present: BTreeMap::from([(me.node, me.disk)]) }
+    }
+
+    /// This member spoke.
+    pub(super) fn hear(&mut self, from: Member) {
+        if self.present.len() < MOST_PRESENT || self.present.contains_key(&from.node) {
+            self.present.insert(from.node, from.disk);
+        }
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { nodes: self.nodes.as_ref(), present: &self.present }
+    }
 }
 
 impl Group {
@@ -57,88 +77,69 @@ impl Group {
         now: &mut Now<'_>,
         fx: &mut Effects,
     ) -> Result<(), ChangeRefused> {
-        let Role::Leader(leadership) = &self.role else {
-            return Err(ChangeRefused::NotLeader(self.not_leader()));
+        let not_leader = self.not_leader();
+        let (configuration, settled) = (Arc::clone(self.log.configuration()), self.is_settled());
+        let Role::Leader(leadership) = &mut self.role else {
+            return Err(ChangeRefused::NotLeader(not_leader));
         };
-        let identified = Mechanism::DiskIdentity.on(self.switches);
-        let member = |&node: &NodeId| {
-            let known = self.log.configuration().member_at(node);
-            let stranger = || leadership.strangers.get(&node).map(|&disk| Member { node, disk });
-            let anyone = || (!identified).then_some(Member { node, disk: ANY_DISK });
-            known.or_else(stranger).or_else(anyone).ok_or(ChangeRefused::Unknown(node))
-        };
-        let voters = nodes.iter().map(member).collect::<Result<BTreeSet<Member>, _>>()?;
-        if voters.is_empty() {
+        if nodes.is_empty() {
             return Err(ChangeRefused::Nobody);
         }
-        self.begin_change(voters, now, fx)
+        let before = leadership.wishes.nodes.replace(nodes.clone());
+        match leadership.wishes.wanted().voters(&configuration) {
+            Err(node) => {
+                leadership.wishes.nodes = before;
+                Err(ChangeRefused::Unknown(node))
+            }
+            Ok(voters)
+                if settled && *configuration == Configuration::of(voters.iter().copied()) =>
+            {
+                Err(ChangeRefused::Nothing)
+            }
+            Ok(_) => {
+                self.advance_change(now, fx);
+                Ok(())
+            }
+        }
     }
 
-    fn begin_change(
-        &mut self,
-        voters: BTreeSet<Member>,
-        now: &mut Now<'_>,
-        fx: &mut Effects,
-    ) -> Result<(), ChangeRefused> {
-        let configuration = Configuration::clone(self.log.configuration());
-        let settled = self.log.configured_at() <= self.commit_index && !configuration.is_joint();
-        let fresh = self.has_committed_in_term();
-        let Role::Leader(leadership) = &mut self.role else { return Err(ChangeRefused::NotNow) };
-        if !settled || !fresh || leadership.change.is_some() {
-            return Err(ChangeRefused::NotNow);
-        }
-        if configuration.voters == voters {
-            return Err(ChangeRefused::Nothing);
-        }
-        let until = now.time + self.tuning.election_timeout * PATIENCE;
-        let members = configuration.members();
-        let new: BTreeSet<Member> = voters.difference(&members).copied().collect();
-        leadership.change = Some(Change { voters, until });
-        if !new.is_empty() {
-            let learners = configuration.learners.union(&new).copied().collect();
-            self.configure(Configuration { learners, ..configuration }, now, fx);
-        }
-        self.advance_change(now, fx);
-        Ok(())
-    }
-
-    /// Goes on with a change when what it waits for has happened.
+    /// Takes the next step towards the members that are wanted, if the last one is committed, and if
+    /// this leader knows what is.
     pub(super) fn advance_change(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
-        let Role::Leader(leadership) = &mut self.role else { return };
-        if self.log.configured_at() > self.commit_index {
+        if !self.is_settled() || !self.has_committed_in_term() {
             return;
         }
-        let configuration = Configuration::clone(self.log.configuration());
+        let Role::Leader(leadership) = &self.role else { return };
+        let configuration = self.log.configuration();
+        let since = self.log.configured_at();
+        let ahead = (self.tuning.max_batch * self.tuning.max_in_flight) as Index;
+        let has_log = |member: Member| {
+            let matched = leadership.matched(member);
+            let is_close = matched >= since && matched + ahead >= self.commit_index;
+            is_close && leadership.hears(member, self.tuning.election_timeout, now.time)
+        };
+        let Some(next) = configuration.next(leadership.wishes.wanted(), has_log) else {
+            if !configuration.votes(self.me) {
+                self.retire(now, fx);
+            }
+            return;
+        };
         if configuration.is_joint() {
             fx.note("joint-committed");
-            leadership.change = None;
-            return self.configure(configuration.final_one(), now, fx);
         }
-        if let Some(change) = &leadership.change {
-            let commit_index = self.commit_index;
-            let ready = |voter: &Member| leadership.matched(*voter) >= commit_index;
-            if change.voters == configuration.voters {
-                leadership.change = None;
-            } else if change.voters.iter().all(ready) {
-                let voters = change.voters.clone();
-                let joint = Configuration {
-                    voters,
-                    outgoing: configuration.voters,
-                    learners: configuration.learners,
-                };
-                let careful = Mechanism::JointConsensus.on(self.switches);
-                self.configure(if careful { joint } else { joint.final_one() }, now, fx);
-            }
-        } else if !configuration.votes(self.me) {
-            self.retire(now, fx);
+        let adopts = |lost: &Member| {
+            next.voters.iter().any(|voter| voter.node == lost.node && voter.disk != lost.disk)
+        };
+        if next.is_joint() && next.outgoing.iter().any(adopts) {
+            fx.note("member-adopted");
         }
+        let careful = Mechanism::JointConsensus.on(self.switches);
+        self.configure(if careful { next } else { next.final_one() }, now, fx);
     }
 
-    pub(super) fn check_change(&mut self, now: &mut Now<'_>) {
-        let Role::Leader(leadership) = &mut self.role else { return };
-        if leadership.change.as_ref().is_some_and(|change| now.time >= change.until) {
-            leadership.change = None;
-        }
+    /// Is the newest configuration committed?
+    pub(super) fn is_settled(&self) -> bool {
+        self.log.configured_at() <= self.commit_index
     }
 
     /// A configuration is in force as soon as it is in the log.
@@ -153,20 +154,69 @@ impl Group {
 
     /// A leader that is no member any more makes room for one who is.
     fn retire(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
-        let Role::Leader(leadership) = &self.role else { return };
-        let voters = self.log.configuration().voters.iter().copied();
-        if let Some(heir) = voters.max_by_key(|voter| leadership.matched(*voter)) {
+        if let Some(heir) = self.heir(now) {
             fx.send(heir, Rpc::TimeoutNow { term: self.term });
         }
         self.follow(self.term, None, now, fx);
     }
 }
 
-impl Configuration {
-    /// What this joint configuration leads to.
-    fn final_one(&self) -> Configuration {
-        let learners = self.learners.difference(&self.voters).copied().collect();
-        Configuration { voters: self.voters.clone(), outgoing: BTreeSet::new(), learners }
+/// What a member knows of who the members are.
+impl Group {
+    /// The newest configuration that it knows of. Where others have taken it out, its own log may end
+    /// before that, and does not say so.
+    pub fn membership(&self) -> &Configuration {
+        match &self.told {
+            Some((index, told)) if *index > self.log.configured_at() => told,
+            _ => self.log.configuration(),
+        }
+    }
+
+    /// Does it vote, as far as it knows?
+    pub fn is_voter(&self) -> bool {
+        self.log.configuration().votes(self.me) && self.membership().votes(self.me)
+    }
+
+    /// Does nobody count on this node, neither with this disk nor with another?
+    pub fn is_outside(&self) -> bool {
+        let membership = self.membership();
+        self.leader.is_none()
+            && !membership.voters.is_empty()
+            && membership.member_at(self.me.node).is_none()
+    }
+
+    /// Was it a member, and taken out?
+    pub fn is_removed(&self) -> bool {
+        self.is_outside() && !self.log.configuration().voters.is_empty()
+    }
+
+    /// A node that is no member asks, or one that is in the place of a member: who are the members?
+    pub(super) fn tell_members(&self, from: Member, fx: &mut Effects) {
+        let told = self.told.as_ref().filter(|(index, _)| *index > self.log.configured_at());
+        let own = (self.log.configured_at(), self.log.configuration());
+        let own = Some(own).filter(|(index, _)| *index > 0 && self.is_settled());
+        let newest = told.map(|(index, told)| (*index, told)).or(own);
+        if let Some((index, configuration)) = newest
+            && !configuration.members().contains(&from)
+        {
+            fx.send(from, Rpc::Members { index, members: Arc::clone(configuration) });
+        }
+    }
+
+    /// These are the members since this index; that is committed.
+    pub(super) fn on_members(
+        &mut self,
+        (index, members): (Index, Arc<Configuration>),
+        now: &mut Now<'_>,
+        fx: &mut Effects,
+    ) {
+        if self.told.as_ref().is_some_and(|(known, _)| *known >= index) {
+            return;
+        }
+        self.told = Some((index, members));
+        if let (Role::PreCandidate(_) | Role::Candidate(_), false) = (&self.role, self.is_voter()) {
+            self.follow(self.term, None, now, fx);
+        }
     }
 }
 
@@ -175,7 +225,8 @@ impl Group {
     pub(super) fn start_blank(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
         if Mechanism::DiskIdentity.on(self.switches) {
             self.role = Role::Blank(Roll::from([(self.me.node, self.me.disk)]));
-            self.say_hello(now, fx);
+            self.say_hello(fx);
+            self.election_due = now.time + self.tuning.heartbeat;
             self.found(now, fx);
         } else if self.founders.contains(&self.me.node) {
             let member = |&node| Member { node, disk: ANY_DISK };
@@ -187,11 +238,13 @@ impl Group {
         }
     }
 
-    pub(super) fn say_hello(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
-        for &node in self.founders.iter().filter(|node| **node != self.me.node) {
+    /// Asks all of whom it knows who the members are, and who this node is to them.
+    pub(super) fn say_hello(&self, fx: &mut Effects) {
+        let members = self.membership().members().into_iter().map(|member| member.node);
+        let known: BTreeSet<NodeId> = self.founders.iter().copied().chain(members).collect();
+        for node in known.into_iter().filter(|node| *node != self.me.node) {
             fx.send(Member { node, disk: ANY_DISK }, Rpc::Hello);
         }
-        self.election_due = now.time + self.tuning.heartbeat;
     }
 
     pub(super) fn on_hello(&mut self, from: Member, now: &mut Now<'_>, fx: &mut Effects) {
@@ -205,19 +258,10 @@ impl Group {
         {
             fx.send_durable(from, Rpc::Founders(Arc::clone(founders)));
         }
-        let configuration = Arc::clone(self.log.configuration());
-        let Role::Leader(leadership) = &mut self.role else { return };
-        if leadership.strangers.len() < MOST_STRANGERS {
-            leadership.strangers.insert(from.node, from.disk);
-        }
-        let lost = |voter: &&Member| voter.node == from.node && voter.disk != from.disk;
-        if let Some(lost) = configuration.voters.iter().find(lost) {
-            let mut voters = configuration.voters.clone();
-            voters.remove(lost);
-            voters.insert(from);
-            if self.begin_change(voters, now, fx).is_ok() {
-                fx.note("member-adopted");
-            }
+        self.tell_members(from, fx);
+        if let Role::Leader(leadership) = &mut self.role {
+            leadership.wishes.hear(from);
+            self.advance_change(now, fx);
         }
     }
 
@@ -248,7 +292,8 @@ impl Group {
         if self.log.last_index() > 0 || !founders.votes(self.me) {
             return;
         }
-        (self.role, self.term) = (Role::Follower, 1);
+        // It may have heard of a later term before it hears of the first.
+        (self.role, self.term) = (Role::Follower, self.term.max(1));
         fx.state = true;
         let payload = Payload::Configuration(Arc::clone(founders));
         self.append(Entry { term: 1, payload }, fx);
@@ -260,12 +305,76 @@ impl Group {
     /// it a follower.
     pub(super) fn is_for_blank(&mut self, rpc: &Rpc) -> bool {
         match rpc {
-            Rpc::Hello | Rpc::Founders(_) => true,
+            Rpc::Hello | Rpc::Founders(_) | Rpc::Members { .. } => true,
             Rpc::AppendEntries(_) | Rpc::InstallSnapshot(_) => {
                 self.role = Role::Follower;
                 true
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::tests::{follower_in, member};
+
+    fn founders() -> Arc<Configuration> {
+        Arc::new(Configuration::of([0, 1, 2].map(member)))
+    }
+
+    /// A vote that was given in a later term would be given again.
+    #[test]
+    fn to_hear_of_the_founders_late_lowers_no_term() {
+        follower_in(5, |group, now| {
+            group.hear(member(1), Rpc::Founders(founders()), now, &mut Effects::default());
+            assert_eq!((group.term(), group.log().last_index()), (5, 1));
+            assert_eq!(group.log().last_term(), 1, "the entry is the same everywhere");
+        });
+    }
+
+    #[test]
+    fn what_was_told_holds_until_the_own_log_is_newer() {
+        follower_in(5, |group, now| {
+            let mut fx = Effects::default();
+            group.hear(member(1), Rpc::Founders(founders()), now, &mut fx);
+            let mut hear = |group: &mut Group, index, nodes: &[u32]| {
+                let members = Arc::new(Configuration::of(nodes.iter().map(|node| member(*node))));
+                group.hear(member(1), Rpc::Members { index, members }, now, &mut fx);
+                (group.is_voter(), group.is_outside())
+            };
+            assert_eq!(hear(group, 1, &[1, 2]), (true, false), "its log says so itself");
+            assert_eq!(hear(group, 7, &[1, 2]), (false, true));
+            assert_eq!(hear(group, 5, &[0, 1, 2]), (false, true), "that is an older word");
+            assert_eq!(hear(group, 9, &[0, 1, 2]), (true, false));
+            // A log that goes on to there is believed again.
+            assert_eq!(hear(group, 11, &[1, 2]), (false, true));
+            let payload = Payload::Configuration(founders());
+            (2..13).for_each(|_| group.log.append(Entry { term: 5, payload: payload.clone() }));
+            assert!(group.is_voter());
+        });
+    }
+
+    #[test]
+    fn whoever_is_no_member_is_told_who_is_once_that_is_committed() {
+        follower_in(5, |group, now| {
+            let mut hello = |group: &mut Group, node| {
+                let mut fx = Effects::default();
+                group.hear(member(node), Rpc::Hello, now, &mut fx);
+                fx.sends
+            };
+            assert_eq!(hello(group, 9), [], "it knows nobody");
+            group.log.append(Entry { term: 1, payload: Payload::Configuration(founders()) });
+            assert_eq!(hello(group, 9), [], "it may be taken back");
+            group.commit_index = 1;
+            let told = Rpc::Members { index: 1, members: founders() };
+            assert_eq!(hello(group, 9), [(member(9), told.clone())]);
+            assert_eq!(hello(group, 1), []);
+            // As it is to a candidate.
+            let mut fx = Effects::default();
+            group.tell_members(member(8), &mut fx);
+            assert_eq!(fx.sends, [(member(8), told)]);
+        });
     }
 }

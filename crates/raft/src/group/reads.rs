@@ -38,6 +38,17 @@ pub(super) struct Reads {
     lease_ended: bool,
 }
 
+/// Why leadership stays where it is. Nothing was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferRefused {
+    /// Only a leader can.
+    NotLeader(NotLeader),
+    /// It leads already.
+    Nothing,
+    /// Whoever has no vote cannot lead.
+    NoVote,
+}
+
 /// Leadership is being handed over.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Transfer {
@@ -133,22 +144,30 @@ impl Group {
         }
     }
 
-    /// Lets another member lead: it campaigns as soon as it has the whole log.
+    /// Lets another member lead, or whichever can soonest: it campaigns as soon as it has the whole log.
     pub(crate) fn transfer(
         &mut self,
-        to: NodeId,
+        to: Option<NodeId>,
         now: &mut Now<'_>,
         fx: &mut Effects,
-    ) -> Result<(), NotLeader> {
+    ) -> Result<(), TransferRefused> {
         let margin = Mechanism::LeaseMargin.on(self.switches);
-        let voter = self.log.configuration().voters.iter().find(|voter| voter.node == to).copied();
-        let (timeout, me) = (self.tuning.election_timeout, self.me);
-        let Role::Leader(leadership) = &mut self.role else { return Err(self.not_leader()) };
-        if let Some(to) = voter.filter(|voter| *voter != me) {
-            leadership.transfer = Some(Transfer { to, told: false, until: now.time + timeout });
-            leadership.reads.lease_ended = margin;
-            self.hand_over(fx);
+        let mut voters = self.log.configuration().voters.iter();
+        let to = match to {
+            Some(node) => voters.find(|voter| voter.node == node).copied(),
+            None => self.heir(now),
+        };
+        let (timeout, me, refused) = (self.tuning.election_timeout, self.me, self.not_leader());
+        let Role::Leader(leadership) = &mut self.role else {
+            return Err(TransferRefused::NotLeader(refused));
+        };
+        let to = to.ok_or(TransferRefused::NoVote)?;
+        if to == me {
+            return Err(TransferRefused::Nothing);
         }
+        leadership.transfer = Some(Transfer { to, told: false, until: now.time + timeout });
+        leadership.reads.lease_ended = margin;
+        self.hand_over(fx);
         Ok(())
     }
 

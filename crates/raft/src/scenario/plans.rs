@@ -7,7 +7,7 @@ use sim::{Delays, Draft, Script, Target};
 
 use super::workload::{MIXED, Mix, ask_any, ask_of, workload};
 use crate::message::{Ask, Operation};
-use crate::promise::{ANSWER, RECOVERY};
+use crate::promise::{ANSWER, RECOVERY, REDUNDANCY};
 use crate::shape::{JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
 
 pub(super) type Plan = Draft<Operation>;
@@ -198,7 +198,7 @@ pub(super) fn clock_drift(draft: &mut Plan) {
             }
             1 => {
                 let early = at - MS(draft.number(0, 10));
-                ask_any(draft, shape, early, Ask::Transfer { to: voter });
+                ask_any(draft, shape, early, Ask::Transfer { to: Some(voter) });
             }
             _ => {}
         }
@@ -265,6 +265,33 @@ pub(super) fn disk_replaced(draft: &mut Plan) {
     under_noise(draft, shape, MIXED);
 }
 
+/// A voter is down, for longer than anybody would wait for it, while the disk of another is replaced; in
+/// half of the seeds the first that this one hears is a leader whose word counts for nothing.
+pub(super) fn disk_replaced_voter_down(draft: &mut Plan) {
+    let shape = three_or_five(draft);
+    draft.phases(MS(12_000), REDUNDANCY + MS(1_000));
+    let mut replicas = shape.replica_ids();
+    let mut one =
+        |draft: &mut Plan| replicas.remove(draft.number(0, replicas.len() as u64 - 1) as usize);
+    let (lost, down, doomed) = (one(draft), one(draft), one(draft));
+    let at = Time(0) + MS(draft.number(2_000, 3_000));
+    let away = MS(draft.magnitude(500, 9_000));
+    draft.between(at, at + away).crash(down);
+    let at = at + MS(draft.number(0, 500));
+    let back = at + MS(draft.number(1, 50));
+    draft.between(at, back).disk_replaced(lost);
+    if draft.percent(50) {
+        ask_any(draft, shape, Time(0) + MS(1_500), Ask::Transfer { to: Some(doomed) });
+        let others = [replicas, vec![down]].concat();
+        let until = at + MS(draft.number(300, 2_000));
+        draft.between(at, until).partition([doomed, lost], others.iter().copied());
+        // What they would have heard of it after the cut is lost with the links.
+        let reset = until - MS(draft.number(1, 20));
+        draft.between(reset, until).link_reset([lost], others);
+    }
+    under_noise(draft, shape, MIXED);
+}
+
 /// The moves of the paper's figure 8. Messages take so long, and carry so little, that what a move
 /// interrupts is rarely over.
 pub(super) fn figure_eight(draft: &mut Plan) {
@@ -275,7 +302,7 @@ pub(super) fn figure_eight(draft: &mut Plan) {
     let [few, most] = [vec![0, 1], vec![2, 3, 4]];
     let time = |ms| Time(0) + MS(ms);
     for client in shape.client_ids() {
-        let transfer = Operation { replica: NodeId(0), ask: Ask::Transfer { to: NodeId(0) } };
+        let transfer = Operation { replica: NodeId(0), ask: Ask::Transfer { to: Some(NodeId(0)) } };
         let at = time(draft.number(800, 1_200));
         draft.operation(at, client, transfer);
     }

@@ -21,7 +21,7 @@ use super::status::Status;
 use crate::command::Session;
 use crate::message::{Answer, Ask, Message, Request};
 use crate::replica::Replica;
-use crate::wire::{self, Asked, Form, LONGEST_BODY, Meant, Reply};
+use crate::wire::{self, Asked, Form, LONGEST_BODY, Meant, Reply, outside};
 
 /// For an answer: longer than an election takes, as a rule.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -78,7 +78,10 @@ impl FrontEnd {
         }
         match timeout(PATIENCE, place.answer()).await {
             Ok(Some(Answer::NotLeader { leader: Some(leader) })) if leader != self.me => {
-                self.elsewhere(leader, parts)
+                self.elsewhere("another node leads", leader, parts)
+            }
+            Ok(Some(Answer::Outside { removed, member: Some(member) })) => {
+                self.elsewhere(outside(removed), member, parts)
             }
             Ok(Some(answer)) => Reply::of(answer, is_write),
             Ok(None) | Err(_) if is_read => Reply::unavailable("there was no answer in time"),
@@ -86,13 +89,15 @@ impl FrontEnd {
         }
     }
 
-    /// The same request, at the leader.
-    fn elsewhere(&self, leader: NodeId, parts: &Parts) -> Reply {
-        let Some(address) = self.book.get(&leader) else {
-            return Reply::unavailable("a node leads whose address is not known here");
+    /// The same request, at another node.
+    fn elsewhere(&self, why: &str, other: NodeId, parts: &Parts) -> Reply {
+        let Some(address) = self.book.get(&other) else {
+            let unknown =
+                format_args!("{why}, and the address of node {} is not known here", other.0);
+            return Reply::unavailable(unknown);
         };
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        Reply::elsewhere(format!("http://{address}{target}"))
+        Reply::elsewhere(why, format!("http://{address}{target}"))
     }
 }
 

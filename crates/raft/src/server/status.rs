@@ -32,8 +32,9 @@ struct GroupStatus {
     commit_index: Index,
     applied_index: Index,
     snapshot_index: Index,
+    /// Where this node is none of them, it was removed, or never was one.
     members: Vec<MemberStatus>,
-    /// Is a change of members under way?
+    /// Is a change of members under way, or was one begun that did not come to its end?
     changing: bool,
 }
 
@@ -58,7 +59,7 @@ impl Status {
 
 impl GroupStatus {
     fn of(group: &Group, book: &Book) -> GroupStatus {
-        let (log, leader) = (group.log(), group.leader());
+        let (log, leader, membership) = (group.log(), group.leader(), group.membership());
         let address = |node: NodeId| book.get(&node).copied();
         GroupStatus {
             term: group.term(),
@@ -69,8 +70,8 @@ impl GroupStatus {
             commit_index: group.commit_index(),
             applied_index: group.applied_index(),
             snapshot_index: log.snapshot().last_index,
-            members: members(log.configuration(), address),
-            changing: log.configuration().is_joint(),
+            members: members(membership, address),
+            changing: membership.is_joint() || !membership.learners.is_empty(),
         }
     }
 }

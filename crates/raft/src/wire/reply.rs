@@ -37,17 +37,20 @@ impl Reply {
             Answer::Pairs(found) => pairs(&found),
             Answer::Done if at_once => Reply::fixed(200, r#"{"done":true}"#),
             Answer::Done => Reply::fixed(202, r#"{"begun":true}"#),
+            Answer::Nothing => Reply::fixed(200, r#"{"begun":false}"#),
             Answer::Swapped(true) => Reply::fixed(200, r#"{"swapped":true}"#),
             Answer::Swapped(false) => {
                 Reply::error(409, "the value is not what `from` says; nothing was done")
             }
             Answer::NotLeader { .. } => Reply::unavailable("nobody leads at the moment"),
+            Answer::Outside { removed, .. } => Reply::unavailable(outside(removed)),
             Answer::Lost => Reply::unknown("this node stopped leading before it was done"),
             Answer::Refused(why) => match why {
                 Refusal::TooLarge => Reply::error(413, why),
                 Refusal::Nobody => Reply::error(400, why),
-                Refusal::Unknown => Reply::error(409, why),
-                Refusal::Overloaded | Refusal::NotNow => Reply::unavailable(why),
+                Refusal::Unknown | Refusal::NoVote => Reply::error(409, why),
+                Refusal::Reused => Reply::error(422, why),
+                Refusal::Overloaded => Reply::unavailable(why),
             },
         }
     }
@@ -74,10 +77,9 @@ impl Reply {
         Reply::error(504, format_args!("{why}; {then}"))
     }
 
-    /// Somebody else does it.
-    pub(crate) fn elsewhere(location: String) -> Reply {
-        let why = "another node leads; ask it, as Location says";
-        Reply::error(307, why).with("location", location)
+    /// Somebody else does it, because of this.
+    pub(crate) fn elsewhere(why: &str, location: String) -> Reply {
+        Reply::error(307, format_args!("{why}; ask as Location says")).with("location", location)
     }
 
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Reply {
@@ -92,6 +94,14 @@ impl Reply {
 
     fn fixed(status: u16, body: &'static str) -> Reply {
         Reply { status, form: Form::Json, body: Bytes::from_static(body.as_bytes()), header: None }
+    }
+}
+
+/// Why a node answers nothing itself.
+pub(crate) fn outside(removed: bool) -> &'static str {
+    match removed {
+        true => "this node was removed from the group",
+        false => "this node is no member of the group",
     }
 }
 

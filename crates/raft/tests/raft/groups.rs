@@ -113,9 +113,44 @@ fn leadership_goes_where_it_is_sent() {
     let first = elect(&mut world, 0);
     world.run_for(MS(500));
     let next = NodeId((first.0 + 1) % 3);
-    world.tell(first, Word::Transfer(GroupId(0), next));
+    world.tell(first, Word::Transfer(GroupId(0), Some(next)));
     world.run_for(MS(50));
     assert_eq!(leader(&world, 0), Some(next));
+}
+
+/// Nobody misses a leader that hands over before it goes: no election timeout runs out.
+#[test]
+fn leadership_goes_to_whoever_can_lead_soonest() {
+    for seed in 0..20 {
+        let mut world = world(seed, 3, 3, 1);
+        let first = elect(&mut world, 0);
+        world.run_for(MS(500));
+        let late = NodeId((first.0 + 1 + seed as u32 % 2) % 3);
+        let fault = world.crash(late);
+        world.tell(first, Word::Add(GroupId(0), item(seed)));
+        world.run_for(MS(400));
+        let seen = world.history().len();
+        world.tell(first, Word::Transfer(GroupId(0), None));
+        world.run_for(MS(50));
+        let next = leader(&world, 0).expect("somebody leads");
+        assert!(next != first && next != late, "seed {seed}: {next:?}");
+        let missed = world.history()[seen..].iter().any(|entry| entry.note == "leader-missed");
+        assert!(!missed, "seed {seed}");
+        world.end(fault);
+    }
+}
+
+#[test]
+fn whoever_has_no_vote_or_leads_already_is_handed_nothing() {
+    let mut world = world(7, 4, 3, 1);
+    let first = elect(&mut world, 0);
+    world.run_for(MS(500));
+    for (to, why) in [(NodeId(3), "NoVote"), (first, "Nothing")] {
+        world.tell(first, Word::Transfer(GroupId(0), Some(to)));
+        world.run_for(MS(100));
+        assert_eq!(world.history().last().unwrap().note, why);
+        assert_eq!(leader(&world, 0), Some(first));
+    }
 }
 
 /// Groups of a node share timers and messages: a thousand idle ones cost no more messages than one.

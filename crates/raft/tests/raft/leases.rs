@@ -95,7 +95,7 @@ fn a_follower_that_forgot_whom_it_heard_waits_before_it_votes() {
 fn who_hands_leadership_over_answers_no_more_by_its_lease() {
     never_but_without_the_rules(30, |seed, switches| {
         let (mut world, leader, [heir, other]) = world(seed, switches);
-        ask(&mut world, leader, Ask::Transfer { to: heir });
+        ask(&mut world, leader, Ask::Transfer { to: Some(heir) });
         // It has heard that it may; the old leader does not hear that it does.
         let end = world.now() + MS(4 * TIMEOUT);
         while world.inspect(heir).is_some_and(|shown| shown.role == "follower") {

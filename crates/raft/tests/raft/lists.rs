@@ -28,7 +28,7 @@ pub(crate) enum Word {
     Add(GroupId, Bytes),
     Read(GroupId, u64),
     Change(GroupId, Vec<NodeId>),
-    Transfer(GroupId, NodeId),
+    Transfer(GroupId, Option<NodeId>),
     Compact(GroupId),
 }
 
@@ -112,7 +112,9 @@ impl Machine for Keeper {
                 }
             }
             Input::Message { message: Word::Transfer(group, to), .. } => {
-                let _ = self.groups.transfer(group, to, now);
+                if let Err(why) = self.groups.transfer(group, to, now) {
+                    out.note(format!("{why:?}"));
+                }
             }
             Input::Message { message: Word::Compact(group), .. } => {
                 let index = self.group(group.0).map_or(0, Group::applied_index);

@@ -6,6 +6,7 @@ mod disks;
 mod groups;
 mod leases;
 mod lists;
+mod members;
 mod replicas;
 mod replicated;
 mod transcripts;

@@ -113,7 +113,7 @@ fn obey(cluster: &mut Option<Cluster>, command: &str, place: &str) -> String {
             cluster.tell(node(who), Word::Change(GROUP, voters));
         }
         [who, "is", "asked", "to", "hand", "over", "to", heir] => {
-            cluster.tell(node(who), Word::Transfer(GROUP, node(heir)));
+            cluster.tell(node(who), Word::Transfer(GROUP, Some(node(heir))));
         }
         _ => panic!("{place}: no such command"),
     }
