@@ -59,6 +59,22 @@ fn every_log_that_jepsen_ever_wrote() {
     }
 }
 
+/// What was written may look like a line of a log.
+#[test]
+fn a_log_within_a_value_is_none() {
+    let wrote = "INFO jepsen.util - 3 :invoke :read nil";
+    for text in [
+        format!("0 :invoke :write \"an {wrote}\""),
+        format!("{{:process 0 :type :invoke :f :write\n:value \"an {wrote}\"}}"),
+        format!(
+            "{{\"process\": 0, \"type\": \"invoke\", \"f\": \"write\",\n\"value\": \"an {wrote}\"}}"
+        ),
+    ] {
+        let value = Some(Value::Text(format!("an {wrote}")));
+        assert_eq!(told(&text), [(0, Kind::Invoke, "write".into(), value)], "{text}");
+    }
+}
+
 const MAPS: &str = "\
 {:process 0, :type :invoke, :f :cas, :value [0 1]}
 {:process :nemesis, :type :info, :f :start, :value {\"n1\" #{\"n2\" \"n3\"}}}

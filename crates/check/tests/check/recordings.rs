@@ -113,6 +113,8 @@ fn keys_of_their_own() {
         3,
         "key is missing, and line 1 has one",
     );
+    let late = keys.replace(":key 0, ", "");
+    malformed::<Keyed<Register>>(&late, 3, "it has a key, and line 1 has none");
     let moved = keys.replacen(":ok, :f :write, :key 0", ":ok, :f :write, :key 1", 1);
     malformed::<Keyed<Register>>(&moved, 2, "asked of key 0 ends with key 1");
 }
