@@ -13,10 +13,11 @@ use crate::http;
 use crate::metrics::Metrics;
 
 /// `/metrics` in Prometheus' text form, and `/health`: a line for each machine, its role and state,
-/// with status 503 once one has stopped. For a listener of its own, at `bound`.
+/// with status 503 while one is not well, and once one has stopped. For a listener of its own, at `bound`.
 pub fn admin(
     metrics: Metrics,
     inspect: impl Fn() -> Option<Vec<Inspection>> + Clone + Send + Sync + 'static,
+    is_well: impl Fn(&Inspection) -> bool + Clone + Send + Sync + 'static,
     bound: IpAddr,
 ) -> Router {
     let numbers = move || async move {
@@ -25,7 +26,11 @@ pub fn admin(
     let health = move || async move {
         let line = |Inspection { role, state }| format!("{role}: {state}\n");
         match inspect() {
-            Some(shown) => (StatusCode::OK, shown.into_iter().map(line).collect()),
+            Some(shown) => {
+                let well = shown.iter().all(is_well);
+                let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                (status, shown.into_iter().map(line).collect())
+            }
             None => (StatusCode::SERVICE_UNAVAILABLE, "a machine has stopped\n".to_owned()),
         }
     };

@@ -42,13 +42,14 @@ pub fn runtime() -> io::Result<Runtime> {
 }
 
 impl<M: Machine> Server<M> {
-    /// Waits until all machines are ready, calls `ready`, and does `work` until it is time to stop.
+    /// Waits until all machines are ready, calls `ready`, and does `work` until it is time to stop. A
+    /// machine that is not ready, or no longer, is not well at the admin address.
     ///
     /// # Errors
     /// With the sentence of the machine that halted.
     pub fn run<W: Future<Output = Result<(), String>>>(
         self,
-        is_ready: impl Fn(&Inspection) -> bool + Send + 'static,
+        is_ready: impl Fn(&Inspection) -> bool + Clone + Send + Sync + 'static,
         ready: impl FnOnce(),
         work: impl FnOnce(Stop) -> W,
     ) -> Result<(), String> {
@@ -60,7 +61,7 @@ impl<M: Machine> Server<M> {
                 tracing::info!("metrics at http://{address}/metrics");
                 let shown = crew.clone();
                 let inspect = move || shown.nodes().iter().map(|node| node.inspect()).collect();
-                let routes = admin::admin(metrics, inspect, address.ip());
+                let routes = admin::admin(metrics, inspect, is_ready.clone(), address.ip());
                 tokio::spawn(http::serve(listener, routes, std::future::pending::<()>()));
             }
             let waiting = crew.nodes();

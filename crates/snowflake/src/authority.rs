@@ -81,6 +81,12 @@ impl Authority {
         Authority { switches, table, pool, expires, checkpoint: Checkpoint::new(FILE) }
     }
 
+    /// When a number that is leased now may be given to another.
+    fn free_at(&self, now: Time) -> Time {
+        let grace = Mechanism::LeaseGrace.on(self.switches);
+        now + LEASE + if grace { GRACE } else { Duration::ZERO }
+    }
+
     fn loaded(&mut self, result: DiskResult, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
         let rows = vec![Row::default(); self.pool as usize];
         let table = match self.checkpoint.loaded(result) {
@@ -93,7 +99,7 @@ impl Authority {
                 table.rows.resize(self.pool as usize, Row::default());
                 // Nobody knows how old the leases are: each is counted as if given just now.
                 let recounted = Mechanism::LeaseRecount.on(self.switches);
-                let expires = if recounted { now.time + LEASE + GRACE } else { now.time };
+                let expires = if recounted { self.free_at(now.time) } else { now.time };
                 self.expires = vec![expires; table.rows.len()];
                 self.table = Some(table);
             }
@@ -158,9 +164,10 @@ impl Authority {
         now: &Now<'_>,
         out: &mut Outputs<Snowflake>,
     ) {
+        let free_at = self.free_at(now.time);
         let Some(table) = &mut self.table else { return };
         let Some(row) = table.rows.get_mut(lease.worker as usize) else { return };
-        self.expires[lease.worker as usize] = now.time + LEASE + GRACE;
+        self.expires[lease.worker as usize] = free_at;
         let (mut floor, mut ceiling) = (Wall(0), Wall(u64::MAX));
         if Mechanism::TimestampCeiling.on(self.switches) {
             floor = row.floor;

@@ -79,6 +79,35 @@ impl fmt::Display for NotNow {
 
 impl Error for NotNow {}
 
+/// A layout has no timestamp for the time that the clock shows. Nothing can be minted with it until the
+/// clock is set, or another layout is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfYears {
+    /// The layout.
+    pub layout: String,
+    /// When its timestamps begin.
+    pub begins: Wall,
+    /// When they end, in milliseconds since 1970: a time may be later than clocks can show.
+    pub ends_ms: u64,
+    /// What the clock shows.
+    pub now: Wall,
+}
+
+impl fmt::Display for OutOfYears {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OutOfYears { layout, begins, ends_ms, now } = self;
+        let rfc3339 = crate::layout::rfc3339;
+        let ids = match now < begins {
+            true => format!("begin at {}", rfc3339(begins.millis())),
+            false => format!("ended at {}", rfc3339(*ends_ms)),
+        };
+        let now = rfc3339(now.millis());
+        write!(f, "ids of the layout {layout} {ids}, and the clock shows {now}")
+    }
+}
+
+impl Error for OutOfYears {}
+
 /// A number does not fit the bits that the layout has for it. Nothing was made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooLarge {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use machine::{Wall, nanos};
 
-use crate::error::{LayoutError, TooLarge};
+use crate::error::{LayoutError, OutOfYears, TooLarge};
 use crate::id::Id;
 
 pub use decoded::Decoded;
@@ -154,6 +154,20 @@ impl Layout {
     /// The largest sequence number: one less than the ids of one worker in one tick.
     pub fn max_sequence(&self) -> u64 {
         self.sequence_field().max()
+    }
+
+    /// Are there timestamps for this time?
+    ///
+    /// # Errors
+    /// If the layout has not begun by then, or has ended: whoever mints with it then mints nothing.
+    pub fn has_room_at(&self, now: Wall) -> Result<(), OutOfYears> {
+        let (begins, ends) = (self.epoch, self.millis_of(self.max_timestamp() + 1));
+        let ended = u128::from(now.millis()) >= ends;
+        if now >= begins && !ended {
+            return Ok(());
+        }
+        // `Layout::new` saw to it that the last timestamp fits.
+        Err(OutOfYears { layout: self.to_string(), begins, ends_ms: ends as u64, now })
     }
 
     /// Packs an id. The timestamp is in ticks since the epoch.

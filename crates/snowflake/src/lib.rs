@@ -34,7 +34,7 @@ pub mod compare;
 
 pub use block::Block;
 pub use claim::ClockPolicy;
-pub use error::{IdError, LayoutError, NotNow, TooLarge};
+pub use error::{IdError, LayoutError, NotNow, OutOfYears, TooLarge};
 pub use generator::Generator;
 pub use id::Id;
 pub use layout::{Decoded, Field, Layout};
@@ -50,6 +50,7 @@ mod promise;
 mod scenario;
 mod sentence;
 mod shape;
+mod stoppage;
 mod tenure;
 mod worker;
 

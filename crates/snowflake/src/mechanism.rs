@@ -15,6 +15,7 @@ pub enum Mechanism {
     GenerationCheck,
     SkewCheck,
     LeaseRecount,
+    LeaseGrace,
 }
 
 impl Mechanism {
@@ -64,5 +65,10 @@ pub const MECHANISMS: &[Info] = &[
         name: "lease-recount",
         about: "an authority that boots, or takes over from another, counts every lease as if it had \
                 been given just now",
+    },
+    Info {
+        name: "lease-grace",
+        about: "the authority waits longer than a lease lasts before it gives the number away, since its \
+                clock and the holder's may drift",
     },
 ];

@@ -131,6 +131,8 @@ pub enum Timer {
     Serve,
     /// Of a worker: ask the authority for a lease, or to renew it.
     Lease,
+    /// Of a worker that mints nothing: see whether it could again.
+    Look,
     /// Of a client: the worker has taken too long over this token.
     Answer(u64),
     /// Of one of several authorities: their group's.
@@ -170,14 +172,34 @@ pub enum Note {
         /// Of the operation.
         token: u64,
     },
-    /// A worker's wall clock was behind what it had minted.
-    ClockWentBack,
+    /// A worker's wall clock stepped back behind what it had minted.
+    ClockWentBack {
+        /// By so much, or so much further than it was already.
+        by: Duration,
+    },
     /// A worker used up the sequence of a tick.
     TickUsedUp,
     /// A worker started above a mark that its clock had not reached yet.
     StartedBelowMark,
     /// A worker's clock was too far from the authority's.
     ClockWrong,
+    /// A worker compared its clock with the authority's, as its lease was given or renewed.
+    Compared {
+        /// They are at most so far apart.
+        distance: Duration,
+    },
+    /// From here on a worker mints nothing.
+    Stopped {
+        /// What requests are told.
+        why: Refusal,
+        /// How far its clock is off, if that is the cause.
+        off: Duration,
+    },
+    /// It mints again.
+    Resumed {
+        /// So long after it stopped.
+        after: Duration,
+    },
     /// A worker's lease ran out before it could be renewed.
     LeaseExpired,
     /// A worker noticed that it was resumed from a snapshot.

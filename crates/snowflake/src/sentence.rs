@@ -1,6 +1,7 @@
 //! The words of the protocol as sentences: for diagrams, and for clients that were refused.
 
 use std::fmt::{self, Debug, Display, Formatter};
+use std::time::Duration;
 
 use machine::Wall;
 
@@ -38,16 +39,41 @@ impl Debug for Note {
                 write!(f, "request {} got {}", token & 0xFFFF_FFFF, Ids(ids))
             }
             Note::AllRefused { token } => write!(f, "request {} failed", token & 0xFFFF_FFFF),
-            Note::ClockWentBack => write!(f, "the clock is behind what was minted"),
+            Note::ClockWentBack { by } => {
+                write!(f, "the clock stepped back behind what was minted, by {by:?}")
+            }
             Note::TickUsedUp => write!(f, "the tick is used up"),
             Note::StartedBelowMark => write!(f, "starts with its clock below the mark"),
             Note::ClockWrong => write!(f, "the clock is too far from the authority's"),
+            Note::Compared { distance } => {
+                write!(f, "its clock is within {distance:?} of the authority's")
+            }
+            Note::Stopped { why, off } => stopped(*why, *off, f),
+            Note::Resumed { after } => write!(f, "mints again, after {after:?}"),
             Note::LeaseExpired => write!(f, "the lease ran out"),
             Note::GenerationChanged => write!(f, "notices that it was resumed from a snapshot"),
             Note::HolderChanged => write!(f, "a worker id changes hands"),
             Note::Fenced => write!(f, "a renewal with a stale epoch is refused"),
             Note::Council(what) => f.write_str(what),
         }
+    }
+}
+
+fn stopped(why: Refusal, off: Duration, f: &mut Formatter<'_>) -> fmt::Result {
+    match why {
+        Refusal::ClockBehind => write!(
+            f,
+            "mints nothing until its wall clock, which is {off:?} behind what was minted, has caught up"
+        ),
+        Refusal::ClockWrong => {
+            write!(f, "mints nothing while its wall clock is up to {off:?} from the authority's")
+        }
+        Refusal::NotReady => write!(f, "mints nothing until it is given a lease, as it holds none"),
+        Refusal::OutOfRange => {
+            write!(f, "mints nothing while its wall clock is outside the years of its layout")
+        }
+        Refusal::DiskFull => write!(f, "mints nothing until there is space on its disk"),
+        Refusal::Overloaded | Refusal::BadCount => write!(f, "refuses a request"),
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
+mod counts;
 mod desk;
 mod error;
 mod front;
@@ -16,14 +17,16 @@ mod switchboard;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use host::{Addresses, Crew, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
-use machine::{DiskId, Inspection, Machine, NodeId, Switches};
+use machine::{DiskId, Inspection, Machine, NodeId, Switches, Wall, nanos};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::{Authority, Layout, MOST_WORKERS, Snowflake, Worker, authority, council, mark};
+use counts::Counts;
 use desk::Desk;
 use front::FrontEnd;
 use owner::Owner;
@@ -87,6 +90,7 @@ pub fn serve(
     number: Number,
     ready: impl FnOnce(Addresses),
 ) -> Result<(), ServeError> {
+    layout.has_room_at(wall()).map_err(ServeError::Layout)?;
     let leased = |from| Worker::leased(layout.clone(), from, Switches::ALL_ON);
     match number {
         Number::Fixed(worker) => {
@@ -185,11 +189,11 @@ impl Ground {
         let metrics = &self.metrics;
         let handle = self.runtime.handle().clone();
         let links = neighbours.map(|neighbours| Links::new(neighbours, handle, metrics));
-        let desk = Arc::new(Desk::new(metrics));
+        let desk = Arc::new(Desk::new(layout.clone(), metrics));
         let outside = Switchboard {
             desk: Some(desk.clone()),
             links: links.clone(),
-            metrics: metrics.clone(),
+            counts: Counts::new(metrics),
         };
         let files = self.folder.files(metrics);
         let node = Node::start(machine, files, self.folder.disk(), Arc::new(outside), metrics);
@@ -205,14 +209,14 @@ impl Ground {
         self,
         machine: M,
         neighbours: Neighbours,
-        is_ready: impl Fn(&Inspection) -> bool + Send + 'static,
+        is_ready: impl Fn(&Inspection) -> bool + Clone + Send + Sync + 'static,
         ready: impl FnOnce(Addresses),
     ) -> Result<(), ServeError> {
         let listens = Addresses { nodes: Some(self.address), ..self.shown() };
         let Ground { runtime, listener, admin, folder, metrics, data, .. } = self;
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
         let outside =
-            Switchboard { desk: None, links: Some(links.clone()), metrics: metrics.clone() };
+            Switchboard { desk: None, links: Some(links.clone()), counts: Counts::new(&metrics) };
         let files = folder.files(&metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
         links.join(&node);
@@ -250,6 +254,11 @@ impl Ground {
 
 /// A worker at work, and the paths that lead to it.
 type Staffed = (Arc<Node<Worker>>, Router);
+
+#[expect(clippy::disallowed_methods, reason = "a server that could mint nothing is not started")]
+fn wall() -> Wall {
+    Wall(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos))
+}
 
 /// The number of a node that is on no list, from the identity of its disk and its thread: the same
 /// after every restart, so that the authority knows whom it has given what. Two in 2^31 have the same; of

@@ -114,6 +114,7 @@ impl Tenure {
             sent,
             received: now.time,
         });
+        out.note(Note::Compared { distance: self.distance(now) });
         out.set_timer(Timer::Lease, RENEW_EVERY.saturating_sub(now.time.since(sent)));
         true
     }
@@ -145,24 +146,36 @@ impl Tenure {
         (self.held, self.asked) = (None, None);
     }
 
-    /// May an id be minted now?
+    /// May an id be minted now? Notes why not.
     pub(crate) fn permits(
         &mut self,
         now: &Now<'_>,
         out: &mut Outputs<Snowflake>,
     ) -> Result<(), Refusal> {
-        let Some(held) = &mut self.held else { return Err(Refusal::NotReady) };
-        if Mechanism::StopBeforeExpiry.on(self.switches) && now.time >= held.expires {
-            if !std::mem::replace(&mut held.expired, true) {
-                out.note(Note::LeaseExpired);
-            }
-            return Err(Refusal::NotReady);
-        }
-        if Mechanism::SkewCheck.on(self.switches) && held.skew(now) > SKEW_BOUND {
+        let Some(why) = self.refuses(now) else { return Ok(()) };
+        if why == Refusal::ClockWrong {
             out.note(Note::ClockWrong);
-            return Err(Refusal::ClockWrong);
+        } else if let Some(held) = &mut self.held
+            && !std::mem::replace(&mut held.expired, true)
+        {
+            out.note(Note::LeaseExpired);
         }
-        Ok(())
+        Err(why)
+    }
+
+    /// Why no id may be minted now, if so.
+    pub(crate) fn refuses(&self, now: &Now<'_>) -> Option<Refusal> {
+        let Some(held) = &self.held else { return Some(Refusal::NotReady) };
+        if Mechanism::StopBeforeExpiry.on(self.switches) && now.time >= held.expires {
+            return Some(Refusal::NotReady);
+        }
+        let wrong = Mechanism::SkewCheck.on(self.switches) && held.skew(now) > SKEW_BOUND;
+        wrong.then_some(Refusal::ClockWrong)
+    }
+
+    /// How far the wall clock may be from the authority's; zero where there is nothing to tell by.
+    pub(crate) fn distance(&self, now: &Now<'_>) -> Duration {
+        self.held.map_or(Duration::ZERO, |held| held.skew(now))
     }
 }
 

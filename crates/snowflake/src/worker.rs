@@ -19,6 +19,7 @@ use machine::{
 use crate::mark::{AHEAD, HighWaterMark};
 use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Op, Refusal, Snowflake, Timer};
+use crate::stoppage::Stoppage;
 use crate::tenure::Tenure;
 use crate::{ClockPolicy, Generator, Id, Layout, NotNow, TooLarge};
 
@@ -40,6 +41,7 @@ pub struct Worker {
     generator: Option<Generator>,
     waiting: VecDeque<Request>,
     generation: Option<Generation>,
+    stoppage: Stoppage,
 }
 
 /// Where the worker's number comes from.
@@ -77,7 +79,8 @@ impl Worker {
 
     fn new(layout: Layout, switches: Switches, number: Number) -> Self {
         let (generator, generation) = (None, None);
-        Worker { layout, switches, number, generator, waiting: VecDeque::new(), generation }
+        let (waiting, stoppage) = (VecDeque::new(), Stoppage::default());
+        Worker { layout, switches, number, generator, waiting, generation, stoppage }
     }
 
     fn start(&mut self, now: &mut Now<'_>, out: &mut Outputs<Snowflake>) {
@@ -86,14 +89,16 @@ impl Worker {
             Number::Fixed { mark, .. } if marked => mark.load(out),
             Number::Fixed { worker, .. } => {
                 let worker = *worker;
-                self.open(worker, Wall(0), out);
+                self.open(worker, Wall(0), now, out);
             }
             Number::Leased(tenure) => tenure.ask(now, out),
         }
     }
 
     /// From here on ids may be minted, above this timestamp.
-    fn open(&mut self, worker: u64, above: Wall, out: &mut Outputs<Snowflake>) {
+    fn open(&mut self, worker: u64, above: Wall, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
+        let ahead = Duration::from_nanos(above.0.saturating_sub(now.wall.0));
+        self.stoppage.clock_begins_behind(ahead);
         let policy = match Mechanism::ClockGuard.on(self.switches) {
             true => ClockPolicy::Wait,
             false => ClockPolicy::Trust,
@@ -124,17 +129,21 @@ impl Worker {
     fn serve(&mut self, now: &mut Now<'_>, out: &mut Outputs<Snowflake>) {
         while let Some(request) = self.waiting.front_mut() {
             let Some(generator) = &mut self.generator else {
-                return self.refuse_all(Refusal::NotReady, out);
+                return self.refuse_all(Refusal::NotReady, now, out);
             };
             if let Number::Leased(tenure) = &mut self.number
                 && let Err(why) = tenure.permits(now, out)
             {
-                return self.refuse_all(why, out);
+                return self.refuse_all(why, now, out);
             }
             let left = request.count as usize - request.ids.len();
             match generator.take(now.wall, left, &mut request.ids) {
-                Ok(taken) if taken == left => self.answer(out),
-                Ok(_) => {}
+                Ok(taken) => {
+                    self.stoppage.clock_begins_behind(Duration::ZERO);
+                    if taken == left {
+                        self.answer(out);
+                    }
+                }
                 Err(not_now) => return self.wait_or_refuse(not_now, now, out),
             }
         }
@@ -153,26 +162,78 @@ impl Worker {
                 out.set_timer(Timer::Serve, retry_at.distance(now.wall));
             }
             NotNow::ClockWentBack { by, retry_at } => {
-                out.note(Note::ClockWentBack);
+                self.stoppage.clock_is_behind(by, out);
                 match retry_at {
                     Some(at) if by <= PATIENCE => {
                         out.set_timer(Timer::Serve, at.distance(now.wall));
                     }
-                    _ => self.refuse_all(Refusal::ClockBehind, out),
+                    _ => self.refuse_all(Refusal::ClockBehind, now, out),
                 }
             }
             // The mark is on its way up (see `raise`), and wakes us when it is durable.
             NotNow::AboveCeiling if matches!(self.number, Number::Fixed { .. }) => {}
-            NotNow::AboveCeiling => self.refuse_all(Refusal::NotReady, out),
+            NotNow::AboveCeiling => self.refuse_all(Refusal::NotReady, now, out),
             NotNow::BeforeEpoch { .. } | NotNow::LayoutExhausted => {
-                self.refuse_all(Refusal::OutOfRange, out);
+                self.refuse_all(Refusal::OutOfRange, now, out);
             }
         }
     }
 
-    fn refuse_all(&mut self, why: Refusal, out: &mut Outputs<Snowflake>) {
+    fn refuse_all(&mut self, why: Refusal, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
+        // Before the mark was read there was nothing that could have stopped.
+        let begun = self.generator.is_some() || matches!(self.number, Number::Leased(_));
+        if begun && !self.waiting.is_empty() {
+            self.stoppage.holds(why, self.off(why, now), now, out);
+        }
         for Request { from, token, .. } in self.waiting.drain(..) {
             out.send(from, Message::Refused { token, why });
+        }
+    }
+
+    /// Notices that nothing can be minted, or can be again, also where nobody asks.
+    fn look(&mut self, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
+        let known = self.stoppage.why();
+        match self.hindrance(known, now) {
+            None => self.stoppage.is_over(now, out),
+            Some(why) if known.is_some() || self.generator.is_some() => {
+                self.stoppage.holds(why, self.off(why, now), now, out);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Why nothing can be minted now. A worker with a number of its own that nobody has refused is not
+    /// looked into: what it would say it says to the next request.
+    fn hindrance(&self, known: Option<Refusal>, now: &Now<'_>) -> Option<Refusal> {
+        let Some(generator) = &self.generator else { return Some(Refusal::NotReady) };
+        if let Number::Leased(tenure) = &self.number
+            && let Some(why) = tenure.refuses(now)
+        {
+            return Some(why);
+        }
+        let known = known?;
+        match generator.clone().next(now.wall) {
+            Ok(_) | Err(NotNow::TickUsedUp { .. }) => None,
+            Err(NotNow::ClockWentBack { by, .. }) => {
+                (by > PATIENCE).then_some(Refusal::ClockBehind)
+            }
+            Err(NotNow::AboveCeiling) => match self.number {
+                Number::Leased(_) => Some(Refusal::NotReady),
+                Number::Fixed { .. } => Some(known).filter(|why| *why == Refusal::DiskFull),
+            },
+            Err(NotNow::BeforeEpoch { .. } | NotNow::LayoutExhausted) => Some(Refusal::OutOfRange),
+        }
+    }
+
+    /// How far off the clock is that is the cause of this.
+    fn off(&self, why: Refusal, now: &Now<'_>) -> Duration {
+        match (why, &self.number, &self.generator) {
+            (Refusal::ClockWrong, Number::Leased(tenure), _) => tenure.distance(now),
+            (Refusal::ClockBehind, _, Some(generator)) => match generator.clone().next(now.wall) {
+                Err(NotNow::ClockWentBack { by, .. }) => by,
+                _ => Duration::ZERO,
+            },
+            _ => Duration::ZERO,
         }
     }
 
@@ -185,7 +246,7 @@ impl Worker {
                 if mark > now.wall {
                     out.note(Note::StartedBelowMark);
                 }
-                self.open(worker, mark, out);
+                self.open(worker, mark, now, out);
                 self.limit(mark);
             }
             Err(error) => out.halt(format!("the high-water mark cannot be read: {error}")),
@@ -193,11 +254,13 @@ impl Worker {
     }
 
     /// The high-water mark was raised: mint up to it.
-    fn saved(&mut self, result: DiskResult, out: &mut Outputs<Snowflake>) {
+    fn saved(&mut self, result: DiskResult, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
         let Number::Fixed { mark, .. } = &mut self.number else { return };
         match mark.saved(result, out) {
             Ok(mark) => self.limit(mark),
-            Err(CheckpointError::Disk(DiskError::Full)) => self.refuse_all(Refusal::DiskFull, out),
+            Err(CheckpointError::Disk(DiskError::Full)) => {
+                self.refuse_all(Refusal::DiskFull, now, out);
+            }
             Err(error) => out.halt(format!("the high-water mark cannot be raised: {error}")),
         }
     }
@@ -208,9 +271,12 @@ impl Worker {
         }
     }
 
-    /// The mark rises only while somebody asks for ids: an idle worker does not write.
-    fn raise(&mut self, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
-        let wanted = !self.waiting.is_empty() && Mechanism::HighWaterMark.on(self.switches);
+    /// The mark rises only while somebody asks for ids, or to see whether a full disk still is: an idle
+    /// worker does not write.
+    fn raise(&mut self, looks: bool, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
+        let tries = looks && self.stoppage.why() == Some(Refusal::DiskFull);
+        let asked = tries || !self.waiting.is_empty();
+        let wanted = asked && Mechanism::HighWaterMark.on(self.switches);
         if let (true, Some(_), Number::Fixed { mark, .. }) =
             (wanted, &self.generator, &mut self.number)
         {
@@ -245,7 +311,7 @@ impl Worker {
                 let renewed = self.generator.is_some() && tenure.holds(grant.lease);
                 if tenure.granted(from, &grant, now, out) {
                     if !renewed {
-                        self.open(grant.lease.worker, grant.floor, out);
+                        self.open(grant.lease.worker, grant.floor, now, out);
                     }
                     self.limit(grant.ceiling);
                 }
@@ -263,6 +329,7 @@ impl Machine for Worker {
 
     fn handle(&mut self, now: &mut Now<'_>, input: Input<Snowflake>, out: &mut Outputs<Snowflake>) {
         self.check_generation(now, out);
+        let looks = matches!(input, Input::Timer(Timer::Look));
         match input {
             Input::Start { .. } => self.start(now, out),
             Input::Message { from, message: Message::Mint { token, count } } => {
@@ -275,22 +342,25 @@ impl Machine for Worker {
                 }
             }
             Input::Disk { op: Op::Loaded, result } => self.loaded(result, now, out),
-            Input::Disk { op: Op::Saved, result } => self.saved(result, out),
+            Input::Disk { op: Op::Saved, result } => self.saved(result, now, out),
             Input::Disk { op: Op::Raft(_), .. } | Input::Timer(_) | Input::LinkReset { .. } => {}
         }
-        self.raise(now, out);
+        self.raise(looks, now, out);
         self.serve(now, out);
+        self.look(now, out);
     }
 
     fn inspect(&self) -> Inspection {
-        match (&self.number, &self.generator) {
-            (Number::Leased(tenure), Some(_)) => {
-                Inspection { role: "holder", state: tenure.to_string() }
-            }
-            (Number::Fixed { worker, .. }, Some(_)) => {
-                Inspection { role: "worker", state: format!("worker {worker}") }
-            }
-            _ => Inspection { role: "waiting", state: "may not mint yet".into() },
+        if self.generator.is_none() {
+            return Inspection { role: "waiting", state: "may not mint yet".into() };
+        }
+        let (role, number) = match &self.number {
+            Number::Leased(tenure) => ("holder", tenure.to_string()),
+            Number::Fixed { worker, .. } => ("worker", format!("worker {worker}")),
+        };
+        match self.stoppage.why() {
+            None => Inspection { role, state: number },
+            Some(why) => Inspection { role: "refusing", state: format!("{number}: {why}") },
         }
     }
 }

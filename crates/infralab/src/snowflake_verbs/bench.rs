@@ -17,7 +17,7 @@ use snowflake::alternatives::{Scheme, Ulids, UuidV4, UuidV7};
 use snowflake::{Block, Generator, Layout, NotNow, Shared, wait};
 
 use super::wall;
-use crate::exit::{Outcome, print};
+use crate::exit::{Failure, Outcome, print};
 use crate::progress;
 use crate::stopwatch::stopwatch;
 
@@ -37,6 +37,10 @@ struct Row {
 }
 
 pub(super) fn bench(json: bool) -> Outcome {
+    for layout in [Layout::wide(), Layout::twitter()] {
+        let room = layout.has_room_at(wall());
+        room.map_err(|error| Failure::Environment(format!("{error}: set the clock")))?;
+    }
     let busy = progress::busy("minting");
     let rows = rows();
     let (reached, limit) = ids_per_ms(&Layout::twitter());

@@ -18,6 +18,9 @@ const SPUN: Duration = Duration::from_millis(1);
 
 pub(super) fn generate(count: u64, layout: &Layout, worker: u64) -> Outcome {
     let mut ids = Generator::new(layout, worker).map_err(Failure::input)?;
+    layout.has_room_at(wall()).map_err(|error| {
+        Failure::input(format!("{error}: set the clock, or name another layout with --layout"))
+    })?;
     let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
     let mut batch = Vec::new();
     let mut left = count;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
-use crate::lab::{Said, command, ended, json, lab};
+use crate::lab::{Said, Scratch, command, ended, json, lab, refused};
 
 #[test]
 fn decode_prints_these_bytes() {
@@ -88,4 +88,24 @@ fn every_layout_that_is_listed_can_be_named() {
     }
     let text = lab(&["snowflake", "layouts"]).stdout;
     assert!(text.contains("twitter    2010-11-04 to 2080-07-10    tick 1ms"), "{text}");
+}
+
+/// A server that could refuse every request and answer none must not be started.
+#[test]
+fn a_layout_that_has_no_timestamp_for_now_mints_nothing_and_decodes() {
+    let scratch = Scratch::new("out-of-years");
+    let folder = scratch.text("data");
+    let later = "custom:epoch=7258118400000,tick=1ms,timestamp=41,worker=10,sequence=12";
+    let ended =
+        ["layout baidu", "ended at 2024-11-20T13:24:16.000Z", "the clock shows", "--layout"];
+    let begins = ["begin at 2200-01-01T00:00:00.000Z", "the clock shows", "--layout"];
+    let serve = ["snowflake", "serve", "--listen", "127.0.0.1:0", "--data", &folder];
+    let leased = [&serve[..], &["--authority", "127.0.0.1:9"]].concat();
+    for verb in [&["snowflake", "generate"][..], &serve, &leased] {
+        refused(&[verb, &["--layout", "baidu"]].concat(), 2, &ended);
+        refused(&[verb, &["--layout", later]].concat(), 2, &begins);
+    }
+    assert!(!scratch.join("data").exists(), "nothing is made for a server that cannot mint");
+    let decoded = json(&["snowflake", "decode", "1", "--layout", "baidu", "--json"]);
+    assert_eq!(decoded["ids"][0]["time"], "2016-05-19T16:00:00.000Z");
 }

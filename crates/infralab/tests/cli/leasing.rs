@@ -7,6 +7,7 @@ use crate::client::ask;
 use crate::lab::{Scratch, refused};
 use crate::replicas::patiently;
 use crate::server::Server;
+use crate::serving::{counts, look};
 
 /// The worker number in a twitter id.
 pub(crate) fn worker(id: u64) -> u64 {
@@ -62,14 +63,22 @@ fn an_authority_that_was_killed_goes_on_where_it_was() {
     let data = scratch.text("authority");
     let authority = Server::authority(&data, "127.0.0.1:0", &[]);
     let address = authority.address.to_string();
-    let holder = leased(&authority, &scratch.text("worker"));
+    let more = ["--authority", &address, "--admin", "127.0.0.1:0", "--log", "info"];
+    let mut holder = Server::start(&scratch.text("worker"), &more);
+    let log = holder.log();
+    let admin = log.admin();
     let before = holder.id();
+    assert_eq!(look(admin, "/health").status, 200);
+    assert!(!counts(admin, "snowflake_authority_distance_us 0"), "the way there alone is some");
     authority.kill();
-    // The holder goes on for the rest of its lease, and then stops.
-    patiently(|| (!holder.try_get("/id").is_ok_and(|reply| reply.status == 200)).then_some(()));
+    // The holder goes on for the rest of its lease, and then stops, and says so though nobody asks.
+    log.until("a worker mints nothing until it is given a lease, as it holds none");
+    assert_eq!(look(admin, "/health").status, 503);
     holder.get("/id").refuses(503, "may not mint yet");
     let authority = Server::authority(&data, &address, &[]);
+    log.until("a worker mints again, after ");
     patiently(|| (holder.get("/id").status == 200).then_some(()));
+    assert_eq!(look(admin, "/health").status, 200);
     let after = holder.id();
     assert_eq!(worker(after), worker(before));
     assert!(after > before);
@@ -83,7 +92,7 @@ fn a_worker_that_waits_for_an_authority_can_be_stopped() {
     let arguments = ["--authority", "127.0.0.1:9", "--log", "info", "--admin", "127.0.0.1:0"];
     let mut waiting = Server::spawn(&scratch.text("data"), &arguments);
     // It logs where its metrics are before it waits.
-    waiting.logged_admin();
+    waiting.log().admin();
     assert_eq!(waiting.signal("TERM").code(), Some(0));
 }
 

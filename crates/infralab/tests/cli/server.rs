@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a server that says nothing must not hang the test")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ExitStatus};
 use std::sync::Mutex;
@@ -102,25 +102,10 @@ impl Server {
         place(&line.expect("it says its admin address, within a minute"), "/metrics")
     }
 
-    /// The same as it logs with `--log info`, ready or not.
-    pub(crate) fn logged_admin(&mut self) -> SocketAddr {
-        let line = self.logs("metrics at http://");
-        let (_, place) = line.split_once("http://").unwrap();
-        place.strip_suffix("/metrics").unwrap().parse().unwrap()
-    }
-
-    /// The first line that it logs with these words in it.
-    pub(crate) fn logs(&mut self, words: &'static str) -> String {
-        let stderr = self.child.as_mut().unwrap().stderr.take().expect("it is asked once");
-        let (sender, found) = channel();
-        std::thread::spawn(move || {
-            // To the end, so that it never waits for a reader.
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let _ = line.contains(words).then(|| sender.send(line));
-            }
-        });
-        let line = found.recv_timeout(LONGEST);
-        line.unwrap_or_else(|why| panic!("it does not log {words:?} within {LONGEST:?} ({why})"))
+    /// What it logs, from here on.
+    pub(crate) fn log(&mut self) -> Log {
+        let child = self.child.as_mut().unwrap();
+        Log(lines(child.stderr.take().expect("it is asked once")))
     }
 
     /// kill -9: nothing is written, nobody is told.
@@ -145,13 +130,18 @@ impl Server {
 /// Starts a server, whose lines are read to the end, so that it never waits for a reader.
 fn started(arguments: &[&str]) -> (Child, Receiver<String>) {
     let mut child = command(arguments).spawn().unwrap();
-    let stdout = BufReader::new(child.stdout.take().unwrap());
-    let (sender, lines) = channel();
-    std::thread::spawn(move || {
-        // A test that is over reads no more.
-        stdout.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
-    });
+    let lines = lines(child.stdout.take().unwrap());
     (child, lines)
+}
+
+/// All that comes here, line by line. A test that is over reads no more.
+fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let lines = BufReader::new(from).lines().map_while(Result::ok);
+        lines.for_each(|line| drop(sender.send(line)));
+    });
+    receiver
 }
 
 /// Where it listens: with `http://` for browsers, and for other nodes without.
@@ -159,6 +149,36 @@ fn place(line: &str, path: &str) -> SocketAddr {
     let place = line.strip_prefix("listening on ").and_then(|rest| rest.strip_suffix(path));
     let address = place.and_then(|place| place.trim_start_matches("http://").parse().ok());
     address.unwrap_or_else(|| panic!("{line:?} is not where it listens"))
+}
+
+/// The lines that a server logs.
+pub(crate) struct Log(Receiver<String>);
+
+impl Log {
+    /// The next line with these words.
+    #[track_caller]
+    pub(crate) fn until(&self, words: &str) -> String {
+        let mut seen = Vec::new();
+        loop {
+            match self.0.recv_timeout(LONGEST) {
+                Ok(line) if line.contains(words) => return line,
+                Ok(line) => seen.push(line),
+                Err(why) => panic!("{words:?} is not logged within {LONGEST:?} ({why}): {seen:?}"),
+            }
+        }
+    }
+
+    /// Where it shows what it counts, with `--log info`.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        let line = self.until("metrics at http://");
+        let (_, place) = line.split_once("http://").unwrap();
+        place.strip_suffix("/metrics").unwrap().parse().unwrap()
+    }
+
+    /// What is left when the server has ended.
+    pub(crate) fn rest(self) -> Vec<String> {
+        self.0.iter().collect()
+    }
 }
 
 impl Drop for Server {

@@ -1,12 +1,20 @@
 //! The server, asked rightly and wrongly.
 
-#![expect(clippy::disallowed_methods, reason = "clients come at the same time")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "clients come at the same time, and a mark is ahead of the clock"
+)]
 
 use std::collections::BTreeSet;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::client::{ask, begin, reply};
+use machine::Checkpoint;
+use snowflake::Snowflake;
+
+use crate::client::{Reply, ask, begin, reply};
 use crate::lab::{Scratch, lab};
+use crate::replicas::patiently;
 use crate::server::Server;
 
 #[test]
@@ -116,6 +124,50 @@ fn what_is_counted_is_shown_on_an_address_of_its_own() {
     get("/id").refuses(404, "/metrics");
     ask(admin, &["GET /metrics HTTP/1.1", "Host: evil.example"]).refuses(421, "localhost");
     assert_eq!(server.get("/metrics").status, 404, "not where everybody asks");
+}
+
+/// As an operator looks at a server.
+pub(crate) fn look(admin: SocketAddr, path: &str) -> Reply {
+    ask(admin, &[&format!("GET {path} HTTP/1.1"), "Host: localhost"])
+}
+
+/// Is this line among the metrics?
+pub(crate) fn counts(admin: SocketAddr, line: &str) -> bool {
+    look(admin, "/metrics").body.lines().any(|found| found == line)
+}
+
+/// A worker whose clock was set back by three seconds while it was away, that is, whose mark is so far ahead.
+#[test]
+fn a_worker_that_mints_nothing_says_so_when_it_begins_and_when_it_ends() {
+    let scratch = Scratch::new("stopped");
+    let data = scratch.text("data");
+    Server::start(&data, &[]).kill();
+    let mark = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(3);
+    let mark = (mark.as_nanos() as u64).to_le_bytes();
+    std::fs::write(scratch.join("data/disk/mark"), Checkpoint::<Snowflake>::sealed(&mark)).unwrap();
+    let mut server = Server::start(&data, &["--admin", "127.0.0.1:0", "--log", "info"]);
+    let log = server.log();
+    let admin = log.admin();
+    server.get("/id").refuses(503, "went back behind");
+    server.get("/id").refuses(503, "went back behind");
+    log.until(
+        "WARN snowflake::server::counts: a worker mints nothing until its wall clock, which is 2.",
+    );
+    let health = look(admin, "/health");
+    assert_eq!(health.status, 503, "{health:?}");
+    assert!(health.body.starts_with("refusing: worker 0: the wall clock went back"), "{health:?}");
+    assert!(counts(admin, "snowflake_stopped_workers 1"));
+    assert!(counts(admin, "snowflake_notes_total{note=\"stopped\"} 1"));
+    // Nobody asks it, since it is not well, and it comes back all the same.
+    log.until("a worker mints again, after ");
+    patiently(|| (look(admin, "/health").status == 200).then_some(()));
+    assert_eq!(look(admin, "/health").body, "worker: worker 0\n");
+    assert!(counts(admin, "snowflake_stopped_workers 0"));
+    assert!(counts(admin, "snowflake_clock_stepped_back_ms_total 0"), "the mark is no step");
+    assert!(server.id() > 0);
+    assert_eq!(server.signal("TERM").code(), Some(0));
+    let more: Vec<_> = log.rest().into_iter().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(more, [""; 0], "one line when it begins, and one when it ends");
 }
 
 #[test]

@@ -29,6 +29,10 @@ impl<M: Machine<Protocol = Snowflake>> Promise<M> for Available {
     fn end(&mut self, world: &World<M>) -> Verdict {
         let Some(healed) = world.healed_at() else { return Verdict::Held };
         let (from, until) = (healed + self.shape.recovers_within(), world.now() - ANSWER);
+        if until < from {
+            // Who was cut off has not had its time yet, and may stand there without a lease.
+            return Verdict::Held;
+        }
         let (mut open, mut asked) = (BTreeMap::new(), BTreeMap::<NodeId, Asked>::new());
         for entry in world.history() {
             match &entry.note {

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 
 use host::{FolderError, ListenError};
 
-use crate::{MOST_WORKERS, TooLarge};
+use crate::{MOST_WORKERS, OutOfYears, TooLarge};
 
 /// Why a server did not start, or stopped by itself.
 #[derive(Debug)]
 pub enum ServeError {
     /// The layout has no such worker. Nothing was started.
     Worker(TooLarge),
+    /// Nothing can be minted with the layout now. Nothing was started.
+    Layout(OutOfYears),
     /// Several authorities cannot lease out so many numbers. Nothing was started.
     Workers(u64),
     /// The operating system gave no threads. Nothing was started.
@@ -38,6 +40,7 @@ impl ServeError {
     pub fn is_argument(&self) -> bool {
         match self {
             ServeError::Worker(_)
+            | ServeError::Layout(_)
             | ServeError::Workers(_)
             | ServeError::Listen(ListenError::NotLoopback(_)) => true,
             ServeError::Folder(error) => error.is_other_owner(),
@@ -50,6 +53,9 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ServeError::Worker(error) => error.fmt(f),
+            ServeError::Layout(error) => {
+                write!(f, "{error}: set the clock, or name another layout with --layout")
+            }
             ServeError::Workers(workers) => write!(
                 f,
                 "several authorities lease out at most {MOST_WORKERS} worker numbers, not \

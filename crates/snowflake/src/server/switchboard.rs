@@ -1,21 +1,21 @@
-//! Where a machine's words go: answers to the desk, everything else over the links, notes to the
-//! metrics.
+//! Where a machine's words go: answers to the desk, everything else over the links, notes to what is
+//! counted.
 
 use std::sync::Arc;
 
-use host::{FRONT_END, Links, Metrics, Outside};
+use host::{FRONT_END, Links, Outside};
 use machine::{Link, Machine, NodeId};
-use sim::{Remark, System};
 
+use super::counts::Counts;
 use super::desk::Desk;
-use crate::{Message, Note, Snowflake, Snowflakes};
+use crate::{Message, Note, Snowflake};
 
 pub(super) struct Switchboard<M: Machine> {
     /// Of a server that has clients.
     pub(super) desk: Option<Arc<Desk>>,
     /// Of a node that has others to talk to.
     pub(super) links: Option<Arc<Links<M>>>,
-    pub(super) metrics: Metrics,
+    pub(super) counts: Counts,
 }
 
 impl<M: Machine<Protocol = Snowflake>> Outside<Snowflake> for Switchboard<M> {
@@ -28,12 +28,8 @@ impl<M: Machine<Protocol = Snowflake>> Outside<Snowflake> for Switchboard<M> {
         }
     }
 
-    /// What the simulated world counts as worth seeing is worth seeing here.
     fn noted(&self, note: Note) {
-        if let Remark::Sometimes(name) = Snowflakes::remark(&note) {
-            let help = "What a machine noted about itself.";
-            self.metrics.labelled("snowflake_notes_total", help, "note", name).one();
-        }
+        self.counts.noted(&note);
     }
 
     fn halted(&self, _why: &str) {

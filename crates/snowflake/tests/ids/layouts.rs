@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use machine::Wall;
 use proptest::prelude::*;
-use snowflake::{Id, Layout, LayoutError};
+use snowflake::{Generator, Id, Layout, LayoutError};
 
 use crate::strategies::any_layout;
 
@@ -154,4 +154,24 @@ fn a_layout_needs_a_tick() {
 
 fn bad_tick(value: &str) -> LayoutError {
     LayoutError::BadTick { value: value.to_owned() }
+}
+
+#[test]
+fn a_layout_has_room_from_its_first_tick_to_its_last() {
+    let baidu = Layout::named("baidu").unwrap();
+    let end = baidu.epoch() + baidu.tick() * (1 << 28);
+    let (begun, last) = (baidu.epoch(), Wall(end.0 - 1));
+    for now in [begun, last] {
+        assert_eq!(baidu.has_room_at(now), Ok(()));
+        assert!(Generator::new(&baidu, 0).unwrap().next(now).is_ok());
+    }
+    let refused = |now| baidu.has_room_at(now).unwrap_err().to_string();
+    assert!(refused(end).contains("layout baidu ended at 2024-11-20T13:24:16.000Z, and"));
+    assert!(Generator::new(&baidu, 0).unwrap().next(end).is_err());
+    let before = Wall(begun.0 - 1);
+    assert!(
+        refused(before)
+            .contains("begin at 2016-05-19T16:00:00.000Z, and the clock shows 2016-05-19T15")
+    );
+    assert!(Generator::new(&baidu, 0).unwrap().next(before).is_err());
 }

@@ -13,14 +13,14 @@ use snowflake::{
 };
 
 const CLIENT: NodeId = NodeId(9);
-const AUTHORITY: NodeId = NodeId(0);
-const MS: Duration = Duration::from_millis(1);
+pub(crate) const AUTHORITY: NodeId = NodeId(0);
+pub(crate) const MS: Duration = Duration::from_millis(1);
 
 /// A machine and the clocks that it is shown.
-struct Hand<M> {
-    machine: M,
+pub(crate) struct Hand<M> {
+    pub(crate) machine: M,
     time: Time,
-    wall: Wall,
+    pub(crate) wall: Wall,
     random: Random,
 }
 
@@ -33,7 +33,7 @@ impl<M: Machine<Protocol = Snowflake>> Hand<M> {
         hand
     }
 
-    fn give(&mut self, input: Input<Snowflake>) -> Vec<Output<Snowflake>> {
+    pub(crate) fn give(&mut self, input: Input<Snowflake>) -> Vec<Output<Snowflake>> {
         let mut out = Outputs::default();
         let (time, wall, generation) = (self.time, self.wall, Generation(0));
         let mut now = Now { time, wall, generation, random: &mut self.random };
@@ -41,19 +41,19 @@ impl<M: Machine<Protocol = Snowflake>> Hand<M> {
         out.drain().collect()
     }
 
-    fn tell(&mut self, from: NodeId, message: Message) -> Vec<Output<Snowflake>> {
+    pub(crate) fn tell(&mut self, from: NodeId, message: Message) -> Vec<Output<Snowflake>> {
         self.give(Input::Message { from, message })
     }
 
-    fn disk(&mut self, op: Op, result: DiskResult) -> Vec<Output<Snowflake>> {
+    pub(crate) fn disk(&mut self, op: Op, result: DiskResult) -> Vec<Output<Snowflake>> {
         self.give(Input::Disk { op, result })
     }
 
-    fn wait(&mut self, time: Duration) {
+    pub(crate) fn wait(&mut self, time: Duration) {
         (self.time, self.wall) = (self.time + time, self.wall + time);
     }
 
-    fn mint(&mut self, token: u64, count: u32) -> Vec<Output<Snowflake>> {
+    pub(crate) fn mint(&mut self, token: u64, count: u32) -> Vec<Output<Snowflake>> {
         self.tell(CLIENT, Message::Mint { token, count })
     }
 }
@@ -74,14 +74,14 @@ fn minted(outputs: &[Output<Snowflake>]) -> Vec<Id> {
     sent(outputs).into_iter().flat_map(ids).collect()
 }
 
-fn refusal(outputs: &[Output<Snowflake>]) -> Option<Refusal> {
+pub(crate) fn refusal(outputs: &[Output<Snowflake>]) -> Option<Refusal> {
     sent(outputs).into_iter().find_map(|(_, message)| match message {
         Message::Refused { why, .. } => Some(why),
         _ => None,
     })
 }
 
-fn replaced(outputs: &[Output<Snowflake>]) -> Option<bytes::Bytes> {
+pub(crate) fn replaced(outputs: &[Output<Snowflake>]) -> Option<bytes::Bytes> {
     outputs.iter().find_map(|output| match output {
         Output::Disk { command, .. } => match &**command {
             DiskCommand::Replace { bytes, .. } => Some(bytes.clone()),
@@ -98,12 +98,12 @@ fn halted(outputs: &[Output<Snowflake>]) -> Option<&str> {
     })
 }
 
-fn fixed() -> Hand<Worker> {
+pub(crate) fn fixed() -> Hand<Worker> {
     Hand::of(Worker::fixed(Layout::twitter(), 7, Switches::ALL_ON).unwrap())
 }
 
 /// A worker on an empty disk whose mark was raised once, and the file of that mark.
-fn ready() -> (Hand<Worker>, bytes::Bytes) {
+pub(crate) fn ready() -> (Hand<Worker>, bytes::Bytes) {
     let mut worker = fixed();
     worker.disk(Op::Loaded, Err(DiskError::NotFound));
     let mark = replaced(&worker.mint(1, 1)).expect("the mark rises before the first id");
@@ -197,7 +197,7 @@ fn a_batch_larger_than_a_tick_takes_several() {
     assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
 }
 
-fn wanted(outputs: &[Output<Snowflake>]) -> Wanted {
+pub(crate) fn wanted(outputs: &[Output<Snowflake>]) -> Wanted {
     let asked = |(_, message): (NodeId, Message)| match message {
         Message::Acquire(wanted) | Message::Renew(wanted, _) => Some(wanted),
         _ => None,
@@ -206,7 +206,7 @@ fn wanted(outputs: &[Output<Snowflake>]) -> Wanted {
 }
 
 /// A worker that has just been granted a lease, and the grant.
-fn holder() -> (Hand<Worker>, Grant) {
+pub(crate) fn holder() -> (Hand<Worker>, Grant) {
     let machine = Worker::leased(Layout::twitter(), vec![AUTHORITY], Switches::ALL_ON);
     let mut worker = Hand::of(machine);
     worker.wait(LEASE * 2);
@@ -348,10 +348,12 @@ fn where_an_authority_is_silent_the_next_is_asked_and_who_answered_stays() {
     worker.tell(NodeId(2), Message::Granted(grant));
     // It was asked 200 ms after the boot for the first time: from there its lease counts.
     let held = "worker 3 in epoch 1 until 1200.000000 ms";
-    assert_eq!(worker.machine.inspect().state, held);
+    // And so long, for all it knows, was the answer on its way: too long to compare clocks by.
+    let held = held.to_owned() + ": the wall clock of this worker is too far";
+    assert!(worker.machine.inspect().state.starts_with(&held));
     worker
         .tell(NodeId(1), Message::Granted(Grant { lease: Lease { worker: 4, epoch: 2 }, ..grant }));
-    assert_eq!(worker.machine.inspect().state, held, "the request was answered");
+    assert!(worker.machine.inspect().state.starts_with(&held), "the request was answered");
     let renewed = worker.give(Input::Timer(snowflake::Timer::Lease));
     assert_eq!(sent(&renewed)[0].0, NodeId(2));
 }

@@ -6,5 +6,6 @@ mod golden;
 mod layouts;
 mod machines;
 mod shared;
+mod stoppages;
 mod strategies;
 mod wait;

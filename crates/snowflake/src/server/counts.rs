@@ -1,0 +1,53 @@
+//! What a machine notes about itself, as numbers and, where somebody has to act on it, as a line of the
+//! log.
+
+use host::{Count, Metrics};
+use sim::{Remark, System};
+
+use crate::{Note, Snowflakes};
+
+pub(super) struct Counts {
+    metrics: Metrics,
+    stopped: Count,
+    stepped_back: Count,
+    distance: Count,
+}
+
+impl Counts {
+    pub(super) fn new(metrics: &Metrics) -> Counts {
+        let stepped_back =
+            "Milliseconds by which the wall clock stepped back behind what was minted.";
+        let distance = "How far the wall clock is from the authority's at most, in microseconds, when a \
+                        lease was last given or renewed.";
+        Counts {
+            metrics: metrics.clone(),
+            stopped: metrics.gauge("snowflake_stopped_workers", "Workers that mint nothing now."),
+            stepped_back: metrics.counter("snowflake_clock_stepped_back_ms_total", stepped_back),
+            distance: metrics.gauge("snowflake_authority_distance_us", distance),
+        }
+    }
+
+    pub(super) fn noted(&self, note: &Note) {
+        match note {
+            Note::ClockWentBack { by } => {
+                // A step of less than a millisecond is one all the same.
+                self.stepped_back.add(by.as_nanos().div_ceil(1_000_000) as u64);
+            }
+            Note::Compared { distance } => self.distance.set(distance.as_micros() as u64),
+            Note::Stopped { .. } => {
+                self.stopped.one();
+                tracing::warn!("a worker {note:?}");
+            }
+            Note::Resumed { .. } => {
+                self.stopped.less(1);
+                tracing::warn!("a worker {note:?}");
+            }
+            _ => {}
+        }
+        // What the simulated world counts as worth seeing is worth seeing here.
+        if let Remark::Sometimes(name) = Snowflakes::remark(note) {
+            let help = "What a machine noted about itself.";
+            self.metrics.labelled("snowflake_notes_total", help, "note", name).one();
+        }
+    }
+}
