@@ -110,6 +110,7 @@ pub(crate) enum UrlShortenerVerb {
         server: Server,
     },
     /// Measures what a cache is worth and what one core does, and says what a hundred billion links take.
+    /// Beside each hit rate stands what a model says of it, from which that sum is made.
     ///
     /// The machines by themselves, without sockets, and with disks that are memory. Hit rates are the
     /// same everywhere; times are this computer's.
@@ -131,7 +132,7 @@ pub(crate) enum Format {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Codes {
-    /// Leased numbers, permuted: seven letters that can be neither guessed nor counted.
+    /// Leased numbers, permuted: seven letters that say neither which come next nor how many there are.
     Leased,
     /// Snowflake ids: eleven letters that say when the link was made, and sort by it.
     Snowflake,

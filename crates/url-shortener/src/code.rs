@@ -25,7 +25,8 @@ const HALF: u32 = 21;
 const MASK: u64 = (1 << HALF) - 1;
 const ROUNDS: u8 = 10;
 
-/// Turns numbers into codes that cannot be guessed or counted without its key.
+/// Turns numbers into codes that say nothing of their order and number without its key. How dense they are
+/// shows: whoever guesses hits one as often as there are links among [`CODES`].
 ///
 /// The law: below [`CODES`], two numbers have two codes, for good. A service that changes its key may
 /// pick codes that are taken.

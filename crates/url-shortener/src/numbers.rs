@@ -27,8 +27,8 @@ const AHEAD: Duration = Duration::from_secs(1_000_000_000);
 /// What picked codes are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codes {
-    /// Of leased numbers, permuted under this key: seven letters that can be neither guessed nor
-    /// counted. The key is a secret, and for good.
+    /// Of leased numbers, permuted under this key: seven letters that say neither which come next nor how
+    /// many there are. The key is a secret, and for good.
     Leased([u8; 16]),
     /// Of snowflake ids (Twitter's layout): eleven letters that say when the link was made and sort by it.
     Snowflake,

@@ -2,8 +2,9 @@
 //! "Hierarchical Web Caching Systems", 2002), for copies that are also used for a bounded time only.
 //!
 //! A cache that forgets what was not used for longest forgets each link after about the same time without a
-//! visit, the *characteristic time* t of the cache: that in which as many links are visited as it holds. Visits to
-//! a link come at random, r a second. A copy that was read is used until it is T old, or until a pause of t:
+//! visit, the *characteristic time* t of the cache: that in which as many links are visited as it holds.
+//! Visits to a link come at random, r a second. A copy that was read is used until it is T old, or until a
+//! pause of t:
 //!
 //! - Where T is below t only age ends it: it answers r T visits, and the next one is a read.
 //! - Otherwise the first t answer r t. Without an age it would answer exp(r t) - 1 in all; of those beyond
