@@ -25,6 +25,11 @@ impl TokenBucket {
     /// whole number of nanoseconds apart, so a rate that does not divide a second is a little less.
     pub fn new(per_second: u32, burst: u32) -> Self {
         let interval = Duration::from_nanos(1_000_000_000u64.div_ceil(per_second.max(1).into()));
+        TokenBucket::every(interval, burst)
+    }
+
+    /// One in so much time, and so many at once, one at least; the bucket is full.
+    pub fn every(interval: Duration, burst: u32) -> Self {
         TokenBucket { interval, ahead: interval * (burst.max(1) - 1), due: Time(0) }
     }
 
