@@ -145,6 +145,24 @@ fn nothing_is_left_for_later() {
     forbid(all, &words, "a feature is there or it is not named");
 }
 
+/// `{:.40?}` looks as if it cut a text, and does not: a stranger's was repeated at any length.
+#[test]
+fn texts_are_cut_by_what_cuts_them() {
+    for path in sources(&Path::new(ROOT).join("crates")) {
+        for line in read(&path).lines() {
+            let cuts = line.split(":.").skip(1).any(|rest| {
+                let digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+                digits.len() < rest.len() && digits.starts_with("?}")
+            });
+            assert!(
+                !cuts,
+                "{}: {line}: the length of a Debug form is not bounded so",
+                path.display()
+            );
+        }
+    }
+}
+
 #[test]
 fn modules_are_named_by_their_nouns() {
     for path in sources(&Path::new(ROOT).join("crates")) {

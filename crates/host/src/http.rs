@@ -5,6 +5,7 @@
 //! error has a body that says what was wrong; and a server that stops answers what was asked of it
 //! in full, and waits for nothing else.
 
+mod body;
 mod progress;
 mod query;
 mod visitors;
@@ -30,8 +31,9 @@ use tokio::time::{sleep, timeout};
 
 use progress::{Progress, Watched};
 
-pub use query::{parameters, shortened};
-pub use visitors::{host_is_ours, only_ours, origin_is_ours};
+pub use body::{BadBody, body};
+pub use query::{cut, parameters, shortened};
+pub use visitors::{host_is_ours, hosts, is_from_elsewhere, only_ours};
 
 /// More wait in the operating system's queue until one of these is closed.
 pub const MOST_CONNECTIONS: usize = 512;

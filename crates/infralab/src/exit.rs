@@ -1,7 +1,7 @@
 //! How a command ends, as a number that scripts can read.
 
 use std::fmt;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, StdoutLock, Write};
 use std::process::ExitCode;
 
 /// What a command found.
@@ -35,14 +35,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Input may come from a stranger's file: nothing in it may steer the terminal.
+    /// Input may come from a stranger's file.
     pub(crate) fn input(why: impl fmt::Display) -> Failure {
-        let harmless = |c: char| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c };
-        Failure::Input(why.to_string().chars().map(harmless).collect())
+        Failure::Input(harmless(&why.to_string()))
     }
 
+    /// The world may be a stranger's server.
     pub(crate) fn environment(what: impl fmt::Display, why: impl fmt::Display) -> Failure {
-        Failure::Environment(format!("{what}: {why}"))
+        Failure::Environment(harmless(&format!("{what}: {why}")))
     }
 
     pub(crate) fn code(&self) -> ExitCode {
@@ -59,6 +59,18 @@ impl fmt::Display for Failure {
             Failure::Input(why) | Failure::Environment(why) => f.write_str(why),
         }
     }
+}
+
+/// A stranger's text as a terminal may show it: nothing in it steers the terminal, or has letters stand
+/// elsewhere than where they were written.
+pub(crate) fn harmless(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\t' => c,
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// What every command answers.
@@ -84,10 +96,47 @@ pub(crate) fn write_line(words: fmt::Arguments<'_>) {
     }
 }
 
-/// Prints a result. Whoever stops reading has read enough.
+/// Prints a result: as it is for a program, and harmless for a terminal. Whoever stops reading has read
+/// enough.
 pub(crate) fn print(text: &str) -> Outcome {
-    let mut out = std::io::stdout().lock();
+    let mut out = Results::new();
     printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Where results go, which may have a stranger's text in them.
+pub(crate) struct Results {
+    to: StdoutLock<'static>,
+    is_terminal: bool,
+    /// A letter that has not come as a whole.
+    begun: Vec<u8>,
+}
+
+impl Results {
+    pub(crate) fn new() -> Results {
+        let to = std::io::stdout().lock();
+        Results { is_terminal: to.is_terminal(), to, begun: Vec::new() }
+    }
+}
+
+impl Write for Results {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if !self.is_terminal {
+            return self.to.write(bytes);
+        }
+        self.begun.extend_from_slice(bytes);
+        let whole = match str::from_utf8(&self.begun) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => self.begun.len(),
+        };
+        let text = String::from_utf8_lossy(&self.begun[..whole]);
+        self.to.write_all(harmless(&text).as_bytes())?;
+        self.begun.drain(..whole);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
 }
 
 /// What printing came to.
@@ -97,5 +146,22 @@ pub(crate) fn printed(result: std::io::Result<()>) -> Outcome {
             Err(Failure::environment("cannot write the result", error))
         }
         _ => Ok(Found::Held),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_does_not_steer_the_terminal() {
+        let title = "a\u{1b}]0;owned\u{7}\tb\r\u{9b}2J\u{7f}\u{202e}c\u{e9}\n";
+        assert_eq!(
+            harmless(title),
+            "a\u{fffd}]0;owned\u{fffd}\tb\u{fffd}\u{fffd}2J\u{fffd}\u{fffd}c\u{e9}\n"
+        );
+        for failure in [Failure::input(title), Failure::environment("the server", title)] {
+            assert!(!failure.to_string().contains(['\u{1b}', '\u{9b}', '\u{202e}']));
+        }
     }
 }

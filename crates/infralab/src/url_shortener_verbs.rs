@@ -4,6 +4,7 @@ mod bench;
 mod client;
 mod export;
 mod import;
+mod key_file;
 mod link;
 mod serve;
 mod shards;
@@ -43,7 +44,7 @@ pub(crate) enum UrlShortenerVerb {
         after_help = "Example: infralab url-shortener shorten https://example.com --alias ex"
     )]
     Shorten {
-        /// Where it leads.
+        /// Where it leads. Without http:// or https:// before it, https:// is put there.
         url: String,
         #[command(flatten)]
         link: LinkArguments,
@@ -87,8 +88,10 @@ pub(crate) enum UrlShortenerVerb {
     },
     /// Prints all links, with their clicks.
     ///
-    /// JSON lines keep everything. The CSV of YOURLS has no place for tags, expiry, custom domains and
-    /// the status of redirects; what was left out is told on stderr.
+    /// JSON lines keep everything. The CSV of YOURLS has no place for tags, expiry, custom domains,
+    /// forwarded queries and the status of redirects; what was left out is told on stderr. A title that
+    /// begins with =, +, - or @ is written as it is, and told too: let a spreadsheet import all columns
+    /// as text.
     #[command(after_help = "Example: infralab url-shortener export --format csv > yourls.csv")]
     Export {
         /// How to write them.
@@ -159,6 +162,11 @@ pub(crate) struct LinkArguments {
     /// How redirects are answered: 301, 302, 307 or 308.
     #[arg(long)]
     status: Option<u16>,
+    /// Whether what stands behind a ? in the short link goes on to where it leads; as the server does
+    /// it, where this is not given.
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(require_equals = true)]
+    forward_query: Option<bool>,
     /// Prints all of it as one JSON object.
     #[arg(long)]
     json: bool,
@@ -173,7 +181,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "DIR", default_value = "infralab-data/url-shortener")]
     data: PathBuf,
     /// How many shards keep the links of a new data folder, one by default. Later ones are added while
-    /// it runs: `add-shard`.
+    /// it runs: `add-shard`; then this may stay as it was.
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_HERE)))]
     shards: Option<u16>,
@@ -196,8 +204,8 @@ pub(crate) struct ServeArguments {
     /// Keys, one a line, of those who may make and see links.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
-    /// So many calls to shards a second one client may cause; a browser that only follows links that
-    /// others follow too causes none.
+    /// So many calls to shards a second one client may cause, and twice as many at once; a browser that
+    /// only follows links that others follow too causes none.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: u32,
@@ -205,6 +213,9 @@ pub(crate) struct ServeArguments {
     /// says it.
     #[arg(long)]
     behind_proxy: bool,
+    /// Appends what stands behind a ? in a short link to where it leads, unless the link says otherwise.
+    #[arg(long)]
+    forward_query: bool,
     #[command(flatten)]
     server: ServerArguments,
 }

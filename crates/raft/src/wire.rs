@@ -112,11 +112,9 @@ fn no_such(segments: &[&str]) -> Reply {
         ["kv", _, "append" | "cas"] | ["transfer"] => "POST",
         ["members"] => "PUT",
         _ => {
-            let path = http::shortened(&segments.join("/"));
-            return Reply::error(
-                404,
-                format_args!("there is no {:?} here; {PATHS}", "/".to_owned() + &path),
-            );
+            let path = "/".to_owned() + &segments.join("/");
+            let path = http::shortened(&path);
+            return Reply::error(404, format_args!("there is no {path:?} here; {PATHS}"));
         }
     };
     Reply::error(405, format_args!("only {takes} is understood here")).with("allow", takes)
@@ -239,6 +237,9 @@ impl From<&Bytes> for Text {
 
 fn json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Reply> {
     serde_json::from_slice(body).map_err(|why| {
+        // It names what it found, at whatever length.
+        let why = why.to_string();
+        let why = http::cut(&why, 200);
         Reply::error(400, format_args!("the body must be JSON such as {example}: {why}"))
     })
 }

@@ -118,6 +118,7 @@ mod tests {
             tags: Vec::new(),
             earlier_clicks: 0,
             incarnation: 0,
+            forward_query: None,
         }))
     }
 

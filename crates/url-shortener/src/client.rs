@@ -65,6 +65,7 @@ impl User {
                     tags: Vec::new(),
                     earlier_clicks: 0,
                     incarnation: 0,
+                    forward_query: None,
                 };
                 Ask::Create(NewLink { alias, domain: "".into(), link, made_at: None })
             }

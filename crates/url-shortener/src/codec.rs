@@ -24,13 +24,22 @@ const TITLE: u8 = 1 << 3;
 const TAGS: u8 = 1 << 4;
 const EARLIER_CLICKS: u8 = 1 << 5;
 const INCARNATION: u8 = 1 << 6;
-/// Kept free for what links may have one day.
-const UNKNOWN: u8 = 1 << 7;
+/// The last of the eight: another field wants another format.
+const FORWARD_QUERY: u8 = 1 << 7;
 
 /// The bytes of a link.
 pub fn encode_link(link: &Link) -> Bytes {
-    let Link { url, status, created_at, expires_at, title, tags, earlier_clicks, incarnation } =
-        link;
+    let Link {
+        url,
+        status,
+        created_at,
+        expires_at,
+        title,
+        tags,
+        earlier_clicks,
+        incarnation,
+        forward_query,
+    } = link;
     let mut fields = STATUSES.iter().position(|known| known == status).unwrap_or(0) as u8;
     for (there, field) in [
         (expires_at.is_some(), EXPIRES),
@@ -38,6 +47,7 @@ pub fn encode_link(link: &Link) -> Bytes {
         (!tags.is_empty(), TAGS),
         (*earlier_clicks > 0, EARLIER_CLICKS),
         (*incarnation > 0, INCARNATION),
+        (forward_query.is_some(), FORWARD_QUERY),
     ] {
         fields |= if there { field } else { 0 };
     }
@@ -57,13 +67,14 @@ pub fn encode_link(link: &Link) -> Bytes {
     if *incarnation > 0 {
         out.put_u64_le(*incarnation);
     }
+    forward_query.iter().for_each(|forwards| out.put_u8(u8::from(*forwards)));
     out.freeze()
 }
 
 /// The link that these bytes are, if they are one.
 pub fn decode_link(mut bytes: &[u8]) -> Option<Link> {
     let from = &mut bytes;
-    let fields = from.try_get_u8().ok().filter(|fields| fields & UNKNOWN == 0)?;
+    let fields = from.try_get_u8().ok()?;
     let has = |field: u8| fields & field != 0;
     let status = STATUSES[usize::from(fields & 0b11)];
     let created_at = Wall(from.try_get_u64_le().ok()?);
@@ -74,6 +85,7 @@ pub fn decode_link(mut bytes: &[u8]) -> Option<Link> {
     let earlier_clicks = if has(EARLIER_CLICKS) { present(from)? } else { 0 };
     let incarnation =
         if has(INCARNATION) { from.try_get_u64_le().ok().filter(|n| *n > 0)? } else { 0 };
+    let forward_query = if has(FORWARD_QUERY) { Some(truth(from)?) } else { None };
     from.is_empty().then_some(Link {
         url,
         status,
@@ -83,6 +95,7 @@ pub fn decode_link(mut bytes: &[u8]) -> Option<Link> {
         tags,
         earlier_clicks,
         incarnation,
+        forward_query,
     })
 }
 
@@ -121,6 +134,14 @@ fn present(from: &mut &[u8]) -> Option<u64> {
     number(from).filter(|number| *number > 0)
 }
 
+fn truth(from: &mut &[u8]) -> Option<bool> {
+    match from.try_get_u8().ok()? {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
+}
+
 fn text(from: &mut &[u8]) -> Option<Arc<str>> {
     let length = usize::try_from(number(from)?).ok()?;
     let (text, rest) = from.split_at_checked(length)?;
@@ -152,18 +173,22 @@ mod tests {
         let expires_at = prop::option::of(any::<u64>().prop_map(Wall));
         let tags = prop::collection::vec(texts(), 0..5);
         let number = || prop_oneof![Just(0), any::<u64>()];
-        let rest = (expires_at, prop::option::of(texts()), tags, number(), number());
+        let forwards = prop::option::of(any::<bool>());
+        let rest = (expires_at, prop::option::of(texts()), tags, number(), number(), forwards);
         (texts(), prop::sample::select(STATUSES.to_vec()), any::<u64>(), rest).prop_map(
-            |(url, status, created_at, (expires_at, title, tags, earlier_clicks, incarnation))| {
+            |(url, status, created_at, rest)| {
+                let (expires_at, title, tags, earlier_clicks, incarnation, forward_query) = rest;
+                let created_at = Wall(created_at);
                 Link {
                     url,
                     status,
-                    created_at: Wall(created_at),
+                    created_at,
                     expires_at,
                     title,
                     tags,
                     earlier_clicks,
                     incarnation,
+                    forward_query,
                 }
             },
         )
@@ -180,12 +205,15 @@ mod tests {
             tags: vec!["b".into()],
             earlier_clicks: 300,
             incarnation: 0,
+            forward_query: None,
         };
         let bytes = b"\x3D\x01\0\0\0\0\0\0\0\x14https://example.org/\x02\0\0\0\0\0\0\0\x01a\x01\x01b\xAC\x02";
         assert_eq!(encode_link(&link), &bytes[..]);
         let again = Link { incarnation: 0x0102, ..link };
         let bytes = [b"\x7D", &bytes[1..], b"\x02\x01\0\0\0\0\0\0"].concat();
         assert_eq!(encode_link(&again), &bytes[..]);
+        let link = Link { forward_query: Some(true), ..Link::new("a", Wall(1)) };
+        assert_eq!(encode_link(&link), &b"\x81\x01\0\0\0\0\0\0\0\x01a\x01"[..]);
     }
 
     proptest! {

@@ -14,6 +14,7 @@
 mod change;
 mod create;
 mod list;
+mod newest;
 mod visit;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use crate::ring::{BadShards, Roster, Shards};
 use create::{Create, Leasing};
 pub use list::LONGEST_SEARCH;
 use list::{Gather, Statistics};
+use newest::Latest;
 use visit::Read;
 
 /// More questions than these do not wait for shards at once.
@@ -112,6 +114,7 @@ enum Purpose {
     Create(Create),
     Change(Asker, Key),
     Page(Gather),
+    Newest(Latest),
     Lease,
     Stats(Statistics),
 }
@@ -156,6 +159,9 @@ impl Instance {
                 self.list(asker, after, limit, search, now, out);
             }
             Ask::Stats(link) => self.stats(asker, link, now, out),
+            Ask::Newest { below, limit, search } => {
+                self.newest(asker, (below, limit), search, now, out);
+            }
         }
     }
 
@@ -198,6 +204,7 @@ impl Instance {
             Purpose::Create(create) => self.created(create, reply, now, out),
             Purpose::Change(asker, key) => self.changed(asker, key, reply, out),
             Purpose::Page(gather) => self.paged(gather, reply, now.time, out),
+            Purpose::Newest(page) => self.has_newest(page, reply, now.time, out),
             Purpose::Lease => self.leased(reply, now, out),
             Purpose::Stats(told) => {
                 self.settle(told.asker, Answer::Unavailable("the tally is silent"), out);

@@ -27,6 +27,11 @@ impl Key {
         Key { domain: domain.into(), code: code.into() }
     }
 
+    /// As those have it who show it: none for the service's own.
+    pub fn custom_domain(&self) -> Option<String> {
+        Some(self.domain.to_string()).filter(|domain| !domain.is_empty())
+    }
+
     /// Its one spelling in bytes, by which shards, stores and hashes know it: `domain/code`.
     pub fn bytes(&self) -> Vec<u8> {
         [self.domain.as_bytes(), b"/", self.code.as_bytes()].concat()

@@ -17,6 +17,7 @@ mod code;
 mod codec;
 mod names;
 mod numbers;
+mod punycode;
 mod ring;
 
 mod generations;

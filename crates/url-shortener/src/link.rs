@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::Key;
+use crate::punycode::readable;
 
 /// How a redirect is answered (RFC 9110, 15.4).
 #[derive(
@@ -63,6 +64,9 @@ pub struct Link {
     /// which is nobody's again, it is 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub incarnation: u64,
+    /// Is a visitor's query appended to where it leads? As the service does it, where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_query: Option<bool>,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -95,6 +99,8 @@ pub struct Edit {
     pub title: Option<Option<Arc<str>>>,
     /// All of them.
     pub tags: Option<Vec<Arc<str>>>,
+    /// `Some(None)`: as the service does it.
+    pub forward_query: Option<Option<bool>>,
 }
 
 impl Link {
@@ -109,6 +115,7 @@ impl Link {
             tags: Vec::new(),
             earlier_clicks: 0,
             incarnation: 0,
+            forward_query: None,
         }
     }
 
@@ -118,21 +125,25 @@ impl Link {
     }
 
     /// Is this anywhere in what people see of it under this key? What is sought is in small letters, and
-    /// may be in any here.
+    /// may be in any here; names of domains are found as DNS has them and as people write them.
     pub(crate) fn matches(&self, key: &Key, sought: &str) -> bool {
         let texts = [Some(&key.domain), Some(&key.code), Some(&self.url), self.title.as_ref()];
         let mut texts = texts.into_iter().flatten().chain(&self.tags);
-        texts.any(|text| text.to_lowercase().contains(sought))
+        texts.any(|text| {
+            text.to_lowercase().contains(sought)
+                || (!sought.is_ascii() && readable(text).to_lowercase().contains(sought))
+        })
     }
 
     /// Applies what its owner changed.
     pub fn edit(&mut self, edit: Edit) {
-        let Edit { url, status, expires_at, title, tags } = edit;
+        let Edit { url, status, expires_at, title, tags, forward_query } = edit;
         self.url = url.unwrap_or_else(|| self.url.clone());
         self.status = status.unwrap_or(self.status);
         self.expires_at = expires_at.unwrap_or(self.expires_at);
         self.title = title.unwrap_or_else(|| self.title.take());
         self.tags = tags.unwrap_or_else(|| std::mem::take(&mut self.tags));
+        self.forward_query = forward_query.unwrap_or(self.forward_query);
     }
 }
 
@@ -149,5 +160,19 @@ mod tests {
         let link = Link { expires_at, ..Link::new("https://a.org/", Wall(0)) };
         assert!(link.is_live(Wall(999)) && !link.is_live(Wall(1_000)));
         assert!(Link { expires_at: None, ..link }.is_live(Wall(u64::MAX)));
+    }
+
+    #[test]
+    fn a_search_finds_names_by_every_spelling() {
+        let key = Key::new("xn--krz-hoa.example", "x");
+        let link = Link::new("https://xn--bcher-kva.example/page", Wall(0));
+        for sought in
+            ["b\u{fc}cher.example/p", "\u{fc}ch", "xn--bcher", "k\u{fc}rz.example", "page"]
+        {
+            assert!(link.matches(&key, sought), "{sought}");
+        }
+        for none in ["bucher", "\u{e4}", "b\u{fc}chern"] {
+            assert!(!link.matches(&key, none), "{none}");
+        }
     }
 }

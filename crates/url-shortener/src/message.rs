@@ -115,6 +115,9 @@ pub enum Ask {
     List { after: Option<Cursor>, limit: u32, search: Option<Arc<str>> },
     /// What was counted of the link that was looked at.
     Stats(LinkId),
+    /// Some links, the newest first: as many of each shard, below the positions at which an earlier page
+    /// ended, by the shards' places.
+    Newest { below: Vec<u64>, limit: u32, search: Option<Arc<str>> },
 }
 
 /// What an instance answers.
@@ -122,11 +125,12 @@ pub enum Ask {
 #[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Answer {
     /// Go there. Where the link expires, it does so in this time: nobody is to keep the answer longer.
-    /// Did it cost the store nothing?
+    /// Is the visitor's query appended, where the link says so? Did it cost the store nothing?
     Redirect {
         url: Arc<str>,
         status: RedirectStatus,
         expires_in: Option<Duration>,
+        forward_query: Option<bool>,
         from_cache: bool,
     },
     /// Here it is: looked at, made or changed.
@@ -150,6 +154,8 @@ pub enum Answer {
     TooMany { retry_after_ms: u64 },
     /// The store did not answer in time, or could not. A change may have happened, or not.
     Unavailable(&'static str),
+    /// Some links, and below which positions there are older ones; without these there are none.
+    Newest { links: Vec<Named>, below: Option<Vec<u64>> },
 }
 
 /// Where a list goes on: opaque to users.
@@ -184,6 +190,8 @@ pub enum Call {
     Join,
     /// From the shard with which there are so many: hand it its share.
     Handover { shards: u32, step: Handover },
+    /// Some links, the last of the shard's order first, below this position of it.
+    Newest { below: u64, limit: u32, search: Option<Arc<str>> },
 }
 
 impl Call {
@@ -193,7 +201,11 @@ impl Call {
             Call::PutIfAbsent(key, _) | Call::Get(key) | Call::Edit(key, _) | Call::Remove(key) => {
                 Some(key)
             }
-            Call::Scan { .. } | Call::LeaseRange | Call::Join | Call::Handover { .. } => None,
+            Call::Scan { .. }
+            | Call::Newest { .. }
+            | Call::LeaseRange
+            | Call::Join
+            | Call::Handover { .. } => None,
         }
     }
 }

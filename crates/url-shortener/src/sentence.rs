@@ -63,6 +63,7 @@ impl fmt::Display for Ask {
             },
             Ask::Delete(key) => write!(f, "delete {key:?}"),
             Ask::List { limit, .. } => write!(f, "list {limit} links"),
+            Ask::Newest { limit, .. } => write!(f, "list the newest {limit} links"),
             Ask::Stats(link) => write!(f, "clicks of {link:?}?"),
         }
     }
@@ -77,7 +78,9 @@ impl fmt::Display for Answer {
             Answer::Missing => f.write_str("there is no such link"),
             Answer::Expired => f.write_str("its time is over"),
             Answer::Taken => f.write_str("taken"),
-            Answer::Page { links, .. } => write!(f, "{} links", links.len()),
+            Answer::Page { links, .. } | Answer::Newest { links, .. } => {
+                write!(f, "{} links", links.len())
+            }
             Answer::Stats { link, stats, .. } => {
                 let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
                 write!(f, "{link:?} has {clicks} clicks")
@@ -97,6 +100,7 @@ impl fmt::Display for Call {
             Call::Edit(key, _) => write!(f, "change {key:?}"),
             Call::Remove(key) => write!(f, "remove {key:?}"),
             Call::Scan { limit, .. } => write!(f, "{limit} links"),
+            Call::Newest { limit, .. } => write!(f, "the newest {limit} links"),
             Call::LeaseRange => f.write_str("lease numbers"),
             Call::Join => f.write_str("join the others"),
             Call::Handover { shards, step } => {

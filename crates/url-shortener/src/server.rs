@@ -24,10 +24,10 @@ mod switchboard;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use host::{Addresses, Exposure, Metrics, Node, Server, http};
-use machine::{Inspection, NodeId};
+use machine::{Inspection, NodeId, Wall};
 use tokio::time::{sleep, timeout};
 
 use crate::{
@@ -39,7 +39,7 @@ use salt::Salt;
 use staff::Staff;
 
 pub use crate::site::{BadName, Site};
-pub use crate::target::{Blocked, MalformedList, Targets};
+pub use crate::target::{Blocked, MalformedList, Targets, with_scheme};
 pub use error::ServeError;
 pub use keys::{Keys, MalformedKey};
 
@@ -70,6 +70,8 @@ pub struct Plan {
     pub rate: u32,
     /// Is the address that a proxy of this computer names the visitor's?
     pub behind_proxy: bool,
+    /// Is a visitor's query appended to where a link leads, unless the link says otherwise?
+    pub forward_query: bool,
 }
 
 /// Who keeps the links.
@@ -140,6 +142,7 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
         keys: plan.keys,
         salt,
         behind_proxy: plan.behind_proxy,
+        forward_query: plan.forward_query,
         counts: Counts::new(&metrics),
         bulks: Front::bulks(),
     });
@@ -169,6 +172,13 @@ async fn drained(instance: &Node<Member>) {
     }
 }
 
+/// What the wall clock shows.
+#[expect(clippy::disallowed_methods, reason = "links of real people end by a real clock")]
+fn now() -> Wall {
+    // A clock before 1970 is as wrong as one that shows 1970.
+    Wall(0) + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// How the instance works.
 fn settings(shards: Roster, codes: Codes, rate: u32) -> Settings {
     Settings {
@@ -178,8 +188,8 @@ fn settings(shards: Roster, codes: Codes, rate: u32) -> Settings {
         cached: CACHED,
         freshness: FRESHNESS,
         patience: PATIENCE,
-        // A bulk request goes through at once.
-        rate: Rate { per_second: rate, burst: rate.saturating_mul(2).max(4000) },
+        // Where nothing else is said, a bulk request goes through at once.
+        rate: Rate { per_second: rate, burst: rate.saturating_mul(2) },
         clients: CLIENTS,
         clicks: ClickTuning::default(),
     }

@@ -16,6 +16,7 @@
 mod boot;
 mod donor;
 mod joiner;
+mod newest;
 mod page;
 mod queue;
 mod tenure;
@@ -33,6 +34,7 @@ use crate::store::{Change, Event, Limits, Store, StoreOp};
 use crate::{CODES, Key, Link, Roster};
 use boot::Read;
 use joiner::{Copied, Join};
+use newest::Newest;
 pub use page::LONGEST_PAGE;
 use page::Page;
 use queue::{Queue, Turn};
@@ -107,6 +109,8 @@ enum Step {
     Committed(Reply),
     /// More of a page.
     Scan(Page),
+    /// More of a page of the newest.
+    Newest(Newest),
     /// Reply with what has happened to the share of a shard that joins.
     Changes,
 }
@@ -222,9 +226,17 @@ impl Shard {
                 self.commit(vec![(key, None)], Open::Call(job, removed), out);
             }
             // Part of what belongs on it may be nowhere else any more.
-            Call::Scan { .. } if self.join.lacks_something() => self.held.push(job),
+            Call::Scan { .. } | Call::Newest { .. } if self.join.lacks_something() => {
+                self.held.push(job);
+            }
             Call::Scan { after, limit, search } => {
                 self.scan(Page::new(after, limit, search), job, out)
+            }
+            Call::Newest { below, limit, search } => {
+                match Newest::new(below.min(self.store.end()), limit, search) {
+                    Some(page) => self.scan_newest(page, job, out),
+                    None => self.done(job, Reply::Page { links: Vec::new(), next: None }, out),
+                }
             }
             Call::LeaseRange => self.lease(job, out),
             Call::Join => self.join(job, out),
@@ -262,6 +274,12 @@ impl Shard {
         self.store.scan(after, limit, ticket, out);
     }
 
+    fn scan_newest(&mut self, page: Newest, job: Job, out: &mut Outputs<Shortener>) {
+        let (after, until, limit) = page.wants();
+        let ticket = self.ticket(Open::Call(job, Step::Newest(page)));
+        self.store.scan_until(after, until, limit, ticket, out);
+    }
+
     fn commit(&mut self, batch: Vec<Change>, then: Open, out: &mut Outputs<Shortener>) {
         let ticket = self.ticket(then);
         self.store.commit(batch, ticket, out);
@@ -289,6 +307,13 @@ impl Shard {
             Event::Page(ticket, changes, next) => match self.open.remove(&ticket) {
                 Some(Open::Call(job, Step::Scan(page))) => {
                     self.page(job, page, changes, next, out);
+                }
+                Some(Open::Call(job, Step::Newest(page))) => {
+                    let is_mine = |key: &[u8]| self.ownership.of(key) != Owner::Other;
+                    match page.extended(changes, next, is_mine) {
+                        Ok(reply) => self.done(job, reply, out),
+                        Err(page) => self.scan_newest(page, job, out),
+                    }
                 }
                 Some(Open::Call(job, Step::Changes)) => self.changed(job, changes, next, out),
                 Some(Open::Cleaning) => self.clean(changes, next, out),

@@ -22,7 +22,9 @@ pub struct Site {
     named: String,
     /// What its own short links begin with, without a path.
     base: Url,
-    /// In lower case.
+    /// That of its pages, as browsers say it.
+    origin: String,
+    /// In lower case, as DNS has them.
     domains: BTreeSet<Arc<str>>,
     own: Arc<str>,
 }
@@ -48,7 +50,8 @@ impl Site {
                 _ => Err(BadName::Domain(domain.clone())),
             })
             .collect::<Result<_, _>>()?;
-        Ok(Site { bound, named, base, domains, own: "".into() })
+        let origin = base.origin().ascii_serialization();
+        Ok(Site { bound, named, base, origin, domains, own: "".into() })
     }
 
     /// The domain, as keys have it, of a request with this `Host`; none where it is not ours.
@@ -56,11 +59,7 @@ impl Site {
         if self.is_own(host) {
             return Some(self.own.clone());
         }
-        let name = bare(without_port(host));
-        match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            false => self.domains.get(name).cloned(),
-            true => self.domains.get(name.to_ascii_lowercase().as_str()).cloned(),
-        }
+        self.custom(without_port(host))
     }
 
     /// Is this the `Host` of the service itself, rather than of a custom domain? Only there are the
@@ -70,12 +69,12 @@ impl Site {
         host == self.named
             || http::host_is_ours(host, self.bound.ip())
             || without_port(host).eq_ignore_ascii_case(public())
+            || (!host.is_ascii() && spelled(without_port(host)).as_deref() == Some(public()))
     }
 
-    /// Is this the `Origin` of a page of the service itself?
-    pub fn is_own_origin(&self, origin: &str) -> bool {
-        let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        rest.is_some_and(|host| self.is_own(host))
+    /// The origin of its pages, where others reach them.
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// The custom domain of this name, if it is one of ours; the service's own for none.
@@ -83,8 +82,14 @@ impl Site {
         match named {
             None | Some("") => Some(self.own.clone()),
             Some(name) if self.is_own(name) => Some(self.own.clone()),
-            Some(name) => self.domains.get(bare(name).to_ascii_lowercase().as_str()).cloned(),
+            Some(name) => self.custom(name),
         }
+    }
+
+    /// The same, however it is spelled.
+    fn custom(&self, name: &str) -> Option<Arc<str>> {
+        let known = self.domains.get(bare(name));
+        known.or_else(|| self.domains.get(&*spelled(name)?)).cloned()
     }
 
     /// The custom domains.
@@ -167,6 +172,14 @@ fn bare(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
+/// The one spelling of a name, as DNS has it: `bücher.example` is `xn--bcher-kva.example`.
+fn spelled(name: &str) -> Option<String> {
+    match Host::parse(name) {
+        Ok(Host::Domain(name)) => Some(bare(&name).to_owned()),
+        _ => None,
+    }
+}
+
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -197,8 +210,26 @@ mod tests {
         {
             assert_eq!(site.domain_of(strange), None, "{strange}");
         }
-        assert!(site.is_own_origin("https://sho.rt") && !site.is_own_origin("null"));
-        assert!(!site.is_own_origin("https://go.example"));
+        assert_eq!(site.origin(), "https://sho.rt");
+    }
+
+    #[test]
+    fn a_name_is_known_by_every_spelling() {
+        let bound = ([127, 0, 0, 1], 7441).into();
+        let public = Some("https://k\u{fc}rz.example");
+        for given in ["b\u{fc}cher.example", "xn--bcher-kva.example", "B\u{dc}CHER.example."] {
+            let site = Site::new(bound, public, &[given.to_owned()]).unwrap();
+            for asked in ["b\u{fc}cher.example", "XN--BCHER-KVA.example", "Bu\u{308}cher.Example"] {
+                let known = Some("xn--bcher-kva.example");
+                assert_eq!(site.domain(Some(asked)).as_deref(), known, "{given}, {asked}");
+                let host = format!("{asked}:7441");
+                assert_eq!(site.domain_of(&host).as_deref(), known, "{given}, {host}");
+            }
+            for own in ["K\u{dc}RZ.example:80", "xn--krz-hoa.example"] {
+                assert_eq!(site.domain_of(own).as_deref(), Some(""), "{own}");
+            }
+            assert_eq!(site.domain(Some("bucher.example")), None);
+        }
     }
 
     #[test]

@@ -217,8 +217,25 @@ impl Store {
         ticket: u64,
         out: &mut Outputs<P>,
     ) {
-        let event = scan::start(&self.log, after.unwrap_or(0), limit, ticket, out);
+        self.scan_until(after.unwrap_or(0), u64::MAX, limit, ticket, out);
+    }
+
+    /// The same of entries up to this position only.
+    pub fn scan_until<P: Embeds>(
+        &mut self,
+        after: u64,
+        until: u64,
+        limit: u32,
+        ticket: u64,
+        out: &mut Outputs<P>,
+    ) {
+        let event = scan::start(&self.log, (after, until), limit, ticket, out);
         self.events.extend(event);
+    }
+
+    /// The position of the next entry: all that are durable have smaller ones.
+    pub fn end(&self) -> u64 {
+        self.log.next
     }
 
     /// May a compaction forget that a key was removed? Not while somebody follows the log, who has read of

@@ -67,6 +67,32 @@ impl Targets {
     }
 }
 
+/// What people mean who leave `https://` out, as in `example.com/page`; none where that is not it.
+pub fn with_scheme(text: &str) -> Option<String> {
+    let text = text.trim();
+    let host = &text[..text.find(['/', '?', '#']).unwrap_or(text.len())];
+    let (name, port) = host.split_once(':').unwrap_or((host, "443"));
+    // `mailto:x` has no port, and a name without a dot may be anything.
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let labels = || name.strip_suffix('.').unwrap_or(name).split('.');
+    let is_name = labels().count() > 1
+        && labels().all(|label| !label.is_empty() && !label.contains(['@', '\\', ' ']));
+    let url = format!("https://{text}");
+    let is_url = || Url::parse(&url).is_ok_and(|url| matches!(url.host(), Some(Host::Domain(_))));
+    (is_port && is_name && is_url()).then_some(url)
+}
+
+/// A target with a visitor's query behind its own.
+pub(crate) fn with_query(target: &str, query: &str) -> String {
+    let Ok(mut url) = Url::parse(target) else { return target.to_owned() };
+    let query = match url.query().filter(|own| !own.is_empty()) {
+        None => query.to_owned(),
+        Some(own) => format!("{own}&{query}"),
+    };
+    url.set_query(Some(&query));
+    url.into()
+}
+
 /// Why a link may not lead there. Nothing was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -161,6 +187,47 @@ mod tests {
         assert!(matches!(refuses(&long), Refused::TooLong(_)));
         let grows = format!("http://b.example/{}", "ü".repeat(LONGEST_URL / 3));
         assert!(matches!(refuses(&grows), Refused::TooLong(2049..)), "{:?}", refuses(&grows));
+    }
+
+    #[test]
+    fn an_address_without_its_beginning_is_meant_to_begin_with_https() {
+        for text in
+            ["example.com/page", " Example.com", "b\u{fc}cher.example?q", "a.b:8080/x", "a.b#c"]
+        {
+            assert_eq!(with_scheme(text), Some(format!("https://{}", text.trim())), "{text}");
+        }
+        for text in [
+            "",
+            "x",
+            "page/example.com",
+            "/example.com",
+            "https://example.com",
+            "mailto:a@b.example",
+            "a@b.example",
+            "javascript:alert(1.5)",
+            "a.b:",
+            "a.b:port",
+            "a b.example",
+            "1.5",
+            "..",
+        ] {
+            assert_eq!(with_scheme(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_query_goes_behind_the_targets_own() {
+        for (target, expected) in [
+            ("https://a.example/", "https://a.example/?x=%C3%BC&y"),
+            ("https://a.example/p?a=1", "https://a.example/p?a=1&x=%C3%BC&y"),
+            ("https://a.example/p?#top", "https://a.example/p?x=%C3%BC&y#top"),
+            ("https://a.example/p?a=1#top?b", "https://a.example/p?a=1&x=%C3%BC&y#top?b"),
+        ] {
+            assert_eq!(with_query(target, "x=\u{fc}&y"), expected);
+        }
+        let hostile = with_query("https://a.example/", "x#@evil.example/\r\nset-cookie:%0d");
+        assert!(hostile.starts_with("https://a.example/?x%23@evil.example/"), "{hostile}");
+        assert!(hostile.bytes().all(|byte| byte.is_ascii_graphic()), "{hostile}");
     }
 
     #[test]

@@ -189,6 +189,7 @@ mod tests {
                 expires_at: expires.map(|at| When::from(Wall::from_millis(at))),
                 status: None,
                 tags: tag.into_iter().collect(),
+                forward_query: None,
                 clicks,
             })
     }

@@ -27,9 +27,14 @@ pub fn parameters<'a, const N: usize>(
     Ok(found)
 }
 
-/// Enough of a stranger's text to recognise it by.
-pub fn shortened(text: &str) -> String {
-    text.chars().take(40).collect()
+/// Enough of a stranger's text to recognise it by: 40 characters.
+pub fn shortened(text: &str) -> &str {
+    cut(text, 40)
+}
+
+/// At most so many characters of a text that has a stranger's in it.
+pub fn cut(text: &str, most: usize) -> &str {
+    text.char_indices().nth(most).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]
@@ -46,6 +51,12 @@ mod tests {
         assert_eq!(parameters("b=", ["a", "b"]), Ok([None, Some("".into())]));
         let twice = parameters("a=1&a=1", ["a"]).unwrap_err();
         assert!(twice.contains("a is given twice"), "{twice}");
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(shortened("short"), "short");
+        assert_eq!(shortened(&"\u{fc}".repeat(41)), "\u{fc}".repeat(40));
     }
 
     #[test]

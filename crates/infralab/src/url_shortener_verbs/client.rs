@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
+use super::key_file;
 use crate::exit::Failure;
 use crate::text_file::without_mark;
 
@@ -76,8 +77,7 @@ impl Server {
 
     fn key(&self) -> Result<Option<String>, Failure> {
         let Some(file) = &self.key_file else { return Ok(std::env::var(KEY).ok()) };
-        let text = std::fs::read_to_string(file).map(without_mark);
-        let text = text.map_err(|error| Failure::input(format!("{}: {error}", file.display())))?;
+        let text = key_file::read(file).map(without_mark)?;
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let key = lines.find(|line| !line.starts_with('#'));
         let none = || Failure::input(format!("{} has no key in it", file.display()));

@@ -1,16 +1,33 @@
 //! `shorten` and `expand`: one link.
 
 use hyper::Method;
+use url_shortener::server::with_scheme;
 use url_shortener::wire::{Shown, Wanted};
 
 use super::LinkArguments;
 use super::client::Server;
-use crate::exit::{Outcome, print};
+use crate::exit::{Outcome, harmless, print};
 
 pub(super) fn shorten(url: String, link: LinkArguments, server: &Server) -> Outcome {
-    let LinkArguments { alias, domain, title, tags, expires_at, status, json } = link;
-    let wanted =
-        Wanted { url, alias, domain, title, tags, expires_at, status, ..Wanted::default() };
+    let LinkArguments { alias, domain, title, tags, expires_at, status, forward_query, json } =
+        link;
+    let added = with_scheme(&url);
+    if let Some(whole) = &added {
+        let said = format!("{url} is taken as {}", whole.trim());
+        anstream::eprintln!("infralab: {}", harmless(&said));
+    }
+    let url = added.unwrap_or(url);
+    let wanted = Wanted {
+        url,
+        alias,
+        domain,
+        title,
+        tags,
+        expires_at,
+        status,
+        forward_query,
+        ..Wanted::default()
+    };
     let answer = server.client()?.ask(Method::POST, "/api/links", Some(&wanted))?;
     let shown: Shown = answer.wanted()?;
     print(&format!("{}\n", if json { answer.text() } else { shown.short_url }))

@@ -6,7 +6,7 @@ use std::path::Path;
 use url_shortener::server::postgres::Address;
 use url_shortener::server::{self, Blocked, Keeper, Keys, Plan, ServeError};
 
-use super::{Codes, ServeArguments};
+use super::{Codes, ServeArguments, key_file};
 use crate::exit::{Failure, Outcome};
 use crate::serving;
 use crate::text_file::without_mark;
@@ -29,6 +29,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         keys,
         rate,
         behind_proxy,
+        forward_query,
         server,
     } = arguments;
     let blocked = match block_list {
@@ -51,6 +52,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         keys: all_keys(keys.as_deref())?,
         rate,
         behind_proxy,
+        forward_query,
     };
     server.begin_log();
     serving::ended(server::serve(plan, serving::ready), ServeError::is_argument)
@@ -68,7 +70,7 @@ fn all_keys(file: Option<&Path>) -> Result<Keys, Failure> {
     let of_file = match file {
         None => Keys::default(),
         Some(file) => {
-            let keys = Keys::parse(&read(file)?).map_err(|why| wrong(file, why))?;
+            let keys = Keys::parse(&key_file::read(file)?).map_err(|why| wrong(file, why))?;
             match keys.is_empty() {
                 // Whoever names a file wants keys to be asked for.
                 true => return Err(wrong(file, "there is no key in it")),

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the target of the links is a thread of the test")]
 #![expect(clippy::disallowed_types, reason = "and so it has a socket")]
 
+mod accessible;
 mod change;
 
 use std::io::{Read, Write};
@@ -34,10 +35,14 @@ impl Stage {
             return None;
         };
         let scratch = Scratch::new(test);
-        let data = scratch.text("data");
-        let serve = ["url-shortener", "serve", "--listen", "127.0.0.1:0", "--data", &data];
-        let server = Server::run(&serve);
+        let server = Stage::serve(&scratch, "data", &[]);
         Some(Stage { driver: Driver::start(&program), server, scratch, target: target() })
+    }
+
+    fn serve(scratch: &Scratch, data: &str, more: &[&str]) -> Server {
+        let data = scratch.text(data);
+        let serve = ["url-shortener", "serve", "--listen", "127.0.0.1:0", "--data", &data];
+        Server::run(&[&serve, more].concat())
     }
 
     fn browser(&self, name: &str, with_scripts: bool) -> Browser<'_> {
@@ -182,7 +187,8 @@ fn a_link_is_made_with_the_keyboard_alone() {
     browser.go(&stage.at("/"));
     assert!(browser.find("#url:focus").is_shown());
     browser.press(&format!("http://{}/other{TAB}{TAB}{ENTER}{TAB}keys{ENTER}", stage.target));
-    assert!(browser.find("[role=alert]").text().contains("already"));
+    assert_eq!(browser.find("[role=alert]").text(), "No link was made. Please look at Alias.");
+    assert!(browser.find("#alias-wrong").text().contains("already"));
     assert_eq!(browser.find("#alias:focus").attribute("aria-invalid").as_deref(), Some("true"));
 }
 

@@ -59,7 +59,7 @@ fn settled(server: &Server) -> Vec<u64> {
 #[test]
 fn a_shard_is_added_under_load_and_nobody_notices() {
     let scratch = Scratch::new("growing");
-    let server = shortener(&scratch, &["--shards", "2"]);
+    let server = shortener(&scratch, &["--shards", "2", "--rate", "1000000"]);
     fill(&server);
     let (over, address) = (AtomicBool::new(false), server.address);
     let url = format!("http://{address}");
@@ -110,16 +110,23 @@ fn a_shard_is_added_under_load_and_nobody_notices() {
     assert!(server.signal("TERM").success());
     let data = scratch.text("data");
     let serve = ["url-shortener", "serve", "--listen", "127.0.0.1:0", "--data", &data, "--shards"];
-    refused(&[&serve[..], &["2"]].concat(), 2, &["--shards 4"]);
-    let server = Server::run(&[&serve[..], &["4"]].concat());
-    assert_eq!(listed(&server), all);
-    assert_eq!(settled(&server), entries);
+    for none in ["1", "5"] {
+        refused(&[&serve[..], &[none]].concat(), 2, &["--shards 4"]);
+    }
+    // Who began with two need not change how the server is started.
+    for shards in ["2", "3", "4"] {
+        let server = Server::run(&[&serve[..], &[shards]].concat());
+        assert_eq!(listed(&server), all);
+        assert_eq!(settled(&server), entries);
+        let said = server.stop();
+        assert_eq!(said.contains("there are 4 shards by now"), shards != "4", "{shards}: {said}");
+    }
 }
 
 #[test]
 fn a_change_of_the_ring_goes_on_after_kill_9() {
     let scratch = Scratch::new("growing-killed");
-    let server = shortener(&scratch, &[]);
+    let server = shortener(&scratch, &["--rate", "1000000"]);
     fill(&server);
     make(&server, &json!({"alias": "x", "url": "https://b.example/"}));
     let all = listed(&server);

@@ -1,5 +1,7 @@
 //! Short links over HTTP: made, followed, changed, counted.
 
+#![expect(clippy::disallowed_methods, reason = "a rate is a rate in time")]
+
 use serde_json::{Value, json};
 
 use crate::client::{Reply, ask, send};
@@ -103,8 +105,13 @@ fn a_link_whose_time_is_over_is_gone_until_it_has_more() {
     let server = shortener(&scratch, &[]);
     let past =
         json!({"url": "https://a.example", "alias": "old", "expires_at": "2020-01-01T00:00:00Z"});
-    assert_eq!(make(&server, &past)["expires_at"], "2020-01-01T00:00:00Z");
+    say(&server, "POST /api/links", &past).refuses(400, "over before it is made");
+    make(&server, &json!({"url": "https://a.example", "alias": "old"}));
+    let ended = say(&server, "PATCH /api/links/old", &json!({"expires_at": past["expires_at"]}));
+    assert_eq!(ended.json()["expires_at"], "2020-01-01T00:00:00Z", "it may be ended at once");
     server.get("/old").refuses(410, "time is over");
+    let late = json!({"url": "https://a.example", "expires_at": "2999-01-01T00:00:00Z"});
+    say(&server, "POST /api/links", &late).refuses(400, "leave it out");
     say(&server, "PATCH /api/links/old", &json!({"expires_at": "2020-01-01"}))
         .refuses(400, "2030-01-01T00:00:00Z");
     let more = say(&server, "PATCH /api/links/old", &json!({"expires_at": null})).json();
@@ -248,6 +255,7 @@ fn only_who_names_the_service_is_answered() {
     get("sho.rt", "/api/links", "Origin: https://evil.example")
         .refuses(403, "pages of this service");
     assert_eq!(get("sho.rt", "/api/links", "Origin: https://sho.rt").status, 200);
+    assert_eq!(get("127.0.0.1", "/api/links", "Origin: https://sho.rt").status, 200, "a proxy's");
     assert_eq!(server.get("/api/links/x?domain=go.example").json(), custom);
     let loops = say(&server, "POST /api/links", &json!({"url": "http://go.example/x"}));
     loops.refuses(400, "back to this service");
@@ -291,6 +299,19 @@ fn who_asks_too_much_is_told_when_to_come_back() {
     reply.refuses(429, "too many requests");
     assert!(reply.head.contains("\r\nretry-after: 1"), "{reply:?}");
     assert_eq!(follow(&server, "/x").0, 302, "what costs the store nothing is free");
+}
+
+/// `--rate 5` once let 4,000 calls through at once.
+#[test]
+fn who_may_ask_little_may_ask_little_at_once() {
+    let scratch = Scratch::new("limited-burst");
+    let server = shortener(&scratch, &["--rate", "5"]);
+    let links: Vec<_> = (0..1000).map(|_| json!({"url": "https://a.example"})).collect();
+    let began = std::time::Instant::now();
+    let reply = say(&server, "POST /api/links/bulk", &json!({"links": links})).json();
+    let made = reply["results"].as_array().unwrap().iter().filter(|one| one["status"] == 201);
+    let (made, most) = (made.count() as u64, 10 + 5 * (began.elapsed().as_secs() + 1));
+    assert!((10..=most).contains(&made), "{made} were made, and at most {most} may be");
 }
 
 #[test]

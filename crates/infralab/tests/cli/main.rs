@@ -24,5 +24,7 @@ mod restarts;
 mod runs;
 mod server;
 mod serving;
+mod strangers;
 mod transfers;
+mod visits;
 mod webdriver;

@@ -193,3 +193,97 @@ fn where_there_are_keys_the_page_asks_for_one() {
     assert!(leads_to(&site.post("/logout", &browser, &token), "/login"));
     assert!(leads_to(&site.get("/", &browser), "/login"), "who left is outside");
 }
+
+#[test]
+fn a_key_may_be_guessed_a_few_times_a_minute() {
+    let site = Site::open("page-guesses", true);
+    let (browser, token) = site.visit("/login");
+    let guess = |key: &str| site.post("/login", &browser, &format!("{token}&key={key}"));
+    let guesses: Vec<u16> =
+        (0..20).map(|n| guess(&format!("guess-number-{n}-of-20")).status).collect();
+    let looked_at = guesses.iter().filter(|status| **status == 403).count();
+    assert!((5..=6).contains(&looked_at), "{guesses:?}");
+    let late = guess(KEY);
+    assert_eq!(late.status, 429, "a right one is not told from others any more: {late:?}");
+    assert!(late.head.contains("\r\nretry-after: 1") && cookie(&late).is_none(), "{late:?}");
+    assert!(late.body.contains("too many tries"));
+    // Programs show their keys in a header, and are not in its way.
+    let bearer = format!("Authorization: Bearer {KEY}\r\n");
+    assert_eq!(site.get("/api/links", &bearer).status, 200);
+}
+
+#[test]
+fn an_address_without_its_beginning_is_taken_as_https_and_that_is_said() {
+    let site = Site::open("page-https", false);
+    let (cookie, token) = site.visit("/");
+    let made = site.post("/", &cookie, &format!("{token}&url=example.com/page&alias=bare"));
+    assert!(leads_to(&made, "/links/bare?domain=&made&https"), "{made:?}");
+    assert_eq!(site.get("/api/links/bare", "").json()["url"], "https://example.com/page");
+    let page = site.get("/links/bare?domain=&made&https", "").body;
+    assert!(page.contains("https:// was put before it"), "{page}");
+    let edit = format!("{token}&domain=&url=example.org&was-url=https://example.com/page");
+    let changed = site.post("/links/bare/edit", &cookie, &edit);
+    assert!(leads_to(&changed, "/links/bare?domain=&changed&https"), "{changed:?}");
+    let strict = send(site.server.address, "POST /api/links", "", r#"{"url":"example.com"}"#);
+    strict.unwrap().refuses(400, "such as https://example.com/page");
+}
+
+#[test]
+fn an_error_is_said_once_in_the_words_of_the_page() {
+    let site = Site::open("page-errors", false);
+    let (cookie, token) = site.visit("/");
+    for (form, said, field) in [
+        ("url=mailto:x@a.example", "begins with http:// or https://", "url"),
+        ("url=https://a.example&alias=a+b", "letters, digits, - and _, and no word", "alias"),
+        ("url=https://a.example&expires_at=2020-01-01T00:00", "is over already", "expires_at"),
+        ("url=https://a.example&expires_at=2999-01-01T00:00", "the last is in 2554", "expires_at"),
+        ("url=https://a.example&status=200", "one of the kinds", "status"),
+    ] {
+        let page = site.post("/", &cookie, &format!("{token}&{form}"));
+        assert_eq!(page.status, 400, "{form}: {page:?}");
+        assert_eq!(page.body.matches(said).count(), 1, "{form}: {}", page.body);
+        assert!(page.body.contains(&format!("href=\"#{field}\"")), "{form}: it is led to");
+        assert!(page.body.contains(&format!("id=\"{field}-wrong\"")), "{form}: it is beside it");
+    }
+}
+
+#[test]
+fn links_that_have_ended_are_marked() {
+    let site = Site::open("page-ended", false);
+    let link = |alias: &str, expires_at: &str| {
+        let link = format!(
+            r#"{{"url":"https://a.example","alias":"{alias}","earlier_clicks":0,"expires_at":{expires_at}}}"#
+        );
+        let made = send(site.server.address, "POST /api/links", "", &link).unwrap();
+        assert_eq!(made.status, 201, "{made:?}");
+    };
+    let badge = "<span class=\"ended\">Ended</span>";
+    link("lives", "\"2500-01-01T00:00:00Z\"");
+    assert!(!site.get("/links", "").body.contains(badge));
+    link("over", "\"2020-01-01T00:00:00Z\"");
+    assert_eq!(site.get("/links", "").body.matches(badge).count(), 1);
+    assert!(site.get("/links/over", "").body.contains(badge));
+    assert!(!site.get("/links/lives", "").body.contains(badge));
+}
+
+#[test]
+fn the_newest_link_comes_first() {
+    let site = Site::open("page-newest", false);
+    for n in 0..30 {
+        let link = format!(r#"{{"url":"https://a.example","alias":"link-{n}"}}"#);
+        assert_eq!(send(site.server.address, "POST /api/links", "", &link).unwrap().status, 201);
+    }
+    let listed = |page: &Reply| -> Vec<String> {
+        let rows = page.body.split("href=\"/links/link-").skip(1);
+        rows.map(|row| row[..row.find('?').unwrap()].to_owned()).collect()
+    };
+    let numbers = |from: u32, to: u32| (to..from).rev().map(|n| n.to_string()).collect::<Vec<_>>();
+    let first = site.get("/links", "");
+    assert_eq!(listed(&first), numbers(30, 5));
+    let (_, rest) = first.body.split_once("href=\"/links?search=&amp;after=").expect("more");
+    let after = &rest[..rest.find('"').unwrap()];
+    let second = site.get(&format!("/links?search=&after={after}"), "");
+    assert_eq!(listed(&second), numbers(5, 0));
+    assert!(!second.body.contains("rel=\"next\""), "{second:?}");
+    assert_eq!(listed(&site.get("/links?search=LINK-1", "")).first().unwrap(), "19");
+}

@@ -120,6 +120,14 @@ impl Server {
         ended(child, &format!("a server after SIG{name}")).status
     }
 
+    /// Asks it to stop; what it said on stderr until then.
+    pub(crate) fn stop(self) -> String {
+        send_signal(self.child.as_ref().unwrap().id(), "TERM");
+        let (code, said) = self.wait();
+        assert_eq!(code, Some(0), "{said}");
+        said
+    }
+
     /// Waits until it stops by itself; what it said on stderr, and its status.
     pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let said = Said::from(ended(self.child.take().unwrap(), "a server that is to stop itself"));

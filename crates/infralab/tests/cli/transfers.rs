@@ -50,6 +50,16 @@ fn a_link_is_made_and_looked_at_from_the_command_line() {
     assert_eq!(tell(&server, &["expand", "nothing"]).code, Some(2));
     assert_eq!(tell(&server, &["expand", "a/b?c"]).code, Some(2));
     assert_eq!(tell(&server, &["shorten", "x"]).code, Some(2));
+    let said = tell(&server, &["shorten", "Example.org/page", "--alias", "page"]);
+    assert_eq!((said.code, said.stdout.ends_with("/page\n")), (Some(0), true), "{said:?}");
+    assert_eq!(said.stderr, "infralab: Example.org/page is taken as https://Example.org/page\n");
+    assert_eq!(told(&server, &["expand", "page"]), "https://example.org/page\n");
+    let past = ["shorten", "https://b.example", "--expires-at", "2020-01-01T00:00:00Z"];
+    let said = tell(&server, &past);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    said.complains(&["over before it is made"]);
+    let late = ["shorten", "https://b.example", "--expires-at", "2999-01-01T00:00:00Z"];
+    tell(&server, &late).complains(&["leave it out"]);
     let expand = |url| ["url-shortener", "expand", "ex", "--server", url];
     refused(&expand("http://127.0.0.1:1"), 4, &["is it running"]);
     refused(&expand("https://127.0.0.1:1"), 2, &["tunnel"]);
@@ -190,7 +200,8 @@ fn json_lines_take_everything_to_another_server() {
     let imported = told(&first, &["import", &from.text("in.jsonl")]);
     assert_eq!(imported, "1100 made, 0 there already, 0 refused\n");
     let full = json!({"url": "https://b.example", "alias": "full", "domain": "go.example",
-        "title": "T", "tags": ["a", "b"], "status": 307, "expires_at": "2999-01-01T00:00:00Z"});
+        "title": "T", "tags": ["a", "b"], "status": 307, "forward_query": false,
+        "expires_at": "2999-01-01T00:00:00Z"});
     assert_eq!(crate::links::say(&first, "POST /api/links", &full).status, 400, "after 2554");
     let mut full = full;
     full["expires_at"] = json!("2500-01-01T00:00:00Z");
@@ -212,14 +223,20 @@ fn json_lines_take_everything_to_another_server() {
     let said = tell(&second, &["export", "--format", "csv"]);
     assert_eq!(said.stdout.lines().count(), 1101, "the names of the columns, and all but one");
     assert!(said.stderr.contains("or of custom domains: 1 are left out; nor"), "{said:?}");
-    assert!(said.stderr.contains("status: 0 have lost theirs; --format jsonl keeps"), "{said:?}");
-    let over =
-        json!({"url": "https://b.example", "alias": "over", "expires_at": "2020-01-01T00:00:00Z"});
+    assert!(said.stderr.contains("queries: 0 have lost theirs; --format jsonl keeps"), "{said:?}");
+    let over = json!({"url": "https://b.example", "alias": "over", "earlier_clicks": 1,
+        "expires_at": "2020-01-01T00:00:00Z"});
     make(&second, &over);
-    let tagged = json!({"url": "https://b.example", "alias": "tagged", "tags": ["t"]});
+    let tagged = json!({"url": "https://b.example", "alias": "tagged", "tags": ["t"],
+        "title": "=1+1"});
     make(&second, &tagged);
     let said = tell(&second, &["export", "--format", "csv"]);
     assert_eq!(said.stdout.lines().count(), 1102, "and one that has lost its tag");
+    assert!(said.stdout.contains(",=1+1,"), "what YOURLS is to have is as it was");
+    assert!(said.stderr.contains("1 titles or codes begin with =, +, - or @"), "{said:?}");
+    let said = tell(&second, &["export"]);
+    assert_eq!(said.stderr, "", "nobody takes JSON for formulas");
+    let said = tell(&second, &["export", "--format", "csv"]);
     assert!(said.stderr.contains(": 2 are left out; "), "{said:?}");
     assert!(said.stderr.contains(": 1 have lost theirs; "), "{said:?}");
     // To leave links out is no failure, and not silent either.

@@ -188,6 +188,13 @@ impl Browser<'_> {
         self.emulate("setEmulatedMedia", json!({ "features": [feature] }));
     }
 
+    /// Has the page believe that its window is so wide and so high.
+    pub(crate) fn resize(&self, width: u32, height: u32) {
+        let screen =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.emulate("setDeviceMetricsOverride", screen);
+    }
+
     fn emulate(&self, what: &str, params: Value) {
         let command = json!({ "cmd": format!("Emulation.{what}"), "params": params });
         self.ask("POST", "/goog/cdp/execute", &command);

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response as HttpResponse};
-use bytes::Bytes;
-use host::{Desk, FRONT_END, Node};
+use host::{Desk, FRONT_END, Node, http};
 use machine::{Input, NodeId};
 use tokio::time::timeout;
 
@@ -25,8 +24,6 @@ use crate::wire::{self, Asked, Form, LONGEST_BODY, Meant, Reply, outside};
 
 /// For an answer: longer than an election takes, as a rule.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// For a client to send a body.
-const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Where the front ends of the replicas are.
 pub(super) type Book = Arc<BTreeMap<NodeId, SocketAddr>>;
@@ -46,9 +43,9 @@ impl FrontEnd {
     }
 
     async fn reply(&self, parts: &Parts, body: Body) -> Reply {
-        let body = match body_of(body).await {
+        let body = match http::body(body, LONGEST_BODY).await {
             Ok(body) => body,
-            Err(reply) => return reply,
+            Err(bad) => return Reply::error(bad.status().as_u16(), bad),
         };
         let asked = Asked {
             method: parts.method.as_str(),
@@ -104,22 +101,6 @@ impl FrontEnd {
 async fn handle(State(front): State<Arc<FrontEnd>>, request: HttpRequest) -> HttpResponse {
     let (parts, body) = request.into_parts();
     respond(front.reply(&parts, body).await)
-}
-
-async fn body_of(body: Body) -> Result<Bytes, Reply> {
-    use axum::body::HttpBody;
-    let long = || Reply::error(413, format_args!("a body has at most {LONGEST_BODY} bytes"));
-    if body.size_hint().lower() > LONGEST_BODY as u64 {
-        return Err(long());
-    }
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    match timeout(BODY_TIME, to_bytes(body, LONGEST_BODY)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(long()),
-        Err(_) => Err(Reply::error(408, "the body did not come in time; nothing was done")),
-    }
 }
 
 fn stopping() -> Reply {

@@ -188,7 +188,8 @@ impl Instance {
             self.clicks.clicked(click, link.incarnation, now, out);
         }
         let expires_in = link.expires_at.map(|expires_at| expires_at.distance(now.wall));
-        Answer::Redirect { url: link.url.clone(), status: link.status, expires_in, from_cache }
+        let (url, status, forward_query) = (link.url.clone(), link.status, link.forward_query);
+        Answer::Redirect { url, status, expires_in, forward_query, from_cache }
     }
 
     /// Somebody has changed a link through this instance, or may have: what is known of it is not kept.

@@ -188,6 +188,7 @@ mod tests {
                 tags: Vec::new(),
                 earlier_clicks: 0,
                 incarnation: 0,
+                forward_query: None,
             };
             let (alias, domain) = (Some("a".into()), "".into());
             let new = NewLink { alias, domain, link: link.clone(), made_at: None };
@@ -203,7 +204,7 @@ mod tests {
 
     fn leads() -> Answer {
         let (url, status) = ("u".into(), RedirectStatus::Found);
-        Answer::Redirect { url, status, expires_in: None, from_cache: false }
+        Answer::Redirect { url, status, expires_in: None, forward_query: None, from_cache: false }
     }
 
     #[test]

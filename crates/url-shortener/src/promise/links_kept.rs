@@ -230,6 +230,7 @@ mod tests {
             tags: Vec::new(),
             earlier_clicks: 0,
             incarnation: 0,
+            forward_query: None,
         }
     }
 
@@ -249,7 +250,7 @@ mod tests {
 
     fn leads(url: &str) -> Answer {
         let (url, status) = (url.into(), RedirectStatus::Found);
-        Answer::Redirect { url, status, expires_in: None, from_cache: false }
+        Answer::Redirect { url, status, expires_in: None, forward_query: None, from_cache: false }
     }
 
     fn kept(url: &str) -> Answer {

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use futures_util::{StreamExt, stream};
 
 use super::front::{Front, read_body};
+use super::now;
 use crate::wire::{self, Asked, Counted, Meant, Outcome, Outcomes, Page, Paging, Reply, Shown};
 use crate::{Answer, Ask, Key, LinkId, NewLink};
 
@@ -35,7 +36,7 @@ pub(super) async fn carry_out(front: &Front, parts: &Parts, body: Body) -> Resul
         body: read_body(body, is_bulk).await?,
     };
     let address = front.address(parts);
-    Ok(match wire::read(&asked, &front.site, &front.targets)? {
+    Ok(match wire::read(&asked, &front.site, &front.targets, now())? {
         Meant::Stats(key) => stats(front, address, key).await,
         Meant::Ask(ask) => {
             let created = matches!(ask, Ask::Create(_));

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, WWW_AUTHENTICATE,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use host::http::Visitor;
+use host::http::{self, Visitor};
 use host::{Asked, FRONT_END};
 use machine::Input;
 use tokio::sync::Semaphore;
@@ -34,8 +34,6 @@ use crate::{Answer, Ask, LinkId, LinkStats, Message};
 
 /// For an answer: longer than an instance waits for a shard.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// For a client to send a body.
-const BODY_TIME: Duration = Duration::from_secs(10);
 /// In bytes: a link with a target, a title and tags of the greatest lengths, all of it escaped.
 const LONGEST_BODY: usize = 64 << 10;
 /// In bytes: a thousand links.
@@ -52,6 +50,8 @@ pub(super) struct Front {
     pub(super) salt: Salt,
     /// Is the last address of `X-Forwarded-For` believed, when a proxy of this computer says it?
     pub(super) behind_proxy: bool,
+    /// Is a visitor's query appended, where a link does not say?
+    pub(super) forward_query: bool,
     pub(super) counts: Counts,
     pub(super) bulks: Semaphore,
 }
@@ -91,10 +91,10 @@ impl Front {
                 _ => strange_host(),
             });
         }
-        let mut origins = parts.headers.get_all(ORIGIN).iter();
-        match origins.all(|origin| origin.to_str().is_ok_and(|o| self.site.is_own_origin(o))) {
-            true => Ok(()),
-            false => Err(Reply::error(403, "only pages of this service may ask")),
+        let public = Some(self.site.origin());
+        match http::is_from_elsewhere(&parts.method, &parts.headers, &parts.uri, public) {
+            false => Ok(()),
+            true => Err(Reply::error(403, "only pages of this service may ask")),
         }
     }
 
@@ -110,6 +110,15 @@ impl Front {
 
     /// Asks the instance for whoever is behind this address.
     pub(super) async fn ask(&self, address: IpAddr, ask: Ask) -> Answer {
+        // Whoever is not there would be waited for.
+        let goes_on = match &ask {
+            Ask::List { after: Some(cursor), .. } => self.staff.can_go_on(cursor),
+            Ask::Newest { below, .. } => self.staff.has_shards(below.len()),
+            _ => true,
+        };
+        if !goes_on {
+            return Answer::Refused("no list of this service goes on there");
+        }
         self.staff.instance.room().await;
         let client = self.salt.client(address);
         let asked = self.staff.desks().answers.ask(
@@ -148,9 +157,7 @@ const STOPPING: Answer = Answer::Unavailable("the server is stopping");
 
 /// All names that a request gives whom it asks.
 pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = &str> {
-    let headers = parts.headers.get_all(HOST).iter();
-    let headers = headers.map(|host| host.to_str().unwrap_or("not a text"));
-    headers.chain(parts.uri.authority().map(|authority| authority.as_str()))
+    http::hosts(&parts.headers, &parts.uri)
 }
 
 /// Nobody is asked whom this request names.
@@ -162,6 +169,9 @@ pub(super) fn strange_host() -> Reply {
 
 async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    if parts.uri.path() == "/robots.txt" {
+        return redirect::robots(&front, &parts);
+    }
     if let Some(code) = wire::code_of(parts.uri.path()) {
         let reply = redirect::visit(&front, &parts, code).await;
         // A person who is led nowhere is told so by a page.
@@ -182,18 +192,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
 /// All of a body.
 pub(super) async fn read_body(body: Body, is_bulk: bool) -> Result<Bytes, Reply> {
     let most = if is_bulk { LONGEST_BULK } else { LONGEST_BODY };
-    let long = || Reply::error(413, format_args!("a body has at most {most} bytes here"));
-    if body.size_hint().lower() > most as u64 {
-        return Err(long());
-    }
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    match timeout(BODY_TIME, to_bytes(body, most)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(long()),
-        Err(_) => Err(Reply::error(408, "the body did not come in time; nothing was done")),
-    }
+    http::body(body, most).await.map_err(|bad| Reply::error(bad.status().as_u16(), bad))
 }
 
 /// The response that this reply is.

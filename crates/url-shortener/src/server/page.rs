@@ -33,7 +33,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::Markup;
 
-use super::front::{read_body, respond};
+use super::front::read_body;
 use crate::site::Site;
 use crate::wire::{self, Changes, Wanted, Wrong};
 use crate::{Answer, Ask, Edit, Key, LinkId, NewLink};
@@ -76,6 +76,9 @@ pub(super) trait Clerk: Send + Sync + 'static {
     /// If no link can be so, with the reason.
     fn check_changes(&self, changes: Changes) -> Result<Edit, Wrong>;
 
+    /// Who sent this request, as far as limits go.
+    fn client(&self, parts: &Parts) -> u64;
+
     /// Must people show a key?
     fn asks_for_keys(&self) -> bool;
 
@@ -89,10 +92,12 @@ pub(super) fn routes<C: Clerk>(clerk: Arc<C>) -> Router {
     Router::new()
         .route("/", get(create::show::<C>).post(create::make::<C>))
         .route("/links", get(list::show::<C>))
+        .route("/links/", get(list::show::<C>))
         .route("/links/{code}", get(link::show::<C>))
         .route("/links/{code}/edit", get(edit::show::<C>).post(edit::change::<C>))
         .route("/links/{code}/delete", post(delete::delete::<C>))
         .route("/login", get(door::show::<C>).post(door::enter::<C>))
+        .route("/login/", get(door::show::<C>))
         .route("/logout", post(door::leave::<C>))
         .route("/static/page.css", fixed("text/css", include_str!("page/static/page.css")))
         .route("/static/page.js", fixed("text/javascript", include_str!("page/static/page.js")))
@@ -173,7 +178,11 @@ impl<C: Clerk> Page<C> {
     async fn form(&self, visitor: &Visitor, body: Body) -> Result<Form, Box<Response>> {
         let body = match read_body(body, false).await {
             Ok(body) => body,
-            Err(reply) => return Err(Box::new(respond(reply))),
+            Err(reply) => {
+                let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_REQUEST);
+                let why = "This form did not come as a whole, or it is too long. Nothing was done.";
+                return Err(visitor.refuse(status, why));
+            }
         };
         let form = Form(form_urlencoded::parse(&body).into_owned().collect());
         if !visitor.token.is_in(&form) {

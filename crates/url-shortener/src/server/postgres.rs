@@ -94,6 +94,9 @@ impl Postgres {
             Call::Scan { after, limit, search } => {
                 statements::scan(client, after, limit, search.as_deref()).await
             }
+            Call::Newest { below, limit, search } => {
+                statements::newest(client, below, limit, search.as_deref()).await
+            }
             Call::LeaseRange => statements::lease_range(client).await,
             Call::Join | Call::Handover { .. } => {
                 Ok(Reply::Refused("the links are in a database, which grows by its own means"))

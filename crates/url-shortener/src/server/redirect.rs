@@ -3,11 +3,12 @@
 
 use std::net::IpAddr;
 
-use axum::http::header::{REFERER, USER_AGENT};
+use axum::http::header::{CONTENT_TYPE, REFERER, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, Method};
+use axum::response::{IntoResponse, Response};
 
-use super::front::{Front, hosts, strange_host};
+use super::front::{Front, hosts, respond, strange_host};
 use crate::wire::{self, Reply};
 use crate::{Ask, Click, Device, Key};
 
@@ -28,8 +29,26 @@ pub(super) async fn visit(front: &Front, parts: &Parts, code: &str) -> Reply {
     let ask = Ask::Visit(click(front, parts, key, address));
     let answer = front.ask(address, ask).await;
     front.counts.visited(&answer);
-    Reply::visit(answer)
+    let query = parts.uri.query().filter(|query| !query.is_empty());
+    Reply::visit(answer, query, front.forward_query)
 }
+
+/// What crawlers may follow: links, and nothing that is their owners'.
+pub(super) fn robots(front: &Front, parts: &Parts) -> Response {
+    if parts.method != Method::GET && parts.method != Method::HEAD {
+        return respond(
+            Reply::error(405, "this is read with GET or HEAD").with("allow", "GET, HEAD"),
+        );
+    }
+    if !hosts(parts).any(|host| front.site.domain_of(host).is_some()) {
+        return respond(strange_host());
+    }
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], ROBOTS).into_response()
+}
+
+const ROBOTS: &str = "# Short links may be followed. What their owners see is theirs.\n\
+                      User-agent: *\nDisallow: /api/\nDisallow: /links$\nDisallow: /links/\n\
+                      Disallow: /links?\nDisallow: /login\n";
 
 fn click(front: &Front, parts: &Parts, key: Key, address: IpAddr) -> Click {
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());

@@ -4,7 +4,6 @@
 //! UTC) and the old one forgotten, so that a visitor of two days is two numbers, and nobody, not even
 //! who has the disk, can find out later who it was.
 
-use std::fs;
 use std::hash::Hasher;
 use std::io;
 use std::net::IpAddr;
@@ -43,11 +42,14 @@ impl Salt {
     /// # Errors
     /// If the folder cannot be read or written, or the operating system has no randomness.
     pub(super) fn open(folder: &Path) -> io::Result<Salt> {
-        let kept = match fs::read(folder.join(FILE)) {
-            Ok(bytes) => serde_json::from_slice(&bytes).ok(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
+        let kept = secret::read(&folder.join(FILE))?;
+        let kept = kept.and_then(|bytes| {
+            let read = serde_json::from_slice(&bytes);
+            read.inspect_err(|why| {
+                tracing::warn!("{FILE} is damaged ({why}): who came today already is counted anew");
+            })
+            .ok()
+        });
         let today = match kept.filter(|key: &Key| key.day == today()) {
             Some(key) => key,
             None => draw(folder, today())?,
@@ -114,6 +116,7 @@ fn today() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()

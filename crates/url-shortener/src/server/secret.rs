@@ -1,12 +1,19 @@
 //! Secrets: drawn by the operating system, kept in files that only we may read.
+//!
+//! The law: what is written goes into a file that was not there before, and never where a link leads;
+//! what is read is a file of its own, and as it was written. Where others may read one, that is said.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// The key of the permutation of codes is for good.
 const CODES: &str = "codes.key";
+/// Its length, and that with the checksum behind it; the first keys had none.
+const LENGTHS: [usize; 2] = [16, 20];
+/// No secret takes more, in bytes.
+const LONGEST: u64 = 4096;
 
 /// A secret that nobody had before.
 pub(super) fn draw() -> io::Result<[u8; 16]> {
@@ -15,11 +22,42 @@ pub(super) fn draw() -> io::Result<[u8; 16]> {
     Ok(secret)
 }
 
+/// What is in this file; none where there is no file.
+///
+/// # Errors
+/// If it cannot be read, or is a link or anything else that is no file of its own.
+pub(super) fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
+    let trouble = |why: &str| io::Error::other(format!("{} {why}", file.display()));
+    let about = match fs::symlink_metadata(file) {
+        Ok(about) => about,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(trouble(&format!("cannot be read: {error}"))),
+    };
+    if !about.is_file() || about.len() > LONGEST {
+        return Err(trouble(
+            "is not the file that was written there, but a link, perhaps; restore it",
+        ));
+    }
+    if about.permissions().mode() & 0o077 != 0 {
+        let file = file.display();
+        tracing::warn!("others can read {file}; take that from them: chmod 600 {file}");
+    }
+    let mut bytes = Vec::new();
+    let open = fs::OpenOptions::new().read(true).open(file)?;
+    open.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
 /// Puts this into the place of the file, durably: after a crash the old or the new one is there.
 pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = file.with_extension("new");
+    // What a crash left there, or somebody: itself goes, and not what it may lead to.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = fs::OpenOptions::new();
-    let mut new = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut new = options.write(true).create_new(true).mode(0o600).open(&temporary)?;
     new.write_all(bytes)?;
     new.sync_all()?;
     fs::rename(temporary, file)?;
@@ -32,38 +70,76 @@ pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
 /// The key by which codes are picked in this data folder. `is_new` says that no link was made yet.
 ///
 /// # Errors
-/// If it is not there although links were made: under another key codes that are taken would be
-/// picked, over and over.
+/// If it is not there although links were made, or is not what was written: under another key codes that
+/// are taken would be picked, over and over.
 pub(super) fn of_codes(folder: &Path, is_new: bool) -> io::Result<[u8; 16]> {
     let file = folder.join(CODES);
-    match fs::read(&file) {
-        Ok(bytes) => bytes.try_into().map_err(|_| {
-            io::Error::other(format!("{} is not 16 bytes long; restore it", file.display()))
+    match read(&file)? {
+        Some(bytes) => sound(&bytes).ok_or_else(|| {
+            io::Error::other(format!(
+                "{} is not what was written there; restore it",
+                file.display()
+            ))
         }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && is_new => {
+        None if is_new => {
             fs::create_dir_all(folder)?;
             let secret = draw()?;
-            write(&file, &secret)?;
+            write(&file, &[&secret[..], &crc32fast::hash(&secret).to_le_bytes()].concat())?;
             Ok(secret)
         }
-        Err(error) => Err(io::Error::new(error.kind(), format!("{}: {error}", file.display()))),
+        None => {
+            let lost = format!("{} is lost; restore it", file.display());
+            Err(io::Error::new(io::ErrorKind::NotFound, lost))
+        }
     }
+}
+
+fn sound(bytes: &[u8]) -> Option<[u8; 16]> {
+    let (secret, check) = bytes.split_first_chunk::<16>()?;
+    let is_sound = check.is_empty() || check == crc32fast::hash(secret).to_le_bytes();
+    (LENGTHS.contains(&bytes.len()) && is_sound).then_some(*secret)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     #[test]
-    fn a_key_is_drawn_once_and_missed_when_it_is_gone() {
+    fn a_key_is_drawn_once_and_missed_when_it_is_gone_or_rotten() {
         let folder = std::env::temp_dir().join(format!("secret-{}", std::process::id()));
         let key = of_codes(&folder, true).unwrap();
         assert_eq!(of_codes(&folder, true).unwrap(), key);
         assert_eq!(of_codes(&folder, false).unwrap(), key);
-        fs::write(folder.join(CODES), "short").unwrap();
-        assert!(of_codes(&folder, true).unwrap_err().to_string().contains("16 bytes"));
-        fs::remove_file(folder.join(CODES)).unwrap();
+        let file = folder.join(CODES);
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let sound = fs::read(&file).unwrap();
+        let mut rotten = sound.clone();
+        rotten[3] ^= 1;
+        for bad in [&b"short"[..], &rotten, &sound[..19], b"", &[0; 5000]] {
+            fs::write(&file, bad).unwrap();
+            assert!(of_codes(&folder, true).unwrap_err().to_string().contains("restore it"));
+        }
+        fs::write(&file, &sound[..16]).unwrap();
+        assert_eq!(of_codes(&folder, false).unwrap(), key, "as the first versions wrote it");
+        fs::remove_file(file).unwrap();
         assert_eq!(of_codes(&folder, false).unwrap_err().kind(), io::ErrorKind::NotFound);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_link_is_neither_followed_to_be_written_nor_to_be_read() {
+        let folder = std::env::temp_dir().join(format!("secret-links-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (file, elsewhere) = (folder.join("a.key"), folder.join("elsewhere"));
+        fs::write(&elsewhere, "theirs").unwrap();
+        symlink(&elsewhere, file.with_extension("new")).unwrap();
+        symlink(&elsewhere, &file).unwrap();
+        assert!(read(&file).unwrap_err().to_string().contains("link"));
+        write(&file, b"ours").unwrap();
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"theirs");
+        assert_eq!(read(&file).unwrap().as_deref(), Some(&b"ours"[..]));
+        assert!(!file.with_extension("new").exists());
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -22,7 +22,7 @@ use super::{
     settings,
 };
 use crate::wire::{OneShard, Shards};
-use crate::{Call, Codes, Instance, Limits, Message, Reply, Tally};
+use crate::{Call, Codes, Cursor, Instance, Limits, Message, Reply, Tally};
 
 /// What is kept beside the folders of nodes: the key of codes and that of visitors, and what a crash may
 /// leave of either.
@@ -91,6 +91,17 @@ impl Staff {
         self.station.crew.clone()
     }
 
+    /// Can a list go on there? Only we give cursors out, and only for shards that are here.
+    pub(super) fn can_go_on(&self, cursor: &Cursor) -> bool {
+        cursor.shard < cursor.shards && self.has_shards(cursor.shards as usize)
+    }
+
+    /// Are there so many?
+    pub(super) fn has_shards(&self, count: usize) -> bool {
+        let last = (FIRST_SHARD as usize + count).saturating_sub(1);
+        count == 0 || u32::try_from(last).is_ok_and(|last| self.station.lines.has(NodeId(last)))
+    }
+
     /// How the shards stand.
     pub(super) async fn shards(&self) -> Shards {
         stand(&self.shards.lock().await)
@@ -154,7 +165,7 @@ fn stand(shards: &[Arc<Node<Member>>]) -> Shards {
 }
 
 /// Who keeps the links of this folder, and how many shards there are: as many as have a folder, those that
-/// were founded at least.
+/// were founded at least. Who says how many there were before one was added need not learn of it.
 fn keepers(data: &Path, wanted: &Keeper) -> Result<(Keepers, u32), ServeError> {
     let owner = Folder::owner::<Owner>(&data.join("instance")).map_err(ServeError::Folder)?;
     let known = owner.map(|owner| owner.keepers);
@@ -166,10 +177,17 @@ fn keepers(data: &Path, wanted: &Keeper) -> Result<(Keepers, u32), ServeError> {
     };
     let has_joined = |place: &u32| data.join(folder_of(*place)).is_dir();
     let here = founders + (founders..MOST_HERE).take_while(has_joined).count() as u32;
-    match wanted {
-        Some(wanted) if u32::from(wanted) != here => Err(ServeError::Shards { here }),
-        _ => Ok((Keepers::Shards { founders }, here)),
+    let wanted = wanted.map_or(here, u32::from);
+    if !(founders..=here).contains(&wanted) {
+        return Err(ServeError::Shards { here });
     }
+    if wanted < here {
+        tracing::warn!(
+            "there are {here} shards by now, and all of them serve; --shards {wanted} is how many there \
+             were before, and may be left out"
+        );
+    }
+    Ok((Keepers::Shards { founders }, here))
 }
 
 /// Hands a database what is said to the shard in whose place it is.

@@ -32,6 +32,11 @@ impl Lines {
         end
     }
 
+    /// Does this node listen?
+    pub(super) fn has(&self, node: NodeId) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(&node)
+    }
+
     fn say(&self, from: NodeId, to: NodeId, message: Message) {
         // A map is whole between any two calls on it.
         let lines = self.0.read().unwrap_or_else(PoisonError::into_inner);

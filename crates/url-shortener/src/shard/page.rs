@@ -47,16 +47,7 @@ impl Page {
         next: Option<u64>,
         is_mine: impl Fn(&[u8]) -> bool,
     ) -> Result<Reply, Page> {
-        // What is no link is the shard's own.
-        let named = |(key, value): Change| Some((Key::of_bytes(&key)?, decode_link(&value?)?));
-        let found: Vec<_> = changes
-            .into_iter()
-            .filter(|(key, _)| is_mine(key))
-            .filter_map(named)
-            .filter(|(key, link)| {
-                self.search.as_deref().is_none_or(|search| link.matches(key, search))
-            })
-            .collect();
+        let found = found(changes, self.search.as_deref(), is_mine);
         self.left -= found.len() as u32;
         self.links.extend(found);
         self.after = next;
@@ -66,6 +57,18 @@ impl Page {
         }
         Err(self)
     }
+}
+
+/// Those links among the entries that are the shard's, and are sought.
+pub(super) fn found(
+    changes: Vec<Change>,
+    search: Option<&str>,
+    is_mine: impl Fn(&[u8]) -> bool,
+) -> Vec<Named> {
+    // What is no link is the shard's own.
+    let named = |(key, value): Change| Some((Key::of_bytes(&key)?, decode_link(&value?)?));
+    let mine = changes.into_iter().filter(|(key, _)| is_mine(key)).filter_map(named);
+    mine.filter(|(key, link)| search.is_none_or(|search| link.matches(key, search))).collect()
 }
 
 #[cfg(test)]
@@ -89,6 +92,7 @@ mod tests {
                 tags: Vec::new(),
                 earlier_clicks: 0,
                 incarnation: 0,
+                forward_query: None,
             };
             let key =
                 if n % 10 == 5 { b"\0own".to_vec() } else { Key::new("", &n.to_string()).bytes() };

@@ -74,7 +74,7 @@ fn key_of(wanted: &Call) -> Option<(Bytes, bool)> {
         Call::PutIfAbsent(key, _) | Call::Edit(key, _) | Call::Remove(key) => {
             Some((key.bytes().into(), true))
         }
-        Call::Scan { .. } | Call::Join | Call::Handover { .. } => None,
+        Call::Scan { .. } | Call::Newest { .. } | Call::Join | Call::Handover { .. } => None,
         Call::LeaseRange => Some((Bytes::from_static(LEASES), true)),
     }
 }

@@ -20,6 +20,7 @@ const CHUNK: u32 = 256 << 10;
 pub struct ScanStep {
     ticket: u64,
     after: u64,
+    until: u64,
     limit: u32,
     segment: u32,
     /// Which rewriting of the segment is read.
@@ -28,10 +29,11 @@ pub struct ScanStep {
     length: u32,
 }
 
-/// Begins a page: with a read, or, where there is nothing to read, with its end.
+/// Begins a page of entries after this one and up to that one: with a read, or, where there is nothing to
+/// read, with its end.
 pub(super) fn start<P: Embeds>(
     log: &Log,
-    after: u64,
+    (after, until): (u64, u64),
     limit: u32,
     ticket: u64,
     out: &mut Outputs<P>,
@@ -48,6 +50,7 @@ pub(super) fn start<P: Embeds>(
     let step = ScanStep {
         ticket,
         after,
+        until,
         limit: limit.max(1),
         segment: number,
         rewrites,
@@ -64,19 +67,19 @@ pub(super) fn ended<P: Embeds>(
     result: DiskResult,
     out: &mut Outputs<P>,
 ) -> Option<Event> {
-    let ScanStep { ticket, after, limit, .. } = step;
+    let ScanStep { ticket, after, until, limit, .. } = step;
     let segment = log.segment(step.segment);
     let Some(segment) = segment.filter(|segment| segment.header.rewrites == step.rewrites) else {
         // It was compacted meanwhile: the numbers are still there, elsewhere.
-        return start(log, after, limit, ticket, out);
+        return start(log, (after, until), limit, ticket, out);
     };
     let bytes = match result {
         Ok(DiskAnswer::Bytes(bytes)) if bytes.len() == step.length as usize => bytes,
         _ => return Some(Event::Rotten(ticket)),
     };
-    let mut page = Page { after, last: after, values: Vec::new() };
+    let mut page = Page { after, until, last: after, values: Vec::new(), over: false };
     let mut offset = step.offset;
-    while offset < segment.length && page.values.len() < limit as usize {
+    while offset < segment.length && page.values.len() < limit as usize && !page.over {
         let at = At { segment: step.segment, offset };
         match frame::parse(&bytes[(offset - step.offset) as usize..], at) {
             Parsed::Frame(frame) => {
@@ -89,6 +92,9 @@ pub(super) fn ended<P: Embeds>(
             }
             _ => return Some(Event::Rotten(ticket)),
         }
+    }
+    if page.over {
+        return Some(Event::Page(ticket, page.values, None));
     }
     if page.last == after {
         // Nothing that was asked for was in it.
@@ -124,9 +130,12 @@ fn read_on<P: Embeds>(
 /// What was found so far.
 struct Page {
     after: u64,
+    until: u64,
     /// The last number that was looked at.
     last: u64,
     values: Vec<Change>,
+    /// There is nothing more up to where it ends.
+    over: bool,
 }
 
 impl Page {
@@ -135,7 +144,8 @@ impl Page {
             if number <= self.after {
                 continue;
             }
-            if self.values.len() == limit as usize {
+            self.over = number > self.until;
+            if self.over || self.values.len() == limit as usize {
                 return;
             }
             self.last = number;

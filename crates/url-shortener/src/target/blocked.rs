@@ -66,7 +66,8 @@ pub struct MalformedList {
 
 impl fmt::Display for MalformedList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {:.80?} is neither a domain nor an address", self.line, self.text)
+        let text: String = self.text.chars().take(80).collect();
+        write!(f, "line {}: {text:?} is neither a domain nor an address", self.line)
     }
 }
 

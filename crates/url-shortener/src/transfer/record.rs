@@ -31,6 +31,9 @@ pub struct Record {
     /// For people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Is a visitor's query appended to where it leads? As the service does it, where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_query: Option<bool>,
     /// How often it was followed.
     #[serde(default)]
     pub clicks: u64,
@@ -66,6 +69,7 @@ impl From<Shown> for Record {
             expires_at: shown.expires_at,
             status: Some(shown.status).filter(|status| *status != 302),
             tags: shown.tags,
+            forward_query: shown.forward_query,
             clicks: shown.clicks.unwrap_or(shown.earlier_clicks),
         }
     }
@@ -82,6 +86,7 @@ impl From<Record> for Wanted {
             title: record.title,
             tags: record.tags,
             status: record.status,
+            forward_query: record.forward_query,
             created_at: record.created_at,
             earlier_clicks: Some(record.clicks),
         }

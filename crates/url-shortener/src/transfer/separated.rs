@@ -154,6 +154,7 @@ impl Layout {
             created_at: said(Says::Created).map_or(Ok(None), moment)?,
             expires_at: said(Says::Expires).map_or(Ok(None), moment)?,
             status: None,
+            forward_query: None,
             tags: said(Says::Tags).map(tags).unwrap_or_default(),
             clicks: clicks
                 .parse()
@@ -190,8 +191,8 @@ impl<W: Write> Writer<W> {
     /// A link of a custom domain is left out: the form has one domain, in which its code may be
     /// another's.
     pub(super) fn write(&mut self, record: &Record) -> io::Result<Kept> {
-        let Record { code, domain, url, title, created_at, expires_at, status, tags, clicks } =
-            record;
+        let Record { code, domain, url, title, created_at, clicks, .. } = record;
+        let Record { expires_at, status, tags, forward_query, .. } = record;
         if domain.is_some() {
             return Ok(Kept::Nothing);
         }
@@ -199,7 +200,8 @@ impl<W: Write> Writer<W> {
         let created = created.unwrap_or_default();
         let title = title.as_deref().unwrap_or_default();
         self.0.write_record([code, url, title, &created, "", &clicks.to_string()])?;
-        let all = expires_at.is_none() && status.is_none() && tags.is_empty();
+        let plain = status.is_none() && forward_query.is_none() && tags.is_empty();
+        let all = plain && expires_at.is_none();
         Ok(if all { Kept::All } else { Kept::Part })
     }
 
@@ -261,6 +263,7 @@ mod tests {
             created_at: created.map(|at| at.parse().unwrap()),
             expires_at: None,
             status: None,
+            forward_query: None,
             tags: Vec::new(),
             clicks,
         };

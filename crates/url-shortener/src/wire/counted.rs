@@ -17,6 +17,8 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 pub struct Counted {
     /// The code of the link.
     pub code: String,
+    /// The custom domain, if it is in one.
+    pub domain: Option<String>,
     /// What people pass on.
     pub short_url: String,
     /// All clicks of people, here and, before an import, elsewhere.
@@ -98,6 +100,7 @@ impl Counted {
         };
         Counted {
             code: key.code.to_string(),
+            domain: key.custom_domain(),
             short_url: site.short_url(key),
             clicks: link.earlier_clicks.saturating_add(stats.of_people()),
             earlier_clicks: link.earlier_clicks,

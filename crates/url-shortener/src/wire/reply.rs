@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use super::{Outcome, Page, Shown};
 use crate::site::Site;
-use crate::{Answer, RedirectStatus};
+use crate::{Answer, RedirectStatus, target};
 
 /// So long a browser or a proxy may keep a redirect that is for good, where its link does not expire
 /// before. It is bounded all the same: whoever edits the link wants to see it some day.
@@ -52,17 +51,23 @@ impl Reply {
         }
     }
 
-    /// What an instance answered to a visit.
-    pub(crate) fn visit(answer: Answer) -> Reply {
+    /// What an instance answered to a visit with this query, which the service appends or not where the
+    /// link does not say.
+    pub(crate) fn visit(answer: Answer, query: Option<&str>, forwards: bool) -> Reply {
         match answer {
-            Answer::Redirect { url, status, expires_in, .. } => {
-                Reply::redirect(&url, status, expires_in)
+            Answer::Redirect { url, status, expires_in, forward_query, .. } => {
+                match query.filter(|_| forward_query.unwrap_or(forwards)) {
+                    None => Reply::redirect(&url, status, expires_in),
+                    Some(query) => {
+                        Reply::redirect(&target::with_query(&url, query), status, expires_in)
+                    }
+                }
             }
             answer => Reply::refused(answer),
         }
     }
 
-    fn redirect(url: &Arc<str>, status: RedirectStatus, expires_in: Option<Duration>) -> Reply {
+    fn redirect(url: &str, status: RedirectStatus, expires_in: Option<Duration>) -> Reply {
         let kept = || {
             let kept_for = expires_in.map_or(KEPT_FOR, |expires_in| expires_in.min(KEPT_FOR));
             Cow::Owned(format!("public, max-age={}", kept_for.as_secs()))
@@ -73,7 +78,7 @@ impl Reply {
             RedirectStatus::TemporaryRedirect => (307, NO_STORE),
             RedirectStatus::PermanentRedirect => (308, kept()),
         };
-        let header = Some(("location", Cow::Owned(String::from(&**url))));
+        let header = Some(("location", Cow::Owned(url.to_owned())));
         Reply { status, form: Form::Nothing, body: Bytes::new(), cache_control, header }
     }
 
@@ -145,11 +150,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_query_goes_on_where_the_link_or_else_the_service_says_so() {
+        let leads_to = |forward_query, forwards, query| {
+            let (url, status) = ("https://a.example/?a=1".into(), RedirectStatus::Found);
+            let answer =
+                Answer::Redirect { url, status, expires_in: None, forward_query, from_cache: true };
+            Reply::visit(answer, query, forwards).header.unwrap().1.into_owned()
+        };
+        for (forward_query, forwards, goes) in [
+            (None, false, false),
+            (None, true, true),
+            (Some(true), false, true),
+            (Some(false), true, false),
+        ] {
+            let expected =
+                if goes { "https://a.example/?a=1&b=2" } else { "https://a.example/?a=1" };
+            assert_eq!(leads_to(forward_query, forwards, Some("b=2")), expected);
+            assert_eq!(leads_to(forward_query, forwards, None), "https://a.example/?a=1");
+        }
+    }
+
+    #[test]
     fn no_redirect_is_kept_for_longer_than_its_link_is_there() {
         let kept = |status, expires_in| {
             let url = "https://a.example/".into();
-            let answer = Answer::Redirect { url, status, expires_in, from_cache: true };
-            Reply::visit(answer).cache_control.into_owned()
+            let forward_query = None;
+            let answer =
+                Answer::Redirect { url, status, expires_in, forward_query, from_cache: true };
+            Reply::visit(answer, None, false).cache_control.into_owned()
         };
         let hours = |hours| Some(Duration::from_hours(hours));
         for status in [RedirectStatus::MovedPermanently, RedirectStatus::PermanentRedirect] {

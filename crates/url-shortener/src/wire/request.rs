@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use host::http;
+use machine::Wall;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -52,11 +53,16 @@ pub(crate) struct Paging {
     pub(crate) clicks: bool,
 }
 
-/// Reads a request to the programming interface.
+/// Reads a request to the programming interface. `now` is what the wall clock shows.
 ///
 /// # Errors
 /// With the reply, if it makes no sense. Nothing was done.
-pub(crate) fn read(asked: &Asked<'_>, site: &Site, targets: &Targets) -> Result<Meant, Reply> {
+pub(crate) fn read(
+    asked: &Asked<'_>,
+    site: &Site,
+    targets: &Targets,
+    now: Wall,
+) -> Result<Meant, Reply> {
     let Asked { method, path, query, body } = asked;
     let rest = path.strip_prefix("/api/").unwrap_or_default();
     let segments: Vec<&str> = rest.split('/').take(4).collect();
@@ -65,12 +71,12 @@ pub(crate) fn read(asked: &Asked<'_>, site: &Site, targets: &Targets) -> Result<
         (["links"], "POST") => {
             no_parameters(query)?;
             let wanted: Wanted = json(body, EXAMPLE)?;
-            Ask::Create(wanted.check(site, targets).map_err(|why| Reply::error(400, why))?)
+            Ask::Create(wanted.check(site, targets, now).map_err(|why| Reply::error(400, why))?)
         }
         (["links"], "GET" | "HEAD") => return list(query).map(Meant::List),
         (["links", "bulk"], "POST") => {
             no_parameters(query)?;
-            return many(body, site, targets).map(Meant::Bulk);
+            return many(body, site, targets, now).map(Meant::Bulk);
         }
         (["links", "bulk"], _) => return Err(no_such(path, &segments)),
         (["links", code], "GET" | "HEAD") => Ask::Look(key(code)?),
@@ -96,7 +102,10 @@ fn no_such(path: &str, segments: &[&str]) -> Reply {
         ["links", _] => "GET, HEAD, PATCH, DELETE",
         ["links", _, "stats"] => "GET, HEAD",
         ["shards"] => "GET, HEAD, POST",
-        _ => return Reply::error(404, format_args!("there is no {path:.40?} here; {PATHS}")),
+        _ => {
+            let path = http::shortened(path);
+            return Reply::error(404, format_args!("there is no {path:?} here; {PATHS}"));
+        }
     };
     Reply::error(405, format_args!("only {takes} is understood here")).with("allow", takes)
 }
@@ -104,7 +113,8 @@ fn no_such(path: &str, segments: &[&str]) -> Reply {
 fn key(code: &str, query: &str, site: &Site) -> Result<Key, Reply> {
     let [named] = parameters(query, ["domain"])?;
     if !is_code(code) {
-        let why = format_args!("{code:.80?} is no code: letters, digits, - and _");
+        let code = http::shortened(code);
+        let why = format_args!("{code:?} is no code: letters, digits, - and _");
         return Err(Reply::error(404, why));
     }
     let domain = domain(named.as_deref(), site).map_err(|why| Reply::error(404, why))?;
@@ -120,7 +130,8 @@ fn list(query: &str) -> Result<Paging, Reply> {
         limit.ok_or_else(|| wrong(format!("the limit is a number from 1 to {MOST_AT_ONCE}")))?;
     let after = after.map(|text| cursor::parse(&text).ok_or(text)).transpose();
     let after = after.map_err(|text| {
-        wrong(format!("after is what `next` of the page before said, and {text:.40?} is not"))
+        let text = http::shortened(&text);
+        wrong(format!("after is what `next` of the page before said, and {text:?} is not"))
     })?;
     let search = search.filter(|text| !text.is_empty());
     if search.as_ref().is_some_and(|text| text.len() > LONGEST_SEARCH) {
@@ -139,6 +150,7 @@ fn many(
     body: &[u8],
     site: &Site,
     targets: &Targets,
+    now: Wall,
 ) -> Result<Vec<Result<NewLink, String>>, Reply> {
     let Bulk { links } = json(body, r#"{"links":[{"url":"https://example.com"}]}"#)?;
     if !(1..=MOST_AT_ONCE).contains(&links.len()) {
@@ -150,7 +162,7 @@ fn many(
             return Err(not_json(EXAMPLE, NO_OBJECT));
         }
         let wanted: Wanted = serde_json::from_value(link).map_err(|why| not_json(EXAMPLE, why))?;
-        wanted.check(site, targets).map_err(|wrong| wrong.why)
+        wanted.check(site, targets, now).map_err(|wrong| wrong.why)
     };
     Ok(links.into_iter().map(one).collect())
 }
@@ -167,7 +179,9 @@ fn json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Reply> {
 const NO_OBJECT: &str = "it is no object";
 
 fn not_json(example: &str, why: impl Display) -> String {
-    format!("a request is JSON such as {example}, and not this: {why}")
+    // It names what it found, at whatever length.
+    let why = why.to_string();
+    format!("a request is JSON such as {example}, and not this: {}", http::cut(&why, 240))
 }
 
 fn no_parameters(query: &str) -> Result<(), Reply> {

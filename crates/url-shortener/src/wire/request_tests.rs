@@ -1,8 +1,12 @@
 use super::*;
 use crate::target::Blocked;
 use crate::{Cursor, Edit, RedirectStatus};
-use machine::Wall;
 use proptest::prelude::*;
+
+/// The end of 2026.
+fn now() -> Wall {
+    Wall::from_millis(1_798_675_200_000)
+}
 
 fn asked(method: &str, path: &str, body: &str) -> Result<Meant, Reply> {
     let domains = ["go.example".to_owned()];
@@ -10,7 +14,7 @@ fn asked(method: &str, path: &str, body: &str) -> Result<Meant, Reply> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let body = Bytes::copy_from_slice(body.as_bytes());
     let targets = Targets::new(site.clone(), Blocked::default());
-    read(&Asked { method, path, query, body }, &site, &targets)
+    read(&Asked { method, path, query, body }, &site, &targets, now())
 }
 
 #[track_caller]
@@ -42,7 +46,7 @@ fn a_link_needs_no_more_than_a_url() {
 fn all_of_a_link_can_be_said() {
     let body = r#"{"url":"https://example.com","alias":"x-1","domain":"GO.example","title":"T",
         "expires_at":"2030-01-01T01:00:00+01:00","tags":["a","b"],"status":308,
-        "created_at":"1970-01-01T00:00:01Z","earlier_clicks":7}"#;
+        "created_at":"1970-01-01T00:00:01Z","earlier_clicks":7,"forward_query":true}"#;
     let Ask::Create(new) = ask("POST", "/api/links", body) else { panic!("it is a new link") };
     assert_eq!(
         (new.alias.as_deref(), &*new.domain, new.made_at),
@@ -52,7 +56,7 @@ fn all_of_a_link_can_be_said() {
     assert_eq!(link.expires_at, Some(Wall::from_millis(1_893_456_000_000)));
     assert_eq!(link.earlier_clicks, 7);
     assert_eq!((link.status, link.tags.len()), (RedirectStatus::PermanentRedirect, 2));
-    assert_eq!(link.title.as_deref(), Some("T"));
+    assert_eq!((link.title.as_deref(), link.forward_query), (Some("T"), Some(true)));
 }
 
 #[test]
@@ -115,11 +119,64 @@ fn null_takes_away_what_can_be_and_nothing_is_not_named_in_vain() {
         expires_at: Some(None),
         title: Some(None),
         tags: Some(vec![]),
+        forward_query: Some(None),
     };
-    assert_eq!(edit(r#"{"status":null,"expires_at":null,"title":null,"tags":null}"#), cleared);
+    let nulls = r#""status":null,"expires_at":null,"title":null,"tags":null,"forward_query":null"#;
+    assert_eq!(edit(&format!("{{{nulls}}}")), cleared);
+    assert_eq!(edit(r#"{"forward_query":false}"#).forward_query, Some(Some(false)));
     assert_eq!(edit(r#"{"title":" ","tags":[""," "]}"#).tags, Some(vec![]));
     refused("PATCH", "/api/links/x", r#"{"url":null}"#, 400, "leads somewhere");
     refused("PATCH", "/api/links/x", "[]", 400, "no object");
+}
+
+#[test]
+fn null_is_nothing_in_a_new_link_too() {
+    let nothing = r#"{"url":"https://a.example","alias":null,"domain":null,"expires_at":null,
+        "title":null,"tags":null,"status":null,"forward_query":null}"#;
+    assert_eq!(ask("POST", "/api/links", nothing), {
+        ask("POST", "/api/links", r#"{"url":"https://a.example"}"#)
+    });
+}
+
+#[test]
+fn what_is_over_may_be_taken_over_and_a_link_may_be_ended_at_once() {
+    let over = r#""expires_at":"2020-01-01T00:00:00Z"}"#;
+    let imported = format!(r#"{{"url":"https://a.example","earlier_clicks":1,{over}"#);
+    assert!(matches!(ask("POST", "/api/links", &imported), Ask::Create(_)));
+    assert!(matches!(ask("PATCH", "/api/links/x", &format!("{{{over}")), Ask::Edit(..)));
+}
+
+/// A megabyte in a field, in a path or in a query is not said again.
+#[test]
+fn a_stranger_is_not_repeated_at_length() {
+    let long = "\u{fc}<".repeat(5_000);
+    let url = r#""url":"https://a.example""#;
+    for (method, path, body) in [
+        ("POST", "/api/links".to_owned(), format!(r#"{{"{long}":1}}"#)),
+        ("POST", "/api/links".to_owned(), format!(r#"{{"url":"{long}"}}"#)),
+        ("POST", "/api/links".to_owned(), format!(r#"{{"url":"{}:x"}}"#, "x".repeat(2000))),
+        ("POST", "/api/links".to_owned(), format!(r#"{{{url},"alias":"{long}"}}"#)),
+        ("POST", "/api/links".to_owned(), format!(r#"{{{url},"domain":"{long}"}}"#)),
+        ("POST", "/api/links".to_owned(), format!(r#"{{{url},"expires_at":"{long}"}}"#)),
+        ("POST", "/api/links".to_owned(), format!(r#"{{{url},"expires_at":"2030-{long}"}}"#)),
+        ("POST", "/api/links".to_owned(), format!(r#"{{{url},"status":"{long}"}}"#)),
+        ("POST", "/api/links/bulk".to_owned(), format!(r#"{{"links":"{long}"}}"#)),
+        ("PATCH", "/api/links/x".to_owned(), format!(r#"{{"{long}":1}}"#)),
+        ("GET", format!("/api/{long}"), String::new()),
+        ("GET", format!("/api/links/{long}"), String::new()),
+        ("GET", format!("/api/links/x?domain={long}"), String::new()),
+        ("GET", format!("/api/links?after={long}"), String::new()),
+        ("GET", format!("/api/links?limit={long}"), String::new()),
+        ("GET", format!("/api/links?clicks={long}"), String::new()),
+        ("GET", format!("/api/links?{long}=1"), String::new()),
+    ] {
+        let reply = asked(method, &path, &body).unwrap_err();
+        let (length, starts) = (reply.body.len(), http::shortened(&path));
+        assert!(length < 1_200, "{method} {starts}: {length} bytes");
+    }
+    let many = format!(r#"{{"links":[{{"{long}":1}}]}}"#);
+    let Ok(Meant::Bulk(links)) = asked("POST", "/api/links/bulk", &many) else { panic!() };
+    assert!(links[0].as_ref().unwrap_err().len() < 1_000);
 }
 
 #[test]
@@ -136,6 +193,8 @@ fn what_makes_no_sense_gets_a_sentence() {
     create(r#"{"url":"https://a.example","status":303}"#, "301, 302, 307 or 308");
     create(r#"{"url":"https://a.example","expires_at":"soon"}"#, "2030-01-01T00:00:00Z");
     create(r#"{"url":"http://localhost:7441/x"}"#, "back to this service");
+    create(r#"{"url":"https://a.example","expires_at":"2026-12-30T23:59:59Z"}"#, "over before");
+    create(r#"{"url":"https://a.example","expires_at":"2999-01-01T00:00:00Z"}"#, "leave it out");
     let long = format!(r#"{{"url":"https://a.example","title":"{}"}}"#, "x".repeat(1001));
     create(&long, "at most 1000");
     refused("GET", "/api/links/a.b", "", 404, "no code");
@@ -143,7 +202,9 @@ fn what_makes_no_sense_gets_a_sentence() {
     refused("GET", "/api/links/x?domian=b", "", 400, "no parameter");
     refused("GET", "/api/links?limit=1001", "", 400, "1 to 1000");
     refused("GET", "/api/links?limit=1&limit=2", "", 400, "twice");
-    refused("GET", "/api/links?after=x", "", 400, "`next`");
+    for none in ["x", "1.1.7", "0.0.", "1.0", "1.0.x", "1.4294967296.0"] {
+        refused("GET", &format!("/api/links?after={none}"), "", 400, "`next`");
+    }
     refused("GET", "/api/links?clicks=1", "", 400, "true or false");
     refused("POST", "/api/links?x=1", "{}", 400, "no parameter");
     refused("GET", "/api", "", 404, "/api/links");

@@ -27,6 +27,8 @@ pub struct Shown {
     pub title: Option<String>,
     /// For people.
     pub tags: Vec<String>,
+    /// Is a visitor's query appended to where it leads? Null: as the service does it.
+    pub forward_query: Option<bool>,
     /// Clicks that were counted elsewhere, before it was imported.
     pub earlier_clicks: u64,
     /// Those and the ones of people that were counted here; in lists that are asked for with `clicks=true`.
@@ -49,7 +51,7 @@ impl Shown {
         let status: &'static str = link.status.into();
         Shown {
             code: key.code.to_string(),
-            domain: Some(&key.domain).filter(|domain| !domain.is_empty()).map(|d| d.to_string()),
+            domain: key.custom_domain(),
             short_url: site.short_url(key),
             url: link.url.to_string(),
             status: status.parse().unwrap_or_default(),
@@ -57,6 +59,7 @@ impl Shown {
             expires_at: link.expires_at.map(When::from),
             title: link.title.as_deref().map(str::to_owned),
             tags: link.tags.iter().map(|tag| tag.to_string()).collect(),
+            forward_query: link.forward_query,
             earlier_clicks: link.earlier_clicks,
             clicks: None,
         }

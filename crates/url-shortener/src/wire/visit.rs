@@ -6,9 +6,10 @@ use std::ops::Range;
 use super::wanted::is_code;
 use crate::{Device, LONGEST_DOMAIN};
 
-/// The code that this path asks for, if it is the path of a link.
+/// The code that this path asks for, if it is the path of a link. People write a slash behind it.
 pub(crate) fn code_of(path: &str) -> Option<&str> {
-    path.strip_prefix('/').filter(|code| is_code(code))
+    let rest = path.strip_prefix('/')?;
+    Some(rest.strip_suffix('/').unwrap_or(rest)).filter(|code| is_code(code))
 }
 
 /// The host of the page that the visitor came from, as the `Referer` says.
@@ -264,7 +265,8 @@ mod tests {
     #[test]
     fn paths_of_links_are_codes() {
         assert_eq!(code_of("/aZ9-_"), Some("aZ9-_"));
-        for other in ["/", "", "x", "/a/b", "/a.txt", "/%61", "/ü"] {
+        assert_eq!(code_of("/aZ9-_/"), Some("aZ9-_"));
+        for other in ["/", "//", "", "x", "/a//", "//a", "/a/b", "/a.txt", "/%61", "/ü"] {
             assert_eq!(code_of(other), None, "{other}");
         }
         assert_eq!(code_of(&format!("/{}", "x".repeat(crate::LONGEST_CODE + 1))), None);

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use host::http;
 use machine::Wall;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Shown, When};
 use crate::names::Unfit;
 use crate::site::Site;
-use crate::target::Targets;
+use crate::target::{Refused, Targets};
 use crate::{Edit, LONGEST_CODE, Link, NewLink, RedirectStatus, names};
 
 /// No bulk request has more links.
@@ -33,11 +34,14 @@ pub struct Wanted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// For people.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_is_none", skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// 301, 302, 307 or 308.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+    /// Is a visitor's query appended to where it leads? As the service does it, where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_query: Option<bool>,
     /// Of an import: when it was made elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<When>,
@@ -65,6 +69,9 @@ pub struct Changes {
     /// For people: all of them.
     #[serde(default, deserialize_with = "named")]
     pub tags: Option<Option<Vec<String>>>,
+    /// Is a visitor's query appended? As the service does it, where that is taken away.
+    #[serde(default, deserialize_with = "named")]
+    pub forward_query: Option<Option<bool>>,
 }
 
 /// Why there can be no such link.
@@ -73,17 +80,25 @@ pub(crate) struct Wrong {
     /// What it is about.
     pub(crate) field: &'static str,
     pub(crate) why: String,
+    /// Where it leads, if that is what is wrong.
+    pub(crate) target: Option<Refused>,
 }
 
 impl Wrong {
     fn of<W: ToString>(field: &'static str) -> impl Fn(W) -> Wrong {
-        move |why| Wrong { field, why: why.to_string() }
+        move |why| Wrong { field, why: why.to_string(), target: None }
     }
 }
 
 impl From<Unfit> for Wrong {
     fn from(Unfit { field, why }: Unfit) -> Wrong {
-        Wrong { field, why: why.to_owned() }
+        Wrong { field, why: why.to_owned(), target: None }
+    }
+}
+
+impl From<Refused> for Wrong {
+    fn from(refused: Refused) -> Wrong {
+        Wrong { field: "url", why: refused.to_string(), target: Some(refused) }
     }
 }
 
@@ -122,11 +137,19 @@ pub struct Outcome {
 }
 
 impl Wanted {
+    /// `now` is what the wall clock shows.
+    ///
     /// # Errors
     /// If there can be no such link, with the reason.
-    pub(crate) fn check(self, site: &Site, targets: &Targets) -> Result<NewLink, Wrong> {
+    pub(crate) fn check(self, site: &Site, targets: &Targets, now: Wall) -> Result<NewLink, Wrong> {
+        let imported = self.created_at.is_some() || self.earlier_clicks.is_some();
+        if !imported && self.expires_at.is_some_and(|at| Wall::from(at) <= now) {
+            let why =
+                format!("the link would be over before it is made: it is {}", When::from(now));
+            return Err(Wrong::of("expires_at")(why));
+        }
         let link = Link {
-            url: targets.allow(&self.url).map_err(Wrong::of("url"))?,
+            url: targets.allow(&self.url)?,
             status: self.status.map(status).transpose()?.unwrap_or_default(),
             created_at: Wall(0),
             expires_at: self.expires_at.map(Wall::from),
@@ -134,6 +157,7 @@ impl Wanted {
             tags: tags(self.tags),
             earlier_clicks: self.earlier_clicks.unwrap_or_default(),
             incarnation: 0,
+            forward_query: self.forward_query,
         };
         let domain = domain(self.domain.as_deref(), site).map_err(Wrong::of("domain"))?;
         let made_at = self.created_at.map(Wall::from);
@@ -147,10 +171,10 @@ impl Changes {
     /// # Errors
     /// If a link cannot be changed so, with the reason.
     pub(crate) fn check(self, targets: &Targets) -> Result<Edit, Wrong> {
-        let allow = |url: Option<String>| {
+        let allow = |url: Option<String>| -> Result<_, Wrong> {
             let url =
                 url.ok_or_else(|| Wrong::of("url")("a link leads somewhere: url is no null"))?;
-            targets.allow(&url).map_err(Wrong::of("url"))
+            Ok(targets.allow(&url)?)
         };
         let kind =
             |number: Option<u16>| number.map(status).transpose().map(Option::unwrap_or_default);
@@ -160,6 +184,7 @@ impl Changes {
             expires_at: self.expires_at.map(|at| at.map(Wall::from)),
             title: self.title.map(title),
             tags: self.tags.map(|given| tags(given.unwrap_or_default())),
+            forward_query: self.forward_query,
         };
         names::check_edit(&edit)?;
         Ok(edit)
@@ -169,8 +194,8 @@ impl Changes {
 /// The domain of a key.
 pub(super) fn domain(named: Option<&str>, site: &Site) -> Result<Arc<str>, String> {
     site.domain(named).ok_or_else(|| {
-        let named = named.unwrap_or_default();
-        format!("{named:.253?} is no domain of this service; serve it with --domain")
+        let named = http::shortened(named.unwrap_or_default());
+        format!("{named:?} is no domain of this service; serve it with --domain")
     })
 }
 
@@ -192,6 +217,10 @@ fn title(text: Option<String>) -> Option<Arc<str>> {
 
 fn tags(texts: Vec<String>) -> Vec<Arc<str>> {
     texts.into_iter().filter(|text| !text.trim().is_empty()).map(Arc::from).collect()
+}
+
+fn null_is_none<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// Named, be it as null.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use host::http;
 use jiff::Timestamp;
 use machine::Wall;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,11 +28,27 @@ impl FromStr for When {
     type Err = String;
 
     fn from_str(text: &str) -> Result<When, String> {
-        let wrong = |why: &str| {
-            format!("a moment is such as 2030-01-01T00:00:00Z, and {text:.40?} is not: {why}")
+        let shown = http::shortened(text);
+        let late = || {
+            format!(
+                "{shown:?} is later than any moment that is kept: the last is 2554-07-21T23:34:33Z; \
+                 what never ends has no such moment: leave it out"
+            )
         };
-        let stamp: Timestamp = text.parse().map_err(|why: jiff::Error| wrong(&why.to_string()))?;
-        When::try_from(stamp).map_err(wrong)
+        if year(text).is_some_and(|year| year > LAST_YEAR) {
+            return Err(late());
+        }
+        let stamp: Timestamp = text.parse().map_err(|why: jiff::Error| {
+            let why = why.to_string();
+            let why = http::cut(&why, 120);
+            format!("a moment is such as 2030-01-01T00:00:00Z, and {shown:?} is not: {why}")
+        })?;
+        When::try_from(stamp).map_err(|_| match stamp.as_second() {
+            ..0 => {
+                format!("{shown:?} is earlier than any moment that is kept: the first is in 1970")
+            }
+            _ => late(),
+        })
     }
 }
 
@@ -42,6 +59,15 @@ impl TryFrom<Timestamp> for When {
         let nanos = u64::try_from(stamp.as_nanosecond());
         nanos.map(|nanos| Wall(nanos).into()).map_err(|_| "it is before 1970 or after 2554")
     }
+}
+
+const LAST_YEAR: u64 = 2554;
+
+/// The year of what may be a moment: standards, and people, know later ones than any clock here.
+fn year(text: &str) -> Option<u64> {
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (year, _) = text.split_once('-')?;
+    year.parse().ok().filter(|_| year.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl fmt::Display for When {
@@ -78,8 +104,22 @@ mod tests {
         for bad in ["", "tomorrow", "2030-01-01", "2030-01-01T00:00:00", "2030-02-30T00:00:00Z"] {
             assert!(bad.parse::<When>().unwrap_err().contains("2030-01-01T00:00:00Z"), "{bad}");
         }
-        let out = ["1969-12-31T23:59:59Z", "2555-01-01T00:00:00Z"];
-        assert!(out.iter().all(|text| text.parse::<When>().unwrap_err().contains("before 1970")));
+    }
+
+    #[test]
+    fn what_is_too_early_and_what_is_too_late_are_told_apart() {
+        let told = |text: &str| text.parse::<When>().unwrap_err();
+        assert!(told("1969-12-31T23:59:59Z").contains("in 1970"));
+        for late in [
+            "2554-07-21T23:34:34Z",
+            "2555-01-01T00:00:00Z",
+            "2999-12-31T23:59:59+01:00",
+            "9999-12-31T23:59:59Z",
+            "99999-01-01T00:00:00Z",
+            "+275760-09-13T00:00:00Z",
+        ] {
+            assert!(told(late).contains("leave it out"), "{}", told(late));
+        }
     }
 
     proptest! {

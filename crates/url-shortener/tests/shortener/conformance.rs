@@ -33,6 +33,7 @@ pub(crate) fn conforms(keeper: &mut impl Keeper) {
     gives_an_alias_to_one(keeper);
     loses_no_edit(keeper);
     lists_all_once(keeper);
+    lists_the_newest_first(keeper);
     finds(keeper);
     leases_no_number_twice(keeper);
 }
@@ -47,6 +48,7 @@ fn link(url: &str) -> Link {
         tags: Vec::new(),
         earlier_clicks: 0,
         incarnation: 0,
+        forward_query: None,
     }
 }
 
@@ -98,6 +100,7 @@ fn keeps_every_field(keeper: &mut impl Keeper) {
         tags: vec!["".into(), "a,b".into(), "日本".into()],
         earlier_clicks: u64::MAX,
         incarnation: u64::MAX,
+        forward_query: Some(false),
     };
     let names = [("", "Full"), ("", "full"), ("full.example", "full"), ("full.example", "FULL-_9")];
     for (at, (domain, code)) in names.into_iter().enumerate() {
@@ -163,6 +166,39 @@ fn list(keeper: &mut impl Keeper, limit: u32, search: Option<&str>) -> Vec<Key> 
         }
     }
     panic!("the pages do not end");
+}
+
+/// What nobody edited comes in the order in which it was made, from the last on.
+fn lists_the_newest_first(keeper: &mut impl Keeper) {
+    let key = |n| Key::new("newest.example", &format!("n{n}"));
+    for n in 0..57 {
+        keeper.ask(Call::PutIfAbsent(key(n), link("https://example.org/")));
+    }
+    let made: Vec<Key> = (0..57).rev().map(key).collect();
+    keeper.reopen();
+    for limit in [1, 7, 57, 1000] {
+        for search in [None, Some("NEWEST.example")] {
+            let (mut listed, mut below) = (Vec::new(), Some(u64::MAX));
+            while let Some(from) = below {
+                let search = search.map(Arc::from);
+                let reply = keeper.ask(Call::Newest { below: from, limit, search });
+                let Reply::Page { links, next } = reply else { panic!("{reply:?} is no page") };
+                assert!(links.len() <= limit as usize, "{} are more than {limit}", links.len());
+                listed.extend(links.into_iter().map(|(key, _)| key));
+                assert!(next.is_none_or(|next| (1..from).contains(&next)), "{next:?} after {from}");
+                below = next;
+            }
+            assert_eq!(listed[..57], made, "pages of {limit}, of {search:?}");
+            let all: BTreeSet<_> = listed.iter().cloned().collect();
+            assert_eq!(all.len(), listed.len(), "pages of {limit} repeat");
+            let others = list(keeper, 1000, search);
+            assert_eq!(all, others.into_iter().collect(), "the same as in any other order");
+        }
+    }
+    for below in [0, 1] {
+        let nothing = Reply::Page { links: Vec::new(), next: None };
+        assert_eq!(keeper.ask(Call::Newest { below, limit: 1, search: None }), nothing);
+    }
 }
 
 fn lists_all_once(keeper: &mut impl Keeper) {

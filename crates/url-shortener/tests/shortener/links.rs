@@ -133,6 +133,44 @@ fn pages_go_through_all_shards_and_have_every_link_once() {
 }
 
 #[test]
+fn the_newest_come_first_and_every_link_once() {
+    let mut service = Service::new();
+    for number in 0..50 {
+        service.make(INSTANCES[0], Some(&format!("link-{number}")), "https://a.org/");
+        service.world.run_for(MS(2));
+    }
+    for limit in [3, 7, 1_000] {
+        let (mut found, mut below) = (Vec::new(), Vec::new());
+        loop {
+            let asked = Ask::Newest { below, limit, search: None };
+            let Answer::Newest { links, below: next } = service.ask(INSTANCES[1], asked) else {
+                panic!("no page");
+            };
+            assert!(links.is_sorted_by_key(|(_, link)| std::cmp::Reverse(link.created_at)));
+            found.extend(links.into_iter().map(|(key, _)| key.code.to_string()));
+            match next {
+                Some(next) => below = next,
+                None => break,
+            }
+        }
+        assert_eq!(found[0], "link-49", "pages of {limit}");
+        assert_eq!(found.len(), 50, "pages of {limit}");
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>().len(), 50, "pages of {limit}");
+    }
+    let search = Some("LINK-7".into());
+    let asked = Ask::Newest { below: Vec::new(), limit: 10, search };
+    match service.ask(INSTANCES[1], asked) {
+        Answer::Newest { links, .. } => assert_eq!(links[0].0, key("link-7")),
+        other => panic!("{other:?} is no page"),
+    }
+    for (below, answers) in [(vec![0, 0, 0], true), (vec![1; 9], false)] {
+        let asked = Ask::Newest { below, limit: 10, search: None };
+        let nothing = Answer::Newest { links: Vec::new(), below: None };
+        assert_eq!(service.ask(INSTANCES[1], asked) == nothing, answers);
+    }
+}
+
+#[test]
 fn who_asks_for_what_a_silent_shard_keeps_is_told_so_and_others_are_served() {
     let mut service = Service::new();
     let aliases: Vec<_> = (0..30).map(|number| format!("link-{number}")).collect();

@@ -187,6 +187,7 @@ pub(crate) fn link(url: &str) -> Link {
         tags: Vec::new(),
         earlier_clicks: 0,
         incarnation: 0,
+        forward_query: None,
     }
 }
 

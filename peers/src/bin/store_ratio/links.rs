@@ -52,6 +52,7 @@ fn value(number: u64) -> Vec<u8> {
         tags: Vec::new(),
         earlier_clicks: 0,
         incarnation: 0,
+        forward_query: None,
     };
     encode_link(&link).to_vec()
 }

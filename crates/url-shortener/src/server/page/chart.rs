@@ -101,35 +101,61 @@ fn moment(millis: u64, letters: std::ops::Range<usize>) -> String {
 }
 
 fn over_time(id: &str, title: &str, unit: &str, bars: &[Bar]) -> Markup {
-    let sum: u64 = bars.iter().map(|bar| bar.count).sum();
-    let most = bars.iter().map(|bar| bar.count).max().unwrap_or_default().max(1);
-    let about =
-        format!("{title}: {sum} clicks, at most {most} in one bar. The table has them all.");
-    let axis = [bars.first(), bars.get(bars.len() / 2), bars.last()];
     html! {
         section.card aria-labelledby={ (id) "-title" } {
             h2 id={ (id) "-title" } { (title) }
-            figure {
-                svg.bars role="img" aria-label=(about) viewBox={ "0 0 " (bars.len() * 10) " 100" }
-                    preserveAspectRatio="none" {
-                    @for (at, bar) in bars.iter().enumerate() {
-                        rect.track x=(at * 10 + 1) y="0" width="8" height="100" {}
-                        rect x=(at * 10 + 1) y=(100 - height(bar.count, most)) width="8"
-                            height=(height(bar.count, most)) {
-                            title { (bar.label) ": " (bar.count) }
-                        }
-                    }
+            @if bars.iter().all(|bar| bar.count == 0) {
+                p.faint { "Nobody came in this time." }
+            } @else {
+                (plot(title, bars))
+                details id={ (id) "-table" } {
+                    summary id={ (id) "-summary" } { "As a table" }
+                    (table(title, unit, bars))
                 }
-                div.axis aria-hidden="true" {
-                    @for bar in axis.into_iter().flatten() { span { (bar.label) } }
-                }
-            }
-            details id={ (id) "-table" } {
-                summary id={ (id) "-summary" } { "As a table" }
-                div.scroll { (table(title, unit, bars)) }
             }
         }
     }
+}
+
+/// Bars above what they stand for, beside a scale.
+fn plot(title: &str, bars: &[Bar]) -> Markup {
+    let sum: u64 = bars.iter().map(|bar| bar.count).sum();
+    let most = bars.iter().map(|bar| bar.count).max().unwrap_or_default();
+    let scale = scale(most);
+    let about =
+        format!("{title}: {sum} clicks, at most {most} in one bar. The table has them all.");
+    let axis = [bars.first(), bars.get(bars.len() / 2), bars.last()];
+    let length = bars.len() * 10;
+    html! {
+        figure.plot {
+            div.scale aria-hidden="true" { @for mark in &scale { span { (mark) } } }
+            svg.bars role="img" aria-label=(about) viewBox={ "0 0 " (length) " 100" }
+                preserveAspectRatio="none" {
+                @for mark in &scale {
+                    @let y = 100 - height(*mark, scale[0]);
+                    line.mark x1="0" x2=(length) y1=(y) y2=(y) {}
+                }
+                @for (at, bar) in bars.iter().enumerate().filter(|(_, bar)| bar.count > 0) {
+                    rect x=(at * 10 + 1) y=(100 - height(bar.count, scale[0])) width="8"
+                        height=(height(bar.count, scale[0])) {
+                        title { (bar.label) ": " (bar.count) }
+                    }
+                }
+            }
+            div.axis aria-hidden="true" {
+                @for bar in axis.into_iter().flatten() { span { (bar.label) } }
+            }
+        }
+    }
+}
+
+/// What stands beside the bars, from the top down to nought: a round number that no bar is above, and
+/// its half where that is a whole number.
+fn scale(most: u64) -> Vec<u64> {
+    let powers = (0..20).filter_map(|power| 10_u64.checked_pow(power));
+    let round = powers.flat_map(|power| [1, 2, 4, 6, 8].map(|digit| power.saturating_mul(digit)));
+    let top = round.into_iter().find(|round| *round >= most.max(1)).unwrap_or(most);
+    if top % 2 == 0 { vec![top, top / 2, 0] } else { vec![top, 0] }
 }
 
 /// Of 100; something that is there is seen.
@@ -204,6 +230,37 @@ mod tests {
         assert_eq!((bars[23].label.as_str(), bars[23].count), ("05:00", 3));
         assert_eq!((bars[0].label.as_str(), bars[0].count), ("06:00", 1));
         assert_eq!(bars.iter().map(|bar| bar.count).sum::<u64>(), 4);
+    }
+
+    #[test]
+    fn a_scale_ends_at_a_round_number_above_all_bars() {
+        for (most, marks) in [
+            (0, &[1, 0][..]),
+            (1, &[1, 0]),
+            (3, &[4, 2, 0]),
+            (5, &[6, 3, 0]),
+            (9, &[10, 5, 0]),
+            (41, &[60, 30, 0]),
+            (1_000, &[1_000, 500, 0]),
+        ] {
+            assert_eq!(scale(most), marks, "{most}");
+        }
+        assert!(scale(u64::MAX)[0] == u64::MAX && scale(u64::MAX).ends_with(&[0]));
+    }
+
+    #[test]
+    fn a_chart_of_nothing_is_a_sentence_and_no_picture() {
+        let (counts, now) = (BTreeMap::new(), Wall::from_millis(DAY_MS * 365));
+        for chart in [hours(&counts, now), days(&counts, now)] {
+            let text = chart.into_string();
+            assert!(text.contains("Nobody came") && !text.contains("<svg"), "{text}");
+        }
+        let one = hours(&BTreeMap::from([(now.millis() / HOUR_MS, 1)]), now).into_string();
+        assert_eq!(
+            one.matches("<rect").count(),
+            1,
+            "hours in which nobody came have no bar: {one}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use axum::response::Response;
 
 use super::Clerk;
 use crate::server::front::{Front, respond};
+use crate::server::now;
 use crate::site::Site;
 use crate::wire::{Changes, Wanted, Wrong};
 use crate::{Answer, Ask, Edit, LinkId, NewLink};
@@ -33,11 +34,15 @@ impl Clerk for Front {
     }
 
     fn check(&self, wanted: Wanted) -> Result<NewLink, Wrong> {
-        wanted.check(&self.site, &self.targets)
+        wanted.check(&self.site, &self.targets, now())
     }
 
     fn check_changes(&self, changes: Changes) -> Result<Edit, Wrong> {
         changes.check(&self.targets)
+    }
+
+    fn client(&self, parts: &Parts) -> u64 {
+        self.salt.client(self.address(parts))
     }
 
     fn asks_for_keys(&self) -> bool {

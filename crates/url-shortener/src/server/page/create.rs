@@ -27,15 +27,19 @@ pub(super) async fn make<C: Clerk>(page: State<Arc<Page<C>>>, request: Request) 
         Err(refused) => return *refused,
     };
     let again = |status, wrong| page.new_link(&visitor, status, &form, Some(wrong));
-    let new = match wanted(&form).and_then(|wanted| page.clerk.check(wanted)) {
+    let checked = |wanted| page.clerk.check(wanted).map_err(fields::in_words);
+    let new = match wanted(&form).and_then(checked) {
         Ok(new) => new,
         Err(wrong) => return again(StatusCode::BAD_REQUEST, wrong),
     };
     match page.clerk.ask(&parts, Ask::Create(new)).await {
-        Answer::Link(key, _) => see_other(&(look::address(&key) + "&made")),
+        Answer::Link(key, _) => {
+            let (_, added) = fields::url(&form);
+            see_other(&(look::address(&key) + "&made" + if added { "&https" } else { "" }))
+        }
         Answer::Taken => {
             let why = "Somebody has this alias already. Please choose another.".to_owned();
-            again(StatusCode::CONFLICT, Wrong { field: "alias", why })
+            again(StatusCode::CONFLICT, Wrong { field: "alias", why, target: None })
         }
         answer => look::refused(&visitor, answer),
     }
@@ -45,13 +49,14 @@ pub(super) async fn make<C: Clerk>(page: State<Arc<Page<C>>>, request: Request) 
 fn wanted(form: &Form) -> Result<Wanted, Wrong> {
     let text = |name| form.field(name).map(str::to_owned);
     Ok(Wanted {
-        url: text("url").unwrap_or_default(),
+        url: fields::url(form).0.unwrap_or_default(),
         alias: text("alias"),
         domain: text("domain"),
         expires_at: fields::expires_at(form)?,
         title: text("title"),
         tags: fields::tags(form),
         status: fields::status(form),
+        forward_query: fields::forward_query(form),
         ..Wanted::default()
     })
 }
@@ -81,9 +86,9 @@ impl<C: Clerk> Page<C> {
                 details open[wrong.as_ref().is_some_and(|wrong| wrong.field != "url")] {
                     summary { "More choices" }
                     div.fields {
-                        (fields.text("alias", "Alias", "Letters, digits, - and _. Without one the service picks."))
+                        (fields.text("alias", "Letters, digits, - and _. Without one the service picks."))
                         (fields.choices())
-                        @if domains.len() > 1 { (fields.select("domain", "Domain", &domains)) }
+                        @if domains.len() > 1 { (fields.select("domain", &domains)) }
                     }
                 }
             }

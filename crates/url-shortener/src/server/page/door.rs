@@ -7,28 +7,65 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
+use machine::{Time, nanos};
 use maud::html;
+use resilience::TokenBucket;
 
 use super::frame::{self, Here};
 use super::token::{cookie, secret, set};
 use super::{Clerk, Page, Visitor, see_other};
+use crate::generations::Generations;
 
 const COOKIE: &str = "shortener-session";
 /// After that a key has to be shown again.
 const SESSION: Duration = Duration::from_secs(12 * 3600);
 /// At once. The oldest gives way.
 const MOST_SESSIONS: usize = 1000;
+/// Wrong keys that one client may show at once, and how long it takes until it may show one more.
+const TRIES: u32 = 5;
+const ANOTHER_TRY: Duration = Duration::from_secs(12);
+/// Clients whose wrong keys are surely remembered.
+const GUESSERS: usize = 10_000;
 
-/// Who is inside. A server that begins again has forgotten it.
-#[derive(Default)]
+/// Who is inside, and who guesses. A server that begins again has forgotten it.
 pub(super) struct Door {
     sessions: Mutex<BTreeMap<String, Instant>>,
+    guesses: Mutex<Generations<u64, TokenBucket>>,
+    began: Instant,
+}
+
+impl Default for Door {
+    fn default() -> Door {
+        let guesses = Mutex::new(Generations::new(GUESSERS));
+        Door { sessions: Mutex::default(), guesses, began: Instant::now() }
+    }
 }
 
 impl Door {
+    /// May this client show a key now? If not, in how long? Who may not is not told whether it is one.
+    fn may_try(&self, client: u64, now: Time) -> Result<(), Duration> {
+        let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = guesses.get(&client) {
+            return bucket.take(now);
+        }
+        let mut bucket = TokenBucket::every(ANOTHER_TRY, TRIES);
+        let taken = bucket.take(now);
+        guesses.insert(client, bucket);
+        taken
+    }
+
+    /// It was one: what was wrong before is forgiven.
+    fn knew_one(&self, client: u64) {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner).remove(&client);
+    }
+
+    fn now(&self) -> Time {
+        Time(nanos(self.began.elapsed()))
+    }
+
     pub(super) fn is_inside(&self, headers: &HeaderMap) -> bool {
         let began = cookie(headers, COOKIE).and_then(|name| self.sessions().get(name).copied());
         began.is_some_and(|began| began.elapsed() < SESSION)
@@ -76,9 +113,18 @@ pub(super) async fn enter<C: Clerk>(page: State<Arc<Page<C>>>, request: Request)
     if !page.clerk.asks_for_keys() {
         return see_other("/");
     }
+    let client = page.clerk.client(&parts);
+    if let Err(wait) = page.door.may_try(client, page.door.now()) {
+        let seconds = wait.as_secs() + 1;
+        let why = format!("These were too many tries. Please try again in {seconds} s.");
+        let mut response = form(&visitor, StatusCode::TOO_MANY_REQUESTS, Some(&why));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        return response;
+    }
     if !shown.field("key").is_some_and(|key| page.clerk.is_key(key)) {
         return form(&visitor, StatusCode::FORBIDDEN, Some("This is not a key of the service."));
     }
+    page.door.knew_one(client);
     let mut response = see_other("/");
     let session = set(COOKIE, &page.door.enter(), visitor.secure);
     response.headers_mut().append(SET_COOKIE, session);
@@ -138,6 +184,20 @@ mod tests {
         assert!(!door.is_inside(&headers(&secret())) && !door.is_inside(&HeaderMap::new()));
         door.leave(&headers(&name));
         assert!(!door.is_inside(&headers(&name)));
+    }
+
+    #[test]
+    fn a_key_may_be_guessed_a_few_times_a_minute() {
+        let door = Door::default();
+        let tries = |client, seconds: u64| {
+            let now = Time(0) + Duration::from_secs(seconds);
+            (0..100).take_while(|_| door.may_try(client, now).is_ok()).count()
+        };
+        assert_eq!([tries(1, 0), tries(2, 0), tries(1, 11)], [5, 5, 0]);
+        assert_eq!(door.may_try(1, Time(0)), Err(ANOTHER_TRY));
+        assert_eq!([tries(1, 12), tries(1, 60)], [1, 4]);
+        door.knew_one(1);
+        assert_eq!(tries(1, 60), 5, "who has a key may mistype it again");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::wire::{Changes, When, Wrong};
 use crate::{Answer, Ask, Key, Link};
 
 /// Those of the form.
-const FIELDS: [&str; 5] = ["url", "title", "tags", "expires_at", "status"];
+const FIELDS: [&str; 6] = ["url", "title", "tags", "expires_at", "status", "forward_query"];
 
 pub(super) async fn show<C: Clerk>(
     page: State<Arc<Page<C>>>,
@@ -40,14 +40,18 @@ pub(super) async fn change<C: Clerk>(
         Ok(sent) => sent,
         Err(refused) => return *refused,
     };
-    let edit = match changes(&form).and_then(|changes| page.clerk.check_changes(changes)) {
+    let checked = |changes| page.clerk.check_changes(changes).map_err(fields::in_words);
+    let edit = match changes(&form).and_then(checked) {
         Ok(edit) => edit,
         Err(wrong) => {
             return page.change(&visitor, StatusCode::BAD_REQUEST, &about, &form, Some(&wrong));
         }
     };
     match page.clerk.ask(&parts, Ask::Edit(about, edit)).await {
-        Answer::Link(key, _) => see_other(&(look::address(&key) + "&changed")),
+        Answer::Link(key, _) => {
+            let added = touched(&form, "url") && fields::url(&form).1;
+            see_other(&(look::address(&key) + "&changed" + if added { "&https" } else { "" }))
+        }
         answer => look::refused(&visitor, answer),
     }
 }
@@ -61,6 +65,7 @@ fn filled_in(link: &Link) -> Form {
         link.tags.join(", "),
         link.expires_at.map(|at| fields::local(When::from(at))).unwrap_or_default(),
         status.to_owned(),
+        link.forward_query.map(|forwards| forwards.to_string()).unwrap_or_default(),
     ];
     let both =
         |(name, value): (&str, String)| [(was(name), value.clone()), (name.to_owned(), value)];
@@ -72,16 +77,21 @@ fn was(name: &str) -> String {
     format!("was-{name}")
 }
 
+fn touched(form: &Form, name: &str) -> bool {
+    form.field(name) != form.field(&was(name))
+}
+
 /// What a person changed, in the words of the programming interface.
 fn changes(form: &Form) -> Result<Changes, Wrong> {
-    let touched = |name: &str| form.field(name) != form.field(&was(name));
+    let touched = |name: &str| touched(form, name);
     let text = |name| touched(name).then(|| form.field(name).map(str::to_owned));
     Ok(Changes {
-        url: text("url").map(|url| Some(url.unwrap_or_default())),
+        url: touched("url").then(|| Some(fields::url(form).0.unwrap_or_default())),
         status: touched("status").then(|| fields::status(form)),
         expires_at: touched("expires_at").then(|| fields::expires_at(form)).transpose()?,
         title: text("title"),
         tags: touched("tags").then(|| Some(fields::tags(form))),
+        forward_query: touched("forward_query").then(|| fields::forward_query(form)),
     })
 }
 
@@ -154,12 +164,14 @@ mod tests {
         }
         set(&mut form, "expires_at", "");
         set(&mut form, "status", "308");
+        set(&mut form, "forward_query", "false");
         let wanted = Changes {
             url: Some(Some("https://b.example".into())),
             status: Some(Some(308)),
             expires_at: Some(None),
             title: Some(None),
             tags: Some(Some(vec!["c".into()])),
+            forward_query: Some(Some(false)),
         };
         assert_eq!(changes(&form), Ok(wanted));
         set(&mut form, "url", "");

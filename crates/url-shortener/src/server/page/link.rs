@@ -1,9 +1,6 @@
 //! The page of a link: where it leads, and how often it was followed.
 
-#![expect(clippy::disallowed_methods, reason = "the charts of a real page end now")]
-
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -13,6 +10,7 @@ use maud::{Markup, html};
 
 use super::frame::{self, Here};
 use super::{Clerk, Page, Visitor, chart, list, look};
+use crate::server::now;
 use crate::wire::When;
 use crate::{Answer, Ask, Key, Link, LinkId, LinkStats};
 
@@ -37,31 +35,29 @@ pub(super) async fn show<C: Clerk>(
     } else {
         said("changed").then_some("The link is changed, and the change is kept.")
     };
+    let https = said("https")
+        .then_some(" It began with neither http:// nor https://, so https:// was put before it.");
+    let now = now();
     let name = link.title.as_deref().unwrap_or_else(|| list::short(&short_url));
     let content = html! {
-        @if let Some(done) = done { div.notice.good role="status" { p { (done) } } }
+        @if let Some(done) = done { div.notice.good role="status" { p { (done) (https.unwrap_or_default()) } } }
         h1 { (name) }
         section.card aria-label="The link" {
             div.short {
                 a href=(short_url) rel="noreferrer" { (list::short(&short_url)) }
+                @if !link.is_live(now) { (list::ended()) }
                 button.quiet type="button" hidden data-copy=(short_url) { "Copy" }
                 a.button.quiet href=(look::edit_address(&key)) { "Change" }
             }
-            (facts(&link))
+            (facts(&link, now))
         }
-        (counted(&link, &stats, now()))
+        (counted(&link, &stats, now))
         (delete_form(&visitor, &key))
     };
     visitor.page(StatusCode::OK, frame::page(&visitor, name, Here::Links, content))
 }
 
-fn now() -> Wall {
-    // A clock before 1970 is as wrong as one that shows 1970.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Wall(0) + since
-}
-
-fn facts(link: &Link) -> Markup {
+fn facts(link: &Link, now: Wall) -> Markup {
     let status: &str = link.status.into();
     html! {
         dl.facts {
@@ -70,11 +66,20 @@ fn facts(link: &Link) -> Markup {
             dt { "Made" }
             dd { (moment(link.created_at)) }
             @if let Some(expires_at) = link.expires_at {
-                dt { "Ends" }
-                dd { (moment(expires_at)) }
+                @if link.is_live(now) {
+                    dt { "Ends" }
+                    dd { (moment(expires_at)) }
+                } @else {
+                    dt { "Ended" }
+                    dd { (moment(expires_at)) }
+                }
             }
             dt { "Redirect" }
             dd { (status) }
+            @if let Some(forwards) = link.forward_query {
+                dt { "A visitor’s query" }
+                dd { @if forwards { "goes on to the long address" } @else { "stays here" } }
+            }
             @if !link.tags.is_empty() {
                 dt { "Tags" }
                 dd { (list::tags(link)) }

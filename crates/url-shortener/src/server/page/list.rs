@@ -1,4 +1,4 @@
-//! All links, page by page, or those that a search finds.
+//! All links, or those that a search finds, page by page and the newest first.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use maud::{Markup, html};
 
 use super::frame::{self, Here};
 use super::{Clerk, Page, look};
+use crate::server::now;
 use crate::wire::cursor;
 use crate::{Answer, Ask, Key, LONGEST_SEARCH, Link, LinkId};
 
@@ -28,18 +29,18 @@ pub(super) async fn show<C: Clerk>(page: State<Arc<Page<C>>>, request: Request) 
     let search = look::parameter(uri, "search").unwrap_or_default();
     let search = search.trim();
     let after = look::parameter(uri, "after");
-    let cursor = after.as_deref().map(cursor::parse);
-    if search.len() > LONGEST_SEARCH || cursor == Some(None) {
+    let below = after.as_deref().map(cursor::parse_positions);
+    if search.len() > LONGEST_SEARCH || below == Some(None) {
         let why = "The search is too long, or the address of this page is not one that it gave.";
         return *visitor.refuse(StatusCode::BAD_REQUEST, why);
     }
-    let ask = Ask::List {
-        after: cursor.flatten(),
+    let ask = Ask::Newest {
+        below: below.flatten().unwrap_or_default(),
         limit: LIMIT,
         search: (!search.is_empty()).then(|| search.into()),
     };
     let (links, next) = match page.clerk.ask(&parts, ask).await {
-        Answer::Page { links, next } => (links, next),
+        Answer::Newest { links, below } => (links, below),
         answer => return look::refused(&visitor, answer),
     };
     let mut rows = Vec::with_capacity(links.len());
@@ -49,7 +50,7 @@ pub(super) async fn show<C: Clerk>(page: State<Arc<Page<C>>>, request: Request) 
         rows.push((key, link, clicks));
     }
     let next = next.map(|next| {
-        format!("/links?search={}&after={}", look::escape(search), cursor::text(&next))
+        format!("/links?search={}&after={}", look::escape(search), cursor::positions(&next))
     });
     let content = html! {
         h1 { "Links" }
@@ -81,7 +82,7 @@ fn found<C: Clerk>(
     is_later: bool,
     is_more: bool,
 ) -> Markup {
-    let site = page.clerk.site();
+    let (site, now) = (page.clerk.site(), now());
     html! {
         div.card {
             @if rows.is_empty() {
@@ -95,13 +96,13 @@ fn found<C: Clerk>(
                     p { a.button href="/" { "Make the first one" } }
                 }
             } @else {
+                p.faint role="status" id="found" {
+                    (rows.len()) @if rows.len() == 1 { " link" } @else { " links" }
+                    @if !search.is_empty() { " found for “" (search) "”" }
+                    @if is_more { ", and more on the next page" }
+                }
                 // On a narrow screen its parts are no longer laid out as a table, and still are one.
-                table.folds role="table" {
-                    caption role="status" {
-                        (rows.len()) @if rows.len() == 1 { " link" } @else { " links" }
-                        @if !search.is_empty() { " found for “" (search) "”" }
-                        @if is_more { ", and more on the next page" }
-                    }
+                table.folds role="table" aria-labelledby="found" {
                     thead role="rowgroup" {
                         tr role="row" {
                             th role="columnheader" scope="col" { "Short link" }
@@ -114,6 +115,7 @@ fn found<C: Clerk>(
                             tr role="row" {
                                 th role="rowheader" scope="row" {
                                     a.code href=(look::address(key)) { (short(&site.short_url(key))) }
+                                    @if !link.is_live(now) { " " (ended()) }
                                 }
                                 td role="cell" {
                                     @if let Some(title) = &link.title { strong.wrap { (title) } }
@@ -150,6 +152,11 @@ pub(super) fn tags(link: &Link) -> Markup {
             ul.tags aria-label="Tags" { @for tag in &link.tags { li { (tag) } } }
         }
     }
+}
+
+/// That a link leads nowhere any more.
+pub(super) fn ended() -> Markup {
+    html! { span.ended { "Ended" } }
 }
 
 /// Without what every link begins with.

@@ -113,7 +113,9 @@ pub(super) fn refused(visitor: &Visitor, answer: Answer) -> Response {
             StatusCode::SERVICE_UNAVAILABLE,
             format!("The service says: {why}. A change may have been made or not; please look."),
         ),
-        Answer::Refused(why) => (StatusCode::BAD_REQUEST, format!("{why}. Nothing was done.")),
+        Answer::Refused(why) => {
+            (StatusCode::BAD_REQUEST, format!("The service says: {why}. Nothing was done."))
+        }
         _ => {
             let why = "The service answered another question. This is a mistake in it.".to_owned();
             (StatusCode::INTERNAL_SERVER_ERROR, why)

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 use super::error::Trouble;
-use crate::{CODES, Edit, Key, LONGEST_PAGE, Link, RANGE, Range, Reply};
+use crate::{CODES, Edit, Key, LONGEST_PAGE, Link, Named, RANGE, Range, Reply};
 
 /// How often the database is asked for one page of a search, at most.
 const ROUNDS: u32 = 5;
@@ -71,42 +71,65 @@ pub(super) async fn remove(client: &ClientWrapper, key: &Key) -> Result<Reply, T
     Ok(if gone == 1 { Reply::Removed } else { Reply::Missing })
 }
 
-/// In the order in which they were made. A search is judged here, in the words of a shard, and not by
-/// the database, whose small letters depend on its locale.
+/// In the order in which they were made.
 pub(super) async fn scan(
     client: &ClientWrapper,
-    mut after: Option<u64>,
+    after: Option<u64>,
     limit: u32,
     search: Option<&str>,
 ) -> Result<Reply, Trouble> {
-    let scan = client
-        .prepare_cached(
-            "SELECT position, domain, code, link FROM url_shortener.links \
-             WHERE position > $1 ORDER BY position LIMIT $2",
-        )
-        .await?;
+    let statement = "SELECT position, domain, code, link FROM url_shortener.links \
+                     WHERE position > $1 ORDER BY position LIMIT $2";
+    let (links, next) = page(client, statement, after.unwrap_or(0), limit, search).await?;
+    Ok(Reply::Page { links, next })
+}
+
+/// The other way round.
+pub(super) async fn newest(
+    client: &ClientWrapper,
+    below: u64,
+    limit: u32,
+    search: Option<&str>,
+) -> Result<Reply, Trouble> {
+    let statement = "SELECT position, domain, code, link FROM url_shortener.links \
+                     WHERE position < $1 ORDER BY position DESC LIMIT $2";
+    let (links, next) = page(client, statement, below, limit, search).await?;
+    // The first link has the position 1.
+    Ok(Reply::Page { links, next: next.filter(|below| *below > 1) })
+}
+
+/// What this statement finds from there on, and where to go on. A search is judged here, in the words of a
+/// shard, and not by the database, whose small letters depend on its locale.
+async fn page(
+    client: &ClientWrapper,
+    statement: &str,
+    mut from: u64,
+    limit: u32,
+    search: Option<&str>,
+) -> Result<(Vec<Named>, Option<u64>), Trouble> {
+    let statement = client.prepare_cached(statement).await?;
     let limit = limit.clamp(1, LONGEST_PAGE);
     let search = search.map(str::to_lowercase);
     let rows_at_once = if search.is_some() { LONGEST_PAGE } else { limit };
     let mut links = Vec::new();
     for _ in 0..ROUNDS {
-        let from = after.map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX));
-        let rows = client.query(&scan, &[&from, &i64::from(rows_at_once)]).await?;
+        let start = i64::try_from(from).unwrap_or(i64::MAX);
+        let rows = client.query(&statement, &[&start, &i64::from(rows_at_once)]).await?;
         for row in &rows {
             let (key, link) = (Key::new(row.try_get(1)?, row.try_get(2)?), link(row, 3)?);
-            after = Some(row.try_get::<_, i64>(0)?.unsigned_abs());
+            from = row.try_get::<_, i64>(0)?.unsigned_abs();
             if search.as_deref().is_none_or(|search| link.matches(&key, search)) {
                 links.push((key, link));
             }
             if links.len() == limit as usize {
-                return Ok(Reply::Page { links, next: after });
+                return Ok((links, Some(from)));
             }
         }
         if rows.len() < rows_at_once as usize {
-            return Ok(Reply::Page { links, next: None });
+            return Ok((links, None));
         }
     }
-    Ok(Reply::Page { links, next: after })
+    Ok((links, Some(from)))
 }
 
 /// One statement takes the number and counts on: two who ask at once get two.
