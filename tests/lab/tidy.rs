@@ -11,10 +11,14 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("check", &[]),
     ("resilience", &["machine"]),
     ("host", &["machine"]),
+    ("bitcask", &["machine"]),
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
     ("hash-ring", &["machine", "sim", "resilience"]),
     ("raft", &["machine", "sim", "check", "host"]),
-    ("url-shortener", &["machine", "sim", "check", "resilience", "host", "hash-ring", "snowflake"]),
+    (
+        "url-shortener",
+        &["machine", "bitcask", "sim", "check", "resilience", "host", "hash-ring", "snowflake"],
+    ),
     (
         "infralab",
         &["machine", "sim", "check", "host", "snowflake", "hash-ring", "raft", "url-shortener"],

@@ -19,6 +19,7 @@
 mod checkpoint;
 mod disk;
 mod machine;
+mod memory;
 mod outputs;
 mod switches;
 mod time;
@@ -26,6 +27,7 @@ mod time;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use disk::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName};
 pub use machine::{Generation, Input, Inspection, Link, Machine, NodeId, Now, Protocol, Random};
+pub use memory::MemoryDisk;
 pub use outputs::{Output, Outputs};
 pub use switches::{Mechanism, Switches};
 pub use time::{Time, Wall, nanos};

@@ -4,17 +4,18 @@
 //! The law: nothing is drawn here but from the seed, nothing fails, and everything that was set off is over
 //! before the next question. Only time passes by itself ([`Direct::advance`]).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use bitcask::Limits;
 use machine::{
-    DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName, Generation, Input, Machine,
-    NodeId, Now, Output, Outputs, Random, Switches, Time, Wall,
+    DiskId, Generation, Input, Machine, MemoryDisk, NodeId, Now, Output, Outputs, Random, Switches,
+    Time, Wall,
 };
 use rand::SeedableRng;
 
 use crate::message::{Answer, Ask, Call, Message, Shortener, Timer};
-use crate::{Freshness, Instance, Limits, Rate, Roster, Settings, Shard, Tally};
+use crate::{Freshness, Instance, Rate, Roster, Settings, Shard, Tally};
 
 const INSTANCE: NodeId = NodeId(0);
 const SHARD: NodeId = NodeId(1);
@@ -31,47 +32,10 @@ sim::nodes! {
     }
 }
 
-/// Files in memory.
-#[derive(Default)]
-struct Files(BTreeMap<FileName, Vec<u8>>);
-
-impl Files {
-    fn perform(&mut self, command: DiskCommand) -> DiskResult {
-        let Files(files) = self;
-        match command {
-            DiskCommand::Write { file, offset, bytes } => {
-                let content = files.entry(file).or_default();
-                let end = offset as usize + bytes.len();
-                content.resize(content.len().max(end), 0);
-                content[offset as usize..end].copy_from_slice(&bytes);
-            }
-            DiskCommand::Read { file, offset, length } => {
-                let content = files.get(&file).ok_or(DiskError::NotFound)?;
-                let end = offset.saturating_add(length).min(content.len() as u64);
-                let bytes = content.get(offset as usize..end as usize).unwrap_or_default();
-                return Ok(DiskAnswer::Bytes(bytes.to_vec().into()));
-            }
-            DiskCommand::Truncate { file, length } => {
-                files.get_mut(&file).ok_or(DiskError::NotFound)?.truncate(length as usize);
-            }
-            DiskCommand::Replace { file, bytes } => drop(files.insert(file, bytes.to_vec())),
-            DiskCommand::Delete { file } => {
-                return files.remove(&file).map(|_| DiskAnswer::Done).ok_or(DiskError::NotFound);
-            }
-            DiskCommand::List => {
-                let names = files.keys().map(|name| name.to_string()).collect();
-                return Ok(DiskAnswer::Names(names));
-            }
-            DiskCommand::Sync { .. } => {}
-        }
-        Ok(DiskAnswer::Done)
-    }
-}
-
 /// The service.
 pub struct Direct {
     machines: [Node; 3],
-    disks: [Files; 3],
+    disks: [MemoryDisk; 3],
     random: Random,
     time: Time,
     timers: Vec<(Time, NodeId, Timer)>,
@@ -140,7 +104,7 @@ impl Direct {
 
     /// What the shard has on its disk, in bytes.
     pub fn shard_bytes(&self) -> u64 {
-        self.disks[SHARD.0 as usize].0.values().map(|content| content.len() as u64).sum()
+        self.disks[SHARD.0 as usize].size()
     }
 
     fn settle(&mut self) {

@@ -30,7 +30,6 @@ mod clicks;
 mod instance;
 
 mod shard;
-mod store;
 
 mod stats;
 mod tally;
@@ -58,6 +57,7 @@ pub mod transfer;
 #[cfg(feature = "server")]
 pub mod wire;
 
+pub use bitcask::{INDEX_BYTES, Limits};
 pub use cache::Freshness;
 pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning, Clicks, LoggedClick};
 pub use client::User;
@@ -80,6 +80,5 @@ pub use scenario::UrlShortener;
 pub use shape::Node;
 pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, RingPhase, Shard};
 pub use stats::{LinkStats, Visitors};
-pub use store::{Change, Embeds, Event, INDEX_BYTES, Limits, ReadStep, ScanStep, Store, StoreOp};
 pub use tally::{Rounds, Tally};
 pub use workload::Zipf;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::clicks::Batch;
 use crate::link::Named;
 use crate::shard::RingPhase;
-use crate::store::{Change, Embeds, StoreOp};
 use crate::{Edit, Key, Link, LinkId, LinkStats, NewLink, RedirectStatus};
+use bitcask::{Change, Embeds, StoreOp};
 
 /// The protocol that all of them share.
 #[derive(Clone, Debug)]

@@ -15,8 +15,8 @@ use crate::message::{Deed, Shortener};
 use crate::numbers::Codes;
 use crate::ring::Roster;
 use crate::shard::Shard;
-use crate::store::Limits;
 use crate::tally::{Rounds, Tally};
+use bitcask::Limits;
 
 sim::nodes! {
     /// A node of a simulated cluster.

@@ -20,8 +20,8 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
 use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Op, Shortener};
-use crate::store::{Event, Limits, Store, StoreOp};
 use crate::{LinkId, LinkStats};
+use bitcask::{Event, Limits, Store, StoreOp};
 use round::{Arrival, Round};
 
 /// More batches than these do not wait; whoever sent them sends them again.
@@ -261,7 +261,7 @@ mod tests {
     use crate::Key;
     use crate::clicks::{Batch, Clicks};
     use crate::message::{Click, Device};
-    use crate::store::StoreOp;
+    use bitcask::StoreOp;
 
     const INSTANCE: NodeId = NodeId(3);
 

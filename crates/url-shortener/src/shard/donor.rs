@@ -14,7 +14,7 @@ use super::{Job, Open, Shard, Step};
 use crate::Key;
 use crate::mechanism::Mechanism;
 use crate::message::{Handover, Note, Reply, Shortener, Timer};
-use crate::store::Change;
+use bitcask::Change;
 
 /// So many entries of the log are looked at for one reply: with the longest links less than 3 MiB, and a batch
 /// of the store may have 4.

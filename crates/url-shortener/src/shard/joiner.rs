@@ -13,7 +13,7 @@ use super::tenure::{RingPhase, Tenure};
 use super::{Job, Open, Shard};
 use crate::calls::Calls;
 use crate::message::{Call, Handover, Message, Note, Reply, Shortener, Timer};
-use crate::store::Change;
+use bitcask::Change;
 
 /// How often donors are asked whether there is more.
 const TICK: Duration = Duration::from_millis(50);

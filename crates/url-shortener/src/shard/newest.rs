@@ -10,7 +10,7 @@ use super::page::found;
 use crate::link::Named;
 use crate::message::Reply;
 use crate::shard::LONGEST_PAGE;
-use crate::store::Change;
+use bitcask::Change;
 
 /// How often the store is asked for one page, at most.
 const ROUNDS: u32 = 50;

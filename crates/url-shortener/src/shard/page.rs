@@ -10,7 +10,7 @@ use crate::Key;
 use crate::codec::decode_link;
 use crate::link::Named;
 use crate::message::Reply;
-use crate::store::Change;
+use bitcask::Change;
 
 /// Links on a page, at most.
 pub const LONGEST_PAGE: u32 = 1_000;

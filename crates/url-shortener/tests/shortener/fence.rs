@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use bitcask::Change;
 use bytes::Bytes;
 use machine::{DiskCommand, Input, NodeId, Switches};
-use url_shortener::{
-    Call, Change, Edit, Handover, Key, Limits, Message, Reply, Roster, Shard, Timer,
-};
+use url_shortener::{Call, Edit, Handover, Key, Limits, Message, Reply, Roster, Shard, Timer};
 
 use crate::hand::Hand;
 use crate::service::{key, link};
@@ -78,7 +77,7 @@ fn until_the_fence_is_durable_nothing_is_said_of_it_and_nothing_happens_behind_i
 #[test]
 fn a_fence_that_finds_no_space_is_none() {
     let (mut donor, key) = donor();
-    donor.disk.full = true;
+    donor.full = true;
     donor.call(101, CEDE);
     donor.call(102, Call::Get(key));
     donor.settle();

@@ -5,20 +5,20 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use machine::{
-    DiskCommand, DiskId, Generation, Input, Machine, NodeId, Now, Output, Outputs, Random, Time,
-    Wall,
+    DiskCommand, DiskError, DiskId, Generation, Input, Machine, MemoryDisk, NodeId, Now, Output,
+    Outputs, Random, Time, Wall,
 };
 use rand::SeedableRng;
 use url_shortener::{Ask, Call, Message, Op, Reply, Shortener};
-
-use crate::store::disk::Disk;
 
 pub(crate) const CALLER: NodeId = NodeId(1);
 
 #[derive(Clone)]
 pub(crate) struct Hand<M> {
     pub(crate) machine: M,
-    pub(crate) disk: Disk,
+    pub(crate) disk: MemoryDisk,
+    /// The disk takes nothing more.
+    pub(crate) full: bool,
     /// What the disk was asked, and has not done.
     pub(crate) pending: VecDeque<(DiskCommand, Op)>,
     pub(crate) time: Time,
@@ -30,9 +30,9 @@ pub(crate) struct Hand<M> {
 impl<M: Machine<Protocol = Shortener>> Hand<M> {
     /// It has read its empty disk.
     pub(crate) fn on_an_empty_disk(machine: M) -> Hand<M> {
-        let (disk, pending, said) = (Disk::default(), VecDeque::new(), Vec::new());
+        let (disk, pending, said) = (MemoryDisk::default(), VecDeque::new(), Vec::new());
         let random = Random::seed_from_u64(1);
-        let mut hand = Hand { machine, disk, pending, time: Time(0), random, said };
+        let mut hand = Hand { machine, disk, full: false, pending, time: Time(0), random, said };
         hand.input(Input::Start { disk: DiskId(1) });
         hand.settle();
         hand
@@ -75,7 +75,11 @@ impl<M: Machine<Protocol = Shortener>> Hand<M> {
     /// The disk does this one of what it was asked.
     pub(crate) fn step(&mut self, place: usize) -> DiskCommand {
         let (command, op) = self.pending.remove(place).expect("it was asked for something");
-        let result = self.disk.perform(command.clone());
+        let grows = matches!(command, DiskCommand::Write { .. } | DiskCommand::Replace { .. });
+        let result = match self.full && grows {
+            true => Err(DiskError::Full),
+            false => self.disk.perform(command.clone()),
+        };
         self.input(Input::Disk { op, result });
         command
     }

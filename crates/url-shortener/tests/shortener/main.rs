@@ -11,5 +11,4 @@ mod growth;
 mod hand;
 mod links;
 mod service;
-mod store;
 mod tally;

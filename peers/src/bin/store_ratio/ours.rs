@@ -2,30 +2,13 @@
 
 use std::path::Path;
 
+use bitcask::{Alone, Event, Limits, Store, StoreOp};
 use bytes::Bytes;
 use host::{Files, Metrics};
-use machine::{DiskCommand, Output, Outputs, Protocol};
-use url_shortener::{Embeds, Event, Limits, Store, StoreOp};
+use machine::{DiskCommand, Output, Outputs};
 
 use crate::contestants::Contestant;
 use crate::links::Pairs;
-
-/// A machine that is nothing but a store.
-#[derive(Clone, Debug)]
-pub struct Alone;
-
-impl Protocol for Alone {
-    type Message = ();
-    type Timer = ();
-    type Op = StoreOp;
-    type Note = ();
-}
-
-impl Embeds for Alone {
-    fn op(op: StoreOp) -> StoreOp {
-        op
-    }
-}
 
 pub struct Ours {
     store: Store,

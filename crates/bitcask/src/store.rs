@@ -1,50 +1,42 @@
-//! The store: links on a disk, found by an index in memory (Bitcask: Sheehy & Smith, 2010).
-//!
-//! # The law
-//!
-//! A batch is there whole or not at all, and once it was said to be durable it stays, whatever crash
-//! follows. Reads see what is durable and nothing else. What the disk lost or altered is never handed
-//! out and never silently missing: a read says [`Event::Rotten`], a boot [`Event::Broken`].
-//!
-//! Memory is one index entry a key, whatever the length of keys and values. How many batches and reads
-//! wait is its owner's to bound.
-//!
-//! # The files
-//!
-//! `segment-N`, to the newest of which batches are appended as frames, and `hint-N`, which spares a boot
-//! the reading of a sealed segment's values. The CRC-32 of a frame tells a whole batch from a torn one,
-//! that of an entry lets a read believe a single value.
-
-mod boot;
-mod compaction;
-mod entry;
-mod frame;
-mod hint;
-mod index;
-mod log;
-mod scan;
-mod segment;
-mod writer;
+//! The store itself: what its owner may ask, what it is told, and which part does what.
 
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Outputs, Protocol};
 
-use boot::{Boot, Step};
-use compaction::Compaction;
-use entry::Entry;
-pub use index::INDEX_BYTES;
-use index::{KeyHash, Place};
-use log::Log;
-pub use scan::ScanStep;
-use segment::{hint_name, segment_name};
-use writer::Writer;
+use crate::boot::{Boot, Step};
+use crate::compaction::Compaction;
+use crate::entry::Entry;
+use crate::index::{KeyHash, Place};
+use crate::log::Log;
+use crate::scan::ScanStep;
+use crate::segment::{hint_name, segment_name};
+use crate::writer::Writer;
+use crate::{hint, scan, writer};
 
 /// The words of a machine in which a store is embedded.
 pub trait Embeds: Protocol {
     /// A disk operation of the store.
     fn op(op: StoreOp) -> Self::Op;
+}
+
+/// The words of a machine that is nothing but a store: for tests, benches and comparisons, which move one
+/// by hand.
+#[derive(Clone, Debug)]
+pub struct Alone;
+
+impl Protocol for Alone {
+    type Message = ();
+    type Timer = ();
+    type Op = StoreOp;
+    type Note = ();
+}
+
+impl Embeds for Alone {
+    fn op(op: StoreOp) -> StoreOp {
+        op
+    }
 }
 
 /// What to do when a disk operation of a store ends.

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use bitcask::{Change, Event};
 use bytes::Bytes;
 use proptest::prelude::*;
-use url_shortener::{Change, Event};
 
-use crate::store::rig::{Batch, Rig, key, value, values};
+use crate::rig::{Batch, Rig, key, value, values};
 
 /// Few keys, so that much of what is stored becomes garbage.
 const KEYS: u8 = 12;

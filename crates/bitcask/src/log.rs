@@ -2,28 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use super::index::{Index, Place};
-use super::segment::{Header, Known, Segment};
+use crate::index::{Index, Place};
+use crate::segment::{Header, Known, Segment};
 
 /// All that is durable.
 #[derive(Clone, Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     /// By number. They are complete and were synced before another was begun.
-    pub(super) sealed: BTreeMap<u32, Segment>,
+    pub(crate) sealed: BTreeMap<u32, Segment>,
     /// The one that is appended to.
-    pub(super) newest: Segment,
+    pub(crate) newest: Segment,
     /// What is in the newest, for its hint.
-    pub(super) known: Vec<Known>,
-    pub(super) index: Index,
+    pub(crate) known: Vec<Known>,
+    pub(crate) index: Index,
     /// The number of the next entry.
-    pub(super) next: u64,
-    /// Somebody follows the log: see [`super::Store::keep_removals`].
-    pub(super) keep_removals: bool,
+    pub(crate) next: u64,
+    /// Somebody follows the log: see [`crate::Store::keep_removals`].
+    pub(crate) keep_removals: bool,
 }
 
 impl Log {
     /// That of an empty disk.
-    pub(super) fn new() -> Log {
+    pub(crate) fn new() -> Log {
         Log {
             sealed: BTreeMap::new(),
             newest: Segment::new(Header::new(1, 1)),
@@ -34,7 +34,7 @@ impl Log {
         }
     }
 
-    pub(super) fn segment(&self, number: u32) -> Option<&Segment> {
+    pub(crate) fn segment(&self, number: u32) -> Option<&Segment> {
         match number == self.newest.header.number {
             true => Some(&self.newest),
             false => self.sealed.get(&number),
@@ -42,7 +42,7 @@ impl Log {
     }
 
     /// The number with which the segment after this one begins.
-    pub(super) fn first_after(&self, header: &Header) -> u64 {
+    pub(crate) fn first_after(&self, header: &Header) -> u64 {
         self.segment(header.next).map_or(self.next, |next| next.header.first)
     }
 
@@ -54,7 +54,7 @@ impl Log {
     }
 
     /// This entry of the newest segment is durable, and the newest about its key.
-    pub(super) fn apply(&mut self, known: Known) {
+    pub(crate) fn apply(&mut self, known: Known) {
         let number = self.newest.header.number;
         let place = (!known.removed).then(|| known.place(number));
         if let Some(old) = self.index.set(known.key, place) {
@@ -74,7 +74,7 @@ impl Log {
     }
 
     /// The newest segment is complete: another one begins.
-    pub(super) fn seal(&mut self) {
+    pub(crate) fn seal(&mut self) {
         let newest = Segment::new(Header::new(self.newest.header.next, self.next));
         let sealed = std::mem::replace(&mut self.newest, newest);
         self.sealed.insert(sealed.header.number, sealed);

@@ -3,27 +3,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use bitcask::{Alone, StoreOp};
 use bytes::Bytes;
-use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Output, Outputs, Protocol, Random};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Output, Outputs, Random};
 use rand::RngExt;
-use url_shortener::{Embeds, StoreOp};
-
-/// A machine that is nothing but a store.
-#[derive(Clone, Debug)]
-pub(crate) struct Alone;
-
-impl Protocol for Alone {
-    type Message = ();
-    type Timer = ();
-    type Op = StoreOp;
-    type Note = ();
-}
-
-impl Embeds for Alone {
-    fn op(op: StoreOp) -> StoreOp {
-        op
-    }
-}
 
 const SECTOR: usize = 512;
 

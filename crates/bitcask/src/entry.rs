@@ -7,26 +7,26 @@
 use bytes::{BufMut, BytesMut};
 
 /// What an entry needs besides its key and value.
-pub(super) const OVERHEAD: usize = 14;
+pub(crate) const OVERHEAD: usize = 14;
 const REMOVED: u32 = u32::MAX;
 
 /// What was written about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// Counted from the first of its frame.
-    pub(super) number: u32,
-    pub(super) key: &'a [u8],
+    pub(crate) number: u32,
+    pub(crate) key: &'a [u8],
     /// None: removed.
-    pub(super) value: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
 }
 
 impl<'a> Entry<'a> {
     /// Its length as bytes.
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         OVERHEAD + self.key.len() + self.value.map_or(0, <[u8]>::len)
     }
 
-    pub(super) fn put(&self, out: &mut BytesMut) {
+    pub(crate) fn put(&self, out: &mut BytesMut) {
         let start = out.len();
         let mut head = [0; OVERHEAD];
         let value = self.value.map_or(REMOVED, |value| value.len() as u32);
@@ -42,7 +42,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The entry that these bytes begin with, if it is what was written.
-    pub(super) fn take(from: &'a [u8]) -> Option<Entry<'a>> {
+    pub(crate) fn take(from: &'a [u8]) -> Option<Entry<'a>> {
         let (head, rest) = from.split_at_checked(OVERHEAD)?;
         let number = u32::from_le_bytes(head[4..8].try_into().ok()?);
         let key_length = usize::from(u16::from_le_bytes([head[8], head[9]]));

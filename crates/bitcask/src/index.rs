@@ -2,14 +2,14 @@
 //!
 //! A key is known by 128 bits of its BLAKE3 hash, so that an entry costs the same however long the
 //! name. Users pick aliases: a fast hash whose collisions can be constructed would let one of them
-//! hide another's link. What a read brings is compared with the key all the same.
+//! hide another's value. What a read brings is compared with the key all the same.
 
 /// 128 bits of the BLAKE3 hash of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct KeyHash(pub(super) [u8; 16]);
+pub(crate) struct KeyHash(pub(crate) [u8; 16]);
 
 impl KeyHash {
-    pub(super) fn of(key: &[u8]) -> KeyHash {
+    pub(crate) fn of(key: &[u8]) -> KeyHash {
         let mut hash = [0; 16];
         hash.copy_from_slice(&blake3::hash(key).as_bytes()[..16]);
         KeyHash(hash)
@@ -19,9 +19,9 @@ impl KeyHash {
 /// Where an entry lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
-    pub(super) segment: u32,
-    pub(super) offset: u32,
-    pub(super) length: u32,
+    pub(crate) segment: u32,
+    pub(crate) offset: u32,
+    pub(crate) length: u32,
 }
 
 /// What a key costs in memory at most, in bytes: when its table has just grown half of it is in use.
@@ -32,21 +32,21 @@ const TABLES: usize = 64;
 
 /// The newest places, by key.
 #[derive(Clone, Debug)]
-pub(super) struct Index {
+pub(crate) struct Index {
     tables: Vec<Table>,
 }
 
 impl Index {
-    pub(super) fn new() -> Index {
+    pub(crate) fn new() -> Index {
         Index { tables: vec![Table::default(); TABLES] }
     }
 
-    pub(super) fn get(&self, key: &KeyHash) -> Option<Place> {
+    pub(crate) fn get(&self, key: &KeyHash) -> Option<Place> {
         self.tables[table_of(key)].get(key)
     }
 
     /// Puts a place (`Some`) or takes it away; the place before.
-    pub(super) fn set(&mut self, key: KeyHash, place: Option<Place>) -> Option<Place> {
+    pub(crate) fn set(&mut self, key: KeyHash, place: Option<Place>) -> Option<Place> {
         let table = &mut self.tables[table_of(&key)];
         match place {
             Some(place) => table.put(key, place),
@@ -55,7 +55,7 @@ impl Index {
     }
 
     /// How many keys there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.tables.iter().map(|table| table.used).sum()
     }
 }

@@ -1,8 +1,8 @@
 //! Garbage goes, and nothing else does.
 
-use url_shortener::Event;
+use bitcask::Event;
 
-use crate::store::rig::{Rig, key, value};
+use crate::rig::{Rig, key, value};
 
 fn put(rig: &mut Rig, number: u8, with: u64) {
     rig.commit(vec![(key(number), Some(value(with, 100)))], 1);

@@ -1,7 +1,7 @@
 //! The store against a map, on a disk that lies.
 
 mod compaction;
-pub(crate) mod disk;
+mod disk;
 mod follow;
 mod harm;
 mod model;

@@ -6,35 +6,35 @@
 
 use machine::FileName;
 
-use super::frame::At;
-use super::index::{KeyHash, Place};
+use crate::frame::At;
+use crate::index::{KeyHash, Place};
 
 /// The length of a header.
-pub(super) const HEADER: u32 = 32;
+pub(crate) const HEADER: u32 = 32;
 const MARK: [u8; 4] = [0xFF, b'b', b'c', 1];
 /// Between two marks of a segment lie at least so many bytes.
 const SPACING: u32 = 64 << 10;
 
 /// What a segment says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Header {
-    pub(super) number: u32,
+pub(crate) struct Header {
+    pub(crate) number: u32,
     /// Usually the number after it; further on where compaction put others' entries in here.
-    pub(super) next: u32,
+    pub(crate) next: u32,
     /// No removal in a segment below this number has anything to remove in here.
-    pub(super) cleaned: u32,
+    pub(crate) cleaned: u32,
     /// How often it was put in place as a whole. A hint is of one of these.
-    pub(super) rewrites: u32,
+    pub(crate) rewrites: u32,
     /// All entries of earlier segments have smaller numbers than this one; none in here has.
-    pub(super) first: u64,
+    pub(crate) first: u64,
 }
 
 impl Header {
-    pub(super) fn new(number: u32, first: u64) -> Header {
+    pub(crate) fn new(number: u32, first: u64) -> Header {
         Header { number, next: number + 1, cleaned: 0, rewrites: 0, first }
     }
 
-    pub(super) fn bytes(&self) -> [u8; HEADER as usize] {
+    pub(crate) fn bytes(&self) -> [u8; HEADER as usize] {
         let mut bytes = [0; HEADER as usize];
         bytes[..4].copy_from_slice(&MARK);
         let fields = [self.number, self.next, self.cleaned, self.rewrites];
@@ -48,7 +48,7 @@ impl Header {
     }
 
     /// The header that these bytes begin with, if it is of that segment.
-    pub(super) fn parse(from: &[u8], number: u32) -> Option<Header> {
+    pub(crate) fn parse(from: &[u8], number: u32) -> Option<Header> {
         let bytes = from.get(..HEADER as usize)?;
         let field = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let header = Header {
@@ -65,48 +65,48 @@ impl Header {
 
 /// One entry as a hint knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) key: KeyHash,
-    pub(super) offset: u32,
-    pub(super) length: u32,
-    pub(super) removed: bool,
+pub(crate) struct Known {
+    pub(crate) key: KeyHash,
+    pub(crate) offset: u32,
+    pub(crate) length: u32,
+    pub(crate) removed: bool,
 }
 
 impl Known {
     /// Where it lies, if it is in this segment.
-    pub(super) fn place(&self, segment: u32) -> Place {
+    pub(crate) fn place(&self, segment: u32) -> Place {
         Place { segment, offset: self.offset, length: self.length }
     }
 }
 
 /// What is known of a segment.
 #[derive(Clone, Debug)]
-pub(super) struct Segment {
-    pub(super) header: Header,
+pub(crate) struct Segment {
+    pub(crate) header: Header,
     /// So much of it is durable; 0 where there is no file yet.
-    pub(super) length: u32,
+    pub(crate) length: u32,
     /// The bytes of entries that the index points to.
-    pub(super) live: u32,
+    pub(crate) live: u32,
     /// The bytes of entries that put something, pointed to or not.
-    pub(super) puts: u32,
+    pub(crate) puts: u32,
     /// The bytes of removals.
-    pub(super) removals: u32,
+    pub(crate) removals: u32,
     /// As in the header, or later where nobody had to write it down.
-    pub(super) cleaned: u32,
+    pub(crate) cleaned: u32,
     /// Where some frames begin, and the number of their first entry.
-    pub(super) marks: Vec<(u64, u32)>,
+    pub(crate) marks: Vec<(u64, u32)>,
     /// Something in it cannot be read; it stays as it is.
-    pub(super) rotten: bool,
+    pub(crate) rotten: bool,
 }
 
 impl Segment {
-    pub(super) fn new(header: Header) -> Segment {
+    pub(crate) fn new(header: Header) -> Segment {
         let (cleaned, marks) = (header.cleaned, Vec::new());
         Segment { header, length: 0, live: 0, puts: 0, removals: 0, cleaned, marks, rotten: false }
     }
 
     /// This entry is in it.
-    pub(super) fn count(&mut self, known: &Known) {
+    pub(crate) fn count(&mut self, known: &Known) {
         match known.removed {
             true => self.removals += known.length,
             false => self.puts += known.length,
@@ -114,34 +114,34 @@ impl Segment {
     }
 
     /// Would a compaction leave it as it is?
-    pub(super) fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.live == self.puts && self.removals == 0
     }
 
     /// The bytes that a compaction would leave, or fewer.
-    pub(super) fn needed(&self) -> u64 {
+    pub(crate) fn needed(&self) -> u64 {
         u64::from(self.live) + u64::from(self.removals)
     }
 
     /// A frame lies there.
-    pub(super) fn mark(&mut self, offset: u32, first: u64) {
+    pub(crate) fn mark(&mut self, offset: u32, first: u64) {
         if self.marks.last().is_none_or(|(_, last)| offset - last >= SPACING) {
             self.marks.push((first, offset));
         }
     }
 
     /// A frame from which the entry of this number can be found.
-    pub(super) fn before(&self, number: u64) -> At {
+    pub(crate) fn before(&self, number: u64) -> At {
         let later = self.marks.partition_point(|(first, _)| *first <= number);
         let offset = later.checked_sub(1).map_or(HEADER, |index| self.marks[index].1);
         At { segment: self.header.number, offset }
     }
 }
 
-pub(super) fn segment_name(number: u32) -> FileName {
+pub(crate) fn segment_name(number: u32) -> FileName {
     format!("segment-{number}").into()
 }
 
-pub(super) fn hint_name(number: u32) -> FileName {
+pub(crate) fn hint_name(number: u32) -> FileName {
     format!("hint-{number}").into()
 }

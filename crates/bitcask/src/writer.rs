@@ -5,19 +5,19 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use machine::{DiskCommand, DiskError, DiskResult, Outputs};
 
-use super::entry::{self, Entry};
-use super::frame::{self, At};
-use super::index::KeyHash;
-use super::log::Log;
-use super::segment::{Known, segment_name};
-use super::{Embeds, Event, StoreOp};
+use crate::entry::{self, Entry};
+use crate::frame::{self, At};
+use crate::index::KeyHash;
+use crate::log::Log;
+use crate::segment::{Known, segment_name};
+use crate::{Embeds, Event, StoreOp};
 
 /// Puts (`Some`) and removes (`None`).
-pub(super) type Batch = Vec<(Bytes, Option<Bytes>)>;
+pub(crate) type Batch = Vec<(Bytes, Option<Bytes>)>;
 
 /// What waits for the disk, and what is on its way there.
 #[derive(Clone, Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     /// A segment is sealed when it is so long.
     segment: u32,
     /// Sync before anything is said to be durable: the mechanism `flush-before-ack`.
@@ -44,7 +44,7 @@ struct Flight {
 }
 
 /// The bytes of a batch as a frame; `None` where that is more than any may have.
-pub(super) fn length(batch: &Batch) -> Option<usize> {
+pub(crate) fn length(batch: &Batch) -> Option<usize> {
     let bytes = |(key, value): &(Bytes, Option<Bytes>)| {
         entry::OVERHEAD + key.len() + value.as_ref().map_or(0, Bytes::len)
     };
@@ -54,25 +54,25 @@ pub(super) fn length(batch: &Batch) -> Option<usize> {
 }
 
 impl Writer {
-    pub(super) fn new(segment: u32, syncs: bool) -> Writer {
+    pub(crate) fn new(segment: u32, syncs: bool) -> Writer {
         let (waiting, flight, unsettled) = (VecDeque::new(), None, None);
         Writer { segment, syncs, waiting, flight, unsettled, settling: false }
     }
 
-    pub(super) fn push(&mut self, batch: Batch, ticket: u64) {
+    pub(crate) fn push(&mut self, batch: Batch, ticket: u64) {
         self.waiting.push_back((batch, ticket));
     }
 
     /// The newest segment must look like this before anything is appended to it: nobody appends
     /// behind what a crash may have left in part, or a failed sync in the page cache only.
-    pub(super) fn settle<P: Embeds>(&mut self, content: Bytes, log: &Log, out: &mut Outputs<P>) {
+    pub(crate) fn settle<P: Embeds>(&mut self, content: Bytes, log: &Log, out: &mut Outputs<P>) {
         let file = segment_name(log.newest.header.number);
         out.disk(DiskCommand::Replace { file, bytes: content.clone() }, P::op(StoreOp::Settled));
         (self.unsettled, self.settling) = (Some(content), true);
     }
 
     /// It is in its place.
-    pub(super) fn settled(&mut self, log: &mut Log) {
+    pub(crate) fn settled(&mut self, log: &mut Log) {
         if let Some(content) = self.unsettled.take() {
             log.newest.length = content.len() as u32;
         }
@@ -80,25 +80,25 @@ impl Writer {
     }
 
     /// There was no space for it. It is tried again with the next batch.
-    pub(super) fn refuse(&mut self, events: &mut VecDeque<Event>) {
+    pub(crate) fn refuse(&mut self, events: &mut VecDeque<Event>) {
         self.settling = false;
         events.extend(self.waiting.drain(..).map(|(_, ticket)| Event::Full(ticket)));
     }
 
     /// May the newest segment be sealed now?
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.flight.is_none() && self.unsettled.is_none()
     }
 
     /// Is it time to?
-    pub(super) fn is_due(&self, log: &Log) -> bool {
+    pub(crate) fn is_due(&self, log: &Log) -> bool {
         let header = &log.newest.header;
         let skips = header.next != header.number + 1;
         self.is_idle() && !self.waiting.is_empty() && (log.newest.length >= self.segment || skips)
     }
 
     /// Gives the disk its next work.
-    pub(super) fn go<P: Embeds>(&mut self, log: &Log, out: &mut Outputs<P>) {
+    pub(crate) fn go<P: Embeds>(&mut self, log: &Log, out: &mut Outputs<P>) {
         if self.flight.is_some() || self.waiting.is_empty() || self.settling {
             return;
         }
@@ -156,7 +156,7 @@ impl Writer {
     ///
     /// # Errors
     /// If the device failed: nobody knows what is on it.
-    pub(super) fn ended(
+    pub(crate) fn ended(
         &mut self,
         op: &StoreOp,
         result: DiskResult,

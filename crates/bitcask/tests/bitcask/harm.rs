@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use bitcask::Event;
 use bytes::Bytes;
 use proptest::prelude::*;
 use rand::RngExt;
-use url_shortener::Event;
 
-use crate::store::rig::{Rig, key, value};
+use crate::rig::{Rig, key, value};
 
 const KEYS: u8 = 20;
 

@@ -7,33 +7,33 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::entry::Entry;
+use crate::entry::Entry;
 
 /// What a frame needs besides its entries.
-pub(super) const OVERHEAD: usize = 24;
+pub(crate) const OVERHEAD: usize = 24;
 /// The longest batch, in bytes of its frame.
-pub(super) const LONGEST: usize = 4 << 20;
+pub(crate) const LONGEST: usize = 4 << 20;
 const MARK: [u8; 4] = [0xFF, 0xB1, 0xFE, 0x7C];
 
 /// Where a frame begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct At {
-    pub(super) segment: u32,
-    pub(super) offset: u32,
+pub(crate) struct At {
+    pub(crate) segment: u32,
+    pub(crate) offset: u32,
 }
 
 /// A frame that is what was written. One without entries only says what was synced.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     at: At,
-    pub(super) synced: u32,
-    pub(super) first: u64,
+    pub(crate) synced: u32,
+    pub(crate) first: u64,
     entries: &'a [u8],
 }
 
 /// What some bytes begin with.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Parsed<'a> {
+pub(crate) enum Parsed<'a> {
     Frame(Frame<'a>),
     /// Maybe a frame: so many bytes are needed to know.
     Short(usize),
@@ -42,7 +42,7 @@ pub(super) enum Parsed<'a> {
 
 /// A frame that is being made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Opened {
+pub(crate) struct Opened {
     start: usize,
     at: At,
     synced: u32,
@@ -50,24 +50,24 @@ pub(super) struct Opened {
 }
 
 /// Begins a frame at the end of `out`.
-pub(super) fn open(out: &mut BytesMut, at: At, synced: u32, first: u64) -> Opened {
+pub(crate) fn open(out: &mut BytesMut, at: At, synced: u32, first: u64) -> Opened {
     let start = out.len();
     out.put_bytes(0, OVERHEAD);
     Opened { start, at, synced, first }
 }
 
 impl Opened {
-    pub(super) fn first(self) -> u64 {
+    pub(crate) fn first(self) -> u64 {
         self.first
     }
 
     /// The length so far.
-    pub(super) fn length(self, out: &BytesMut) -> usize {
+    pub(crate) fn length(self, out: &BytesMut) -> usize {
         out.len() - self.start
     }
 
     /// Ends it: all that was put behind its beginning are its entries.
-    pub(super) fn close(self, out: &mut BytesMut) {
+    pub(crate) fn close(self, out: &mut BytesMut) {
         let frame = &mut out[self.start..];
         let length = (frame.len() - OVERHEAD) as u32;
         frame[..4].copy_from_slice(&MARK);
@@ -80,7 +80,7 @@ impl Opened {
 }
 
 /// Reads the frame that these bytes, which lie there, begin with.
-pub(super) fn parse(from: &[u8], at: At) -> Parsed<'_> {
+pub(crate) fn parse(from: &[u8], at: At) -> Parsed<'_> {
     let Some((head, rest)) = from.split_at_checked(OVERHEAD) else {
         return Parsed::Short(OVERHEAD);
     };
@@ -103,7 +103,7 @@ pub(super) fn parse(from: &[u8], at: At) -> Parsed<'_> {
 /// The segment cannot be read from this offset on, at which `tail` begins. Was it synced there once?
 /// Then no crash tore it: the disk lost what it had. A frame that was written later says so; of the
 /// last write nobody can know.
-pub(super) fn was_synced(tail: &[u8], at: At) -> bool {
+pub(crate) fn was_synced(tail: &[u8], at: At) -> bool {
     let marks = tail.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK);
     marks.into_iter().any(|(skip, _)| {
         let there = At { offset: at.offset + skip as u32, ..at };
@@ -112,12 +112,12 @@ pub(super) fn was_synced(tail: &[u8], at: At) -> bool {
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         OVERHEAD + self.entries.len()
     }
 
     /// Its entries, each with its number and the offset at which it lies in the segment.
-    pub(super) fn entries(self) -> impl Iterator<Item = (u64, u32, Entry<'a>)> {
+    pub(crate) fn entries(self) -> impl Iterator<Item = (u64, u32, Entry<'a>)> {
         let (mut rest, mut offset) = (self.entries, self.at.offset + OVERHEAD as u32);
         std::iter::from_fn(move || {
             let entry = Entry::take(rest)?;

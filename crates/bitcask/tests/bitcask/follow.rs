@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use bitcask::Event;
 use bytes::Bytes;
 use proptest::prelude::*;
-use url_shortener::Event;
 
-use crate::store::rig::{Rig, key, value};
+use crate::rig::{Rig, key, value};
 
 /// Few keys, so that compactions have much to forget.
 const KEYS: u8 = 12;

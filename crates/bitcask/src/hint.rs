@@ -7,8 +7,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::index::KeyHash;
-use super::segment::{HEADER, Header, Known, Segment};
+use crate::index::KeyHash;
+use crate::segment::{HEADER, Header, Known, Segment};
 
 const MARK: usize = 12;
 const ENTRY: usize = 24;
@@ -16,15 +16,15 @@ const REMOVED: u32 = 1 << 31;
 
 /// A hint that may be believed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hint<'a> {
-    pub(super) length: u32,
-    pub(super) next: u64,
+pub(crate) struct Hint<'a> {
+    pub(crate) length: u32,
+    pub(crate) next: u64,
     marks: &'a [u8],
     entries: &'a [u8],
 }
 
 /// The hint of a segment that has these entries; `next` is the number of the entry after its last.
-pub(super) fn of(segment: &Segment, next: u64, known: &[Known]) -> Bytes {
+pub(crate) fn of(segment: &Segment, next: u64, known: &[Known]) -> Bytes {
     let size = HEADER as usize + 20 + segment.marks.len() * MARK + known.len() * ENTRY;
     let mut bytes = BytesMut::with_capacity(size);
     bytes.put_slice(&segment.header.bytes());
@@ -49,7 +49,7 @@ pub(super) fn of(segment: &Segment, next: u64, known: &[Known]) -> Bytes {
 }
 
 /// The hint in these bytes, if it is whole and of the segment with this header.
-pub(super) fn open<'a>(bytes: &'a [u8], header: &Header) -> Option<Hint<'a>> {
+pub(crate) fn open<'a>(bytes: &'a [u8], header: &Header) -> Option<Hint<'a>> {
     let (body, crc) = bytes.split_at_checked(bytes.len().checked_sub(4)?)?;
     let rest = body.strip_prefix(&header.bytes())?;
     if crc != crc32fast::hash(body).to_le_bytes() {
@@ -65,7 +65,7 @@ pub(super) fn open<'a>(bytes: &'a [u8], header: &Header) -> Option<Hint<'a>> {
 }
 
 impl<'a> Hint<'a> {
-    pub(super) fn marks(&self) -> impl Iterator<Item = (u64, u32)> + use<'a> {
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (u64, u32)> + use<'a> {
         let (marks, _) = self.marks.as_chunks::<MARK>();
         marks.iter().filter_map(|mark| {
             let (number, offset) = mark.split_first_chunk()?;
@@ -73,7 +73,7 @@ impl<'a> Hint<'a> {
         })
     }
 
-    pub(super) fn known(&self) -> impl Iterator<Item = Known> + use<'a> {
+    pub(crate) fn known(&self) -> impl Iterator<Item = Known> + use<'a> {
         let (entries, _) = self.entries.as_chunks::<ENTRY>();
         entries.iter().filter_map(|entry| {
             let (key, rest) = entry.split_first_chunk()?;

@@ -6,11 +6,11 @@
 use bytes::Bytes;
 use machine::{DiskAnswer, DiskCommand, DiskResult, Outputs};
 
-use super::frame::{self, At, Frame, Parsed};
-use super::index::{KeyHash, Place};
-use super::log::Log;
-use super::segment::{HEADER, Segment, segment_name};
-use super::{Change, Embeds, Event, StoreOp};
+use crate::frame::{self, At, Frame, Parsed};
+use crate::index::{KeyHash, Place};
+use crate::log::Log;
+use crate::segment::{HEADER, Segment, segment_name};
+use crate::{Change, Embeds, Event, StoreOp};
 
 /// So much is read at once; more only if one frame is longer.
 const CHUNK: u32 = 256 << 10;
@@ -31,7 +31,7 @@ pub struct ScanStep {
 
 /// Begins a page of entries after this one and up to that one: with a read, or, where there is nothing to
 /// read, with its end.
-pub(super) fn start<P: Embeds>(
+pub(crate) fn start<P: Embeds>(
     log: &Log,
     (after, until): (u64, u64),
     limit: u32,
@@ -61,7 +61,7 @@ pub(super) fn start<P: Embeds>(
 }
 
 /// A part of the log was read.
-pub(super) fn ended<P: Embeds>(
+pub(crate) fn ended<P: Embeds>(
     log: &Log,
     step: ScanStep,
     result: DiskResult,

@@ -1,11 +1,11 @@
 //! A store, its disk and what it said, moved by hand.
 
+use bitcask::{Alone, Change, Event, Limits, Store};
 use bytes::Bytes;
 use machine::{Outputs, Random};
 use rand::SeedableRng;
-use url_shortener::{Change, Event, Limits, Store};
 
-use crate::store::disk::{Alone, Disk};
+use crate::disk::Disk;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Rig {

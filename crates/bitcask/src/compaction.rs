@@ -11,13 +11,13 @@
 use bytes::{Bytes, BytesMut};
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Outputs};
 
-use super::entry::Entry;
-use super::frame::{self, At, Opened, Parsed};
-use super::hint;
-use super::index::{KeyHash, Place};
-use super::log::Log;
-use super::segment::{HEADER, Header, Known, Segment, hint_name, segment_name};
-use super::{Embeds, StoreOp};
+use crate::entry::Entry;
+use crate::frame::{self, At, Opened, Parsed};
+use crate::hint;
+use crate::index::{KeyHash, Place};
+use crate::log::Log;
+use crate::segment::{HEADER, Header, Known, Segment, hint_name, segment_name};
+use crate::{Embeds, StoreOp};
 
 /// So much is read at once; more only if one frame is longer.
 const CHUNK: u32 = 1 << 20;
@@ -26,7 +26,7 @@ const FRAME: usize = 64 << 10;
 
 /// The compaction of a store.
 #[derive(Clone, Debug)]
-pub(super) struct Compaction {
+pub(crate) struct Compaction {
     /// Segments that are put together are no longer than this.
     segment: u32,
     /// The next segment to look at, and the first that is not.
@@ -58,12 +58,12 @@ struct Kept {
 }
 
 impl Compaction {
-    pub(super) fn new(segment: u32) -> Compaction {
+    pub(crate) fn new(segment: u32) -> Compaction {
         Compaction { segment, pass: None, run: None }
     }
 
     /// A segment was sealed: begins a pass if it is time for one.
-    pub(super) fn consider<P: Embeds>(&mut self, log: &mut Log, out: &mut Outputs<P>) {
+    pub(crate) fn consider<P: Embeds>(&mut self, log: &mut Log, out: &mut Outputs<P>) {
         let sound = || log.sealed.values().filter(|segment| !segment.rotten);
         let stored: u64 = sound().map(|segment| u64::from(segment.length)).sum();
         let needed = |segment: &Segment| match log.keep_removals {
@@ -123,7 +123,7 @@ impl Compaction {
     }
 
     /// A part of a segment was read.
-    pub(super) fn collected<P: Embeds>(
+    pub(crate) fn collected<P: Embeds>(
         &mut self,
         result: DiskResult,
         log: &mut Log,
@@ -156,7 +156,7 @@ impl Compaction {
     ///
     /// # Errors
     /// If the device failed.
-    pub(super) fn compacted<P: Embeds>(
+    pub(crate) fn compacted<P: Embeds>(
         &mut self,
         result: DiskResult,
         log: &mut Log,

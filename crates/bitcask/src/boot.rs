@@ -8,30 +8,30 @@ use std::collections::BTreeSet;
 use bytes::{Bytes, BytesMut};
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName, Outputs};
 
-use super::frame::{self, At, Parsed};
-use super::hint;
-use super::index::KeyHash;
-use super::log::Log;
-use super::segment::{HEADER, Header, Known, Segment, hint_name, segment_name};
-use super::{Embeds, StoreOp};
+use crate::frame::{self, At, Parsed};
+use crate::hint;
+use crate::index::KeyHash;
+use crate::log::Log;
+use crate::segment::{HEADER, Header, Known, Segment, hint_name, segment_name};
+use crate::{Embeds, StoreOp};
 
 /// No segment and no hint is longer.
 const LONGEST: u64 = 1 << 30;
 
 /// What was found so far. The segment that is being read is the newest of the log until then.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Boot {
+pub(crate) struct Boot {
     segments: BTreeSet<u32>,
     hints: BTreeSet<u32>,
     /// The largest such number in any header.
     cleaned: u32,
     /// Files that count no more.
-    pub(super) outdated: Vec<FileName>,
+    pub(crate) outdated: Vec<FileName>,
 }
 
 /// What comes next.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// The disk was asked for more.
     Asked,
     /// There is nothing: the disk is new.
@@ -45,7 +45,7 @@ impl Boot {
     ///
     /// # Errors
     /// Why the disk cannot be trusted, as a sentence.
-    pub(super) fn ended<P: Embeds>(
+    pub(crate) fn ended<P: Embeds>(
         &mut self,
         op: &StoreOp,
         result: DiskResult,

@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # The law
+//!
+//! A batch is there whole or not at all, and once it was said to be durable it stays, whatever crash
+//! follows. Reads see what is durable and nothing else. What the disk lost or altered is never handed
+//! out and never silently missing: a read says [`Event::Rotten`], a boot [`Event::Broken`].
+//!
+//! Memory is one index entry a key, whatever the length of keys and values. How many batches and reads
+//! wait is its owner's to bound.
+
+mod store;
+
+mod entry;
+mod frame;
+mod segment;
+
+mod index;
+mod log;
+
+mod writer;
+
+mod scan;
+
+mod hint;
+
+mod compaction;
+
+mod boot;
+
+pub use index::INDEX_BYTES;
+pub use scan::ScanStep;
+pub use store::{Alone, Change, Embeds, Event, Limits, ReadStep, Store, StoreOp};
