@@ -51,7 +51,7 @@ impl Machine for Cache {
             }
             Input::Timer(Timer::Served(number)) => {
                 let served = self.service.served(number, self.look_up, out);
-                let Some(Job { from, token, key }) = served else { return };
+                let Some((Job { from, token, key }, _)) = served else { return };
                 let answer = match self.kept.contains(&key) {
                     true => Message::Found { token },
                     false => Message::Missing { token },

@@ -3,12 +3,14 @@
 //! The law: it serves in the order of coming, two at a time, and turns away what finds the queue full.
 //! To turn a read away takes time too, a fifth of serving it (a connection, a handshake, an error to
 //! write), and that time is missing from the reads behind. So an overload makes it slower, down to a
-//! tenth, and there is a load above which every answer comes too late: then it works at its limit and
+//! tenth. A read that waits for longer than its front does leaves the line, if the front said how long that
+//! is. And there is a load above which every answer comes too late: then it works at its limit and
 //! nobody gets anything (Bronson et al., "Metastable failures in distributed systems", HotOS 2021).
 
 use std::time::Duration;
 
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs};
+use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Time};
+use resilience::Deadline;
 
 use crate::message::{Attempt, Fleet, Message, Note, Timer};
 use crate::service::Service;
@@ -37,6 +39,7 @@ pub struct Database {
 struct Job {
     from: NodeId,
     attempt: Attempt,
+    deadline: Option<Deadline>,
 }
 
 impl Database {
@@ -45,7 +48,8 @@ impl Database {
         Database { service: Service::new(WORKERS, QUEUE), lost: Duration::ZERO }
     }
 
-    fn read(&mut self, job: Job, out: &mut Outputs<Fleet>) {
+    fn read(&mut self, job: Job, now: Time, out: &mut Outputs<Fleet>) {
+        self.drop_late(now, out);
         if self.service.load() == CAPACITY {
             self.lost = (self.lost + TURN_AWAY).min(LONGEST);
             out.note(Note::TurnedAway);
@@ -53,7 +57,31 @@ impl Database {
         }
         let takes = self.takes();
         // There is room: it was looked for above.
-        let _ = self.service.enter(job, takes, out);
+        let begins = self.service.enter(job, takes, out).ok().flatten();
+        Database::note_begun(begins, out);
+    }
+
+    fn served(&mut self, number: u64, now: Time, out: &mut Outputs<Fleet>) {
+        self.drop_late(now, out);
+        let takes = self.takes();
+        let Some((Job { from, attempt, .. }, next)) = self.service.served(number, takes, out)
+        else {
+            return;
+        };
+        out.send(from, Message::Row { attempt });
+        Database::note_begun(next, out);
+    }
+
+    /// Nobody waits any longer for those whose time has passed.
+    fn drop_late(&mut self, now: Time, out: &mut Outputs<Fleet>) {
+        let is_late = |job: &Job| job.deadline.is_some_and(|deadline| deadline.has_passed(now));
+        (0..self.service.give_up(is_late)).for_each(|_| out.note(Note::GivenUp));
+    }
+
+    fn note_begun(job: Option<Job>, out: &mut Outputs<Fleet>) {
+        if let Some(Job { from: front, attempt, .. }) = job {
+            out.note(Note::Serves { front, attempt });
+        }
     }
 
     /// How long a read takes that begins now.
@@ -71,17 +99,13 @@ impl Default for Database {
 impl Machine for Database {
     type Protocol = Fleet;
 
-    fn handle(&mut self, _: &mut Now<'_>, input: Input<Fleet>, out: &mut Outputs<Fleet>) {
+    fn handle(&mut self, now: &mut Now<'_>, input: Input<Fleet>, out: &mut Outputs<Fleet>) {
         match input {
-            Input::Message { from, message: Message::Read { attempt, .. } } => {
-                self.read(Job { from, attempt }, out);
+            Input::Message { from, message: Message::Read { attempt, left, .. } } => {
+                let deadline = left.map(|left| Deadline::after(now.time, left));
+                self.read(Job { from, attempt, deadline }, now.time, out);
             }
-            Input::Timer(Timer::Served(number)) => {
-                let takes = self.takes();
-                if let Some(Job { from, attempt }) = self.service.served(number, takes, out) {
-                    out.send(from, Message::Row { attempt });
-                }
-            }
+            Input::Timer(Timer::Served(number)) => self.served(number, now.time, out),
             _ => {}
         }
     }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
-use resilience::{Breaker, BreakerRule, Pass};
+use resilience::{Breaker, BreakerRule, BreakerWindow, Pass};
 
 use crate::crowd::{Crowds, keys};
 use crate::error::Refused;
@@ -23,8 +23,21 @@ use crate::router::{Member, Router};
 
 /// A cache that has not answered by then is taken for dead, for this request.
 const PATIENCE: Duration = Duration::from_millis(50);
-const BREAKER: BreakerRule =
-    BreakerRule { failures: 3, window: None, cool_down: Duration::from_millis(200) };
+/// Half of the calls may fail, or take twenty times as long as they should, without three in a row that
+/// fail.
+const WINDOW: BreakerWindow = BreakerWindow {
+    calls: 20,
+    least: 6,
+    failed_percent: 50,
+    slow: Duration::from_millis(20),
+    slow_percent: 50,
+};
+
+/// When a cache is not called.
+fn breaker(switches: Switches) -> BreakerRule {
+    let window = Mechanism::CallWindow.on(switches).then_some(WINDOW);
+    BreakerRule { failures: 3, window, cool_down: Duration::from_millis(200) }
+}
 
 /// Serves users from caches and a database.
 #[derive(Clone, Debug)]
@@ -118,7 +131,8 @@ impl Front {
         let Some(request) = self.requests.get_mut(&token) else { return };
         while let Some(cache) = request.untried.pop_front() {
             let admitted = if Mechanism::CircuitBreaker.on(self.switches) {
-                let breaker = self.breakers.entry(cache).or_insert_with(|| Breaker::new(BREAKER));
+                let closed = || Breaker::new(breaker(self.switches));
+                let breaker = self.breakers.entry(cache).or_insert_with(closed);
                 breaker.admit(now).map(Some)
             } else {
                 Some(None)
@@ -157,9 +171,11 @@ impl Front {
         }
         let answered = matches!(outcome, Outcome::Hit | Outcome::Miss);
         if let (Some(pass), Some(breaker)) = (pass, self.breakers.get_mut(&cache)) {
-            if answered {
-                breaker.succeeded(pass, now);
-            } else if breaker.failed(pass, now) {
+            let opened = match answered {
+                true => breaker.succeeded(pass, now),
+                false => breaker.failed(pass, now),
+            };
+            if opened {
                 out.note(Note::Opened { cache });
             }
         }

@@ -15,6 +15,8 @@ pub enum Mechanism {
     RetryBudget,
     CircuitBreaker,
     Jitter,
+    CallWindow,
+    Deadline,
 }
 
 impl Mechanism {
@@ -51,4 +53,13 @@ pub const MECHANISMS: &[Info] = &[
                 then",
     },
     Info { name: "jitter", about: "the wait before a retry is drawn from zero to its ceiling" },
+    Info {
+        name: "call-window",
+        about: "nor is a cache called of whose last 20 calls ten failed, or ten took more than 20 ms",
+    },
+    Info {
+        name: "deadline",
+        about: "a read says how long its front will wait, and the database drops it from its line when \
+                that is over",
+    },
 ];

@@ -1,5 +1,7 @@
 //! The words of the fleet: what application servers, caches and the database say to each other.
 
+use std::time::Duration;
+
 use machine::{NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +49,8 @@ pub enum Message {
         attempt: Attempt,
         /// What to read.
         key: u64,
+        /// How long the front waits for it, where it says so.
+        left: Option<Duration>,
     },
     /// From the database: here it is.
     Row {
@@ -181,6 +185,20 @@ pub enum Note {
     Retried,
     /// A read is not tried again, since the budget is used up.
     BudgetSpent,
+    /// A front called the database.
+    Read {
+        /// For which read, and which attempt at it.
+        attempt: Attempt,
+    },
+    /// The database serves this from now on.
+    Serves {
+        /// Who called.
+        front: NodeId,
+        /// And for what.
+        attempt: Attempt,
+    },
+    /// A read left the line of the database, since nobody waits for it any longer.
+    GivenUp,
     /// The database turned a read away.
     TurnedAway,
     /// A front has taken a cache into the fleet.

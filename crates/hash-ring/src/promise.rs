@@ -4,6 +4,7 @@
 mod calls;
 mod goodput;
 mod homes;
+mod prompt;
 
 use machine::Machine;
 use sim::{Cluster, Promise, PromiseInfo};
@@ -43,6 +44,15 @@ pub(crate) const PROMISES: &[PromiseInfo] = &[
                 200 ms waits for that cache, until it answers",
     },
     PromiseInfo {
+        name: "no-work-in-vain",
+        about: "the database begins no read more than 5 ms after its front has given it up",
+    },
+    PromiseInfo {
+        name: "prompt",
+        about: "of the requests of any second but the first, if 100 came to a front, nine of ten end \
+                within 30 ms",
+    },
+    PromiseInfo {
         name: "no-herd",
         about: "no 100 ms after a heal see more retries than 10 and half of the requests that were \
                 open then",
@@ -66,6 +76,8 @@ where
         "fails-fast" => Box::new(calls::FailsFast::default()),
         "database-protected" => Box::new(goodput::DatabaseProtected),
         "recovers" => Box::new(goodput::Recovers),
+        "no-work-in-vain" => Box::new(goodput::NoWorkInVain::default()),
+        "prompt" => Box::new(prompt::Prompt),
         "no-herd" => Box::new(goodput::NoHerd),
         unknown => panic!("{unknown} is not a promise of hash-ring"),
     }

@@ -18,7 +18,7 @@ use crate::message::{Attempt, Fleet, Message, Note, Timer};
 
 /// An attempt that has no answer by then is given up. A database that is not overloaded answers the
 /// last in its line within two thirds of that.
-const PATIENCE: Duration = Duration::from_millis(150);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(150);
 /// Retries of a read, at most.
 const RETRIES: u32 = 3;
 const BACKOFF: Backoff =
@@ -147,7 +147,9 @@ impl Reads {
 
     fn call(&self, number: u64, read: &Read, out: &mut Outputs<Fleet>) {
         let attempt = Attempt { read: number, retry: read.retry };
-        out.send(self.database, Message::Read { attempt, key: read.key });
+        let left = Mechanism::Deadline.on(self.switches).then_some(PATIENCE);
+        out.note(Note::Read { attempt });
+        out.send(self.database, Message::Read { attempt, key: read.key, left });
         out.set_timer(Timer::Read(number), PATIENCE);
     }
 

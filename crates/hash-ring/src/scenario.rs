@@ -69,6 +69,8 @@ impl System for HashRing {
             Note::Coalesced => Remark::Sometimes("coalesced"),
             Note::Retried => Remark::Sometimes("retried"),
             Note::BudgetSpent => Remark::Sometimes("budget-spent"),
+            Note::Read { .. } | Note::Serves { .. } => Remark::Plain,
+            Note::GivenUp => Remark::Sometimes("given-up"),
             Note::TurnedAway => Remark::Sometimes("turned-away"),
             Note::Joined { .. } => Remark::Sometimes("joined"),
             Note::Left { .. } => Remark::Sometimes("left"),
@@ -94,6 +96,8 @@ const WITNESSES: &[Witness] = &[
     Witness::new("retry-budget", "recovers", "retry-storm", 6),
     Witness::new("circuit-breaker", "fails-fast", "node-loss", 0),
     Witness::new("jitter", "no-herd", "rolling-restart", 0),
+    Witness::new("call-window", "prompt", "slow-cache", 0),
+    Witness::new("deadline", "no-work-in-vain", "rush", 0),
 ];
 
 fn scenarios() -> Vec<Scenario<HashRing>> {
@@ -117,6 +121,17 @@ fn scenarios() -> Vec<Scenario<HashRing>> {
                  come and go",
                 hot_key,
                 &[("sent-on", 1_000), ("coalesced", 1_000), ("crash", 50)],
+            )
+        },
+        Scenario {
+            // A cache that is slow is soon at the bound, so that this would send most of its requests on.
+            leaves_out: &["bounded-load"],
+            promises: &["prompt", "little-movement", "balanced", "copies-apart", "fails-fast"],
+            ..scenario(
+                "slow-cache",
+                "two copies of every key; a cache answers every request, and late",
+                slow_cache,
+                &[("delay", 100), ("breaker-opened", 500), ("failed-fast", 5_000), ("hit", 50_000)],
             )
         },
         scenario(
@@ -143,7 +158,7 @@ fn scenarios() -> Vec<Scenario<HashRing>> {
             &[("joined", 100), ("left", 50), ("hit", 1_000)],
         ),
         Scenario {
-            leaves_out: &["request-coalescing"],
+            leaves_out: &["request-coalescing", "deadline"],
             promises: &["recovers", "little-movement", "balanced", "copies-apart", "fails-fast"],
             ..scenario(
                 "retry-storm",
@@ -151,6 +166,16 @@ fn scenarios() -> Vec<Scenario<HashRing>> {
                  than it can",
                 retry_storm,
                 &[("crash", 100), ("turned-away", 1_000), ("budget-spent", 1_000)],
+            )
+        },
+        Scenario {
+            promises: &["no-work-in-vain", "little-movement", "copies-apart", "fails-fast"],
+            ..scenario(
+                "rush",
+                "for a second or two many more users come for what no cache has than the database can \
+                 serve",
+                rush,
+                &[("turned-away", 1_000), ("given-up", 1_000)],
             )
         },
         scenario(
@@ -192,6 +217,19 @@ fn hot_key(draft: &mut Draft<Order>) {
     crowds(draft, shape, Browse { requests: 60, every_us: 20_000, first: 1, keys: 3, warm: false });
     let every_us = draft.magnitude(500, 2_000) as u32;
     crowds(draft, shape, Browse { requests: 600, every_us, first: 0, keys: 1, warm: false });
+}
+
+/// No call fails, and one in three takes 32 ms or more.
+fn slow_cache(draft: &mut Draft<Order>) {
+    let shape = fleet(draft, 3, 3, 2);
+    draft.phases(MS(3_000), MS(500));
+    visits(draft, shape);
+    let cache = draft.one_of(&shape.cache_ids());
+    let (at, late) = (Time(0) + MS(draft.number(200, 600)), MS(draft.number(16, 20)));
+    let until = at + MS(draft.number(2_000, 2_200));
+    draft.between(at, until).delay([cache], late);
+    let crowd = Browse { requests: 1_600, every_us: 2_000, first: 0, keys: 100, warm: true };
+    crowds(draft, shape, crowd);
 }
 
 fn zone_loss(draft: &mut Draft<Order>) {
@@ -268,6 +306,17 @@ fn retry_storm(draft: &mut Draft<Order>) {
     };
     crowds(draft, shape, crowd(40, TAIL, TAIL, false));
     crowds(draft, shape, crowd(200, 0, 60, true));
+}
+
+/// Three to six times as many as the database can serve: whoever is in its line waits for longer than
+/// anybody does.
+fn rush(draft: &mut Draft<Order>) {
+    let shape = fleet(draft, 2, 4, 1);
+    draft.phases(MS(2_000), MS(1_000));
+    visits(draft, shape);
+    let every_us = 1_000_000 * shape.fronts as u32 / draft.number(300, 600) as u32;
+    let requests = draft.number(1_000_000, 2_000_000) as u32 / every_us;
+    crowds(draft, shape, Browse { requests, every_us, first: TAIL, keys: TAIL, warm: false });
 }
 
 fn uneven_hardware(draft: &mut Draft<Order>) {

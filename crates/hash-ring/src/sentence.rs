@@ -24,7 +24,7 @@ impl Debug for Message {
             Message::Found { token } => write!(f, "hit for {}", short(token)),
             Message::Missing { token } => write!(f, "miss for {}", short(token)),
             Message::Put { key } => write!(f, "put key {key}"),
-            Message::Read { attempt, key } => match attempt.retry {
+            Message::Read { attempt, key, .. } => match attempt.retry {
                 0 => write!(f, "read {}: key {key}", attempt.read),
                 retry => write!(f, "read {}: key {key}, retry {retry}", attempt.read),
             },
@@ -58,6 +58,11 @@ impl Debug for Note {
             Note::Coalesced => write!(f, "waits for a read that is under way"),
             Note::Retried => write!(f, "tries a read again"),
             Note::BudgetSpent => write!(f, "the budget for retries is spent"),
+            Note::Read { attempt } => write!(f, "makes read {}", attempt.read),
+            Note::Serves { front, attempt } => {
+                write!(f, "serves read {} of {front:?}", attempt.read)
+            }
+            Note::GivenUp => write!(f, "drops a read that nobody waits for"),
             Note::TurnedAway => write!(f, "is full and turns a read away"),
             Note::Joined { cache } => write!(f, "{cache:?} is in the fleet"),
             Note::Left { cache } => write!(f, "{cache:?} is out of the fleet"),

@@ -16,34 +16,38 @@ pub(crate) struct Service<J> {
     jobs: u64,
 }
 
-impl<J> Service<J> {
+impl<J: Copy> Service<J> {
     pub(crate) fn new(workers: usize, queue: usize) -> Self {
         Service { places: Bulkhead::new(workers, queue), serving: BTreeMap::new(), jobs: 0 }
     }
 
-    /// Takes a job in, unless the queue is full. It takes so long if it is begun at once.
+    /// Takes a job in, unless the queue is full. It takes so long if it is begun at once, and is given back
+    /// then.
     pub(crate) fn enter(
         &mut self,
         job: J,
         takes: Duration,
         out: &mut Outputs<Fleet>,
-    ) -> Result<(), Full> {
+    ) -> Result<Option<J>, Full> {
         let begins = self.places.enter(job)?;
-        self.begin(begins, takes, out);
-        Ok(())
+        Ok(self.begin(begins, takes, out))
     }
 
-    /// The job of a [`Timer::Served`] is done; the next one takes so long.
+    /// The job of a [`Timer::Served`] is done; the next one takes so long. Both are given back.
     pub(crate) fn served(
         &mut self,
         number: u64,
         takes: Duration,
         out: &mut Outputs<Fleet>,
-    ) -> Option<J> {
+    ) -> Option<(J, Option<J>)> {
         let done = self.serving.remove(&number)?;
         let next = self.places.leave();
-        self.begin(next, takes, out);
-        Some(done)
+        Some((done, self.begin(next, takes, out)))
+    }
+
+    /// Those who wait and of whom this is true give up; how many these are.
+    pub(crate) fn give_up(&mut self, gives_up: impl FnMut(&J) -> bool) -> usize {
+        self.places.give_up(gives_up).len()
     }
 
     /// Jobs in line or being served.
@@ -51,10 +55,11 @@ impl<J> Service<J> {
         self.places.inside() + self.places.waiting()
     }
 
-    fn begin(&mut self, job: Option<J>, takes: Duration, out: &mut Outputs<Fleet>) {
-        let Some(job) = job else { return };
+    fn begin(&mut self, job: Option<J>, takes: Duration, out: &mut Outputs<Fleet>) -> Option<J> {
+        let job = job?;
         self.jobs += 1;
         self.serving.insert(self.jobs, job);
         out.set_timer(Timer::Served(self.jobs), takes);
+        Some(job)
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use machine::{Machine, Time};
+use machine::{Machine, NodeId, Time};
 use sim::{Entry, Promise, Verdict, World};
 
-use crate::message::{Fleet, Note};
+use crate::message::{Attempt, Fleet, Note};
+use crate::reads;
 
 pub(super) struct DatabaseProtected;
 
@@ -16,6 +17,36 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for DatabaseProtected {
             Note::TurnedAway => Err("the database had to turn a read away".into()),
             _ => Ok(()),
         }
+    }
+}
+
+/// A read takes so long to reach the database, at most, and no clock is faster than another.
+const ON_ITS_WAY: Duration = Duration::from_millis(5);
+
+/// When the reads were made that the database has not begun, or never will.
+#[derive(Default)]
+pub(super) struct NoWorkInVain(BTreeMap<(NodeId, u64, u32), Time>);
+
+impl<M: Machine<Protocol = Fleet>> Promise<M> for NoWorkInVain {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        match entry.note {
+            Note::Read { attempt: Attempt { read, retry } } => {
+                self.0.insert((entry.node, read, retry), entry.at);
+            }
+            Note::Serves { front, attempt: Attempt { read, retry } } => {
+                let Some(made) = self.0.remove(&(front, read, retry)) else { return Ok(()) };
+                if entry.at > made + reads::PATIENCE + ON_ITS_WAY {
+                    let waited = entry.at.since(made);
+                    return Err(format!(
+                        "the database begins read {read} of {front:?} after {waited:?}, and it was \
+                         given up after {:?}",
+                        reads::PATIENCE
+                    ));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }
 

@@ -103,8 +103,9 @@ fn ask(front: &mut Hand<Front>, key: u64) -> (u64, Option<NodeId>) {
 #[test]
 fn the_database_serves_two_at_a_time_and_turns_away_what_its_queue_cannot_hold() {
     let mut database = Hand::of(Database::new());
-    let mut read =
-        |number| database.tell(FRONT, Message::Read { attempt: attempt(number, 0), key: number });
+    let mut read = |number| {
+        database.tell(FRONT, Message::Read { attempt: attempt(number, 0), key: number, left: None })
+    };
     assert_eq!(read(1).timers(), [(Timer::Served(1), MS(20))]);
     assert_eq!(read(2).timers(), [(Timer::Served(2), MS(20))]);
     assert!((3..=10).all(|number| read(number).0.is_empty()), "eight wait");
@@ -116,6 +117,25 @@ fn the_database_serves_two_at_a_time_and_turns_away_what_its_queue_cannot_hold()
     assert_eq!(done.sent(), [(FRONT, Message::Row { attempt: attempt(1, 0) })]);
     assert_eq!(done.timers(), [(Timer::Served(3), MS(24))], "it took 4 ms to say no");
     assert_eq!(database.timer(Timer::Served(2)).timers(), [(Timer::Served(4), MS(20))]);
+}
+
+#[test]
+fn a_read_leaves_the_line_when_nobody_waits_for_it_any_longer() {
+    let mut database = Hand::of(Database::new());
+    let read = |database: &mut Hand<Database>, number, left| {
+        database.tell(FRONT, Message::Read { attempt: attempt(number, 0), key: number, left })
+    };
+    (1..=5).for_each(|number| drop(read(&mut database, number, Some(MS(150)))));
+    read(&mut database, 6, None);
+    database.time = database.time + MS(149);
+    assert!(!database.timer(Timer::Served(1)).noted(&Note::GivenUp), "the third is served in time");
+    database.time = database.time + MS(1);
+    let done = database.timer(Timer::Served(2));
+    assert!(done.noted(&Note::GivenUp));
+    assert!(done.noted(&Note::Serves { front: FRONT, attempt: attempt(6, 0) }), "it did not say");
+    // There is room in the line again, for as many as gave up.
+    assert!((7..=14).all(|number| !read(&mut database, number, None).noted(&Note::TurnedAway)));
+    assert!(read(&mut database, 15, None).noted(&Note::TurnedAway));
 }
 
 #[test]
@@ -139,7 +159,10 @@ fn a_miss_is_read_once_for_all_who_wait_and_put_into_the_cache() {
     let (first, cache) = ask(&mut front, 7);
     let cache = cache.unwrap();
     let missed = front.tell(cache, Message::Missing { token: first });
-    assert_eq!(missed.sent(), [(DATABASE, Message::Read { attempt: attempt(1, 0), key: 7 })]);
+    assert_eq!(
+        missed.sent(),
+        [(DATABASE, Message::Read { attempt: attempt(1, 0), key: 7, left: Some(MS(150)) })]
+    );
 
     let (second, other) = ask(&mut front, 7);
     let joined = front.tell(other.unwrap(), Message::Missing { token: second });
