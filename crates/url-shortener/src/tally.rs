@@ -283,21 +283,44 @@ mod tests {
         (said, ops)
     }
 
-    #[test]
-    fn clicks_are_called_counted_when_that_is_durable() {
+    fn disk(op: Op, answer: DiskAnswer) -> Input<Shortener> {
+        Input::Disk { op, result: Ok(answer) }
+    }
+
+    /// A tally that has read its empty disk.
+    fn ready() -> Tally {
         let mut tally = Tally::new(Limits::default(), Switches::ALL_ON);
-        let disk = |op, answer| Input::Disk { op, result: Ok(answer) };
         said(&mut tally, Input::Start { disk: DiskId(1) });
         said(&mut tally, disk(Op::Store(StoreOp::Listed), DiskAnswer::Names(Vec::new())));
-        let (link, device) = (LinkId { key: Key::new("", "a"), incarnation: 0 }, Device::Other);
-        let click = Click { key: link.key.clone(), at_ms: 0, visitor: 1, referrer: None, device };
-        let batch = Batch { log: 7, first: 0, clicks: Clicks::of(&[click.clone(), click]) };
-        let message = Message::Clicks { kept: 0, batch };
-        let tell = || Input::Message {
-            from: INSTANCE,
-            message: Message::Tell { call: 1, link: link.clone() },
-        };
-        let (spoke, ops) = said(&mut tally, Input::Message { from: INSTANCE, message });
+        tally
+    }
+
+    fn link() -> LinkId {
+        LinkId { key: Key::new("", "a"), incarnation: 0 }
+    }
+
+    /// Two clicks of a log.
+    fn clicks(log: u64) -> Input<Shortener> {
+        let (key, device) = (link().key, Device::Other);
+        let click = Click { key, at_ms: 0, visitor: 1, referrer: None, device };
+        let batch = Batch { log, first: 0, clicks: Clicks::of(&[click.clone(), click]) };
+        Input::Message { from: INSTANCE, message: Message::Clicks { kept: 0, batch } }
+    }
+
+    #[test]
+    fn so_many_batches_wait_and_the_others_come_again() {
+        let mut tally = ready();
+        (0..1_000).for_each(|log| drop(said(&mut tally, clicks(log))));
+        let state = format!("0 clicks counted, {MOST_WAITING} batches wait");
+        assert_eq!(tally.inspect().state, state);
+    }
+
+    #[test]
+    fn clicks_are_called_counted_when_that_is_durable() {
+        let mut tally = ready();
+        let tell =
+            || Input::Message { from: INSTANCE, message: Message::Tell { call: 1, link: link() } };
+        let (spoke, ops) = said(&mut tally, clicks(7));
         let [write, sync] = ops.try_into().expect("a write and its sync");
         assert_eq!((sync.clone(), spoke), (Op::Store(StoreOp::Synced), Vec::new()));
         assert_eq!(said(&mut tally, disk(write, DiskAnswer::Done)).0, []);

@@ -136,19 +136,24 @@ fn what_is_read_back_is_durable_too() {
     let batch = SMALL.batch as u64;
     let in_memory = SMALL.in_memory as u64;
     let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
-    for _ in 0..(in_memory + 2) * batch {
+    for _ in 0..(in_memory + 1) * batch {
         hand.ask(visit("a"));
         hand.settle();
     }
-    let durable = (in_memory + 2) * batch;
+    let durable = (in_memory + 1) * batch;
     assert_eq!(hand.machine.0.acknowledged().1, durable);
     (0..batch).for_each(|_| drop(hand.ask(visit("a"))));
-    assert!(matches!(hand.pending[0].0, DiskCommand::Write { .. }), "{:?}", hand.pending);
     let (log, _) = hand.machine.0.acknowledged();
     for _ in 0..SMALL.in_memory / SMALL.in_flight {
         hand.tell(TALLY, Message::Counted { log, below: in_memory * batch });
     }
-    assert!(matches!(hand.pending[1].0, DiskCommand::Read { .. }), "{:?}", hand.pending);
+    let asked: Vec<_> = hand.pending.iter().map(|(command, _)| command).collect();
+    match asked[..] {
+        [DiskCommand::Write { file, .. }, DiskCommand::Read { file: read, .. }] => {
+            assert_eq!(file, read, "it is written behind what is read");
+        }
+        _ => panic!("{asked:?}"),
+    }
     let sent = |hand: &Hand<Front>| {
         let end = |(_, message): &(NodeId, Message)| match message {
             Message::Clicks { batch, .. } => batch.end(),

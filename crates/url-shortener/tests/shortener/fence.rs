@@ -96,6 +96,11 @@ fn who_was_not_asked_for_its_share_cedes_nothing() {
     founder.call(3, Call::LeaseRange);
     founder.settle();
     assert!(matches!(founder.said.last(), Some((_, Message::Reply { shards: 1, .. }))));
+    // And whoever gives its share away, and has not ceded it, takes no copies away.
+    let (mut donor, _) = donor();
+    donor.call(101, Call::Handover { shards: 2, step: Handover::Clean });
+    donor.settle();
+    assert!(matches!(donor.reply(101), Some(Reply::Refused(_))), "{:?}", donor.reply(101));
 }
 
 /// While the donor goes on to take its copies away.
