@@ -179,3 +179,139 @@ fn modules_are_named_by_their_nouns() {
         );
     }
 }
+
+/// The pages for people: each with the folder whose files it may name by their names alone.
+fn pages() -> Vec<(PathBuf, PathBuf)> {
+    let root = Path::new(ROOT);
+    let mut pages =
+        ["README.md", "ARCHITECTURE.md"].map(|name| (root.join(name), root.to_owned())).to_vec();
+    for entry in std::fs::read_dir(root.join("crates")).unwrap() {
+        let folder = entry.unwrap().path();
+        let page = folder.join("README.md");
+        if page.exists() {
+            pages.push((page, folder));
+        }
+    }
+    pages
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if !path.is_dir() {
+            found.push(path);
+        } else if !path.ends_with("target") && !path.ends_with(".git") {
+            found.extend(files(&path));
+        }
+    }
+    found
+}
+
+/// Words that could be paths.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    text.split(move |c| !is_path(c)).map(|word| word.trim_end_matches('.'))
+}
+
+/// A name alone is one of the page's own folder; with a folder before it, it may be of any crate.
+fn names(file: &Path, name: &str, own: &Path) -> bool {
+    let whole = file == Path::new(ROOT).join(name);
+    whole || file.ends_with(name) && (file.starts_with(own) || name.contains('/'))
+}
+
+#[test]
+fn pages_name_no_file_that_is_not_there() {
+    let files = files(Path::new(ROOT));
+    for (page, own) in pages() {
+        let text = read(&page);
+        let named = |word: &&str| word.ends_with(".rs") || word.ends_with(".md");
+        for name in words(&text).filter(named) {
+            let is_there = files.iter().any(|file| names(file, name, &own));
+            assert!(
+                is_there,
+                "{} names {name}: whoever looks for it finds nothing",
+                page.display()
+            );
+        }
+        for (flag, places) in [
+            ("--example ", &["examples/NAME.rs", "examples/NAME/main.rs"][..]),
+            ("--bench ", &["benches/NAME.rs"]),
+            ("--bin ", &["src/bin/NAME.rs", "src/bin/NAME/main.rs"]),
+        ] {
+            for (_, rest) in text.match_indices(flag).map(|(at, _)| text[at..].split_at(flag.len()))
+            {
+                let name = words(rest).next().unwrap();
+                let place = |place: &&str| {
+                    let place = place.replace("NAME", name);
+                    files.iter().any(|file| file.ends_with(&place))
+                };
+                assert!(places.iter().any(place), "{}: {flag}{name}", page.display());
+            }
+        }
+    }
+}
+
+/// The commands of a page, in order: each ends with its line, its code or its remark.
+fn commands(text: &str) -> Vec<Vec<&str>> {
+    let begins = |(at, _)| &text[at..];
+    let commands = text.match_indices("infralab ").map(begins).map(|rest| {
+        let end = rest.find(['\n', '`', '#', ';', '(', '|']).unwrap_or(rest.len());
+        rest[..end].split_whitespace().skip(1).collect::<Vec<_>>()
+    });
+    commands.collect()
+}
+
+#[test]
+fn commands_of_pages_read_no_file_that_is_not_there() {
+    let makes = ["--save", "--history", "--plot", "--svg", "--html", ">"];
+    let kinds = [".json", ".jsonl", ".edn", ".log", ".txt", ".toml", ".csv"];
+    for (page, _) in pages() {
+        let text = read(&page);
+        let mut made = Vec::new();
+        for command in commands(&text) {
+            for (at, word) in command.iter().enumerate() {
+                if !kinds.iter().any(|kind| word.ends_with(kind)) {
+                    continue;
+                }
+                if at > 0 && makes.contains(&command[at - 1]) {
+                    made.push(*word);
+                }
+                let is_there = made.contains(word) || Path::new(ROOT).join(word).exists();
+                let page = page.display();
+                assert!(is_there, "{page}: {command:?} reads {word}, which nobody has");
+            }
+        }
+    }
+}
+
+/// Where a server of a page listens for clients or nodes.
+fn port(command: &[&str]) -> Option<u16> {
+    let default = match command {
+        ["snowflake", "serve", ..] => 7411,
+        ["snowflake", "authority", ..] => 7410,
+        ["raft", "serve", ..] => 7431,
+        ["url-shortener", "serve", ..] => 7441,
+        _ => return None,
+    };
+    let listen = command.iter().position(|word| *word == "--listen");
+    let given = listen.and_then(|at| command.get(at + 1)?.rsplit_once(':')?.1.parse().ok());
+    Some(given.unwrap_or(default))
+}
+
+#[test]
+fn servers_of_a_page_can_run_beside_each_other() {
+    for (page, _) in pages() {
+        let text = read(&page);
+        let mut taken = std::collections::BTreeMap::new();
+        for command in commands(&text) {
+            let Some(port) = port(&command) else { continue };
+            let other = taken.insert(port, command.clone()).filter(|other| *other != command);
+            assert!(
+                other.is_none(),
+                "{}: {command:?} and {other:?} listen on {port}",
+                page.display()
+            );
+        }
+    }
+}
