@@ -155,6 +155,9 @@ impl Boot {
             }
         }
         log.newest.length = end;
+        if (end as usize) < bytes.len() {
+            out.note(P::cut());
+        }
         if newest {
             return Ok(Step::Settle(self.finish(&bytes[..end as usize], log)));
         }

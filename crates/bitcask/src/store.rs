@@ -19,6 +19,8 @@ use crate::{hint, scan, writer};
 pub trait Embeds: Protocol {
     /// A disk operation of the store.
     fn op(op: StoreOp) -> Self::Op;
+    /// A crash tore the last write, of which nobody was told: it is cut off.
+    fn cut() -> Self::Note;
 }
 
 /// The words of a machine that is nothing but a store: for tests, benches and comparisons, which move one
@@ -37,6 +39,8 @@ impl Embeds for Alone {
     fn op(op: StoreOp) -> StoreOp {
         op
     }
+
+    fn cut() {}
 }
 
 /// What to do when a disk operation of a store ends.

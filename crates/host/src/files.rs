@@ -51,6 +51,9 @@ pub struct Files {
     /// A file that was synced early could not be: what the system said. Whoever asks for a sync from then
     /// on is told, since a second attempt would be called a success.
     lost: Option<Trouble>,
+    /// The shortest write that found no space, as long as the disk is full.
+    refused: Option<usize>,
+    full: Count,
     syncs: Count,
 }
 
@@ -61,8 +64,10 @@ impl Files {
             "host_disk_syncs_total",
             "Files made durable; fewer than operations that asked, where those waited together.",
         );
+        let full = metrics.gauge("host_disks_full", "Disks of machines that have no space now.");
         let (unsynced, read) = (BTreeMap::new(), HashMap::new());
-        Files { folder, unsynced, read, names_unsynced: true, lost: None, syncs }
+        let (lost, refused) = (None, None);
+        Files { folder, unsynced, read, names_unsynced: true, lost, refused, full, syncs }
     }
 
     /// Does these, now, on this thread, in this order, and says how each ended. Syncs wait for
@@ -104,6 +109,36 @@ impl Files {
     }
 
     fn perform(&mut self, command: DiskCommand) -> Outcome {
+        let wants_space = match &command {
+            DiskCommand::Write { bytes, .. } | DiskCommand::Replace { bytes, .. } => bytes.len(),
+            _ => 0,
+        };
+        let outcome = self.done(command);
+        self.watch_space(wants_space, &outcome);
+        outcome
+    }
+
+    /// Tells when the disk is full, and when it is no more: once each, and not at every write that still
+    /// finds a place while a longer one does not.
+    fn watch_space(&mut self, wanted: usize, outcome: &Outcome) {
+        let folder = self.folder.display();
+        match (outcome, self.refused) {
+            (Err((DiskError::Full, why)), None) => {
+                tracing::warn!("the disk of {folder} is full ({why}): writes wait for space there");
+                self.full.one();
+                self.refused = Some(wanted);
+            }
+            (Err((DiskError::Full, _)), Some(least)) => self.refused = Some(least.min(wanted)),
+            (Ok(_), Some(least)) if wanted >= least => {
+                tracing::warn!("the disk of {folder} has space again");
+                self.full.less(1);
+                self.refused = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn done(&mut self, command: DiskCommand) -> Outcome {
         match command {
             DiskCommand::Write { file, offset, bytes } => self.write(file, offset, &bytes),
             DiskCommand::Sync { file } => self.sync(&file),

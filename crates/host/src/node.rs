@@ -101,6 +101,7 @@ struct Counts {
     disk: Count,
     resets: Count,
     waiting: Count,
+    halts: Count,
 }
 
 impl<M: Machine> Node<M> {
@@ -312,7 +313,8 @@ impl<M: Machine> Node<M> {
             Some(_) => false,
             None => {
                 // Whoever runs the server is given the sentence; here it gets a time.
-                tracing::info!("the machine halted: {why}");
+                tracing::error!("the machine halted: {why}");
+                self.counts.halts.one();
                 *halted = Some(why.clone());
                 true
             }
@@ -418,6 +420,7 @@ impl Counts {
             disk: inputs("disk"),
             resets: inputs("link-reset"),
             waiting: metrics.gauge("host_disk_waiting", "Disk operations that have not ended."),
+            halts: metrics.counter("host_halts_total", "Machines that stopped by themselves."),
         }
     }
 

@@ -369,12 +369,15 @@ impl Groups {
             Ok(_) => return Err("the disk did not give the journal's bytes".into()),
             Err(error) => return Err(error.to_string()),
         };
-        let recovery = std::mem::take(&mut self.recovery);
+        let mut recovery = std::mem::take(&mut self.recovery);
         self.journal.begin(recovery.number, recovery.journals.clone());
         let mut remembered = recovery.finish(journal)?;
         let (me, how) = (Member { node: self.node, disk: self.disk }, (self.tuning, self.switches));
         for id in (0..self.count).map(GroupId) {
             let mut fx = Effects::default();
+            if id == GroupId(0) && recovery.cut > 0 {
+                fx.note("journal-cut");
+            }
             let known = remembered.remove(&id);
             let group = Group::new((id, me), &self.founders, how, known, now, &mut fx);
             self.groups.push(group);

@@ -18,6 +18,8 @@ pub(crate) struct Recovery {
     /// The number of the journal that counts, and the names of all.
     pub(crate) number: u64,
     pub(crate) journals: Vec<FileName>,
+    /// So many bytes at the journal's end are no whole record: a crash tore the last write.
+    pub(crate) cut: usize,
 }
 
 /// The log of a group as its journal tells it.
@@ -55,7 +57,7 @@ impl Recovery {
     /// # Errors
     /// Why it cannot be trusted.
     pub(crate) fn finish(
-        mut self,
+        &mut self,
         mut journal: Bytes,
     ) -> Result<BTreeMap<GroupId, Remembered>, &'static str> {
         let mut told: BTreeMap<GroupId, Told> = BTreeMap::new();
@@ -73,6 +75,7 @@ impl Recovery {
                 "the journal rotted where it was durable once; give the node an empty folder",
             );
         }
+        self.cut = journal.len();
         let mut remembered = BTreeMap::new();
         for (group, told) in told {
             let snapshot = self.snapshots.remove(&group).unwrap_or_default();

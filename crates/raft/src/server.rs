@@ -9,6 +9,7 @@
 
 mod error;
 mod front;
+mod leader;
 mod owner;
 mod status;
 mod switchboard;
@@ -185,6 +186,7 @@ impl Staffed {
         let files = folder.files(metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), metrics);
         links.join(&node);
+        runtime.spawn(leader::watch(id, Arc::downgrade(&node), metrics.clone()));
         let book = seats.iter().filter_map(|seat| Some((seat.id, seat.clients?))).collect();
         let book: Book = Arc::new(book);
         let routes = FrontEnd { me: id, node: node.clone(), desk, book }.routes();

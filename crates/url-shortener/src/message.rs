@@ -27,6 +27,10 @@ impl Embeds for Shortener {
     fn op(op: StoreOp) -> Op {
         Op::Store(op)
     }
+
+    fn cut() -> Note {
+        Note::Cut
+    }
 }
 
 /// What is sent. Its `Debug` form is the sentence that diagrams show.
@@ -439,6 +443,8 @@ pub enum Note {
     Total { link: LinkId, clicks: u64 },
     /// So far a shard has come, durably, in a change of the ring.
     Ring { shards: u32, phase: RingPhase },
+    /// The end of a store was cut off: a crash tore the last write, of which nobody was told.
+    Cut,
     /// The last shard has all that is its own, where there are so many.
     Joined { shards: u32 },
     /// Something that a sweep must not be without.

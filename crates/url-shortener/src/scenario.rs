@@ -63,6 +63,7 @@ impl System for UrlShortener {
             Note::Ring { phase: RingPhase::Ceded, .. } => Remark::Sometimes("share-ceded"),
             Note::Joined { .. } => Remark::Sometimes("shard-joined"),
             Note::Sometimes(what) => Remark::Sometimes(what),
+            Note::Cut => Remark::Sometimes("store-cut"),
             Note::Called { .. }
             | Note::HasRead { .. }
             | Note::Acknowledged { .. }

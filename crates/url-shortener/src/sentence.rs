@@ -218,6 +218,7 @@ impl Debug for Note {
             Note::Ring { shards, phase } => {
                 write!(f, "{} (a ring of {shards})", sentence(*phase))
             }
+            Note::Cut => f.write_str("cuts off what a crash tore"),
             Note::Joined { shards } => {
                 write!(f, "has all that is its own, as shard {}", last(*shards))
             }

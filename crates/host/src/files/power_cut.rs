@@ -2,6 +2,9 @@
 //! order in which a machine rests on it. A process that is killed keeps what its system has in memory, so
 //! no test with a `kill -9` can see a sync that is missing.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
 use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
 
 use super::system::watch;
@@ -156,6 +159,55 @@ fn a_replacement_that_finds_no_space_leaves_the_old_file_and_nothing_else() {
     assert_eq!(outcome.map_err(|(error, _)| error), Err(DiskError::Full));
     assert_eq!(watch::calls(), ["create .new", "write .new", "remove .new"]);
     assert_eq!(disk.read("log"), "kept");
+}
+
+/// A small write may find a place where a longer one does not: the disk is full all the same.
+#[test]
+fn a_full_disk_and_its_end_are_told_once_each() {
+    let (metrics, log) = (Metrics::default(), Log::default());
+    let to = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || to.clone()).finish();
+    let mut disk = Disk::new("full-told");
+    disk.files = Files::new(disk.around.join("disk"), &metrics);
+    let full = metrics.gauge("host_disks_full", "");
+    let put = |text| DiskCommand::Replace { file: LOG, bytes: text };
+    tracing::subscriber::with_default(subscriber, || {
+        let mut after = |room, text: &'static str| {
+            watch::set_room(room);
+            let _ = disk.outcome(put(text.into()));
+            (full.get(), log.lines())
+        };
+        assert_eq!(after(100, "there is space").0, 0);
+        let (now, lines) = after(3, "there is none");
+        assert!(now == 1 && lines.len() == 1, "{lines:?}");
+        assert!(lines[0].contains("WARN") && lines[0].contains("is full"), "{lines:?}");
+        assert_eq!(after(3, "nor is there for this"), (1, lines.clone()));
+        assert_eq!(after(3, "abc"), (1, lines), "what is short still finds a place");
+        let (now, lines) = after(100, "there is space again");
+        assert!(now == 0 && lines.len() == 2, "{lines:?}");
+        assert!(lines[1].contains("WARN") && lines[1].contains("has space again"), "{lines:?}");
+    });
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        let bytes = self.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]

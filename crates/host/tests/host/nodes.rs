@@ -87,10 +87,16 @@ impl Outside<Bells> for Street {
 
 /// A ringer that has booted, and what is heard of it.
 fn ringer(folder: &Path) -> (Arc<Node<Ringer>>, Receiver<(u32, String)>) {
+    counted_ringer(folder, &Metrics::default())
+}
+
+fn counted_ringer(
+    folder: &Path,
+    metrics: &Metrics,
+) -> (Arc<Node<Ringer>>, Receiver<(u32, String)>) {
     let (sender, heard) = channel();
-    let metrics = Metrics::default();
-    let files = Files::new(folder.to_owned(), &metrics);
-    let node = Node::start(Ringer, files, DiskId(1), Arc::new(Street(sender)), &metrics);
+    let files = Files::new(folder.to_owned(), metrics);
+    let node = Node::start(Ringer, files, DiskId(1), Arc::new(Street(sender)), metrics);
     assert_eq!(hear(&heard).1, "noted: started");
     (node, heard)
 }
@@ -132,13 +138,17 @@ fn timers_fire_in_order_once_and_never_early() {
 
 #[test]
 fn a_disk_that_fails_is_an_answer_and_a_halt_is_the_end() {
-    let (node, heard) = ringer("/no/such/folder".as_ref());
+    let metrics = Metrics::default();
+    let (node, heard) = counted_ringer("/no/such/folder".as_ref(), &metrics);
+    let halts = metrics.counter("host_halts_total", "");
     assert_eq!(hear(&heard).1, "failed");
     assert_eq!(shows(&node, "ringer"), Ok(()));
+    assert_eq!(halts.get(), 0);
     tell(&node, "halt");
     let why = hear(&heard).1;
     assert!(why.starts_with("halted: enough"), "{why}");
     assert!(!tell(&node, "set"), "it takes no further input");
+    assert_eq!(halts.get(), 1);
     assert!(heard.try_recv().is_err(), "what it asked for after its end goes with it");
     assert!(shows(&node, "ringer").unwrap_err().starts_with("enough"));
     assert_eq!(node.inspect(), None);

@@ -1,5 +1,6 @@
 //! The command line as its users meet it: the real binary, its output, its exit status, its server.
 
+mod alarms;
 mod bad_input;
 mod bad_places;
 mod browser;

@@ -61,7 +61,13 @@ fn a_worker_whose_disk_fails_stops_and_says_so() {
     patiently(|| (!server.try_get("/id").is_ok_and(|reply| reply.status == 200)).then_some(()));
     let (code, stderr) = server.wait();
     assert_eq!(code, Some(4), "{stderr}");
-    for words in ["infralab: ", "the high-water mark cannot be raised", "data folder"] {
+    for words in [
+        " ERROR ",
+        "the machine halted",
+        "infralab: ",
+        "the high-water mark cannot be raised",
+        "data folder",
+    ] {
         assert!(stderr.contains(words), "{words:?} is not in {stderr:?}");
     }
 }

@@ -30,6 +30,10 @@ impl Outside<Raft> for Switchboard {
         if let Note::Sometimes(name) = note {
             let help = "What a replica noted about itself.";
             self.metrics.labelled("raft_notes_total", help, "note", name).one();
+            if name == "journal-cut" {
+                let why = "a crash tore the last write to it, which nobody was told of";
+                tracing::warn!("the end of a replica's journal was cut off: {why}");
+            }
         }
     }
 

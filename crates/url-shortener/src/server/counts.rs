@@ -19,6 +19,7 @@ pub(super) struct Counts {
     created: Count,
     clicked: Count,
     dropped: Count,
+    cut: Count,
 }
 
 impl Counts {
@@ -45,6 +46,7 @@ impl Counts {
             created: metrics.counter("shortener_created_total", "Links that were made."),
             clicked: clicks("logged"),
             dropped: clicks("dropped"),
+            cut: metrics.counter("shortener_stores_cut_total", "Stores whose end a crash tore."),
         }
     }
 
@@ -70,6 +72,7 @@ impl Counts {
             Note::Called { .. } => self.called.one(),
             Note::Clicked { .. } => self.clicked.one(),
             Note::Dropped { .. } => self.dropped.one(),
+            Note::Cut => self.cut.one(),
             _ => {}
         }
     }

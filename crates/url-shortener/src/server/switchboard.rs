@@ -82,6 +82,10 @@ impl Outside<Shortener> for Switchboard {
 
     fn noted(&self, note: Note) {
         self.counts.note(&note);
+        if matches!(note, Note::Cut) {
+            let why = "a crash tore the last write to it, which nobody was told of";
+            tracing::warn!("the end of the store of node {} was cut off: {why}", self.me.0);
+        }
     }
 
     fn halted(&self, _why: &str) {

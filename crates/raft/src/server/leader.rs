@@ -1,0 +1,73 @@
+//! Whether a replica knows who leads: what its operator is told when it does not.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use host::{Count, Metrics, Node};
+use machine::NodeId;
+use tokio::time::sleep;
+
+use crate::group::Group;
+use crate::replica::Replica;
+
+/// A leader that is missed for less is missed by nobody else.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Looks on until the replica has stopped. Before it first hears of a leader it has lost none.
+pub(super) async fn watch(me: NodeId, replica: Weak<Node<Replica>>, metrics: Metrics) {
+    let help = "Replicas of this process that know no leader.";
+    let without = metrics.gauge("raft_replicas_without_leader", help);
+    let help = "How often a replica of this process lost its leader, to nobody or to another.";
+    let losses = metrics.counter("raft_leader_losses_total", help);
+    let mut told = Told { me, known: None, before: None, without, losses };
+    told.without.one();
+    while let Some(leader) = leader_of(&replica) {
+        told.looked(leader);
+        sleep(LOOK).await;
+    }
+}
+
+/// Who leads, as far as it knows; nothing once it has stopped.
+fn leader_of(replica: &Weak<Node<Replica>>) -> Option<Option<NodeId>> {
+    replica.upgrade()?.look(|replica| replica.group().and_then(Group::leader))
+}
+
+struct Told {
+    me: NodeId,
+    known: Option<NodeId>,
+    /// The last that it knew, also where it knows none.
+    before: Option<NodeId>,
+    without: Count,
+    losses: Count,
+}
+
+impl Told {
+    fn looked(&mut self, leader: Option<NodeId>) {
+        let me = self.me.0;
+        let was = std::mem::replace(&mut self.known, leader);
+        match (was, leader) {
+            (Some(lost), None) => {
+                self.without.one();
+                self.losses.one();
+                let until = "nothing is written and read here until a majority elects one";
+                tracing::warn!("node {me} has lost its leader, node {}: {until}", lost.0);
+            }
+            (None, Some(found)) => {
+                self.without.less(1);
+                match self.before {
+                    Some(_) => tracing::warn!("node {me} has a leader again, node {}", found.0),
+                    None => tracing::info!("node {me} has a leader, node {}", found.0),
+                }
+            }
+            (Some(lost), Some(found)) if lost != found => {
+                self.losses.one();
+                let (lost, found) = (lost.0, found.0);
+                tracing::warn!(
+                    "node {me} has lost its leader, node {lost}; node {found} leads now"
+                );
+            }
+            _ => {}
+        }
+        self.before = leader.or(self.before);
+    }
+}
