@@ -73,7 +73,8 @@ impl Contestant {
         let mut line = String::new();
         let stdout = process.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).expect("it speaks");
-        let address = line.trim().strip_prefix("listening on http://").and_then(|text| text.parse().ok());
+        let address =
+            line.trim().strip_prefix("listening on http://").and_then(|text| text.parse().ok());
         Contestant { process, address: address.unwrap_or_else(|| panic!("{line:?}")) }
     }
 }
