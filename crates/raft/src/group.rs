@@ -179,7 +179,7 @@ impl Group {
                 self.say_hello(fx);
                 self.election_due = now.time + self.tuning.heartbeat;
             }
-            _ if !self.is_voter() => {
+            _ if !self.may_campaign() => {
                 self.leader = None;
                 self.wait_for_leader(now);
                 if Mechanism::HelloAgain.on(self.switches) {
@@ -270,6 +270,15 @@ impl Group {
 
     fn not_leader(&self) -> NotLeader {
         NotLeader { leader: self.leader.map(|leader| leader.node) }
+    }
+
+    /// A voter may. So may one whom the end of a change leaves out, as long as that end is not committed: the
+    /// others may need its log, since nobody else may have it (section 4.2.2 of the thesis). Its own vote then
+    /// counts for nothing.
+    fn may_campaign(&self) -> bool {
+        let newest = self.log.configured_at();
+        let before = self.log.configuration_at(newest.saturating_sub(1));
+        self.is_voter() || newest > self.commit_index && before.votes(self.me)
     }
 }
 
