@@ -272,13 +272,14 @@ impl Group {
         NotLeader { leader: self.leader.map(|leader| leader.node) }
     }
 
-    /// A voter may. So may one whom the end of a change leaves out, as long as that end is not committed: the
-    /// others may need its log, since nobody else may have it (section 4.2.2 of the thesis). Its own vote then
-    /// counts for nothing.
+    /// A voter may. So may one whom the end of a change leaves out, as long as it does not know that end to be
+    /// committed: the others may need its log, since nobody else may have it (section 4.2.2 of the thesis).
+    /// Its own vote then counts for nothing.
     fn may_campaign(&self) -> bool {
         let newest = self.log.configured_at();
+        let told = self.told.as_ref().map_or(0, |(index, _)| *index);
         let before = self.log.configuration_at(newest.saturating_sub(1));
-        self.is_voter() || newest > self.commit_index && before.votes(self.me)
+        self.is_voter() || newest > self.commit_index.max(told) && before.votes(self.me)
     }
 }
 

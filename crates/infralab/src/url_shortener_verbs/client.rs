@@ -19,7 +19,6 @@ use tokio::time::{sleep, timeout};
 
 use super::key_file;
 use crate::exit::Failure;
-use crate::text_file::without_mark;
 
 /// Holds a key, where `--key-file` names none.
 const KEY: &str = "INFRALAB_API_KEY";
@@ -77,7 +76,7 @@ impl Server {
 
     fn key(&self) -> Result<Option<String>, Failure> {
         let Some(file) = &self.key_file else { return Ok(std::env::var(KEY).ok()) };
-        let text = key_file::read(file).map(without_mark)?;
+        let text = key_file::read(file)?;
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let key = lines.find(|line| !line.starts_with('#'));
         let none = || Failure::input(format!("{} has no key in it", file.display()));

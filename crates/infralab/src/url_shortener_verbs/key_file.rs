@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::exit::{Failure, harmless};
+use crate::text_file::without_mark;
 
 /// In bytes. More than that is another file.
 const LONGEST: u64 = 1 << 20;
@@ -25,7 +26,7 @@ pub(super) fn read(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let length = open.take(LONGEST + 1).read_to_string(&mut text);
     match length.map_err(|error| wrong(error.to_string()))? as u64 {
-        ..=LONGEST => Ok(text),
+        ..=LONGEST => Ok(without_mark(text)),
         _ => Err(wrong(format!("it has more than {LONGEST} bytes"))),
     }
 }

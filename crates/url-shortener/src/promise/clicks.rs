@@ -220,6 +220,6 @@ mod tests {
     fn a_count_that_was_noted_and_is_not_on_the_disk_is_none() {
         let (world, tally) = counted(true);
         let Verdict::Broken(why) = judged(&world, tally, |_| true) else { panic!("it is lost") };
-        assert_eq!(why, "/a has 0 clicks by the tally, and 3 were logged");
+        assert!(why.ends_with(" has 0 clicks by the tally, and 3 were logged"), "{why}");
     }
 }
