@@ -6,7 +6,7 @@
 use bitcask::{Alone, Event, Limits, Store};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use machine::{MemoryDisk, Output, Outputs};
+use machine::{MemoryDisk, Output, Outputs, Switches};
 
 /// A store whose files are in memory.
 struct Rig {
@@ -18,7 +18,7 @@ struct Rig {
 
 impl Rig {
     fn new() -> Rig {
-        let store = Store::new(Limits::default(), true);
+        let store = Store::new(Limits::default(), Switches::ALL_ON);
         let mut rig = Rig { store, disk: MemoryDisk::default(), out: Outputs::default(), keys: 0 };
         rig.store.start(&mut rig.out);
         assert_eq!(rig.settle(), Some(Event::Ready));

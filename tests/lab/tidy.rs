@@ -11,7 +11,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("check", &[]),
     ("resilience", &["machine"]),
     ("host", &["machine"]),
-    ("bitcask", &["machine"]),
+    ("bitcask", &["machine", "sim"]),
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
     ("hash-ring", &["machine", "sim", "resilience"]),
     ("raft", &["machine", "sim", "check", "host"]),
@@ -21,7 +21,17 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     (
         "infralab",
-        &["machine", "sim", "check", "host", "snowflake", "hash-ring", "raft", "url-shortener"],
+        &[
+            "machine",
+            "sim",
+            "check",
+            "host",
+            "bitcask",
+            "snowflake",
+            "hash-ring",
+            "raft",
+            "url-shortener",
+        ],
     ),
 ];
 

@@ -43,6 +43,13 @@ impl<'a> Entry<'a> {
 
     /// The entry that these bytes begin with, if it is what was written.
     pub(crate) fn take(from: &'a [u8]) -> Option<Entry<'a>> {
+        let entry = Entry::parse(from)?;
+        let crc = crc32fast::hash(&from[4..entry.length()]);
+        (from[..4] == crc.to_le_bytes()).then_some(entry)
+    }
+
+    /// The same, believed without its checksum.
+    pub(crate) fn parse(from: &'a [u8]) -> Option<Entry<'a>> {
         let (head, rest) = from.split_at_checked(OVERHEAD)?;
         let number = u32::from_le_bytes(head[4..8].try_into().ok()?);
         let key_length = usize::from(u16::from_le_bytes([head[8], head[9]]));
@@ -52,8 +59,6 @@ impl<'a> Entry<'a> {
             REMOVED => None,
             length => Some(rest.get(..length as usize)?),
         };
-        let entry = Entry { number, key, value };
-        let crc = crc32fast::hash(&from[4..entry.length()]);
-        (head[..4] == crc.to_le_bytes()).then_some(entry)
+        Some(Entry { number, key, value })
     }
 }

@@ -28,6 +28,20 @@ mod compaction;
 
 mod boot;
 
+mod mechanism;
+
+mod client;
+mod keeper;
+mod message;
+mod promise;
+mod scenario;
+mod sentence;
+
+pub use client::Client;
 pub use index::INDEX_BYTES;
+pub use keeper::Keeper;
+pub use mechanism::{MECHANISMS, Mechanism};
+pub use message::{Keeping, Keys, Message, Note, Order, Rotten, Seen};
 pub use scan::ScanStep;
+pub use scenario::{Bitcask, Node};
 pub use store::{Alone, Change, Embeds, Event, Limits, ReadStep, Store, StoreOp};

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
-use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Outputs, Protocol};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Outputs, Protocol, Switches};
 
 use crate::boot::{Boot, Step};
 use crate::compaction::Compaction;
 use crate::entry::Entry;
 use crate::index::{KeyHash, Place};
 use crate::log::Log;
+use crate::mechanism::Mechanism;
 use crate::scan::ScanStep;
 use crate::segment::{hint_name, segment_name};
 use crate::writer::Writer;
@@ -128,7 +129,7 @@ impl Default for Limits {
 /// A store.
 #[derive(Clone, Debug)]
 pub struct Store {
-    syncs: bool,
+    switches: Switches,
     log: Log,
     /// Until it is ready.
     boot: Option<Boot>,
@@ -139,14 +140,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store that knows nothing yet. With `syncs` a batch is synced before it is said to be durable
-    /// (the mechanism `flush-before-ack`).
-    pub fn new(limits: Limits, syncs: bool) -> Store {
+    /// A store that knows nothing yet.
+    pub fn new(limits: Limits, switches: Switches) -> Store {
         Store {
-            syncs,
+            switches,
             log: Log::new(),
             boot: Some(Boot::default()),
-            writer: Writer::new(limits.segment, syncs),
+            writer: Writer::new(limits.segment, Mechanism::FlushBeforeAck.on(switches)),
             compaction: Compaction::new(limits.segment),
             events: VecDeque::new(),
             broken: false,
@@ -340,7 +340,7 @@ impl Store {
 
     fn seal<P: Embeds>(&mut self, out: &mut Outputs<P>) {
         let number = self.log.newest.header.number;
-        if !self.syncs {
+        if !Mechanism::FlushBeforeAck.on(self.switches) {
             // Only the newest segment may be torn, whatever is acknowledged when.
             let file = segment_name(number);
             out.disk(DiskCommand::Sync { file }, P::op(StoreOp::Sealed));
@@ -355,7 +355,7 @@ impl Store {
     fn read<P: Embeds>(&mut self, step: ReadStep, result: DiskResult, out: &mut Outputs<P>) {
         let ReadStep { ticket, ref key, place } = step;
         if let Ok(DiskAnswer::Bytes(bytes)) = result
-            && let Some(value) = value_of(key, bytes)
+            && let Some(value) = value_of(key, bytes, Mechanism::EntryChecksum.on(self.switches))
         {
             return self.events.push_back(Event::Found(ticket, Some(value)));
         }
@@ -376,8 +376,9 @@ fn ask<P: Embeds>(step: ReadStep, out: &mut Outputs<P>) {
 }
 
 /// The value in these bytes, if they are what was written under this key.
-fn value_of(key: &[u8], mut bytes: Bytes) -> Option<Bytes> {
-    let entry = Entry::take(&bytes).filter(|entry| entry.key == key)?;
+fn value_of(key: &[u8], mut bytes: Bytes, checked: bool) -> Option<Bytes> {
+    let entry = if checked { Entry::take(&bytes) } else { Entry::parse(&bytes) };
+    let entry = entry.filter(|entry| entry.key == key)?;
     let (end, length) = (entry.length(), entry.value?.len());
     // Unlike a slice of them this takes no memory for a count of references.
     bytes.advance(end - length);

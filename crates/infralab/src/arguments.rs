@@ -38,6 +38,12 @@ enum Verb {
     /// Which node keeps a key: consistent hashing, its rivals, and what they cost.
     #[command(subcommand, after_help = "Example: infralab hash-ring compare")]
     HashRing(HashRingVerb),
+    /// A store of keys and values on one disk: a log, and an index into it in memory.
+    #[command(
+        subcommand,
+        after_help = "Example: infralab bitcask sweep bit-rot --without entry-checksum"
+    )]
+    Bitcask(SharedVerb),
     /// Consensus, and a replicated key-value store on it.
     #[command(subcommand, after_help = "Example: infralab raft demo")]
     Raft(RaftVerb),
@@ -224,6 +230,7 @@ fn carry_out(command: Command, grammar: clap::Command) -> Outcome {
         None => tour::tour(),
         Some(Verb::Snowflake(verb)) => verb.carry_out(),
         Some(Verb::HashRing(verb)) => verb.carry_out(),
+        Some(Verb::Bitcask(verb)) => verb.carry_out("bitcask"),
         Some(Verb::Raft(verb)) => verb.carry_out(),
         Some(Verb::UrlShortener(verb)) => verb.carry_out(),
         Some(Verb::Check(arguments)) => arguments.carry_out(),

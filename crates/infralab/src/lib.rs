@@ -25,6 +25,7 @@ pub fn systems() -> Vec<Box<dyn Room>> {
     vec![
         sim::register::<snowflake::Snowflakes>(),
         sim::register::<hash_ring::HashRing>(),
+        sim::register::<bitcask::Bitcask>(),
         sim::register::<raft::Consensus>(),
         sim::register::<url_shortener::UrlShortener>(),
     ]

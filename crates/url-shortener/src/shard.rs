@@ -31,6 +31,7 @@ use crate::codec::{decode_link, encode_link};
 use crate::mechanism::Mechanism;
 use crate::message::{Call, Message, Note, Op, Range, Reply, Shortener, Timer};
 use crate::{CODES, Key, Link, Roster};
+use bitcask::Mechanism::FlushBeforeAck;
 use bitcask::{Change, Event, Limits, Store, StoreOp};
 use boot::Read;
 use joiner::{Copied, Join};
@@ -127,7 +128,8 @@ impl Shard {
         assert!(place < MOST_SHARDS, "there are at most {MOST_SHARDS} shards");
         assert!((place as usize) < roster.nodes.len(), "place {place} is not on the roster");
         assert!(roster.founders > 0, "a ring is founded by somebody");
-        let mut store = Store::new(limits, Mechanism::FlushBeforeAck.on(switches));
+        let mut store =
+            Store::new(limits, FlushBeforeAck.only_if(Mechanism::FlushBeforeAck.on(switches)));
         // Perhaps somebody follows the log; the disk will tell.
         store.keep_removals(Mechanism::KeepRemovals.on(switches));
         Shard {

@@ -66,7 +66,7 @@ impl Tally {
         Tally {
             dedup: Mechanism::ClickDedup.on(switches),
             rounds: Rounds::default(),
-            store: Store::new(limits, true),
+            store: Store::new(limits, Switches::ALL_ON),
             is_ready: false,
             waiting: VecDeque::new(),
             round: None,

@@ -2,7 +2,7 @@
 
 use bitcask::{Alone, Change, Event, Limits, Store};
 use bytes::Bytes;
-use machine::{Outputs, Random};
+use machine::{Outputs, Random, Switches};
 use rand::SeedableRng;
 
 use crate::disk::Disk;
@@ -22,7 +22,7 @@ pub(crate) type Batch = Vec<Change>;
 impl Rig {
     pub(crate) fn new(segment: u32, seed: u64) -> Rig {
         let limits = Limits { segment };
-        let (store, disk) = (Store::new(limits, true), Disk::default());
+        let (store, disk) = (Store::new(limits, Switches::ALL_ON), Disk::default());
         let random = Random::seed_from_u64(seed);
         let mut rig = Rig { store, disk, random, limits, out: Outputs::default() };
         rig.start();
@@ -78,7 +78,7 @@ impl Rig {
     }
 
     pub(crate) fn boot(&mut self) {
-        self.store = Store::new(self.limits, true);
+        self.store = Store::new(self.limits, Switches::ALL_ON);
         self.start();
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use bitcask::{Alone, Event, Limits, Store, StoreOp};
 use bytes::Bytes;
 use host::{Files, Metrics};
-use machine::{DiskCommand, Output, Outputs};
+use machine::{DiskCommand, Output, Outputs, Switches};
 
 use crate::contestants::Contestant;
 use crate::links::Pairs;
@@ -20,7 +20,7 @@ pub struct Ours {
 impl Ours {
     pub fn open(folder: &Path) -> Ours {
         let files = Files::new(folder.to_owned(), &Metrics::default());
-        let store = Store::new(Limits::default(), true);
+        let store = Store::new(Limits::default(), Switches::ALL_ON);
         let mut ours = Ours { store, files, out: Outputs::default(), ops: Vec::new() };
         ours.store.start(&mut ours.out);
         assert_eq!(ours.settle(), Some(Event::Ready));

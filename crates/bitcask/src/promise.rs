@@ -1,0 +1,212 @@
+//! What a store swears to, as code that watches its clients. Each client has keys of its own and waits for
+//! no answer before it asks again; what it asks arrives in order.
+
+use std::collections::BTreeMap;
+
+use machine::{Machine, NodeId};
+use sim::{Entry, Promise, PromiseInfo, World};
+
+use crate::message::{Keeping, Note, Order, Seen};
+
+/// All of them.
+pub(crate) const PROMISES: &[PromiseInfo] = &[
+    PromiseInfo {
+        name: "nothing-lost",
+        about: "what a client knows to be durable, put or removed, is seen by every later read until it \
+                is changed",
+    },
+    PromiseInfo {
+        name: "nothing-false",
+        about: "a read shows what was put under that key and not refused, or says that it is rotten",
+    },
+    PromiseInfo {
+        name: "batches-whole",
+        about: "who sees a part of a batch sees all of it, or what came later",
+    },
+];
+
+/// The checker of a promise.
+///
+/// # Panics
+/// If it is none of [`PROMISES`]: a scenario names one that does not exist.
+pub(crate) fn checker<M: Machine<Protocol = Keeping>>(name: &str) -> Box<dyn Promise<M>> {
+    let judge = match name {
+        "nothing-lost" => Ledger::lost,
+        "nothing-false" => Ledger::falsehood,
+        "batches-whole" => Ledger::torn,
+        unknown => panic!("{unknown} is not a promise of bitcask"),
+    };
+    Box::new(Watch { clients: BTreeMap::new(), judge })
+}
+
+/// Judges what was read.
+type Judge = fn(&Ledger, &Read, u8, Seen) -> Result<(), String>;
+
+struct Watch {
+    clients: BTreeMap<NodeId, Ledger>,
+    judge: Judge,
+}
+
+/// What one client asked and knows.
+#[derive(Default)]
+struct Ledger {
+    /// In the order in which they were asked for: a token is below those that came later.
+    batches: BTreeMap<u64, Batch>,
+    reads: BTreeMap<u64, Read>,
+    /// Of each key, the last batch that is surely durable.
+    durable: BTreeMap<u8, u64>,
+    /// Batches that became durable at the keeper, in order.
+    kept: Vec<u64>,
+}
+
+struct Batch {
+    order: Order,
+    refused: bool,
+}
+
+/// A read, and what was known when it began.
+#[derive(Default)]
+struct Read {
+    durable: BTreeMap<u8, u64>,
+    /// How many batches had become durable when the keeper looked for its keys.
+    looked: usize,
+    /// All that it saw, once it has ended.
+    seen: Vec<(u8, Seen)>,
+}
+
+impl Batch {
+    fn keys(&self) -> crate::message::Keys {
+        let (Order::Put(keys, _) | Order::Remove(keys) | Order::Read(keys)) = self.order;
+        keys
+    }
+
+    /// May a key that it has look like this after it?
+    fn leaves(&self, nothing: bool) -> bool {
+        !self.refused && nothing == matches!(self.order, Order::Remove(_))
+    }
+}
+
+impl Ledger {
+    fn asked(&mut self, token: u64, order: Order) {
+        if let Order::Read(_) = order {
+            let durable = self.durable.clone();
+            self.reads.insert(token, Read { durable, looked: 0, seen: Vec::new() });
+        } else {
+            self.batches.insert(token, Batch { order, refused: false });
+        }
+    }
+
+    fn is_durable(&mut self, token: u64) {
+        let Some(batch) = self.batches.get(&token) else { return };
+        for key in batch.keys().each() {
+            let last = self.durable.entry(key).or_default();
+            *last = token.max(*last);
+        }
+    }
+
+    /// The last batch of a key that was durable when a read began, and whose effect it must see.
+    fn floor(read: &Read, key: u8) -> u64 {
+        read.durable.get(&key).copied().unwrap_or(0)
+    }
+
+    fn lost(&self, read: &Read, key: u8, seen: Seen) -> Result<(), String> {
+        let floor = Ledger::floor(read, key);
+        let since = |nothing: bool| {
+            let mut since = self.batches.range(floor..);
+            since.any(|(_, batch)| batch.keys().has(key) && batch.leaves(nothing))
+        };
+        let (sound, what) = match seen {
+            Seen::Nothing => (floor == 0 || since(true), "nothing is there".to_owned()),
+            Seen::Of(token) => (token >= floor, format!("what {} put is there", short(token))),
+            Seen::False | Seen::Rotten => return Ok(()),
+        };
+        let why = || format!("key {key}: batch {} was durable, and {what}", short(floor));
+        sound.then_some(()).ok_or_else(why)
+    }
+
+    fn falsehood(&self, _: &Read, key: u8, seen: Seen) -> Result<(), String> {
+        let put = |token| {
+            self.batches
+                .get(&token)
+                .is_some_and(|batch| batch.keys().has(key) && batch.leaves(false))
+        };
+        match seen {
+            Seen::False => Err(format!("key {key}: what was read, nobody put there")),
+            Seen::Of(token) if !put(token) => {
+                Err(format!("key {key}: batch {} put nothing there, and was read", short(token)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All keys are looked for at once, and a value that is compacted or changed meanwhile may be read as it
+    /// is later. So a batch that became durable meanwhile proves nothing.
+    fn torn(&self, read: &Read, _: u8, seen: Seen) -> Result<(), String> {
+        let Seen::Of(token) = seen else { return Ok(()) };
+        if self.kept[read.looked..].contains(&token) {
+            return Ok(());
+        }
+        let Some(batch) = self.batches.get(&token) else { return Ok(()) };
+        for (key, other) in read.seen.iter().filter(|(key, _)| batch.keys().has(*key)) {
+            let removed_since = || {
+                let mut since = self.batches.range(token..);
+                since.any(|(_, batch)| batch.keys().has(*key) && batch.leaves(true))
+            };
+            let sound = match other {
+                Seen::Of(other) => *other >= token,
+                Seen::Nothing => removed_since(),
+                Seen::False | Seen::Rotten => true,
+            };
+            if !sound {
+                return Err(format!("a part of batch {} is there; key {key} is not", short(token)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A request's number at its client.
+pub(crate) fn short(token: u64) -> u64 {
+    token & 0xFFFF_FFFF
+}
+
+impl<M: Machine<Protocol = Keeping>> Promise<M> for Watch {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        let ledger = match &entry.note {
+            Note::Kept { token } | Note::Looked { token } => NodeId((token >> 32) as u32),
+            _ => entry.node,
+        };
+        let ledger = self.clients.entry(ledger).or_default();
+        match &entry.note {
+            Note::Kept { token } => ledger.kept.push(*token),
+            Note::Looked { token } => {
+                if let Some(read) = ledger.reads.get_mut(token) {
+                    read.looked = ledger.kept.len();
+                }
+            }
+            Note::Asked { token, order } => ledger.asked(*token, *order),
+            Note::Written { token } => ledger.is_durable(*token),
+            Note::Refused { token } => {
+                if let Some(batch) = ledger.batches.get_mut(token) {
+                    batch.refused = true;
+                }
+            }
+            Note::Read { token, seen } => {
+                let Some(read) = ledger.reads.remove(token) else { return Ok(()) };
+                let read = Read { seen: seen.clone(), ..read };
+                for (key, seen) in &read.seen {
+                    (self.judge)(ledger, &read, *key, *seen)?;
+                }
+                // What was seen is durable, though nobody said so yet.
+                for (key, seen) in &read.seen {
+                    if let Seen::Of(token) = seen {
+                        let last = ledger.durable.entry(*key).or_default();
+                        *last = (*last).max(*token);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
