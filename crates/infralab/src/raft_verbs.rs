@@ -46,7 +46,7 @@ pub(crate) enum RaftVerb {
     Bench {
         /// Starts three processes on loopback, and so many times tells the one that leads to stop
         /// (SIGTERM), and so many times kills it. A round takes some seconds.
-        #[arg(long, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, value_name = "ROUNDS", value_parser = number::<u32>(1..=1000))]
         stops: Option<u32>,
         /// Prints one JSON object.
         #[arg(long)]

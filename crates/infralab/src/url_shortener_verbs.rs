@@ -18,6 +18,7 @@ use url_shortener::transfer;
 
 use crate::arguments::{ServerArguments, SharedVerb, address};
 use crate::exit::Outcome;
+use crate::grammar::number;
 use client::Server;
 
 #[derive(Debug, Subcommand)]
@@ -183,7 +184,7 @@ pub(crate) struct ServeArguments {
     /// How many shards keep the links of a new data folder, one by default. Later ones are added while
     /// it runs: `add-shard`; then this may stay as it was.
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_HERE)))]
+    #[arg(value_parser = number::<u16>(1..=u64::from(MOST_HERE)))]
     shards: Option<u16>,
     /// Keeps the links in this database instead: postgres://USER@HOST/NAME, on this computer. Its
     /// password comes from PGPASSWORD or the file that PGPASSFILE names.
@@ -207,7 +208,7 @@ pub(crate) struct ServeArguments {
     /// So many calls to shards a second one client may cause, and twice as many at once; a browser that
     /// only follows links that others follow too causes none.
     #[arg(long, value_name = "N", default_value_t = 1000)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(value_parser = number::<u32>(1..=1_000_000))]
     rate: u32,
     /// Takes the last address of X-Forwarded-For for the visitor's, where a proxy on this computer
     /// says it.

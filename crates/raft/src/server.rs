@@ -40,6 +40,7 @@ use owner::Owner;
 use switchboard::Switchboard;
 
 pub use error::ServeError;
+pub use leader::watch_leader;
 
 /// One replica of a cluster.
 #[derive(Clone, Debug)]
@@ -186,7 +187,8 @@ impl Staffed {
         let files = folder.files(metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), metrics);
         links.join(&node);
-        runtime.spawn(leader::watch(id, Arc::downgrade(&node), metrics.clone()));
+        let leader = |replica: &Replica| replica.group().and_then(Group::leader);
+        runtime.spawn(watch_leader(id, Arc::downgrade(&node), leader, metrics.clone()));
         let book = seats.iter().filter_map(|seat| Some((seat.id, seat.clients?))).collect();
         let book: Book = Arc::new(book);
         let routes = FrontEnd { me: id, node: node.clone(), desk, book }.routes();

@@ -22,6 +22,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::Router;
 use host::{Addresses, Crew, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
 use machine::{DiskId, Inspection, Machine, NodeId, Switches, Wall, nanos};
+use raft::server::watch_leader;
+use raft::{Group, Replicated};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -143,12 +145,13 @@ pub fn serve_authority(
         let ground = Ground::open(place, Owner::council(workers, me.0), &[])?;
         let machine = council(me, authorities, workers, Switches::ALL_ON);
         let booted = |shown: &Inspection| shown.role != "booting";
-        return ground.lease_out(machine, neighbours, booted, ready);
+        let leader = |one: &Replicated<Authority>| one.group().and_then(Group::leader);
+        return ground.lease_out(machine, neighbours, Some(leader), booted, ready);
     }
     let ground = Ground::open(place, Owner::authority(workers), &[authority::first_file()])?;
     let machine = Authority::new(workers, Switches::ALL_ON);
     let is_ready = |shown: &Inspection| shown.role == "authority";
-    ground.lease_out(machine, neighbours, is_ready, ready)
+    ground.lease_out(machine, neighbours, None, is_ready, ready)
 }
 
 /// What a server stands on before its machine is there.
@@ -204,22 +207,27 @@ impl Ground {
         (node, http::only_ours(routes, self.address.ip()))
     }
 
-    /// Serves an authority, or one of several, once it is ready.
+    /// Serves an authority, or one of several, once it is ready. Of several, `leader` says who acts.
     fn lease_out<M: Machine<Protocol = Snowflake>>(
         self,
         machine: M,
         neighbours: Neighbours,
+        leader: Option<fn(&M) -> Option<NodeId>>,
         is_ready: impl Fn(&Inspection) -> bool + Clone + Send + Sync + 'static,
         ready: impl FnOnce(Addresses),
     ) -> Result<(), ServeError> {
         let listens = Addresses { nodes: Some(self.address), ..self.shown() };
         let Ground { runtime, listener, admin, folder, metrics, data, .. } = self;
+        let me = neighbours.me;
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
         let outside =
             Switchboard { desk: None, links: Some(links.clone()), counts: Counts::new(&metrics) };
         let files = folder.files(&metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
         links.join(&node);
+        if let Some(leader) = leader {
+            runtime.spawn(watch_leader(me, Arc::downgrade(&node), leader, metrics.clone()));
+        }
         Server { runtime, crew: Crew::new(vec![node], vec![folder]), metrics, admin }
             .run(is_ready, || ready(listens), |stop| links.accept(listener, stop))
             .map_err(|why| ServeError::Halted { who: "authority", why, data })

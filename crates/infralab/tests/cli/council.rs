@@ -84,9 +84,14 @@ fn a_worker_mints_on_when_the_acting_authority_is_killed() {
     let holder =
         Server::start(&council.scratch.text("worker"), &["--authority", &council.addresses()]);
     let mut ids = patiently(|| Some(mint(&holder)).filter(|ids| !ids.is_empty()));
-    for _ in 0..2 {
+    for round in 0..2 {
         let acting = council.acting();
+        let other = council.authorities[(acting + 1) % 3].as_mut().unwrap();
+        let log = (round == 0).then(|| other.log());
         council.kill(acting);
+        if let Some(log) = log {
+            log.until(&format!("has lost its leader, node {acting}"));
+        }
         // Until three leases later.
         let end = time(ids[ids.len() - 1]) + 3_000;
         patiently(|| {

@@ -4,32 +4,31 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use host::{Count, Metrics, Node};
-use machine::NodeId;
+use machine::{Machine, NodeId};
 use tokio::time::sleep;
-
-use crate::group::Group;
-use crate::replica::Replica;
 
 /// A leader that is missed for less is missed by nobody else.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Looks on until the replica has stopped. Before it first hears of a leader it has lost none.
-pub(super) async fn watch(me: NodeId, replica: Weak<Node<Replica>>, metrics: Metrics) {
+/// Looks on until the replica on this node has stopped; `leader` says who leads, as far as it knows. Before
+/// it first hears of a leader it has lost none. What is lost is a line of the log, and a number.
+pub async fn watch_leader<M: Machine>(
+    me: NodeId,
+    replica: Weak<Node<M>>,
+    leader: fn(&M) -> Option<NodeId>,
+    metrics: Metrics,
+) {
     let help = "Replicas of this process that know no leader.";
     let without = metrics.gauge("raft_replicas_without_leader", help);
     let help = "How often a replica of this process lost its leader, to nobody or to another.";
     let losses = metrics.counter("raft_leader_losses_total", help);
     let mut told = Told { me, known: None, before: None, without, losses };
     told.without.one();
-    while let Some(leader) = leader_of(&replica) {
-        told.looked(leader);
+    // Nothing once it has stopped.
+    while let Some(found) = replica.upgrade().and_then(|replica| replica.look(leader)) {
+        told.looked(found);
         sleep(LOOK).await;
     }
-}
-
-/// Who leads, as far as it knows; nothing once it has stopped.
-fn leader_of(replica: &Weak<Node<Replica>>) -> Option<Option<NodeId>> {
-    replica.upgrade()?.look(|replica| replica.group().and_then(Group::leader))
 }
 
 struct Told {

@@ -48,6 +48,10 @@ impl Counts {
         if let Remark::Sometimes(name) = Snowflakes::remark(note) {
             let help = "What a machine noted about itself.";
             self.metrics.labelled("snowflake_notes_total", help, "note", name).one();
+            if name == "journal-cut" {
+                let why = "a crash tore the last write to it, which nobody was told of";
+                tracing::warn!("the end of an authority's journal was cut off: {why}");
+            }
         }
     }
 }
