@@ -8,8 +8,8 @@ use machine::{
     Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time,
 };
 use sim::{
-    Cluster, Draft, Entry, Promise, PromiseInfo, Remark, Scenario, Seeds, System, Verdict, Witness,
-    World, register,
+    Cluster, Draft, Entry, NoteKind, Promise, PromiseInfo, Scenario, Seeds, System, Verdict,
+    Witness, World, register,
 };
 
 /// The words. A token names a request, so that a copy of it is known as one.
@@ -167,12 +167,12 @@ impl System for Tallies {
         Message::Go
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Asked(token) => Remark::Invoked(*token),
-            Note::Answered(token) => Remark::Ok(*token),
-            Note::AskedAgain => Remark::Sometimes("asked-again"),
-            Note::Total(_) => Remark::Plain,
+            Note::Asked(token) => NoteKind::Invoked(*token),
+            Note::Answered(token) => NoteKind::Ok(*token),
+            Note::AskedAgain => NoteKind::Sometimes("asked-again"),
+            Note::Total(_) => NoteKind::Plain,
         }
     }
 }

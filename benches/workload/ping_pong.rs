@@ -11,8 +11,8 @@ use machine::{
     Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time, Wall,
 };
 use sim::{
-    Cluster, Delays, Draft, Entry, Fault, Promise, PromiseInfo, Remark, Room, Scenario, Seeds,
-    System, Target, Witness, World, heal_all,
+    Cluster, Delays, Draft, Entry, Fault, NoteKind, Promise, PromiseInfo, Registered, Scenario,
+    Seeds, System, Target, Witness, World, heal_all,
 };
 
 /// The least and the most that a ball is in the air, in microseconds.
@@ -30,7 +30,7 @@ pub const DELIVERIES: u64 = 400_000;
 pub const SHORT: &str = "short";
 
 /// Plays one run of a scenario; gives its deliveries.
-pub fn play(room: &dyn Room, scenario: &str, seed: u64) -> u64 {
+pub fn play(room: &dyn Registered, scenario: &str, seed: u64) -> u64 {
     let seeds = Seeds { first: seed, count: 1, jobs: 1 };
     let report = room.sweep(scenario, seeds, &[], &|_, _| {}).expect("the scenario is there");
     assert!(report.is_clean(), "{report:?}");
@@ -177,8 +177,8 @@ impl System for PingPong {
         Ball(0)
     }
 
-    fn remark(_hit: &Hit) -> Remark {
-        Remark::Sometimes("delivered")
+    fn note_kind(_hit: &Hit) -> NoteKind {
+        NoteKind::Sometimes("delivered")
     }
 
     fn node_name(_cluster: &Cluster, node: NodeId) -> String {

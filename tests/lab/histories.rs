@@ -10,7 +10,7 @@ use machine::{
     Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time,
 };
 use sim::{
-    Cluster, Draft, Entry, Promise, PromiseInfo, Remark, Scenario, System, Witness, register,
+    Cluster, Draft, Entry, NoteKind, Promise, PromiseInfo, Scenario, System, Witness, register,
 };
 
 #[derive(Clone, Debug)]
@@ -133,8 +133,8 @@ impl System for Stores {
         })
     }
 
-    fn remark(_: &Event<KvInput, KvOutput>) -> Remark {
-        Remark::Plain
+    fn note_kind(_: &Event<KvInput, KvOutput>) -> NoteKind {
+        NoteKind::Plain
     }
 
     fn history(notes: &[Entry<Event<KvInput, KvOutput>>]) -> Option<String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use machine::{Mechanism as Info, NodeId, Switches, Time};
 use sim::{
-    Cluster, Delays, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Witness,
+    Cluster, Delays, Draft, NoteKind, Promise, PromiseInfo, Scenario, Script, System, Witness,
 };
 
 use crate::client::{Client, KEEPER};
@@ -58,18 +58,18 @@ impl System for Bitcask {
         10 + u64::from(keys.count)
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Asked { token, .. } => Remark::Invoked(*token),
-            Note::Written { token } | Note::Read { token, .. } => Remark::Ok(*token),
-            Note::Refused { token } => Remark::Failed(*token),
-            Note::GivenUp { token } => Remark::GivenUp(*token),
-            Note::Cut => Remark::Sometimes("torn-end-cut"),
-            Note::Hinted => Remark::Sometimes("hinted"),
-            Note::Compacted => Remark::Sometimes("compacted"),
-            Note::Rotted => Remark::Sometimes("rot-told"),
-            Note::Ready { keys } if *keys > 0 => Remark::Sometimes("booted-on-data"),
-            Note::Ready { .. } | Note::Kept { .. } | Note::Looked { .. } => Remark::Plain,
+            Note::Asked { token, .. } => NoteKind::Invoked(*token),
+            Note::Written { token } | Note::Read { token, .. } => NoteKind::Ok(*token),
+            Note::Refused { token } => NoteKind::Failed(*token),
+            Note::GivenUp { token } => NoteKind::GivenUp(*token),
+            Note::Cut => NoteKind::Sometimes("torn-end-cut"),
+            Note::Hinted => NoteKind::Sometimes("hinted"),
+            Note::Compacted => NoteKind::Sometimes("compacted"),
+            Note::Rotted => NoteKind::Sometimes("rot-told"),
+            Note::Ready { keys } if *keys > 0 => NoteKind::Sometimes("booted-on-data"),
+            Note::Ready { .. } | Note::Kept { .. } | Note::Looked { .. } => NoteKind::Plain,
         }
     }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use machine::{Mechanism as Info, NodeId, Time};
-use sim::{Cluster, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Witness};
+use sim::{Cluster, Draft, NoteKind, Promise, PromiseInfo, Scenario, Script, System, Witness};
 
 use crate::mechanism::MECHANISMS;
 use crate::message::{Browse, Message, Note, Order, Outcome};
@@ -51,29 +51,29 @@ impl System for HashRing {
         }
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Asked { token, .. } => Remark::Invoked(*token),
-            Note::Answered { token } => Remark::Ok(*token),
-            Note::Failed { token } => Remark::Failed(*token),
-            Note::Called { .. } => Remark::Plain,
-            Note::Returned { outcome, .. } => Remark::Sometimes(match outcome {
+            Note::Asked { token, .. } => NoteKind::Invoked(*token),
+            Note::Answered { token } => NoteKind::Ok(*token),
+            Note::Failed { token } => NoteKind::Failed(*token),
+            Note::Called { .. } => NoteKind::Plain,
+            Note::Returned { outcome, .. } => NoteKind::Sometimes(match outcome {
                 Outcome::Hit => "hit",
                 Outcome::Miss => "miss",
                 Outcome::TimedOut => "cache-timed-out",
                 Outcome::Reset => "connection-reset",
             }),
-            Note::SentOn => Remark::Sometimes("sent-on"),
-            Note::FailedFast { .. } => Remark::Sometimes("failed-fast"),
-            Note::Opened { .. } => Remark::Sometimes("breaker-opened"),
-            Note::Coalesced => Remark::Sometimes("coalesced"),
-            Note::Retried => Remark::Sometimes("retried"),
-            Note::BudgetSpent => Remark::Sometimes("budget-spent"),
-            Note::Read { .. } | Note::Serves { .. } => Remark::Plain,
-            Note::GivenUp => Remark::Sometimes("given-up"),
-            Note::TurnedAway => Remark::Sometimes("turned-away"),
-            Note::Joined { .. } => Remark::Sometimes("joined"),
-            Note::Left { .. } => Remark::Sometimes("left"),
+            Note::SentOn => NoteKind::Sometimes("sent-on"),
+            Note::FailedFast { .. } => NoteKind::Sometimes("failed-fast"),
+            Note::Opened { .. } => NoteKind::Sometimes("breaker-opened"),
+            Note::Coalesced => NoteKind::Sometimes("coalesced"),
+            Note::Retried => NoteKind::Sometimes("retried"),
+            Note::BudgetSpent => NoteKind::Sometimes("budget-spent"),
+            Note::Read { .. } | Note::Serves { .. } => NoteKind::Plain,
+            Note::GivenUp => NoteKind::Sometimes("given-up"),
+            Note::TurnedAway => NoteKind::Sometimes("turned-away"),
+            Note::Joined { .. } => NoteKind::Sometimes("joined"),
+            Note::Left { .. } => NoteKind::Sometimes("left"),
         }
     }
 

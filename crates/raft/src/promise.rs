@@ -148,7 +148,7 @@ struct Office {
 impl Promise<Node> for Office {
     fn step(&mut self, world: &World<Node>) -> Result<(), String> {
         self.replicas.iter().try_for_each(|&node| match sight(world, node) {
-            Some(sight) => self.stable.see(world.now(), node, world.is_calm(node), sight),
+            Some(sight) => self.stable.see(world.now(), node, world.is_healed(node), sight),
             None => Ok(()),
         })
     }

@@ -9,7 +9,7 @@ mod workload;
 
 use machine::{Mechanism as Info, NodeId};
 use sim::{
-    Cluster, Entry, Promise, PromiseInfo, Remark, Scenario, System, Witness, World, heal_all,
+    Cluster, Entry, NoteKind, Promise, PromiseInfo, Scenario, System, Witness, World, heal_all,
 };
 
 use crate::history;
@@ -45,13 +45,13 @@ impl System for Consensus {
         Message::Do(operation.clone())
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Invoked { operation, .. } => Remark::Invoked(*operation),
-            Note::Answered { operation, .. } => Remark::Ok(*operation),
-            Note::Failed { operation } => Remark::Failed(*operation),
-            Note::GivenUp { operation } => Remark::GivenUp(*operation),
-            Note::Sometimes(name) => Remark::Sometimes(name),
+            Note::Invoked { operation, .. } => NoteKind::Invoked(*operation),
+            Note::Answered { operation, .. } => NoteKind::Ok(*operation),
+            Note::Failed { operation } => NoteKind::Failed(*operation),
+            Note::GivenUp { operation } => NoteKind::GivenUp(*operation),
+            Note::Sometimes(name) => NoteKind::Sometimes(name),
         }
     }
 

@@ -8,7 +8,7 @@
 //! everything that is drawn comes from the seed. So the same run has the same trace hash, in any
 //! process and any build, and any subset of a plan is a plan.
 //!
-//! A [`System`] registers its [`Scenario`]s, its promises and its mechanisms once; [`Room`] is the
+//! A [`System`] registers its [`Scenario`]s, its promises and its mechanisms once; [`Registered`] is the
 //! door through which the command line, the tour and the tests run, sweep, shrink and replay them.
 
 mod chaos;
@@ -47,12 +47,12 @@ pub use diagram::{Window, diagram};
 pub use disk::Unsynced;
 pub use durations::Durations;
 pub use fault::{Fault, KINDS, Target};
-pub use history::{Counts, Entry, Operations, Remark};
+pub use history::{Counts, Entry, NoteKind, Operations};
 pub use network::Delays;
 pub use plan::{Cluster, Draft, Plan, Step};
 pub use promise::{Promise, Verdict};
 pub use recorder::{Moment, Recorder};
-pub use registry::{Ran, Refused, Room, ScenarioInfo, Shortest, register};
+pub use registry::{Refused, Registered, RunRecord, ScenarioInfo, Shortest, register};
 pub use replay::{ReplayError, SavedRun, VERSION};
 pub use run::{NO_PANIC, Report, Violation};
 pub use scenario::{PromiseInfo, Scenario, System, Witness, heal_all};

@@ -17,7 +17,7 @@ use crate::sweep::{Seeds, SweepReport, sweep};
 use rand::Rng;
 
 /// A system whose types are forgotten.
-pub trait Room: Send + Sync {
+pub trait Registered: Send + Sync {
     /// The system's name.
     fn name(&self) -> &'static str;
     /// What it is, in one sentence.
@@ -35,18 +35,18 @@ pub trait Room: Send + Sync {
     ///
     /// # Errors
     /// If there is no such scenario or mechanism.
-    fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<Ran, Refused>;
+    fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<RunRecord, Refused>;
 
     /// Runs a saved run again.
     ///
     /// # Errors
     /// If there is no such scenario or mechanism, or the plan makes no sense.
-    fn replay(&self, saved: &SavedRun) -> Result<Ran, Refused>;
+    fn replay(&self, saved: &SavedRun) -> Result<RunRecord, Refused>;
 
     /// Runs a saved run's plan in other worlds, and counts those that are clean.
     ///
     /// # Errors
-    /// As [`Room::replay`].
+    /// As [`Registered::replay`].
     fn clean_rerolls(&self, saved: &SavedRun, worlds: u64) -> Result<u64, Refused>;
 
     /// Runs many seeds; `progress` hears how many are done and how many violations were found.
@@ -94,7 +94,7 @@ pub struct ScenarioInfo {
 
 /// A run with all that is needed to show it and to run it again.
 #[derive(Clone, Debug)]
-pub struct Ran {
+pub struct RunRecord {
     /// What came of it.
     pub report: Report,
     /// What happened, in order.
@@ -111,7 +111,7 @@ pub struct Ran {
 #[derive(Clone, Debug)]
 pub struct Shortest {
     /// The short run.
-    pub ran: Ran,
+    pub ran: RunRecord,
     /// Steps before and after.
     pub steps: (usize, usize),
     /// How many runs it took.
@@ -151,7 +151,7 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// Puts a system into the registry.
-pub fn register<S: System>() -> Box<dyn Room> {
+pub fn register<S: System>() -> Box<dyn Registered> {
     Box::new(Door::<S>(PhantomData))
 }
 
@@ -191,7 +191,7 @@ impl<S: System> Door<S> {
         plan: &Plan<S::Operation>,
         world_seed: u64,
         without: &[String],
-    ) -> Result<Ran, Refused> {
+    ) -> Result<RunRecord, Refused> {
         let switches = self.switches(scenario, without)?;
         let (report, recording) = execute(scenario, plan, world_seed, switches, true);
         let Recording { moments, history } = recording;
@@ -206,7 +206,7 @@ impl<S: System> Door<S> {
             trace_hash: format!("{:016x}", report.trace_hash),
             plan: serde_json::to_value(plan).map_err(|why| Refused::BadPlan(why.to_string()))?,
         };
-        Ok(Ran { report, moments, history, nodes, saved })
+        Ok(RunRecord { report, moments, history, nodes, saved })
     }
 
     fn plan(&self, saved: &SavedRun) -> Result<Plan<S::Operation>, Refused> {
@@ -233,7 +233,7 @@ impl<S: System> Door<S> {
     }
 }
 
-impl<S: System> Room for Door<S> {
+impl<S: System> Registered for Door<S> {
     fn name(&self) -> &'static str {
         S::NAME
     }
@@ -266,12 +266,12 @@ impl<S: System> Room for Door<S> {
         S::WITNESSES
     }
 
-    fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<Ran, Refused> {
+    fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<RunRecord, Refused> {
         let scenario = self.scenario(scenario)?;
         self.show(&scenario, &draw(&scenario, seed), seed, without)
     }
 
-    fn replay(&self, saved: &SavedRun) -> Result<Ran, Refused> {
+    fn replay(&self, saved: &SavedRun) -> Result<RunRecord, Refused> {
         let scenario = self.scenario(&saved.scenario)?;
         self.show(&scenario, &self.plan(saved)?, saved.world_seed, &saved.without)
     }

@@ -8,7 +8,7 @@ use machine::{Machine, Switches, Time};
 use serde::Serialize;
 
 use crate::durations::Durations;
-use crate::history::{Counts, Operations, tally};
+use crate::history::{Counts, Operations, total};
 use crate::plan::{Draft, Plan, Step};
 use crate::promise::{Promise, Verdict};
 use crate::random::{Purpose, stream};
@@ -130,10 +130,10 @@ pub(crate) fn execute<S: System>(
             });
         }
         let Some(world) = world else { return (report, Recording::default()) };
-        let tally = tally(world.history(), S::remark);
-        (report.operations, report.sometimes) = (tally.operations, tally.sometimes);
-        report.latency = tally.latency;
-        report.downtime = tally.silences.downtimes(world.now(), world.faults_counted());
+        let totals = total(world.history(), S::note_kind);
+        (report.operations, report.sometimes) = (totals.operations, totals.sometimes);
+        report.latency = totals.latency;
+        report.downtime = totals.silences.downtimes(world.now(), world.faults_counted());
         report.trace_hash = world.trace_hash();
         report.events = world.events();
         report.faults = world.fault_counts().clone();

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use machine::{Machine, Mechanism, NodeId, Switches};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::history::{Entry, Remark};
+use crate::history::{Entry, NoteKind};
 use crate::plan::{Cluster, Draft};
 use crate::promise::Promise;
 use crate::world::{Message, Note, World};
@@ -41,7 +41,7 @@ pub trait System: Sized + 'static {
         1
     }
     /// What a note means to the lab.
-    fn remark(note: &Note<Self::Node>) -> Remark;
+    fn note_kind(note: &Note<Self::Node>) -> NoteKind;
     /// What the notes say of clients' operations, as a file that checkers of histories read (the
     /// crate `check` writes it); none where the system has no such operations.
     fn history(_notes: &[Entry<Note<Self::Node>>]) -> Option<String> {

@@ -2,7 +2,7 @@
 //!
 //! Delta debugging (Zeller and Hildebrandt 2002) over the steps of the plan. Leaving a step out
 //! shifts what the world draws, so each candidate is given several world seeds before it is
-//! dismissed: without that, plans stay long because luck changed, not because a step was needed.
+//! dismissed: without that, plans stay long because the draws changed, not because a step was needed.
 
 use machine::{Switches, Time, nanos};
 

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use machine::{Mechanism as Info, NodeId, Time};
 use sim::{
-    Cluster, Delays, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Target, Witness,
+    Cluster, Delays, Draft, NoteKind, Promise, PromiseInfo, Scenario, Script, System, Target,
+    Witness,
 };
 
 use crate::mechanism::MECHANISMS;
@@ -49,23 +50,23 @@ impl System for Snowflakes {
         u64::from(operation.count)
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Invoked { token, .. } => Remark::Invoked(*token),
-            Note::Received { token, .. } => Remark::Ok(*token),
-            Note::AllRefused { token } => Remark::Failed(*token),
-            Note::ClockWentBack { .. } => Remark::Sometimes("clock-went-back"),
-            Note::TickUsedUp => Remark::Sometimes("tick-used-up"),
-            Note::StartedBelowMark => Remark::Sometimes("started-below-mark"),
-            Note::ClockWrong => Remark::Sometimes("clock-wrong"),
-            Note::Compared { .. } => Remark::Plain,
-            Note::Stopped { .. } => Remark::Sometimes("stopped"),
-            Note::Resumed { .. } => Remark::Sometimes("resumed"),
-            Note::LeaseExpired => Remark::Sometimes("lease-expired"),
-            Note::GenerationChanged => Remark::Sometimes("generation-changed"),
-            Note::HolderChanged => Remark::Sometimes("holder-changed"),
-            Note::Fenced => Remark::Sometimes("fenced"),
-            Note::Council(what) => Remark::Sometimes(what),
+            Note::Invoked { token, .. } => NoteKind::Invoked(*token),
+            Note::Received { token, .. } => NoteKind::Ok(*token),
+            Note::AllRefused { token } => NoteKind::Failed(*token),
+            Note::ClockWentBack { .. } => NoteKind::Sometimes("clock-went-back"),
+            Note::TickUsedUp => NoteKind::Sometimes("tick-used-up"),
+            Note::StartedBelowMark => NoteKind::Sometimes("started-below-mark"),
+            Note::ClockWrong => NoteKind::Sometimes("clock-wrong"),
+            Note::Compared { .. } => NoteKind::Plain,
+            Note::Stopped { .. } => NoteKind::Sometimes("stopped"),
+            Note::Resumed { .. } => NoteKind::Sometimes("resumed"),
+            Note::LeaseExpired => NoteKind::Sometimes("lease-expired"),
+            Note::GenerationChanged => NoteKind::Sometimes("generation-changed"),
+            Note::HolderChanged => NoteKind::Sometimes("holder-changed"),
+            Note::Fenced => NoteKind::Sometimes("fenced"),
+            Note::Council(what) => NoteKind::Sometimes(what),
         }
     }
 

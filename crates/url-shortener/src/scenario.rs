@@ -8,7 +8,7 @@ mod owners;
 mod words;
 
 use machine::{Mechanism as Info, NodeId};
-use sim::{Cluster, Promise, PromiseInfo, Remark, Scenario, System, Witness};
+use sim::{Cluster, NoteKind, Promise, PromiseInfo, Scenario, System, Witness};
 
 use crate::mechanism::MECHANISMS;
 use crate::message::{Answer, Deed, Message, Note, Why};
@@ -42,34 +42,34 @@ impl System for UrlShortener {
         Message::Do(operation.clone())
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Invoked { token, .. } => Remark::Invoked(*token),
+            Note::Invoked { token, .. } => NoteKind::Invoked(*token),
             // It may be done yet.
-            Note::Answered { token, answer: Answer::Unavailable(_) } => Remark::GivenUp(*token),
+            Note::Answered { token, answer: Answer::Unavailable(_) } => NoteKind::GivenUp(*token),
             Note::Answered { token, answer: Answer::TooMany { .. } | Answer::Refused(_) } => {
-                Remark::Failed(*token)
+                NoteKind::Failed(*token)
             }
-            Note::Answered { token, .. } => Remark::Ok(*token),
-            Note::GivenUp { token } => Remark::GivenUp(*token),
-            Note::Called { why: Why::Visit, .. } => Remark::Sometimes("visit-read"),
-            Note::Called { why: Why::Again, .. } => Remark::Sometimes("read-again"),
-            Note::HasRead { missing: true, .. } => Remark::Sometimes("read-in-vain"),
-            Note::OutOfNumbers => Remark::Sometimes("out-of-numbers"),
-            Note::Leased(_) => Remark::Sometimes("range-leased"),
-            Note::Clicked { .. } => Remark::Sometimes("redirected"),
-            Note::Logged { .. } => Remark::Sometimes("clicks-logged"),
-            Note::Counted { .. } => Remark::Sometimes("clicks-counted"),
-            Note::Ring { phase: RingPhase::Ceded, .. } => Remark::Sometimes("share-ceded"),
-            Note::Joined { .. } => Remark::Sometimes("shard-joined"),
-            Note::Sometimes(what) => Remark::Sometimes(what),
-            Note::Cut => Remark::Sometimes("store-cut"),
+            Note::Answered { token, .. } => NoteKind::Ok(*token),
+            Note::GivenUp { token } => NoteKind::GivenUp(*token),
+            Note::Called { why: Why::Visit, .. } => NoteKind::Sometimes("visit-read"),
+            Note::Called { why: Why::Again, .. } => NoteKind::Sometimes("read-again"),
+            Note::HasRead { missing: true, .. } => NoteKind::Sometimes("read-in-vain"),
+            Note::OutOfNumbers => NoteKind::Sometimes("out-of-numbers"),
+            Note::Leased(_) => NoteKind::Sometimes("range-leased"),
+            Note::Clicked { .. } => NoteKind::Sometimes("redirected"),
+            Note::Logged { .. } => NoteKind::Sometimes("clicks-logged"),
+            Note::Counted { .. } => NoteKind::Sometimes("clicks-counted"),
+            Note::Ring { phase: RingPhase::Ceded, .. } => NoteKind::Sometimes("share-ceded"),
+            Note::Joined { .. } => NoteKind::Sometimes("shard-joined"),
+            Note::Sometimes(what) => NoteKind::Sometimes(what),
+            Note::Cut => NoteKind::Sometimes("store-cut"),
             Note::Called { .. }
             | Note::HasRead { .. }
             | Note::Acknowledged { .. }
             | Note::Dropped { .. }
             | Note::Ring { .. }
-            | Note::Total { .. } => Remark::Plain,
+            | Note::Total { .. } => NoteKind::Plain,
         }
     }
 

@@ -11,7 +11,7 @@ use machine::{
     Protocol, Switches,
 };
 use serde::{Deserialize, Serialize};
-use sim::Remark;
+use sim::NoteKind;
 
 pub(crate) const DEDUP: usize = 0;
 pub(crate) const FSYNC: usize = 1;
@@ -72,11 +72,11 @@ pub(crate) enum Note {
 }
 
 impl Note {
-    pub(crate) fn remark(&self) -> Remark {
+    pub(crate) fn note_kind(&self) -> NoteKind {
         match self {
-            Note::Invoked(token) => Remark::Invoked(*token),
-            Note::Answered(token) => Remark::Ok(*token),
-            Note::Retried => Remark::Sometimes("retried"),
+            Note::Invoked(token) => NoteKind::Invoked(*token),
+            Note::Answered(token) => NoteKind::Ok(*token),
+            Note::Retried => NoteKind::Sometimes("retried"),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use machine::{Mechanism, NodeId, Switches};
 use sim::{
-    Cluster, Draft, Entry, Promise, PromiseInfo, Remark, Scenario, Script, System, Target, Verdict,
-    Witness, World, heal_all,
+    Cluster, Draft, Entry, NoteKind, Promise, PromiseInfo, Scenario, Script, System, Target,
+    Verdict, Witness, World, heal_all,
 };
 
 use crate::counter::{Client, MECHANISMS, Message, Node, Note, Operation, Server};
@@ -64,8 +64,8 @@ impl System for Counting {
         Message::Begin(operation.clone())
     }
 
-    fn remark(note: &Note) -> Remark {
-        note.remark()
+    fn note_kind(note: &Note) -> NoteKind {
+        note.note_kind()
     }
 
     fn node_name(_: &Cluster, node: NodeId) -> String {

@@ -1,10 +1,10 @@
 //! The frame: runs, sweeps, shrinking and verdicts, through the door of the registry.
 
-use sim::{Refused, Room, Seeds, SweepReport, register};
+use sim::{Refused, Registered, Seeds, SweepReport, register};
 
 use crate::counting::Counting;
 
-pub(crate) fn room() -> Box<dyn Room> {
+pub(crate) fn room() -> Box<dyn Registered> {
     register::<Counting>()
 }
 
