@@ -23,7 +23,8 @@ pub(crate) fn scenarios(room: &dyn Registered, json: bool) -> Outcome {
             json!({"name": info.name, "about": info.about, "promises": info.promises,
                    "leaves_out": info.leaves_out, "seeds": info.seeds, "breaks_without": breaks_without(info.name)})
         };
-        let mechanism = |info: &machine::Mechanism| json!({"name": info.name, "about": info.about});
+        let mechanism =
+            |info: &machine::MechanismInfo| json!({"name": info.name, "about": info.about});
         let all = json!({
             "scenarios": room.scenarios().into_iter().map(scenario).collect::<Vec<_>>(),
             "promises": room.promises(),

@@ -51,7 +51,7 @@ fn print_promises(room: &dyn Registered, swept: &Swept) -> Found {
     let mut found = Found::Held;
     say!("  {:<24} {:>6} {:>11} {:>8}   in", "promise", "seeds", "events", "faults");
     // A machine that panics breaks what every system promises without saying so.
-    let promises = room.promises().iter().map(|promise| promise.name).chain([sim::NO_PANIC]);
+    let promises = room.promises().into_iter().map(|promise| promise.name).chain([sim::NO_PANIC]);
     for promise in promises {
         let checks =
             |info: &sim::ScenarioInfo| promise == sim::NO_PANIC || info.promises.contains(&promise);

@@ -208,7 +208,7 @@ impl<M: Machine> World<M> {
             _ => hits.iter().for_each(|&node| self.strike(&fault, node)),
         }
         if struck && !part {
-            *self.chaos.counts.entry(fault.kind()).or_default() += 1;
+            *self.chaos.counts.entry(fault.kind().name()).or_default() += 1;
             self.chaos.faults[index].counted = Some(self.now);
         }
         self.rebuild(&fault, &hits);

@@ -7,13 +7,13 @@ mod losses;
 mod owners;
 mod words;
 
-use machine::{Mechanism as Info, NodeId};
-use sim::{Cluster, NoteKind, Promise, PromiseInfo, Scenario, System, Witness};
+use machine::{MechanismInfo, NodeId, Switches};
+use sim::{NoteKind, PromiseSpec, Scenario, System, Witness};
 
-use crate::mechanism::MECHANISMS;
+use crate::mechanism::Mechanism;
 use crate::message::{Answer, Deed, Message, Note, Why};
-use crate::promise::{PROMISES, checker};
-use crate::shape::{Node, Shape};
+use crate::promise::PROMISES;
+use crate::shape::{Cluster, Node, Shape};
 use crate::shard::RingPhase;
 
 /// The system, as the simulated world sees it.
@@ -22,20 +22,21 @@ pub struct UrlShortener;
 
 impl System for UrlShortener {
     type Node = Node;
+    type Shape = Shape;
     type Operation = Deed;
 
     const NAME: &'static str = "url-shortener";
     const ABOUT: &'static str = "Links, redirects and click analytics: a sharded service that a person can use in a browser.";
-    const MECHANISMS: &'static [Info] = MECHANISMS;
-    const PROMISES: &'static [PromiseInfo] = PROMISES;
+    const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
+    const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
         scenarios()
     }
 
-    fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
-        checker(name, cluster)
+    fn boot(cluster: &Cluster, node: NodeId, switches: Switches) -> Node {
+        Shape::boot(cluster, node, switches)
     }
 
     fn perform(operation: &Deed) -> Message {
@@ -72,10 +73,6 @@ impl System for UrlShortener {
             | Note::Total { .. } => NoteKind::Plain,
         }
     }
-
-    fn node_name(cluster: &Cluster, node: NodeId) -> String {
-        Shape::name(cluster, node)
-    }
 }
 
 const ALL: &[&str] = &[
@@ -103,10 +100,8 @@ const WITNESSES: &[Witness] = &[
 ];
 
 fn scenarios() -> Vec<Scenario<UrlShortener>> {
-    let scenario = |name, about, draw, reaches| Scenario {
-        reaches,
-        ..Scenario::new(name, about, ALL, draw, Shape::boot)
-    };
+    let scenario =
+        |name, about, draw, reaches| Scenario { reaches, ..Scenario::new(name, about, ALL, draw) };
     vec![
         scenario(
             "hot-link",
