@@ -15,6 +15,69 @@
 //! 3. A timer fires no earlier than asked, by the machine's monotonic clock, and at most once for
 //!    each time it was set.
 //! 4. A message may be lost, late or (a datagram) doubled and out of order; it is never altered.
+//!
+//! # A machine, moved by hand
+//!
+//! A counter that answers no count before it is on its disk:
+//!
+//! ```
+//! use machine::*;
+//! use rand::SeedableRng;
+//!
+//! #[derive(Clone, Debug)]
+//! struct Words;
+//! impl Protocol for Words {
+//!     type Message = u64;
+//!     type Timer = ();
+//!     type Op = Written;
+//!     type Note = ();
+//! }
+//!
+//! /// What to do when a count is on the disk: answer it.
+//! #[derive(Clone, Debug, Hash)]
+//! struct Written { answer: u64, to: NodeId }
+//!
+//! #[derive(Clone)]
+//! struct Counter(u64);
+//!
+//! impl Machine for Counter {
+//!     type Protocol = Words;
+//!     fn handle(&mut self, _: &mut Now<'_>, input: Input<Words>, out: &mut Outputs<Words>) {
+//!         match input {
+//!             Input::Message { from, .. } => {
+//!                 self.0 += 1;
+//!                 let bytes = self.0.to_le_bytes().to_vec().into();
+//!                 let replace = DiskCommand::Replace { file: "count".into(), bytes };
+//!                 out.disk(replace, Written { answer: self.0, to: from });
+//!             }
+//!             Input::Disk { op, result: Ok(_) } => out.send(op.to, op.answer),
+//!             Input::Disk { .. } => out.halt("the disk failed"),
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//!
+//! // A world in which the time stands still and nothing fails.
+//! let (mut counter, mut disk) = (Counter(0), MemoryDisk::default());
+//! let (time, wall, generation) = (Time(0), Wall(0), Generation(0));
+//! let mut random = Random::seed_from_u64(1);
+//! let mut answers = Vec::new();
+//! let mut next = Some(Input::Message { from: NodeId(7), message: 0 });
+//! while let Some(input) = next.take() {
+//!     let mut out = Outputs::default();
+//!     counter.handle(&mut Now { time, wall, generation, random: &mut random }, input, &mut out);
+//!     for output in out.drain() {
+//!         match output {
+//!             Output::Disk { command, op } => {
+//!                 next = Some(Input::Disk { op, result: disk.perform(*command) });
+//!             }
+//!             Output::Send { to, message, .. } => answers.push((to, message)),
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! assert_eq!(answers, [(NodeId(7), 1)]);
+//! ```
 
 mod checkpoint;
 mod disk;

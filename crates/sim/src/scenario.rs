@@ -70,6 +70,13 @@ pub struct PromiseSpec<M: Machine, C> {
     pub checker: Checker<M, C>,
 }
 
+impl<M: Machine, C> PromiseSpec<M, C> {
+    /// A promise of this name, what it says, and its checker.
+    pub const fn new(name: &'static str, about: &'static str, checker: Checker<M, C>) -> Self {
+        PromiseSpec { name, about, checker }
+    }
+}
+
 /// Makes the checker of a promise, for a run of this cluster.
 pub type Checker<M, C> = fn(&Cluster<C>) -> Box<dyn Promise<M>>;
 
