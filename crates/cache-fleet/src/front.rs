@@ -11,11 +11,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use hash_ring::Refused;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
 use resilience::{Breaker, BreakerRule, BreakerWindow, Pass};
 
 use crate::crowd::{Crowds, keys};
-use crate::error::Refused;
 use crate::mechanism::Mechanism;
 use crate::message::{Attempt, Browse, Fleet, Message, Note, Order, Outcome, Timer};
 use crate::reads::{Read, Reads};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hash_ring::{Browse, Cache, Database, Front, Mechanism, Member, Message, Note, Order, Server};
+use cache_fleet::{
+    Browse, Cache, Database, Front, Mechanism, Member, Message, Note, Order, Server,
+};
 use machine::{NodeId, Switches, Time};
 use sim::{Delays, Script, World};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hash_ring::{
+use cache_fleet::{
     Attempt, Browse, Cache, Database, Fleet, Front, Mechanism, Member, Message, Note, Order,
     Outcome, Timer,
 };

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use hash_ring::scale;
 use machine::{Outputs, Random};
 use rand::Rng;
 
-use crate::hash::scale;
 use crate::message::{Browse, Fleet, Timer};
 
 /// More than this no crowd has: an order may come from a stranger's file.

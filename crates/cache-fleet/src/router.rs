@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use hash_ring::{BoundedRing, Modulo, Node, NodeIndex, Nodes, Placement, Refused, Ring, hash};
 use machine::{NodeId, Switches};
 
 use crate::mechanism::Mechanism;
-use crate::{BoundedRing, Modulo, Node, NodeIndex, Nodes, Placement, Refused, Ring, hash};
 
 /// A cache, as it is to be placed.
 #[derive(Clone, Debug, PartialEq, Eq)]

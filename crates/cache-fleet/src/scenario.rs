@@ -15,9 +15,9 @@ use crate::shape::{Server, Shape};
 
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct HashRing;
+pub struct CacheFleet;
 
-impl System for HashRing {
+impl System for CacheFleet {
     type Node = Server;
     type Operation = Order;
 
@@ -100,7 +100,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("deadline", "no-work-in-vain", "rush", 0),
 ];
 
-fn scenarios() -> Vec<Scenario<HashRing>> {
+fn scenarios() -> Vec<Scenario<CacheFleet>> {
     let scenario = |name, about, draw, reaches| Scenario {
         seeds: 100,
         reaches,
