@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use machine::{NodeId, Outputs, Random, Time};
+use resilience::Calls;
 
 use super::tenure::{RingPhase, Tenure};
 use super::{Job, Open, Shard};
-use crate::calls::Calls;
 use crate::message::{Call, Handover, Message, Note, Reply, Shortener, Timer};
 use bitcask::Change;
 
@@ -24,14 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How far a shard has come.
 #[derive(Clone, Debug)]
 pub(super) struct Join {
-    calls: Calls<u32>,
+    calls: Calls<Timer, u32>,
     /// By their places; none where nothing is joined.
     donors: Vec<Donor>,
 }
 
 impl Default for Join {
     fn default() -> Join {
-        Join { calls: Calls::new(PATIENCE), donors: Vec::new() }
+        Join { calls: Calls::new(PATIENCE, Timer::Calls), donors: Vec::new() }
     }
 }
 

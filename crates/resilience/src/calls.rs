@@ -1,53 +1,53 @@
-//! What an instance has asked of shards and the tally, and of what it waits for an answer.
+//! The calls that a machine has made and that have no reply yet.
 //!
-//! The law: every call ends once: with a reply, with the end of the instance's patience, or with its
+//! The law: every call ends once: with a reply, with the end of the caller's patience, or with its
 //! connection. A reply to a call that has ended already is nobody's. Numbers begin anywhere at each boot,
-//! so that a reply to what was asked before a crash is not taken for one to what was asked after it.
+//! so that a reply to what was asked before a crash is not taken for one to what was asked after it. One
+//! timer serves them all: it is set while a call is under way, for the oldest.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use machine::{NodeId, Outputs, Random, Time};
+use machine::{NodeId, Outputs, Protocol, Random, Time};
 use rand::Rng;
 
-use crate::message::{Shortener, Timer};
-
-/// The calls that are under way, each with what is to be done when it ends.
+/// The calls that are under way, each with what it is for.
 #[derive(Clone, Debug)]
-pub(crate) struct Calls<P> {
+pub struct Calls<T, C> {
     patience: Duration,
+    timer: T,
     last: u64,
-    open: BTreeMap<u64, Call<P>>,
+    open: BTreeMap<u64, Call<C>>,
 }
 
 #[derive(Clone, Debug)]
-struct Call<P> {
+struct Call<C> {
     to: NodeId,
     at: Time,
-    purpose: P,
+    purpose: C,
 }
 
-impl<P> Calls<P> {
-    /// None under way; each is given up after this time.
-    pub(crate) fn new(patience: Duration) -> Self {
-        Calls { patience, last: 0, open: BTreeMap::new() }
+impl<T: Clone, C> Calls<T, C> {
+    /// None under way; each is given up after this time. The timer is the machine's, and this alone sets it.
+    pub fn new(patience: Duration, timer: T) -> Self {
+        Calls { patience, timer, last: 0, open: BTreeMap::new() }
     }
 
     /// The node booted.
-    pub(crate) fn start(&mut self, random: &mut Random) {
+    pub fn start(&mut self, random: &mut Random) {
         self.last = random.next_u64() >> 1;
     }
 
     /// Begins a call: its number, under which it is to be sent.
-    pub(crate) fn begin(
+    pub fn begin<P: Protocol<Timer = T>>(
         &mut self,
         to: NodeId,
-        purpose: P,
+        purpose: C,
         now: Time,
-        out: &mut Outputs<Shortener>,
+        out: &mut Outputs<P>,
     ) -> u64 {
         if self.open.is_empty() {
-            out.set_timer(Timer::Calls, self.patience);
+            out.set_timer(self.timer.clone(), self.patience);
         }
         self.last += 1;
         self.open.insert(self.last, Call { to, at: now, purpose });
@@ -55,12 +55,12 @@ impl<P> Calls<P> {
     }
 
     /// A call that is under way: when it was made, and what for.
-    pub(crate) fn get_mut(&mut self, number: u64) -> Option<(Time, &mut P)> {
+    pub fn get_mut(&mut self, number: u64) -> Option<(Time, &mut C)> {
         self.open.get_mut(&number).map(|call| (call.at, &mut call.purpose))
     }
 
     /// Its reply has come: when it was made, and what for.
-    pub(crate) fn end(&mut self, number: u64, from: NodeId) -> Option<(Time, P)> {
+    pub fn end(&mut self, number: u64, from: NodeId) -> Option<(Time, C)> {
         if self.open.get(&number)?.to != from {
             return None;
         }
@@ -68,13 +68,17 @@ impl<P> Calls<P> {
     }
 
     /// The timer fired: the calls that have lasted too long are over.
-    pub(crate) fn overdue(&mut self, now: Time, out: &mut Outputs<Shortener>) -> Vec<(u64, P)> {
+    pub fn overdue<P: Protocol<Timer = T>>(
+        &mut self,
+        now: Time,
+        out: &mut Outputs<P>,
+    ) -> Vec<(u64, C)> {
         let mut over = Vec::new();
         // The oldest has the lowest number.
         while let Some(call) = self.open.first_entry() {
             let left = self.patience.saturating_sub(now.since(call.get().at));
             if !left.is_zero() {
-                out.set_timer(Timer::Calls, left);
+                out.set_timer(self.timer.clone(), left);
                 break;
             }
             let (number, call) = call.remove_entry();
@@ -84,13 +88,14 @@ impl<P> Calls<P> {
     }
 
     /// The connection broke: what was asked over it is over.
-    pub(crate) fn reset(&mut self, peer: NodeId) -> Vec<(u64, P)> {
+    pub fn reset(&mut self, peer: NodeId) -> Vec<(u64, C)> {
         let over = self.open.extract_if(.., |_, call| call.to == peer);
         over.map(|(number, call)| (number, call.purpose)).collect()
     }
 
     /// How many are under way.
-    pub(crate) fn len(&self) -> usize {
+    #[expect(clippy::len_without_is_empty, reason = "a count, not a collection")]
+    pub fn len(&self) -> usize {
         self.open.len()
     }
 }
