@@ -19,13 +19,14 @@ mod threads;
 
 pub use admin::admin;
 pub use cluster::{Addresses, Cluster, ClusterError, Member};
-pub use codec::{Codec, Malformed};
+pub use codec::Codec;
 pub use crew::Crew;
 pub use desk::{Asked, Desk, Place};
 pub use files::{Files, Outcome, Trouble};
 pub use folder::{FirstFile, Folder, FolderError, Owner, Whole};
 pub use links::{Links, Neighbours, SILENCE};
 pub use listen::{Exposure, ListenError, listen};
+pub use machine::codec::Malformed;
 pub use metrics::{Count, Metrics};
 pub use node::{FRONT_END, Node, Outside};
 pub use server::{Server, Stop, runtime};

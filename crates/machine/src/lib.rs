@@ -17,6 +17,7 @@
 //! 4. A message may be lost, late or (a datagram) doubled and out of order; it is never altered.
 
 mod checkpoint;
+pub mod codec;
 mod disk;
 mod machine;
 mod memory;
