@@ -10,6 +10,7 @@ mod progress;
 mod query;
 mod visitors;
 
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -125,9 +127,20 @@ pub async fn serve_on_threads(
     result.unwrap_or_else(|| Err("no thread could take connections".to_owned()))
 }
 
+/// A value as the body of an answer.
+pub fn json_body(value: &impl Serialize) -> String {
+    // Structs of strings and numbers always have a JSON form.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// The body of an answer that refuses: `{"error":"a sentence"}`.
+pub fn error_body(why: impl Display) -> String {
+    serde_json::json!({ "error": why.to_string() }).to_string()
+}
+
 /// An error, as every path of every server says it.
 pub fn error(status: StatusCode, why: &str) -> Response {
-    let body = serde_json::json!({ "error": why }).to_string();
+    let body = error_body(why);
     let fixed = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
     (status, fixed, body).into_response()
 }

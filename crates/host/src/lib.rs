@@ -29,6 +29,6 @@ pub use listen::{Exposure, ListenError, listen};
 pub use machine::codec::Malformed;
 pub use metrics::{Count, Metrics};
 pub use node::{FRONT_END, Node, Outside};
-pub use server::{Server, Stop, runtime};
+pub use server::{ServeError, Server, Stop, runtime};
 pub use shutdown::asked_to_stop;
 pub use threads::on_each_thread;

@@ -3,6 +3,7 @@
 //! The law: it says that it is ready when its machine is; it stops by itself only if its machine
 //! does; and nobody else may open its folders before its last write is over.
 
+use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -13,7 +14,9 @@ use tokio::runtime::Runtime;
 
 use crate::admin;
 use crate::crew::Crew;
+use crate::folder::FolderError;
 use crate::http;
+use crate::listen::ListenError;
 use crate::metrics::Metrics;
 use crate::shutdown::asked_to_stop;
 
@@ -88,3 +91,56 @@ impl<M: Machine> Server<M> {
         served
     }
 }
+
+/// Why a server did not start, or stopped by itself.
+#[derive(Debug)]
+pub enum ServeError {
+    /// The operating system gave no threads. Nothing was started.
+    Runtime(io::Error),
+    /// It cannot or must not listen there. Nothing was started.
+    Listen(ListenError),
+    /// A data folder is in use, or not this server's. It was left as it was.
+    Folder(FolderError),
+    /// The arguments cannot be carried out, and this is why. Nothing was started.
+    Arguments(String),
+    /// Something else that it needs is not to be had, and this is why. It was left as it was.
+    Environment(String),
+    /// A machine stopped, because it could not have kept its promises. What is in its folder stays as it is.
+    Halted(String),
+}
+
+impl ServeError {
+    /// The arguments cannot be carried out.
+    pub fn arguments(why: impl Display) -> ServeError {
+        ServeError::Arguments(why.to_string())
+    }
+
+    /// Something that is no argument is not to be had.
+    pub fn environment(why: impl Display) -> ServeError {
+        ServeError::Environment(why.to_string())
+    }
+
+    /// Is it the arguments that must change, rather than the world?
+    pub fn is_argument(&self) -> bool {
+        match self {
+            ServeError::Listen(ListenError::NotLoopback(_)) | ServeError::Arguments(_) => true,
+            ServeError::Folder(error) => error.is_other_owner(),
+            _ => false,
+        }
+    }
+}
+
+impl Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServeError::Runtime(error) => write!(f, "no threads could be started: {error}"),
+            ServeError::Listen(error) => error.fmt(f),
+            ServeError::Folder(error) => error.fmt(f),
+            ServeError::Arguments(why) | ServeError::Environment(why) | ServeError::Halted(why) => {
+                f.write_str(why)
+            }
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}

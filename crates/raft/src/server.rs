@@ -7,7 +7,6 @@
 //!
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
-mod error;
 mod front;
 mod leader;
 mod owner;
@@ -39,7 +38,7 @@ use front::{Book, FrontEnd};
 use owner::Owner;
 use switchboard::Switchboard;
 
-pub use error::ServeError;
+pub use host::ServeError;
 pub use leader::watch_leader;
 
 /// One replica of a cluster.
@@ -100,7 +99,8 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
     };
     for &id in &at_work {
         let seat = seats.iter_mut().find(|seat| seat.id == id);
-        let seat = seat.ok_or(ServeError::Unlisted(id))?;
+        let unlisted = || ServeError::arguments(format_args!("the cluster has no node {}", id.0));
+        let seat = seat.ok_or_else(unlisted)?;
         let clients = listening(seat.clients.unwrap_or(ANY_PORT))?;
         let nodes = seat.nodes.map(listening).transpose()?;
         seat.clients = Some(clients.1);
@@ -129,7 +129,8 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
     let booted = |shown: &Inspection| shown.role != "booting";
     let crew = Crew::new(nodes, folders);
     let server = Server { runtime, crew, metrics, admin };
-    server.run(booted, || (), work).map_err(ServeError::Halted)
+    let halted = |why| ServeError::Halted(format!("a replica stopped: {why}"));
+    server.run(booted, || (), work).map_err(halted)
 }
 
 /// Opens the folders of these replicas, once the one that they are in is ours.

@@ -9,13 +9,12 @@
 
 mod counts;
 mod desk;
-mod error;
 mod front;
 mod owner;
 mod switchboard;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -34,7 +33,7 @@ use front::FrontEnd;
 use owner::Owner;
 use switchboard::Switchboard;
 
-pub use error::ServeError;
+pub use host::ServeError;
 
 /// The lowest number: workers dial.
 pub const AUTHORITY: NodeId = NodeId(0);
@@ -92,12 +91,15 @@ pub fn serve(
     number: Number,
     ready: impl FnOnce(Addresses),
 ) -> Result<(), ServeError> {
-    layout.has_room_at(wall()).map_err(ServeError::Layout)?;
+    layout.has_room_at(wall()).map_err(|error| {
+        let then = "set the clock, or name another layout with --layout";
+        ServeError::arguments(format_args!("{error}: {then}"))
+    })?;
     let leased = |from| Worker::leased(layout.clone(), from, Switches::ALL_ON);
     match number {
         Number::Fixed(worker) => {
             let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
-            let machine = machine.map_err(ServeError::Worker)?;
+            let machine = machine.map_err(ServeError::arguments)?;
             let first = [mark::first_file()];
             let ground = Ground::open(place, Owner::worker(worker, &layout), &first)?;
             let desks = vec![ground.desk(machine, layout, None)];
@@ -139,7 +141,10 @@ pub fn serve_authority(
     let Seat { authorities, neighbours } = seat;
     if authorities.len() > 1 {
         if workers > MOST_WORKERS {
-            return Err(ServeError::Workers(workers));
+            return Err(ServeError::arguments(format_args!(
+                "several authorities lease out at most {MOST_WORKERS} worker numbers, not \
+                 {workers}: their table is one command of their log; use --workers {MOST_WORKERS}"
+            )));
         }
         let me = neighbours.me;
         let ground = Ground::open(place, Owner::council(workers, me.0), &[])?;
@@ -230,7 +235,7 @@ impl Ground {
         }
         Server { runtime, crew: Crew::new(vec![node], vec![folder]), metrics, admin }
             .run(is_ready, || ready(listens), |stop| links.accept(listener, stop))
-            .map_err(|why| ServeError::Halted { who: "authority", why, data })
+            .map_err(|why| halted("authority", &data, &why))
     }
 
     /// Serves ids once all workers have this role: one shared by all threads, or one for each.
@@ -256,7 +261,7 @@ impl Ground {
                 server.run(is_ready, ready, |stop| http::serve_on_threads(listener, routes, stop))
             }
         };
-        served.map_err(|why| ServeError::Halted { who: "worker", why, data })
+        served.map_err(|why| halted("worker", &data, &why))
     }
 }
 
@@ -274,4 +279,9 @@ fn wall() -> Wall {
 fn own_number(disk: DiskId, thread: usize) -> NodeId {
     const HALF: u64 = u32::MAX as u64 / 2;
     NodeId((HALF + 1 + (disk.0 % HALF + thread as u64) % HALF) as u32)
+}
+
+fn halted(who: &str, data: &Path, why: &str) -> ServeError {
+    let data = data.display();
+    ServeError::Halted(format!("the {who} with the data folder {data} stopped: {why}"))
 }
