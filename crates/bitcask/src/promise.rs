@@ -36,13 +36,13 @@ pub(crate) fn checker<M: Machine<Protocol = Keeping>>(name: &str) -> Box<dyn Pro
         "batches-whole" => Ledger::torn,
         unknown => panic!("{unknown} is not a promise of bitcask"),
     };
-    Box::new(Watch { clients: BTreeMap::new(), judge })
+    Box::new(Checker { clients: BTreeMap::new(), judge })
 }
 
 /// Judges what was read.
 type Judge = fn(&Ledger, &Read, u8, Seen) -> Result<(), String>;
 
-struct Watch {
+struct Checker {
     clients: BTreeMap<NodeId, Ledger>,
     judge: Judge,
 }
@@ -170,7 +170,7 @@ pub(crate) fn short(token: u64) -> u64 {
     token & 0xFFFF_FFFF
 }
 
-impl<M: Machine<Protocol = Keeping>> Promise<M> for Watch {
+impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
     fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
         let ledger = match &entry.note {
             Note::Kept { token } | Note::Looked { token } => NodeId((token >> 32) as u32),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs};
 
 use crate::message::{Fleet, Message, Order, Timer};
-use crate::service::Service;
+use crate::worker_pool::WorkerPool;
 
 /// How long a cache of weight 1 looks for a key.
 const LOOK_UP: Duration = Duration::from_micros(400);
@@ -22,7 +22,7 @@ const QUEUE: usize = 10_000;
 pub struct Cache {
     kept: BTreeSet<u64>,
     look_up: Duration,
-    service: Service<Job>,
+    pool: WorkerPool<Job>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ impl Cache {
     /// An empty one; a cache of weight 2 is twice as quick.
     pub fn new(weight: u32) -> Self {
         let look_up = LOOK_UP / weight.max(1);
-        Cache { kept: BTreeSet::new(), look_up, service: Service::new(1, QUEUE) }
+        Cache { kept: BTreeSet::new(), look_up, pool: WorkerPool::new(1, QUEUE) }
     }
 }
 
@@ -47,10 +47,10 @@ impl Machine for Cache {
         match input {
             Input::Message { from, message: Message::Get { token, key } } => {
                 // What does not fit into the line is not answered.
-                let _ = self.service.enter(Job { from, token, key }, self.look_up, out);
+                let _ = self.pool.enter(Job { from, token, key }, self.look_up, out);
             }
             Input::Timer(Timer::Served(number)) => {
-                let served = self.service.served(number, self.look_up, out);
+                let served = self.pool.served(number, self.look_up, out);
                 let Some((Job { from, token, key }, _)) = served else { return };
                 let answer = match self.kept.contains(&key) {
                     true => Message::Found { token },
@@ -69,7 +69,7 @@ impl Machine for Cache {
     }
 
     fn inspect(&self) -> Inspection {
-        let (kept, load) = (self.kept.len(), self.service.load());
+        let (kept, load) = (self.kept.len(), self.pool.load());
         Inspection { role: "cache", state: format!("{kept} keys, {load} requests") }
     }
 }

@@ -13,7 +13,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Time};
 use resilience::Deadline;
 
 use crate::message::{Attempt, Fleet, Message, Note, Timer};
-use crate::service::Service;
+use crate::worker_pool::WorkerPool;
 
 const WORKERS: usize = 2;
 const QUEUE: usize = 8;
@@ -30,7 +30,7 @@ pub(crate) const CAPACITY: usize = WORKERS + QUEUE;
 /// The server behind the caches.
 #[derive(Clone, Debug)]
 pub struct Database {
-    service: Service<Job>,
+    pool: WorkerPool<Job>,
     /// Time spent on turning away, which the next read has to wait for.
     lost: Duration,
 }
@@ -45,27 +45,26 @@ struct Job {
 impl Database {
     /// An idle one.
     pub fn new() -> Self {
-        Database { service: Service::new(WORKERS, QUEUE), lost: Duration::ZERO }
+        Database { pool: WorkerPool::new(WORKERS, QUEUE), lost: Duration::ZERO }
     }
 
     fn read(&mut self, job: Job, now: Time, out: &mut Outputs<Fleet>) {
         self.drop_late(now, out);
-        if self.service.load() == CAPACITY {
+        if self.pool.load() == CAPACITY {
             self.lost = (self.lost + TURN_AWAY).min(LONGEST);
             out.note(Note::TurnedAway);
             return out.send(job.from, Message::TurnedAway { attempt: job.attempt });
         }
         let takes = self.takes();
         // There is room: it was looked for above.
-        let begins = self.service.enter(job, takes, out).ok().flatten();
+        let begins = self.pool.enter(job, takes, out).ok().flatten();
         Database::note_begun(begins, out);
     }
 
     fn served(&mut self, number: u64, now: Time, out: &mut Outputs<Fleet>) {
         self.drop_late(now, out);
         let takes = self.takes();
-        let Some((Job { from, attempt, .. }, next)) = self.service.served(number, takes, out)
-        else {
+        let Some((Job { from, attempt, .. }, next)) = self.pool.served(number, takes, out) else {
             return;
         };
         out.send(from, Message::Row { attempt });
@@ -75,7 +74,7 @@ impl Database {
     /// Nobody waits any longer for those whose time has passed.
     fn drop_late(&mut self, now: Time, out: &mut Outputs<Fleet>) {
         let is_late = |job: &Job| job.deadline.is_some_and(|deadline| deadline.has_passed(now));
-        (0..self.service.give_up(is_late)).for_each(|_| out.note(Note::GivenUp));
+        (0..self.pool.give_up(is_late)).for_each(|_| out.note(Note::GivenUp));
     }
 
     fn note_begun(job: Option<Job>, out: &mut Outputs<Fleet>) {
@@ -111,6 +110,6 @@ impl Machine for Database {
     }
 
     fn inspect(&self) -> Inspection {
-        Inspection { role: "database", state: format!("{} reads", self.service.load()) }
+        Inspection { role: "database", state: format!("{} reads", self.pool.load()) }
     }
 }

@@ -15,9 +15,9 @@ use hash_ring::Refused;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
 use resilience::{Breaker, BreakerRule, BreakerWindow, Pass};
 
-use crate::crowd::{Crowds, keys};
 use crate::mechanism::Mechanism;
 use crate::message::{Attempt, Browse, Fleet, Message, Note, Order, Outcome, Timer};
+use crate::open_loop::{OpenLoop, keys};
 use crate::reads::{Read, Reads};
 use crate::router::{Member, Router};
 
@@ -48,7 +48,7 @@ pub struct Front {
     known: Vec<Member>,
     fleet: Router,
     breakers: BTreeMap<NodeId, Breaker>,
-    crowds: Crowds,
+    crowds: OpenLoop,
     tokens: u32,
     requests: BTreeMap<u64, Request>,
     reads: Reads,
@@ -91,7 +91,7 @@ impl Front {
             known,
             fleet,
             breakers: BTreeMap::new(),
-            crowds: Crowds::default(),
+            crowds: OpenLoop::default(),
             tokens: 0,
             requests: BTreeMap::new(),
             reads: Reads::new(database, switches),

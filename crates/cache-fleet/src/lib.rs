@@ -11,9 +11,9 @@
 //! One read through the fleet, file by file:
 //!
 //! 1. `message.rs`: the words. `shape.rs`: who is there.
-//! 2. `crowd.rs`: users come to a front, as often as they want to.
+//! 2. `open_loop.rs`: users come to a front, as often as they want to.
 //! 3. `front.rs`: one request's path. `router.rs` places its key with the crate `hash-ring`.
-//! 4. `cache.rs`: a cache looks for the key. `service.rs` is its line, and the database's.
+//! 4. `cache.rs`: a cache looks for the key. `worker_pool.rs` is its queue, and the database's.
 //! 5. `reads.rs`: what no cache has is read from the database: joined, tried again, given up.
 //! 6. `database.rs`: it serves a hundred reads in a second, and turns the others away.
 //!
@@ -24,13 +24,13 @@
 mod message;
 mod shape;
 
-mod crowd;
+mod open_loop;
 
 mod front;
 mod router;
 
 mod cache;
-mod service;
+mod worker_pool;
 
 mod reads;
 

@@ -13,11 +13,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::admin;
-use crate::crew::Crew;
 use crate::folder::FolderError;
 use crate::http;
 use crate::listen::ListenError;
 use crate::metrics::Metrics;
+use crate::running::RunningNodes;
 use crate::shutdown::asked_to_stop;
 
 /// Ends when the server is to stop: well, because it was asked to, or with the sentence of a machine
@@ -29,7 +29,7 @@ pub struct Server<M: Machine> {
     /// Threads for the connections.
     pub runtime: Runtime,
     /// Its nodes.
-    pub crew: Crew<M>,
+    pub nodes: RunningNodes<M>,
     /// What is counted, and where it is shown.
     pub metrics: Metrics,
     /// Where what is counted is shown.
@@ -56,18 +56,18 @@ impl<M: Machine> Server<M> {
         ready: impl FnOnce(),
         work: impl FnOnce(Stop) -> W,
     ) -> Result<(), String> {
-        let Server { runtime, crew, metrics, admin } = self;
+        let Server { runtime, nodes, metrics, admin } = self;
         let served = runtime.block_on(async {
             let asked = asked_to_stop().map_err(|error| error.to_string())?;
             let mut asked = Box::pin(asked);
             if let Some((listener, address)) = admin {
                 tracing::info!("metrics at http://{address}/metrics");
-                let shown = crew.clone();
+                let shown = nodes.clone();
                 let inspect = move || shown.nodes().iter().map(|node| node.inspect()).collect();
                 let routes = admin::admin(metrics, inspect, is_ready.clone(), address.ip());
                 tokio::spawn(http::serve(listener, routes, std::future::pending::<()>()));
             }
-            let waiting = crew.nodes();
+            let waiting = nodes.nodes();
             let all_ready = move || waiting.iter().try_for_each(|node| node.until(&is_ready));
             tokio::select! {
                 () = &mut asked => return Ok(()),
@@ -76,7 +76,7 @@ impl<M: Machine> Server<M> {
                 }
             }
             ready();
-            let halting = crew.clone();
+            let halting = nodes.clone();
             work(Box::pin(async move {
                 tokio::select! {
                     () = asked => Ok(()),
@@ -87,7 +87,7 @@ impl<M: Machine> Server<M> {
         });
         // In this order: nobody may open the folder before the last write to it is over.
         runtime.shutdown_background();
-        crew.stop();
+        nodes.stop();
         served
     }
 }

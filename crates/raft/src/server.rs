@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use axum::Router;
 use host::{
-    Addresses, Crew, Desk, Exposure, FRONT_END, Folder, FolderError, Links, Metrics, Neighbours,
-    Node, Server, Stop, Whole, http,
+    Addresses, Exposure, FRONT_END, Folder, FolderError, Links, Metrics, Neighbours, Node,
+    PendingRequests, RunningNodes, Server, Stop, Whole, http,
 };
 use machine::{Input, Inspection, NodeId, Switches};
 use tokio::net::TcpListener;
@@ -127,8 +127,8 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
         work(staffed, all_here, ready, stop).await
     };
     let booted = |shown: &Inspection| shown.role != "booting";
-    let crew = Crew::new(nodes, folders);
-    let server = Server { runtime, crew, metrics, admin };
+    let nodes = RunningNodes::new(nodes, folders);
+    let server = Server { runtime, nodes, metrics, admin };
     let halted = |why| ServeError::Halted(format!("a replica stopped: {why}"));
     server.run(booted, || (), work).map_err(halted)
 }
@@ -179,7 +179,7 @@ impl Staffed {
         let others = others.map(|seat| (seat.id, seat.nodes)).collect();
         let neighbours = Neighbours { me: id, others, strangers: false };
         let links = Links::new(neighbours, runtime.handle().clone(), metrics);
-        let desk = Arc::new(Desk::default());
+        let desk = Arc::new(PendingRequests::default());
         let outside =
             Switchboard { desk: desk.clone(), links: links.clone(), metrics: metrics.clone() };
         let founders = seats.iter().filter(|seat| !seat.spare).map(|seat| seat.id).collect();
@@ -193,7 +193,7 @@ impl Staffed {
         let book = seats.iter().filter_map(|seat| Some((seat.id, seat.clients?))).collect();
         let book: Book = Arc::new(book);
         let routes = FrontEnd { me: id, node: node.clone(), desk, book }.routes();
-        let routes = http::only_ours(routes, doors.clients.1.ip());
+        let routes = http::reject_foreign_hosts(routes, doors.clients.1.ip());
         Staffed { node, links, routes, doors }
     }
 }

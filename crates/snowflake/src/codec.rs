@@ -146,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
     use raft::{GroupId, LONGEST_COMMAND, Rpc};
 
-    use crate::council::tuning;
+    use crate::replicated_authority::tuning;
 
     fn bytes(message: &Message) -> Bytes {
         let mut out = BytesMut::new();

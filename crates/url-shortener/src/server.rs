@@ -134,7 +134,7 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
     let metrics = Metrics::default();
     let staff = Staff::new(&plan, runtime.handle(), &metrics)?;
     let salt = Salt::open(&plan.data).map_err(no_secrets)?;
-    let (instance, crew) = (staff.instance.clone(), staff.crew());
+    let (instance, nodes) = (staff.instance.clone(), staff.running());
     let front = Arc::new(Front {
         staff,
         targets: Targets::new(site.clone(), plan.blocked),
@@ -150,7 +150,7 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
     let booted = |shown: &Inspection| shown.state != "reads its disk";
     let shown = admin.as_ref().map(|(_, address)| *address);
     let listens = Addresses { clients: Some(address), admin: shown, nodes: None };
-    let server = Server { runtime, crew, metrics, admin };
+    let server = Server { runtime, nodes, metrics, admin };
     let ready = || ready(listens);
     let work = |stop| async move {
         let why = http::serve(listener, routes, stop).await;

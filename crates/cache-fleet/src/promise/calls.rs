@@ -58,7 +58,7 @@ struct Silence {
 }
 
 /// One call in so long may find out whether a cache is back.
-const PROBES: Duration = Duration::from_millis(200);
+const PROBE_INTERVAL: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
 pub(super) struct FailsFast {
@@ -88,7 +88,7 @@ impl Silence {
     fn timed_out(&mut self, cache: NodeId, begun: Time, ended: Time) -> Result<(), String> {
         if self.known.is_some_and(|known| begun > known) {
             let probed = self.probed.replace(begun);
-            if probed.is_some_and(|probed| begun < probed + PROBES) {
+            if probed.is_some_and(|probed| begun < probed + PROBE_INTERVAL) {
                 let waited = ended.since(begun);
                 return Err(format!(
                     "one more call waited {waited:?} for {cache:?}, which is silent"

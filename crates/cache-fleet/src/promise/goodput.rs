@@ -21,7 +21,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for DatabaseProtected {
 }
 
 /// A read takes so long to reach the database, at most, and no clock is faster than another.
-const ON_ITS_WAY: Duration = Duration::from_millis(5);
+const MAX_NETWORK_DELAY: Duration = Duration::from_millis(5);
 
 /// When the reads were made that the database has not begun, or never will.
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for NoWorkInVain {
             }
             Note::Serves { front, attempt: Attempt { read, retry } } => {
                 let Some(made) = self.0.remove(&(front, read, retry)) else { return Ok(()) };
-                if entry.at > made + reads::PATIENCE + ON_ITS_WAY {
+                if entry.at > made + reads::PATIENCE + MAX_NETWORK_DELAY {
                     let waited = entry.at.since(made);
                     return Err(format!(
                         "the database begins read {read} of {front:?} after {waited:?}, and it was \
@@ -55,7 +55,7 @@ pub(crate) const RECOVERY: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Goodput is judged over so long at a time, where at least so many came.
 const WINDOW: Duration = Duration::from_millis(500);
-const ENOUGH: u64 = 20;
+const MIN_REQUESTS: u64 = 20;
 
 pub(super) struct Recovers;
 
@@ -83,8 +83,9 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for Recovers {
                 _ => {}
             }
         }
-        let bad =
-            |(_, (came, served)): &(u128, (u64, u64))| *came >= ENOUGH && served * 10 < came * 9;
+        let bad = |(_, (came, served)): &(u128, (u64, u64))| {
+            *came >= MIN_REQUESTS && served * 10 < came * 9
+        };
         match windows.into_iter().find(bad) {
             Some((window, (came, served))) => {
                 let at = from + WINDOW * window as u32;
@@ -99,7 +100,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for Recovers {
 }
 
 /// Retries that come within so long come together.
-const TOGETHER: Duration = Duration::from_millis(100);
+const HERD_WINDOW: Duration = Duration::from_millis(100);
 
 pub(super) struct NoHerd;
 
@@ -129,7 +130,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for NoHerd {
 /// The most that came together, and when they did.
 fn peak(times: &[Time]) -> Option<(usize, Time)> {
     let together = |(place, at): (usize, &Time)| {
-        let end = times.partition_point(|time| *time < *at + TOGETHER);
+        let end = times.partition_point(|time| *time < *at + HERD_WINDOW);
         (end - place, *at)
     };
     times.iter().enumerate().map(together).max_by_key(|(count, _)| *count)

@@ -56,7 +56,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for LittleMovement {
 
 /// With a smaller share than this, chance is not normally distributed, and gives some cache more than
 /// four standard deviations in one of some thousand runs.
-const ENOUGH: f64 = 25.0;
+const MIN_SHARE: f64 = 25.0;
 
 /// Keys by home, of each front since it last changed its fleet.
 pub(super) struct Balanced {
@@ -88,7 +88,7 @@ impl Homes {
                 self.keys.len() as f64 * f64::from(shape.weight(cache)) / f64::from(weights);
             let count = self.keys.values().filter(|home| **home == cache).count();
             let bound = 1.3 * share + 4.0 * share.sqrt();
-            (share >= ENOUGH && count as f64 > bound).then_some((cache, count, share))
+            (share >= MIN_SHARE && count as f64 > bound).then_some((cache, count, share))
         })
     }
 }

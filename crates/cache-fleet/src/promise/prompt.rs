@@ -12,7 +12,7 @@ use crate::message::{Fleet, Note};
 const PROMPT: Duration = Duration::from_millis(30);
 /// It is judged over so long at a time, where so many came to a front.
 const WINDOW: Duration = Duration::from_secs(1);
-const ENOUGH: u64 = 100;
+const MIN_REQUESTS: u64 = 100;
 
 pub(super) struct Prompt;
 
@@ -47,7 +47,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for Prompt {
         asked.into_values().for_each(|(front, began)| ends(front, began, world.now()));
         // In the first one the caches are filled.
         let bad = |((window, _), came): &((u128, NodeId), Came)| {
-            *window > 0 && came.all >= ENOUGH && came.late * 10 > came.all
+            *window > 0 && came.all >= MIN_REQUESTS && came.late * 10 > came.all
         };
         match windows.into_iter().find(bad) {
             Some(((window, front), Came { all, late })) => Verdict::Broken(format!(

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{Crew, FRONT_END, Folder, Metrics, Node, Whole};
+use host::{FRONT_END, Folder, Metrics, Node, RunningNodes, Whole};
 use machine::{Input, NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -71,7 +71,7 @@ impl Staff {
             metrics: metrics.clone(),
             lines: Lines::default(),
             desks: Arc::default(),
-            crew: Crew::new(Vec::new(), Vec::new()),
+            running: RunningNodes::new(Vec::new(), Vec::new()),
         };
         let instance = station.start(INSTANCE, "instance", Member::Instance(instance))?;
         let tally = station.start(TALLY, "tally", Member::Tally(tally))?;
@@ -87,8 +87,8 @@ impl Staff {
         &self.station.desks
     }
 
-    pub(super) fn crew(&self) -> Crew<Member> {
-        self.station.crew.clone()
+    pub(super) fn running(&self) -> RunningNodes<Member> {
+        self.station.running.clone()
     }
 
     /// Can a list go on there? Only we give cursors out, and only for shards that are here.

@@ -4,7 +4,7 @@
 //! why not. Both must speak the same version of the same protocol.
 //!
 //! ```text
-//! "infralab" 1                          the first nine bytes, of every greeting
+//! "infralab" 1                          the first nine bytes, of every handshake
 //! 0  protocol  version  from  to  boot  who I am
 //! 1  sentence                           why we shall not talk
 //! ```
@@ -21,10 +21,10 @@ use tokio::time::timeout;
 use super::frame::{Frames, frame};
 
 const MAGIC: &[u8; 9] = b"infralab\x01";
-/// No greeting is longer.
+/// No handshake is longer.
 pub(super) const LONGEST: usize = 512;
 /// For either to say it.
-const GREETING_TIME: Duration = Duration::from_secs(2);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Who somebody is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,43 +40,43 @@ pub(super) struct Hello {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Greeting {
+enum Handshake {
     Hello(Hello),
     Refused(String),
 }
 
 /// Says it.
 pub(super) async fn say(stream: &mut TcpStream, hello: &Hello) -> Result<(), String> {
-    send(stream, &Greeting::Hello(hello.clone())).await
+    send(stream, &Handshake::Hello(hello.clone())).await
 }
 
 /// Says why not. Whether that is heard is the other's concern.
 pub(super) async fn refuse(stream: &mut TcpStream, why: &str) {
-    let _ = send(stream, &Greeting::Refused(why.to_owned())).await;
+    let _ = send(stream, &Handshake::Refused(why.to_owned())).await;
 }
 
 /// Hears who the other is.
 pub(super) async fn hear(frames: &mut Frames<TcpStream>) -> Result<Hello, String> {
-    let heard = timeout(GREETING_TIME, frames.next()).await;
+    let heard = timeout(HANDSHAKE_TIMEOUT, frames.next()).await;
     let heard = heard.map_err(|_| "it did not say in time who it is".to_owned())?;
     match decode(&heard.map_err(|error| error.to_string())?) {
-        Ok(Greeting::Hello(hello)) => Ok(hello),
-        Ok(Greeting::Refused(why)) => Err(format!("it refused: {why}")),
+        Ok(Handshake::Hello(hello)) => Ok(hello),
+        Ok(Handshake::Refused(why)) => Err(format!("it refused: {why}")),
         Err(_) => Err("what it speaks is not the protocol of these links".to_owned()),
     }
 }
 
-async fn send(stream: &mut TcpStream, greeting: &Greeting) -> Result<(), String> {
-    let bytes = frame(LONGEST, |out| encode(greeting, out)).ok_or("the greeting is too long")?;
-    let said = timeout(GREETING_TIME, stream.write_all(&bytes)).await;
+async fn send(stream: &mut TcpStream, handshake: &Handshake) -> Result<(), String> {
+    let bytes = frame(LONGEST, |out| encode(handshake, out)).ok_or("the handshake is too long")?;
+    let said = timeout(HANDSHAKE_TIMEOUT, stream.write_all(&bytes)).await;
     let said = said.map_err(|_| "it did not listen in time".to_owned())?;
     said.map_err(|error| error.to_string())
 }
 
-fn encode(greeting: &Greeting, out: &mut BytesMut) {
+fn encode(handshake: &Handshake, out: &mut BytesMut) {
     out.put_slice(MAGIC);
-    match greeting {
-        Greeting::Hello(Hello { protocol, version, from, to, boot }) => {
+    match handshake {
+        Handshake::Hello(Hello { protocol, version, from, to, boot }) => {
             out.put_u8(0);
             text(protocol, out);
             out.put_u32_le(*version);
@@ -84,7 +84,7 @@ fn encode(greeting: &Greeting, out: &mut BytesMut) {
             out.put_u32_le(to.0);
             out.put_u64_le(*boot);
         }
-        Greeting::Refused(why) => {
+        Handshake::Refused(why) => {
             out.put_u8(1);
             text(why, out);
         }
@@ -98,16 +98,16 @@ fn text(text: &str, out: &mut BytesMut) {
     out.put_slice(&text.as_bytes()[..end]);
 }
 
-fn decode(bytes: &[u8]) -> Result<Greeting, Malformed> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or(Malformed("it is no greeting"))?;
+fn decode(bytes: &[u8]) -> Result<Handshake, Malformed> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or(Malformed("it is no handshake"))?;
     Reader::whole(rest, |reader| {
         let (kind, length) = (reader.take_below(2)?, reader.take_u8()?);
         let text = reader.take_text(length.into())?;
         if kind == 1 {
             // It may be shown on a terminal.
-            return Ok(Greeting::Refused(text.chars().filter(|c| !c.is_control()).collect()));
+            return Ok(Handshake::Refused(text.chars().filter(|c| !c.is_control()).collect()));
         }
-        Ok(Greeting::Hello(Hello {
+        Ok(Handshake::Hello(Hello {
             protocol: text.to_owned(),
             version: reader.take_u32()?,
             from: NodeId(reader.take_u32()?),
@@ -129,15 +129,15 @@ mod tests {
         Hello { protocol: "snowflake".to_owned(), version: 1, from, to, boot: 9 }
     }
 
-    fn bytes(greeting: &Greeting) -> Bytes {
+    fn bytes(handshake: &Handshake) -> Bytes {
         let mut out = BytesMut::new();
-        encode(greeting, &mut out);
+        encode(handshake, &mut out);
         out.freeze()
     }
 
     #[test]
     fn a_greeting_is_these_bytes() {
-        let hello = bytes(&Greeting::Hello(hello()));
+        let hello = bytes(&Handshake::Hello(hello()));
         let rest = b"\x01\0\0\0\x07\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0";
         assert_eq!(&hello[..], [&b"infralab\x01\0\x09snowflake"[..], rest].concat());
     }
@@ -145,7 +145,9 @@ mod tests {
     #[test]
     fn long_sentences_are_cut_and_fit() {
         let long = "ä".repeat(400);
-        let Ok(Greeting::Refused(why)) = decode(&bytes(&Greeting::Refused(long))) else { panic!() };
+        let Ok(Handshake::Refused(why)) = decode(&bytes(&Handshake::Refused(long))) else {
+            panic!()
+        };
         assert_eq!(why, "ä".repeat(127));
     }
 
@@ -155,12 +157,12 @@ mod tests {
             protocol in "[a-z]{0,20}", version: u32, from: u32, to: u32, boot: u64
         ) {
             let (from, to) = (NodeId(from), NodeId(to));
-            let said = Greeting::Hello(Hello { protocol, version, from, to, boot });
+            let said = Handshake::Hello(Hello { protocol, version, from, to, boot });
             assert_delimited(&said, bytes, |bytes| decode(&bytes));
         }
 
         #[test]
-        fn noise_is_no_greeting(noise in prop::collection::vec(any::<u8>(), 0..600)) {
+        fn noise_is_no_handshake(noise in prop::collection::vec(any::<u8>(), 0..600)) {
             prop_assert!(decode(&noise).is_err());
         }
     }

@@ -11,12 +11,12 @@ use crate::message::{Browse, Fleet, Timer};
 /// More than this no crowd has: an order may come from a stranger's file.
 const MOST: u32 = 100_000;
 
-/// Crowds of users. The law: they come as often as they want to, however they are served (an open
+/// OpenLoop of users. The law: they come as often as they want to, however they are served (an open
 /// loop): users who do not know each other do not wait for each other.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Crowds(Vec<Browse>);
+pub(crate) struct OpenLoop(Vec<Browse>);
 
-impl Crowds {
+impl OpenLoop {
     /// A crowd begins to come.
     pub(crate) fn begin(&mut self, crowd: Browse, random: &mut Random, out: &mut Outputs<Fleet>) {
         self.0.push(Browse { requests: crowd.requests.min(MOST), ..crowd });

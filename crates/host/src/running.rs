@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 use crate::folder::Folder;
 use crate::node::Node;
 
-/// Nodes at work. Clones are the same crew.
-pub struct Crew<M: Machine>(Arc<Shared<M>>);
+/// Nodes at work. Clones share them.
+pub struct RunningNodes<M: Machine>(Arc<Shared<M>>);
 
 struct Shared<M: Machine> {
     /// None when the server has stopped.
@@ -26,17 +26,17 @@ struct AtWork<M: Machine> {
     folders: Vec<Folder>,
 }
 
-impl<M: Machine> Clone for Crew<M> {
+impl<M: Machine> Clone for RunningNodes<M> {
     fn clone(&self) -> Self {
-        Crew(self.0.clone())
+        RunningNodes(self.0.clone())
     }
 }
 
-impl<M: Machine> Crew<M> {
+impl<M: Machine> RunningNodes<M> {
     /// These, whose data is in these folders.
-    pub fn new(nodes: Vec<Arc<Node<M>>>, folders: Vec<Folder>) -> Crew<M> {
+    pub fn new(nodes: Vec<Arc<Node<M>>>, folders: Vec<Folder>) -> RunningNodes<M> {
         let at_work = Mutex::new(Some(AtWork { nodes, folders }));
-        Crew(Arc::new(Shared { at_work, came: Notify::new() }))
+        RunningNodes(Arc::new(Shared { at_work, came: Notify::new() }))
     }
 
     /// One more is at work, in this folder.

@@ -19,7 +19,7 @@ use super::error;
 
 /// These routes, for those who name this computer as the one they ask. `bound` is the address at
 /// which the server listens.
-pub fn only_ours(routes: Router, bound: IpAddr) -> Router {
+pub fn reject_foreign_hosts(routes: Router, bound: IpAddr) -> Router {
     routes.layer(middleware::from_fn_with_state(bound, guard))
 }
 
@@ -33,7 +33,7 @@ pub fn hosts<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> impl Iterator<Item = &
 /// Did a page that is not of this server have a browser send this? A page of ours has the origin that
 /// the request asks for, or, where a proxy shows the server under another one, `public` (such as
 /// `https://sho.rt`). Whoever follows a link from elsewhere is welcome: that only looks.
-pub fn is_from_elsewhere(
+pub fn is_cross_origin(
     method: &Method,
     headers: &HeaderMap,
     uri: &Uri,
@@ -86,26 +86,26 @@ fn named(host: &str, default: u16) -> Option<(&str, u16)> {
 }
 
 async fn guard(State(bound): State<IpAddr>, request: Request, next: Next) -> Response {
-    match strange(&request, bound) {
+    match rejection(&request, bound) {
         Some((status, why)) => error(status, why),
         None => next.run(request).await,
     }
 }
 
-fn strange(request: &Request, bound: IpAddr) -> Option<(StatusCode, &'static str)> {
+fn rejection(request: &Request, bound: IpAddr) -> Option<(StatusCode, &'static str)> {
     let (headers, uri) = (request.headers(), request.uri());
     let mut hosts = hosts(headers, uri).peekable();
-    if hosts.peek().is_none() || !hosts.all(|host| host_is_ours(host, bound)) {
+    if hosts.peek().is_none() || !hosts.all(|host| is_own_host(host, bound)) {
         let why = "the Host of this request is not this computer; ask for localhost or 127.0.0.1";
         return Some((StatusCode::MISDIRECTED_REQUEST, why));
     }
-    is_from_elsewhere(request.method(), headers, uri, None)
+    is_cross_origin(request.method(), headers, uri, None)
         .then_some((StatusCode::FORBIDDEN, "only pages of this server may ask"))
 }
 
 /// Does the `Host` of a request name this computer? A server that listens at every address is asked
 /// for by any of them; a page from elsewhere comes with a name.
-pub fn host_is_ours(host: &str, bound: IpAddr) -> bool {
+pub fn is_own_host(host: &str, bound: IpAddr) -> bool {
     let Some((name, _)) = named(host, 80) else { return false };
     let ours = |ip: IpAddr| ip.is_loopback() || ip == bound || bound.is_unspecified();
     name.parse().is_ok_and(ours) || name.eq_ignore_ascii_case("localhost")
@@ -125,17 +125,17 @@ mod tests {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
         let (method, uri) = (method.parse().unwrap(), Uri::from_static("/x"));
-        is_from_elsewhere(&method, &headers, &uri, Some("https://sho.rt"))
+        is_cross_origin(&method, &headers, &uri, Some("https://sho.rt"))
     }
 
     #[test]
     fn only_names_of_this_computer_are_ours() {
         for ours in ["localhost", "LOCALHOST:80", "127.0.0.1:7411", "127.8.8.8", "[::1]:1"] {
-            assert!(host_is_ours(ours, HOME), "{ours}");
+            assert!(is_own_host(ours, HOME), "{ours}");
         }
         let foreign = ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80"];
         for foreign in foreign.into_iter().chain(["[::2]", "10.0.0.1", "localhost@evil", "["]) {
-            assert!(!host_is_ours(foreign, HOME), "{foreign}");
+            assert!(!is_own_host(foreign, HOME), "{foreign}");
         }
     }
 
@@ -192,15 +192,15 @@ mod tests {
     fn who_listens_everywhere_is_asked_for_by_any_number_but_by_no_name() {
         let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         assert!(
-            host_is_ours("192.0.2.7:80", everywhere) && host_is_ours("[2001:db8::1]", everywhere)
+            is_own_host("192.0.2.7:80", everywhere) && is_own_host("[2001:db8::1]", everywhere)
         );
-        assert!(!host_is_ours("evil.example:80", everywhere));
+        assert!(!is_own_host("evil.example:80", everywhere));
     }
 
     proptest! {
         #[test]
         fn no_host_makes_the_check_stumble(host in "\\PC{0,20}") {
-            let _ = (host_is_ours(&host, HOME), is_origin_of(&host, &host));
+            let _ = (is_own_host(&host, HOME), is_origin_of(&host, &host));
         }
     }
 }

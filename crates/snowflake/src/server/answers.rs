@@ -2,31 +2,31 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use host::{Count, Metrics, Place};
+use host::{Count, Metrics, PendingRequest};
 
 use crate::{Id, Layout, Message};
 
-pub(super) struct Desk {
-    places: host::Desk<Message>,
+pub(super) struct Answers {
+    requests: host::PendingRequests<Message>,
     ticks: Mutex<Ticks>,
     minted: Count,
     refused: Count,
 }
 
-impl Desk {
-    pub(super) fn new(layout: Layout, metrics: &Metrics) -> Desk {
+impl Answers {
+    pub(super) fn new(layout: Layout, metrics: &Metrics) -> Answers {
         let refused = "Requests that the worker refused: nothing was minted for them.";
-        Desk {
-            places: host::Desk::default(),
+        Answers {
+            requests: host::PendingRequests::default(),
             ticks: Mutex::new(Ticks::new(layout, metrics)),
             minted: metrics.counter("snowflake_minted_total", "Ids that the worker minted."),
             refused: metrics.counter("snowflake_refused_total", refused),
         }
     }
 
-    /// A place to wait at. If whoever waits goes the ids are lost, which is no harm.
-    pub(super) fn wait(&self) -> Place<'_, Message> {
-        self.places.wait()
+    /// A request that waits. If whoever waits goes the ids are lost, which is no harm.
+    pub(super) fn wait(&self) -> PendingRequest<'_, Message> {
+        self.requests.wait()
     }
 
     /// Hands an answer to whoever waits for it.
@@ -44,12 +44,12 @@ impl Desk {
             }
             _ => return,
         };
-        self.places.answer(token, message);
+        self.requests.answer(token, message);
     }
 
     /// There will be no more answers: who waits is told at once.
     pub(super) fn close(&self) {
-        self.places.close();
+        self.requests.close();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Work at a counter: so many jobs at once, the others in line, each taking its time.
+//! A pool of workers with a bounded queue: so many jobs at once, the others wait, each takes its time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use crate::message::{Fleet, Timer};
 
 /// What a server has to do. The law: a job that was taken in ends once, after it was served.
 #[derive(Clone, Debug)]
-pub(crate) struct Service<J> {
+pub(crate) struct WorkerPool<J> {
     places: Bulkhead<J>,
     serving: BTreeMap<u64, J>,
     jobs: u64,
 }
 
-impl<J: Copy> Service<J> {
+impl<J: Copy> WorkerPool<J> {
     pub(crate) fn new(workers: usize, queue: usize) -> Self {
-        Service { places: Bulkhead::new(workers, queue), serving: BTreeMap::new(), jobs: 0 }
+        WorkerPool { places: Bulkhead::new(workers, queue), serving: BTreeMap::new(), jobs: 0 }
     }
 
     /// Takes a job in, unless the queue is full. It takes so long if it is begun at once, and is given back

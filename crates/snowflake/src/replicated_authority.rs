@@ -28,7 +28,7 @@ use crate::message::{Message, Note, Op, Snowflake, Timer};
 pub const MOST_WORKERS: u64 = ((LONGEST_COMMAND - 1024) / LONGEST_ROW) as u64;
 
 /// One of these authorities, over the worker ids from 0 up to, and without, `pool`.
-pub fn council(
+pub fn replicated_authority(
     id: NodeId,
     authorities: Vec<NodeId>,
     pool: u64,

@@ -25,7 +25,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 pub(crate) const SKEW_BOUND: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
-pub(crate) struct Tenure {
+pub(crate) struct LeaseClient {
     authorities: Vec<NodeId>,
     /// Of the one to ask, among them.
     place: usize,
@@ -54,9 +54,9 @@ struct Held {
     received: Time,
 }
 
-impl Tenure {
+impl LeaseClient {
     pub(crate) fn new(authorities: Vec<NodeId>, switches: Switches) -> Self {
-        Tenure { authorities, place: 0, switches, held: None, asked: None }
+        LeaseClient { authorities, place: 0, switches, held: None, asked: None }
     }
 
     /// Asks for a lease, or to renew the one that is held, even if it has run out: if nobody else
@@ -201,7 +201,7 @@ impl Held {
     }
 }
 
-impl fmt::Display for Tenure {
+impl fmt::Display for LeaseClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.held {
             None => f.write_str("no lease"),

@@ -1,7 +1,7 @@
-//! The desk at which requests wait for their answers, each under a token of its own.
+//! Requests of a front end that wait for their answers, each under a token of its own.
 //!
 //! An answer that needs neither disk nor timer is there before the request begins to wait: then
-//! nothing is ever parked and woken, and one who asks with [`Desk::ask`] does not even take a place.
+//! nothing is ever parked and woken, and one who asks with [`PendingRequests::ask`] is not even listed.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -15,27 +15,27 @@ use crate::node::{Asks, Node};
 
 /// Where requests wait for answers of this type.
 #[derive(Debug)]
-pub struct Desk<A> {
+pub struct PendingRequests<A> {
     next: AtomicU64,
     waiting: Mutex<BTreeMap<u64, oneshot::Sender<A>>>,
 }
 
-impl<A> Default for Desk<A> {
+impl<A> Default for PendingRequests<A> {
     fn default() -> Self {
-        Desk { next: AtomicU64::new(0), waiting: Mutex::default() }
+        PendingRequests { next: AtomicU64::new(0), waiting: Mutex::default() }
     }
 }
 
-impl<A> Desk<A> {
-    /// A place to wait at.
-    pub fn wait(&self) -> Place<'_, A> {
-        self.place(self.next.fetch_add(1, Ordering::Relaxed))
+impl<A> PendingRequests<A> {
+    /// One more request, which waits from now on.
+    pub fn wait(&self) -> PendingRequest<'_, A> {
+        self.register(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn place(&self, token: u64) -> Place<'_, A> {
+    fn register(&self, token: u64) -> PendingRequest<'_, A> {
         let (sender, answer) = oneshot::channel();
         self.waiting().insert(token, sender);
-        Place { desk: self, token, answer }
+        PendingRequest { requests: self, token, answer }
     }
 
     /// Asks a machine: hands it the message that `question` makes of a token. `answer` knows the answer to
@@ -47,11 +47,12 @@ impl<A> Desk<A> {
         answer: impl Fn(u64, Message<M>) -> ControlFlow<A, Message<M>>,
     ) -> Asked<'_, A> {
         let token = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut asking = Asking { desk: self, token, known: answer, answer: None, place: None };
+        let mut asking =
+            Asking { requests: self, token, known: answer, answer: None, pending: None };
         let taken = node.ask(question(token), &mut asking);
         match asking {
             Asking { answer: Some(answer), .. } => Asked::Answered(answer),
-            Asking { place: Some(place), .. } if taken => Asked::Waits(place),
+            Asking { pending: Some(pending), .. } if taken => Asked::Waits(pending),
             _ => Asked::Stopped,
         }
     }
@@ -83,18 +84,18 @@ pub enum Asked<'a, A> {
     /// The answer was there at once.
     Answered(A),
     /// It is to be waited for.
-    Waits(Place<'a, A>),
+    Waits(PendingRequest<'a, A>),
     /// The machine has stopped.
     Stopped,
 }
 
 /// A question that is put to a machine.
 struct Asking<'a, A, F> {
-    desk: &'a Desk<A>,
+    requests: &'a PendingRequests<A>,
     token: u64,
     known: F,
     answer: Option<A>,
-    place: Option<Place<'a, A>>,
+    pending: Option<PendingRequest<'a, A>>,
 }
 
 impl<P: Protocol, A, F: Fn(u64, P::Message) -> ControlFlow<A, P::Message>> Asks<P>
@@ -111,29 +112,29 @@ impl<P: Protocol, A, F: Fn(u64, P::Message) -> ControlFlow<A, P::Message>> Asks<
     }
 
     fn handled(&mut self) {
-        self.place = self.answer.is_none().then(|| self.desk.place(self.token));
+        self.pending = self.answer.is_none().then(|| self.requests.register(self.token));
     }
 }
 
-/// A place at the desk, given back also when the client hangs up.
+/// A request that waits; it is forgotten also when the client hangs up.
 #[derive(Debug)]
-pub struct Place<'a, A> {
-    desk: &'a Desk<A>,
+pub struct PendingRequest<'a, A> {
+    requests: &'a PendingRequests<A>,
     /// Of the request.
     pub token: u64,
     answer: oneshot::Receiver<A>,
 }
 
-impl<A> Place<'_, A> {
+impl<A> PendingRequest<'_, A> {
     /// The answer; none where the machine has stopped.
     pub async fn answer(mut self) -> Option<A> {
         (&mut self.answer).await.ok()
     }
 }
 
-impl<A> Drop for Place<'_, A> {
+impl<A> Drop for PendingRequest<'_, A> {
     fn drop(&mut self) {
         // Whoever answered has done so already.
-        self.desk.waiting().remove(&self.token);
+        self.requests.waiting().remove(&self.token);
     }
 }
