@@ -63,7 +63,7 @@ pub mod wire;
 
 pub use authority::{Authority, LEASE};
 pub use client::Client;
-pub use mechanism::{MECHANISMS, Mechanism};
+pub use mechanism::Mechanism;
 pub use message::{Get, Grant, Lease, Message, Note, Op, Refusal, Snowflake, Timer, Wanted};
 pub use replicated_authority::{MOST_WORKERS, replicated_authority};
 pub use scenario::Snowflakes;
