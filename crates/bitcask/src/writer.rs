@@ -25,8 +25,8 @@ pub(crate) struct Writer {
     waiting: VecDeque<(Batch, u64)>,
     flight: Option<WriteInFlight>,
     /// The newest segment as it was read at boot, until it is put in place as a whole.
-    unsettled: Option<Bytes>,
-    settling: bool,
+    unrestored: Option<Bytes>,
+    restoring: bool,
 }
 
 /// A write, until the last of its answers is there.
@@ -55,8 +55,8 @@ pub(crate) fn length(batch: &Batch) -> Option<usize> {
 
 impl Writer {
     pub(crate) fn new(segment: u32, syncs: bool) -> Writer {
-        let (waiting, flight, unsettled) = (VecDeque::new(), None, None);
-        Writer { segment, syncs, waiting, flight, unsettled, settling: false }
+        let (waiting, flight, unrestored) = (VecDeque::new(), None, None);
+        Writer { segment, syncs, waiting, flight, unrestored, restoring: false }
     }
 
     pub(crate) fn push(&mut self, batch: Batch, ticket: u64) {
@@ -76,26 +76,26 @@ impl Writer {
             DiskCommand::Replace { file, bytes: content.clone() },
             P::op(StoreOp::NewestRestored),
         );
-        (self.unsettled, self.settling) = (Some(content), true);
+        (self.unrestored, self.restoring) = (Some(content), true);
     }
 
     /// It is in its place.
     pub(crate) fn newest_restored(&mut self, log: &mut Log) {
-        if let Some(content) = self.unsettled.take() {
+        if let Some(content) = self.unrestored.take() {
             log.newest.length = content.len() as u32;
         }
-        self.settling = false;
+        self.restoring = false;
     }
 
     /// There was no space for it. It is tried again with the next batch.
     pub(crate) fn refuse(&mut self, events: &mut VecDeque<Event>) {
-        self.settling = false;
+        self.restoring = false;
         events.extend(self.waiting.drain(..).map(|(_, ticket)| Event::Full(ticket)));
     }
 
     /// May the newest segment be sealed now?
     pub(crate) fn is_idle(&self) -> bool {
-        self.flight.is_none() && self.unsettled.is_none()
+        self.flight.is_none() && self.unrestored.is_none()
     }
 
     /// Is it time to?
@@ -107,10 +107,10 @@ impl Writer {
 
     /// Gives the disk its next work.
     pub(crate) fn write_next<P: Embeds>(&mut self, log: &Log, out: &mut Outputs<P>) {
-        if self.flight.is_some() || self.waiting.is_empty() || self.settling {
+        if self.flight.is_some() || self.waiting.is_empty() || self.restoring {
             return;
         }
-        if let Some(content) = self.unsettled.clone() {
+        if let Some(content) = self.unrestored.clone() {
             return self.restore_newest(content, log, out);
         }
         let (bytes, flight) = self.joined(log);

@@ -107,7 +107,7 @@ pub fn serve(
             let machine = machine.map_err(ServeError::arguments)?;
             let first = [mark::first_file()];
             let setup = Setup::open(place, Owner::worker(worker, &layout), &first)?;
-            let workers = vec![setup.answers(machine, layout, None)];
+            let workers = vec![setup.worker(machine, layout, None)];
             setup.serve(workers, "worker", ready)
         }
         Number::LeasedFrom(addresses, threads) => {
@@ -118,15 +118,14 @@ pub fn serve(
                 let me = own_number(setup.folder.disk(), thread);
                 let authorities = others.iter().map(|(id, _)| *id).collect();
                 let neighbours = Neighbours { me, others: others.clone(), strangers: false };
-                setup.answers(leased(authorities), layout.clone(), Some(neighbours))
+                setup.worker(leased(authorities), layout.clone(), Some(neighbours))
             };
             let workers = (0..threads).map(answers).collect();
             setup.serve(workers, "holder", ready)
         }
         Number::LeasedAmong(authorities, neighbours) => {
             let setup = Setup::open(place, Owner::leased(), &[])?;
-            let workers =
-                vec![setup.answers(leased(authorities), layout.clone(), Some(neighbours))];
+            let workers = vec![setup.worker(leased(authorities), layout.clone(), Some(neighbours))];
             setup.serve(workers, "holder", ready)
         }
     }
@@ -199,7 +198,7 @@ impl Setup {
     }
 
     /// A worker, and the paths that lead to it.
-    fn answers(&self, machine: Worker, layout: Layout, neighbours: Option<Neighbours>) -> Staffed {
+    fn worker(&self, machine: Worker, layout: Layout, neighbours: Option<Neighbours>) -> Staffed {
         let metrics = &self.metrics;
         let handle = self.runtime.handle().clone();
         let links = neighbours.map(|neighbours| Links::new(neighbours, handle, metrics));

@@ -67,7 +67,7 @@ pub(super) async fn hear(frames: &mut Frames<TcpStream>) -> Result<Hello, String
 }
 
 async fn send(stream: &mut TcpStream, handshake: &Handshake) -> Result<(), String> {
-    let bytes = frame(LONGEST, |out| encode(handshake, out)).ok_or("the handshake is too long")?;
+    let bytes = frame(LONGEST, |out| encode(handshake, out)).ok_or("the greeting is too long")?;
     let said = timeout(HANDSHAKE_TIMEOUT, stream.write_all(&bytes)).await;
     let said = said.map_err(|_| "it did not listen in time".to_owned())?;
     said.map_err(|error| error.to_string())
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_greeting_is_these_bytes() {
+    fn a_handshake_is_these_bytes() {
         let hello = bytes(&Handshake::Hello(hello()));
         let rest = b"\x01\0\0\0\x07\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0";
         assert_eq!(&hello[..], [&b"infralab\x01\0\x09snowflake"[..], rest].concat());
