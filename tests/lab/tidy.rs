@@ -13,7 +13,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("host", &["machine"]),
     ("bitcask", &["machine", "sim"]),
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
-    ("hash-ring", &["machine", "sim", "resilience"]),
+    ("hash-ring", &[]),
+    ("cache-fleet", &["machine", "sim", "resilience", "hash-ring"]),
     ("raft", &["machine", "sim", "check", "host"]),
     (
         "url-shortener",
@@ -29,6 +30,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "bitcask",
             "snowflake",
             "hash-ring",
+            "cache-fleet",
             "raft",
             "url-shortener",
         ],

@@ -37,7 +37,7 @@ pub(crate) enum Step {
     /// There is nothing: the disk is new.
     Fresh,
     /// All was read. The newest segment must be put in place like this.
-    Settle(Bytes),
+    Restore(Bytes),
 }
 
 impl Boot {
@@ -159,7 +159,7 @@ impl Boot {
             out.note(P::cut());
         }
         if newest {
-            return Ok(Step::Settle(self.finish(&bytes[..end as usize], log)));
+            return Ok(Step::Restore(self.finish(&bytes[..end as usize], log)));
         }
         self.sealed(log, out)
     }

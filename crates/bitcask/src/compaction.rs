@@ -47,12 +47,12 @@ struct Run {
     segment: Segment,
     bytes: BytesMut,
     frame: Option<Opened>,
-    kept: Vec<Kept>,
+    kept: Vec<CopiedEntry>,
 }
 
 /// An entry that was copied, and where it was.
 #[derive(Clone, Copy, Debug)]
-struct Kept {
+struct CopiedEntry {
     known: Known,
     old: Place,
 }
@@ -63,7 +63,7 @@ impl Compaction {
     }
 
     /// A segment was sealed: begins a pass if it is time for one.
-    pub(crate) fn consider<P: Embeds>(&mut self, log: &mut Log, out: &mut Outputs<P>) {
+    pub(crate) fn begin_if_due<P: Embeds>(&mut self, log: &mut Log, out: &mut Outputs<P>) {
         let sound = || log.sealed.values().filter(|segment| !segment.rotten);
         let stored: u64 = sound().map(|segment| u64::from(segment.length)).sum();
         let needed = |segment: &Segment| match log.keep_removals {
@@ -123,7 +123,7 @@ impl Compaction {
     }
 
     /// A part of a segment was read.
-    pub(crate) fn collected<P: Embeds>(
+    pub(crate) fn source_read<P: Embeds>(
         &mut self,
         result: DiskResult,
         log: &mut Log,
@@ -229,7 +229,7 @@ impl Run {
                     for (number, offset, entry) in frame.entries() {
                         let length = entry.length() as u32;
                         let old = Place { segment: at.segment, offset, length };
-                        self.consider(number, entry, old, source.header.next, log);
+                        self.copy_if_live(number, entry, old, source.header.next, log);
                     }
                     self.offset += frame.length() as u32;
                 }
@@ -243,7 +243,7 @@ impl Run {
         Some(CHUNK)
     }
 
-    fn consider(&mut self, number: u64, entry: Entry<'_>, old: Place, ends: u32, log: &Log) {
+    fn copy_if_live(&mut self, number: u64, entry: Entry<'_>, old: Place, ends: u32, log: &Log) {
         let key = KeyHash::of(entry.key);
         let needed = match entry.value {
             Some(_) => log.index.get(&key) == Some(old),
@@ -266,7 +266,7 @@ impl Run {
         Entry { number: (number - frame.first()) as u32, ..entry }.put(&mut self.bytes);
         self.frame = Some(frame);
         let (length, removed) = (old.length, entry.value.is_none());
-        self.kept.push(Kept { known: Known { key, offset, length, removed }, old });
+        self.kept.push(CopiedEntry { known: Known { key, offset, length, removed }, old });
     }
 
     fn open(&mut self, number: u64) -> Opened {
@@ -296,7 +296,7 @@ impl Run {
     fn install<P: Embeds>(self, log: &mut Log, out: &mut Outputs<P>) {
         let Run { sources, mut segment, kept, .. } = self;
         let number = segment.header.number;
-        for Kept { known, old } in &kept {
+        for CopiedEntry { known, old } in &kept {
             segment.count(known);
             if known.removed {
                 continue;

@@ -5,6 +5,7 @@
 //! own, so that one entry can be read and believed without its neighbours.
 
 use bytes::{BufMut, BytesMut};
+use machine::codec::{Malformed, Reader};
 
 /// What an entry needs besides its key and value.
 pub(crate) const OVERHEAD: usize = 14;
@@ -50,15 +51,18 @@ impl<'a> Entry<'a> {
 
     /// The same, believed without its checksum.
     pub(crate) fn parse(from: &'a [u8]) -> Option<Entry<'a>> {
-        let (head, rest) = from.split_at_checked(OVERHEAD)?;
-        let number = u32::from_le_bytes(head[4..8].try_into().ok()?);
-        let key_length = usize::from(u16::from_le_bytes([head[8], head[9]]));
-        let value_length = u32::from_le_bytes(head[10..14].try_into().ok()?);
-        let (key, rest) = rest.split_at_checked(key_length)?;
+        Entry::read(&mut Reader::new(from)).ok()
+    }
+
+    #[inline]
+    fn read(from: &mut Reader<&'a [u8]>) -> Result<Entry<'a>, Malformed> {
+        let (_crc, number) = (from.take_u32()?, from.take_u32()?);
+        let (key_length, value_length) = (from.take_u16()?, from.take_u32()?);
+        let key = from.take_bytes(key_length.into())?;
         let value = match value_length {
             REMOVED => None,
-            length => Some(rest.get(..length as usize)?),
+            length => Some(from.take_bytes(length as usize)?),
         };
-        Some(Entry { number, key, value })
+        Ok(Entry { number, key, value })
     }
 }

@@ -6,6 +6,7 @@
 //! kept looks like a frame.
 
 use bytes::{BufMut, BytesMut};
+use machine::codec::{Malformed, Reader};
 
 use crate::entry::Entry;
 
@@ -84,20 +85,24 @@ pub(crate) fn parse(from: &[u8], at: At) -> Parsed<'_> {
     let Some((head, rest)) = from.split_at_checked(OVERHEAD) else {
         return Parsed::Short(OVERHEAD);
     };
-    let number = |range: std::ops::Range<usize>| {
-        head[range].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
-    };
-    let length = number(4..8) as usize;
-    if head[..4] != MARK || length > LONGEST {
+    let Ok((length, synced, first, crc)) = Reader::whole(head, get_head) else {
         return Parsed::Unsound;
-    }
+    };
     let Some(entries) = rest.get(..length) else {
         return Parsed::Short(OVERHEAD + length);
     };
-    if checksum(at, &head[..20], entries) != number(20..24) as u32 {
+    if checksum(at, &head[..20], entries) != crc {
         return Parsed::Unsound;
     }
-    Parsed::Frame(Frame { at, synced: number(8..12) as u32, first: number(12..20), entries })
+    Parsed::Frame(Frame { at, synced, first, entries })
+}
+
+fn get_head(from: &mut Reader<&[u8]>) -> Result<(usize, u32, u64, u32), Malformed> {
+    let (mark, length) = (from.take_bytes(MARK.len())?, from.take_u32()? as usize);
+    if mark != MARK || length > LONGEST {
+        return Err(Malformed("no frame begins here"));
+    }
+    Ok((length, from.take_u32()?, from.take_u64()?, from.take_u32()?))
 }
 
 /// The segment cannot be read from this offset on, at which `tail` begins. Was it synced there once?

@@ -6,6 +6,7 @@
 //! It is only ever believed whole: of another rewriting of the segment, or rotten, it is as good as none.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use machine::codec::{self, Reader};
 
 use crate::index::KeyHash;
 use crate::segment::{HEADER, Header, Known, Segment};
@@ -43,24 +44,15 @@ pub(crate) fn of(segment: &Segment, next: u64, known: &[Known]) -> Bytes {
         entry[20..].copy_from_slice(&length.to_le_bytes());
         bytes.put_slice(&entry);
     }
-    let crc = crc32fast::hash(&bytes);
-    bytes.put_u32_le(crc);
-    bytes.freeze()
+    codec::seal(bytes)
 }
 
 /// The hint in these bytes, if it is whole and of the segment with this header.
 pub(crate) fn open<'a>(bytes: &'a [u8], header: &Header) -> Option<Hint<'a>> {
-    let (body, crc) = bytes.split_at_checked(bytes.len().checked_sub(4)?)?;
-    let rest = body.strip_prefix(&header.bytes())?;
-    if crc != crc32fast::hash(body).to_le_bytes() {
-        return None;
-    }
-    let (length, rest) = rest.split_first_chunk()?;
-    let (next, rest) = rest.split_first_chunk()?;
-    let (marks, rest) = rest.split_first_chunk()?;
-    let (length, next) = (u32::from_le_bytes(*length), u64::from_le_bytes(*next));
-    let (marks, entries) =
-        rest.split_at_checked((u32::from_le_bytes(*marks) as usize).checked_mul(MARK)?)?;
+    let mut rest = Reader::new(codec::open(bytes).ok()?.strip_prefix(&header.bytes())?);
+    let (length, next) = (rest.take_u32().ok()?, rest.take_u64().ok()?);
+    let marks = rest.take_u32().ok()? as usize;
+    let (marks, entries) = (rest.take_bytes(marks.checked_mul(MARK)?).ok()?, rest.rest());
     (entries.len() % ENTRY == 0).then_some(Hint { length, next, marks, entries })
 }
 

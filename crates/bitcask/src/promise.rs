@@ -15,31 +15,31 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
         name: "nothing-lost",
         about: "what a client knows to be durable, put or removed, is seen by every later read until it \
                 is changed",
-        checker: |_| Box::new(Watch::new(Ledger::lost)),
+        checker: |_| Box::new(Checker::new(Ledger::lost)),
     },
     PromiseSpec {
         name: "nothing-false",
         about: "a read shows what was put under that key and not refused, or says that it is rotten",
-        checker: |_| Box::new(Watch::new(Ledger::falsehood)),
+        checker: |_| Box::new(Checker::new(Ledger::falsehood)),
     },
     PromiseSpec {
         name: "batches-whole",
         about: "who sees a part of a batch sees all of it, or what came later",
-        checker: |_| Box::new(Watch::new(Ledger::torn)),
+        checker: |_| Box::new(Checker::new(Ledger::torn)),
     },
 ];
 
 /// Judges what was read.
 type Judge = fn(&Ledger, &Read, u8, Seen) -> Result<(), String>;
 
-struct Watch {
+struct Checker {
     clients: BTreeMap<NodeId, Ledger>,
     judge: Judge,
 }
 
-impl Watch {
+impl Checker {
     fn new(judge: Judge) -> Self {
-        Watch { clients: BTreeMap::new(), judge }
+        Checker { clients: BTreeMap::new(), judge }
     }
 }
 
@@ -166,7 +166,7 @@ pub(crate) fn short(token: u64) -> u64 {
     token & 0xFFFF_FFFF
 }
 
-impl<M: Machine<Protocol = Keeping>> Promise<M> for Watch {
+impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
     fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
         let ledger = match &entry.note {
             Note::Kept { token } | Note::Looked { token } => NodeId((token >> 32) as u32),

@@ -56,9 +56,9 @@ pub enum StoreOp {
     /// At boot: a segment was read as a whole.
     SegmentRead,
     /// The newest segment was put in place as it was read at boot.
-    Settled,
+    NewestRestored,
     /// Where there was no space for that, it was synced as it is.
-    SettledInPlace,
+    NewestSynced,
     /// Batches were written.
     Written,
     /// And synced.
@@ -176,7 +176,7 @@ impl Store {
             return self.events.push_back(Event::TooLarge(ticket));
         }
         self.writer.push(batch, ticket);
-        self.go(out);
+        self.write_waiting(out);
     }
 
     /// Reads what is durable under this key.
@@ -259,14 +259,16 @@ impl Store {
             StoreOp::Written | StoreOp::Synced => {
                 let ended = self.writer.ended(&op, result, &mut self.log, &mut self.events);
                 ended.map_err(|error| format!("a batch may be on the disk or not: {error}"))?;
-                self.go(out);
+                self.write_waiting(out);
             }
-            StoreOp::Settled | StoreOp::SettledInPlace => self.settled(&op, result, out)?,
+            StoreOp::NewestRestored | StoreOp::NewestSynced => {
+                self.newest_ended(&op, result, out)?
+            }
             StoreOp::Sealed | StoreOp::HintPut => match result {
                 Ok(_) | Err(DiskError::Full) => {}
                 Err(error) => return Err(format!("a sealed segment or its hint: {error}")),
             },
-            StoreOp::Collected => self.compaction.collected(result, &mut self.log, out),
+            StoreOp::Collected => self.compaction.source_read(result, &mut self.log, out),
             StoreOp::Compacted => {
                 let compacted = self.compaction.compacted(result, &mut self.log, out);
                 compacted.map_err(|error| format!("a segment that was compacted: {error}"))?;
@@ -290,34 +292,34 @@ impl Store {
         match boot.ended(op, result, &mut self.log, out)? {
             Step::Asked => {}
             Step::Fresh => self.ready(out),
-            Step::Settle(content) => self.writer.settle(content, &self.log, out),
+            Step::Restore(content) => self.writer.restore_newest(content, &self.log, out),
         }
         Ok(())
     }
 
-    fn settled<P: Embeds>(
+    fn newest_ended<P: Embeds>(
         &mut self,
         op: &StoreOp,
         result: DiskResult,
         out: &mut Outputs<P>,
     ) -> Result<(), String> {
         match (op, result) {
-            (StoreOp::Settled, Ok(_)) => self.writer.settled(&mut self.log),
+            (StoreOp::NewestRestored, Ok(_)) => self.writer.newest_restored(&mut self.log),
             (_, Ok(_)) => {}
-            (StoreOp::Settled, Err(DiskError::Full)) if self.boot.is_some() => {
+            (StoreOp::NewestRestored, Err(DiskError::Full)) if self.boot.is_some() => {
                 // A boot needs no space: what is there is read, and nothing is appended before there is.
                 self.writer.refuse(&mut self.events);
                 let file = segment_name(self.log.newest.header.number);
-                out.disk(DiskCommand::Sync { file }, P::op(StoreOp::SettledInPlace));
+                out.disk(DiskCommand::Sync { file }, P::op(StoreOp::NewestSynced));
                 return Ok(());
             }
-            (StoreOp::Settled, Err(DiskError::Full)) => self.writer.refuse(&mut self.events),
+            (StoreOp::NewestRestored, Err(DiskError::Full)) => self.writer.refuse(&mut self.events),
             (_, Err(error)) => {
                 return Err(format!("the newest segment could not be made durable: {error}"));
             }
         }
         self.ready(out);
-        self.go(out);
+        self.write_waiting(out);
         Ok(())
     }
 
@@ -327,15 +329,15 @@ impl Store {
             out.disk(DiskCommand::Delete { file }, P::op(StoreOp::Deleted));
         }
         self.events.push_back(Event::Ready);
-        self.compaction.consider(&mut self.log, out);
+        self.compaction.begin_if_due(&mut self.log, out);
     }
 
     /// Writes what waits, to a new segment if it is time for one.
-    fn go<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    fn write_waiting<P: Embeds>(&mut self, out: &mut Outputs<P>) {
         if self.writer.is_due(&self.log) {
             self.seal(out);
         }
-        self.writer.go(&self.log, out);
+        self.writer.write_next(&self.log, out);
     }
 
     fn seal<P: Embeds>(&mut self, out: &mut Outputs<P>) {
@@ -349,7 +351,7 @@ impl Store {
         let replace = DiskCommand::Replace { file: hint_name(number), bytes };
         out.disk(replace, P::op(StoreOp::HintPut));
         self.log.seal();
-        self.compaction.consider(&mut self.log, out);
+        self.compaction.begin_if_due(&mut self.log, out);
     }
 
     fn read<P: Embeds>(&mut self, step: ReadStep, result: DiskResult, out: &mut Outputs<P>) {

@@ -23,15 +23,15 @@ pub(crate) struct Writer {
     /// Sync before anything is said to be durable: the mechanism `flush-before-ack`.
     syncs: bool,
     waiting: VecDeque<(Batch, u64)>,
-    flight: Option<Flight>,
+    flight: Option<WriteInFlight>,
     /// The newest segment as it was read at boot, until it is put in place as a whole.
-    unsettled: Option<Bytes>,
-    settling: bool,
+    unrestored: Option<Bytes>,
+    restoring: bool,
 }
 
 /// A write, until the last of its answers is there.
 #[derive(Clone, Debug)]
-struct Flight {
+struct WriteInFlight {
     /// The length of the segment afterwards.
     length: u32,
     tickets: Vec<u64>,
@@ -55,8 +55,8 @@ pub(crate) fn length(batch: &Batch) -> Option<usize> {
 
 impl Writer {
     pub(crate) fn new(segment: u32, syncs: bool) -> Writer {
-        let (waiting, flight, unsettled) = (VecDeque::new(), None, None);
-        Writer { segment, syncs, waiting, flight, unsettled, settling: false }
+        let (waiting, flight, unrestored) = (VecDeque::new(), None, None);
+        Writer { segment, syncs, waiting, flight, unrestored, restoring: false }
     }
 
     pub(crate) fn push(&mut self, batch: Batch, ticket: u64) {
@@ -65,29 +65,37 @@ impl Writer {
 
     /// The newest segment must look like this before anything is appended to it: nobody appends
     /// behind what a crash may have left in part, or a failed sync in the page cache only.
-    pub(crate) fn settle<P: Embeds>(&mut self, content: Bytes, log: &Log, out: &mut Outputs<P>) {
+    pub(crate) fn restore_newest<P: Embeds>(
+        &mut self,
+        content: Bytes,
+        log: &Log,
+        out: &mut Outputs<P>,
+    ) {
         let file = segment_name(log.newest.header.number);
-        out.disk(DiskCommand::Replace { file, bytes: content.clone() }, P::op(StoreOp::Settled));
-        (self.unsettled, self.settling) = (Some(content), true);
+        out.disk(
+            DiskCommand::Replace { file, bytes: content.clone() },
+            P::op(StoreOp::NewestRestored),
+        );
+        (self.unrestored, self.restoring) = (Some(content), true);
     }
 
     /// It is in its place.
-    pub(crate) fn settled(&mut self, log: &mut Log) {
-        if let Some(content) = self.unsettled.take() {
+    pub(crate) fn newest_restored(&mut self, log: &mut Log) {
+        if let Some(content) = self.unrestored.take() {
             log.newest.length = content.len() as u32;
         }
-        self.settling = false;
+        self.restoring = false;
     }
 
     /// There was no space for it. It is tried again with the next batch.
     pub(crate) fn refuse(&mut self, events: &mut VecDeque<Event>) {
-        self.settling = false;
+        self.restoring = false;
         events.extend(self.waiting.drain(..).map(|(_, ticket)| Event::Full(ticket)));
     }
 
     /// May the newest segment be sealed now?
     pub(crate) fn is_idle(&self) -> bool {
-        self.flight.is_none() && self.unsettled.is_none()
+        self.flight.is_none() && self.unrestored.is_none()
     }
 
     /// Is it time to?
@@ -98,12 +106,12 @@ impl Writer {
     }
 
     /// Gives the disk its next work.
-    pub(crate) fn go<P: Embeds>(&mut self, log: &Log, out: &mut Outputs<P>) {
-        if self.flight.is_some() || self.waiting.is_empty() || self.settling {
+    pub(crate) fn write_next<P: Embeds>(&mut self, log: &Log, out: &mut Outputs<P>) {
+        if self.flight.is_some() || self.waiting.is_empty() || self.restoring {
             return;
         }
-        if let Some(content) = self.unsettled.clone() {
-            return self.settle(content, log, out);
+        if let Some(content) = self.unrestored.clone() {
+            return self.restore_newest(content, log, out);
         }
         let (bytes, flight) = self.joined(log);
         self.flight = Some(flight);
@@ -117,7 +125,7 @@ impl Writer {
     }
 
     /// As many of the waiting batches as one write may have.
-    fn joined(&mut self, log: &Log) -> (Bytes, Flight) {
+    fn joined(&mut self, log: &Log) -> (Bytes, WriteInFlight) {
         let segment = log.newest.header.number;
         let base = log.newest.length;
         let synced = if self.syncs { base } else { 0 };
@@ -126,7 +134,8 @@ impl Writer {
             bytes.extend_from_slice(&log.newest.header.bytes());
         }
         let (tickets, known, frames) = (Vec::new(), Vec::new(), Vec::new());
-        let mut flight = Flight { length: 0, tickets, known, frames, next: log.next, full: false };
+        let mut flight =
+            WriteInFlight { length: 0, tickets, known, frames, next: log.next, full: false };
         while let Some((batch, _)) = self.waiting.front() {
             let length = length(batch).unwrap_or_default();
             if !flight.tickets.is_empty() && bytes.len() + length > frame::LONGEST {

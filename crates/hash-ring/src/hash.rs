@@ -30,6 +30,6 @@ pub(crate) fn nth(seed: u64, position: u64) -> u64 {
 
 /// A hash scaled down to `0..end`: its upper bits decide. Cheaper than a remainder and as even.
 #[inline]
-pub(crate) fn scale(hash: u64, end: u64) -> u64 {
+pub fn scale(hash: u64, end: u64) -> u64 {
     ((u128::from(hash) * u128::from(end)) >> 64) as u64
 }

@@ -27,22 +27,35 @@
 //!
 //! There is no clock, no randomness, no global and no map without an order in here.
 //!
-//! The second half is what placement is for: a fleet of caches in front of a database ([`Front`],
-//! [`Cache`], [`Database`]), simulated, with the mechanisms that keep it up and what breaks without each
-//! ([`HashRing`]).
+//! # Reading order
 //!
-//! The case study, with what was measured, is the README of the crate.
+//! One look-up by the ring, file by file:
+//!
+//! 1. `nodes.rs`: who is there, by name, weight and zone. `error.rs` has what is refused.
+//! 2. `placement.rs`: the trait, that is, what can be asked.
+//! 3. `hash.rs`: a key's bytes become its hash.
+//! 4. `ring.rs`: the points of the nodes on the circle, and `continuum.rs`: the search among them.
+//! 5. `replicas.rs`: the nodes of further copies; `places.rs` knows which zones and racks they share.
+//!
+//! Then the other nine algorithms, in any order, a file each; `bounded.rs` stands on the ring, `ketama.rs`
+//! on the continuum. Last comes what compares them: `algorithm.rs` names all ten, `compare.rs` measures
+//! them, `table.rs` and `plot.rs` print what it found.
+//!
+//! A system that stands on this library is the crate `cache-fleet`. The case study, with what was
+//! measured, is the README below.
 #![doc = include_str!("../README.md")]
 
 mod error;
-mod hash;
 mod nodes;
-mod places;
-
 mod placement;
-mod replicas;
+
+mod hash;
 
 mod continuum;
+mod ring;
+
+mod places;
+mod replicas;
 
 mod anchor;
 mod bounded;
@@ -53,7 +66,6 @@ mod maglev;
 mod modulo;
 mod range;
 mod rendezvous;
-mod ring;
 
 mod algorithm;
 pub mod compare;
@@ -65,7 +77,7 @@ pub use anchor::Anchor;
 pub use bounded::BoundedRing;
 pub use directory::Directory;
 pub use error::{FileError, LineError, Refused};
-pub use hash::hash;
+pub use hash::{hash, scale};
 pub use jump::{Jump, jump};
 pub use ketama::Ketama;
 pub use maglev::Maglev;
@@ -75,28 +87,3 @@ pub use placement::Placement;
 pub use range::Range;
 pub use rendezvous::Rendezvous;
 pub use ring::Ring;
-
-mod crowd;
-mod message;
-mod reads;
-mod router;
-mod sentence;
-mod service;
-
-mod cache;
-mod database;
-mod front;
-
-mod mechanism;
-mod promise;
-mod scenario;
-mod shape;
-
-pub use cache::Cache;
-pub use database::Database;
-pub use front::Front;
-pub use mechanism::Mechanism;
-pub use message::{Attempt, Browse, Fleet, Message, Note, Order, Outcome, Timer};
-pub use router::Member;
-pub use scenario::HashRing;
-pub use shape::Server;

@@ -38,5 +38,5 @@ pub fn admin(
         http::error(StatusCode::NOT_FOUND, "there are /metrics and /health").into_response()
     };
     let routes = Router::new().route("/metrics", get(numbers)).route("/health", get(health));
-    http::only_ours(routes.fallback(nothing), bound)
+    http::reject_foreign_hosts(routes.fallback(nothing), bound)
 }

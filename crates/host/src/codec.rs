@@ -1,10 +1,9 @@
 //! What a system must say of its messages so that they can travel between computers.
 
-use std::fmt;
-
 use bytes::{Bytes, BytesMut};
+use machine::codec::Malformed;
 
-/// A message that has bytes.
+/// A message that has bytes; [`machine::codec`] has what reads and writes them.
 ///
 /// The law: `decode` gives back what was encoded, refuses everything else, and keeps no more memory
 /// than the bytes that it is given; what it is given may be anybody's.
@@ -25,15 +24,3 @@ pub trait Codec: Sized {
     /// If they are none, with the reason. The stream that they came on is reset.
     fn decode(bytes: Bytes) -> Result<Self, Malformed>;
 }
-
-/// Why bytes are not a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed(pub &'static str);
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for Malformed {}

@@ -31,10 +31,10 @@ const MOST_OPEN: usize = 128;
 const MOST_READ: usize = 128;
 
 /// What a failed operation means to the machine, and what the operating system said.
-pub type Trouble = (DiskError, String);
+pub type DiskFailure = (DiskError, String);
 
 /// How an operation ended.
-pub type Outcome = Result<DiskAnswer, Trouble>;
+pub type Outcome = Result<DiskAnswer, DiskFailure>;
 
 /// The folder.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub struct Files {
     names_unsynced: bool,
     /// A file that was synced early could not be: what the system said. Whoever asks for a sync from then
     /// on is told, since a second attempt would be called a success.
-    lost: Option<Trouble>,
+    lost: Option<DiskFailure>,
     /// The shortest write that found no space, as long as the disk is full.
     refused: Option<usize>,
     full: Count,
@@ -186,7 +186,7 @@ impl Files {
     }
 
     /// The file, to be read. Another handle than the one to write with sees what that one wrote.
-    fn opened(&mut self, name: FileName) -> Result<&mut Handle, Trouble> {
+    fn opened(&mut self, name: FileName) -> Result<&mut Handle, DiskFailure> {
         if self.read.len() >= MOST_READ && !self.read.contains_key(&name) {
             // Whichever.
             let other = self.read.keys().next().cloned();
@@ -239,7 +239,12 @@ impl Files {
     }
 
     /// The file, to be changed: from now on it is unsynced.
-    fn open(&mut self, name: FileName, path: &Path, create: bool) -> Result<&mut File, Trouble> {
+    fn open(
+        &mut self,
+        name: FileName,
+        path: &Path,
+        create: bool,
+    ) -> Result<&mut File, DiskFailure> {
         while self.unsynced.len() >= MOST_OPEN && !self.unsynced.contains_key(&name) {
             if let Some((other, file)) = self.unsynced.pop_first() {
                 let synced = system::sync(&file, &self.path(&other)?).map_err(unknown);
@@ -267,12 +272,12 @@ impl Files {
         self.unsynced.contains_key(name) || self.path(name).is_ok_and(|path| path.exists())
     }
 
-    fn path(&self, name: &str) -> Result<PathBuf, Trouble> {
+    fn path(&self, name: &str) -> Result<PathBuf, DiskFailure> {
         path_in(&self.folder, name)
     }
 }
 
-fn path_in(folder: &Path, name: &str) -> Result<PathBuf, Trouble> {
+fn path_in(folder: &Path, name: &str) -> Result<PathBuf, DiskFailure> {
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
         return Err((DiskError::Failed, format!("{name:?} is not the name of a file")));
     }
@@ -280,7 +285,7 @@ fn path_in(folder: &Path, name: &str) -> Result<PathBuf, Trouble> {
 }
 
 /// Puts new content in a file's place, atomically and durably. The temporary file is in its folder.
-pub(crate) fn replace(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+pub(crate) fn replace(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<(), DiskFailure> {
     // One left behind by a crash must go first: the new one is to be nobody else's file.
     match system::remove(temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(unchanged(error)),
@@ -305,7 +310,7 @@ pub(crate) fn make_folder(path: &Path, around: &Path) -> io::Result<()> {
 }
 
 /// It failed before anything was changed.
-fn unchanged(error: io::Error) -> Trouble {
+fn unchanged(error: io::Error) -> DiskFailure {
     (unchanged_kind(&error), error.to_string())
 }
 
@@ -318,7 +323,7 @@ fn unchanged_kind(error: &io::Error) -> DiskError {
 }
 
 /// It failed when something may have been changed, whatever the reason.
-fn unknown(error: io::Error) -> Trouble {
+fn unknown(error: io::Error) -> DiskFailure {
     (DiskError::Failed, error.to_string())
 }
 

@@ -1,15 +1,16 @@
 //! HTTP/1.1: connections accepted, bounded, and closed in good order.
 //!
-//! The law: a server holds at most [`MOST_CONNECTIONS`] visitors, none of whom can make it keep more
+//! The law: a server holds at most [`MOST_CONNECTIONS`] clients, none of whom can make it keep more
 //! than [`LONGEST_HEADER`] bytes of a request, nor wait for longer than the time-outs below; every
 //! error has a body that says what was wrong; and a server that stops answers what was asked of it
 //! in full, and waits for nothing else.
 
 mod body;
+mod origin;
 mod progress;
 mod query;
-mod visitors;
 
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -32,27 +34,27 @@ use tokio::time::{sleep, timeout};
 use progress::{Progress, Watched};
 
 pub use body::{BadBody, body};
+pub use origin::{hosts, is_cross_origin, is_own_host, reject_foreign_hosts};
 pub use query::{cut, parameters, shortened};
-pub use visitors::{host_is_ours, hosts, is_from_elsewhere, only_ours};
 
 /// More wait in the operating system's queue until one of these is closed.
 pub const MOST_CONNECTIONS: usize = 512;
 /// For the request line and all headers.
 pub const LONGEST_HEADER: usize = 16 << 10;
 /// For a client to send a request's header, or, between requests, to begin one.
-const HEADER_TIME: Duration = Duration::from_secs(30);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// For a client to take some bytes of its answer.
-const WRITE_TIME: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// When the server stops, a connection is closed once so much time has passed in which nobody worked
 /// on an answer and no byte of one was taken.
-const LULL: Duration = Duration::from_millis(400);
+const SHUTDOWN_IDLE: Duration = Duration::from_millis(400);
 /// And when this much has passed, in any case.
-const LAST_ORDERS: Duration = Duration::from_secs(6);
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(6);
 
 /// Who sent a request: the other end of its connection, among the request's extensions. Nothing in
 /// here keeps it.
 #[derive(Clone, Copy, Debug)]
-pub struct Visitor(pub SocketAddr);
+pub struct ClientAddress(pub SocketAddr);
 
 /// Serves connections until `stop` ends, then lets requests under way finish, and gives what `stop`
 /// gave.
@@ -69,8 +71,8 @@ pub async fn serve<T>(listener: TcpListener, routes: Router, stop: impl Future<O
             next = next(&places, &listener) => next,
         };
         match next {
-            Ok((place, stream, visitor)) => {
-                let served = connection(stream, visitor, routes.clone(), stopping.subscribe());
+            Ok((place, stream, client)) => {
+                let served = connection(stream, client, routes.clone(), stopping.subscribe());
                 open.spawn(async move {
                     served.await;
                     drop(place);
@@ -87,7 +89,7 @@ pub async fn serve<T>(listener: TcpListener, routes: Router, stop: impl Future<O
     stopping.send_replace(true);
     let all = async { while open.join_next().await.is_some() {} };
     // Who is not done by then has had every time-out there is.
-    let _ = timeout(LAST_ORDERS, all).await;
+    let _ = timeout(SHUTDOWN_DEADLINE, all).await;
     why
 }
 
@@ -125,9 +127,20 @@ pub async fn serve_on_threads(
     result.unwrap_or_else(|| Err("no thread could take connections".to_owned()))
 }
 
+/// A value as the body of an answer.
+pub fn json_body(value: &impl Serialize) -> String {
+    // Structs of strings and numbers always have a JSON form.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// The body of an answer that refuses: `{"error":"a sentence"}`.
+pub fn error_body(why: impl Display) -> String {
+    serde_json::json!({ "error": why.to_string() }).to_string()
+}
+
 /// An error, as every path of every server says it.
 pub fn error(status: StatusCode, why: &str) -> Response {
-    let body = serde_json::json!({ "error": why }).to_string();
+    let body = error_body(why);
     let fixed = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
     (status, fixed, body).into_response()
 }
@@ -135,28 +148,28 @@ pub fn error(status: StatusCode, why: &str) -> Response {
 async fn next(
     places: &Arc<Semaphore>,
     listener: &TcpListener,
-) -> io::Result<(Option<OwnedSemaphorePermit>, TcpStream, Visitor)> {
+) -> io::Result<(Option<OwnedSemaphorePermit>, TcpStream, ClientAddress)> {
     // The semaphore is never closed, so there is a place in the end.
     let place = places.clone().acquire_owned().await.ok();
-    let (stream, visitor) = listener.accept().await?;
+    let (stream, client) = listener.accept().await?;
     // Without it small answers wait for the acknowledgement of the one before (Nagle); where it is
     // refused they are only slower.
     let _ = stream.set_nodelay(true);
-    Ok((place, stream, Visitor(visitor)))
+    Ok((place, stream, ClientAddress(client)))
 }
 
 async fn connection(
     stream: TcpStream,
-    visitor: Visitor,
+    client: ClientAddress,
     routes: Router,
     mut stop: watch::Receiver<bool>,
 ) {
     let progress = Arc::new(Progress::default());
-    let stream = TokioIo::new(Watched::new(stream, WRITE_TIME, progress.clone()));
+    let stream = TokioIo::new(Watched::new(stream, WRITE_TIMEOUT, progress.clone()));
     let routes = TowerToHyperService::new(routes);
     let under_way = progress.clone();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(visitor);
+        request.extensions_mut().insert(client);
         let working = Progress::work(&under_way);
         let answer = routes.call(request);
         async move {
@@ -167,7 +180,7 @@ async fn connection(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
+        .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(LONGEST_HEADER)
         // Who has said all there is to say may close that half, and still gets the answer.
         .half_close(true)
@@ -181,7 +194,7 @@ async fn connection(
     connection.as_mut().graceful_shutdown();
     loop {
         let before = progress.written();
-        let over = timeout(LULL, connection.as_mut()).await.is_ok();
+        let over = timeout(SHUTDOWN_IDLE, connection.as_mut()).await.is_ok();
         if over || !(progress.is_working() || progress.written() > before) {
             return;
         }

@@ -7,16 +7,16 @@
 //! - Of two nodes the one with the higher number dials. So there is one connection for each pair,
 //!   and no tie to break.
 //! - A *stream* is the life of a connection. Messages wait while it is dialled. When it breaks (it
-//!   is closed, silent for [`SILENCE`], speaks nonsense, or leaves too much unread), both machines
+//!   is closed, silent for [`PEER_TIMEOUT`], speaks nonsense, or leaves too much unread), both machines
 //!   get a `LinkReset`; the next connection is the next stream.
 //! - A *datagram* travels on the same connection, where there is one with room for it, and is
 //!   dropped where not. So it is never doubled nor overtaken, which a machine may not rely on. A
-//!   socket of its own (UDP) would bound its size, and would need the greeting's checks again.
+//!   socket of its own (UDP) would bound its size, and would need the handshake's checks again.
 //! - A message is handed to the machine by the thread that read it, at once.
 
 mod calls;
 mod frame;
-mod greeting;
+mod handshake;
 mod peer;
 mod stream;
 
@@ -42,11 +42,11 @@ use peer::{Peer, Sent};
 /// More wait in the operating system's queue until one of these is closed.
 const MOST_CONNECTIONS: usize = 2048;
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
-pub const SILENCE: Duration = Duration::from_secs(5);
+pub const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A stream that broke while nobody carried it is told of after this.
-const TELL_AFTER: Duration = Duration::from_millis(10);
+const RESET_DELAY: Duration = Duration::from_millis(10);
 /// For what waits when the server stops.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const FLUSH_DEADLINE: Duration = Duration::from_millis(500);
 
 type Message<M> = <<M as Machine>::Protocol as Protocol>::Message;
 
@@ -148,7 +148,7 @@ where
         drop(listener);
         self.close();
         let all = async { while open.join_next().await.is_some() {} };
-        let _ = timeout(LAST_WORDS * 2, all).await;
+        let _ = timeout(FLUSH_DEADLINE * 2, all).await;
         why
     }
 
@@ -194,7 +194,7 @@ where
     fn tell_later(&self, id: NodeId) {
         let Some(links) = self.this.upgrade() else { return };
         self.runtime.spawn(async move {
-            sleep(TELL_AFTER).await;
+            sleep(RESET_DELAY).await;
             let peer = links.peer(id);
             if peer.is_none_or(|peer| !peer.is_up() && peer.is_broken()) {
                 links.tell(id);

@@ -1,7 +1,7 @@
 //! What is counted, in the text form that Prometheus reads.
 //!
 //! The law: counting is one atomic addition; names and help are written once, where the number is
-//! made. Nothing in here is about a visitor.
+//! made. Nothing in here is about a client.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -58,7 +58,7 @@ impl Metrics {
     }
 
     /// One of several counters of a name, told apart by the value of a label. Labels and values are
-    /// words of the program, never of a visitor: each makes a number that stays.
+    /// words of the program, never of a client: each makes a number that stays.
     pub fn labelled(
         &self,
         name: &'static str,

@@ -36,9 +36,9 @@ use crate::metrics::{Count, Metrics};
 pub const FRONT_END: NodeId = NodeId(u32::MAX);
 
 /// While so many disk operations wait, nothing more is read from anybody.
-const MOST_ORDERS: usize = 1024;
+const MAX_PENDING_DISK_OPS: usize = 1024;
 /// Operations that wait are carried out together, at most so many.
-const MOST_TOGETHER: usize = 256;
+const MAX_DISK_BATCH: usize = 256;
 
 /// What the machine's words reach. Called while the machine is busy: be quick, and hand it nothing.
 pub trait Outside<P: Protocol>: Send + Sync + 'static {
@@ -65,7 +65,7 @@ pub(crate) trait Asks<P: Protocol> {
 type Words<M> = <M as Machine>::Protocol;
 type Op<M> = <Words<M> as Protocol>::Op;
 type Timer<M> = <Words<M> as Protocol>::Timer;
-type Order<M> = (DiskCommand, Op<M>);
+type DiskOp<M> = (DiskCommand, Op<M>);
 
 /// A machine at work.
 pub struct Node<M: Machine> {
@@ -75,7 +75,7 @@ pub struct Node<M: Machine> {
     outside: Arc<dyn Outside<Words<M>>>,
     booted: Instant,
     /// Disk operations that were asked for and have not ended.
-    orders: AtomicUsize,
+    pending: AtomicUsize,
     /// There are few of them again.
     room: Notify,
     halted: watch::Sender<Option<String>>,
@@ -89,7 +89,7 @@ struct State<M: Machine> {
     out: Option<Box<Outputs<Words<M>>>>,
     timers: Vec<(Timer<M>, Time)>,
     /// Where disk operations go; gone when the node has stopped.
-    disk: Option<Sender<Order<M>>>,
+    disk: Option<Sender<DiskOp<M>>>,
     disk_thread: Option<JoinHandle<()>>,
     /// What the operating system said when the disk failed: the machine does not hear it.
     trouble: Option<String>,
@@ -128,7 +128,7 @@ impl<M: Machine> Node<M> {
             changed: Condvar::new(),
             outside,
             booted: Instant::now(),
-            orders: AtomicUsize::new(0),
+            pending: AtomicUsize::new(0),
             room: Notify::new(),
             halted: watch::Sender::new(None),
             counts: Counts::new(metrics),
@@ -152,7 +152,7 @@ impl<M: Machine> Node<M> {
     pub(crate) fn input_after(&self, before: impl FnOnce(), input: Input<Words<M>>) -> bool {
         self.lock().is_some_and(|mut state| {
             before();
-            self.step(&mut state, input, Lets::All, None)
+            self.step(&mut state, input, Allowed::All, None)
         })
     }
 
@@ -163,14 +163,14 @@ impl<M: Machine> Node<M> {
         asker: &mut dyn Asks<Words<M>>,
     ) -> bool {
         let input = Input::Message { from: FRONT_END, message };
-        self.lock().is_some_and(|mut state| self.step(&mut state, input, Lets::All, Some(asker)))
+        self.lock().is_some_and(|mut state| self.step(&mut state, input, Allowed::All, Some(asker)))
     }
 
     /// Ends when the machine's disk is not far behind: whoever brings inputs waits for it.
     pub async fn room(&self) {
         loop {
             let room = self.room.notified();
-            if self.orders.load(Ordering::Relaxed) < MOST_ORDERS {
+            if self.pending.load(Ordering::Relaxed) < MAX_PENDING_DISK_OPS {
                 return;
             }
             room.await;
@@ -230,7 +230,7 @@ impl<M: Machine> Node<M> {
         &self,
         state: &mut State<M>,
         input: Input<Words<M>>,
-        lets: Lets,
+        allowed: Allowed,
         mut asker: Option<&mut dyn Asks<Words<M>>>,
     ) -> bool {
         if state.disk.is_none() {
@@ -262,7 +262,7 @@ impl<M: Machine> Node<M> {
             let halt = matches!(output, Output::Halt { .. });
             changed |= halt || matches!(output, Output::SetTimer { .. });
             // A machine that halted is gone: what it asked for afterwards goes with it.
-            if halt || (lets == Lets::All && state.disk.is_some()) {
+            if halt || (allowed == Allowed::All && state.disk.is_some()) {
                 self.carry_out(state, output);
             }
         }
@@ -288,7 +288,7 @@ impl<M: Machine> Node<M> {
             Output::CancelTimer(timer) => state.timers.retain(|(other, _)| *other != timer),
             Output::Disk { command, op } => {
                 if let Some(disk) = &state.disk {
-                    let waiting = self.orders.fetch_add(1, Ordering::Relaxed) + 1;
+                    let waiting = self.pending.fetch_add(1, Ordering::Relaxed) + 1;
                     self.counts.waiting.set(waiting as u64);
                     // The other end is there as long as this one.
                     let _ = disk.send((*command, op));
@@ -334,7 +334,7 @@ impl<M: Machine> Node<M> {
             let woken = match due {
                 Some((index, wait)) if wait.is_zero() => {
                     let (timer, _) = state.timers.swap_remove(index);
-                    self.step(&mut state, Input::Timer(timer), Lets::All, None);
+                    self.step(&mut state, Input::Timer(timer), Allowed::All, None);
                     continue;
                 }
                 Some((_, wait)) => self.changed.wait_timeout(state, wait).map(|woken| woken.0).ok(),
@@ -347,18 +347,18 @@ impl<M: Machine> Node<M> {
 
     /// Carries out disk operations in the order in which they were asked for; those that came while
     /// the disk was busy, together.
-    fn run_disk(&self, mut files: Files, orders: &Receiver<Order<M>>) {
+    fn run_disk(&self, mut files: Files, orders: &Receiver<DiskOp<M>>) {
         while let Ok(first) = orders.recv() {
-            let group = std::iter::once(first).chain(orders.try_iter()).take(MOST_TOGETHER);
+            let group = std::iter::once(first).chain(orders.try_iter()).take(MAX_DISK_BATCH);
             let (commands, ops): (Vec<_>, Vec<_>) = group.unzip();
             let durable: Vec<_> = commands.iter().map(is_durable).collect();
             let outcomes = files.carry_out(commands);
             for ((op, durable), outcome) in ops.into_iter().zip(durable).zip(outcomes) {
-                let waiting = self.orders.fetch_sub(1, Ordering::Relaxed) - 1;
+                let waiting = self.pending.fetch_sub(1, Ordering::Relaxed) - 1;
                 self.counts.waiting.set(waiting as u64);
                 if !self.ended(op, durable, outcome) {
                     // Nobody is to wait for what will never end.
-                    self.orders.store(0, Ordering::Relaxed);
+                    self.pending.store(0, Ordering::Relaxed);
                     return self.room.notify_waiters();
                 }
             }
@@ -376,8 +376,8 @@ impl<M: Machine> Node<M> {
             state.trouble = Some(text);
             error
         });
-        let lets = if lost { Lets::Halt } else { Lets::All };
-        let taken = self.step(&mut state, Input::Disk { op, result }, lets, None);
+        let allowed = if lost { Allowed::Halt } else { Allowed::All };
+        let taken = self.step(&mut state, Input::Disk { op, result }, allowed, None);
         if lost {
             self.halt_now(&mut state, "what was written could not be made durable".to_owned());
         }
@@ -402,7 +402,7 @@ const BROKEN: &str = "the machine panicked, which is a mistake in it; its files 
 
 /// Which outputs of an input are carried out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Lets {
+enum Allowed {
     All,
     /// Only that it halts.
     Halt,

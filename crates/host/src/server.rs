@@ -3,6 +3,7 @@
 //! The law: it says that it is ready when its machine is; it stops by itself only if its machine
 //! does; and nobody else may open its folders before its last write is over.
 
+use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,9 +13,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::admin;
-use crate::crew::Crew;
+use crate::folder::FolderError;
 use crate::http;
+use crate::listen::ListenError;
 use crate::metrics::Metrics;
+use crate::running::RunningNodes;
 use crate::shutdown::asked_to_stop;
 
 /// Ends when the server is to stop: well, because it was asked to, or with the sentence of a machine
@@ -26,7 +29,7 @@ pub struct Server<M: Machine> {
     /// Threads for the connections.
     pub runtime: Runtime,
     /// Its nodes.
-    pub crew: Crew<M>,
+    pub nodes: RunningNodes<M>,
     /// What is counted, and where it is shown.
     pub metrics: Metrics,
     /// Where what is counted is shown.
@@ -53,18 +56,18 @@ impl<M: Machine> Server<M> {
         ready: impl FnOnce(),
         work: impl FnOnce(Stop) -> W,
     ) -> Result<(), String> {
-        let Server { runtime, crew, metrics, admin } = self;
+        let Server { runtime, nodes, metrics, admin } = self;
         let served = runtime.block_on(async {
             let asked = asked_to_stop().map_err(|error| error.to_string())?;
             let mut asked = Box::pin(asked);
             if let Some((listener, address)) = admin {
                 tracing::info!("metrics at http://{address}/metrics");
-                let shown = crew.clone();
+                let shown = nodes.clone();
                 let inspect = move || shown.nodes().iter().map(|node| node.inspect()).collect();
                 let routes = admin::admin(metrics, inspect, is_ready.clone(), address.ip());
                 tokio::spawn(http::serve(listener, routes, std::future::pending::<()>()));
             }
-            let waiting = crew.nodes();
+            let waiting = nodes.nodes();
             let all_ready = move || waiting.iter().try_for_each(|node| node.until(&is_ready));
             tokio::select! {
                 () = &mut asked => return Ok(()),
@@ -73,7 +76,7 @@ impl<M: Machine> Server<M> {
                 }
             }
             ready();
-            let halting = crew.clone();
+            let halting = nodes.clone();
             work(Box::pin(async move {
                 tokio::select! {
                     () = asked => Ok(()),
@@ -84,7 +87,60 @@ impl<M: Machine> Server<M> {
         });
         // In this order: nobody may open the folder before the last write to it is over.
         runtime.shutdown_background();
-        crew.stop();
+        nodes.stop();
         served
     }
 }
+
+/// Why a server did not start, or stopped by itself.
+#[derive(Debug)]
+pub enum ServeError {
+    /// The operating system gave no threads. Nothing was started.
+    Runtime(io::Error),
+    /// It cannot or must not listen there. Nothing was started.
+    Listen(ListenError),
+    /// A data folder is in use, or not this server's. It was left as it was.
+    Folder(FolderError),
+    /// The arguments cannot be carried out, and this is why. Nothing was started.
+    Arguments(String),
+    /// Something else that it needs is not to be had, and this is why. It was left as it was.
+    Environment(String),
+    /// A machine stopped, because it could not have kept its promises. What is in its folder stays as it is.
+    Halted(String),
+}
+
+impl ServeError {
+    /// The arguments cannot be carried out.
+    pub fn arguments(why: impl Display) -> ServeError {
+        ServeError::Arguments(why.to_string())
+    }
+
+    /// Something that is no argument is not to be had.
+    pub fn environment(why: impl Display) -> ServeError {
+        ServeError::Environment(why.to_string())
+    }
+
+    /// Is it the arguments that must change, rather than the world?
+    pub fn is_argument(&self) -> bool {
+        match self {
+            ServeError::Listen(ListenError::NotLoopback(_)) | ServeError::Arguments(_) => true,
+            ServeError::Folder(error) => error.is_other_owner(),
+            _ => false,
+        }
+    }
+}
+
+impl Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServeError::Runtime(error) => write!(f, "no threads could be started: {error}"),
+            ServeError::Listen(error) => error.fmt(f),
+            ServeError::Folder(error) => error.fmt(f),
+            ServeError::Arguments(why) | ServeError::Environment(why) | ServeError::Halted(why) => {
+                f.write_str(why)
+            }
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}

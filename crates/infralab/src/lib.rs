@@ -24,7 +24,7 @@ use sim::Registered;
 pub fn systems() -> Vec<Box<dyn Registered>> {
     vec![
         sim::register::<snowflake::Snowflakes>(),
-        sim::register::<hash_ring::HashRing>(),
+        sim::register::<cache_fleet::CacheFleet>(),
         sim::register::<bitcask::Bitcask>(),
         sim::register::<raft::Consensus>(),
         sim::register::<url_shortener::UrlShortener>(),

@@ -11,6 +11,7 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::codec;
 use crate::disk::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName};
 use crate::machine::Protocol;
 use crate::outputs::{Output, Outputs};
@@ -130,15 +131,12 @@ fn seal(state: &[u8]) -> Bytes {
     let mut bytes = BytesMut::with_capacity(state.len() + 5);
     bytes.put_u8(FORMAT);
     bytes.put_slice(state);
-    let crc = crc32fast::hash(&bytes);
-    bytes.put_u32_le(crc);
-    bytes.freeze()
+    codec::seal(bytes)
 }
 
 fn open(bytes: &Bytes) -> Option<Bytes> {
-    let (body, crc) = bytes.split_at_checked(bytes.len().checked_sub(4)?)?;
-    let sound = crc == crc32fast::hash(body).to_le_bytes() && body.first() == Some(&FORMAT);
-    sound.then(|| bytes.slice(1..body.len()))
+    let body = codec::open(bytes).ok()?;
+    (body.first() == Some(&FORMAT)).then(|| bytes.slice(1..body.len()))
 }
 
 #[cfg(test)]

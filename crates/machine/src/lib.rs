@@ -80,6 +80,7 @@
 //! ```
 
 mod checkpoint;
+pub mod codec;
 mod disk;
 mod machine;
 mod memory;

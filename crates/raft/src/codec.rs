@@ -9,9 +9,10 @@
 
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use host::{Codec, Malformed};
 use machine::DiskId;
+use machine::codec::Reader;
 
 use crate::command::LONGEST_COMMAND;
 use crate::message::Message;
@@ -57,7 +58,7 @@ impl Envelope {
     /// # Errors
     /// If they are none.
     pub fn decode(bytes: Bytes) -> Result<Envelope, Malformed> {
-        get_envelope(bytes).ok_or(Malformed("it is no envelope"))
+        Reader::whole(bytes, get_envelope)
     }
 }
 
@@ -134,48 +135,44 @@ fn put_maybe(number: Option<u64>, out: &mut BytesMut) {
     number.into_iter().for_each(|number| out.put_u64_le(number));
 }
 
-fn get_envelope(mut bytes: Bytes) -> Option<Envelope> {
-    let bytes = &mut bytes;
-    let (from, to) = (DiskId(get(bytes)?), get_maybe(bytes)?.map(DiskId));
-    let mut rpcs = Vec::new();
-    while !bytes.is_empty() {
-        let group = GroupId(bytes.try_get_u32_le().ok()?);
-        rpcs.push((group, get_rpc(bytes)?));
-    }
-    Some(Envelope { from, to, rpcs })
+fn get_envelope(from: &mut Reader<Bytes>) -> Result<Envelope, Malformed> {
+    let (disk, to) = (DiskId(from.take_u64()?), get_maybe(from)?.map(DiskId));
+    let rpcs = from.take_all(|from| Ok((GroupId(from.take_u32()?), get_rpc(from)?)))?;
+    Ok(Envelope { from: disk, to, rpcs })
 }
 
-fn get_rpc(bytes: &mut Bytes) -> Option<Rpc> {
-    Some(match bytes.try_get_u8().ok()? {
+fn get_rpc(from: &mut Reader<Bytes>) -> Result<Rpc, Malformed> {
+    Ok(match from.take_below(10)? {
         0 => {
-            let [term, last_index, last_term] = get_numbers(bytes)?;
-            let (pre, transfer) = get_flags(bytes)?;
+            let [term, last_index, last_term] = from.take_u64s()?;
+            let (pre, transfer) = get_flags(from)?;
             Rpc::RequestVote(RequestVote { term, pre, transfer, last_index, last_term })
         }
         1 => {
-            let (term, (pre, granted)) = (get(bytes)?, get_flags(bytes)?);
+            let (term, (pre, granted)) = (from.take_u64()?, get_flags(from)?);
             Rpc::Vote { term, pre, granted }
         }
         2 => {
-            let [term, round, prev_index, prev_term, leader_commit] = get_numbers(bytes)?;
-            let entries = get_entries(bytes)?;
+            let [term, round, prev_index, prev_term, leader_commit] = from.take_u64s()?;
+            let count = from.take_u32()? as usize;
+            let entries = from.take_list(count, LEAST_ENTRY, get_copied_entry)?;
             let append =
                 AppendEntries { term, round, prev_index, prev_term, entries, leader_commit };
             Rpc::AppendEntries(append)
         }
         3 => {
-            let [term, round, index] = get_numbers(bytes)?;
-            let outcome = match get_flag(bytes)? {
+            let [term, round, index] = from.take_u64s()?;
+            let outcome = match from.take_bool()? {
                 false => Appended::Matches(index),
                 true => Appended::Conflicts(index),
             };
             Rpc::Appended { term, round, outcome }
         }
         4 => {
-            let [term, round, last_index, last_term, offset] = get_numbers(bytes)?;
-            let (done, configuration) = (get_flag(bytes)?, Arc::new(get_configuration(bytes)?));
-            let length = bytes.try_get_u32_le().ok()? as usize;
-            let bytes = (length <= bytes.len()).then(|| bytes.split_to(length))?;
+            let [term, round, last_index, last_term, offset] = from.take_u64s()?;
+            let (done, configuration) = (from.take_bool()?, Arc::new(get_configuration(from)?));
+            let length = from.take_u32()? as usize;
+            let bytes = from.take_bytes(length)?;
             Rpc::InstallSnapshot(InstallSnapshot {
                 term,
                 round,
@@ -188,62 +185,34 @@ fn get_rpc(bytes: &mut Bytes) -> Option<Rpc> {
             })
         }
         5 => {
-            let [term, round, last_index] = get_numbers(bytes)?;
-            Rpc::SnapshotTaken { term, round, last_index, next: get_maybe(bytes)? }
+            let [term, round, last_index] = from.take_u64s()?;
+            Rpc::SnapshotTaken { term, round, last_index, next: get_maybe(from)? }
         }
-        6 => Rpc::TimeoutNow { term: get(bytes)? },
+        6 => Rpc::TimeoutNow { term: from.take_u64()? },
         7 => Rpc::Hello,
-        8 => Rpc::Founders(Arc::new(get_configuration(bytes)?)),
-        9 => Rpc::Members { index: get(bytes)?, members: Arc::new(get_configuration(bytes)?) },
-        _ => return None,
+        8 => Rpc::Founders(Arc::new(get_configuration(from)?)),
+        _ => Rpc::Members { index: from.take_u64()?, members: Arc::new(get_configuration(from)?) },
     })
 }
 
-fn get_entries(bytes: &mut Bytes) -> Option<Vec<Entry>> {
-    let count = bytes.try_get_u32_le().ok()? as usize;
-    if count > bytes.len() / LEAST_ENTRY {
-        return None;
-    }
-    let mut entries = Vec::with_capacity(count);
-    for _ in 0..count {
-        let mut entry = get_entry(bytes)?;
-        if let Payload::Command(command) = &mut entry.payload {
-            if command.len() > LONGEST_COMMAND {
-                return None;
-            }
-            *command = Bytes::copy_from_slice(command);
+fn get_copied_entry(from: &mut Reader<Bytes>) -> Result<Entry, Malformed> {
+    let mut entry = get_entry(from)?;
+    if let Payload::Command(command) = &mut entry.payload {
+        if command.len() > LONGEST_COMMAND {
+            return Err(Malformed("it has a command that is too long"));
         }
-        entries.push(entry);
+        *command = Bytes::copy_from_slice(command);
     }
-    Some(entries)
+    Ok(entry)
 }
 
-fn get(bytes: &mut Bytes) -> Option<u64> {
-    bytes.try_get_u64_le().ok()
+fn get_flags(from: &mut Reader<Bytes>) -> Result<(bool, bool), Malformed> {
+    let flags = from.take_below(4)?;
+    Ok((flags & 1 != 0, flags & 2 != 0))
 }
 
-fn get_numbers<const N: usize>(bytes: &mut Bytes) -> Option<[u64; N]> {
-    let mut numbers = [0; N];
-    for number in &mut numbers {
-        *number = get(bytes)?;
-    }
-    Some(numbers)
-}
-
-fn get_flags(bytes: &mut Bytes) -> Option<(bool, bool)> {
-    let flags = bytes.try_get_u8().ok()?;
-    (flags < 4).then_some((flags & 1 != 0, flags & 2 != 0))
-}
-
-fn get_flag(bytes: &mut Bytes) -> Option<bool> {
-    get_flags(bytes).and_then(|(first, second)| (!second).then_some(first))
-}
-
-fn get_maybe(bytes: &mut Bytes) -> Option<Option<u64>> {
-    match get_flag(bytes)? {
-        false => Some(None),
-        true => get(bytes).map(Some),
-    }
+fn get_maybe(from: &mut Reader<Bytes>) -> Result<Option<u64>, Malformed> {
+    from.take_bool()?.then(|| from.take_u64()).transpose()
 }
 
 #[cfg(test)]
@@ -252,6 +221,7 @@ mod tests {
     use crate::member::{Configuration, Member};
     use crate::tuning::Tuning;
     use machine::NodeId;
+    use machine::codec::{assert_canonical, assert_codec};
     use proptest::prelude::*;
 
     fn bytes(message: &Message) -> Bytes {
@@ -371,36 +341,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_sent_arrives(message in message()) {
-            prop_assert_eq!(Message::decode(bytes(&message)), Ok(message));
-        }
-
-        /// Bytes have one meaning, and a meaning has one form.
-        #[test]
-        fn what_was_changed_is_what_it_says_or_nothing(
-            message in message(),
-            at in any::<prop::sample::Index>(),
-            to: u8,
-            cut in any::<prop::sample::Index>(),
-            more in prop::option::of(any::<u8>()),
-        ) {
-            let mut changed = bytes(&message).to_vec();
-            let at = at.index(changed.len());
-            changed[at] = to;
-            match more {
-                Some(more) => changed.push(more),
-                None => changed.truncate(cut.index(changed.len() + 1)),
-            }
-            if let Ok(read) = Message::decode(changed.clone().into()) {
-                prop_assert_eq!(&bytes(&read)[..], &changed[..]);
-            }
+        fn what_is_sent_arrives_and_nothing_else(message in message()) {
+            assert_codec(&message, bytes, Message::decode);
         }
 
         #[test]
         fn noise_is_read_or_refused(noise in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(read) = Message::decode(noise.clone().into()) {
-                prop_assert_eq!(&bytes(&read)[..], &noise[..]);
-            }
+            assert_canonical(noise.into(), bytes, Message::decode);
         }
     }
 }

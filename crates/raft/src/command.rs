@@ -13,6 +13,7 @@
 //! same bytes do the same; what is read is a view of the bytes, which are never copied.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use machine::codec::{Malformed, Reader};
 
 /// No key is longer, in bytes, and none is empty.
 pub const LONGEST_KEY: usize = 1024;
@@ -122,37 +123,47 @@ impl<'a> Command<'a> {
 
     /// The command that these bytes are, if they are one.
     #[inline]
-    pub fn decode(mut bytes: &'a [u8]) -> Option<Command<'a>> {
-        let head = take(&mut bytes, 1)?[0];
+    pub fn decode(bytes: &'a [u8]) -> Option<Command<'a>> {
+        Reader::whole(bytes, Command::take).ok()
+    }
+
+    #[inline]
+    fn take(from: &mut Reader<&'a [u8]>) -> Result<Command<'a>, Malformed> {
+        let head = from.take_u8()?;
         let session = match head & SESSION {
             0 => None,
             _ => Some(Session {
-                client: u128::from_le_bytes(array(&mut bytes)?),
-                number: u64::from_le_bytes(array(&mut bytes)?),
+                client: from.take_u128()?,
+                number: from.take_u64()?,
                 only: head & ONLY != 0,
             }),
         };
-        let length = u16::from_le_bytes(array(&mut bytes)?);
-        let key = take(&mut bytes, length.into()).filter(|key| is_key(key))?;
-        let from = match head & FROM {
+        let length = from.take_u16()?;
+        let key = from.take_bytes(length.into())?;
+        let before = match head & FROM {
             0 => None,
             _ => {
-                let length = u32::from_le_bytes(array(&mut bytes)?);
-                Some(take(&mut bytes, length as usize).filter(|from| from.len() <= LONGEST_VALUE)?)
+                let length = from.take_u32()?;
+                Some(from.take_bytes(length as usize)?)
             }
         };
+        let rest = from.rest();
+        let longest = rest.len().max(before.map_or(0, <[u8]>::len));
+        if !is_key(key) || longest > LONGEST_VALUE {
+            return Err(Malformed("a key or a value of it is too long"));
+        }
         let has_to = head & TO != 0;
         let of_session = if session.is_some() { SESSION | ONLY } else { 0 };
         let change = match (head & KIND, head & !(KIND | of_session)) {
-            (0, 0) => Change::Put(bytes),
-            (1, 0) if bytes.is_empty() => Change::Delete,
-            (2, 0) => Change::Append(bytes),
-            (3, flags) if flags & !(FROM | TO) == 0 && (has_to || bytes.is_empty()) => {
-                Change::Cas { from, to: has_to.then_some(bytes) }
+            (0, 0) => Change::Put(rest),
+            (1, 0) if rest.is_empty() => Change::Delete,
+            (2, 0) => Change::Append(rest),
+            (3, flags) if flags & !(FROM | TO) == 0 && (has_to || rest.is_empty()) => {
+                Change::Cas { from: before, to: has_to.then_some(rest) }
             }
-            _ => return None,
+            _ => return Err(Malformed("there is no such command")),
         };
-        (bytes.len() <= LONGEST_VALUE).then_some(Command { session, key, change })
+        Ok(Command { session, key, change })
     }
 }
 
@@ -161,25 +172,10 @@ pub(crate) fn is_key(bytes: &[u8]) -> bool {
     (1..=LONGEST_KEY).contains(&bytes.len())
 }
 
-/// The first so many bytes, if there are so many.
-#[inline]
-pub(crate) fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
-    let (first, rest) = bytes.split_at_checked(count)?;
-    *bytes = rest;
-    Some(first)
-}
-
-/// The first few bytes, as a number needs them.
-#[inline]
-pub(crate) fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*first)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use machine::codec::{assert_canonical, assert_codec};
     use proptest::prelude::*;
 
     /// A command that owns what it is made of.
@@ -197,12 +193,34 @@ mod tests {
         Command { session, key, change }
     }
 
+    fn encode(command: &Owned) -> Bytes {
+        view(command).encode().unwrap()
+    }
+
+    fn decode(bytes: Bytes) -> Result<Owned, Malformed> {
+        let Command { session, key, change } = Command::decode(&bytes).ok_or(Malformed("none"))?;
+        let session = session.map(|Session { client, number, only }| (client, number, only));
+        let owned = |bytes: &[u8]| bytes.to_vec();
+        let (kind, from, to) = match change {
+            Change::Put(value) => (0, None, Some(owned(value))),
+            Change::Delete => (1, None, None),
+            Change::Append(value) => (2, None, Some(owned(value))),
+            Change::Cas { from, to } => (3, from.map(owned), to.map(owned)),
+        };
+        Ok((session, owned(key), kind, from, to))
+    }
+
     fn owned() -> impl Strategy<Value = Owned> {
         let bytes = |most| prop::collection::vec(any::<u8>(), 0..most);
         let key = prop::collection::vec(any::<u8>(), 1..20);
         let values = (prop::option::of(bytes(20)), prop::option::of(bytes(40)));
-        (any::<Option<(u128, u64, bool)>>(), key, 0..4_u8, values)
-            .prop_map(|(session, key, kind, (from, to))| (session, key, kind, from, to))
+        (any::<Option<(u128, u64, bool)>>(), key, 0..4_u8, values).prop_map(
+            |(session, key, kind, (from, to))| match kind {
+                1 => (session, key, kind, None, None),
+                0 | 2 => (session, key, kind, None, to.or(Some(Vec::new()))),
+                _ => (session, key, kind, from, to),
+            },
+        )
     }
 
     /// These bytes are in logs and snapshots.
@@ -242,30 +260,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(command in owned()) {
-            let bytes = view(&command).encode().unwrap();
-            prop_assert_eq!(Command::decode(&bytes), Some(view(&command)));
-        }
-
-        /// Bytes have one meaning, and a meaning has one form.
-        #[test]
-        fn what_was_changed_is_what_it_says_or_nothing(
-            command in owned(), at in any::<prop::sample::Index>(), to: u8, cut in 0..100_usize
-        ) {
-            let mut changed = view(&command).encode().unwrap().to_vec();
-            let at = at.index(changed.len());
-            changed[at] = to;
-            changed.truncate(cut);
-            if let Some(read) = Command::decode(&changed) {
-                prop_assert_eq!(&read.encode().unwrap()[..], &changed[..]);
-            }
+        fn what_is_written_is_read_and_nothing_else(command in owned()) {
+            assert_codec(&command, encode, decode);
         }
 
         #[test]
         fn noise_is_read_or_refused(noise in prop::collection::vec(any::<u8>(), 0..100)) {
-            if let Some(read) = Command::decode(&noise) {
-                prop_assert_eq!(&read.encode().unwrap()[..], &noise[..]);
-            }
+            assert_canonical(noise.into(), encode, decode);
         }
     }
 }

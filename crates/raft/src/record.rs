@@ -1,13 +1,14 @@
 //! Bytes of what a member must remember: the records of its journal and its snapshots.
 //!
-//! A record is its length, the CRC-32 of its body (both four bytes, little-endian, as all numbers
-//! here) and the body. A journal ends where the first record is not whole; whether a crash tore it or
-//! the disk lost it, the records after it tell.
+//! A record is a block ([`machine::codec::put_block`]) of a group's number, a kind and its fields. A journal
+//! ends where the first record is not whole; whether a crash tore it or the disk lost it, the records after
+//! it tell.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
+use machine::codec::{Malformed, Reader, put_block};
 use machine::{DiskId, NodeId};
 
 use crate::log::Snapshot;
@@ -36,14 +37,10 @@ const DURABLE_BODY: u32 = 4 + 1 + 8;
 
 /// Appends a record of a group.
 pub(crate) fn put_record(out: &mut BytesMut, group: GroupId, body: impl FnOnce(&mut BytesMut)) {
-    let start = out.len();
-    out.put_u64_le(0);
-    out.put_u32_le(group.0);
-    body(out);
-    let length = (out.len() - start - 8) as u32;
-    let crc = crc32fast::hash(&out[start + 8..]);
-    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+    put_block(out, |out| {
+        out.put_u32_le(group.0);
+        body(out);
+    });
 }
 
 pub(crate) fn put_state(out: &mut BytesMut, term: Term, voted_for: Option<Member>) {
@@ -82,46 +79,31 @@ pub(crate) fn put_durable(out: &mut BytesMut, length: u64) {
 pub(crate) fn is_rotten(journal: &Bytes, from: usize) -> bool {
     (from..journal.len()).any(|at| {
         let mut rest = journal.slice(at..);
-        let length = rest.get(..4).map(|mut head| head.get_u32_le());
-        length == Some(DURABLE_BODY)
+        rest.starts_with(&DURABLE_BODY.to_le_bytes())
             && matches!(next_record(&mut rest), Some((_, Record::Durable { length })) if length > from as u64)
     })
 }
 
 /// The next record; `None` where there is no other that is whole.
 pub(crate) fn next_record(from: &mut Bytes) -> Option<(GroupId, Record)> {
-    let mut head = from.get(..8)?;
-    let (length, crc) = (head.get_u32_le() as usize, head.get_u32_le());
-    let body = from.get(8..8 + length)?;
-    if length == 0 || crc32fast::hash(body) != crc {
-        return None;
-    }
-    let mut body = from.slice(8..8 + length);
-    from.advance(8 + length);
-    let group = GroupId(body.try_get_u32_le().ok()?);
-    Some((group, get_body(&mut body)?))
+    let mut journal = Reader::new(from.clone());
+    let body = journal.take_block().ok().filter(|body| !body.is_empty())?;
+    *from = journal.rest();
+    Reader::whole(body, |from| Ok((GroupId(from.take_u32()?), get_body(from)?))).ok()
 }
 
-fn get_body(from: &mut Bytes) -> Option<Record> {
-    Some(match from.try_get_u8().ok()? {
+fn get_body(from: &mut Reader<Bytes>) -> Result<Record, Malformed> {
+    Ok(match from.take_u8()? {
         STATE => {
-            let term = from.try_get_u64_le().ok()?;
-            let voted = from.try_get_u8().ok()? == 1;
+            let (term, voted) = (from.take_u64()?, from.take_bool()?);
             Record::State { term, voted_for: Some(get_member(from)?).filter(|_| voted) }
         }
-        BASE => {
-            Record::Base { index: from.try_get_u64_le().ok()?, term: from.try_get_u64_le().ok()? }
-        }
+        BASE => Record::Base { index: from.take_u64()?, term: from.take_u64()? },
         ENTRIES => {
-            let first_index = from.try_get_u64_le().ok()?;
-            let mut entries = Vec::new();
-            while from.has_remaining() {
-                entries.push(get_entry(from)?);
-            }
-            Record::Entries { first_index, entries }
+            Record::Entries { first_index: from.take_u64()?, entries: from.take_all(get_entry)? }
         }
-        DURABLE => Record::Durable { length: from.try_get_u64_le().ok()? },
-        _ => return None,
+        DURABLE => Record::Durable { length: from.take_u64()? },
+        _ => return Err(Malformed("there is no such record")),
     })
 }
 
@@ -147,21 +129,17 @@ pub(crate) fn put_entry(out: &mut BytesMut, entry: &Entry) {
 }
 
 /// The entry that these bytes begin with; its command shares their memory.
-pub(crate) fn get_entry(from: &mut Bytes) -> Option<Entry> {
-    let term = from.try_get_u64_le().ok()?;
-    let payload = match from.try_get_u8().ok()? {
+pub(crate) fn get_entry(from: &mut Reader<Bytes>) -> Result<Entry, Malformed> {
+    let term = from.take_u64()?;
+    let payload = match from.take_below(3)? {
         0 => Payload::Blank,
         1 => {
-            let length = from.try_get_u32_le().ok()? as usize;
-            if length > from.len() {
-                return None;
-            }
-            Payload::Command(from.split_to(length))
+            let length = from.take_u32()? as usize;
+            Payload::Command(from.take_bytes(length)?)
         }
-        2 => Payload::Configuration(Arc::new(get_configuration(from)?)),
-        _ => return None,
+        _ => Payload::Configuration(Arc::new(get_configuration(from)?)),
     };
-    Some(Entry { term, payload })
+    Ok(Entry { term, payload })
 }
 
 /// Appends the bytes of a configuration.
@@ -174,24 +152,28 @@ pub(crate) fn put_configuration(out: &mut BytesMut, configuration: &Configuratio
 }
 
 /// The configuration that these bytes begin with.
-pub(crate) fn get_configuration(from: &mut Bytes) -> Option<Configuration> {
+pub(crate) fn get_configuration(from: &mut Reader<Bytes>) -> Result<Configuration, Malformed> {
     let mut members = || {
-        let count = from.try_get_u16_le().ok()?;
-        let members: Vec<Member> = (0..count).map(|_| get_member(from)).collect::<Option<_>>()?;
-        let in_order = members.is_sorted_by(|one, next| one < next);
-        in_order.then(|| members.into_iter().collect::<BTreeSet<_>>())
+        let count = from.take_u16()?.into();
+        let members = from.take_list(count, MEMBER, get_member)?;
+        match members.is_sorted_by(|one, next| one < next) {
+            true => Ok(members.into_iter().collect::<BTreeSet<_>>()),
+            false => Err(Malformed("its members are not in order")),
+        }
     };
-    Some(Configuration { voters: members()?, outgoing: members()?, learners: members()? })
+    Ok(Configuration { voters: members()?, outgoing: members()?, learners: members()? })
 }
+
+/// Of a member, in bytes.
+const MEMBER: usize = 4 + 8;
 
 fn put_member(out: &mut BytesMut, member: Member) {
     out.put_u32_le(member.node.0);
     out.put_u64_le(member.disk.0);
 }
 
-fn get_member(from: &mut Bytes) -> Option<Member> {
-    let node = NodeId(from.try_get_u32_le().ok()?);
-    Some(Member { node, disk: DiskId(from.try_get_u64_le().ok()?) })
+fn get_member(from: &mut Reader<Bytes>) -> Result<Member, Malformed> {
+    Ok(Member { node: NodeId(from.take_u32()?), disk: DiskId(from.take_u64()?) })
 }
 
 /// The content of a snapshot's file: its CRC-32, and what it is of.
@@ -208,14 +190,17 @@ pub(crate) fn seal_snapshot(snapshot: &Snapshot) -> Bytes {
 }
 
 /// The snapshot in such a file; `None` if it is not what was written.
-pub(crate) fn open_snapshot(mut file: Bytes) -> Option<Snapshot> {
-    let crc = file.try_get_u32_le().ok()?;
-    if crc32fast::hash(&file) != crc {
+pub(crate) fn open_snapshot(file: &Bytes) -> Option<Snapshot> {
+    let (crc, body) = file.split_first_chunk()?;
+    if crc32fast::hash(body).to_le_bytes() != *crc {
         return None;
     }
-    let (last_index, last_term) = (file.try_get_u64_le().ok()?, file.try_get_u64_le().ok()?);
-    let configuration = Arc::new(get_configuration(&mut file)?);
-    Some(Snapshot { last_index, last_term, configuration, state: file })
+    let read = |from: &mut Reader<Bytes>| {
+        let (last_index, last_term) = (from.take_u64()?, from.take_u64()?);
+        let configuration = Arc::new(get_configuration(from)?);
+        Ok(Snapshot { last_index, last_term, configuration, state: from.rest() })
+    };
+    Reader::whole(file.slice_ref(body), read).ok()
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl Recovery {
     /// If it is not what was written.
     pub(crate) fn snapshot(&mut self, group: GroupId, file: Bytes) -> Result<(), String> {
         let rotten = || format!("the snapshot of group {} is not what was written", group.0);
-        self.snapshots.insert(group, open_snapshot(file).ok_or_else(rotten)?);
+        self.snapshots.insert(group, open_snapshot(&file).ok_or_else(rotten)?);
         Ok(())
     }
 

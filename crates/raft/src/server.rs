@@ -7,7 +7,6 @@
 //!
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
-mod error;
 mod front;
 mod leader;
 mod owner;
@@ -21,8 +20,8 @@ use std::time::Duration;
 
 use axum::Router;
 use host::{
-    Addresses, Crew, Desk, Exposure, FRONT_END, Folder, FolderError, Links, Metrics, Neighbours,
-    Node, Server, Stop, Whole, http,
+    Addresses, Exposure, FRONT_END, Folder, FolderError, Links, Metrics, Neighbours, Node,
+    PendingRequests, RunningNodes, Server, Stop, Whole, http,
 };
 use machine::{Input, Inspection, NodeId, Switches};
 use tokio::net::TcpListener;
@@ -39,7 +38,7 @@ use front::{Book, FrontEnd};
 use owner::Owner;
 use switchboard::Switchboard;
 
-pub use error::ServeError;
+pub use host::ServeError;
 pub use leader::watch_leader;
 
 /// One replica of a cluster.
@@ -100,7 +99,8 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
     };
     for &id in &at_work {
         let seat = seats.iter_mut().find(|seat| seat.id == id);
-        let seat = seat.ok_or(ServeError::Unlisted(id))?;
+        let unlisted = || ServeError::arguments(format_args!("the cluster has no node {}", id.0));
+        let seat = seat.ok_or_else(unlisted)?;
         let clients = listening(seat.clients.unwrap_or(ANY_PORT))?;
         let nodes = seat.nodes.map(listening).transpose()?;
         seat.clients = Some(clients.1);
@@ -127,9 +127,10 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
         work(staffed, all_here, ready, stop).await
     };
     let booted = |shown: &Inspection| shown.role != "booting";
-    let crew = Crew::new(nodes, folders);
-    let server = Server { runtime, crew, metrics, admin };
-    server.run(booted, || (), work).map_err(ServeError::Halted)
+    let nodes = RunningNodes::new(nodes, folders);
+    let server = Server { runtime, nodes, metrics, admin };
+    let halted = |why| ServeError::Halted(format!("a replica stopped: {why}"));
+    server.run(booted, || (), work).map_err(halted)
 }
 
 /// Opens the folders of these replicas, once the one that they are in is ours.
@@ -178,7 +179,7 @@ impl Staffed {
         let others = others.map(|seat| (seat.id, seat.nodes)).collect();
         let neighbours = Neighbours { me: id, others, strangers: false };
         let links = Links::new(neighbours, runtime.handle().clone(), metrics);
-        let desk = Arc::new(Desk::default());
+        let desk = Arc::new(PendingRequests::default());
         let outside =
             Switchboard { desk: desk.clone(), links: links.clone(), metrics: metrics.clone() };
         let founders = seats.iter().filter(|seat| !seat.spare).map(|seat| seat.id).collect();
@@ -192,7 +193,7 @@ impl Staffed {
         let book = seats.iter().filter_map(|seat| Some((seat.id, seat.clients?))).collect();
         let book: Book = Arc::new(book);
         let routes = FrontEnd { me: id, node: node.clone(), desk, book }.routes();
-        let routes = http::only_ours(routes, doors.clients.1.ip());
+        let routes = http::reject_foreign_hosts(routes, doors.clients.1.ip());
         Staffed { node, links, routes, doors }
     }
 }

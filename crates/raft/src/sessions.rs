@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{BufMut, BytesMut};
+use machine::codec::{Malformed, Reader};
 
-use crate::command::{Session, array};
+use crate::command::Session;
 use crate::store::Outcome;
 
 /// More are not remembered. One that is forgotten can have a command applied twice, so a client has
@@ -96,24 +97,23 @@ impl Sessions {
     }
 
     /// A table that these bytes begin with, if they do.
-    pub(crate) fn decode(bytes: &mut &[u8]) -> Option<Sessions> {
-        let count = u32::from_le_bytes(array(bytes)?) as usize;
+    pub(crate) fn decode(from: &mut Reader<&[u8]>) -> Result<Sessions, Malformed> {
+        let count = from.take_u32()? as usize;
         if count > MOST_SESSIONS {
-            return None;
+            return Err(Malformed("it has more sessions than are remembered"));
         }
         let mut sessions = Sessions::default();
         for _ in 0..count {
-            let client = u128::from_le_bytes(array(bytes)?);
-            let queued = u64::from_le_bytes(array(bytes)?);
-            let number = u64::from_le_bytes(array(bytes)?);
-            let outcome = Outcome::of(array::<1>(bytes)?[0])?;
+            let (client, [queued, number]) = (from.take_u128()?, from.take_u64s()?);
+            let outcome =
+                Outcome::of(from.take_u8()?).ok_or(Malformed("there is no such outcome"))?;
             let known = sessions.newest.insert(client, Newest { number, outcome });
             if known.is_some() || queued > number {
-                return None;
+                return Err(Malformed("it has a session twice, or one that went back"));
             }
             sessions.order.push_back((client, queued));
         }
-        Some(sessions)
+        Ok(sessions)
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(sessions.once(first, || panic!("it was done")), Outcome::Unmatched);
         let mut bytes = BytesMut::new();
         sessions.encode(&mut bytes);
-        let mut copy = Sessions::decode(&mut &bytes[..]).unwrap();
+        let mut copy = Sessions::decode(&mut Reader::new(&bytes[..])).unwrap();
         let other = Session { number: 51, ..first };
         assert_eq!(copy.once(other, || panic!("it was done")), Outcome::Reused);
     }
@@ -180,9 +180,7 @@ mod tests {
         assert_eq!(bytes(&sessions), bytes(&copy));
         assert!(done(&mut sessions, 1, 1), "it was the oldest");
         let written = bytes(&sessions);
-        let mut rest = &written[..];
-        let read = Sessions::decode(&mut rest).unwrap();
-        assert!(rest.is_empty());
+        let read = Reader::whole(&written[..], Sessions::decode).unwrap();
         assert_eq!(bytes(&read), written);
     }
 }

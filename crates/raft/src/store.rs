@@ -9,8 +9,9 @@ use std::ops::Bound;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::Switches;
+use machine::codec::{self, Malformed, Reader};
 
-use crate::command::{Change, Command, LONGEST_VALUE, array, is_key, take};
+use crate::command::{Change, Command, LONGEST_VALUE, is_key};
 use crate::mechanism::Mechanism;
 use crate::sessions::{self, Sessions};
 
@@ -145,9 +146,7 @@ impl Store {
             bytes.put_u32_le(value.len() as u32);
             bytes.put_slice(value);
         }
-        let crc = crc32fast::hash(&bytes);
-        bytes.put_u32_le(crc);
-        bytes.freeze()
+        codec::seal(bytes)
     }
 
     /// Becomes what a snapshot says.
@@ -155,7 +154,7 @@ impl Store {
     /// # Errors
     /// If it is not what [`Store::snapshot`] wrote. The store stays as it is.
     pub fn restore(&mut self, snapshot: &Bytes) -> Result<(), Rotten> {
-        let (pairs, sessions) = read(snapshot).ok_or(Rotten)?;
+        let (pairs, sessions) = read(snapshot).map_err(|_| Rotten)?;
         (self.pairs, self.sessions) = (pairs, sessions);
         Ok(())
     }
@@ -197,24 +196,25 @@ fn change(pairs: &mut Tree, bytes: &Bytes, command: &Command<'_>) -> Outcome {
     Outcome::Done
 }
 
-fn read(snapshot: &Bytes) -> Option<(Tree, Sessions)> {
-    let (mut bytes, crc) = snapshot.split_at_checked(snapshot.len().checked_sub(4)?)?;
-    if crc != crc32fast::hash(bytes).to_le_bytes() || take(&mut bytes, 1)? != [FORMAT] {
-        return None;
+fn read(snapshot: &Bytes) -> Result<(Tree, Sessions), Malformed> {
+    let mut from = Reader::new(codec::open(snapshot)?);
+    if from.take_u8()? != FORMAT {
+        return Err(Malformed("it is of another format"));
     }
-    let sessions = Sessions::decode(&mut bytes)?;
+    let sessions = Sessions::decode(&mut from)?;
     let mut pairs: Vec<(Place, Bytes)> = Vec::new();
-    while !bytes.is_empty() {
-        let length = u16::from_le_bytes(array(&mut bytes)?);
-        let key = take(&mut bytes, length.into()).filter(|key| is_key(key))?;
-        let length = u32::from_le_bytes(array(&mut bytes)?) as usize;
-        let value = take(&mut bytes, length).filter(|value| value.len() <= LONGEST_VALUE)?;
-        if pairs.last().is_some_and(|((_, before), _)| key <= &before[..]) {
-            return None;
+    while !from.is_empty() {
+        let length = from.take_u16()?;
+        let key = from.take_bytes(length.into())?;
+        let length = from.take_u32()?;
+        let value = from.take_bytes(length as usize)?;
+        let in_order = pairs.last().is_none_or(|((_, before), _)| &before[..] < key);
+        if !is_key(key) || value.len() > LONGEST_VALUE || !in_order {
+            return Err(Malformed("it has a pair that it cannot have"));
         }
         pairs.push((place(snapshot.slice_ref(key)), snapshot.slice_ref(value)));
     }
-    Some((pairs.into_iter().collect(), sessions))
+    Ok((pairs.into_iter().collect(), sessions))
 }
 
 #[cfg(test)]

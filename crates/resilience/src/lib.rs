@@ -7,6 +7,10 @@ mod deadline;
 mod breaker;
 mod bucket;
 mod bulkhead;
+mod key_queue;
+
+mod calls;
+mod generations;
 
 mod accrual;
 mod health;
@@ -18,6 +22,9 @@ pub use breaker::{Breaker, BreakerRule, BreakerState, BreakerWindow, Pass};
 pub use bucket::TokenBucket;
 pub use budget::RetryBudget;
 pub use bulkhead::{Bulkhead, Full};
+pub use calls::Calls;
 pub use deadline::Deadline;
+pub use generations::Generations;
 pub use health::{Health, HealthRule};
+pub use key_queue::{Access, KeyQueue, Turn};
 pub use outlier::{OutlierRule, Outliers};

@@ -7,7 +7,7 @@
 //! the authority's monotonic clock, with a grace for drift; and whatever the last holder minted is
 //! below the ceiling that the table keeps, above which the next one starts.
 //!
-//! Its disk may be one node's, or the log of several (`council.rs`): then it outlives its node.
+//! Its disk may be one node's, or the log of several (`replicated_authority.rs`): then it outlives its node.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use machine::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::lease_client::SKEW_BOUND;
 use crate::mechanism::Mechanism;
 use crate::message::{Grant, Lease, Message, Note, Op, Snowflake, Wanted};
-use crate::tenure::SKEW_BOUND;
 
 /// How long a lease lasts.
 pub const LEASE: Duration = Duration::from_millis(1_000);

@@ -1,13 +1,13 @@
 //! The bytes of messages between nodes: a kind, then its fields in order, numbers little-endian.
 //!
 //! Written by hand: eight kinds of a few numbers, and envelopes that have their own bytes, are shorter than a format library and the
-//! attributes that would keep its bytes from changing with our types. Every length is known before
-//! anything is kept, and nothing may follow.
+//! attributes that would keep its bytes from changing with our types.
 
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut, TryGetError};
+use bytes::{BufMut, Bytes, BytesMut};
 use host::{Codec, Malformed};
+use machine::codec::Reader;
 use machine::{NodeId, Wall, nanos};
 use raft::Envelope;
 
@@ -83,12 +83,8 @@ impl Codec for Message {
         }
     }
 
-    fn decode(mut bytes: Bytes) -> Result<Message, Malformed> {
-        let message = get_message(&mut bytes).map_err(|_| Malformed("it ends too early"))??;
-        match bytes.is_empty() {
-            true => Ok(message),
-            false => Err(Malformed("something follows it")),
-        }
+    fn decode(bytes: Bytes) -> Result<Message, Malformed> {
+        Reader::whole(bytes, get_message)
     }
 }
 
@@ -102,63 +98,55 @@ fn put_lease(lease: &Lease, out: &mut BytesMut) {
     out.put_u64_le(lease.epoch);
 }
 
-fn get_message(bytes: &mut Bytes) -> Result<Result<Message, Malformed>, TryGetError> {
-    Ok(Ok(match bytes.try_get_u8()? {
-        0 => {
-            let (worker, count) = (NodeId(bytes.try_get_u32_le()?), bytes.try_get_u32_le()?);
-            Message::Get(Get { worker, count })
-        }
-        1 => Message::Mint { token: bytes.try_get_u64_le()?, count: bytes.try_get_u32_le()? },
+fn get_message(from: &mut Reader<Bytes>) -> Result<Message, Malformed> {
+    Ok(match from.take_u8()? {
+        0 => Message::Get(Get { worker: NodeId(from.take_u32()?), count: from.take_u32()? }),
+        1 => Message::Mint { token: from.take_u64()?, count: from.take_u32()? },
         2 => {
-            let token = bytes.try_get_u64_le()?;
-            if bytes.len() > 8 * MOST_IDS as usize {
-                return Ok(Err(Malformed("it has more ids than anybody may ask for")));
+            let token = from.take_u64()?;
+            if from.left() > 8 * MOST_IDS as usize {
+                return Err(Malformed("it has more ids than anybody may ask for"));
             }
-            let mut ids = Vec::with_capacity(bytes.len() / 8);
-            while !bytes.is_empty() {
-                ids.push(Id(bytes.try_get_u64_le()?));
-            }
-            Message::Minted { token, ids }
+            Message::Minted { token, ids: from.take_all(|from| Ok(Id(from.take_u64()?)))? }
         }
         3 => {
-            let (token, place) = (bytes.try_get_u64_le()?, bytes.try_get_u8()?);
-            let Some(&why) = REFUSALS.get(usize::from(place)) else {
-                return Ok(Err(Malformed("there is no such refusal")));
-            };
-            Message::Refused { token, why }
+            let (token, place) = (from.take_u64()?, from.take_u8()?);
+            let why = REFUSALS.get(usize::from(place));
+            Message::Refused { token, why: *why.ok_or(Malformed("there is no such refusal"))? }
         }
-        4 => Message::Acquire(get_wanted(bytes)?),
-        5 => Message::Renew(get_wanted(bytes)?, get_lease(bytes)?),
+        4 => Message::Acquire(get_wanted(from)?),
+        5 => Message::Renew(get_wanted(from)?, get_lease(from)?),
         6 => Message::Granted(Grant {
-            request: bytes.try_get_u64_le()?,
-            lease: get_lease(bytes)?,
-            lasts: Duration::from_nanos(bytes.try_get_u64_le()?),
-            floor: Wall(bytes.try_get_u64_le()?),
-            ceiling: Wall(bytes.try_get_u64_le()?),
-            wall: Wall(bytes.try_get_u64_le()?),
+            request: from.take_u64()?,
+            lease: get_lease(from)?,
+            lasts: Duration::from_nanos(from.take_u64()?),
+            floor: Wall(from.take_u64()?),
+            ceiling: Wall(from.take_u64()?),
+            wall: Wall(from.take_u64()?),
         }),
-        7 => Message::Denied { request: bytes.try_get_u64_le()? },
-        8 => return Ok(Envelope::decode(std::mem::take(bytes)).map(Message::Raft)),
-        _ => return Ok(Err(Malformed("there is no such kind of message"))),
-    }))
+        7 => Message::Denied { request: from.take_u64()? },
+        8 => Message::Raft(Envelope::decode(from.rest())?),
+        _ => return Err(Malformed("there is no such kind of message")),
+    })
 }
 
-fn get_wanted(bytes: &mut Bytes) -> Result<Wanted, TryGetError> {
-    Ok(Wanted { request: bytes.try_get_u64_le()?, ceiling: Wall(bytes.try_get_u64_le()?) })
+fn get_wanted(from: &mut Reader<Bytes>) -> Result<Wanted, Malformed> {
+    Ok(Wanted { request: from.take_u64()?, ceiling: Wall(from.take_u64()?) })
 }
 
-fn get_lease(bytes: &mut Bytes) -> Result<Lease, TryGetError> {
-    Ok(Lease { worker: bytes.try_get_u64_le()?, epoch: bytes.try_get_u64_le()? })
+fn get_lease(from: &mut Reader<Bytes>) -> Result<Lease, Malformed> {
+    Ok(Lease { worker: from.take_u64()?, epoch: from.take_u64()? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use machine::DiskId;
+    use machine::codec::{assert_canonical, assert_codec, assert_delimited};
     use proptest::prelude::*;
     use raft::{GroupId, LONGEST_COMMAND, Rpc};
 
-    use crate::council::tuning;
+    use crate::replicated_authority::tuning;
 
     fn bytes(message: &Message) -> Bytes {
         let mut out = BytesMut::new();
@@ -249,47 +237,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_sent_arrives(message in messages()) {
-            prop_assert_eq!(Message::decode(bytes(&message)), Ok(message));
-        }
-
-        #[test]
-        fn what_is_cut_or_goes_on_is_no_message(
-            message in messages(), cut in any::<prop::sample::Index>(), more: u8
-        ) {
-            let sent = bytes(&message);
-            let cut = cut.index(sent.len());
-            if let Ok(other) = Message::decode(sent.slice(..cut)) {
+        fn what_is_sent_arrives_and_nothing_else(message in messages()) {
+            match &message {
                 // Ids are as many as there are, and so are the group's messages.
-                let fewer = match other {
-                    Message::Minted { .. } => (sent.len() - cut).is_multiple_of(8),
-                    Message::Raft(_) => matches!(message, Message::Raft(_)),
-                    _ => false,
-                };
-                prop_assert!(fewer, "{:?} cut to {:?}", message, cut);
-            }
-            let longer = Bytes::from([&sent[..], &[more]].concat());
-            prop_assert!(Message::decode(longer).is_err());
-        }
-
-        /// Bytes have one meaning, and a meaning has one form.
-        #[test]
-        fn what_was_changed_is_what_it_says_or_nothing(
-            message in messages(), at in any::<prop::sample::Index>(), to: u8
-        ) {
-            let mut changed = bytes(&message).to_vec();
-            let at = at.index(changed.len());
-            changed[at] = to;
-            if let Ok(read) = Message::decode(changed.clone().into()) {
-                prop_assert_eq!(&bytes(&read)[..], &changed[..]);
+                Message::Minted { .. } | Message::Raft(_) => {
+                    assert_codec(&message, bytes, Message::decode);
+                }
+                _ => assert_delimited(&message, bytes, Message::decode),
             }
         }
 
         #[test]
         fn noise_is_read_or_refused(noise in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(read) = Message::decode(noise.clone().into()) {
-                prop_assert_eq!(&bytes(&read)[..], &noise[..]);
-            }
+            assert_canonical(noise.into(), bytes, Message::decode);
         }
     }
 }

@@ -42,16 +42,16 @@ pub use shared::Shared;
 
 mod authority;
 mod client;
-mod council;
+mod lease_client;
 mod mark;
 mod mechanism;
 mod message;
 mod promise;
+mod replicated_authority;
 mod scenario;
 mod sentence;
 mod shape;
 mod stoppage;
-mod tenure;
 mod worker;
 
 #[cfg(feature = "server")]
@@ -63,8 +63,8 @@ pub mod wire;
 
 pub use authority::{Authority, LEASE};
 pub use client::Client;
-pub use council::{MOST_WORKERS, council};
 pub use mechanism::Mechanism;
 pub use message::{Get, Grant, Lease, Message, Note, Op, Refusal, Snowflake, Timer, Wanted};
+pub use replicated_authority::{MOST_WORKERS, replicated_authority};
 pub use scenario::Snowflakes;
 pub use worker::{MOST_IDS, Worker};

@@ -397,7 +397,7 @@ fn fixed(draft: &mut Draft, skew_ms: u64, sequence_bits: u64) -> Shape {
 fn leased(draft: &mut Draft) -> Shape {
     let (pool, clients) = (draft.number(1, 3), draft.number(1, 2));
     let workers = pool + draft.number(1, 2);
-    let skew_ms = crate::tenure::SKEW_BOUND.as_millis() as u64;
+    let skew_ms = crate::lease_client::SKEW_BOUND.as_millis() as u64;
     let shape = Shape { pool, authorities: 1, workers, clients, skew_ms, sequence_bits: 12 };
     draw(draft, shape);
     draft.phases(MS(4_000), shape.recovers_within() + MS(1_500));

@@ -7,34 +7,38 @@
 //!
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
+mod answers;
 mod counts;
-mod desk;
-mod error;
+
 mod front;
 mod owner;
 mod switchboard;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use host::{Addresses, Crew, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, http};
+use host::{
+    Addresses, Exposure, Folder, Links, Metrics, Neighbours, Node, RunningNodes, Server, http,
+};
 use machine::{DiskId, Inspection, Machine, NodeId, Switches, Wall, nanos};
 use raft::server::watch_leader;
 use raft::{Group, Replicated};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::{Authority, Layout, MOST_WORKERS, Snowflake, Worker, authority, council, mark};
+use crate::{
+    Authority, Layout, MOST_WORKERS, Snowflake, Worker, authority, mark, replicated_authority,
+};
+use answers::Answers;
 use counts::Counts;
-use desk::Desk;
 use front::FrontEnd;
 use owner::Owner;
 use switchboard::Switchboard;
 
-pub use error::ServeError;
+pub use host::ServeError;
 
 /// The lowest number: workers dial.
 pub const AUTHORITY: NodeId = NodeId(0);
@@ -92,34 +96,37 @@ pub fn serve(
     number: Number,
     ready: impl FnOnce(Addresses),
 ) -> Result<(), ServeError> {
-    layout.has_room_at(wall()).map_err(ServeError::Layout)?;
+    layout.has_room_at(wall()).map_err(|error| {
+        let then = "set the clock, or name another layout with --layout";
+        ServeError::arguments(format_args!("{error}: {then}"))
+    })?;
     let leased = |from| Worker::leased(layout.clone(), from, Switches::ALL_ON);
     match number {
         Number::Fixed(worker) => {
             let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
-            let machine = machine.map_err(ServeError::Worker)?;
+            let machine = machine.map_err(ServeError::arguments)?;
             let first = [mark::first_file()];
-            let ground = Ground::open(place, Owner::worker(worker, &layout), &first)?;
-            let desks = vec![ground.desk(machine, layout, None)];
-            ground.serve(desks, "worker", ready)
+            let setup = Setup::open(place, Owner::worker(worker, &layout), &first)?;
+            let workers = vec![setup.worker(machine, layout, None)];
+            setup.serve(workers, "worker", ready)
         }
         Number::LeasedFrom(addresses, threads) => {
-            let ground = Ground::open(place, Owner::leased(), &[])?;
+            let setup = Setup::open(place, Owner::leased(), &[])?;
             let numbers = (AUTHORITY.0..).map(NodeId);
             let others: Vec<_> = numbers.zip(addresses.into_iter().map(Some)).collect();
-            let desk = |thread| {
-                let me = own_number(ground.folder.disk(), thread);
+            let answers = |thread| {
+                let me = own_number(setup.folder.disk(), thread);
                 let authorities = others.iter().map(|(id, _)| *id).collect();
                 let neighbours = Neighbours { me, others: others.clone(), strangers: false };
-                ground.desk(leased(authorities), layout.clone(), Some(neighbours))
+                setup.worker(leased(authorities), layout.clone(), Some(neighbours))
             };
-            let desks = (0..threads).map(desk).collect();
-            ground.serve(desks, "holder", ready)
+            let workers = (0..threads).map(answers).collect();
+            setup.serve(workers, "holder", ready)
         }
         Number::LeasedAmong(authorities, neighbours) => {
-            let ground = Ground::open(place, Owner::leased(), &[])?;
-            let desks = vec![ground.desk(leased(authorities), layout.clone(), Some(neighbours))];
-            ground.serve(desks, "holder", ready)
+            let setup = Setup::open(place, Owner::leased(), &[])?;
+            let workers = vec![setup.worker(leased(authorities), layout.clone(), Some(neighbours))];
+            setup.serve(workers, "holder", ready)
         }
     }
 }
@@ -139,23 +146,26 @@ pub fn serve_authority(
     let Seat { authorities, neighbours } = seat;
     if authorities.len() > 1 {
         if workers > MOST_WORKERS {
-            return Err(ServeError::Workers(workers));
+            return Err(ServeError::arguments(format_args!(
+                "several authorities lease out at most {MOST_WORKERS} worker numbers, not \
+                 {workers}: their table is one command of their log; use --workers {MOST_WORKERS}"
+            )));
         }
         let me = neighbours.me;
-        let ground = Ground::open(place, Owner::council(workers, me.0), &[])?;
-        let machine = council(me, authorities, workers, Switches::ALL_ON);
+        let setup = Setup::open(place, Owner::replicated_authority(workers, me.0), &[])?;
+        let machine = replicated_authority(me, authorities, workers, Switches::ALL_ON);
         let booted = |shown: &Inspection| shown.role != "booting";
         let leader = |one: &Replicated<Authority>| one.group().and_then(Group::leader);
-        return ground.lease_out(machine, neighbours, Some(leader), booted, ready);
+        return setup.lease_out(machine, neighbours, Some(leader), booted, ready);
     }
-    let ground = Ground::open(place, Owner::authority(workers), &[authority::first_file()])?;
+    let setup = Setup::open(place, Owner::authority(workers), &[authority::first_file()])?;
     let machine = Authority::new(workers, Switches::ALL_ON);
     let is_ready = |shown: &Inspection| shown.role == "authority";
-    ground.lease_out(machine, neighbours, None, is_ready, ready)
+    setup.lease_out(machine, neighbours, None, is_ready, ready)
 }
 
 /// What a server stands on before its machine is there.
-struct Ground {
+struct Setup {
     runtime: Runtime,
     listener: TcpListener,
     address: SocketAddr,
@@ -165,9 +175,9 @@ struct Ground {
     data: PathBuf,
 }
 
-impl Ground {
+impl Setup {
     /// Addresses first: what cannot be reached need not touch a folder.
-    fn open(place: Place, owner: Owner, first: &[host::FirstFile]) -> Result<Ground, ServeError> {
+    fn open(place: Place, owner: Owner, first: &[host::FirstFile]) -> Result<Setup, ServeError> {
         let Place { listen, admin, exposure, data } = place;
         let runtime = host::runtime().map_err(ServeError::Runtime)?;
         let listening = |address| {
@@ -178,7 +188,7 @@ impl Ground {
         let admin = admin.map(listening).transpose()?;
         let folder = Folder::open(&data, owner, first).map_err(ServeError::Folder)?;
         let metrics = Metrics::default();
-        Ok(Ground { runtime, listener, address, admin, folder, metrics, data })
+        Ok(Setup { runtime, listener, address, admin, folder, metrics, data })
     }
 
     /// Where it shows what is counted.
@@ -188,13 +198,13 @@ impl Ground {
     }
 
     /// A worker, and the paths that lead to it.
-    fn desk(&self, machine: Worker, layout: Layout, neighbours: Option<Neighbours>) -> Staffed {
+    fn worker(&self, machine: Worker, layout: Layout, neighbours: Option<Neighbours>) -> Staffed {
         let metrics = &self.metrics;
         let handle = self.runtime.handle().clone();
         let links = neighbours.map(|neighbours| Links::new(neighbours, handle, metrics));
-        let desk = Arc::new(Desk::new(layout.clone(), metrics));
+        let answers = Arc::new(Answers::new(layout.clone(), metrics));
         let outside = Switchboard {
-            desk: Some(desk.clone()),
+            answers: Some(answers.clone()),
             links: links.clone(),
             counts: Counts::new(metrics),
         };
@@ -203,8 +213,8 @@ impl Ground {
         if let Some(links) = &links {
             links.join(&node);
         }
-        let routes = FrontEnd { node: node.clone(), desk, layout }.routes();
-        (node, http::only_ours(routes, self.address.ip()))
+        let routes = FrontEnd { node: node.clone(), answers, layout }.routes();
+        (node, http::reject_foreign_hosts(routes, self.address.ip()))
     }
 
     /// Serves an authority, or one of several, once it is ready. Of several, `leader` says who acts.
@@ -217,34 +227,37 @@ impl Ground {
         ready: impl FnOnce(Addresses),
     ) -> Result<(), ServeError> {
         let listens = Addresses { nodes: Some(self.address), ..self.shown() };
-        let Ground { runtime, listener, admin, folder, metrics, data, .. } = self;
+        let Setup { runtime, listener, admin, folder, metrics, data, .. } = self;
         let me = neighbours.me;
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-        let outside =
-            Switchboard { desk: None, links: Some(links.clone()), counts: Counts::new(&metrics) };
+        let outside = Switchboard {
+            answers: None,
+            links: Some(links.clone()),
+            counts: Counts::new(&metrics),
+        };
         let files = folder.files(&metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
         links.join(&node);
         if let Some(leader) = leader {
             runtime.spawn(watch_leader(me, Arc::downgrade(&node), leader, metrics.clone()));
         }
-        Server { runtime, crew: Crew::new(vec![node], vec![folder]), metrics, admin }
+        Server { runtime, nodes: RunningNodes::new(vec![node], vec![folder]), metrics, admin }
             .run(is_ready, || ready(listens), |stop| links.accept(listener, stop))
-            .map_err(|why| ServeError::Halted { who: "authority", why, data })
+            .map_err(|why| halted("authority", &data, &why))
     }
 
     /// Serves ids once all workers have this role: one shared by all threads, or one for each.
     fn serve(
         self,
-        desks: Vec<Staffed>,
+        workers: Vec<Staffed>,
         role: &'static str,
         ready: impl FnOnce(Addresses),
     ) -> Result<(), ServeError> {
         let listens = Addresses { clients: Some(self.address), ..self.shown() };
-        let Ground { runtime, listener, admin, folder, metrics, data, .. } = self;
-        let (nodes, mut routes): (Vec<_>, Vec<_>) = desks.into_iter().unzip();
-        let crew = Crew::new(nodes, vec![folder]);
-        let server = Server { runtime, crew, metrics, admin };
+        let Setup { runtime, listener, admin, folder, metrics, data, .. } = self;
+        let (nodes, mut routes): (Vec<_>, Vec<_>) = workers.into_iter().unzip();
+        let nodes = RunningNodes::new(nodes, vec![folder]);
+        let server = Server { runtime, nodes, metrics, admin };
         let is_ready = move |shown: &Inspection| shown.role == role;
         let ready = || ready(listens);
         let served = match (routes.pop(), routes.is_empty()) {
@@ -256,7 +269,7 @@ impl Ground {
                 server.run(is_ready, ready, |stop| http::serve_on_threads(listener, routes, stop))
             }
         };
-        served.map_err(|why| ServeError::Halted { who: "worker", why, data })
+        served.map_err(|why| halted("worker", &data, &why))
     }
 }
 
@@ -274,4 +287,9 @@ fn wall() -> Wall {
 fn own_number(disk: DiskId, thread: usize) -> NodeId {
     const HALF: u64 = u32::MAX as u64 / 2;
     NodeId((HALF + 1 + (disk.0 % HALF + thread as u64) % HALF) as u32)
+}
+
+fn halted(who: &str, data: &Path, why: &str) -> ServeError {
+    let data = data.display();
+    ServeError::Halted(format!("the {who} with the data folder {data} stopped: {why}"))
 }

@@ -10,9 +10,9 @@ use sim::{Shape as _, Target, within};
 use crate::Layout;
 use crate::authority::{Authority, LEASE};
 use crate::client::Client;
-use crate::council::tuning;
 use crate::mark::AHEAD;
 use crate::message::{Get, Snowflake};
+use crate::replicated_authority::tuning;
 use crate::worker::Worker;
 
 sim::nodes! {

@@ -28,7 +28,7 @@ pub fn decoded_json(ids: &[Decoded]) -> String {
     struct Ids<'a> {
         ids: &'a [Decoded],
     }
-    json(&Ids { ids })
+    http::json_body(&Ids { ids })
 }
 
 /// An id that was taken apart, for people: one line.
@@ -88,7 +88,7 @@ impl Answer {
         match (said, form) {
             (Message::Minted { ids, .. }, _) if ids.is_empty() => Answer::unavailable(NO_ANSWER),
             (Message::Minted { ids, .. }, Form::Json) => {
-                Answer::ok(form, json(&One { id: ids[0] }))
+                Answer::ok(form, http::json_body(&One { id: ids[0] }))
             }
             (Message::Minted { ids, .. }, Form::Text) => Answer::ok(form, format!("{}\n", ids[0])),
             (other, _) => Answer::refused(other),
@@ -126,11 +126,7 @@ impl Answer {
 
     /// The request was not understood: this is why.
     pub(crate) fn error(status: u16, why: impl Display) -> Answer {
-        #[derive(Serialize)]
-        struct Error {
-            error: String,
-        }
-        Answer { status, form: Form::Json, body: json(&Error { error: why.to_string() }) }
+        Answer { status, form: Form::Json, body: http::error_body(why) }
     }
 
     /// Nobody can answer now; perhaps later.
@@ -188,11 +184,6 @@ pub(crate) fn decode(id: &str, query: &str, layout: &Layout) -> Result<Decoded, 
         None => layout.clone(),
     };
     named.decode(id).map_err(|error| error.to_string())
-}
-
-fn json(value: &impl Serialize) -> String {
-    // Structs of strings and numbers always have a JSON form.
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 #[cfg(test)]

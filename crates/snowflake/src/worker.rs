@@ -16,11 +16,11 @@ use machine::{
     Outputs, Switches, Wall,
 };
 
+use crate::lease_client::LeaseClient;
 use crate::mark::{AHEAD, HighWaterMark};
 use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Op, Refusal, Snowflake, Timer};
 use crate::stoppage::Stoppage;
-use crate::tenure::Tenure;
 use crate::{ClockPolicy, Generator, Id, Layout, NotNow, TooLarge};
 
 /// A request asks for at most so many ids.
@@ -48,7 +48,7 @@ pub struct Worker {
 #[derive(Clone, Debug)]
 enum Number {
     Fixed { worker: u64, mark: HighWaterMark },
-    Leased(Tenure),
+    Leased(LeaseClient),
 }
 
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Worker {
     /// A worker that leases its number from an authority: the only one, or whichever of several
     /// answers.
     pub fn leased(layout: Layout, authorities: Vec<NodeId>, switches: Switches) -> Self {
-        Worker::new(layout, switches, Number::Leased(Tenure::new(authorities, switches)))
+        Worker::new(layout, switches, Number::Leased(LeaseClient::new(authorities, switches)))
     }
 
     fn new(layout: Layout, switches: Switches, number: Number) -> Self {
@@ -91,7 +91,7 @@ impl Worker {
                 let worker = *worker;
                 self.open(worker, Wall(0), now, out);
             }
-            Number::Leased(tenure) => tenure.ask(now, out),
+            Number::Leased(lessee) => lessee.ask(now, out),
         }
     }
 
@@ -131,8 +131,8 @@ impl Worker {
             let Some(generator) = &mut self.generator else {
                 return self.refuse_all(Refusal::NotReady, now, out);
             };
-            if let Number::Leased(tenure) = &mut self.number
-                && let Err(why) = tenure.permits(now, out)
+            if let Number::Leased(lessee) = &mut self.number
+                && let Err(why) = lessee.permits(now, out)
             {
                 return self.refuse_all(why, now, out);
             }
@@ -206,8 +206,8 @@ impl Worker {
     /// looked into: what it would say it says to the next request.
     fn hindrance(&self, known: Option<Refusal>, now: &Now<'_>) -> Option<Refusal> {
         let Some(generator) = &self.generator else { return Some(Refusal::NotReady) };
-        if let Number::Leased(tenure) = &self.number
-            && let Some(why) = tenure.refuses(now)
+        if let Number::Leased(lessee) = &self.number
+            && let Some(why) = lessee.refuses(now)
         {
             return Some(why);
         }
@@ -228,7 +228,7 @@ impl Worker {
     /// How far off the clock is that is the cause of this.
     fn off(&self, why: Refusal, now: &Now<'_>) -> Duration {
         match (why, &self.number, &self.generator) {
-            (Refusal::ClockWrong, Number::Leased(tenure), _) => tenure.distance(now),
+            (Refusal::ClockWrong, Number::Leased(lessee), _) => lessee.distance(now),
             (Refusal::ClockBehind, _, Some(generator)) => match generator.clone().next(now.wall) {
                 Err(NotNow::ClockWentBack { by, .. }) => by,
                 _ => Duration::ZERO,
@@ -288,13 +288,13 @@ impl Worker {
     fn check_generation(&mut self, now: &mut Now<'_>, out: &mut Outputs<Snowflake>) {
         let known = self.generation.replace(now.generation);
         let changed = known.is_some_and(|known| known != now.generation);
-        if let (true, Number::Leased(tenure)) =
+        if let (true, Number::Leased(lessee)) =
             (changed && Mechanism::GenerationCheck.on(self.switches), &mut self.number)
         {
             out.note(Note::GenerationChanged);
             self.generator = None;
-            tenure.drop_lease();
-            tenure.ask(now, out);
+            lessee.drop_lease();
+            lessee.ask(now, out);
         }
     }
 
@@ -305,18 +305,18 @@ impl Worker {
         now: &mut Now<'_>,
         out: &mut Outputs<Snowflake>,
     ) {
-        let Number::Leased(tenure) = &mut self.number else { return };
+        let Number::Leased(lessee) = &mut self.number else { return };
         match answer {
             Message::Granted(grant) => {
-                let renewed = self.generator.is_some() && tenure.holds(grant.lease);
-                if tenure.granted(from, &grant, now, out) {
+                let renewed = self.generator.is_some() && lessee.holds(grant.lease);
+                if lessee.granted(from, &grant, now, out) {
                     if !renewed {
                         self.open(grant.lease.worker, grant.floor, now, out);
                     }
                     self.limit(grant.ceiling);
                 }
             }
-            Message::Denied { request } if tenure.denied(request, now, out) => {
+            Message::Denied { request } if lessee.denied(request, now, out) => {
                 self.generator = None;
             }
             _ => {}
@@ -337,8 +337,8 @@ impl Machine for Worker {
             }
             Input::Message { from, message } => self.hear(from, message, now, out),
             Input::Timer(Timer::Lease) => {
-                if let Number::Leased(tenure) = &mut self.number {
-                    tenure.ask(now, out);
+                if let Number::Leased(lessee) = &mut self.number {
+                    lessee.ask(now, out);
                 }
             }
             Input::Disk { op: Op::Loaded, result } => self.loaded(result, now, out),
@@ -355,7 +355,7 @@ impl Machine for Worker {
             return Inspection { role: "waiting", state: "may not mint yet".into() };
         }
         let (role, number) = match &self.number {
-            Number::Leased(tenure) => ("holder", tenure.to_string()),
+            Number::Leased(lessee) => ("holder", lessee.to_string()),
             Number::Fixed { worker, .. } => ("worker", format!("worker {worker}")),
         };
         match self.stoppage.why() {

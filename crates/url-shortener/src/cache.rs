@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use machine::{Switches, Time};
+use resilience::Generations;
 
-use crate::generations::Generations;
 use crate::mechanism::Mechanism;
 use crate::{Key, Link};
 

@@ -7,8 +7,9 @@
 
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use machine::Wall;
+use machine::codec::{Malformed, Reader, put_number};
 
 use crate::{Link, RedirectStatus};
 
@@ -72,21 +73,23 @@ pub fn encode_link(link: &Link) -> Bytes {
 }
 
 /// The link that these bytes are, if they are one.
-pub fn decode_link(mut bytes: &[u8]) -> Option<Link> {
-    let from = &mut bytes;
-    let fields = from.try_get_u8().ok()?;
+pub fn decode_link(bytes: &[u8]) -> Option<Link> {
+    Reader::whole(bytes, link).ok()
+}
+
+fn link(from: &mut Reader<&[u8]>) -> Result<Link, Malformed> {
+    let fields = from.take_u8()?;
     let has = |field: u8| fields & field != 0;
     let status = STATUSES[usize::from(fields & 0b11)];
-    let created_at = Wall(from.try_get_u64_le().ok()?);
+    let created_at = Wall(from.take_u64()?);
     let url = text(from)?;
-    let expires_at = if has(EXPIRES) { Some(Wall(from.try_get_u64_le().ok()?)) } else { None };
+    let expires_at = if has(EXPIRES) { Some(Wall(from.take_u64()?)) } else { None };
     let title = if has(TITLE) { Some(text(from)?) } else { None };
     let tags = if has(TAGS) { texts(from)? } else { Vec::new() };
-    let earlier_clicks = if has(EARLIER_CLICKS) { present(from)? } else { 0 };
-    let incarnation =
-        if has(INCARNATION) { from.try_get_u64_le().ok().filter(|n| *n > 0)? } else { 0 };
-    let forward_query = if has(FORWARD_QUERY) { Some(truth(from)?) } else { None };
-    from.is_empty().then_some(Link {
+    let earlier_clicks = if has(EARLIER_CLICKS) { present(from.take_number()?)? } else { 0 };
+    let incarnation = if has(INCARNATION) { present(from.take_u64()?)? } else { 0 };
+    let forward_query = if has(FORWARD_QUERY) { Some(from.take_bool()?) } else { None };
+    Ok(Link {
         url,
         status,
         created_at,
@@ -104,66 +107,36 @@ fn put_text(text: &str, out: &mut BytesMut) {
     out.put_slice(text.as_bytes());
 }
 
-fn put_number(mut number: u64, out: &mut BytesMut) {
-    while number > 0x7F {
-        out.put_u8(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.put_u8(number as u8);
-}
-
-/// A number in its shortest form.
-fn number(from: &mut &[u8]) -> Option<u64> {
-    let mut number = 0u64;
-    for shift in (0..64).step_by(7) {
-        let byte = from.try_get_u8().ok()?;
-        let bits = u64::from(byte & 0x7F);
-        if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
-            return None;
-        }
-        number |= bits << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
-}
-
 /// A number that would not be there were it zero.
-fn present(from: &mut &[u8]) -> Option<u64> {
-    number(from).filter(|number| *number > 0)
+fn present(number: u64) -> Result<u64, Malformed> {
+    if number > 0 { Ok(number) } else { Err(Malformed("it has a field that should not be there")) }
 }
 
-fn truth(from: &mut &[u8]) -> Option<bool> {
-    match from.try_get_u8().ok()? {
-        0 => Some(false),
-        1 => Some(true),
-        _ => None,
-    }
+fn length(from: &mut Reader<&[u8]>) -> Result<usize, Malformed> {
+    usize::try_from(from.take_number()?).map_err(|_| Malformed("it has a length that is too large"))
 }
 
-fn text(from: &mut &[u8]) -> Option<Arc<str>> {
-    let length = usize::try_from(number(from)?).ok()?;
-    let (text, rest) = from.split_at_checked(length)?;
-    *from = rest;
-    std::str::from_utf8(text).ok().map(Arc::from)
+fn text(from: &mut Reader<&[u8]>) -> Result<Arc<str>, Malformed> {
+    let length = length(from)?;
+    from.take_text(length).map(Arc::from)
 }
 
-fn texts(from: &mut &[u8]) -> Option<Vec<Arc<str>>> {
-    let count = usize::try_from(present(from)?).ok()?;
-    // Each takes a byte at least: a count alone reserves nothing.
-    let mut texts = Vec::with_capacity(count.min(from.len()));
-    for _ in 0..count {
-        texts.push(text(from)?);
-    }
-    Some(texts)
+fn texts(from: &mut Reader<&[u8]>) -> Result<Vec<Arc<str>>, Malformed> {
+    let count = length(from)?;
+    present(count as u64)?;
+    from.take_list(count, 1, text)
 }
 
 #[cfg(test)]
 mod tests {
+    use machine::codec::{assert_canonical, assert_delimited};
     use proptest::prelude::*;
 
     use super::*;
+
+    fn decode(bytes: Bytes) -> Result<Link, ()> {
+        decode_link(&bytes).ok_or(())
+    }
 
     fn texts() -> impl Strategy<Value = Arc<str>> {
         "\\PC{0,200}".prop_map(Arc::from)
@@ -218,30 +191,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_link_comes_back(link in links()) {
-            let bytes = encode_link(&link);
-            prop_assert_eq!(decode_link(&bytes), Some(link));
-            prop_assert_eq!(decode_link(&[&bytes[..], b"\0"].concat()), None);
-            prop_assert_eq!(decode_link(&bytes[..bytes.len() - 1]), None);
-        }
-
-        #[test]
-        fn what_was_changed_is_what_it_says_or_nothing(
-            link in links(), at in any::<prop::sample::Index>(), to: u8
-        ) {
-            let mut changed = encode_link(&link).to_vec();
-            let at = at.index(changed.len());
-            changed[at] = to;
-            if let Some(read) = decode_link(&changed) {
-                prop_assert_eq!(&encode_link(&read)[..], &changed[..]);
-            }
+        fn a_link_comes_back_and_nothing_else_is_one(link in links()) {
+            assert_delimited(&link, encode_link, decode);
         }
 
         #[test]
         fn noise_is_read_or_refused(noise in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Some(read) = decode_link(&noise) {
-                prop_assert_eq!(&encode_link(&read)[..], &noise[..]);
-            }
+            assert_canonical(noise.into(), encode_link, decode);
         }
     }
 }

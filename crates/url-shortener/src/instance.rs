@@ -21,10 +21,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
+use resilience::Calls;
 
 use crate::Key;
 use crate::cache::{Cache, Freshness};
-use crate::calls::Calls;
 use crate::clicks::{ClickLog, ClickTuning};
 use crate::limiter::{Limiter, Rate};
 use crate::message::{Answer, Ask, Call, Message, Op, Reply, Shortener, Timer};
@@ -92,7 +92,7 @@ pub struct Instance {
     numbers: Numbers,
     leasing: Leasing,
     clicks: ClickLog,
-    calls: Calls<Purpose>,
+    calls: Calls<Timer, Purpose>,
     /// The read of a link that is under way (`single-flight`).
     reads: BTreeMap<Key, u64>,
     /// Questions that wait.
@@ -136,7 +136,7 @@ impl Instance {
             numbers: Numbers::new(codes, switches),
             leasing: Leasing::default(),
             clicks: ClickLog::new(tally, clicks),
-            calls: Calls::new(patience),
+            calls: Calls::new(patience, Timer::Calls),
             reads: BTreeMap::new(),
             waiting: 0,
         })

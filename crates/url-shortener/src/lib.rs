@@ -20,10 +20,7 @@ mod numbers;
 mod punycode;
 mod ring;
 
-mod generations;
-
 mod cache;
-mod calls;
 mod limiter;
 
 mod clicks;

@@ -8,9 +8,8 @@
 use std::time::Duration;
 
 use machine::{Switches, Time};
-use resilience::TokenBucket;
+use resilience::{Generations, TokenBucket};
 
-use crate::generations::Generations;
 use crate::mechanism::Mechanism;
 
 /// What each client has.

@@ -8,7 +8,6 @@
 
 mod api;
 mod counts;
-mod error;
 mod front;
 mod keys;
 mod owner;
@@ -21,12 +20,14 @@ mod staff;
 mod station;
 mod switchboard;
 
+use std::fmt::Display;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use host::{Addresses, Exposure, Metrics, Node, Server, http};
+use host::{Addresses, Exposure, ListenError, Metrics, Node, Server, http};
 use machine::{Inspection, NodeId, Wall};
 use tokio::time::{sleep, timeout};
 
@@ -40,7 +41,7 @@ use staff::Staff;
 
 pub use crate::site::{BadName, Site};
 pub use crate::target::{Blocked, MalformedList, Targets, with_scheme};
-pub use error::ServeError;
+pub use host::ServeError;
 pub use keys::{Keys, MalformedKey};
 
 /// What a server is told.
@@ -124,17 +125,16 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
     // Whoever has keys knows who asks.
     let exposure = if plan.keys.is_empty() { plan.exposure } else { Exposure::Anyone };
     // Addresses first: what cannot be reached need not touch a folder.
-    let listening = |address, exposure| {
-        runtime.block_on(host::listen(address, exposure)).map_err(ServeError::Listen)
-    };
+    let listening =
+        |address, exposure| runtime.block_on(host::listen(address, exposure)).map_err(unheard);
     let admin = plan.admin.map(|address| listening(address, plan.exposure)).transpose()?;
     let (listener, address) = listening(plan.listen, exposure)?;
     let site = Site::new(address, plan.public_url.as_deref(), &plan.domains);
-    let site = Arc::new(site.map_err(ServeError::Name)?);
+    let site = Arc::new(site.map_err(ServeError::arguments)?);
     let metrics = Metrics::default();
     let staff = Staff::new(&plan, runtime.handle(), &metrics)?;
-    let salt = Salt::open(&plan.data).map_err(ServeError::Secrets)?;
-    let (instance, crew) = (staff.instance.clone(), staff.crew());
+    let salt = Salt::open(&plan.data).map_err(no_secrets)?;
+    let (instance, nodes) = (staff.instance.clone(), staff.running());
     let front = Arc::new(Front {
         staff,
         targets: Targets::new(site.clone(), plan.blocked),
@@ -150,14 +150,32 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
     let booted = |shown: &Inspection| shown.state != "reads its disk";
     let shown = admin.as_ref().map(|(_, address)| *address);
     let listens = Addresses { clients: Some(address), admin: shown, nodes: None };
-    let server = Server { runtime, crew, metrics, admin };
+    let server = Server { runtime, nodes, metrics, admin };
     let ready = || ready(listens);
     let work = |stop| async move {
         let why = http::serve(listener, routes, stop).await;
         let _ = timeout(LAST_CLICKS, drained(&instance)).await;
         why
     };
-    server.run(booted, ready, work).map_err(ServeError::Halted)
+    server.run(booted, ready, work).map_err(halted)
+}
+
+/// Where there are keys to be had, the sentence names them.
+fn unheard(error: ListenError) -> ServeError {
+    match error {
+        ListenError::NotLoopback(_) => {
+            ServeError::arguments(format_args!("{error}, or give it keys with --keys"))
+        }
+        error => ServeError::Listen(error),
+    }
+}
+
+fn no_secrets(error: io::Error) -> ServeError {
+    ServeError::environment(format_args!("the secrets of the service: {error}"))
+}
+
+fn halted(why: impl Display) -> ServeError {
+    ServeError::Halted(format!("a node stopped: {why}"))
 }
 
 /// Ends when every click is counted: a server that is stopped well owes none. Those of one that is not

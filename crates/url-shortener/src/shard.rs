@@ -18,7 +18,6 @@ mod donor;
 mod joiner;
 mod newest;
 mod page;
-mod queue;
 mod tenure;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -26,6 +25,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use resilience::{Access, KeyQueue, Turn};
 
 use crate::codec::{decode_link, encode_link};
 use crate::mechanism::Mechanism;
@@ -38,7 +38,6 @@ use joiner::{Copied, Join};
 use newest::Newest;
 pub use page::LONGEST_PAGE;
 use page::Page;
-use queue::{Queue, Turn};
 pub use tenure::RingPhase;
 use tenure::{Owner, Ownership, Tenure};
 
@@ -46,6 +45,9 @@ use tenure::{Owner, Ownership, Tenure};
 pub const RANGE: u64 = 4096;
 /// More shards than this cannot lease ranges of their own.
 pub const MOST_SHARDS: u32 = 1024;
+
+/// More calls than these a shard does not take.
+const MOST_CALLS: usize = 100_000;
 
 /// Where the counter of leases is kept. No link's key begins like that.
 const LEASES: &[u8] = b"\0leases";
@@ -65,7 +67,8 @@ pub struct Shard {
     clean: u64,
     /// None until the disk was read.
     leases: Option<u64>,
-    queue: Queue,
+    /// Calls on one link, one after the other.
+    queue: KeyQueue<Bytes, Job>,
     /// Their turn has come.
     due: VecDeque<Job>,
     /// Their turn has come, and their link is on its way from one shard to another.
@@ -145,7 +148,7 @@ impl Shard {
             join: Join::default(),
             clean: 0,
             leases: None,
-            queue: Queue::default(),
+            queue: KeyQueue::new(MOST_CALLS),
             due: VecDeque::new(),
             held: Vec::new(),
             tickets: 0,
@@ -174,7 +177,8 @@ impl Shard {
             let reading = Reply::Refused("the shard is still reading its disk");
             return self.reply(&job, reading, out);
         }
-        match self.queue.enter(job, self.open.len() + self.held.len()) {
+        let access = access(&job.wanted);
+        match self.queue.enter(job, access, self.open.len() + self.held.len()) {
             Turn::Now(job) => self.due.push_back(job),
             Turn::Later => {}
             Turn::Full(job) => self.reply(&job, Reply::Refused("too many calls wait"), out),
@@ -393,12 +397,26 @@ impl Shard {
     /// 4. It is over, and those that waited for it have their turn.
     fn done(&mut self, job: Job, then: Reply, out: &mut Outputs<Shortener>) {
         self.reply(&job, then, out);
-        self.due.extend(self.queue.leave(&job.wanted));
+        self.due.extend(self.queue.leave(&access(&job.wanted)));
     }
 
     fn reply(&self, job: &Job, reply: Reply, out: &mut Outputs<Shortener>) {
         let (call, shards) = (job.call, self.ownership.shards());
         out.send(job.from, Message::Reply { call, shards, reply });
+    }
+}
+
+/// What a call does to which link. A page is about none in particular.
+fn access(wanted: &Call) -> Access<Bytes> {
+    match wanted {
+        Call::Get(key) => Access::Read(key.bytes().into()),
+        Call::PutIfAbsent(key, _) | Call::Edit(key, _) | Call::Remove(key) => {
+            Access::Change(key.bytes().into())
+        }
+        Call::Scan { .. } | Call::Newest { .. } | Call::Join | Call::Handover { .. } => {
+            Access::Free
+        }
+        Call::LeaseRange => Access::Change(Bytes::from_static(LEASES)),
     }
 }
 

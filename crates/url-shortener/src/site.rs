@@ -67,7 +67,7 @@ impl Site {
     pub fn is_own(&self, host: &str) -> bool {
         let public = || self.base.host_str().unwrap_or_default();
         host == self.named
-            || http::host_is_ours(host, self.bound.ip())
+            || http::is_own_host(host, self.bound.ip())
             || without_port(host).eq_ignore_ascii_case(public())
             || (!host.is_ascii() && spelled(without_port(host)).as_deref() == Some(public()))
     }

@@ -9,6 +9,4 @@ mod golden;
 mod maglev;
 mod movement;
 mod nodes;
-mod overload;
 mod replicas;
-mod servers;

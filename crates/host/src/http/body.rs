@@ -11,7 +11,7 @@ use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 
 /// For a client to send a body.
-const BODY_TIME: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// All of a body, of at most so many bytes. One that says that it is longer is not waited for.
 ///
@@ -24,7 +24,7 @@ pub async fn body(body: Body, most: usize) -> Result<Bytes, BadBody> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    match timeout(BODY_TIME, to_bytes(body, most)).await {
+    match timeout(BODY_TIMEOUT, to_bytes(body, most)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(why)) if why.source().is_some_and(|why| why.is::<LengthLimitError>()) => {
             Err(BadBody::Long { most })

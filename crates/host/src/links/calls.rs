@@ -10,14 +10,14 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::frame::Frames;
-use super::greeting::{self, Hello};
+use super::handshake::{self, Hello};
 use super::peer::Peer;
 use super::{Links, Message};
 use crate::codec::Codec;
 use crate::node::random;
 
 /// For a connection to come about.
-const CONNECT_TIME: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The first pause before dialling again; it doubles up to the longest. Jitter takes up to all of it
 /// away, so that those who lost a peer together do not come back together.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -67,15 +67,15 @@ where
         peer: &Peer,
         address: SocketAddr,
     ) -> Result<(Frames<TcpStream>, u64), String> {
-        let stream = timeout(CONNECT_TIME, TcpStream::connect(address)).await;
+        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await;
         let mut stream = stream
             .map_err(|_| "it does not answer".to_owned())?
             .map_err(|error| error.to_string())?;
         let _ = stream.set_nodelay(true);
         let ours = self.hello(peer.id);
-        greeting::say(&mut stream, &ours).await?;
-        let mut frames = Frames::new(stream, greeting::LONGEST);
-        let theirs = greeting::hear(&mut frames).await?;
+        handshake::say(&mut stream, &ours).await?;
+        let mut frames = Frames::new(stream, handshake::LONGEST);
+        let theirs = handshake::hear(&mut frames).await?;
         self.check(&theirs)?;
         if theirs.from != peer.id {
             return Err(format!("it is {:?}", theirs.from));
@@ -87,8 +87,8 @@ where
     /// Somebody dialled.
     pub(super) async fn welcome(self: &Arc<Self>, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
-        let mut frames = Frames::new(stream, greeting::LONGEST);
-        let admitted = match greeting::hear(&mut frames).await {
+        let mut frames = Frames::new(stream, handshake::LONGEST);
+        let admitted = match handshake::hear(&mut frames).await {
             Ok(theirs) => self.admit(&theirs),
             Err(why) => Err(why),
         };
@@ -97,12 +97,12 @@ where
             Err(why) => {
                 self.counts.refused.one();
                 tracing::debug!("a connection was refused: {why}");
-                return greeting::refuse(frames.reader_mut(), &why).await;
+                return handshake::refuse(frames.reader_mut(), &why).await;
             }
         };
         let carried = peer.carried.lock().await;
         let ours = self.hello(peer.id);
-        match greeting::say(frames.reader_mut(), &ours).await {
+        match handshake::say(frames.reader_mut(), &ours).await {
             Ok(()) => self.carry(&peer, frames, claim).await,
             Err(_) => peer.release(claim),
         }

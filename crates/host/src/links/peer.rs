@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 /// What a slow peer may leave unread, in bytes.
 pub(super) const MOST_QUEUED: usize = 4 << 20;
 /// While so much waits, no more is read from the peer: who does not take answers asks no more.
-const CROWDED: usize = MOST_QUEUED / 2;
+const BACKPRESSURE_AT: usize = MOST_QUEUED / 2;
 /// Written at once.
 const BATCH: usize = 64 << 10;
 
@@ -132,7 +132,7 @@ impl Peer {
 
     /// Ends when not too much waits for the peer.
     pub(super) async fn room(&self) {
-        while self.state().bytes > CROWDED {
+        while self.state().bytes > BACKPRESSURE_AT {
             self.room.notified().await;
         }
     }

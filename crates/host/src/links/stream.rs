@@ -12,13 +12,13 @@ use tokio::time::timeout;
 
 use super::frame::{Frames, HEARTBEAT};
 use super::peer::Peer;
-use super::{LAST_WORDS, Links, Message, SILENCE};
+use super::{FLUSH_DEADLINE, Links, Message, PEER_TIMEOUT};
 use crate::codec::Codec;
 
 /// Who has nothing to say says so.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 /// For a peer to take a batch.
-const WRITE_TIME: Duration = Duration::from_secs(5);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl<M: Machine> Links<M>
 where
@@ -38,7 +38,7 @@ where
             why = self.read(peer, &mut frames) => why,
             why = self.write(peer, &mut writer) => why,
             () = self.stopped() => {
-                let _ = timeout(LAST_WORDS, self.write_rest(peer, &mut writer)).await;
+                let _ = timeout(FLUSH_DEADLINE, self.write_rest(peer, &mut writer)).await;
                 "the server stops".to_owned()
             }
         };
@@ -58,7 +58,7 @@ where
                 return "the machine is gone".to_owned();
             };
             node.room().await;
-            let frame = match timeout(SILENCE, frames.next()).await {
+            let frame = match timeout(PEER_TIMEOUT, frames.next()).await {
                 Err(_) => return "nothing came in time".to_owned(),
                 Ok(Err(error)) => return error.to_string(),
                 Ok(Ok(frame)) if frame.is_empty() => continue,
@@ -90,7 +90,7 @@ where
                     Err(_) => Bytes::from_static(&HEARTBEAT),
                 },
             };
-            match timeout(WRITE_TIME, writer.write_all(&batch)).await {
+            match timeout(WRITE_TIMEOUT, writer.write_all(&batch)).await {
                 Err(_) => return "it took nothing in time".to_owned(),
                 Ok(Err(error)) => return error.to_string(),
                 Ok(Ok(())) => peer.written(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use host::{Asked, Desk, Files, Metrics, Node, Outside};
+use host::{Asked, Files, Metrics, Node, Outside, PendingRequests};
 use machine::{
     DiskCommand, DiskId, FileName, Input, Inspection, Link, Machine, NodeId, Now, Outputs, Protocol,
 };
@@ -208,7 +208,7 @@ fn an_answer_that_is_there_at_once_is_not_waited_for() {
     let scratch = Scratch::new("asked");
     let (node, heard) = ringer(&scratch.0);
     assert_eq!(hear(&heard).1, "done");
-    let desk = Desk::default();
+    let desk = PendingRequests::default();
     let ask = |question| {
         desk.ask(
             &node,

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
+use machine::codec::{Malformed, Reader};
 use machine::{DiskAnswer, DiskError, DiskResult};
 
 use crate::command::LONGEST_COMMAND;
@@ -32,12 +33,13 @@ fn put(name: &str, content: &[u8], out: &mut BytesMut) {
     out.put_slice(content);
 }
 
-fn get(from: &mut Bytes) -> Option<(String, Bytes)> {
-    let length = usize::from(from.try_get_u16_le().ok()?);
-    let name = (length <= from.len()).then(|| from.split_to(length))?;
-    let length = from.try_get_u32_le().ok()? as usize;
-    let content = (length <= from.len()).then(|| from.split_to(length))?;
-    Some((String::from_utf8(name.into()).ok()?, content))
+fn get(from: &mut Reader<Bytes>) -> Result<(String, Bytes), Malformed> {
+    let length = from.take_u16()?;
+    let name = from.take_bytes(length.into())?;
+    let length = from.take_u32()?;
+    let content = from.take_bytes(length as usize)?;
+    let name = String::from_utf8(name.into());
+    Ok((name.map_err(|_| Malformed("a name of a file is not UTF-8"))?, content))
 }
 
 impl Files {
@@ -46,9 +48,10 @@ impl Files {
     }
 
     /// Keeps the files that these bytes are; `None`, and nothing more is kept, where they are none.
-    pub(super) fn keep(&mut self, mut files: Bytes) -> Option<()> {
+    pub(super) fn keep(&mut self, files: Bytes) -> Option<()> {
+        let mut files = Reader::new(files);
         while !files.is_empty() {
-            let (name, content) = get(&mut files)?;
+            let (name, content) = get(&mut files).ok()?;
             self.0.insert(name, content);
         }
         Some(())

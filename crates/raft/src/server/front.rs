@@ -12,7 +12,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response as HttpResponse};
-use host::{Desk, FRONT_END, Node, http};
+use host::{FRONT_END, Node, PendingRequests, http};
 use machine::{Input, NodeId};
 use tokio::time::timeout;
 
@@ -32,7 +32,7 @@ pub(super) type Book = Arc<BTreeMap<NodeId, SocketAddr>>;
 pub(super) struct FrontEnd {
     pub(super) me: NodeId,
     pub(super) node: Arc<Node<Replica>>,
-    pub(super) desk: Arc<Desk<Answer>>,
+    pub(super) desk: Arc<PendingRequests<Answer>>,
     pub(super) book: Book,
 }
 

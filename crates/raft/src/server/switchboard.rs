@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use host::{Desk, FRONT_END, Links, Metrics, Outside};
+use host::{FRONT_END, Links, Metrics, Outside, PendingRequests};
 use machine::{Link, NodeId};
 
 use crate::message::{Answer, Message, Note, Raft};
 use crate::replica::Replica;
 
 pub(super) struct Switchboard {
-    pub(super) desk: Arc<Desk<Answer>>,
+    pub(super) desk: Arc<PendingRequests<Answer>>,
     pub(super) links: Arc<Links<Replica>>,
     pub(super) metrics: Metrics,
 }

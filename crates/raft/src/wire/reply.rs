@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
+use host::http;
 use serde::Serialize;
 
 use super::Text;
@@ -57,11 +58,7 @@ impl Reply {
 
     /// It was not done: this is why.
     pub(crate) fn error(status: u16, why: impl Display) -> Reply {
-        #[derive(Serialize)]
-        struct Error {
-            error: String,
-        }
-        Reply::json(status, &Error { error: why.to_string() })
+        Reply::new(status, http::error_body(why))
     }
 
     /// It was not done now; perhaps later.
@@ -83,9 +80,7 @@ impl Reply {
     }
 
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Reply {
-        // Structs of strings and numbers always have a JSON form.
-        let body = serde_json::to_vec(value).unwrap_or_default().into();
-        Reply { status, form: Form::Json, body, header: None }
+        Reply::new(status, http::json_body(value))
     }
 
     pub(crate) fn with(self, name: &'static str, value: impl Into<String>) -> Reply {
@@ -93,7 +88,11 @@ impl Reply {
     }
 
     fn fixed(status: u16, body: &'static str) -> Reply {
-        Reply { status, form: Form::Json, body: Bytes::from_static(body.as_bytes()), header: None }
+        Reply::new(status, body)
+    }
+
+    fn new(status: u16, body: impl Into<Bytes>) -> Reply {
+        Reply { status, form: Form::Json, body: body.into(), header: None }
     }
 }
 

@@ -6,8 +6,11 @@ mod breaker;
 mod bucket;
 mod budget;
 mod bulkhead;
+mod calls;
 mod deadline;
+mod generations;
 mod health;
+mod key_queue;
 mod outlier;
 
 use std::time::Duration;

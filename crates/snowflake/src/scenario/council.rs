@@ -63,7 +63,7 @@ fn moment(draft: &mut Draft) -> Time {
 fn council(draft: &mut Draft) -> Shape {
     let (pool, clients) = (draft.number(1, 3), draft.number(1, 2));
     let workers = pool + draft.number(1, 2);
-    let skew_ms = crate::tenure::SKEW_BOUND.as_millis() as u64;
+    let skew_ms = crate::lease_client::SKEW_BOUND.as_millis() as u64;
     let shape = Shape { pool, authorities: 3, workers, clients, skew_ms, sequence_bits: 12 };
     draw(draft, shape);
     draft.phases(MS(5_000), shape.recovers_within() + MS(1_500));

@@ -13,7 +13,7 @@ use axum::routing::get;
 use host::{FRONT_END, Node};
 use machine::Input;
 
-use super::desk::Desk;
+use super::answers::Answers;
 use crate::wire::{self, Answer, Form};
 use crate::{Layout, Message, Worker};
 
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Turns requests into inputs.
 pub(super) struct FrontEnd {
     pub(super) node: Arc<Node<Worker>>,
-    pub(super) desk: Arc<Desk>,
+    pub(super) answers: Arc<Answers>,
     /// For `/decode` where the request names none.
     pub(super) layout: Layout,
 }
@@ -42,7 +42,7 @@ impl FrontEnd {
 
     async fn mint(&self, count: u32) -> Result<Message, Answer> {
         self.node.room().await;
-        let place = self.desk.wait();
+        let place = self.answers.wait();
         let message = Message::Mint { token: place.token, count };
         if !self.node.input(Input::Message { from: FRONT_END, message }) {
             return Err(Answer::unavailable("the server is stopping"));

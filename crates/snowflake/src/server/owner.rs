@@ -46,7 +46,7 @@ impl Owner {
     }
 
     /// One of several authorities over so many workers.
-    pub(super) fn council(workers: u64, node: u32) -> Owner {
+    pub(super) fn replicated_authority(workers: u64, node: u32) -> Owner {
         let (system, workers, node) = (COUNCIL.to_owned(), Some(workers), Some(node));
         Owner { system, worker: None, layout: None, workers, node }
     }
@@ -124,7 +124,11 @@ mod tests {
     #[test]
     fn servers_of_different_kinds_own_different_folders() {
         let worker = Owner::worker(3, &Layout::twitter());
-        let council = [Owner::council(8, 0), Owner::council(8, 1), Owner::council(9, 0)];
+        let council = [
+            Owner::replicated_authority(8, 0),
+            Owner::replicated_authority(8, 1),
+            Owner::replicated_authority(9, 0),
+        ];
         let kinds = [worker, Owner::leased(), Owner::authority(8), Owner::authority(9)];
         let kinds: Vec<_> = kinds.into_iter().chain(council).collect();
         for (at, one) in kinds.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Where a machine's words go: answers to the desk, everything else over the links, notes to what is
+//! Where a machine's words go: answers to the answers, everything else over the links, notes to what is
 //! counted.
 
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use host::{FRONT_END, Links, Outside};
 use machine::{Link, Machine, NodeId};
 
+use super::answers::Answers;
 use super::counts::Counts;
-use super::desk::Desk;
 use crate::{Message, Note, Snowflake};
 
 pub(super) struct Switchboard<M: Machine> {
     /// Of a server that has clients.
-    pub(super) desk: Option<Arc<Desk>>,
+    pub(super) answers: Option<Arc<Answers>>,
     /// Of a node that has others to talk to.
     pub(super) links: Option<Arc<Links<M>>>,
     pub(super) counts: Counts,
@@ -20,8 +20,8 @@ pub(super) struct Switchboard<M: Machine> {
 
 impl<M: Machine<Protocol = Snowflake>> Outside<Snowflake> for Switchboard<M> {
     fn deliver(&self, to: NodeId, message: Message, link: Link) {
-        match (to, &self.desk, &self.links) {
-            (FRONT_END, Some(desk), _) => desk.answer(message),
+        match (to, &self.answers, &self.links) {
+            (FRONT_END, Some(answers), _) => answers.answer(message),
             (_, _, Some(links)) => links.send(to, &message, link),
             // A worker with a number of its own has nobody else to talk to.
             _ => {}
@@ -33,8 +33,8 @@ impl<M: Machine<Protocol = Snowflake>> Outside<Snowflake> for Switchboard<M> {
     }
 
     fn halted(&self, _why: &str) {
-        if let Some(desk) = &self.desk {
-            desk.close();
+        if let Some(answers) = &self.answers {
+            answers.close();
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Clicks as bytes, as they lie on the disk and are sent to the tally.
 //!
-//! A batch is its length, the CRC-32 of its body (four bytes each, little-endian, as all numbers here) and
-//! the body: the log, the number of the first click, how many there are, and the clicks. A file of clicks
-//! ends where the first batch is not whole.
+//! A batch is a block ([`machine::codec::put_block`]) of the log, the number of the first click, how many there
+//! are, and the clicks. A file of clicks ends where the first batch is not whole.
 //!
 //! A click becomes bytes when it is logged, and is read from them where it is counted: in between nothing
 //! is made for it alone.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
+use machine::codec::{Malformed, Reader, put_block};
 
 use crate::message::{Click, Device};
 
@@ -67,8 +67,8 @@ impl Clicks {
 
     /// Each of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = LoggedClick<'_>> {
-        let mut rest = &self.bytes[..];
-        (0..self.count).map_while(move |_| get_click(&mut rest))
+        let mut rest = Reader::new(&self.bytes[..]);
+        (0..self.count).map_while(move |_| get_click(&mut rest).ok())
     }
 
     #[cfg(test)]
@@ -79,9 +79,9 @@ impl Clicks {
     }
 
     fn split_to(&mut self, count: u64) -> Clicks {
-        let mut rest = &self.bytes[..];
-        let count = (0..count).map_while(|_| get_click(&mut rest)).count() as u32;
-        let taken = self.bytes.len() - rest.len();
+        let mut rest = Reader::new(&self.bytes[..]);
+        let count = (0..count).map_while(|_| get_click(&mut rest).ok()).count() as u32;
+        let taken = self.bytes.len() - rest.left();
         self.count -= count;
         Clicks { count, bytes: self.bytes.split_to(taken) }
     }
@@ -118,41 +118,38 @@ impl Gathering {
 /// The bytes of a batch.
 pub(super) fn batch_bytes(batch: &Batch) -> Bytes {
     let Batch { log, first, clicks: Clicks { count, bytes } } = batch;
-    let mut out = BytesMut::with_capacity(HEAD + bytes.len());
-    out.put_u64_le(0);
-    out.put_u64_le(*log);
-    out.put_u64_le(*first);
-    out.put_u32_le(*count);
-    out.put_slice(bytes);
-    let length = (out.len() - 8) as u32;
-    let crc = crc32fast::hash(&out[8..]);
-    out[..4].copy_from_slice(&length.to_le_bytes());
-    out[4..8].copy_from_slice(&crc.to_le_bytes());
+    let mut out = BytesMut::with_capacity(8 + HEAD + bytes.len());
+    put_block(&mut out, |out| {
+        out.put_u64_le(*log);
+        out.put_u64_le(*first);
+        out.put_u32_le(*count);
+        out.put_slice(bytes);
+    });
     out.freeze()
 }
 
-/// In bytes: what is before the clicks of a batch.
-const HEAD: usize = 28;
+/// In bytes: what is before the clicks in the body of a batch.
+const HEAD: usize = 20;
 
 /// The next batch; none, and nothing is taken, where there is no other that is whole.
 pub(super) fn get_batch(from: &mut Bytes) -> Option<Batch> {
-    let mut head = from.get(..8)?;
-    let (length, crc) = (head.get_u32_le() as usize, head.get_u32_le());
-    let end = length.checked_add(8)?;
-    let mut body = from.get(8..end)?;
-    if crc32fast::hash(body) != crc {
-        return None;
+    let mut file = Reader::new(from.clone());
+    let body = file.take_block().ok()?;
+    let (log, first, count) = Reader::whole(&body[..], get_body).ok()?;
+    *from = file.rest();
+    Some(Batch { log, first, clicks: Clicks { count, bytes: body.slice(HEAD..) } })
+}
+
+/// What a body says before its clicks, which are whole.
+fn get_body(from: &mut Reader<&[u8]>) -> Result<(u64, u64, u32), Malformed> {
+    let (log, first, count) = (from.take_u64()?, from.take_u64()?, from.take_u32()?);
+    if count == 0 || first.checked_add(count.into()).is_none() {
+        return Err(Malformed("it has no clicks, or more than have numbers"));
     }
-    let log = body.try_get_u64_le().ok()?;
-    let first = body.try_get_u64_le().ok()?;
-    let count = body.try_get_u32_le().ok()?;
-    first.checked_add(count.into())?;
-    let whole = (0..count).map_while(|_| get_click(&mut body)).count() as u32;
-    if whole != count || count == 0 || !body.is_empty() {
-        return None;
+    for _ in 0..count {
+        get_click(from)?;
     }
-    let bytes = from.split_to(end).slice(HEAD..);
-    Some(Batch { log, first, clicks: Clicks { count, bytes } })
+    Ok((log, first, count))
 }
 
 /// Of the device's byte the highest bit says that an incarnation comes behind it. Logs from before there were
@@ -176,18 +173,17 @@ fn put_click(out: &mut BytesMut, click: &Click, incarnation: u64) {
     put_text(out, referrer.as_deref().unwrap_or_default());
 }
 
-fn get_click<'a>(from: &mut &'a [u8]) -> Option<LoggedClick<'a>> {
-    let at_ms = from.try_get_u64_le().ok()?;
-    let visitor = from.try_get_u64_le().ok()?;
-    let device = from.try_get_u8().ok()?;
+fn get_click<'a>(from: &mut Reader<&'a [u8]>) -> Result<LoggedClick<'a>, Malformed> {
+    let (at_ms, visitor, device) = (from.take_u64()?, from.take_u64()?, from.take_u8()?);
     let incarnation = match device & INCARNATION {
         0 => 0,
-        _ => from.try_get_u64_le().ok()?,
+        _ => from.take_u64()?,
     };
-    let device = Device::of_number(device & !INCARNATION)?;
+    let device = Device::of_number(device & !INCARNATION);
+    let device = device.ok_or(Malformed("there is no such device"))?;
     let (domain, code) = (get_text(from)?, get_text(from)?);
     let referrer = Some(get_text(from)?).filter(|host| !host.is_empty());
-    Some(LoggedClick { domain, code, incarnation, at_ms, visitor, referrer, device })
+    Ok(LoggedClick { domain, code, incarnation, at_ms, visitor, referrer, device })
 }
 
 /// Names of hosts and codes are shorter than 255 bytes; what is longer would not be one.
@@ -197,11 +193,9 @@ fn put_text(out: &mut BytesMut, text: &str) {
     out.put_slice(text.as_bytes());
 }
 
-fn get_text<'a>(from: &mut &'a [u8]) -> Option<&'a str> {
-    let length = from.try_get_u8().ok()?;
-    let (text, rest) = from.split_at_checked(length.into())?;
-    *from = rest;
-    std::str::from_utf8(text).ok()
+fn get_text<'a>(from: &mut Reader<&'a [u8]>) -> Result<&'a str, Malformed> {
+    let length = from.take_u8()?;
+    from.take_text(length.into())
 }
 
 #[cfg(test)]

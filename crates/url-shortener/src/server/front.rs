@@ -16,7 +16,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use host::http::{self, Visitor};
+use host::http::{self, ClientAddress};
 use host::{Asked, FRONT_END};
 use machine::Input;
 use tokio::sync::Semaphore;
@@ -68,7 +68,7 @@ impl Front {
 
     /// Who asks.
     pub(super) fn address(&self, parts: &Parts) -> IpAddr {
-        let visitor = parts.extensions.get::<Visitor>();
+        let visitor = parts.extensions.get::<ClientAddress>();
         // `host::http` names one with every request.
         let peer = visitor.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |visitor| visitor.0.ip());
         if !(self.behind_proxy && peer.is_loopback()) {
@@ -92,7 +92,7 @@ impl Front {
             });
         }
         let public = Some(self.site.origin());
-        match http::is_from_elsewhere(&parts.method, &parts.headers, &parts.uri, public) {
+        match http::is_cross_origin(&parts.method, &parts.headers, &parts.uri, public) {
             false => Ok(()),
             true => Err(Reply::error(403, "only pages of this service may ask")),
         }

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{Crew, FRONT_END, Folder, Metrics, Node, Whole};
+use host::{FRONT_END, Folder, Metrics, Node, RunningNodes, Whole};
 use machine::{Input, NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -18,8 +18,8 @@ use super::postgres::Postgres;
 use super::station::{Station, folder_of};
 use super::switchboard::{Desks, Lines, Said};
 use super::{
-    FIRST_SHARD, INSTANCE, Keeper, MOST_HERE, Member, PATIENCE, Plan, ServeError, TALLY, secret,
-    settings,
+    FIRST_SHARD, INSTANCE, Keeper, MOST_HERE, Member, PATIENCE, Plan, ServeError, TALLY, halted,
+    no_secrets, secret, settings,
 };
 use crate::wire::{OneShard, Shards};
 use crate::{Call, Codes, Cursor, Instance, Limits, Message, Reply, Tally};
@@ -53,16 +53,16 @@ impl Staff {
             Keeper::Shards(_) => None,
             Keeper::Postgres(address) => {
                 let database = runtime.block_on(Postgres::open((**address).clone()));
-                Some(Arc::new(database.map_err(ServeError::Store)?))
+                Some(Arc::new(database.map_err(ServeError::environment)?))
             }
         };
         let whole = Whole::open::<Owner>(&plan.data, BESIDE).map_err(ServeError::Folder)?;
         let is_new = !plan.data.join("instance").exists();
-        let secret = secret::of_codes(&plan.data, is_new).map_err(ServeError::Secrets)?;
+        let secret = secret::of_codes(&plan.data, is_new).map_err(no_secrets)?;
         let codes = if plan.snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
         let settings = settings(keepers.roster(), codes, plan.rate);
         let instance = Instance::new(settings, Switches::ALL_ON);
-        let instance = instance.map_err(|error| ServeError::Halted(error.to_string()))?;
+        let instance = instance.map_err(halted)?;
         let tally = Tally::new(Limits::default(), Switches::ALL_ON);
         let station = Station {
             whole,
@@ -71,7 +71,7 @@ impl Staff {
             metrics: metrics.clone(),
             lines: Lines::default(),
             desks: Arc::default(),
-            crew: Crew::new(Vec::new(), Vec::new()),
+            running: RunningNodes::new(Vec::new(), Vec::new()),
         };
         let instance = station.start(INSTANCE, "instance", Member::Instance(instance))?;
         let tally = station.start(TALLY, "tally", Member::Tally(tally))?;
@@ -87,8 +87,8 @@ impl Staff {
         &self.station.desks
     }
 
-    pub(super) fn crew(&self) -> Crew<Member> {
-        self.station.crew.clone()
+    pub(super) fn running(&self) -> RunningNodes<Member> {
+        self.station.running.clone()
     }
 
     /// Can a list go on there? Only we give cursors out, and only for shards that are here.
@@ -179,7 +179,10 @@ fn keepers(data: &Path, wanted: &Keeper) -> Result<(Keepers, u32), ServeError> {
     let here = founders + (founders..MOST_HERE).take_while(has_joined).count() as u32;
     let wanted = wanted.map_or(here, u32::from);
     if !(founders..=here).contains(&wanted) {
-        return Err(ServeError::Shards { here });
+        return Err(ServeError::arguments(format_args!(
+            "the data folder has --shards {here}; leave that out, and add more while the server \
+             runs, with infralab url-shortener add-shard"
+        )));
     }
     if wanted < here {
         tracing::warn!(

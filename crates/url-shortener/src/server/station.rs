@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use host::{Crew, Metrics, Node, Whole};
+use host::{Metrics, Node, RunningNodes, Whole};
 use machine::{NodeId, Switches};
 use tokio::runtime::Handle;
 
@@ -20,7 +20,7 @@ pub(super) struct Station {
     pub(super) metrics: Metrics,
     pub(super) lines: Lines,
     pub(super) desks: Arc<Desks>,
-    pub(super) crew: Crew<Member>,
+    pub(super) running: RunningNodes<Member>,
 }
 
 impl Station {
@@ -41,7 +41,7 @@ impl Station {
         let files = folder.files(&self.metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &self.metrics);
         listen(node.clone(), self.lines.open(me), self.runtime.clone());
-        self.crew.add(node.clone(), folder);
+        self.running.add(node.clone(), folder);
         Ok(node)
     }
 

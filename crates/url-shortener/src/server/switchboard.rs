@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use host::{Desk, FRONT_END, Node, Outside};
+use host::{FRONT_END, Node, Outside, PendingRequests};
 use machine::{Input, Link, NodeId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -51,11 +51,11 @@ impl Lines {
 #[derive(Default)]
 pub(super) struct Desks {
     /// For those of the instance.
-    pub(super) answers: Desk<Answer>,
+    pub(super) answers: PendingRequests<Answer>,
     /// For those of the tally.
-    pub(super) told: Desk<Option<Arc<LinkStats>>>,
+    pub(super) told: PendingRequests<Option<Arc<LinkStats>>>,
     /// For those of a shard that joins.
-    pub(super) replies: Desk<Reply>,
+    pub(super) replies: PendingRequests<Reply>,
 }
 
 /// What the words of one node reach.

@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
+use machine::codec::Reader;
 use machine::{NodeId, Outputs, Random, Time};
+use resilience::Calls;
 
 use super::tenure::{RingPhase, Tenure};
 use super::{Job, Open, Shard};
-use crate::calls::Calls;
 use crate::message::{Call, Handover, Message, Note, Reply, Shortener, Timer};
 use bitcask::Change;
 
@@ -24,14 +25,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How far a shard has come.
 #[derive(Clone, Debug)]
 pub(super) struct Join {
-    calls: Calls<u32>,
+    calls: Calls<Timer, u32>,
     /// By their places; none where nothing is joined.
     donors: Vec<Donor>,
 }
 
 impl Default for Join {
     fn default() -> Join {
-        Join { calls: Calls::new(PATIENCE), donors: Vec::new() }
+        Join { calls: Calls::new(PATIENCE, Timer::Calls), donors: Vec::new() }
     }
 }
 
@@ -89,12 +90,13 @@ impl Join {
     }
 
     /// At boot: what was kept of this donor.
-    pub(super) fn knows(&mut self, place: u32, mut kept: Option<&[u8]>) -> Option<()> {
+    pub(super) fn knows(&mut self, place: u32, kept: Option<&[u8]>) -> Option<()> {
         self.begin(place + 1);
-        if let Some(kept) = &mut kept {
+        if let Some(kept) = kept {
+            let cursor = |from: &mut Reader<&[u8]>| Ok((from.take_u64()?, from.take_bool()?));
+            let (after, is_all) = Reader::whole(kept, cursor).ok()?;
             let donor = &mut self.donors[place as usize];
-            donor.after = kept.try_get_u64_le().ok()?;
-            donor.has = if kept.try_get_u8().ok()? == 1 { Has::All } else { Has::Some };
+            (donor.after, donor.has) = (after, if is_all { Has::All } else { Has::Some });
         }
         Some(())
     }

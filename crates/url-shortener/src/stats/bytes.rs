@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
+use machine::codec::{Malformed, Reader, put_number};
 
 use super::{DAYS, HOURS, LinkStats, REFERRERS, Visitors};
 use crate::message::Device;
@@ -21,93 +22,89 @@ impl LinkStats {
         let LinkStats { clicks, by_hour, by_day, referrers, devices, visitors } = self;
         let mut out = BytesMut::new();
         out.put_u8(FORMAT);
-        put_number(&mut out, *clicks);
+        put_number(*clicks, &mut out);
         put_buckets(&mut out, by_hour);
         put_buckets(&mut out, by_day);
-        put_number(&mut out, referrers.len() as u64);
+        put_number(referrers.len() as u64, &mut out);
         for (host, count) in referrers {
-            put_number(&mut out, host.len() as u64);
+            put_number(host.len() as u64, &mut out);
             out.put_slice(host.as_bytes());
-            put_number(&mut out, *count);
+            put_number(*count, &mut out);
         }
-        put_number(&mut out, devices.len() as u64);
+        put_number(devices.len() as u64, &mut out);
         for (device, count) in devices {
             out.put_u8(*device as u8);
-            put_number(&mut out, *count);
+            put_number(*count, &mut out);
         }
         out.put_slice(&visitors.bytes());
         out.freeze()
     }
 
     /// What these bytes say; none if they are nothing that [`LinkStats::to_bytes`] wrote.
-    pub(crate) fn from_bytes(mut from: &[u8]) -> Option<LinkStats> {
-        if !(1..=FORMAT).contains(&from.try_get_u8().ok()?) {
-            return None;
-        }
-        let clicks = get_number(&mut from)?;
-        let (by_hour, by_day) = (get_buckets(&mut from, HOURS)?, get_buckets(&mut from, DAYS)?);
-        let referrers = get_list(&mut from, REFERRERS, |from| {
-            let length = usize::try_from(get_number(from)?).ok()?;
-            let (host, rest) = from.split_at_checked(length)?;
-            *from = rest;
-            Some((Arc::from(std::str::from_utf8(host).ok()?), get_number(from)?))
-        })?;
-        let devices = get_list(&mut from, Device::ALL.len(), |from| {
-            Some((Device::of_number(from.try_get_u8().ok()?)?, get_number(from)?))
-        })?;
-        let (devices, visitors) = (devices.into_iter().collect(), Visitors::from_bytes(from)?);
-        Some(LinkStats { clicks, by_hour, by_day, referrers, devices, visitors })
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<LinkStats> {
+        Reader::whole(bytes, get_stats).ok()
     }
 }
 
-fn put_number(out: &mut BytesMut, mut number: u64) {
-    while number >= 0x80 {
-        out.put_u8(number as u8 | 0x80);
-        number >>= 7;
+fn get_stats(from: &mut Reader<&[u8]>) -> Result<LinkStats, Malformed> {
+    if !(1..=FORMAT).contains(&from.take_u8()?) {
+        return Err(Malformed("it is of another format"));
     }
-    out.put_u8(number as u8);
-}
-
-fn get_number(from: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for place in 0..10 {
-        let byte = u64::from(from.try_get_u8().ok()?);
-        number |= (byte & 0x7F) << (7 * place);
-        if byte < 0x80 {
-            // The tenth group has room for one bit.
-            return (place < 9 || byte < 2).then_some(number);
-        }
-    }
-    None
+    let clicks = from.take_number()?;
+    let (by_hour, by_day) = (get_buckets(from, HOURS)?, get_buckets(from, DAYS)?);
+    let referrers = get_list(from, REFERRERS, |from| {
+        let length = get_length(from)?;
+        Ok((Arc::from(from.take_text(length)?), from.take_number()?))
+    })?;
+    let devices = get_list(from, Device::ALL.len(), |from| {
+        let device = Device::of_number(from.take_u8()?);
+        Ok((device.ok_or(Malformed("there is no such device"))?, from.take_number()?))
+    })?;
+    let visitors = Visitors::from_bytes(from.rest());
+    Ok(LinkStats {
+        clicks,
+        by_hour,
+        by_day,
+        referrers,
+        devices: devices.into_iter().collect(),
+        visitors: visitors.ok_or(Malformed("its sketch of visitors is none"))?,
+    })
 }
 
 fn put_buckets(out: &mut BytesMut, buckets: &BTreeMap<u64, u64>) {
-    put_number(out, buckets.len() as u64);
+    put_number(buckets.len() as u64, out);
     let mut before = 0;
     for (bucket, count) in buckets {
-        put_number(out, bucket - before);
-        put_number(out, *count);
+        put_number(bucket - before, out);
+        put_number(*count, out);
         before = *bucket;
     }
 }
 
-fn get_buckets(from: &mut &[u8], most: usize) -> Option<BTreeMap<u64, u64>> {
+fn get_buckets(from: &mut Reader<&[u8]>, most: usize) -> Result<BTreeMap<u64, u64>, Malformed> {
     let mut before = 0u64;
     let buckets = get_list(from, most, |from| {
-        before = before.checked_add(get_number(from)?)?;
-        Some((before, get_number(from)?))
+        let next = before.checked_add(from.take_number()?);
+        before = next.ok_or(Malformed("an hour or a day of it is too late"))?;
+        Ok((before, from.take_number()?))
     })?;
-    Some(buckets.into_iter().collect())
+    Ok(buckets.into_iter().collect())
 }
 
-fn get_list<T>(
-    from: &mut &[u8],
+fn get_length(from: &mut Reader<&[u8]>) -> Result<usize, Malformed> {
+    usize::try_from(from.take_number()?).map_err(|_| Malformed("a length of it is too large"))
+}
+
+/// Each of whose items is two bytes at least.
+fn get_list<'a, T>(
+    from: &mut Reader<&'a [u8]>,
     most: usize,
-    mut one: impl FnMut(&mut &[u8]) -> Option<T>,
-) -> Option<Vec<T>> {
-    let count = usize::try_from(get_number(from)?).ok()?;
-    let list: Vec<T> = (0..count.min(most)).map_while(|_| one(from)).collect();
-    (list.len() == count).then_some(list)
+    item: impl FnMut(&mut Reader<&'a [u8]>) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Malformed> {
+    match get_length(from)? {
+        count if count > most => Err(Malformed("a list of it is too long")),
+        count => from.take_list(count, 2, item),
+    }
 }
 
 #[cfg(test)]
@@ -150,13 +147,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_number_is_read_as_it_was_written(number: u64, shift in 0..64) {
-            let mut out = BytesMut::new();
-            put_number(&mut out, number >> shift);
-            prop_assert_eq!(get_number(&mut &out[..]), Some(number >> shift));
-        }
-
         #[test]
         fn its_bytes_lead_back_to_it(clicks in proptest::collection::vec(a_click(), 0..600)) {
             let stats = counted(&clicks);

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use bytes::Bytes;
+use host::http;
 use serde::Serialize;
 
 use super::{Outcome, Page, Shown};
@@ -42,7 +43,7 @@ impl Reply {
                 let status = if created { 201 } else { 200 };
                 Reply::json(status, &Shown::of(&key, &link, site))
             }
-            Answer::Deleted => Reply { form: Form::Nothing, ..Reply::new(204, Bytes::new()) },
+            Answer::Deleted => Reply { form: Form::Nothing, ..Reply::new(204, "") },
             Answer::Page { links, next } => {
                 let shown = links.iter().map(|(key, link)| Shown::of(key, link, site));
                 Reply::json(200, &Page::of(shown.collect(), next.as_ref()))
@@ -115,7 +116,7 @@ impl Reply {
 
     /// It was not done: this is why.
     pub(crate) fn error(status: u16, why: impl Display) -> Reply {
-        Reply::json(status, &Error { error: why.to_string() })
+        Reply::new(status, http::error_body(why))
     }
 
     /// Nobody knows whether it was done.
@@ -125,22 +126,22 @@ impl Reply {
     }
 
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Reply {
-        // Structs of strings and numbers always have a JSON form.
-        Reply::new(status, serde_json::to_vec(value).unwrap_or_default().into())
+        Reply::new(status, http::json_body(value))
     }
 
     pub(crate) fn with(self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Reply {
         Reply { header: Some((name, value.into())), ..self }
     }
 
-    fn new(status: u16, body: Bytes) -> Reply {
+    fn new(status: u16, body: impl Into<Bytes>) -> Reply {
+        let body = body.into();
         Reply { status, form: Form::Json, body, cache_control: NO_STORE, header: None }
     }
 }
 
 const NO_STORE: Cow<'static, str> = Cow::Borrowed("no-store");
 
-#[derive(Serialize, serde::Deserialize)]
+#[derive(serde::Deserialize)]
 struct Error {
     error: String,
 }

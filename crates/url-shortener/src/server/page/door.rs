@@ -12,12 +12,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use machine::{Time, nanos};
 use maud::html;
-use resilience::TokenBucket;
+use resilience::{Generations, TokenBucket};
 
 use super::frame::{self, Here};
 use super::token::{cookie, secret, set};
 use super::{Clerk, Page, Visitor, see_other};
-use crate::generations::Generations;
 
 const COOKIE: &str = "shortener-session";
 /// After that a key has to be shown again.

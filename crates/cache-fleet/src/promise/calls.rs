@@ -1,0 +1,104 @@
+//! What a front does to its caches: bounded loads, and no waiting for the dead.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use machine::{Machine, NodeId, Time};
+use sim::{Entry, Promise, World};
+
+use crate::message::{Fleet, Note, Outcome};
+use crate::shape::Shape;
+
+/// The calls of each front that are under way, by cache. It is checked where no cache comes or goes.
+pub(super) struct BoundedLoad {
+    shape: Shape,
+    weights: u64,
+    calls: BTreeMap<NodeId, BTreeMap<NodeId, u64>>,
+}
+
+impl BoundedLoad {
+    pub(super) fn new(shape: Shape) -> Self {
+        let caches = shape.cache_ids().into_iter().take(shape.caches as usize);
+        let weights = caches.map(|cache| u64::from(shape.weight(cache))).sum();
+        BoundedLoad { shape, weights, calls: BTreeMap::new() }
+    }
+}
+
+impl<M: Machine<Protocol = Fleet>> Promise<M> for BoundedLoad {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        let calls = self.calls.entry(entry.node).or_default();
+        match &entry.note {
+            Note::Returned { cache, .. } => *calls.entry(*cache).or_default() -= 1,
+            Note::Called { cache, .. } => {
+                *calls.entry(*cache).or_default() += 1;
+                let (here, total) = (calls[cache], calls.values().sum::<u64>());
+                // 1.25 is 5/4.
+                let weight = u64::from(self.shape.weight(*cache));
+                let bound = (5 * total * weight).div_ceil(4 * self.weights);
+                if here > bound {
+                    return Err(format!(
+                        "{cache:?} has {here} of {total} calls under way, and its bound is {bound}"
+                    ));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A front's experience with a cache.
+#[derive(Default)]
+struct Silence {
+    time_outs: u32,
+    /// When the third in a row ended: from then on the front knows.
+    known: Option<Time>,
+    /// When the last call began that waited all the same.
+    probed: Option<Time>,
+}
+
+/// One call in so long may find out whether a cache is back.
+const PROBE_INTERVAL: Duration = Duration::from_millis(200);
+
+#[derive(Default)]
+pub(super) struct FailsFast {
+    begun: BTreeMap<u64, Time>,
+    silences: BTreeMap<(NodeId, NodeId), Silence>,
+}
+
+impl<M: Machine<Protocol = Fleet>> Promise<M> for FailsFast {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        match &entry.note {
+            Note::Called { token, .. } => drop(self.begun.insert(*token, entry.at)),
+            Note::Returned { token, cache, outcome } => {
+                let Some(begun) = self.begun.remove(token) else { return Ok(()) };
+                let silence = self.silences.entry((entry.node, *cache)).or_default();
+                if *outcome == Outcome::TimedOut {
+                    return silence.timed_out(*cache, begun, entry.at);
+                }
+                *silence = Silence::default();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Silence {
+    fn timed_out(&mut self, cache: NodeId, begun: Time, ended: Time) -> Result<(), String> {
+        if self.known.is_some_and(|known| begun > known) {
+            let probed = self.probed.replace(begun);
+            if probed.is_some_and(|probed| begun < probed + PROBE_INTERVAL) {
+                let waited = ended.since(begun);
+                return Err(format!(
+                    "one more call waited {waited:?} for {cache:?}, which is silent"
+                ));
+            }
+        }
+        self.time_outs += 1;
+        if self.time_outs == 3 {
+            self.known = Some(ended);
+        }
+        Ok(())
+    }
+}
