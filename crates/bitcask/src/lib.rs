@@ -44,4 +44,4 @@ pub use mechanism::{MECHANISMS, Mechanism};
 pub use message::{Keeping, Keys, Message, Note, Order, Rotten, Seen};
 pub use scan::ScanStep;
 pub use scenario::{Bitcask, Node};
-pub use store::{Alone, Change, Embeds, Event, Limits, ReadStep, Store, StoreOp};
+pub use store::{Change, Cut, Event, Limits, ReadStep, Store, StoreOp};

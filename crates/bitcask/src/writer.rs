@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use machine::{DiskCommand, DiskError, DiskResult, Outputs};
+use machine::{DiskCommand, DiskError, DiskResult, Embeds, Outputs};
 
 use crate::entry::{self, Entry};
 use crate::frame::{self, At};
 use crate::index::KeyHash;
 use crate::log::Log;
 use crate::segment::{Known, segment_name};
-use crate::{Embeds, Event, StoreOp};
+use crate::{Event, Store, StoreOp};
 
 /// Puts (`Some`) and removes (`None`).
 pub(crate) type Batch = Vec<(Bytes, Option<Bytes>)>;
@@ -65,7 +65,12 @@ impl Writer {
 
     /// The newest segment must look like this before anything is appended to it: nobody appends
     /// behind what a crash may have left in part, or a failed sync in the page cache only.
-    pub(crate) fn settle<P: Embeds>(&mut self, content: Bytes, log: &Log, out: &mut Outputs<P>) {
+    pub(crate) fn settle<P: Embeds<Store>>(
+        &mut self,
+        content: Bytes,
+        log: &Log,
+        out: &mut Outputs<P>,
+    ) {
         let file = segment_name(log.newest.header.number);
         out.disk(DiskCommand::Replace { file, bytes: content.clone() }, P::op(StoreOp::Settled));
         (self.unsettled, self.settling) = (Some(content), true);
@@ -98,7 +103,7 @@ impl Writer {
     }
 
     /// Gives the disk its next work.
-    pub(crate) fn go<P: Embeds>(&mut self, log: &Log, out: &mut Outputs<P>) {
+    pub(crate) fn go<P: Embeds<Store>>(&mut self, log: &Log, out: &mut Outputs<P>) {
         if self.flight.is_some() || self.waiting.is_empty() || self.settling {
             return;
         }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use machine::{
-    DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, NodeId, Now, Outputs, Protocol,
+    DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol,
     Switches, Time,
 };
 
@@ -21,16 +21,6 @@ use crate::record::{put_base, put_entries, put_record, put_state};
 use crate::recovery::Recovery;
 use crate::rpc::{Entry, Envelope, GroupId, Index, Rpc, Term};
 use crate::tuning::Tuning;
-
-/// The words of a machine in which groups are embedded.
-pub trait Embeds: Protocol {
-    /// Groups speak to those of another node.
-    fn raft(envelope: Envelope) -> Self::Message;
-    /// Their one timer.
-    fn timer() -> Self::Timer;
-    /// A disk operation of theirs.
-    fn op(op: JournalOp) -> Self::Op;
-}
 
 /// The groups of a node.
 #[derive(Clone, Debug)]
@@ -52,6 +42,17 @@ pub struct Groups {
     armed: Option<Time>,
     /// Kept for its memory.
     fx: Effects,
+}
+
+/// A part of the machine that embeds it. What there is to note, [`Event::Noted`] says in its place.
+impl Protocol for Groups {
+    /// To the groups of another node.
+    type Message = Envelope;
+    /// They have one.
+    type Timer = ();
+    type Op = JournalOp;
+    /// Something that does not happen all the time.
+    type Note = &'static str;
 }
 
 const WHOLE: u64 = 1 << 40;
@@ -85,7 +86,7 @@ impl Groups {
     }
 
     /// The node booted: its disk is read first.
-    pub fn start<P: Embeds>(&mut self, disk: DiskId, out: &mut Outputs<P>) {
+    pub fn start<P: Embeds<Groups>>(&mut self, disk: DiskId, out: &mut Outputs<P>) {
         let identified = Mechanism::DiskIdentity.on(self.switches);
         self.disk = if identified { disk } else { crate::group::ANY_DISK };
         out.disk(DiskCommand::List, P::op(JournalOp::Listed));
@@ -103,7 +104,7 @@ impl Groups {
     }
 
     /// The timer fired.
-    pub fn timer<P: Embeds>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+    pub fn timer<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         self.armed = None;
         self.journal.retry(out);
         for group in 0..self.groups.len() {
@@ -208,7 +209,7 @@ impl Groups {
     }
 
     /// Sends what has gathered, writes what must be remembered, and sets the timer.
-    pub fn flush<P: Embeds>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+    pub fn flush<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         let mut due = self.armed;
         for id in std::mem::take(&mut self.touched) {
             self.with(id, now, |group, _, fx| group.replicate(fx));
@@ -223,7 +224,7 @@ impl Groups {
             && let Some(at) = due
         {
             self.armed = due;
-            out.set_timer(P::timer(), at.since(now.time));
+            out.set_timer(P::timer(()), at.since(now.time));
         }
         let groups = &self.groups;
         self.journal.go(|image| groups.iter().for_each(|group| remember(group, image)), out);
@@ -231,12 +232,12 @@ impl Groups {
     }
 
     /// One envelope for each node, with everything for it in order.
-    fn post<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    fn post<P: Embeds<Groups>>(&mut self, out: &mut Outputs<P>) {
         while let Some(&(member, ..)) = self.outbox.first() {
             let for_it = self.outbox.extract_if(.., |(to, ..)| *to == member);
             let rpcs = for_it.map(|(_, group, rpc)| (group, rpc)).collect();
             let to = Some(member.disk).filter(|disk| *disk != crate::group::ANY_DISK);
-            out.send(member.node, P::raft(Envelope { from: self.disk, to, rpcs }));
+            out.send(member.node, P::message(Envelope { from: self.disk, to, rpcs }));
         }
     }
 
@@ -318,7 +319,7 @@ fn remember(group: &Group, image: &mut bytes::BytesMut) {
 /// The disk.
 impl Groups {
     /// A disk operation ended.
-    pub fn disk<P: Embeds>(
+    pub fn disk<P: Embeds<Groups>>(
         &mut self,
         op: JournalOp,
         result: DiskResult,
@@ -346,7 +347,7 @@ impl Groups {
         }
     }
 
-    fn listed<P: Embeds>(
+    fn listed<P: Embeds<Groups>>(
         &mut self,
         result: DiskResult,
         out: &mut Outputs<P>,

@@ -11,9 +11,9 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use machine::{DiskCommand, DiskError, DiskResult, FileName, Outputs};
+use machine::{DiskCommand, DiskError, DiskResult, Embeds, FileName, Outputs};
 
-use crate::groups::Embeds;
+use crate::groups::Groups;
 use crate::log::Snapshot;
 use crate::member::Member;
 use crate::record::{put_durable, put_record, seal_snapshot};
@@ -140,7 +140,7 @@ impl Journal {
     }
 
     /// Gives the disk its next work. `image` is everything that there is to remember.
-    pub(crate) fn go<P: Embeds>(
+    pub(crate) fn go<P: Embeds<Groups>>(
         &mut self,
         image: impl FnOnce(&mut BytesMut),
         out: &mut Outputs<P>,
@@ -190,7 +190,7 @@ impl Journal {
         journal_name(self.number)
     }
 
-    fn send<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    fn send<P: Embeds<Groups>>(&mut self, out: &mut Outputs<P>) {
         (self.failed, self.stalled) = (false, false);
         match self.in_flight.clone() {
             Some(Flight::Write(file, offset, bytes)) => {
@@ -242,7 +242,7 @@ impl Journal {
     }
 
     /// Tries again what found no space.
-    pub(crate) fn retry<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    pub(crate) fn retry<P: Embeds<Groups>>(&mut self, out: &mut Outputs<P>) {
         if self.stalled {
             self.send(out);
         }
@@ -254,7 +254,6 @@ mod tests {
     use machine::DiskAnswer;
 
     use super::*;
-    use crate::message::Raft;
 
     const DONE: DiskResult = Ok(DiskAnswer::Done);
 
@@ -267,7 +266,7 @@ mod tests {
         let mut journal = Journal::new(1 << 20, true);
         for before in [true, false] {
             journal.record(GroupId(0), |body| body.extend_from_slice(b"record"));
-            journal.go::<Raft>(|_| {}, &mut Outputs::default());
+            journal.go::<Groups>(|_| {}, &mut Outputs::default());
             if before {
                 assert!(journal.done(JournalOp::Replaced, DONE).unwrap().is_empty());
             }

@@ -48,7 +48,7 @@ pub use effects::Event;
 pub use group::{
     ChangeRefused, Consistency, Group, Leadership, NotLeader, Role, Roll, TransferRefused, Votes,
 };
-pub use groups::{Embeds, Groups};
+pub use groups::Groups;
 pub use journal::JournalOp;
 pub use log::{Log, Snapshot};
 pub use mechanism::{MECHANISMS, Mechanism};
@@ -57,7 +57,7 @@ pub use message::{
     Answer, Ask, Message, Note, Op, Operation, Raft, Read, Refusal, Request, Response, Timer,
 };
 pub use replica::{GROUP, Limits, Replica};
-pub use replicated::{Replicable, Replicated};
+pub use replicated::Replicated;
 pub use rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, Payload,
     RequestVote, Rpc, Term,

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use machine::{NodeId, Protocol};
+use machine::{Embeds, NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Change, Session};
-use crate::groups::Embeds;
+use crate::groups::Groups;
 use crate::journal::JournalOp;
 use crate::rpc::Envelope;
 use crate::store::Pairs;
@@ -23,17 +23,21 @@ impl Protocol for Raft {
     type Note = Note;
 }
 
-impl Embeds for Raft {
-    fn raft(envelope: Envelope) -> Message {
+impl Embeds<Groups> for Raft {
+    fn message(envelope: Envelope) -> Message {
         Message::Raft(envelope)
     }
 
-    fn timer() -> Timer {
+    fn timer((): ()) -> Timer {
         Timer::Raft
     }
 
     fn op(op: JournalOp) -> Op {
         Op(op)
+    }
+
+    fn note(what: &'static str) -> Note {
+        Note::Sometimes(what)
     }
 }
 

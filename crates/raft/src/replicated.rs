@@ -29,33 +29,17 @@ mod files;
 use std::collections::VecDeque;
 
 use machine::{
-    DiskAnswer, DiskCommand, DiskError, DiskId, FileName, Input, Inspection, Machine, NodeId, Now,
-    Output, Outputs, Protocol, Switches,
+    DiskAnswer, DiskCommand, DiskError, DiskId, Embeds, FileName, Input, Inspection, Machine,
+    NodeId, Now, Output, Outputs, Protocol, Separates, Switches,
 };
 
 use crate::effects::Event;
 use crate::group::Group;
-use crate::groups::{Embeds, Groups};
-use crate::journal::JournalOp;
+use crate::groups::Groups;
 use crate::replica::{AROUND, GROUP};
-use crate::rpc::{Entry, Envelope, Index, Payload, Term};
+use crate::rpc::{Entry, Index, Payload, Term};
 use crate::tuning::Tuning;
 use files::{Files, put_file};
-
-/// The words of a machine that can be replicated: those of its group can be told from its own.
-pub trait Replicable: Embeds {
-    /// An envelope of the group; the message itself where it is the machine's.
-    ///
-    /// # Errors
-    /// With the message, which is not the group's.
-    fn envelope(message: Self::Message) -> Result<Envelope, Self::Message>;
-
-    /// A disk operation of the group; `None` where it is the machine's.
-    fn journal_op(op: &Self::Op) -> Option<JournalOp>;
-
-    /// Something that does not happen all the time, in the words of this protocol.
-    fn sometimes(what: &'static str) -> Self::Note;
-}
 
 /// What a machine asked of its disk.
 #[derive(Clone, Debug)]
@@ -96,7 +80,7 @@ pub struct Replicated<M: Machine> {
 
 impl<M: Machine> Replicated<M>
 where
-    M::Protocol: Replicable,
+    M::Protocol: Separates<Groups>,
 {
     /// The member of this number, of these. A snapshot is taken when the log has grown by so many
     /// bytes, or by as much as the last one is long.
@@ -131,6 +115,24 @@ where
     /// The machine, if it runs here.
     pub fn machine(&self) -> Option<&M> {
         self.machine.as_ref()
+    }
+
+    /// Hands the group what is its own.
+    fn group_input(
+        &mut self,
+        input: Input<Groups>,
+        now: &mut Now<'_>,
+        out: &mut Outputs<M::Protocol>,
+    ) {
+        match input {
+            // Who is no member has no say.
+            Input::Message { from, message } if self.members.contains(&from) => {
+                self.groups.message(from, message, now);
+            }
+            Input::Timer(()) => self.groups.timer(now, out),
+            Input::Disk { op, result } => self.groups.disk(op, result, now, out),
+            Input::Message { .. } | Input::Start { .. } | Input::LinkReset { .. } => {}
+        }
     }
 
     /// Hands the machine an input, if it runs here, and sees to what it wants done.
@@ -237,7 +239,7 @@ where
                 self.files = Files::default();
                 self.keep(state, out);
             }
-            Event::Noted(what) => out.note(M::Protocol::sometimes(what)),
+            Event::Noted(what) => out.note(M::Protocol::note(what)),
             // Nobody asks to read: what the machine knows it has from its files.
             Event::Readable { .. } | Event::ReadLost { .. } => {}
         }
@@ -257,7 +259,7 @@ where
             self.keep(file.clone(), out);
         }
         if self.leads == Some(entry.term) && self.machine.is_none() {
-            out.note(M::Protocol::sometimes("took-over"));
+            out.note(M::Protocol::note("took-over"));
             self.machine = Some(self.unborn.clone());
             // The log is one disk, wherever it is read.
             self.tell(Input::Start { disk: DiskId::default() }, now, out);
@@ -280,7 +282,7 @@ where
 
 impl<M: Machine> Machine for Replicated<M>
 where
-    M::Protocol: Replicable,
+    M::Protocol: Separates<Groups>,
 {
     type Protocol = M::Protocol;
 
@@ -290,30 +292,18 @@ where
         input: Input<M::Protocol>,
         out: &mut Outputs<M::Protocol>,
     ) {
-        match input {
-            Input::Start { disk } => self.groups.start(disk, out),
-            Input::Message { from, message } => match M::Protocol::envelope(message) {
-                Ok(envelope) if self.members.contains(&from) => {
-                    self.groups.message(from, envelope, now);
+        match M::Protocol::separate(input) {
+            Ok(input) => self.group_input(input, now, out),
+            Err(Input::Start { disk }) => self.groups.start(disk, out),
+            // The machine's disk is the log: what the node's own disk did is the groups'.
+            Err(Input::Disk { .. }) => {}
+            Err(input) => {
+                match &input {
+                    Input::Timer(timer) => self.timers.retain(|other| other != timer),
+                    Input::LinkReset { peer } => self.groups.link_reset(*peer, now),
+                    _ => {}
                 }
-                // Who is no member has no say.
-                Ok(_) => {}
-                Err(message) => self.tell(Input::Message { from, message }, now, out),
-            },
-            Input::Timer(timer) if timer == M::Protocol::timer() => self.groups.timer(now, out),
-            Input::Timer(timer) => {
-                self.timers.retain(|other| *other != timer);
-                self.tell(Input::Timer(timer), now, out);
-            }
-            // The machine's never reach the node's own disk.
-            Input::Disk { op, result } => {
-                if let Some(op) = M::Protocol::journal_op(&op) {
-                    self.groups.disk(op, result, now, out);
-                }
-            }
-            Input::LinkReset { peer } => {
-                self.groups.link_reset(peer, now);
-                self.tell(Input::LinkReset { peer }, now, out);
+                self.tell(input, now, out);
             }
         }
         self.catch_up(now, out);
