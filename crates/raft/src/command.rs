@@ -14,24 +14,16 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::rpc::LONGEST_COMMAND;
+use crate::sessions::Session;
+
 /// No key is longer, in bytes, and none is empty.
 pub const LONGEST_KEY: usize = 1024;
 /// No value is longer, in bytes.
 pub const LONGEST_VALUE: usize = 128 << 10;
-/// So no command is longer: a compare-and-swap has two values.
-pub const LONGEST_COMMAND: usize = 1 + 24 + 2 + LONGEST_KEY + 4 + 2 * LONGEST_VALUE;
 
-/// A client, and the number of a command of theirs: one that is sent again has the same number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Session {
-    /// Who: drawn by the client, so that no two are the same.
-    pub client: u128,
-    /// Of the command; grows by each.
-    pub number: u64,
-    /// Is there one command, and no other? Its number then stands for what it says, and a command of
-    /// another number is refused.
-    pub only: bool,
-}
+/// A compare-and-swap with two values is the longest, and a log takes it.
+const _: () = assert!(1 + 24 + 2 + LONGEST_KEY + 4 + 2 * LONGEST_VALUE <= LONGEST_COMMAND);
 
 /// A command of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

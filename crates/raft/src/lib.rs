@@ -12,6 +12,7 @@ mod command;
 mod effects;
 mod group;
 mod groups;
+mod growth;
 mod history;
 mod journal;
 mod log;
@@ -41,14 +42,13 @@ pub mod server;
 mod wire;
 
 pub use client::{Client, GIVE_UP_AFTER};
-pub use command::{
-    Change, Command, LONGEST_COMMAND, LONGEST_KEY, LONGEST_VALUE, Session, TooLarge,
-};
+pub use command::{Change, Command, LONGEST_KEY, LONGEST_VALUE, TooLarge};
 pub use effects::Event;
 pub use group::{
     ChangeRefused, Consistency, Group, Leadership, NotLeader, Role, Roll, TransferRefused, Votes,
 };
 pub use groups::Groups;
+pub use growth::Growth;
 pub use journal::JournalOp;
 pub use log::{Log, Snapshot};
 pub use mechanism::{MECHANISMS, Mechanism};
@@ -59,12 +59,12 @@ pub use message::{
 pub use replica::{GROUP, Limits, Replica};
 pub use replicated::Replicated;
 pub use rpc::{
-    AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, Payload,
-    RequestVote, Rpc, Term,
+    AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, LONGEST_COMMAND,
+    Payload, RequestVote, Rpc, Term,
 };
 pub use scenario::Consensus;
-pub use sessions::MOST_SESSIONS;
+pub use sessions::{MOST_SESSIONS, NotApplied, Outcome, Session, Sessions};
 pub use shape::{Node, Shape};
-pub use store::{MOST_BYTES, MOST_PAIRS, Outcome, Pairs, Rotten, Store};
+pub use store::{Effect, MOST_BYTES, MOST_PAIRS, Pairs, Rotten, Store};
 pub use throughput::Throughput;
 pub use tuning::{DRIFT_BOUND_PPM, Tuning};

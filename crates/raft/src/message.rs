@@ -6,10 +6,11 @@ use bytes::Bytes;
 use machine::{Embeds, NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
-use crate::command::{Change, Session};
+use crate::command::Change;
 use crate::groups::Groups;
 use crate::journal::JournalOp;
 use crate::rpc::Envelope;
+use crate::sessions::Session;
 use crate::store::Pairs;
 
 /// The protocol that replicas and clients share.

@@ -14,17 +14,17 @@ use crate::command::{Change, Command, TooLarge};
 use crate::effects::Event;
 use crate::group::{ChangeRefused, Consistency, Group, NotLeader, TransferRefused};
 use crate::groups::Groups;
+use crate::growth::Growth;
 use crate::message::{
     Answer, Ask, Message, Note, Op, Raft, Read, Refusal, Request, Response, Timer,
 };
 use crate::rpc::{Entry, GroupId, Index, Payload, Term};
-use crate::store::{MOST_PAIRS, Outcome, Store};
+use crate::sessions::NotApplied;
+use crate::store::{Effect, MOST_PAIRS, Store};
 use crate::tuning::Tuning;
 
 /// The only group.
 pub const GROUP: GroupId = GroupId(0);
-/// What an entry costs in a log besides its command, in bytes.
-pub(crate) const AROUND: u64 = 32;
 
 /// How much a replica takes on.
 #[derive(Clone, Copy, Debug)]
@@ -50,9 +50,7 @@ pub struct Replica {
     /// Up to here, and without what follows, the store is the log.
     applied: Index,
     limits: Limits,
-    /// What the log has grown by since the last snapshot, and how long that was.
-    grown: u64,
-    snapshot: u64,
+    growth: Growth,
     /// Writes, in the order of the log.
     writes: VecDeque<Write>,
     reads: BTreeMap<u64, Waiting>,
@@ -91,8 +89,7 @@ impl Replica {
             store: Store::new(switches),
             applied: 0,
             limits,
-            grown: 0,
-            snapshot: 0,
+            growth: Growth::new(limits.snapshot_after),
             writes: VecDeque::new(),
             reads: BTreeMap::new(),
             next_read: 0,
@@ -223,9 +220,9 @@ impl Replica {
                 break;
             }
         }
-        if self.grown >= self.limits.snapshot_after.max(self.snapshot) {
+        if self.growth.is_due() {
             let state = self.store.snapshot();
-            (self.grown, self.snapshot) = (0, state.len() as u64);
+            self.growth.restart(&state);
             self.groups.compact(GROUP, self.applied, state, now);
         }
     }
@@ -253,7 +250,8 @@ impl Replica {
             }
             Event::Restored { index, state } => match self.store.restore(&state) {
                 Ok(()) => {
-                    (self.applied, self.grown, self.snapshot) = (index, 0, state.len() as u64);
+                    self.applied = index;
+                    self.growth.restart(&state);
                 }
                 Err(rotten) => out.halt(rotten.to_string()),
             },
@@ -263,10 +261,9 @@ impl Replica {
 
     fn apply(&mut self, index: Index, entry: &Entry, out: &mut Outputs<Raft>) {
         self.applied = index;
-        self.grown += AROUND;
-        let mut outcome = Outcome::Stale;
+        self.growth.add(entry);
+        let mut outcome = Err(NotApplied::Stale);
         if let Payload::Command(bytes) = &entry.payload {
-            self.grown += bytes.len() as u64;
             let before = self.store.repeats();
             outcome = self.store.apply(bytes);
             if self.store.repeats() > before {
@@ -278,12 +275,12 @@ impl Replica {
             let answer = match outcome {
                 // Another entry took its place.
                 _ if at != (entry.term, index) => Answer::Lost,
-                Outcome::Done if is_cas => Answer::Swapped(true),
-                Outcome::Done => Answer::Done,
-                Outcome::Unmatched => Answer::Swapped(false),
-                Outcome::Refused => Answer::Refused(Refusal::TooLarge),
-                Outcome::Reused => Answer::Refused(Refusal::Reused),
-                Outcome::Stale => Answer::Lost,
+                Ok(Effect::Done) if is_cas => Answer::Swapped(true),
+                Ok(Effect::Done) => Answer::Done,
+                Ok(Effect::Unmatched) => Answer::Swapped(false),
+                Ok(Effect::Refused) => Answer::Refused(Refusal::TooLarge),
+                Err(NotApplied::Reused) => Answer::Refused(Refusal::Reused),
+                Err(NotApplied::Stale) => Answer::Lost,
             };
             respond(client, token, answer, out);
         }

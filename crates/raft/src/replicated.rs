@@ -36,10 +36,13 @@ use machine::{
 use crate::effects::Event;
 use crate::group::Group;
 use crate::groups::Groups;
-use crate::replica::{AROUND, GROUP};
-use crate::rpc::{Entry, Index, Payload, Term};
+use crate::growth::Growth;
+use crate::rpc::{Entry, GroupId, Index, Payload, Term};
 use crate::tuning::Tuning;
 use files::{Files, put_file};
+
+/// The only group.
+const GROUP: GroupId = GroupId(0);
 
 /// What a machine asked of its disk.
 #[derive(Clone, Debug)]
@@ -72,10 +75,7 @@ pub struct Replicated<M: Machine> {
     asked: VecDeque<(Work, <M::Protocol as Protocol>::Op)>,
     /// Of this incarnation, set and not fired.
     timers: Vec<<M::Protocol as Protocol>::Timer>,
-    snapshot_after: u64,
-    /// What the log has grown by since the last snapshot, and how long that was.
-    grown: u64,
-    snapshot: u64,
+    growth: Growth,
 }
 
 impl<M: Machine> Replicated<M>
@@ -101,9 +101,7 @@ where
             applied: 0,
             asked: VecDeque::new(),
             timers: Vec::new(),
-            snapshot_after,
-            grown: 0,
-            snapshot: 0,
+            growth: Growth::new(snapshot_after),
         }
     }
 
@@ -220,9 +218,9 @@ where
                 break;
             }
         }
-        if self.grown >= self.snapshot_after.max(self.snapshot) {
+        if self.growth.is_due() {
             let state = self.files.snapshot();
-            (self.grown, self.snapshot) = (0, state.len() as u64);
+            self.growth.restart(&state);
             self.groups.compact(GROUP, self.applied, state, now);
         }
     }
@@ -235,7 +233,8 @@ where
             }
             Event::Follows { .. } => self.stop(out),
             Event::Restored { index, state } => {
-                (self.applied, self.grown, self.snapshot) = (index, 0, state.len() as u64);
+                self.applied = index;
+                self.growth.restart(&state);
                 self.files = Files::default();
                 self.keep(state, out);
             }
@@ -253,9 +252,8 @@ where
         out: &mut Outputs<M::Protocol>,
     ) {
         self.applied = index;
-        self.grown += AROUND;
+        self.growth.add(entry);
         if let Payload::Command(file) = &entry.payload {
-            self.grown += file.len() as u64;
             self.keep(file.clone(), out);
         }
         if self.leads == Some(entry.term) && self.machine.is_none() {

@@ -7,6 +7,7 @@
 //!
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
+mod codec;
 mod error;
 mod front;
 mod leader;

@@ -11,8 +11,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use machine::Switches;
 
 use crate::command::{Change, Command, LONGEST_VALUE, array, is_key, take};
-use crate::mechanism::Mechanism;
-use crate::sessions::{self, Sessions};
+use crate::sessions::{NotApplied, Outcome, Sessions};
 
 /// A range has no more pairs.
 pub const MOST_PAIRS: usize = 1000;
@@ -24,9 +23,7 @@ const FORMAT: u8 = 1;
 #[derive(Clone, Debug)]
 pub struct Store {
     pairs: Tree,
-    sessions: Sessions,
-    /// Is a command of a session done at most once?
-    dedup: bool,
+    sessions: Sessions<Effect>,
 }
 
 /// In order of key.
@@ -45,23 +42,22 @@ fn place(key: Bytes) -> Place {
 
 /// What came of a command. Its number is its byte in snapshots, where it is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum Effect {
     /// It was done.
     Done = 0,
     /// The value did not match, so it stayed.
     Unmatched = 1,
     /// The value would have become too long, so it stayed; or there is no such command.
     Refused = 2,
-    /// A later command of the session was applied before. This one was not, or long ago.
-    Stale = 3,
-    /// The session's only command was another one. This one was not done, and is not remembered.
-    Reused = 4,
 }
 
-impl Outcome {
-    pub(crate) fn of(byte: u8) -> Option<Outcome> {
-        let all = [Outcome::Done, Outcome::Unmatched, Outcome::Refused, Outcome::Stale];
-        all.get(usize::from(byte)).copied()
+impl Outcome for Effect {
+    fn to_byte(self) -> u8 {
+        self as u8
+    }
+
+    fn from_byte(byte: u8) -> Option<Effect> {
+        [Effect::Done, Effect::Unmatched, Effect::Refused].get(usize::from(byte)).copied()
     }
 }
 
@@ -77,8 +73,7 @@ pub struct Pairs {
 impl Store {
     /// An empty one.
     pub fn new(switches: Switches) -> Store {
-        let dedup = Mechanism::SessionDedup.on(switches);
-        Store { pairs: BTreeMap::new(), sessions: Sessions::default(), dedup }
+        Store { pairs: BTreeMap::new(), sessions: Sessions::new(switches) }
     }
 
     /// The value of a key.
@@ -121,21 +116,21 @@ impl Store {
     }
 
     /// Does the next command of the log. What it stores is a part of `bytes`, not a copy.
+    ///
+    /// # Errors
+    /// If its session does not let it be done. The store stays as it is.
     #[inline]
-    pub fn apply(&mut self, bytes: &Bytes) -> Outcome {
-        let Some(command) = Command::decode(bytes) else { return Outcome::Refused };
-        let Store { pairs, sessions, dedup } = self;
-        match command.session {
-            Some(session) if *dedup => sessions.once(session, || change(pairs, bytes, &command)),
-            _ => change(pairs, bytes, &command),
-        }
+    pub fn apply(&mut self, bytes: &Bytes) -> Result<Effect, NotApplied> {
+        let Some(command) = Command::decode(bytes) else { return Ok(Effect::Refused) };
+        let Store { pairs, sessions } = self;
+        sessions.once(command.session, || change(pairs, bytes, &command))
     }
 
     /// All of it, as bytes.
     pub fn snapshot(&self) -> Bytes {
         let pairs =
             self.pairs.iter().map(|((_, key), value)| 6 + key.len() + value.len()).sum::<usize>();
-        let sessions = 4 + self.sessions.len() * sessions::BYTES;
+        let sessions = self.sessions.encoded_length();
         let mut bytes = BytesMut::with_capacity(1 + sessions + pairs + 4);
         bytes.put_u8(FORMAT);
         self.sessions.encode(&mut bytes);
@@ -155,9 +150,29 @@ impl Store {
     /// # Errors
     /// If it is not what [`Store::snapshot`] wrote. The store stays as it is.
     pub fn restore(&mut self, snapshot: &Bytes) -> Result<(), Rotten> {
-        let (pairs, sessions) = read(snapshot).ok_or(Rotten)?;
+        let (pairs, sessions) = self.read(snapshot).ok_or(Rotten)?;
         (self.pairs, self.sessions) = (pairs, sessions);
         Ok(())
+    }
+
+    fn read(&self, snapshot: &Bytes) -> Option<(Tree, Sessions<Effect>)> {
+        let (mut bytes, crc) = snapshot.split_at_checked(snapshot.len().checked_sub(4)?)?;
+        if crc != crc32fast::hash(bytes).to_le_bytes() || take(&mut bytes, 1)? != [FORMAT] {
+            return None;
+        }
+        let sessions = self.sessions.decode(&mut bytes)?;
+        let mut pairs: Vec<(Place, Bytes)> = Vec::new();
+        while !bytes.is_empty() {
+            let length = u16::from_le_bytes(array(&mut bytes)?);
+            let key = take(&mut bytes, length.into()).filter(|key| is_key(key))?;
+            let length = u32::from_le_bytes(array(&mut bytes)?) as usize;
+            let value = take(&mut bytes, length).filter(|value| value.len() <= LONGEST_VALUE)?;
+            if pairs.last().is_some_and(|((_, before), _)| key <= &before[..]) {
+                return None;
+            }
+            pairs.push((place(snapshot.slice_ref(key)), snapshot.slice_ref(value)));
+        }
+        Some((pairs.into_iter().collect(), sessions))
     }
 }
 
@@ -174,19 +189,19 @@ impl fmt::Display for Rotten {
 impl std::error::Error for Rotten {}
 
 #[inline]
-fn change(pairs: &mut Tree, bytes: &Bytes, command: &Command<'_>) -> Outcome {
+fn change(pairs: &mut Tree, bytes: &Bytes, command: &Command<'_>) -> Effect {
     let key = place(bytes.slice_ref(command.key));
     match command.change {
         Change::Put(value) => drop(pairs.insert(key, bytes.slice_ref(value))),
         Change::Delete => drop(pairs.remove(&key)),
         Change::Append(more) => match pairs.get_mut(&key) {
             None => drop(pairs.insert(key, bytes.slice_ref(more))),
-            Some(value) if value.len() + more.len() > LONGEST_VALUE => return Outcome::Refused,
+            Some(value) if value.len() + more.len() > LONGEST_VALUE => return Effect::Refused,
             Some(value) => *value = [&value[..], more].concat().into(),
         },
         Change::Cas { from, to } => {
             if pairs.get(&key).map(|value| &value[..]) != from {
-                return Outcome::Unmatched;
+                return Effect::Unmatched;
             }
             match to {
                 Some(to) => drop(pairs.insert(key, bytes.slice_ref(to))),
@@ -194,33 +209,14 @@ fn change(pairs: &mut Tree, bytes: &Bytes, command: &Command<'_>) -> Outcome {
             }
         }
     }
-    Outcome::Done
-}
-
-fn read(snapshot: &Bytes) -> Option<(Tree, Sessions)> {
-    let (mut bytes, crc) = snapshot.split_at_checked(snapshot.len().checked_sub(4)?)?;
-    if crc != crc32fast::hash(bytes).to_le_bytes() || take(&mut bytes, 1)? != [FORMAT] {
-        return None;
-    }
-    let sessions = Sessions::decode(&mut bytes)?;
-    let mut pairs: Vec<(Place, Bytes)> = Vec::new();
-    while !bytes.is_empty() {
-        let length = u16::from_le_bytes(array(&mut bytes)?);
-        let key = take(&mut bytes, length.into()).filter(|key| is_key(key))?;
-        let length = u32::from_le_bytes(array(&mut bytes)?) as usize;
-        let value = take(&mut bytes, length).filter(|value| value.len() <= LONGEST_VALUE)?;
-        if pairs.last().is_some_and(|((_, before), _)| key <= &before[..]) {
-            return None;
-        }
-        pairs.push((place(snapshot.slice_ref(key)), snapshot.slice_ref(value)));
-    }
-    Some((pairs.into_iter().collect(), sessions))
+    Effect::Done
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Session;
+    use crate::mechanism::Mechanism;
+    use crate::sessions::Session;
     use proptest::prelude::*;
 
     fn store() -> Store {
@@ -232,8 +228,8 @@ mod tests {
         Command { session, key: key.as_bytes(), change }.encode().unwrap()
     }
 
-    fn apply(store: &mut Store, key: &str, change: Change<'_>) -> Outcome {
-        store.apply(&bytes(None, key, change))
+    fn apply(store: &mut Store, key: &str, change: Change<'_>) -> Effect {
+        store.apply(&bytes(None, key, change)).unwrap()
     }
 
     fn value<'a>(store: &'a Store, key: &str) -> Option<&'a [u8]> {
@@ -243,21 +239,21 @@ mod tests {
     #[test]
     fn each_command_does_what_it_says() {
         let mut store = store();
-        assert_eq!(apply(&mut store, "a", Change::Append(b"1")), Outcome::Done);
-        assert_eq!(apply(&mut store, "a", Change::Append(b"2")), Outcome::Done);
+        assert_eq!(apply(&mut store, "a", Change::Append(b"1")), Effect::Done);
+        assert_eq!(apply(&mut store, "a", Change::Append(b"2")), Effect::Done);
         assert_eq!(value(&store, "a"), Some(&b"12"[..]));
         let cas = |from, to| Change::Cas { from, to };
-        assert_eq!(apply(&mut store, "a", cas(None, Some(b"x"))), Outcome::Unmatched);
-        assert_eq!(apply(&mut store, "a", cas(Some(b"12"), Some(b"x"))), Outcome::Done);
-        assert_eq!(apply(&mut store, "b", cas(None, Some(b"y"))), Outcome::Done);
-        assert_eq!(apply(&mut store, "b", cas(Some(b"y"), None)), Outcome::Done);
+        assert_eq!(apply(&mut store, "a", cas(None, Some(b"x"))), Effect::Unmatched);
+        assert_eq!(apply(&mut store, "a", cas(Some(b"12"), Some(b"x"))), Effect::Done);
+        assert_eq!(apply(&mut store, "b", cas(None, Some(b"y"))), Effect::Done);
+        assert_eq!(apply(&mut store, "b", cas(Some(b"y"), None)), Effect::Done);
         assert_eq!((value(&store, "a"), value(&store, "b")), (Some(&b"x"[..]), None));
-        assert_eq!(apply(&mut store, "a", Change::Put(b"")), Outcome::Done);
+        assert_eq!(apply(&mut store, "a", Change::Put(b"")), Effect::Done);
         assert_eq!(value(&store, "a"), Some(&b""[..]), "an empty value is one");
-        assert_eq!(apply(&mut store, "a", Change::Delete), Outcome::Done);
-        assert_eq!(apply(&mut store, "a", Change::Delete), Outcome::Done);
+        assert_eq!(apply(&mut store, "a", Change::Delete), Effect::Done);
+        assert_eq!(apply(&mut store, "a", Change::Delete), Effect::Done);
         assert!(store.is_empty());
-        assert_eq!(store.apply(&Bytes::from_static(b"\xff")), Outcome::Refused);
+        assert_eq!(store.apply(&Bytes::from_static(b"\xff")), Ok(Effect::Refused));
     }
 
     #[test]
@@ -265,8 +261,8 @@ mod tests {
         let mut store = store();
         let half = vec![7; LONGEST_VALUE / 2];
         let append = |store: &mut Store| apply(store, "a", Change::Append(&half));
-        assert_eq!((append(&mut store), append(&mut store)), (Outcome::Done, Outcome::Done));
-        assert_eq!(append(&mut store), Outcome::Refused);
+        assert_eq!((append(&mut store), append(&mut store)), (Effect::Done, Effect::Done));
+        assert_eq!(append(&mut store), Effect::Refused);
         assert_eq!(value(&store, "a").unwrap().len(), LONGEST_VALUE);
     }
 
@@ -277,7 +273,7 @@ mod tests {
             let mut store = Store::new(switches);
             assert_eq!(
                 (store.apply(&append), store.apply(&append)),
-                (Outcome::Done, Outcome::Done)
+                (Ok(Effect::Done), Ok(Effect::Done))
             );
             store.get(&Bytes::from_static(b"a")).unwrap().clone()
         };
@@ -327,7 +323,7 @@ mod tests {
                     2 => Change::Append(text.as_bytes()),
                     _ => Change::Cas { from: None, to: Some(text.as_bytes()) },
                 };
-                store.apply(&bytes(session, &key, change));
+                let _ = store.apply(&bytes(session, &key, change));
             }
             store
         }

@@ -11,10 +11,10 @@ use bytes::Bytes;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use sim::{Delays, World};
 
-use crate::command::Session;
 use crate::group::Group;
 use crate::message::{Answer, Ask, Message, Raft, Request, Response};
 use crate::replica::{Limits, Replica};
+use crate::sessions::Session;
 use crate::tuning::Tuning;
 
 const REPLICAS: u32 = 3;

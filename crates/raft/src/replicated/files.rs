@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use machine::{DiskAnswer, DiskError, DiskResult};
 
-use crate::command::LONGEST_COMMAND;
+use crate::rpc::LONGEST_COMMAND;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Files(BTreeMap<String, Bytes>);

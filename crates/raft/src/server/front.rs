@@ -17,9 +17,9 @@ use machine::{Input, NodeId};
 use tokio::time::timeout;
 
 use super::status::Status;
-use crate::command::Session;
 use crate::message::{Answer, Ask, Message, Request};
 use crate::replica::Replica;
+use crate::sessions::Session;
 use crate::wire::{self, Asked, Form, LONGEST_BODY, Meant, Reply, outside};
 
 /// For an answer: longer than an election takes, as a rule.
