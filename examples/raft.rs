@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{NodeId, Switches};
-use raft::{Ask, Client, Limits, Message, Node, Note, Operation, Read, Replica, Tuning};
+use raft::Tuning;
+use raft_kv::{Ask, Client, Limits, Message, Node, Note, Operation, Read, Replica};
 use sim::{Delays, Script, World};
 
 const REPLICAS: [NodeId; 3] = [NodeId(0), NodeId(1), NodeId(2)];

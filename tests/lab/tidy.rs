@@ -14,7 +14,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("bitcask", &["machine", "sim"]),
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
     ("hash-ring", &["machine", "sim", "resilience"]),
-    ("raft", &["machine", "sim", "check", "host"]),
+    ("raft", &["machine", "sim", "host"]),
+    ("raft-kv", &["machine", "raft", "sim", "check", "host"]),
     (
         "url-shortener",
         &["machine", "bitcask", "sim", "check", "resilience", "host", "hash-ring", "snowflake"],
@@ -29,7 +30,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "bitcask",
             "snowflake",
             "hash-ring",
-            "raft",
+            "raft-kv",
             "url-shortener",
         ],
     ),

@@ -26,7 +26,7 @@ pub fn systems() -> Vec<Box<dyn Room>> {
         sim::register::<snowflake::Snowflakes>(),
         sim::register::<hash_ring::HashRing>(),
         sim::register::<bitcask::Bitcask>(),
-        sim::register::<raft::Consensus>(),
+        sim::register::<raft_kv::Consensus>(),
         sim::register::<url_shortener::UrlShortener>(),
     ]
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use host::Cluster;
 use machine::NodeId;
-use raft::server::{self, Here, Plan, Seat};
+use raft_kv::server::{self, Here, Plan, Seat};
 
 use super::ServeArguments;
 use crate::arguments::ServerArguments;

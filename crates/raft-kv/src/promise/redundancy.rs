@@ -52,12 +52,10 @@ mod tests {
     use std::sync::Arc;
 
     use machine::DiskId;
+    use raft::{Configuration, Entry, Log, Member, Payload};
 
     use super::super::tests::at;
     use super::*;
-    use crate::log::Log;
-    use crate::member::{Configuration, Member};
-    use crate::rpc::{Entry, Payload};
 
     /// A log with these configurations.
     fn log(configurations: &[Configuration]) -> Log {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{NodeId, Switches};
-use raft::{Answer, Ask, Mechanism, Message, Node, Note, Operation, Read, Shape};
+use raft::Mechanism;
+use raft_kv::{Answer, Ask, Message, Node, Note, Operation, Read, Shape};
 use sim::{Cluster, Delays, Script, World};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use machine::{NodeId, Time};
+use raft::Term;
 
 use super::Sight;
-use crate::rpc::Term;
 
 /// Once a healed leader has led for an election timeout, no healed node follows a node outside of
 /// the healed into a term that this one began then.
@@ -79,7 +79,7 @@ impl StableLeader {
 mod tests {
     use super::super::tests::{at, log};
     use super::*;
-    use crate::log::Log;
+    use raft::Log;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 

@@ -10,10 +10,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Time};
+use raft::Session;
 use rand::Rng;
 
 use crate::message::{Answer, Message, Note, Operation, Raft, Refusal, Request, Response, Timer};
-use crate::sessions::Session;
 
 /// A replica that has not answered by then is taken for dead.
 const ANSWER_WITHIN: Duration = Duration::from_millis(100);

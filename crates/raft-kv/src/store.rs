@@ -9,9 +9,9 @@ use std::ops::Bound;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::Switches;
+use raft::{NotApplied, Outcome, Sessions};
 
 use crate::command::{Change, Command, LONGEST_VALUE, array, is_key, take};
-use crate::sessions::{NotApplied, Outcome, Sessions};
 
 /// A range has no more pairs.
 pub const MOST_PAIRS: usize = 1000;
@@ -215,9 +215,8 @@ fn change(pairs: &mut Tree, bytes: &Bytes, command: &Command<'_>) -> Effect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mechanism::Mechanism;
-    use crate::sessions::Session;
     use proptest::prelude::*;
+    use raft::{Mechanism, Session};
 
     fn store() -> Store {
         Store::new(Switches::ALL_ON)

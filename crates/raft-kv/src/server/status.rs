@@ -3,13 +3,11 @@
 use std::net::SocketAddr;
 
 use machine::NodeId;
+use raft::{Configuration, Group, Index, Term};
 use serde::Serialize;
 
 use super::front::Book;
-use crate::group::Group;
-use crate::member::Configuration;
 use crate::replica::Replica;
-use crate::rpc::{Index, Term};
 
 /// The answer to `/status`.
 #[derive(Debug, Serialize)]
@@ -85,7 +83,7 @@ fn members(
         Configuration { outgoing, .. } if outgoing.contains(&member) => "leaving",
         _ => "learner",
     };
-    let member = |member: crate::Member| {
+    let member = |member: raft::Member| {
         let node = member.node;
         MemberStatus { node, role: role(member), address: address(node) }
     };

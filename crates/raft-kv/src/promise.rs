@@ -9,12 +9,9 @@ mod redundancy;
 mod stability;
 
 use machine::NodeId;
+use raft::{Group, Index, Log, Member, Term};
 use sim::{Cluster, Promise, PromiseInfo, World};
 
-use crate::group::Group;
-use crate::log::Log;
-use crate::member::Member;
-use crate::rpc::{Index, Term};
 use crate::shape::{Node, Shape};
 
 pub(crate) use recovery::{ANSWER, RECOVERY};
@@ -157,9 +154,9 @@ impl Promise<Node> for Office {
 #[cfg(test)]
 mod tests {
     use machine::DiskId;
+    use raft::{Entry, Payload};
 
     use super::*;
-    use crate::rpc::{Entry, Payload};
 
     /// An entry of this term that says this.
     pub(super) fn entry(term: Term, says: u64) -> Entry {

@@ -5,9 +5,9 @@
 
 use bytes::{Bytes, BytesMut};
 use host::{Codec, Malformed};
+use raft::Envelope;
 
 use crate::message::Message;
-use crate::rpc::Envelope;
 
 impl Codec for Message {
     const PROTOCOL: &'static str = "raft";

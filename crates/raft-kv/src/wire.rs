@@ -28,13 +28,13 @@ use bytes::Bytes;
 use host::http;
 use machine::NodeId;
 use percent_encoding::percent_decode_str;
+use raft::Session;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::command::{Command, LONGEST_VALUE};
 use crate::message::{Ask, Read};
-use crate::sessions::Session;
 use crate::store::MOST_PAIRS;
 
 pub(crate) use reply::{Form, Reply, outside};

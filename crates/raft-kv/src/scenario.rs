@@ -8,12 +8,12 @@ mod snapshots;
 mod workload;
 
 use machine::{Mechanism as Info, NodeId};
+use raft::MECHANISMS;
 use sim::{
     Cluster, Entry, Promise, PromiseInfo, Remark, Scenario, System, Witness, World, heal_all,
 };
 
 use crate::history;
-use crate::mechanism::MECHANISMS;
 use crate::message::{Message, Note, Operation};
 use crate::promise::{PROMISES, checker};
 use crate::shape::{Node, Shape};

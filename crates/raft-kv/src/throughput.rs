@@ -9,13 +9,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use raft::{Group, Session, Tuning};
 use sim::{Delays, World};
 
-use crate::group::Group;
 use crate::message::{Answer, Ask, Message, Raft, Request, Response};
 use crate::replica::{Limits, Replica};
-use crate::sessions::Session;
-use crate::tuning::Tuning;
 
 const REPLICAS: u32 = 3;
 const CLIENTS: u32 = 8;

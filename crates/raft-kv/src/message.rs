@@ -4,13 +4,10 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use machine::{Embeds, NodeId, Protocol};
+use raft::{Envelope, Groups, JournalOp, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::command::Change;
-use crate::groups::Groups;
-use crate::journal::JournalOp;
-use crate::rpc::Envelope;
-use crate::sessions::Session;
 use crate::store::Pairs;
 
 /// The protocol that replicas and clients share.

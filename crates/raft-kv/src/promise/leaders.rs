@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use machine::NodeId;
+use raft::{Index, Member, Term};
 
 use super::{Invariant, Sight};
-use crate::member::Member;
-use crate::rpc::{Index, Term};
 
 /// Election Safety, in the paper's figure 3. A node with another disk is another member.
 #[derive(Default)]

@@ -14,12 +14,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use host::{Desk, FRONT_END, Node, http};
 use machine::{Input, NodeId};
+use raft::Session;
 use tokio::time::timeout;
 
 use super::status::Status;
 use crate::message::{Answer, Ask, Message, Request};
 use crate::replica::Replica;
-use crate::sessions::Session;
 use crate::wire::{self, Asked, Form, LONGEST_BODY, Meant, Reply, outside};
 
 /// For an answer: longer than an election takes, as a rule.

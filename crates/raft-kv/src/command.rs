@@ -13,9 +13,7 @@
 //! same bytes do the same; what is read is a view of the bytes, which are never copied.
 
 use bytes::{BufMut, Bytes, BytesMut};
-
-use crate::rpc::LONGEST_COMMAND;
-use crate::sessions::Session;
+use raft::{LONGEST_COMMAND, Session};
 
 /// No key is longer, in bytes, and none is empty.
 pub const LONGEST_KEY: usize = 1024;

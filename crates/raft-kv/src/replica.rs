@@ -9,19 +9,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use raft::{
+    ChangeRefused, Consistency, Entry, Event, Group, GroupId, Groups, Growth, Index, NotApplied,
+    NotLeader, Payload, Term, TransferRefused, Tuning,
+};
 
 use crate::command::{Change, Command, TooLarge};
-use crate::effects::Event;
-use crate::group::{ChangeRefused, Consistency, Group, NotLeader, TransferRefused};
-use crate::groups::Groups;
-use crate::growth::Growth;
 use crate::message::{
     Answer, Ask, Message, Note, Op, Raft, Read, Refusal, Request, Response, Timer,
 };
-use crate::rpc::{Entry, GroupId, Index, Payload, Term};
-use crate::sessions::NotApplied;
 use crate::store::{Effect, MOST_PAIRS, Store};
-use crate::tuning::Tuning;
 
 /// The only group.
 pub const GROUP: GroupId = GroupId(0);

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{NodeId, Switches};
-use raft::{Ask, Mechanism, Message, Node, Note, Read, Request, Shape};
+use raft::Mechanism;
+use raft_kv::{Ask, Message, Node, Note, Read, Request, Shape};
 use sim::{Cluster, Delays, Script, World};
 
 const TIMEOUT: u64 = 1_000;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use machine::{NodeId, Switches};
+use raft::Tuning;
 use sim::{Cluster, Draft, Target};
 
 use crate::client::Client;
 use crate::message::{Operation, Raft};
 use crate::replica::{Limits, Replica};
-use crate::tuning::Tuning;
 
 sim::nodes! {
     /// A node of a simulated cluster.

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use machine::NodeId;
+use raft::{Entry, Index, Log, Snapshot, Term};
 
 use super::{Invariant, Sight};
-use crate::log::{Log, Snapshot};
-use crate::rpc::{Entry, Index, Term};
 
 /// Log Matching, in the paper's figure 3: where two logs hold an entry of one index and term, they
 /// hold the same entry, and the same before it. It is enough that the entry before is of the same
@@ -148,10 +147,10 @@ mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
+    use raft::{Configuration, Member};
 
     use super::super::tests::{at, entry, log};
     use super::*;
-    use crate::member::{Configuration, Member};
 
     #[test]
     fn logs_that_agree_match_however_far_they_are_and_whatever_was_dropped() {
