@@ -67,7 +67,7 @@ fn give(world: &mut World<Node>, client: u32, operations: u32, random: &mut Rand
         let value =
             |random: &mut Random| Bytes::from(format!("{:x} ", random.random_range(0..4096)));
         let ask = match random.random_range(0..3) {
-            0 => Ask::Get { key, read: raft_kv::Read::Index },
+            0 => Ask::Get { key, read: raft_kv::ReadMode::Index },
             1 => Ask::Append { key, value: value(random) },
             _ => Ask::Cas { key, from: None, to: Some(value(random)) },
         };

@@ -13,7 +13,9 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Time};
 use raft::Session;
 use rand::Rng;
 
-use crate::message::{Answer, Message, Note, Operation, Raft, Refusal, Request, Response, Timer};
+use crate::message::{
+    Answer, KeyValue, Message, Note, Operation, Refusal, Request, Response, Timer,
+};
 
 /// A replica that has not answered by then is taken for dead.
 const ANSWER_WITHIN: Duration = Duration::from_millis(100);
@@ -53,7 +55,7 @@ impl Client {
         Client { id, replicas, session: 0, begun: 0, open: None, waiting: VecDeque::new() }
     }
 
-    fn begin_next(&mut self, now: Time, out: &mut Outputs<Raft>) {
+    fn begin_next(&mut self, now: Time, out: &mut Outputs<KeyValue>) {
         let Some(Operation { replica, ask }) = self.waiting.pop_front() else { return };
         self.begun += 1;
         let number = u64::from(self.begun);
@@ -66,14 +68,20 @@ impl Client {
         self.ask(out);
     }
 
-    fn ask(&self, out: &mut Outputs<Raft>) {
+    fn ask(&self, out: &mut Outputs<KeyValue>) {
         if let Some(Open { request, asked: Some(replica), .. }) = &self.open {
             out.send(*replica, Message::Request(request.clone()));
             out.set_timer(Timer::Attempt, ANSWER_WITHIN);
         }
     }
 
-    fn answered(&mut self, from: NodeId, response: Response, now: Time, out: &mut Outputs<Raft>) {
+    fn answered(
+        &mut self,
+        from: NodeId,
+        response: Response,
+        now: Time,
+        out: &mut Outputs<KeyValue>,
+    ) {
         let Response { token, answer } = response;
         let Some(open) = self.open.as_mut().filter(|open| open.request.token == token) else {
             return;
@@ -109,7 +117,7 @@ impl Client {
     }
 
     /// Whoever was asked last did not answer, or not as they should: on to another.
-    fn ask_next(&mut self, now: &mut Now<'_>, out: &mut Outputs<Raft>) {
+    fn ask_next(&mut self, now: &mut Now<'_>, out: &mut Outputs<KeyValue>) {
         let Some(open) = &mut self.open else { return };
         open.doubt |= open.asked.is_some();
         if now.time.since(open.began) >= GIVE_UP_AFTER {
@@ -125,7 +133,7 @@ impl Client {
     }
 
     /// It failed if it certainly did nothing; otherwise it is given up.
-    fn fail(&mut self, now: Time, out: &mut Outputs<Raft>) {
+    fn fail(&mut self, now: Time, out: &mut Outputs<KeyValue>) {
         if let Some(Open { request, doubt, .. }) = &self.open {
             let operation = request.token;
             let certain = !doubt || request.ask.is_read();
@@ -138,7 +146,7 @@ impl Client {
         self.end(now, out);
     }
 
-    fn end(&mut self, now: Time, out: &mut Outputs<Raft>) {
+    fn end(&mut self, now: Time, out: &mut Outputs<KeyValue>) {
         self.open = None;
         out.cancel_timer(Timer::Attempt);
         self.begin_next(now, out);
@@ -146,9 +154,9 @@ impl Client {
 }
 
 impl Machine for Client {
-    type Protocol = Raft;
+    type Protocol = KeyValue;
 
-    fn handle(&mut self, now: &mut Now<'_>, input: Input<Raft>, out: &mut Outputs<Raft>) {
+    fn handle(&mut self, now: &mut Now<'_>, input: Input<KeyValue>, out: &mut Outputs<KeyValue>) {
         match input {
             Input::Start { .. } => {
                 let half = |now: &mut Now<'_>| u128::from(now.random.next_u64());

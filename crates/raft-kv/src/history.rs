@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use check::{Event, KvInput, KvOutput, Noted};
 use sim::Entry;
 
-use crate::message::{Ask, Note, Read};
+use crate::message::{Ask, Note, ReadMode};
 use crate::promise::linearizable::{text, told, write};
 
 /// The history as EDN, one event a line.
@@ -38,7 +38,7 @@ pub(crate) fn edn<'a>(notes: &'a [Entry<Note>]) -> String {
 
 fn input(ask: &Ask) -> Option<KvInput> {
     match ask {
-        Ask::Get { read: Read::Stale, .. } => None,
+        Ask::Get { read: ReadMode::Stale, .. } => None,
         Ask::Get { key, .. } => Some(KvInput::Get { key: text(key) }),
         _ => write(ask),
     }

@@ -41,7 +41,8 @@ mod throughput;
 pub use client::{Client, GIVE_UP_AFTER};
 pub use command::{Change, Command, LONGEST_KEY, LONGEST_VALUE, TooLarge};
 pub use message::{
-    Answer, Ask, Message, Note, Op, Operation, Raft, Read, Refusal, Request, Response, Timer,
+    Answer, Ask, KeyValue, Message, Note, Op, Operation, ReadMode, Refusal, Request, Response,
+    Timer,
 };
 pub use replica::{GROUP, Limits, Replica};
 pub use scenario::Consensus;

@@ -12,16 +12,16 @@ use crate::store::Pairs;
 
 /// The protocol that replicas and clients share.
 #[derive(Clone, Debug)]
-pub struct Raft;
+pub struct KeyValue;
 
-impl Protocol for Raft {
+impl Protocol for KeyValue {
     type Message = Message;
     type Timer = Timer;
     type Op = Op;
     type Note = Note;
 }
 
-impl Embeds<Groups> for Raft {
+impl Embeds<Groups> for KeyValue {
     fn message(envelope: Envelope) -> Message {
         Message::Raft(envelope)
     }
@@ -82,7 +82,7 @@ pub enum Ask {
     Get {
         #[serde(with = "text")]
         key: Bytes,
-        read: Read,
+        read: ReadMode,
     },
     /// The pairs from a key on, up to and without another.
     Range {
@@ -91,7 +91,7 @@ pub enum Ask {
         #[serde(with = "some_text")]
         end: Option<Bytes>,
         limit: u32,
-        read: Read,
+        read: ReadMode,
     },
     /// The value becomes this.
     Put {
@@ -133,7 +133,7 @@ pub enum Ask {
 /// What a read must have seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Read {
+pub enum ReadMode {
     /// All that was answered before it was asked: a majority confirms that the leader leads.
     Index,
     /// The same, as long as clocks drift no more than stated: the leader's lease stands for that.

@@ -81,7 +81,7 @@ pub(crate) fn checker(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
         }
         "stable-leader" => {
             let timeout = shape.tuning().election_timeout;
-            Box::new(Office { replicas, stable: stability::StableLeader::new(timeout) })
+            Box::new(StableLeaderWatch { replicas, stable: stability::StableLeader::new(timeout) })
         }
         unknown => panic!("{unknown} is not a promise of raft"),
     }
@@ -89,7 +89,7 @@ pub(crate) fn checker(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
 
 /// What a checker sees of a replica.
 #[derive(Clone, Copy)]
-struct Sight<'a> {
+struct MemberView<'a> {
     member: Member,
     term: Term,
     leads: bool,
@@ -98,9 +98,9 @@ struct Sight<'a> {
     applied: Index,
 }
 
-impl<'a> Sight<'a> {
-    fn of(group: &'a Group) -> Sight<'a> {
-        Sight {
+impl<'a> MemberView<'a> {
+    fn of(group: &'a Group) -> MemberView<'a> {
+        MemberView {
             member: group.member(),
             term: group.term(),
             leads: group.leads(),
@@ -112,9 +112,9 @@ impl<'a> Sight<'a> {
 }
 
 /// A replica, if it is up and has read its disk.
-fn sight(world: &World<Node>, node: NodeId) -> Option<Sight<'_>> {
+fn view(world: &World<Node>, node: NodeId) -> Option<MemberView<'_>> {
     match world.machine(node)? {
-        Node::Replica(replica) => replica.group().map(Sight::of),
+        Node::Replica(replica) => replica.group().map(MemberView::of),
         Node::Client(_) => None,
     }
 }
@@ -122,7 +122,7 @@ fn sight(world: &World<Node>, node: NodeId) -> Option<Sight<'_>> {
 /// What must be true of replicas at any time.
 trait Invariant {
     /// Looks at a replica after an event; `None` while it is down.
-    fn see(&mut self, node: NodeId, sight: Option<Sight<'_>>) -> Result<(), String>;
+    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), String>;
 }
 
 struct Always<I> {
@@ -132,20 +132,20 @@ struct Always<I> {
 
 impl<I: Invariant> Promise<Node> for Always<I> {
     fn step(&mut self, world: &World<Node>) -> Result<(), String> {
-        self.replicas.iter().try_for_each(|&node| self.invariant.see(node, sight(world, node)))
+        self.replicas.iter().try_for_each(|&node| self.invariant.observe(node, view(world, node)))
     }
 }
 
 /// The promise `stable-leader`, which is about a world that was healed.
-struct Office {
+struct StableLeaderWatch {
     replicas: Vec<NodeId>,
     stable: stability::StableLeader,
 }
 
-impl Promise<Node> for Office {
+impl Promise<Node> for StableLeaderWatch {
     fn step(&mut self, world: &World<Node>) -> Result<(), String> {
-        self.replicas.iter().try_for_each(|&node| match sight(world, node) {
-            Some(sight) => self.stable.see(world.now(), node, world.is_calm(node), sight),
+        self.replicas.iter().try_for_each(|&node| match view(world, node) {
+            Some(view) => self.stable.observe(world.now(), node, world.is_calm(node), view),
             None => Ok(()),
         })
     }
@@ -171,22 +171,22 @@ mod tests {
     }
 
     /// A follower that has committed and applied nothing.
-    pub(super) fn at(node: u32, term: Term, log: &Log) -> Sight<'_> {
+    pub(super) fn at(node: u32, term: Term, log: &Log) -> MemberView<'_> {
         let member = Member { node: NodeId(node), disk: DiskId(7) };
-        Sight { member, term, leads: false, log, commit: 0, applied: 0 }
+        MemberView { member, term, leads: false, log, commit: 0, applied: 0 }
     }
 
-    impl Sight<'_> {
+    impl MemberView<'_> {
         pub(super) fn leading(self) -> Self {
-            Sight { leads: true, ..self }
+            MemberView { leads: true, ..self }
         }
 
         pub(super) fn committed(self, commit: Index) -> Self {
-            Sight { commit, ..self }
+            MemberView { commit, ..self }
         }
 
         pub(super) fn applied(self, applied: Index) -> Self {
-            Sight { commit: applied, applied, ..self }
+            MemberView { commit: applied, applied, ..self }
         }
     }
 }

@@ -16,7 +16,7 @@ use raft::{
 
 use crate::command::{Change, Command, TooLarge};
 use crate::message::{
-    Answer, Ask, Message, Note, Op, Raft, Read, Refusal, Request, Response, Timer,
+    Answer, Ask, KeyValue, Message, Note, Op, ReadMode, Refusal, Request, Response, Timer,
 };
 use crate::store::{Effect, MOST_PAIRS, Store};
 
@@ -49,14 +49,14 @@ pub struct Replica {
     limits: Limits,
     growth: Growth,
     /// Writes, in the order of the log.
-    writes: VecDeque<Write>,
-    reads: BTreeMap<u64, Waiting>,
+    writes: VecDeque<PendingWrite>,
+    reads: BTreeMap<u64, PendingRead>,
     next_read: u64,
 }
 
 /// A write that waits to be applied.
 #[derive(Clone, Copy, Debug)]
-struct Write {
+struct PendingWrite {
     at: (Term, Index),
     client: NodeId,
     token: u64,
@@ -65,7 +65,7 @@ struct Write {
 
 /// A read that waits to be allowed.
 #[derive(Clone, Debug)]
-struct Waiting {
+struct PendingRead {
     client: NodeId,
     token: u64,
     ask: Ask,
@@ -108,7 +108,7 @@ impl Replica {
         client: NodeId,
         request: Request,
         now: &mut Now<'_>,
-        out: &mut Outputs<Raft>,
+        out: &mut Outputs<KeyValue>,
     ) {
         let token = request.token;
         let answer = match &request.ask {
@@ -165,7 +165,7 @@ impl Replica {
             Err(refused) => Some(refused.into()),
             Ok(at) => {
                 let is_cas = matches!(command.change, Change::Cas { .. });
-                self.writes.push_back(Write { at, client, token, is_cas });
+                self.writes.push_back(PendingWrite { at, client, token, is_cas });
                 None
             }
         }
@@ -174,21 +174,21 @@ impl Replica {
     fn read(
         &mut self,
         client: NodeId,
-        read: Read,
+        read: ReadMode,
         Request { token, ask, .. }: Request,
         now: &mut Now<'_>,
     ) -> Option<Answer> {
         let consistency = match read {
-            Read::Stale => return self.look_up(&ask),
-            Read::Index => Consistency::Index,
-            Read::Lease => Consistency::Lease,
+            ReadMode::Stale => return self.look_up(&ask),
+            ReadMode::Index => Consistency::Index,
+            ReadMode::Lease => Consistency::Lease,
         };
         let number = self.next_read;
         match self.groups.read(GROUP, consistency, number, now) {
             Err(refused) => Some(refused.into()),
             Ok(()) => {
                 self.next_read += 1;
-                self.reads.insert(number, Waiting { client, token, ask });
+                self.reads.insert(number, PendingRead { client, token, ask });
                 None
             }
         }
@@ -207,7 +207,7 @@ impl Replica {
     }
 
     /// Takes what the log has to tell, in its order, until it has no more.
-    fn catch_up(&mut self, now: &mut Now<'_>, out: &mut Outputs<Raft>) {
+    fn catch_up(&mut self, now: &mut Now<'_>, out: &mut Outputs<KeyValue>) {
         loop {
             if let Some((_, event)) = self.groups.next_event() {
                 self.event(event, out);
@@ -224,23 +224,23 @@ impl Replica {
         }
     }
 
-    fn event(&mut self, event: Event, out: &mut Outputs<Raft>) {
+    fn event(&mut self, event: Event, out: &mut Outputs<KeyValue>) {
         match event {
             Event::Leads { .. } => {}
             Event::Follows { .. } => {
-                for Write { client, token, .. } in self.writes.drain(..) {
+                for PendingWrite { client, token, .. } in self.writes.drain(..) {
                     respond(client, token, Answer::Lost, out);
                 }
             }
             Event::Readable { token, .. } => {
-                if let Some(Waiting { client, token, ask }) = self.reads.remove(&token)
+                if let Some(PendingRead { client, token, ask }) = self.reads.remove(&token)
                     && let Some(answer) = self.look_up(&ask)
                 {
                     respond(client, token, answer, out);
                 }
             }
             Event::ReadLost { token } => {
-                if let Some(Waiting { client, token, .. }) = self.reads.remove(&token) {
+                if let Some(PendingRead { client, token, .. }) = self.reads.remove(&token) {
                     let leader = self.group().and_then(Group::leader);
                     respond(client, token, Answer::NotLeader { leader }, out);
                 }
@@ -256,7 +256,7 @@ impl Replica {
         }
     }
 
-    fn apply(&mut self, index: Index, entry: &Entry, out: &mut Outputs<Raft>) {
+    fn apply(&mut self, index: Index, entry: &Entry, out: &mut Outputs<KeyValue>) {
         self.applied = index;
         self.growth.add(entry);
         let mut outcome = Err(NotApplied::Stale);
@@ -267,8 +267,8 @@ impl Replica {
                 out.note(Note::Sometimes("repeated-command"));
             }
         }
-        let due = |write: &mut Write| write.at.1 <= index;
-        while let Some(Write { at, client, token, is_cas }) = self.writes.pop_front_if(due) {
+        let due = |write: &mut PendingWrite| write.at.1 <= index;
+        while let Some(PendingWrite { at, client, token, is_cas }) = self.writes.pop_front_if(due) {
             let answer = match outcome {
                 // Another entry took its place.
                 _ if at != (entry.term, index) => Answer::Lost,
@@ -285,9 +285,9 @@ impl Replica {
 }
 
 impl Machine for Replica {
-    type Protocol = Raft;
+    type Protocol = KeyValue;
 
-    fn handle(&mut self, now: &mut Now<'_>, input: Input<Raft>, out: &mut Outputs<Raft>) {
+    fn handle(&mut self, now: &mut Now<'_>, input: Input<KeyValue>, out: &mut Outputs<KeyValue>) {
         match input {
             Input::Start { disk } => self.groups.start(disk, out),
             Input::Message { from, message: Message::Raft(envelope) } => {
@@ -350,6 +350,6 @@ impl From<TransferRefused> for Answer {
     }
 }
 
-fn respond(client: NodeId, token: u64, answer: Answer, out: &mut Outputs<Raft>) {
+fn respond(client: NodeId, token: u64, answer: Answer, out: &mut Outputs<KeyValue>) {
     out.send(client, Message::Response(Response { token, answer }));
 }

@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Display, Formatter};
 
 use bytes::Bytes;
 
-use crate::message::{Answer, Ask, Message, Note, Read, Refusal, Request, Response};
+use crate::message::{Answer, Ask, Message, Note, ReadMode, Refusal, Request, Response};
 
 impl Debug for Message {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -117,14 +117,14 @@ impl Display for Refusal {
 }
 
 /// How it is read, where that is not the usual way.
-struct How(Read);
+struct How(ReadMode);
 
 impl Display for How {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Read::Index => "",
-            Read::Lease => " by lease",
-            Read::Stale => ", stale",
+            ReadMode::Index => "",
+            ReadMode::Lease => " by lease",
+            ReadMode::Stale => ", stale",
         })
     }
 }

@@ -35,7 +35,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::message::{Ask, Message, Request};
 use crate::replica::{Limits, Replica};
-use front::{Book, FrontEnd};
+use front::{ClientAddresses, FrontEnd};
 use owner::Owner;
 use switchboard::Switchboard;
 
@@ -43,7 +43,7 @@ pub use error::ServeError;
 
 /// One replica of a cluster.
 #[derive(Clone, Debug)]
-pub struct Seat {
+pub struct ReplicaConfig {
     /// Its number.
     pub id: NodeId,
     /// Is it no member before the others take it in?
@@ -56,11 +56,11 @@ pub struct Seat {
 
 /// A cluster, and which of its replicas run in this process.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct ServeConfig {
     /// All of them.
-    pub seats: Vec<Seat>,
+    pub replicas: Vec<ReplicaConfig>,
     /// Those that run here.
-    pub here: Here,
+    pub local: LocalReplicas,
     /// Where to show what is counted, if anywhere.
     pub admin: Option<SocketAddr>,
     /// Who may reach any of these addresses.
@@ -69,7 +69,7 @@ pub struct Plan {
 
 /// Which replicas run in a process, and where their data is. Folders are made where there are none.
 #[derive(Clone, Debug)]
-pub enum Here {
+pub enum LocalReplicas {
     /// All of them, each with a folder in this one, which is theirs alone.
     All(PathBuf),
     /// This one, with this folder.
@@ -82,48 +82,48 @@ pub enum Here {
 ///
 /// # Errors
 /// If it could not start, or if a replica found that it cannot keep its promises.
-pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
+pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
     let runtime = host::runtime().map_err(ServeError::Runtime)?;
-    let Plan { mut seats, here, admin, exposure } = plan;
+    let ServeConfig { mut replicas, local, admin, exposure } = config;
     let listening = |address| {
         let listening = runtime.block_on(host::listen(address, exposure));
         listening.map_err(ServeError::Listen)
     };
     // Addresses first: what cannot be reached need not touch a folder.
     let admin = admin.map(listening).transpose()?;
-    let mut doors = Vec::new();
-    let all_here = matches!(here, Here::All(_)) || seats.len() == 1;
-    let at_work: Vec<_> = match &here {
-        Here::All(_) => seats.iter().map(|seat| seat.id).collect(),
-        Here::One(id, _) => vec![*id],
+    let mut listeners = Vec::new();
+    let all_here = matches!(local, LocalReplicas::All(_)) || replicas.len() == 1;
+    let local_ids: Vec<_> = match &local {
+        LocalReplicas::All(_) => replicas.iter().map(|replica| replica.id).collect(),
+        LocalReplicas::One(id, _) => vec![*id],
     };
-    for &id in &at_work {
-        let seat = seats.iter_mut().find(|seat| seat.id == id);
-        let seat = seat.ok_or(ServeError::Unlisted(id))?;
-        let clients = listening(seat.clients.unwrap_or(ANY_PORT))?;
-        let nodes = seat.nodes.map(listening).transpose()?;
-        seat.clients = Some(clients.1);
-        seat.nodes = nodes.as_ref().map(|(_, address)| *address);
-        doors.push((id, Doors { clients, nodes: nodes.map(|(listener, _)| listener) }));
+    for &id in &local_ids {
+        let replica = replicas.iter_mut().find(|replica| replica.id == id);
+        let replica = replica.ok_or(ServeError::Unlisted(id))?;
+        let clients = listening(replica.clients.unwrap_or(ANY_PORT))?;
+        let nodes = replica.nodes.map(listening).transpose()?;
+        replica.clients = Some(clients.1);
+        replica.nodes = nodes.as_ref().map(|(_, address)| *address);
+        listeners.push((id, Listeners { clients, nodes: nodes.map(|(listener, _)| listener) }));
     }
     let metrics = Metrics::default();
-    let folders = open(&here, &at_work).map_err(ServeError::Folder)?;
-    let (mut nodes, mut staffed) = (Vec::new(), Vec::new());
-    for ((id, doors), folder) in doors.into_iter().zip(&folders) {
-        let staff = Staffed::new(id, doors, &seats, folder, &runtime, &metrics);
-        nodes.push(staff.node.clone());
-        staffed.push(staff);
+    let folders = open(&local, &local_ids).map_err(ServeError::Folder)?;
+    let (mut nodes, mut running) = (Vec::new(), Vec::new());
+    for ((id, listeners), folder) in listeners.into_iter().zip(&folders) {
+        let one = RunningReplica::new(id, listeners, &replicas, folder, &runtime, &metrics);
+        nodes.push(one.node.clone());
+        running.push(one);
     }
-    let (replicas, shown) = (nodes.clone(), admin.as_ref().map(|(_, address)| *address));
+    let (watched, shown) = (nodes.clone(), admin.as_ref().map(|(_, address)| *address));
     let work = |stop| async move {
-        let clients = staffed.first().map(|staff| staff.doors.clients.1);
+        let clients = running.first().map(|one| one.listeners.clients.1);
         let ready = async {
-            while all_here && !replicas.iter().any(leads) {
+            while all_here && !watched.iter().any(leads) {
                 sleep(LOOK_AGAIN).await;
             }
             ready(Addresses { clients, admin: shown, nodes: None });
         };
-        work(staffed, all_here, ready, stop).await
+        work(running, all_here, ready, stop).await
     };
     let booted = |shown: &Inspection| shown.role != "booting";
     let crew = Crew::new(nodes, folders);
@@ -132,14 +132,14 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
 }
 
 /// Opens the folders of these replicas, once the one that they are in is ours.
-fn open(here: &Here, at_work: &[NodeId]) -> Result<Vec<Folder>, FolderError> {
-    match here {
-        Here::All(data) => {
+fn open(local: &LocalReplicas, local_ids: &[NodeId]) -> Result<Vec<Folder>, FolderError> {
+    match local {
+        LocalReplicas::All(data) => {
             let whole = Whole::open::<Owner>(data, &[])?;
             let part = |id: &NodeId| whole.part(&format!("n{}", id.0), Owner::new(id.0), &[]);
-            at_work.iter().map(part).collect()
+            local_ids.iter().map(part).collect()
         }
-        Here::One(id, data) => Ok(vec![Folder::open(data, Owner::new(id.0), &[])?]),
+        LocalReplicas::One(id, data) => Ok(vec![Folder::open(data, Owner::new(id.0), &[])?]),
     }
 }
 
@@ -151,36 +151,37 @@ const NOBODY: u64 = u64::MAX;
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Where a replica is reached.
-struct Doors {
+struct Listeners {
     clients: (TcpListener, SocketAddr),
     nodes: Option<TcpListener>,
 }
 
 /// A replica at work, and the ways that lead to it.
-struct Staffed {
+struct RunningReplica {
     node: Arc<Node<Replica>>,
     links: Arc<Links<Replica>>,
     routes: Router,
-    doors: Doors,
+    listeners: Listeners,
 }
 
-impl Staffed {
+impl RunningReplica {
     fn new(
         id: NodeId,
-        doors: Doors,
-        seats: &[Seat],
+        listeners: Listeners,
+        replicas: &[ReplicaConfig],
         folder: &Folder,
         runtime: &Runtime,
         metrics: &Metrics,
-    ) -> Staffed {
-        let others = seats.iter().filter(|seat| seat.id != id);
-        let others = others.map(|seat| (seat.id, seat.nodes)).collect();
+    ) -> RunningReplica {
+        let others = replicas.iter().filter(|replica| replica.id != id);
+        let others = others.map(|replica| (replica.id, replica.nodes)).collect();
         let neighbours = Neighbours { me: id, others, strangers: false };
         let links = Links::new(neighbours, runtime.handle().clone(), metrics);
         let desk = Arc::new(Desk::default());
         let outside =
             Switchboard { desk: desk.clone(), links: links.clone(), metrics: metrics.clone() };
-        let founders = seats.iter().filter(|seat| !seat.spare).map(|seat| seat.id).collect();
+        let founders =
+            replicas.iter().filter(|replica| !replica.spare).map(|replica| replica.id).collect();
         let (tuning, limits) = (Tuning::default(), Limits::default());
         let machine = Replica::new(id, founders, tuning, limits, Switches::ALL_ON);
         let files = folder.files(metrics);
@@ -188,30 +189,31 @@ impl Staffed {
         links.join(&node);
         let leader = |replica: &Replica| replica.group().and_then(Group::leader);
         runtime.spawn(watch_leader(id, Arc::downgrade(&node), leader, metrics.clone()));
-        let book = seats.iter().filter_map(|seat| Some((seat.id, seat.clients?))).collect();
-        let book: Book = Arc::new(book);
-        let routes = FrontEnd { me: id, node: node.clone(), desk, book }.routes();
-        let routes = http::only_ours(routes, doors.clients.1.ip());
-        Staffed { node, links, routes, doors }
+        let addresses =
+            replicas.iter().filter_map(|replica| Some((replica.id, replica.clients?))).collect();
+        let addresses: ClientAddresses = Arc::new(addresses);
+        let routes = FrontEnd { me: id, node: node.clone(), desk, addresses }.routes();
+        let routes = http::only_ours(routes, listeners.clients.1.ip());
+        RunningReplica { node, links, routes, listeners }
     }
 }
 
 /// Takes connections until `stop` ends: then a leader hands over to a node elsewhere, and clients are let
 /// finish before the links end.
 async fn work(
-    staffed: Vec<Staffed>,
+    running: Vec<RunningReplica>,
     all_here: bool,
     ready: impl Future<Output = ()>,
     mut stop: Stop,
 ) -> Result<(), String> {
     let (stop_clients, stop_links) = (watch::Sender::new(false), watch::Sender::new(false));
     let (mut fronts, mut backs) = (JoinSet::new(), JoinSet::new());
-    let nodes: Vec<_> = staffed.iter().map(|staff| staff.node.clone()).collect();
-    for Staffed { links, routes, doors, .. } in staffed {
-        let clients = doors.clients.0;
+    let nodes: Vec<_> = running.iter().map(|one| one.node.clone()).collect();
+    for RunningReplica { links, routes, listeners, .. } in running {
+        let clients = listeners.clients.0;
         fronts.spawn(http::serve(clients, routes, told(stop_clients.subscribe())));
         let stopped = told(stop_links.subscribe());
-        match doors.nodes {
+        match listeners.nodes {
             Some(listener) => drop(backs.spawn(links.accept(listener, stopped))),
             None => drop(backs.spawn(async move {
                 stopped.await;

@@ -7,12 +7,12 @@ use raft::Tuning;
 use sim::{Cluster, Draft, Target};
 
 use crate::client::Client;
-use crate::message::{Operation, Raft};
+use crate::message::{KeyValue, Operation};
 use crate::replica::{Limits, Replica};
 
 sim::nodes! {
     /// A node of a simulated cluster.
-    pub enum Node: Raft {
+    pub enum Node: KeyValue {
         Replica(Replica),
         Client(Client),
     }

@@ -27,14 +27,14 @@ pub struct Store {
 }
 
 /// In order of key.
-type Tree = BTreeMap<Place, Bytes>;
+type Tree = BTreeMap<OrderedKey, Bytes>;
 
 /// A key, and before it its first eight bytes as a number, which is in the same order: most comparisons
 /// on the way through a tree end there, and follow no pointer.
-type Place = (u64, Bytes);
+type OrderedKey = (u64, Bytes);
 
 #[inline]
-fn place(key: Bytes) -> Place {
+fn ordered(key: Bytes) -> OrderedKey {
     let mut first = [0; 8];
     first.iter_mut().zip(&key).for_each(|(first, byte)| *first = *byte);
     (u64::from_be_bytes(first), key)
@@ -79,7 +79,7 @@ impl Store {
     /// The value of a key.
     #[inline]
     pub fn get(&self, key: &Bytes) -> Option<&Bytes> {
-        self.pairs.get(&place(key.clone()))
+        self.pairs.get(&ordered(key.clone()))
     }
 
     /// How many keys have a value.
@@ -102,8 +102,8 @@ impl Store {
         if end.is_some_and(|end| end <= start) {
             return Pairs::default();
         }
-        let end = end.map_or(Bound::Unbounded, |end| Bound::Excluded(place(end.clone())));
-        let range = (Bound::Included(place(start.clone())), end);
+        let end = end.map_or(Bound::Unbounded, |end| Bound::Excluded(ordered(end.clone())));
+        let range = (Bound::Included(ordered(start.clone())), end);
         let (mut pairs, mut bytes) = (Vec::new(), 0);
         for ((_, key), value) in self.pairs.range(range) {
             if pairs.len() >= limit.min(MOST_PAIRS) || bytes >= MOST_BYTES {
@@ -161,7 +161,7 @@ impl Store {
             return None;
         }
         let sessions = self.sessions.decode(&mut bytes)?;
-        let mut pairs: Vec<(Place, Bytes)> = Vec::new();
+        let mut pairs: Vec<(OrderedKey, Bytes)> = Vec::new();
         while !bytes.is_empty() {
             let length = u16::from_le_bytes(array(&mut bytes)?);
             let key = take(&mut bytes, length.into()).filter(|key| is_key(key))?;
@@ -170,7 +170,7 @@ impl Store {
             if pairs.last().is_some_and(|((_, before), _)| key <= &before[..]) {
                 return None;
             }
-            pairs.push((place(snapshot.slice_ref(key)), snapshot.slice_ref(value)));
+            pairs.push((ordered(snapshot.slice_ref(key)), snapshot.slice_ref(value)));
         }
         Some((pairs.into_iter().collect(), sessions))
     }
@@ -190,7 +190,7 @@ impl std::error::Error for Rotten {}
 
 #[inline]
 fn change(pairs: &mut Tree, bytes: &Bytes, command: &Command<'_>) -> Effect {
-    let key = place(bytes.slice_ref(command.key));
+    let key = ordered(bytes.slice_ref(command.key));
     match command.change {
         Change::Put(value) => drop(pairs.insert(key, bytes.slice_ref(value))),
         Change::Delete => drop(pairs.remove(&key)),
@@ -335,7 +335,7 @@ mod tests {
             other in prop::collection::vec(0..3_u8, 0..12),
         ) {
             let order = one.cmp(&other);
-            prop_assert_eq!(place(one.into()).cmp(&place(other.into())), order);
+            prop_assert_eq!(ordered(one.into()).cmp(&ordered(other.into())), order);
         }
 
         #[test]

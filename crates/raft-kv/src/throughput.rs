@@ -12,7 +12,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use raft::{Group, Session, Tuning};
 use sim::{Delays, World};
 
-use crate::message::{Answer, Ask, Message, Raft, Request, Response};
+use crate::message::{Answer, Ask, KeyValue, Message, Request, Response};
 use crate::replica::{Limits, Replica};
 
 const REPLICAS: u32 = 3;
@@ -34,7 +34,7 @@ struct Busy {
 }
 
 impl Busy {
-    fn send(&mut self, session: u64, out: &mut Outputs<Raft>) {
+    fn send(&mut self, session: u64, out: &mut Outputs<KeyValue>) {
         let number = &mut self.numbers[session as usize];
         *number += 1;
         let client = u128::from(self.id) << 64 | u128::from(session);
@@ -48,9 +48,9 @@ impl Busy {
 }
 
 impl Machine for Busy {
-    type Protocol = Raft;
+    type Protocol = KeyValue;
 
-    fn handle(&mut self, _now: &mut Now<'_>, input: Input<Raft>, out: &mut Outputs<Raft>) {
+    fn handle(&mut self, _now: &mut Now<'_>, input: Input<KeyValue>, out: &mut Outputs<KeyValue>) {
         match input {
             // From outside: begin, with this leader.
             Input::Message { message: Message::Do(operation), .. } => {
@@ -72,7 +72,7 @@ impl Machine for Busy {
 }
 
 sim::nodes! {
-    enum Load: Raft {
+    enum Load: KeyValue {
         Replica(Replica),
         Busy(Busy),
     }

@@ -34,7 +34,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::command::{Command, LONGEST_VALUE};
-use crate::message::{Ask, Read};
+use crate::message::{Ask, ReadMode};
 use crate::store::MOST_PAIRS;
 
 pub(crate) use reply::{Form, Reply, outside};
@@ -46,7 +46,7 @@ const PATHS: &str = "there are /kv/KEY, /kv/KEY/append, /kv/KEY/cas, /kv, /statu
 
 /// What comes.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct RawRequest<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
@@ -56,7 +56,7 @@ pub(crate) struct Asked<'a> {
 
 /// What it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Meant {
+pub(crate) enum Parsed {
     Status,
     Ask(Ask, Option<Session>),
 }
@@ -65,14 +65,14 @@ pub(crate) enum Meant {
 ///
 /// # Errors
 /// With the reply, if it makes no sense. Nothing was done.
-pub(crate) fn read(asked: &Asked<'_>) -> Result<Meant, Reply> {
-    let Asked { method, path, query, .. } = *asked;
+pub(crate) fn read(asked: &RawRequest<'_>) -> Result<Parsed, Reply> {
+    let RawRequest { method, path, query, .. } = *asked;
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let body = || asked.body.clone();
     let ask = match (segments.as_slice(), method) {
         (["status"], "GET" | "HEAD") => {
             no_parameters(query)?;
-            return Ok(Meant::Status);
+            return Ok(Parsed::Status);
         }
         (["kv"], "GET" | "HEAD") => range(query)?,
         (["kv", key], "GET" | "HEAD") => {
@@ -102,7 +102,7 @@ pub(crate) fn read(asked: &Asked<'_>) -> Result<Meant, Reply> {
         no_parameters(query)?;
     }
     let session = session(asked.idempotency_key, &ask)?;
-    Ok(Meant::Ask(ask, session))
+    Ok(Parsed::Ask(ask, session))
 }
 
 /// Another path, or another method than this path takes.
@@ -161,11 +161,11 @@ fn bytes(query: &str, name: &str) -> Option<Bytes> {
     pairs.find(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value))
 }
 
-fn consistency(text: Option<Cow<'_, str>>) -> Result<Read, Reply> {
+fn consistency(text: Option<Cow<'_, str>>) -> Result<ReadMode, Reply> {
     match text.as_deref() {
-        None | Some("index") => Ok(Read::Index),
-        Some("lease") => Ok(Read::Lease),
-        Some("stale") => Ok(Read::Stale),
+        None | Some("index") => Ok(ReadMode::Index),
+        Some("lease") => Ok(ReadMode::Lease),
+        Some("stale") => Ok(ReadMode::Stale),
         Some(_) => Err(Reply::error(400, "read is index, lease or stale")),
     }
 }
@@ -264,15 +264,15 @@ mod tests {
     use crate::store::Pairs;
     use proptest::prelude::*;
 
-    fn asked<'a>(method: &'a str, target: &'a str, body: &'static str) -> Asked<'a> {
+    fn asked<'a>(method: &'a str, target: &'a str, body: &'static str) -> RawRequest<'a> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let body = Bytes::from_static(body.as_bytes());
-        Asked { method, path, query, idempotency_key: None, body }
+        RawRequest { method, path, query, idempotency_key: None, body }
     }
 
     fn meant(method: &str, target: &str, body: &'static str) -> Ask {
         match read(&asked(method, target, body)) {
-            Ok(Meant::Ask(ask, None)) => ask,
+            Ok(Parsed::Ask(ask, None)) => ask,
             other => panic!("{method} {target}: {other:?}"),
         }
     }
@@ -289,9 +289,9 @@ mod tests {
     fn requests_are_these() {
         let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
         let (key, value) = (bytes("a/b c"), bytes("v"));
-        let index = Ask::Get { key: key.clone(), read: Read::Index };
+        let index = Ask::Get { key: key.clone(), read: ReadMode::Index };
         assert_eq!(meant("GET", "/kv/a%2Fb%20c", ""), index);
-        let stale = Ask::Get { key: Bytes::from_static(b"\xff+"), read: Read::Stale };
+        let stale = Ask::Get { key: Bytes::from_static(b"\xff+"), read: ReadMode::Stale };
         assert_eq!(meant("HEAD", "/kv/%FF+?read=stale", ""), stale);
         let put = Ask::Put { key: key.clone(), value: value.clone() };
         assert_eq!(meant("PUT", "/kv/a%2fb%20c", "v"), put);
@@ -300,13 +300,17 @@ mod tests {
         assert_eq!(meant("POST", "/kv/a%2fb%20c/append", "v"), append);
         let cas = Ask::Cas { key: bytes("a"), from: None, to: Some(Bytes::from_static(b"v\xff")) };
         assert_eq!(meant("POST", "/kv/a/cas", r#"{"to":[118,255],"from":null}"#), cas);
-        let all = Ask::Range { start: bytes(""), end: None, limit: 100, read: Read::Index };
+        let all = Ask::Range { start: bytes(""), end: None, limit: 100, read: ReadMode::Index };
         assert_eq!(meant("GET", "/kv", ""), all);
-        let some =
-            Ask::Range { start: bytes("a b"), end: Some(bytes("c")), limit: 2, read: Read::Lease };
+        let some = Ask::Range {
+            start: bytes("a b"),
+            end: Some(bytes("c")),
+            limit: 2,
+            read: ReadMode::Lease,
+        };
         assert_eq!(meant("GET", "/kv?end=c&start=a+b&read=lease&limit=2", ""), some);
         let (start, end) = (Bytes::from_static(b"bin\x80"), Some(Bytes::from_static(b"bin\x83")));
-        let binary = Ask::Range { start, end, limit: 100, read: Read::Index };
+        let binary = Ask::Range { start, end, limit: 100, read: ReadMode::Index };
         assert_eq!(meant("GET", "/kv?start=bin%80&%65nd=bin%83", ""), binary);
         let voters = [NodeId(2), NodeId(5)].into();
         assert_eq!(meant("PUT", "/members", r#"{"members":[5,2]}"#), Ask::Change { voters });
@@ -315,7 +319,7 @@ mod tests {
             Ask::Transfer { to: Some(NodeId(1)) }
         );
         assert_eq!(meant("POST", "/transfer", "{}"), Ask::Transfer { to: None });
-        assert_eq!(read(&asked("GET", "/status", "")).unwrap(), Meant::Status);
+        assert_eq!(read(&asked("GET", "/status", "")).unwrap(), Parsed::Status);
     }
 
     #[test]
@@ -341,8 +345,8 @@ mod tests {
             let mut asked = asked("PUT", key, body);
             asked.idempotency_key = Some(name);
             match read(&asked).unwrap() {
-                Meant::Ask(_, session) => session.unwrap(),
-                Meant::Status => panic!(),
+                Parsed::Ask(_, session) => session.unwrap(),
+                Parsed::Status => panic!(),
             }
         };
         let first = session(b"k", "v", "/kv/a");
@@ -391,7 +395,7 @@ mod tests {
         ) {
             let idempotency_key = name.as_deref();
             let (method, path, query) = (method.as_str(), path.as_str(), query.as_str());
-            let asked = Asked { method, path, query, idempotency_key, body: body.into() };
+            let asked = RawRequest { method, path, query, idempotency_key, body: body.into() };
             if let Err(reply) = read(&asked) {
                 prop_assert!((400..500).contains(&reply.status));
                 prop_assert!(serde_json::from_slice::<serde_json::Value>(&reply.body).is_ok());

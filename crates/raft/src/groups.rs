@@ -4,23 +4,24 @@
 //! takes [`Groups::next_event`] and [`Groups::next_committed`] until both are empty, and ends every
 //! input with [`Groups::flush`].
 
+mod recovery;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use machine::{
-    DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol,
-    Switches, Time,
+    DiskAnswer, DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches,
+    Time,
 };
 
 use crate::effects::{Effects, Event};
-use crate::group::{ChangeRefused, Consistency, Group, NotLeader, Role, TransferRefused};
-use crate::journal::{Held, Journal, JournalOp, journal_name, snapshot_name};
+use crate::group::{ChangeRefused, Consistency, Group, NotLeader, TransferRefused};
+use crate::journal::{Held, Journal, JournalOp};
 use crate::mechanism::Mechanism;
 use crate::member::Member;
-use crate::record::{put_base, put_entries, put_record, put_state};
-use crate::recovery::Recovery;
 use crate::rpc::{Entry, Envelope, GroupId, Index, Rpc, Term};
 use crate::tuning::Tuning;
+use recovery::Recovery;
 
 /// The groups of a node.
 #[derive(Clone, Debug)]
@@ -54,8 +55,6 @@ impl Protocol for Groups {
     /// Something that does not happen all the time.
     type Note = &'static str;
 }
-
-const WHOLE: u64 = 1 << 40;
 
 impl Groups {
     /// So many groups, founded by the nodes of these numbers (which may or may not include this one).
@@ -111,6 +110,35 @@ impl Groups {
             if self.groups[group].due() <= now.time {
                 self.with(GroupId(group as u32), now, Group::tick);
             }
+        }
+    }
+
+    /// A disk operation ended.
+    pub fn disk<P: Embeds<Groups>>(
+        &mut self,
+        op: JournalOp,
+        result: DiskResult,
+        now: &mut Now<'_>,
+        out: &mut Outputs<P>,
+    ) {
+        let done = match op {
+            JournalOp::Listed => self.listed(result, out),
+            JournalOp::SnapshotRead(group) => match result {
+                Ok(DiskAnswer::Bytes(file)) => self.recovery.snapshot(group, file),
+                Ok(_) => Err("the disk did not give the snapshot's bytes".into()),
+                Err(error) => Err(error.to_string()),
+            },
+            JournalOp::JournalRead => self.recovered(result, now),
+            op => match self.journal.done(op, result) {
+                Ok(free) => {
+                    free.into_iter().for_each(|held| self.release(held, now));
+                    Ok(())
+                }
+                Err(error) => Err(error.to_string()),
+            },
+        };
+        if let Err(why) = done {
+            out.halt(format!("this member cannot remember: {why}"));
         }
     }
 
@@ -226,8 +254,7 @@ impl Groups {
             self.armed = due;
             out.set_timer(P::timer(()), at.since(now.time));
         }
-        let groups = &self.groups;
-        self.journal.go(|image| groups.iter().for_each(|group| remember(group, image)), out);
+        self.journal.write_next(&self.groups, out);
         self.post(out);
     }
 
@@ -251,19 +278,19 @@ impl Groups {
         let mut fx = std::mem::take(&mut self.fx);
         let group = self.groups.get_mut(id.0 as usize)?;
         let result = act(group, now, &mut fx);
-        self.settle(id, &mut fx, now);
+        self.carry_out(id, &mut fx, now);
         self.fx = fx;
         Some(result)
     }
 
-    fn settle(&mut self, id: GroupId, fx: &mut Effects, now: &mut Now<'_>) {
+    fn carry_out(&mut self, id: GroupId, fx: &mut Effects, now: &mut Now<'_>) {
         if self.touched.last() != Some(&id) {
             self.touched.push(id);
         }
         let group = &self.groups[id.0 as usize];
         let mark = Held::Persisted(id, group.term(), group.log().last_index());
         let writes = fx.writes();
-        write(&mut self.journal, group, fx);
+        self.journal.record_changes(group, fx);
         self.events.extend(fx.events.drain(..).map(|event| (id, event)));
         self.outbox.extend(fx.sends.drain(..).map(|(to, rpc)| (to, id, rpc)));
         for (to, rpc) in fx.held.drain(..) {
@@ -284,106 +311,5 @@ impl Groups {
                 self.with(group, now, |group, now, fx| group.persisted((term, index), now, fx));
             }
         }
-    }
-}
-
-/// Writes what a group wants remembered.
-fn write(journal: &mut Journal, group: &Group, fx: &mut Effects) {
-    if let Some(snapshot) = fx.snapshot.take() {
-        journal.put_snapshot(group.id, &snapshot);
-    }
-    if std::mem::take(&mut fx.state) {
-        journal.record(group.id, |out| put_state(out, group.term(), group.voted_for()));
-    }
-    if std::mem::take(&mut fx.rebased) {
-        let (index, term) = group.log().before();
-        journal.record(group.id, |out| put_base(out, index, term));
-    }
-    if let Some(first) = fx.appended_from.take() {
-        journal.record(group.id, |out| put_entries(out, first, group.log().iter_from(first)));
-    }
-}
-
-/// Everything that a group must remember, beside its snapshot.
-fn remember(group: &Group, image: &mut bytes::BytesMut) {
-    if let Role::Blank(_) = group.role() {
-        return;
-    }
-    let (index, term) = group.log().before();
-    put_record(image, group.id, |out| put_state(out, group.term(), group.voted_for()));
-    put_record(image, group.id, |out| put_base(out, index, term));
-    let entries = group.log().iter_from(index + 1);
-    put_record(image, group.id, |out| put_entries(out, index + 1, entries));
-}
-
-/// The disk.
-impl Groups {
-    /// A disk operation ended.
-    pub fn disk<P: Embeds<Groups>>(
-        &mut self,
-        op: JournalOp,
-        result: DiskResult,
-        now: &mut Now<'_>,
-        out: &mut Outputs<P>,
-    ) {
-        let done = match op {
-            JournalOp::Listed => self.listed(result, out),
-            JournalOp::SnapshotRead(group) => match result {
-                Ok(DiskAnswer::Bytes(file)) => self.recovery.snapshot(group, file),
-                Ok(_) => Err("the disk did not give the snapshot's bytes".into()),
-                Err(error) => Err(error.to_string()),
-            },
-            JournalOp::JournalRead => self.recovered(result, now),
-            op => match self.journal.done(op, result) {
-                Ok(free) => {
-                    free.into_iter().for_each(|held| self.release(held, now));
-                    Ok(())
-                }
-                Err(error) => Err(error.to_string()),
-            },
-        };
-        if let Err(why) = done {
-            out.halt(format!("this member cannot remember: {why}"));
-        }
-    }
-
-    fn listed<P: Embeds<Groups>>(
-        &mut self,
-        result: DiskResult,
-        out: &mut Outputs<P>,
-    ) -> Result<(), String> {
-        let DiskAnswer::Names(names) = result.map_err(|error| error.to_string())? else {
-            return Err("the disk did not name its files".into());
-        };
-        let read = |file| DiskCommand::Read { file, offset: 0, length: WHOLE };
-        for group in self.recovery.listed(&names) {
-            out.disk(read(snapshot_name(group)), P::op(JournalOp::SnapshotRead(group)));
-        }
-        out.disk(read(journal_name(self.recovery.number)), P::op(JournalOp::JournalRead));
-        Ok(())
-    }
-
-    fn recovered(&mut self, result: DiskResult, now: &mut Now<'_>) -> Result<(), String> {
-        let journal = match result {
-            Ok(DiskAnswer::Bytes(journal)) => journal,
-            Err(DiskError::NotFound) => Bytes::new(),
-            Ok(_) => return Err("the disk did not give the journal's bytes".into()),
-            Err(error) => return Err(error.to_string()),
-        };
-        let mut recovery = std::mem::take(&mut self.recovery);
-        self.journal.begin(recovery.number, recovery.journals.clone());
-        let mut remembered = recovery.finish(journal)?;
-        let (me, how) = (Member { node: self.node, disk: self.disk }, (self.tuning, self.switches));
-        for id in (0..self.count).map(GroupId) {
-            let mut fx = Effects::default();
-            if id == GroupId(0) && recovery.cut > 0 {
-                fx.note("journal-cut");
-            }
-            let known = remembered.remove(&id);
-            let group = Group::new((id, me), &self.founders, how, known, now, &mut fx);
-            self.groups.push(group);
-            self.settle(id, &mut fx, now);
-        }
-        Ok(())
     }
 }

@@ -21,7 +21,7 @@
 //!
 //! What there is besides: who leads (`group/election.rs`), reads (`group/reads.rs`), snapshots
 //! (`group/snapshots.rs`), who takes part (`member.rs`, `reconfiguration.rs`, `group/membership.rs`), a
-//! restart (`recovery.rs`), a log as the disk of a machine that knows nothing of it (`replicated.rs`), and
+//! restart (`groups/recovery.rs`), a log as the disk of a machine that knows nothing of it (`replicated.rs`), and
 //! the switches (`mechanism.rs`) and sizes (`tuning.rs`).
 #![doc = include_str!("../README.md")]
 
@@ -43,7 +43,6 @@ mod sessions;
 
 mod member;
 mod reconfiguration;
-mod recovery;
 mod replicated;
 
 mod mechanism;
@@ -54,7 +53,8 @@ pub mod server;
 
 pub use effects::Event;
 pub use group::{
-    ChangeRefused, Consistency, Group, Leadership, NotLeader, Role, Roll, TransferRefused, Votes,
+    ChangeRefused, Consistency, Group, KnownDisks, Leadership, NotLeader, Role, TransferRefused,
+    Votes,
 };
 pub use groups::Groups;
 pub use growth::Growth;

@@ -39,14 +39,14 @@ use crate::groups::Groups;
 use crate::growth::Growth;
 use crate::rpc::{Entry, GroupId, Index, Payload, Term};
 use crate::tuning::Tuning;
-use files::{Files, put_file};
+use files::{SmallFiles, put_file};
 
 /// The only group.
 const GROUP: GroupId = GroupId(0);
 
 /// What a machine asked of its disk.
 #[derive(Clone, Debug)]
-enum Work {
+enum DiskRequest {
     /// A file that was proposed, at this place of the log.
     Replace(Index),
     /// One that is longer than a log takes.
@@ -64,15 +64,15 @@ pub struct Replicated<M: Machine> {
     groups: Groups,
     members: Vec<NodeId>,
     /// As it was constructed: each incarnation begins as this.
-    unborn: M,
+    initial: M,
     /// Where this member leads, and has applied the first entry of its term.
     machine: Option<M>,
     leads: Option<Term>,
-    files: Files,
+    files: SmallFiles,
     /// Up to here, and without what follows, the files are the log.
     applied: Index,
     /// Of this incarnation, in order, without answers so far.
-    asked: VecDeque<(Work, <M::Protocol as Protocol>::Op)>,
+    asked: VecDeque<(DiskRequest, <M::Protocol as Protocol>::Op)>,
     /// Of this incarnation, set and not fired.
     timers: Vec<<M::Protocol as Protocol>::Timer>,
     growth: Growth,
@@ -94,10 +94,10 @@ where
         Replicated {
             groups: Groups::new(id, members.clone(), 1, tuning, Switches::ALL_ON),
             members,
-            unborn: machine,
+            initial: machine,
             machine: None,
             leads: None,
-            files: Files::default(),
+            files: SmallFiles::default(),
             applied: 0,
             asked: VecDeque::new(),
             timers: Vec::new(),
@@ -169,11 +169,13 @@ where
         out: &mut Outputs<M::Protocol>,
     ) {
         let work = match command {
-            DiskCommand::Read { file, offset, length } => Work::Read { file, offset, length },
+            DiskCommand::Read { file, offset, length } => {
+                DiskRequest::Read { file, offset, length }
+            }
             DiskCommand::Replace { file, bytes } => match put_file(&file, &bytes) {
-                None => Work::TooLong,
+                None => DiskRequest::TooLong,
                 Some(command) => match self.groups.propose(GROUP, command, now) {
-                    Ok((_, index)) => Work::Replace(index),
+                    Ok((_, index)) => DiskRequest::Replace(index),
                     // Deposed a moment ago, of which the event is on its way.
                     Err(_) => return,
                 },
@@ -191,15 +193,15 @@ where
     /// Answers what the machine asked first, if that can be: in the order in which it was asked.
     fn answer(&mut self, now: &mut Now<'_>, out: &mut Outputs<M::Protocol>) -> bool {
         // As long as the machine lives this member leads, and at its places are its entries.
-        let ready = |(work, _): &mut (Work, _)| match work {
-            Work::Replace(index) => *index <= self.applied,
-            Work::TooLong | Work::Read { .. } => true,
+        let ready = |(work, _): &mut (DiskRequest, _)| match work {
+            DiskRequest::Replace(index) => *index <= self.applied,
+            DiskRequest::TooLong | DiskRequest::Read { .. } => true,
         };
         let Some((work, op)) = self.asked.pop_front_if(ready) else { return false };
         let result = match work {
-            Work::Replace(_) => Ok(DiskAnswer::Done),
-            Work::TooLong => Err(DiskError::Full),
-            Work::Read { file, offset, length } => self.files.read(&file, offset, length),
+            DiskRequest::Replace(_) => Ok(DiskAnswer::Done),
+            DiskRequest::TooLong => Err(DiskError::Full),
+            DiskRequest::Read { file, offset, length } => self.files.read(&file, offset, length),
         };
         self.tell(Input::Disk { op, result }, now, out);
         true
@@ -235,7 +237,7 @@ where
             Event::Restored { index, state } => {
                 self.applied = index;
                 self.growth.restart(&state);
-                self.files = Files::default();
+                self.files = SmallFiles::default();
                 self.keep(state, out);
             }
             Event::Noted(what) => out.note(M::Protocol::note(what)),
@@ -258,7 +260,7 @@ where
         }
         if self.leads == Some(entry.term) && self.machine.is_none() {
             out.note(M::Protocol::note("took-over"));
-            self.machine = Some(self.unborn.clone());
+            self.machine = Some(self.initial.clone());
             // The log is one disk, wherever it is read.
             self.tell(Input::Start { disk: DiskId::default() }, now, out);
         }

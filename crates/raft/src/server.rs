@@ -22,16 +22,16 @@ pub async fn watch_leader<M: Machine>(
     let without = metrics.gauge("raft_replicas_without_leader", help);
     let help = "How often a replica of this process lost its leader, to nobody or to another.";
     let losses = metrics.counter("raft_leader_losses_total", help);
-    let mut told = Told { me, known: None, before: None, without, losses };
-    told.without.one();
+    let mut watch = LeaderWatch { me, known: None, before: None, without, losses };
+    watch.without.one();
     // Nothing once it has stopped.
     while let Some(found) = replica.upgrade().and_then(|replica| replica.look(leader)) {
-        told.looked(found);
+        watch.looked(found);
         sleep(LOOK).await;
     }
 }
 
-struct Told {
+struct LeaderWatch {
     me: NodeId,
     known: Option<NodeId>,
     /// The last that it knew, also where it knows none.
@@ -40,7 +40,7 @@ struct Told {
     losses: Count,
 }
 
-impl Told {
+impl LeaderWatch {
     fn looked(&mut self, leader: Option<NodeId>) {
         let me = self.me.0;
         let was = std::mem::replace(&mut self.known, leader);

@@ -8,7 +8,7 @@ use check::{Budget, Kv, KvInput, KvOutput, Operation, Verdict as Found, lineariz
 use machine::Machine;
 use sim::{Entry, Promise, Verdict, World};
 
-use crate::message::{Answer, Ask, Note, Raft, Read};
+use crate::message::{Answer, Ask, KeyValue, Note, ReadMode};
 use crate::store::Pairs;
 
 type Event = Operation<KvInput, KvOutput>;
@@ -20,7 +20,7 @@ const REMEMBERED: usize = 2_000_000;
 
 pub(super) struct Linearizable;
 
-impl<M: Machine<Protocol = Raft>> Promise<M> for Linearizable {
+impl<M: Machine<Protocol = KeyValue>> Promise<M> for Linearizable {
     fn end(&mut self, world: &World<M>) -> Verdict {
         judge(world.history())
     }
@@ -100,7 +100,7 @@ pub(crate) fn told(ask: &Ask, answer: &Answer, keys: &BTreeSet<Bytes>) -> Vec<(K
         (KvInput::Get { key: text(key) }, KvOutput::Value(value))
     };
     match (ask, answer) {
-        (Ask::Get { read: Read::Stale, .. } | Ask::Range { read: Read::Stale, .. }, _) => {
+        (Ask::Get { read: ReadMode::Stale, .. } | Ask::Range { read: ReadMode::Stale, .. }, _) => {
             Vec::new()
         }
         (Ask::Get { key, .. }, Answer::Value(value)) => vec![read(key, value.as_ref())],
@@ -155,12 +155,12 @@ mod tests {
         Ask::Put { key: bytes(key), value: bytes(value) }
     }
 
-    fn get(key: &'static str, read: Read) -> Ask {
+    fn get(key: &'static str, read: ReadMode) -> Ask {
         Ask::Get { key: bytes(key), read }
     }
 
     fn range(start: &'static str, limit: u32) -> Ask {
-        Ask::Range { start: bytes(start), end: Some(bytes("z")), limit, read: Read::Index }
+        Ask::Range { start: bytes(start), end: Some(bytes("z")), limit, read: ReadMode::Index }
     }
 
     fn value(value: &'static str) -> Answer {
@@ -200,9 +200,9 @@ mod tests {
         let history = [
             (put("a", "1"), done.clone()),
             (cas, Some(Answer::Swapped(true))),
-            (get("a", Read::Index), Some(Answer::Value(None))),
+            (get("a", ReadMode::Index), Some(Answer::Value(None))),
             (append, done.clone()),
-            (get("a", Read::Lease), Some(value("3"))),
+            (get("a", ReadMode::Lease), Some(value("3"))),
             (put("b", "9"), None),
             (range("a", 9), Some(pairs(&[("a", "3")], false))),
             (range("a", 9), Some(pairs(&[("a", "3"), ("b", "9")], false))),
@@ -222,16 +222,16 @@ mod tests {
                 (get("a", read), Some(value("1"))),
             ]
         };
-        let why = breaks(&history(Read::Lease));
+        let why = breaks(&history(ReadMode::Lease));
         assert!(why.starts_with("get \"a\" -> \"1\", asked by n1 from 0.000004 ms"), "{why}");
-        assert_eq!(judged(&history(Read::Stale)), Verdict::Held);
+        assert_eq!(judged(&history(ReadMode::Stale)), Verdict::Held);
     }
 
     #[test]
     fn a_write_that_is_done_twice_or_not_at_all_is_found() {
         let append = || (Ask::Append { key: bytes("a"), value: bytes("x") }, Some(Answer::Done));
-        breaks(&[append(), (get("a", Read::Index), Some(value("xx")))]);
-        breaks(&[append(), (get("a", Read::Index), Some(Answer::Value(None)))]);
+        breaks(&[append(), (get("a", ReadMode::Index), Some(value("xx")))]);
+        breaks(&[append(), (get("a", ReadMode::Index), Some(Answer::Value(None)))]);
         let cas = Ask::Cas { key: bytes("a"), from: None, to: Some(bytes("y")) };
         breaks(&[append(), (cas, Some(Answer::Swapped(true)))]);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use machine::NodeId;
 use raft::{Entry, Index, Log, Snapshot, Term};
 
-use super::{Invariant, Sight};
+use super::{Invariant, MemberView};
 
 /// Log Matching, in the paper's figure 3: where two logs hold an entry of one index and term, they
 /// hold the same entry, and the same before it. It is enough that the entry before is of the same
@@ -19,8 +19,8 @@ pub(super) struct LogMatching {
 }
 
 impl Invariant for LogMatching {
-    fn see(&mut self, node: NodeId, sight: Option<Sight<'_>>) -> Result<(), String> {
-        let Some(Sight { log, .. }) = sight else {
+    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), String> {
+        let Some(MemberView { log, .. }) = view else {
             self.seen.remove(&node);
             return Ok(());
         };
@@ -79,22 +79,22 @@ pub(super) struct StateMachineSafety {
 }
 
 impl Invariant for StateMachineSafety {
-    fn see(&mut self, node: NodeId, sight: Option<Sight<'_>>) -> Result<(), String> {
-        let Some(sight) = sight else {
+    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), String> {
+        let Some(view) = view else {
             self.seen.remove(&node);
             return Ok(());
         };
-        let snapshot = sight.log.snapshot().last_index;
-        let before = self.seen.insert(node, (sight.applied, snapshot)).unwrap_or_default();
-        if before == (sight.applied, snapshot) {
+        let snapshot = view.log.snapshot().last_index;
+        let before = self.seen.insert(node, (view.applied, snapshot)).unwrap_or_default();
+        if before == (view.applied, snapshot) {
             return Ok(());
         }
-        for index in before.0 + 1..=sight.applied {
-            if let Some(entry) = sight.log.entry(index) {
+        for index in before.0 + 1..=view.applied {
+            if let Some(entry) = view.log.entry(index) {
                 self.compare_entry(node, index, entry)?;
             }
         }
-        if before.1 == snapshot { Ok(()) } else { self.compare_state(node, sight.log) }
+        if before.1 == snapshot { Ok(()) } else { self.compare_state(node, view.log) }
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn logs_that_agree_match_however_far_they_are_and_whatever_was_dropped() {
         let mut check = LogMatching::default();
-        let mut see = |node, log: &Log| check.see(NodeId(node), Some(at(node, 9, log)));
+        let mut see = |node, log: &Log| check.observe(NodeId(node), Some(at(node, 9, log)));
         let mut one = log(&[1, 1, 2]);
         assert_eq!(see(0, &one), Ok(()));
         assert_eq!(see(1, &log(&[1, 1])), Ok(()));
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn another_entry_of_the_same_index_and_term_is_noticed() {
         let mut check = LogMatching::default();
-        let mut see = |node, log: &Log| check.see(NodeId(node), Some(at(node, 9, log)));
+        let mut see = |node, log: &Log| check.observe(NodeId(node), Some(at(node, 9, log)));
         let (mut one, mut two) = (log(&[1, 1]), log(&[1]));
         assert_eq!(see(0, &one), Ok(()));
         assert_eq!(see(1, &two), Ok(()));
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn another_past_of_the_same_entry_is_noticed() {
         let mut check = LogMatching::default();
-        let mut see = |node, log: &Log| check.see(NodeId(node), Some(at(node, 9, log)));
+        let mut see = |node, log: &Log| check.observe(NodeId(node), Some(at(node, 9, log)));
         assert_eq!(see(0, &log(&[1, 1, 3])), Ok(()));
         let why = see(1, &log(&[1, 2, 3])).unwrap_err();
         let expected =
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(why, expected);
         // After a snapshot, too.
         let mut check = LogMatching::default();
-        let mut see = |node, log: &Log| check.see(NodeId(node), Some(at(node, 9, log)));
+        let mut see = |node, log: &Log| check.observe(NodeId(node), Some(at(node, 9, log)));
         assert_eq!(see(0, &log(&[1, 1, 3])), Ok(()));
         let snapshot = Snapshot { last_index: 2, last_term: 2, ..Snapshot::default() };
         let mut restored = Log::new(snapshot);
@@ -211,18 +211,18 @@ mod tests {
     #[test]
     fn a_log_that_is_another_after_a_restart_is_looked_at_as_a_whole() {
         let mut check = LogMatching::default();
-        assert_eq!(check.see(NodeId(0), Some(at(0, 9, &log(&[1, 1])))), Ok(()));
-        assert_eq!(check.see(NodeId(0), None), Ok(()));
+        assert_eq!(check.observe(NodeId(0), Some(at(0, 9, &log(&[1, 1])))), Ok(()));
+        assert_eq!(check.observe(NodeId(0), None), Ok(()));
         let mut other = Log::default();
         [55, 2, 3].into_iter().for_each(|says| other.append(entry(1, says)));
-        assert!(check.see(NodeId(0), Some(at(0, 9, &other))).is_err());
+        assert!(check.observe(NodeId(0), Some(at(0, 9, &other))).is_err());
     }
 
     #[test]
     fn replicas_that_apply_the_same_are_safe() {
         let (one, mut two) = (log(&[1, 1, 2, 2]), log(&[1, 1, 2, 2]));
         let mut check = StateMachineSafety::default();
-        let mut see = |sight: Sight<'_>| check.see(sight.member.node, Some(sight));
+        let mut see = |view: MemberView<'_>| check.observe(view.member.node, Some(view));
         assert_eq!(see(at(0, 2, &one).applied(3)), Ok(()));
         assert_eq!(see(at(1, 2, &two).applied(2)), Ok(()));
         two.compact(3, Bytes::from_static(b"state"), 1);
@@ -234,7 +234,7 @@ mod tests {
     fn another_entry_or_another_state_is_noticed() {
         let (one, mut two) = (log(&[1, 1, 2]), log(&[1, 2, 2]));
         let mut check = StateMachineSafety::default();
-        let mut see = |sight: Sight<'_>| check.see(sight.member.node, Some(sight));
+        let mut see = |view: MemberView<'_>| check.observe(view.member.node, Some(view));
         assert_eq!(see(at(0, 2, &one).applied(2)), Ok(()));
         assert_eq!(see(at(1, 2, &two).applied(1)), Ok(()));
         let why = see(at(1, 2, &two).applied(2)).unwrap_err();

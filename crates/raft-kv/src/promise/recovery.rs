@@ -6,7 +6,7 @@ use std::time::Duration;
 use machine::{Machine, Time};
 use sim::{Entry, Promise, Verdict, World};
 
-use crate::message::{Ask, Note, Raft};
+use crate::message::{Ask, KeyValue, Note};
 
 /// How long a healed quorum may take to have a leader that serves.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(3);
@@ -17,7 +17,7 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(1);
 /// the faults of the others go on.
 pub(super) struct Recovers;
 
-impl<M: Machine<Protocol = Raft>> Promise<M> for Recovers {
+impl<M: Machine<Protocol = KeyValue>> Promise<M> for Recovers {
     fn end(&mut self, world: &World<M>) -> Verdict {
         match world.healed_at() {
             Some(healed) => judge(world.history(), healed, world.now()),
@@ -70,7 +70,7 @@ mod tests {
     use machine::NodeId;
 
     use super::*;
-    use crate::message::{Answer, Read};
+    use crate::message::{Answer, ReadMode};
 
     const HEALED: u64 = 1_000;
 
@@ -83,7 +83,7 @@ mod tests {
     }
 
     fn asked() -> Note {
-        Note::Invoked { operation: 1, ask: Ask::Get { key: Bytes::new(), read: Read::Index } }
+        Note::Invoked { operation: 1, ask: Ask::Get { key: Bytes::new(), read: ReadMode::Index } }
     }
 
     fn answered() -> Note {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use machine::NodeId;
 use sim::{Promise, World};
 
-use super::{Sight, sight};
+use super::{MemberView, view};
 use crate::shape::Node;
 
 /// How long after the last fault a node may be without a vote: a leader is elected, the node says who it
@@ -24,7 +24,7 @@ impl Promise<Node> for RedundancyReturns {
         if world.now() < healed + REDUNDANCY {
             return Ok(());
         }
-        let lacks = |&node: &NodeId| Some((node, lack(sight(world, node))?));
+        let lacks = |&node: &NodeId| Some((node, lack(view(world, node))?));
         match self.wanted.iter().find_map(lacks) {
             None => Ok(()),
             Some((node, lack)) => {
@@ -35,8 +35,8 @@ impl Promise<Node> for RedundancyReturns {
 }
 
 /// What a node lacks that ought to vote.
-fn lack(sight: Option<Sight<'_>>) -> Option<&'static str> {
-    let Some(Sight { member, log, commit, .. }) = sight else { return Some("is not up") };
+fn lack(view: Option<MemberView<'_>>) -> Option<&'static str> {
+    let Some(MemberView { member, log, commit, .. }) = view else { return Some("is not up") };
     let configuration = log.configuration();
     match () {
         () if !configuration.voters.contains(&member) => Some("has no vote"),

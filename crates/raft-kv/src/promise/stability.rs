@@ -6,7 +6,7 @@ use std::time::Duration;
 use machine::{NodeId, Time};
 use raft::Term;
 
-use super::Sight;
+use super::MemberView;
 
 /// Once a healed leader has led for an election timeout, no healed node follows a node outside of
 /// the healed into a term that this one began then.
@@ -34,14 +34,14 @@ impl StableLeader {
     }
 
     /// Looks at a replica that is up; `healed` is false for all of them before the heal.
-    pub(super) fn see(
+    pub(super) fn observe(
         &mut self,
         now: Time,
         node: NodeId,
         healed: bool,
-        sight: Sight<'_>,
+        view: MemberView<'_>,
     ) -> Result<(), String> {
-        let Sight { term, leads, .. } = sight;
+        let MemberView { term, leads, .. } = view;
         if healed {
             self.watch_office(now, node, term, leads);
         }
@@ -88,11 +88,11 @@ mod tests {
         let log: &Log = &log(&[]);
         let mut check = StableLeader::new(MS(100));
         let time = |ms| Time(0) + MS(ms);
-        check.see(time(0), NodeId(3), false, at(3, 5, log))?;
-        check.see(time(1_000), NodeId(1), true, at(1, 2, log).leading())?;
+        check.observe(time(0), NodeId(3), false, at(3, 5, log))?;
+        check.observe(time(1_000), NodeId(1), true, at(1, 2, log).leading())?;
         for &(ms, node, term) in moves {
-            check.see(time(ms), NodeId(node), node != 3, at(node, term, log))?;
-            check.see(time(ms), NodeId(1), true, at(1, 2, log).leading())?;
+            check.observe(time(ms), NodeId(node), node != 3, at(node, term, log))?;
+            check.observe(time(ms), NodeId(1), true, at(1, 2, log).leading())?;
         }
         Ok(())
     }
@@ -120,7 +120,8 @@ mod tests {
     fn a_leader_that_gave_up_is_not_in_office() {
         let log = log(&[]);
         let mut check = StableLeader::new(MS(100));
-        let mut see = |ms, node, sight| check.see(Time(0) + MS(ms), NodeId(node), node != 3, sight);
+        let mut see =
+            |ms, node, view| check.observe(Time(0) + MS(ms), NodeId(node), node != 3, view);
         assert_eq!(see(0, 1, at(1, 2, &log).leading()), Ok(()));
         assert_eq!(see(500, 1, at(1, 2, &log)), Ok(()));
         assert_eq!(see(600, 3, at(3, 3, &log)), Ok(()));

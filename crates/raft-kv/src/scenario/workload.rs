@@ -4,7 +4,7 @@ use bytes::Bytes;
 use machine::{NodeId, Time};
 use sim::Draft;
 
-use crate::message::{Ask, Operation, Read};
+use crate::message::{Ask, Operation, ReadMode};
 use crate::shape::Shape;
 
 /// In a hundred of all operations.
@@ -81,9 +81,9 @@ fn ask(draft: &mut Draft<Operation>, number: u64, mix: Mix, last: &mut [Option<B
 
 fn a_read(draft: &mut Draft<Operation>, mix: Mix) -> Ask {
     let read = match draft.percent(mix.leases) {
-        true => Read::Lease,
-        false if draft.percent(5) => Read::Stale,
-        false => Read::Index,
+        true => ReadMode::Lease,
+        false if draft.percent(5) => ReadMode::Stale,
+        false => ReadMode::Index,
     };
     if draft.percent(10) {
         let start = draft.one_of(GROWING).into();

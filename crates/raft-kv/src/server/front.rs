@@ -20,20 +20,20 @@ use tokio::time::timeout;
 use super::status::Status;
 use crate::message::{Answer, Ask, Message, Request};
 use crate::replica::Replica;
-use crate::wire::{self, Asked, Form, LONGEST_BODY, Meant, Reply, outside};
+use crate::wire::{self, Form, LONGEST_BODY, Parsed, RawRequest, Reply, outside};
 
 /// For an answer: longer than an election takes, as a rule.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the front ends of the replicas are.
-pub(super) type Book = Arc<BTreeMap<NodeId, SocketAddr>>;
+pub(super) type ClientAddresses = Arc<BTreeMap<NodeId, SocketAddr>>;
 
 /// Turns requests into inputs.
 pub(super) struct FrontEnd {
     pub(super) me: NodeId,
     pub(super) node: Arc<Node<Replica>>,
     pub(super) desk: Arc<Desk<Answer>>,
-    pub(super) book: Book,
+    pub(super) addresses: ClientAddresses,
 }
 
 impl FrontEnd {
@@ -47,7 +47,7 @@ impl FrontEnd {
             Ok(body) => body,
             Err(bad) => return Reply::error(bad.status().as_u16(), bad),
         };
-        let asked = Asked {
+        let asked = RawRequest {
             method: parts.method.as_str(),
             path: parts.uri.path(),
             query: parts.uri.query().unwrap_or_default(),
@@ -56,11 +56,12 @@ impl FrontEnd {
         };
         match wire::read(&asked) {
             Err(reply) => reply,
-            Ok(Meant::Status) => {
-                let status = self.node.look(|replica| Status::of(self.me, replica, &self.book));
+            Ok(Parsed::Status) => {
+                let status =
+                    self.node.look(|replica| Status::of(self.me, replica, &self.addresses));
                 status.map_or_else(stopping, |status| Reply::json(200, &status))
             }
-            Ok(Meant::Ask(ask, session)) => self.ask(parts, ask, session).await,
+            Ok(Parsed::Ask(ask, session)) => self.ask(parts, ask, session).await,
         }
     }
 
@@ -88,7 +89,7 @@ impl FrontEnd {
 
     /// The same request, at another node.
     fn elsewhere(&self, why: &str, other: NodeId, parts: &Parts) -> Reply {
-        let Some(address) = self.book.get(&other) else {
+        let Some(address) = self.addresses.get(&other) else {
             let unknown =
                 format_args!("{why}, and the address of node {} is not known here", other.0);
             return Reply::unavailable(unknown);

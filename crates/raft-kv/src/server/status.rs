@@ -6,7 +6,7 @@ use machine::NodeId;
 use raft::{Configuration, Group, Index, Term};
 use serde::Serialize;
 
-use super::front::Book;
+use super::front::ClientAddresses;
 use crate::replica::Replica;
 
 /// The answer to `/status`.
@@ -44,21 +44,21 @@ struct MemberStatus {
 }
 
 impl Status {
-    pub(super) fn of(me: NodeId, replica: &Replica, book: &Book) -> Status {
+    pub(super) fn of(me: NodeId, replica: &Replica, addresses: &ClientAddresses) -> Status {
         let group = replica.group();
         Status {
             node: me,
             role: group.map_or("booting", Group::role_name),
-            group: group.map(|group| GroupStatus::of(group, book)),
+            group: group.map(|group| GroupStatus::of(group, addresses)),
             keys: replica.store().len(),
         }
     }
 }
 
 impl GroupStatus {
-    fn of(group: &Group, book: &Book) -> GroupStatus {
+    fn of(group: &Group, addresses: &ClientAddresses) -> GroupStatus {
         let (log, leader, membership) = (group.log(), group.leader(), group.membership());
-        let address = |node: NodeId| book.get(&node).copied();
+        let address = |node: NodeId| addresses.get(&node).copied();
         GroupStatus {
             term: group.term(),
             leader,

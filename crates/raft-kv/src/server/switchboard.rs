@@ -6,7 +6,7 @@ use std::sync::Arc;
 use host::{Desk, FRONT_END, Links, Metrics, Outside};
 use machine::{Link, NodeId};
 
-use crate::message::{Answer, Message, Note, Raft};
+use crate::message::{Answer, KeyValue, Message, Note};
 use crate::replica::Replica;
 
 pub(super) struct Switchboard {
@@ -15,7 +15,7 @@ pub(super) struct Switchboard {
     pub(super) metrics: Metrics,
 }
 
-impl Outside<Raft> for Switchboard {
+impl Outside<KeyValue> for Switchboard {
     fn deliver(&self, to: NodeId, message: Message, link: Link) {
         match message {
             Message::Response(response) if to == FRONT_END => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use machine::{NodeId, Switches};
 use raft::Mechanism;
-use raft_kv::{Answer, Ask, Message, Node, Note, Operation, Read, Shape};
+use raft_kv::{Answer, Ask, Message, Node, Note, Operation, ReadMode, Shape};
 use sim::{Cluster, Delays, Script, World};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -28,7 +28,7 @@ fn text(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
-fn get(key: &str, read: Read) -> Ask {
+fn get(key: &str, read: ReadMode) -> Ask {
     Ask::Get { key: text(key), read }
 }
 
@@ -71,14 +71,14 @@ fn each_request_has_its_answer_whomever_it_asks() {
     for replica in 0..3 {
         let mut world = world(1, Switches::ALL_ON);
         let one = text("one");
-        ask(&mut world, replica, get("a", Read::Index));
+        ask(&mut world, replica, get("a", ReadMode::Index));
         ask(&mut world, replica, Ask::Put { key: text("a"), value: one.clone() });
         ask(&mut world, replica, append("a", ", two"));
         ask(&mut world, replica, cas("a", Some("one"), None));
         ask(&mut world, replica, cas("a", Some("one, two"), Some("three")));
-        ask(&mut world, replica, get("a", Read::Lease));
+        ask(&mut world, replica, get("a", ReadMode::Lease));
         ask(&mut world, replica, Ask::Delete { key: text("a") });
-        ask(&mut world, replica, get("a", Read::Index));
+        ask(&mut world, replica, get("a", ReadMode::Index));
         world.run_for(MS(500));
         let expected = [
             Answer::Value(None),
@@ -103,7 +103,7 @@ fn a_range_is_read_from_what_a_replica_has_applied() {
     world.run_for(MS(500));
     for replica in 0..3 {
         let (start, end) = (text("b"), None);
-        ask(&mut world, replica, Ask::Range { start, end, limit: 9, read: Read::Stale });
+        ask(&mut world, replica, Ask::Range { start, end, limit: 9, read: ReadMode::Stale });
     }
     world.run_for(MS(100));
     for answer in answers(&world, 3) {
@@ -130,7 +130,7 @@ fn a_write_survives_whoever_crashes_and_is_done_once() {
             }
             world.run_for(MS(20));
         }
-        ask(&mut world, 0, get("a", Read::Index));
+        ask(&mut world, 0, get("a", ReadMode::Index));
         world.run_for(MS(3_000));
         let answers = answers(&world, 60);
         assert_eq!(answers, [Answer::Value(Some(text(&whole)))], "seed {seed}");
@@ -155,7 +155,7 @@ fn without_sessions_a_write_that_is_sent_again_is_done_again() {
             let cut = world.partition([CLIENT], [first]);
             world.run_for(MS(1_000));
             world.end(cut);
-            ask(&mut world, 0, get("a", Read::Index));
+            ask(&mut world, 0, get("a", ReadMode::Index));
             world.run_for(MS(1_000));
             answers(&world, 1).pop()
         });

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use machine::{NodeId, Switches};
 use raft::Mechanism;
-use raft_kv::{Ask, Message, Node, Note, Read, Request, Shape};
+use raft_kv::{Ask, Message, Node, Note, ReadMode, Request, Shape};
 use sim::{Cluster, Delays, Script, World};
 
 const TIMEOUT: u64 = 1_000;
@@ -49,7 +49,7 @@ fn answers_beside_another(world: &mut World<Node>, old: NodeId) -> bool {
         assert!(world.now() < end && world.step(), "nobody is elected");
     }
     let seen = world.history().len();
-    ask(world, old, Ask::Get { key: Bytes::from_static(b"k"), read: Read::Lease });
+    ask(world, old, Ask::Get { key: Bytes::from_static(b"k"), read: ReadMode::Lease });
     world.run_until(world.now());
     let by_lease = |note: &Note| matches!(note, Note::Sometimes("lease-read"));
     world.history()[seen..].iter().any(|entry| entry.node == old && by_lease(&entry.note))

@@ -9,16 +9,16 @@ impl Display for Envelope {
         for (place, (group, rpc)) in self.rpcs.iter().enumerate() {
             let between = if place > 0 { "; " } else { "" };
             let of = if group.0 > 0 { format!("g{}: ", group.0) } else { String::new() };
-            write!(f, "{between}{of}{}", Said(rpc))?;
+            write!(f, "{between}{of}{}", RpcSentence(rpc))?;
         }
         Ok(())
     }
 }
 
 /// One message of a group.
-struct Said<'a>(&'a Rpc);
+struct RpcSentence<'a>(&'a Rpc);
 
-impl Display for Said<'_> {
+impl Display for RpcSentence<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0 {
             Rpc::RequestVote(RequestVote { term, pre, transfer, last_index, last_term }) => {

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use machine::FileName;
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, FileName, Now, Outputs};
 
-use crate::group::Remembered;
-use crate::journal::journal_name;
+use super::Groups;
+use crate::effects::Effects;
+use crate::group::{Group, Remembered};
+use crate::journal::{JournalOp, journal_name, snapshot_name};
 use crate::log::{Log, Snapshot};
+use crate::member::Member;
 use crate::record::{Record, is_rotten, next_record, open_snapshot};
 use crate::rpc::{Entry, GroupId, Index, Term};
+
+const WHOLE: u64 = 1 << 40;
 
 /// What was read so far.
 #[derive(Clone, Debug, Default)]
@@ -24,9 +29,9 @@ pub(crate) struct Recovery {
 
 /// The log of a group as its journal tells it.
 #[derive(Default)]
-struct Told {
+struct GroupRecords {
     term: Term,
-    voted_for: Option<crate::Member>,
+    voted_for: Option<Member>,
     base: (Index, Term),
     entries: Vec<Entry>,
 }
@@ -60,14 +65,14 @@ impl Recovery {
         &mut self,
         mut journal: Bytes,
     ) -> Result<BTreeMap<GroupId, Remembered>, &'static str> {
-        let mut told: BTreeMap<GroupId, Told> = BTreeMap::new();
+        let mut records: BTreeMap<GroupId, GroupRecords> = BTreeMap::new();
         let whole = journal.clone();
         // A journal begins with an image that was put there whole, and with such a record at its end.
         let mut begun = self.number == 0;
         while let Some((group, record)) = next_record(&mut journal) {
             match record {
                 Record::Durable { .. } => begun = true,
-                record => told.entry(group).or_default().hear(record)?,
+                record => records.entry(group).or_default().add(record)?,
             }
         }
         if !begun || is_rotten(&whole, whole.len() - journal.len()) {
@@ -77,16 +82,16 @@ impl Recovery {
         }
         self.cut = journal.len();
         let mut remembered = BTreeMap::new();
-        for (group, told) in told {
+        for (group, records) in records {
             let snapshot = self.snapshots.remove(&group).unwrap_or_default();
-            remembered.insert(group, told.on(snapshot)?);
+            remembered.insert(group, records.on(snapshot)?);
         }
         if self.snapshots.is_empty() { Ok(remembered) } else { Err("a snapshot has no journal") }
     }
 }
 
-impl Told {
-    fn hear(&mut self, record: Record) -> Result<(), &'static str> {
+impl GroupRecords {
+    fn add(&mut self, record: Record) -> Result<(), &'static str> {
         match record {
             Record::State { term, voted_for } => (self.term, self.voted_for) = (term, voted_for),
             Record::Base { index, term } => (self.base, self.entries) = ((index, term), Vec::new()),
@@ -114,6 +119,53 @@ impl Told {
         let log =
             if log.term_at(index) == Some(term) { log } else { Log::new(log.snapshot().clone()) };
         Ok(Remembered { term: term_now, voted_for, log })
+    }
+}
+
+/// What is read, in order: the names of the files, the snapshots, the journal.
+impl Groups {
+    pub(super) fn listed<P: Embeds<Groups>>(
+        &mut self,
+        result: DiskResult,
+        out: &mut Outputs<P>,
+    ) -> Result<(), String> {
+        let DiskAnswer::Names(names) = result.map_err(|error| error.to_string())? else {
+            return Err("the disk did not name its files".into());
+        };
+        let read = |file| DiskCommand::Read { file, offset: 0, length: WHOLE };
+        for group in self.recovery.listed(&names) {
+            out.disk(read(snapshot_name(group)), P::op(JournalOp::SnapshotRead(group)));
+        }
+        out.disk(read(journal_name(self.recovery.number)), P::op(JournalOp::JournalRead));
+        Ok(())
+    }
+
+    pub(super) fn recovered(
+        &mut self,
+        result: DiskResult,
+        now: &mut Now<'_>,
+    ) -> Result<(), String> {
+        let journal = match result {
+            Ok(DiskAnswer::Bytes(journal)) => journal,
+            Err(DiskError::NotFound) => Bytes::new(),
+            Ok(_) => return Err("the disk did not give the journal's bytes".into()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let mut recovery = std::mem::take(&mut self.recovery);
+        self.journal.begin(recovery.number, recovery.journals.clone());
+        let mut remembered = recovery.finish(journal)?;
+        let (me, how) = (Member { node: self.node, disk: self.disk }, (self.tuning, self.switches));
+        for id in (0..self.count).map(GroupId) {
+            let mut fx = Effects::default();
+            if id == GroupId(0) && recovery.cut > 0 {
+                fx.note("journal-cut");
+            }
+            let known = remembered.remove(&id);
+            let group = Group::new((id, me), &self.founders, how, known, now, &mut fx);
+            self.groups.push(group);
+            self.carry_out(id, &mut fx, now);
+        }
+        Ok(())
     }
 }
 
