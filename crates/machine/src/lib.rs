@@ -31,5 +31,5 @@ pub use embedding::{Embeds, Separates};
 pub use machine::{Generation, Input, Inspection, Link, Machine, NodeId, Now, Protocol, Random};
 pub use memory::MemoryDisk;
 pub use outputs::{Output, Outputs};
-pub use switches::{Mechanism, Switches};
+pub use switches::{MechanismInfo, Switches};
 pub use time::{Time, Wall, nanos};

@@ -60,7 +60,7 @@ pub use groups::Groups;
 pub use growth::Growth;
 pub use journal::JournalOp;
 pub use log::{Log, Snapshot};
-pub use mechanism::{MECHANISMS, Mechanism};
+pub use mechanism::Mechanism;
 pub use member::{Configuration, Member};
 pub use replicated::Replicated;
 pub use rpc::{
