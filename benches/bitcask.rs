@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench bitcask`
 
-use bitcask::{Alone, Event, Limits, Store};
+use bitcask::{Event, Limits, Store};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use machine::{MemoryDisk, Output, Outputs, Switches};
@@ -12,7 +12,7 @@ use machine::{MemoryDisk, Output, Outputs, Switches};
 struct Rig {
     store: Store,
     disk: MemoryDisk,
-    out: Outputs<Alone>,
+    out: Outputs<Store>,
     keys: u64,
 }
 

@@ -9,7 +9,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn commits(criterion: &mut Criterion) {
     const STRETCH: Duration = Duration::from_millis(100);
-    let mut world = raft::Throughput::new(1);
+    let mut world = raft_kv::Throughput::new(1);
     // How many a stretch has differs by little; the least makes the figure a lower bound.
     let least = (0..20).map(|_| world.run(STRETCH)).min().expect("twenty stretches");
     let mut group = criterion.benchmark_group("raft");

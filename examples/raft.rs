@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{NodeId, Switches};
-use raft::{Ask, Client, Limits, Message, Node, Note, Operation, Read, Replica, Tuning};
+use raft::Tuning;
+use raft_kv::{Ask, Client, Limits, Message, Node, Note, Operation, ReadMode, Replica};
 use sim::{Delays, Script, World};
 
 const REPLICAS: [NodeId; 3] = [NodeId(0), NodeId(1), NodeId(2)];
@@ -47,7 +48,7 @@ fn main() {
     world.crash(first);
     println!("{first:?} crashes at {:?}, with the work half done", world.now());
 
-    ask(&mut world, Ask::Get { key, read: Read::Index });
+    ask(&mut world, Ask::Get { key, read: ReadMode::Index });
     world.run_for(Duration::from_secs(3));
     let second = leader(&world).expect("two of three are a majority");
     println!("{second:?} leads in its place\n");

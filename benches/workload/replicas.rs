@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use check::{History, Kv, history, read};
 use machine::{NodeId, Random, Switches};
-use raft::{Ask, Client, Consensus, Limits, Message, Node, Replica, Tuning};
+use raft::Tuning;
+use raft_kv::{Ask, Client, Consensus, Limits, Message, Node, Replica};
 use rand::{RngExt, SeedableRng};
 use sim::{Delays, Script, System, World};
 
@@ -55,7 +56,7 @@ fn boot(id: NodeId) -> Node {
 
 /// How many operations a client has begun.
 fn asked(world: &World<Node>, node: NodeId) -> u32 {
-    let begun = |note: &raft::Note| matches!(note, raft::Note::Invoked { .. });
+    let begun = |note: &raft_kv::Note| matches!(note, raft_kv::Note::Invoked { .. });
     let its = world.history().iter().filter(|entry| entry.node == node && begun(&entry.note));
     its.count() as u32
 }
@@ -66,11 +67,12 @@ fn give(world: &mut World<Node>, client: u32, operations: u32, random: &mut Rand
         let value =
             |random: &mut Random| Bytes::from(format!("{:x} ", random.random_range(0..4096)));
         let ask = match random.random_range(0..3) {
-            0 => Ask::Get { key, read: raft::Read::Index },
+            0 => Ask::Get { key, read: raft_kv::ReadMode::Index },
             1 => Ask::Append { key, value: value(random) },
             _ => Ask::Cas { key, from: None, to: Some(value(random)) },
         };
-        let operation = raft::Operation { replica: NodeId(random.random_range(0..REPLICAS)), ask };
+        let operation =
+            raft_kv::Operation { replica: NodeId(random.random_range(0..REPLICAS)), ask };
         world.tell(NodeId(REPLICAS + client), Message::Do(operation));
     }
 }

@@ -15,7 +15,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
     ("hash-ring", &[]),
     ("cache-fleet", &["machine", "sim", "resilience", "hash-ring"]),
-    ("raft", &["machine", "sim", "check", "host"]),
+    ("raft", &["machine", "host"]),
+    ("raft-kv", &["machine", "raft", "sim", "check", "host"]),
     (
         "url-shortener",
         &["machine", "bitcask", "sim", "check", "resilience", "host", "hash-ring", "snowflake"],
@@ -31,7 +32,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "snowflake",
             "hash-ring",
             "cache-fleet",
-            "raft",
+            "raft-kv",
             "url-shortener",
         ],
     ),

@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 
 use bytes::{Bytes, BytesMut};
-use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName, Outputs};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, FileName, Outputs};
 
 use crate::frame::{self, At, Parsed};
 use crate::hint;
 use crate::index::KeyHash;
 use crate::log::Log;
 use crate::segment::{HEADER, Header, Known, Segment, hint_name, segment_name};
-use crate::{Embeds, StoreOp};
+use crate::{Cut, Store, StoreOp};
 
 /// No segment and no hint is longer.
 const LONGEST: u64 = 1 << 30;
@@ -45,7 +45,7 @@ impl Boot {
     ///
     /// # Errors
     /// Why the disk cannot be trusted, as a sentence.
-    pub(crate) fn ended<P: Embeds>(
+    pub(crate) fn ended<P: Embeds<Store>>(
         &mut self,
         op: &StoreOp,
         result: DiskResult,
@@ -67,7 +67,7 @@ impl Boot {
         }
     }
 
-    fn listed<P: Embeds>(
+    fn listed<P: Embeds<Store>>(
         &mut self,
         names: &[String],
         log: &Log,
@@ -80,7 +80,7 @@ impl Boot {
     }
 
     /// Reads the next segment: by its hint, if there is one.
-    fn visit<P: Embeds>(&self, log: &Log, out: &mut Outputs<P>) -> Result<Step, String> {
+    fn visit<P: Embeds<Store>>(&self, log: &Log, out: &mut Outputs<P>) -> Result<Step, String> {
         let number = log.newest.header.number;
         if !self.segments.contains(&number) {
             return Err(format!("segment-{number} is gone, and what was in it with it"));
@@ -98,7 +98,7 @@ impl Boot {
         self.segments.range(from..).next().is_none()
     }
 
-    fn header<P: Embeds>(
+    fn header<P: Embeds<Store>>(
         &mut self,
         bytes: &[u8],
         log: &mut Log,
@@ -118,7 +118,7 @@ impl Boot {
         }
     }
 
-    fn hint<P: Embeds>(
+    fn hint<P: Embeds<Store>>(
         &mut self,
         bytes: &[u8],
         log: &mut Log,
@@ -133,7 +133,7 @@ impl Boot {
         self.sealed(log, out)
     }
 
-    fn segment<P: Embeds>(
+    fn segment<P: Embeds<Store>>(
         &mut self,
         bytes: &[u8],
         log: &mut Log,
@@ -156,7 +156,7 @@ impl Boot {
         }
         log.newest.length = end;
         if (end as usize) < bytes.len() {
-            out.note(P::cut());
+            out.note(P::note(Cut));
         }
         if newest {
             return Ok(Step::Restore(self.finish(&bytes[..end as usize], log)));
@@ -165,7 +165,11 @@ impl Boot {
     }
 
     /// A segment that is followed by another was read.
-    fn sealed<P: Embeds>(&mut self, log: &mut Log, out: &mut Outputs<P>) -> Result<Step, String> {
+    fn sealed<P: Embeds<Store>>(
+        &mut self,
+        log: &mut Log,
+        out: &mut Outputs<P>,
+    ) -> Result<Step, String> {
         let header = log.newest.header;
         self.forget_until(&header);
         if !log.known.is_empty() {
@@ -211,7 +215,7 @@ fn continues(log: &Log) -> Result<(), String> {
     sound.then_some(()).ok_or_else(|| format!("what was before segment-{number} is there in part"))
 }
 
-fn read_whole<P: Embeds>(log: &Log, out: &mut Outputs<P>) -> Step {
+fn read_whole<P: Embeds<Store>>(log: &Log, out: &mut Outputs<P>) -> Step {
     let file = segment_name(log.newest.header.number);
     let read = DiskCommand::Read { file, offset: 0, length: LONGEST };
     out.disk(read, P::op(StoreOp::SegmentRead));

@@ -9,7 +9,7 @@
 //! take away the removals that it finds.
 
 use bytes::{Bytes, BytesMut};
-use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Outputs};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, Outputs};
 
 use crate::entry::Entry;
 use crate::frame::{self, At, Opened, Parsed};
@@ -17,7 +17,7 @@ use crate::hint;
 use crate::index::{KeyHash, Place};
 use crate::log::Log;
 use crate::segment::{HEADER, Header, Known, Segment, hint_name, segment_name};
-use crate::{Embeds, StoreOp};
+use crate::{Store, StoreOp};
 
 /// So much is read at once; more only if one frame is longer.
 const CHUNK: u32 = 1 << 20;
@@ -63,7 +63,7 @@ impl Compaction {
     }
 
     /// A segment was sealed: begins a pass if it is time for one.
-    pub(crate) fn begin_if_due<P: Embeds>(&mut self, log: &mut Log, out: &mut Outputs<P>) {
+    pub(crate) fn begin_if_due<P: Embeds<Store>>(&mut self, log: &mut Log, out: &mut Outputs<P>) {
         let sound = || log.sealed.values().filter(|segment| !segment.rotten);
         let stored: u64 = sound().map(|segment| u64::from(segment.length)).sum();
         let needed = |segment: &Segment| match log.keep_removals {
@@ -78,7 +78,7 @@ impl Compaction {
     }
 
     /// Begins the next run of the pass.
-    fn begin<P: Embeds>(&mut self, log: &mut Log, out: &mut Outputs<P>) {
+    fn begin<P: Embeds<Store>>(&mut self, log: &mut Log, out: &mut Outputs<P>) {
         while let Some((from, until)) = self.pass {
             let Some(sources) = self.neighbours(log, from, until) else {
                 self.pass = None;
@@ -123,7 +123,7 @@ impl Compaction {
     }
 
     /// A part of a segment was read.
-    pub(crate) fn source_read<P: Embeds>(
+    pub(crate) fn source_read<P: Embeds<Store>>(
         &mut self,
         result: DiskResult,
         log: &mut Log,
@@ -156,7 +156,7 @@ impl Compaction {
     ///
     /// # Errors
     /// If the device failed.
-    pub(crate) fn compacted<P: Embeds>(
+    pub(crate) fn compacted<P: Embeds<Store>>(
         &mut self,
         result: DiskResult,
         log: &mut Log,
@@ -200,7 +200,7 @@ impl Run {
     }
 
     /// Reads on; false where all was read.
-    fn read<P: Embeds>(&mut self, log: &Log, length: u32, out: &mut Outputs<P>) -> bool {
+    fn read<P: Embeds<Store>>(&mut self, log: &Log, length: u32, out: &mut Outputs<P>) -> bool {
         while let Some(source) = self.sources.get(self.read) {
             let left = log.sealed[source].length.saturating_sub(self.offset);
             if left > 0 {
@@ -293,7 +293,7 @@ impl Run {
     }
 
     /// It is in its place: what was copied is there from now on.
-    fn install<P: Embeds>(self, log: &mut Log, out: &mut Outputs<P>) {
+    fn install<P: Embeds<Store>>(self, log: &mut Log, out: &mut Outputs<P>) {
         let Run { sources, mut segment, kept, .. } = self;
         let number = segment.header.number;
         for CopiedEntry { known, old } in &kept {

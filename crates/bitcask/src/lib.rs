@@ -46,4 +46,4 @@ pub use message::{Keeping, Keys, Message, Note, Order, Rotten, Seen};
 pub use scan::ScanStep;
 pub use scenario::Bitcask;
 pub use shape::{Node, Shape};
-pub use store::{Alone, Change, Embeds, Event, Limits, ReadStep, Store, StoreOp};
+pub use store::{Change, Cut, Event, Limits, ReadStep, Store, StoreOp};

@@ -1,10 +1,10 @@
 //! The words of the simulated world: a keeper of one store, and clients who write and read.
 
 use bytes::Bytes;
-use machine::Protocol;
+use machine::{Embeds, Protocol};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Embeds, StoreOp};
+use crate::store::{Cut, Store, StoreOp};
 
 /// The protocol of a keeper and its clients.
 #[derive(Clone, Debug)]
@@ -17,12 +17,12 @@ impl Protocol for Keeping {
     type Note = Note;
 }
 
-impl Embeds for Keeping {
+impl Embeds<Store> for Keeping {
     fn op(op: StoreOp) -> StoreOp {
         op
     }
 
-    fn cut() -> Note {
+    fn note(Cut: Cut) -> Note {
         Note::Cut
     }
 }

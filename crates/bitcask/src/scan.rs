@@ -4,13 +4,13 @@
 //! the last entry seen is where the next page goes on.
 
 use bytes::Bytes;
-use machine::{DiskAnswer, DiskCommand, DiskResult, Outputs};
+use machine::{DiskAnswer, DiskCommand, DiskResult, Embeds, Outputs};
 
 use crate::frame::{self, At, Frame, Parsed};
 use crate::index::{KeyHash, Place};
 use crate::log::Log;
 use crate::segment::{HEADER, Segment, segment_name};
-use crate::{Change, Embeds, Event, StoreOp};
+use crate::{Change, Event, Store, StoreOp};
 
 /// So much is read at once; more only if one frame is longer.
 const CHUNK: u32 = 256 << 10;
@@ -31,7 +31,7 @@ pub struct ScanStep {
 
 /// Begins a page of entries after this one and up to that one: with a read, or, where there is nothing to
 /// read, with its end.
-pub(crate) fn start<P: Embeds>(
+pub(crate) fn start<P: Embeds<Store>>(
     log: &Log,
     (after, until): (u64, u64),
     limit: u32,
@@ -61,7 +61,7 @@ pub(crate) fn start<P: Embeds>(
 }
 
 /// A part of the log was read.
-pub(crate) fn ended<P: Embeds>(
+pub(crate) fn ended<P: Embeds<Store>>(
     log: &Log,
     step: ScanStep,
     result: DiskResult,
@@ -104,7 +104,7 @@ pub(crate) fn ended<P: Embeds>(
 }
 
 /// Reads on from there, in this segment or the next; at the end of the log the scan is over.
-fn read_on<P: Embeds>(
+fn read_on<P: Embeds<Store>>(
     log: &Log,
     mut step: ScanStep,
     length: u32,

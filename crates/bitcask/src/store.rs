@@ -1,9 +1,12 @@
 //! The store itself: what its owner may ask, what it is told, and which part does what.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 
 use bytes::{Buf, Bytes};
-use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Outputs, Protocol, Switches};
+use machine::{
+    DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, Outputs, Protocol, Switches,
+};
 
 use crate::boot::{Boot, Step};
 use crate::compaction::Compaction;
@@ -16,33 +19,17 @@ use crate::segment::{hint_name, segment_name};
 use crate::writer::Writer;
 use crate::{hint, scan, writer};
 
-/// The words of a machine in which a store is embedded.
-pub trait Embeds: Protocol {
-    /// A disk operation of the store.
-    fn op(op: StoreOp) -> Self::Op;
-    /// A crash tore the last write, of which nobody was told: it is cut off.
-    fn cut() -> Self::Note;
-}
-
-/// The words of a machine that is nothing but a store: for tests, benches and comparisons, which move one
-/// by hand.
-#[derive(Clone, Debug)]
-pub struct Alone;
-
-impl Protocol for Alone {
-    type Message = ();
-    type Timer = ();
+/// A part of the machine that embeds it: it has disk operations, and something to note.
+impl Protocol for Store {
+    type Message = Infallible;
+    type Timer = Infallible;
     type Op = StoreOp;
-    type Note = ();
+    type Note = Cut;
 }
 
-impl Embeds for Alone {
-    fn op(op: StoreOp) -> StoreOp {
-        op
-    }
-
-    fn cut() {}
-}
+/// A crash tore the last write, of which nobody was told: it was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cut;
 
 /// What to do when a disk operation of a store ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -154,12 +141,17 @@ impl Store {
     }
 
     /// The node booted: its disk is read first. Nothing else may be asked before [`Event::Ready`].
-    pub fn start<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    pub fn start<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
         out.disk(DiskCommand::List, P::op(StoreOp::Listed));
     }
 
     /// A disk operation ended.
-    pub fn ended<P: Embeds>(&mut self, op: StoreOp, result: DiskResult, out: &mut Outputs<P>) {
+    pub fn ended<P: Embeds<Store>>(
+        &mut self,
+        op: StoreOp,
+        result: DiskResult,
+        out: &mut Outputs<P>,
+    ) {
         if self.broken {
             return;
         }
@@ -171,7 +163,12 @@ impl Store {
 
     /// Puts (`Some`) and removes (`None`), all of them or none; [`Event::Durable`] follows. Batches that
     /// come while the disk is busy share its next write and sync.
-    pub fn commit<P: Embeds>(&mut self, batch: Vec<Change>, ticket: u64, out: &mut Outputs<P>) {
+    pub fn commit<P: Embeds<Store>>(
+        &mut self,
+        batch: Vec<Change>,
+        ticket: u64,
+        out: &mut Outputs<P>,
+    ) {
         if writer::length(&batch).is_none() {
             return self.events.push_back(Event::TooLarge(ticket));
         }
@@ -180,7 +177,7 @@ impl Store {
     }
 
     /// Reads what is durable under this key.
-    pub fn get<P: Embeds>(&mut self, key: &[u8], ticket: u64, out: &mut Outputs<P>) {
+    pub fn get<P: Embeds<Store>>(&mut self, key: &[u8], ticket: u64, out: &mut Outputs<P>) {
         let key = Bytes::copy_from_slice(key);
         match self.log.index.get(&KeyHash::of(&key)) {
             None => self.events.push_back(Event::Found(ticket, None)),
@@ -206,7 +203,7 @@ impl Store {
     /// them, whatever is compacted or restarted meanwhile. What is changed meanwhile moves to the end
     /// of the log, so it may be seen twice, once as it was and once as it is. So is the removal of a key,
     /// as long as removals are kept ([`Store::keep_removals`]).
-    pub fn scan<P: Embeds>(
+    pub fn scan<P: Embeds<Store>>(
         &mut self,
         after: Option<u64>,
         limit: u32,
@@ -217,7 +214,7 @@ impl Store {
     }
 
     /// The same of entries up to this position only.
-    pub fn scan_until<P: Embeds>(
+    pub fn scan_until<P: Embeds<Store>>(
         &mut self,
         after: u64,
         until: u64,
@@ -245,7 +242,7 @@ impl Store {
         self.events.pop_front()
     }
 
-    fn handle<P: Embeds>(
+    fn handle<P: Embeds<Store>>(
         &mut self,
         op: StoreOp,
         result: DiskResult,
@@ -282,7 +279,7 @@ impl Store {
         Ok(())
     }
 
-    fn booting<P: Embeds>(
+    fn booting<P: Embeds<Store>>(
         &mut self,
         op: &StoreOp,
         result: DiskResult,
@@ -297,7 +294,7 @@ impl Store {
         Ok(())
     }
 
-    fn newest_ended<P: Embeds>(
+    fn newest_ended<P: Embeds<Store>>(
         &mut self,
         op: &StoreOp,
         result: DiskResult,
@@ -323,7 +320,7 @@ impl Store {
         Ok(())
     }
 
-    fn ready<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    fn ready<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
         let Some(boot) = self.boot.take() else { return };
         for file in boot.outdated {
             out.disk(DiskCommand::Delete { file }, P::op(StoreOp::Deleted));
@@ -333,14 +330,14 @@ impl Store {
     }
 
     /// Writes what waits, to a new segment if it is time for one.
-    fn write_waiting<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    fn write_waiting<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
         if self.writer.is_due(&self.log) {
             self.seal(out);
         }
         self.writer.write_next(&self.log, out);
     }
 
-    fn seal<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    fn seal<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
         let number = self.log.newest.header.number;
         if !Mechanism::FlushBeforeAck.on(self.switches) {
             // Only the newest segment may be torn, whatever is acknowledged when.
@@ -354,7 +351,7 @@ impl Store {
         self.compaction.begin_if_due(&mut self.log, out);
     }
 
-    fn read<P: Embeds>(&mut self, step: ReadStep, result: DiskResult, out: &mut Outputs<P>) {
+    fn read<P: Embeds<Store>>(&mut self, step: ReadStep, result: DiskResult, out: &mut Outputs<P>) {
         let ReadStep { ticket, ref key, place } = step;
         if let Ok(DiskAnswer::Bytes(bytes)) = result
             && let Some(value) = value_of(key, bytes, Mechanism::EntryChecksum.on(self.switches))
@@ -370,7 +367,7 @@ impl Store {
     }
 }
 
-fn ask<P: Embeds>(step: ReadStep, out: &mut Outputs<P>) {
+fn ask<P: Embeds<Store>>(step: ReadStep, out: &mut Outputs<P>) {
     let Place { segment, offset, length } = step.place;
     let file = segment_name(segment);
     let read = DiskCommand::Read { file, offset: offset.into(), length: length.into() };

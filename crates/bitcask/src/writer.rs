@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use machine::{DiskCommand, DiskError, DiskResult, Outputs};
+use machine::{DiskCommand, DiskError, DiskResult, Embeds, Outputs};
 
 use crate::entry::{self, Entry};
 use crate::frame::{self, At};
 use crate::index::KeyHash;
 use crate::log::Log;
 use crate::segment::{Known, segment_name};
-use crate::{Embeds, Event, StoreOp};
+use crate::{Event, Store, StoreOp};
 
 /// Puts (`Some`) and removes (`None`).
 pub(crate) type Batch = Vec<(Bytes, Option<Bytes>)>;
@@ -65,7 +65,7 @@ impl Writer {
 
     /// The newest segment must look like this before anything is appended to it: nobody appends
     /// behind what a crash may have left in part, or a failed sync in the page cache only.
-    pub(crate) fn restore_newest<P: Embeds>(
+    pub(crate) fn restore_newest<P: Embeds<Store>>(
         &mut self,
         content: Bytes,
         log: &Log,
@@ -106,7 +106,7 @@ impl Writer {
     }
 
     /// Gives the disk its next work.
-    pub(crate) fn write_next<P: Embeds>(&mut self, log: &Log, out: &mut Outputs<P>) {
+    pub(crate) fn write_next<P: Embeds<Store>>(&mut self, log: &Log, out: &mut Outputs<P>) {
         if self.flight.is_some() || self.waiting.is_empty() || self.restoring {
             return;
         }

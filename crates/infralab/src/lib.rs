@@ -26,7 +26,7 @@ pub fn systems() -> Vec<Box<dyn Registered>> {
         sim::register::<snowflake::Snowflakes>(),
         sim::register::<cache_fleet::CacheFleet>(),
         sim::register::<bitcask::Bitcask>(),
-        sim::register::<raft::Consensus>(),
+        sim::register::<raft_kv::Consensus>(),
         sim::register::<url_shortener::UrlShortener>(),
     ]
 }

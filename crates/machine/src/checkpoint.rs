@@ -7,12 +7,14 @@
 //! The file is one format byte, the state, and the CRC-32 (IEEE) of both, little-endian. Rot is
 //! found when it is read; it is never used.
 
+use std::convert::Infallible;
 use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::codec;
 use crate::disk::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName};
+use crate::embedding::Embeds;
 use crate::machine::Protocol;
 use crate::outputs::{Output, Outputs};
 
@@ -20,7 +22,7 @@ const FORMAT: u8 = 1;
 /// States are small by law; a longer file is not ours.
 const LONGEST: u64 = 16 << 20;
 
-/// The writer of one such file.
+/// The writer of one such file, a part of the machine whose state it is.
 #[derive(Clone, Debug)]
 pub struct Checkpoint<P: Protocol> {
     file: FileName,
@@ -30,7 +32,23 @@ pub struct Checkpoint<P: Protocol> {
     next: Option<(Bytes, Vec<Output<P>>)>,
 }
 
-impl<P: Protocol> Checkpoint<P> {
+/// What to do when a disk operation of a checkpoint ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CheckpointOp {
+    /// The state was read: [`Checkpoint::loaded`].
+    Loaded,
+    /// It was written: [`Checkpoint::saved`].
+    Saved,
+}
+
+impl<P: Protocol> Protocol for Checkpoint<P> {
+    type Message = Infallible;
+    type Timer = Infallible;
+    type Op = CheckpointOp;
+    type Note = Infallible;
+}
+
+impl<P: Embeds<Checkpoint<P>>> Checkpoint<P> {
     /// A checkpoint in the file of this name; nothing is read or written yet.
     pub fn new(file: impl Into<FileName>) -> Self {
         Checkpoint { file: file.into(), in_flight: None, next: None }
@@ -42,8 +60,9 @@ impl<P: Protocol> Checkpoint<P> {
     }
 
     /// Asks for the state that was saved last; hand the answer to [`Checkpoint::loaded`].
-    pub fn load(&self, op: P::Op, out: &mut Outputs<P>) {
-        out.disk(DiskCommand::Read { file: self.file.clone(), offset: 0, length: LONGEST }, op);
+    pub fn load(&self, out: &mut Outputs<P>) {
+        let read = DiskCommand::Read { file: self.file.clone(), offset: 0, length: LONGEST };
+        out.disk(read, P::op(CheckpointOp::Loaded));
     }
 
     /// The state that was saved last; `None` where nothing ever was.
@@ -59,12 +78,11 @@ impl<P: Protocol> Checkpoint<P> {
         }
     }
 
-    /// Saves a state that replaces the last; `then` leaves when it is durable. `op` is the
-    /// continuation to give to [`Checkpoint::saved`].
-    pub fn save(&mut self, state: &[u8], then: Vec<Output<P>>, op: P::Op, out: &mut Outputs<P>) {
+    /// Saves a state that replaces the last; `then` leaves when it is durable.
+    pub fn save(&mut self, state: &[u8], then: Vec<Output<P>>, out: &mut Outputs<P>) {
         let sealed = seal(state);
         if self.in_flight.is_none() {
-            return self.write(sealed, then, op, out);
+            return self.write(sealed, then, out);
         }
         let mut waiting = self.next.take().map_or_else(Vec::new, |(_, waiting)| waiting);
         waiting.extend(then);
@@ -80,7 +98,6 @@ impl<P: Protocol> Checkpoint<P> {
     pub fn saved(
         &mut self,
         result: DiskResult,
-        op: P::Op,
         out: &mut Outputs<P>,
     ) -> Result<(), CheckpointError> {
         let waiting = self.in_flight.take().unwrap_or_default();
@@ -92,14 +109,15 @@ impl<P: Protocol> Checkpoint<P> {
             }
         }
         if let Some((sealed, waiting)) = self.next.take() {
-            self.write(sealed, waiting, op, out);
+            self.write(sealed, waiting, out);
         }
         Ok(())
     }
 
-    fn write(&mut self, bytes: Bytes, then: Vec<Output<P>>, op: P::Op, out: &mut Outputs<P>) {
+    fn write(&mut self, bytes: Bytes, then: Vec<Output<P>>, out: &mut Outputs<P>) {
         self.in_flight = Some(then);
-        out.disk(DiskCommand::Replace { file: self.file.clone(), bytes }, op);
+        let replace = DiskCommand::Replace { file: self.file.clone(), bytes };
+        out.disk(replace, P::op(CheckpointOp::Saved));
     }
 }
 
@@ -148,8 +166,13 @@ mod tests {
     impl Protocol for Words {
         type Message = &'static str;
         type Timer = ();
-        type Op = ();
+        type Op = CheckpointOp;
         type Note = &'static str;
+    }
+    impl Embeds<Checkpoint<Words>> for Words {
+        fn op(op: CheckpointOp) -> CheckpointOp {
+            op
+        }
     }
 
     fn writes(out: &mut Outputs<Words>) -> Vec<Bytes> {
@@ -167,18 +190,18 @@ mod tests {
     fn answers_wait_for_the_disk_and_saves_in_between_are_joined() {
         let mut checkpoint = Checkpoint::<Words>::new("state");
         let mut out = Outputs::default();
-        checkpoint.save(b"one", vec![Output::Note("one")], (), &mut out);
+        checkpoint.save(b"one", vec![Output::Note("one")], &mut out);
         assert_eq!(writes(&mut out).len(), 1, "the first save is written at once");
-        checkpoint.save(b"two", vec![Output::Note("two")], (), &mut out);
-        checkpoint.save(b"three", vec![Output::Note("three")], (), &mut out);
+        checkpoint.save(b"two", vec![Output::Note("two")], &mut out);
+        checkpoint.save(b"three", vec![Output::Note("three")], &mut out);
         assert!(out.iter().next().is_none(), "the disk is busy, nothing may leave");
 
-        checkpoint.saved(Ok(DiskAnswer::Done), (), &mut out).unwrap();
+        checkpoint.saved(Ok(DiskAnswer::Done), &mut out).unwrap();
         assert!(matches!(out.iter().next(), Some(Output::Note("one"))));
         let joined = writes(&mut out);
         assert_eq!(open(&joined[0]).unwrap(), &b"three"[..], "only the newest state is written");
 
-        checkpoint.saved(Ok(DiskAnswer::Done), (), &mut out).unwrap();
+        checkpoint.saved(Ok(DiskAnswer::Done), &mut out).unwrap();
         let left: Vec<_> = out.iter().collect();
         assert!(matches!(left[..], [Output::Note("two"), Output::Note("three")]));
     }
@@ -187,9 +210,9 @@ mod tests {
     fn a_failed_write_drops_what_waited() {
         let mut checkpoint = Checkpoint::<Words>::new("state");
         let mut out = Outputs::default();
-        checkpoint.save(b"one", vec![Output::Note("one")], (), &mut out);
+        checkpoint.save(b"one", vec![Output::Note("one")], &mut out);
         out.drain().for_each(drop);
-        let failed = checkpoint.saved(Err(DiskError::Failed), (), &mut out);
+        let failed = checkpoint.saved(Err(DiskError::Failed), &mut out);
         assert_eq!(failed, Err(CheckpointError::Disk(DiskError::Failed)));
         assert!(out.iter().next().is_none());
     }

@@ -82,14 +82,16 @@
 mod checkpoint;
 pub mod codec;
 mod disk;
+mod embedding;
 mod machine;
 mod memory;
 mod outputs;
 mod switches;
 mod time;
 
-pub use checkpoint::{Checkpoint, CheckpointError};
+pub use checkpoint::{Checkpoint, CheckpointError, CheckpointOp};
 pub use disk::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName};
+pub use embedding::{Embeds, Separates};
 pub use machine::{Generation, Input, Inspection, Link, Machine, NodeId, Now, Protocol, Random};
 pub use memory::MemoryDisk;
 pub use outputs::{Output, Outputs};

@@ -1,8 +1,7 @@
-//! The bytes of what replicas say to each other: a kind, then its fields in order, numbers
+//! The bytes of what members say to each other: envelopes, and in them of each message a kind, then its fields in order, numbers
 //! little-endian.
 //!
-//! Entries and configurations have the bytes that they have in a journal. Only envelopes have any. A client's front end stands beside its replica, so that requests and
-//! answers never travel on links; they have the bytes of a message that says nothing.
+//! Entries and configurations have the bytes that they have in a journal.
 //!
 //! Every length is known before anything is kept, and nothing may follow. A command is copied out of
 //! its frame, or a value of a few bytes would keep all that arrived with it.
@@ -10,39 +9,23 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use host::{Codec, Malformed};
+use host::Malformed;
 use machine::DiskId;
 use machine::codec::Reader;
 
-use crate::command::LONGEST_COMMAND;
-use crate::message::Message;
 use crate::record::{get_configuration, get_entry, put_configuration, put_entry};
 use crate::rpc::{
-    AppendEntries, Appended, Entry, Envelope, GroupId, InstallSnapshot, Payload, RequestVote, Rpc,
+    AppendEntries, Appended, Entry, Envelope, GroupId, InstallSnapshot, LONGEST_COMMAND, Payload,
+    RequestVote, Rpc,
 };
 
 /// An entry has no fewer bytes.
 const LEAST_ENTRY: usize = 9;
 
-impl Codec for Message {
-    const PROTOCOL: &'static str = "raft";
-    const VERSION: u32 = 2;
-    /// As many batches as may be on their way, and what is around them.
-    const LONGEST: usize = 3 << 20;
-
-    fn encode(&self, out: &mut BytesMut) {
-        if let Message::Raft(envelope) = self {
-            envelope.encode(out);
-        }
-    }
-
-    fn decode(bytes: Bytes) -> Result<Message, Malformed> {
-        Envelope::decode(bytes).map(Message::Raft)
-    }
-}
-
-/// For those whose messages have envelopes among them, too.
 impl Envelope {
+    /// So long is one at most, in bytes: as many batches as may be on their way, and what is around them.
+    pub const LONGEST: usize = 3 << 20;
+
     /// Appends its bytes.
     pub fn encode(&self, out: &mut BytesMut) {
         out.put_u64_le(self.from.0);
@@ -224,7 +207,7 @@ mod tests {
     use machine::codec::{assert_canonical, assert_codec};
     use proptest::prelude::*;
 
-    fn bytes(message: &Message) -> Bytes {
+    fn bytes(message: &Envelope) -> Bytes {
         let mut out = BytesMut::new();
         message.encode(&mut out);
         out.freeze()
@@ -301,10 +284,12 @@ mod tests {
         ]
     }
 
-    fn message() -> impl Strategy<Value = Message> {
+    fn message() -> impl Strategy<Value = Envelope> {
         let rpcs = prop::collection::vec((any::<u32>().prop_map(GroupId), rpc()), 0..4);
-        (any::<u64>(), any::<Option<u64>>(), rpcs).prop_map(|(from, to, rpcs)| {
-            Message::Raft(Envelope { from: DiskId(from), to: to.map(DiskId), rpcs })
+        (any::<u64>(), any::<Option<u64>>(), rpcs).prop_map(|(from, to, rpcs)| Envelope {
+            from: DiskId(from),
+            to: to.map(DiskId),
+            rpcs,
         })
     }
 
@@ -321,7 +306,7 @@ mod tests {
             leader_commit: 3,
         };
         let rpcs = vec![(GroupId(5), Rpc::AppendEntries(append)), (GroupId(6), Rpc::Hello)];
-        let message = Message::Raft(Envelope { from: DiskId(7), to: Some(DiskId(8)), rpcs });
+        let message = Envelope { from: DiskId(7), to: Some(DiskId(8)), rpcs };
         let head = b"\x07\0\0\0\0\0\0\0\x01\x08\0\0\0\0\0\0\0\x05\0\0\0\x02";
         let numbers: Vec<u8> = [2, 9, 4, 1, 3_u64].iter().flat_map(|n| n.to_le_bytes()).collect();
         let entries = b"\x01\0\0\0\x02\0\0\0\0\0\0\0\x01\x02\0\0\0xy";
@@ -335,19 +320,19 @@ mod tests {
     fn the_longest_message_fits() {
         let tuning = Tuning::default();
         let batch = tuning.max_batch_bytes + LONGEST_COMMAND + 64 * tuning.max_batch;
-        assert!(tuning.max_in_flight * batch < Message::LONGEST);
-        assert!(tuning.snapshot_chunk < Message::LONGEST);
+        assert!(tuning.max_in_flight * batch < Envelope::LONGEST);
+        assert!(tuning.snapshot_chunk < Envelope::LONGEST);
     }
 
     proptest! {
         #[test]
         fn what_is_sent_arrives_and_nothing_else(message in message()) {
-            assert_codec(&message, bytes, Message::decode);
+            assert_codec(&message, bytes, Envelope::decode);
         }
 
         #[test]
         fn noise_is_read_or_refused(noise in prop::collection::vec(any::<u8>(), 0..200)) {
-            assert_canonical(noise.into(), bytes, Message::decode);
+            assert_canonical(noise.into(), bytes, Envelope::decode);
         }
     }
 }

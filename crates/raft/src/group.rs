@@ -2,7 +2,7 @@
 //!
 //! The law of Raft (section 5.4): a leader of a later term holds every entry that was committed in an
 //! earlier one. It rests on two majorities having a member in common, on that member remembering what
-//! it swore (the journal), and on the rules in the files of this folder.
+//! it promised (the journal), and on the rules in the files of this folder.
 
 mod election;
 mod following;
@@ -27,7 +27,7 @@ use crate::tuning::Tuning;
 pub use election::Votes;
 pub use leading::Leadership;
 pub(crate) use membership::ANY_DISK;
-pub use membership::{ChangeRefused, Roll};
+pub use membership::{ChangeRefused, KnownDisks};
 pub use reads::{Consistency, TransferRefused};
 
 /// One member's part of a group.
@@ -67,7 +67,7 @@ pub struct Group {
 #[derive(Clone, Debug)]
 pub enum Role {
     /// Its disk is empty: it has no vote and asks who the others are.
-    Blank(Roll),
+    Blank(KnownDisks),
     /// It takes what the leader sends.
     Follower,
     /// It asks whether it would win.

@@ -4,33 +4,24 @@
 //! takes [`Groups::next_event`] and [`Groups::next_committed`] until both are empty, and ends every
 //! input with [`Groups::flush`].
 
+mod recovery;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use machine::{
-    DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, NodeId, Now, Outputs, Protocol,
-    Switches, Time,
+    DiskAnswer, DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches,
+    Time,
 };
 
 use crate::effects::{Effects, Event};
-use crate::group::{ChangeRefused, Consistency, Group, NotLeader, Role, TransferRefused};
-use crate::journal::{Held, Journal, JournalOp, journal_name, snapshot_name};
+use crate::group::{ChangeRefused, Consistency, Group, NotLeader, TransferRefused};
+use crate::journal::{Held, Journal, JournalOp};
 use crate::mechanism::Mechanism;
 use crate::member::Member;
-use crate::record::{put_base, put_entries, put_record, put_state};
-use crate::recovery::Recovery;
 use crate::rpc::{Entry, Envelope, GroupId, Index, Rpc, Term};
 use crate::tuning::Tuning;
-
-/// The words of a machine in which groups are embedded.
-pub trait Embeds: Protocol {
-    /// Groups speak to those of another node.
-    fn raft(envelope: Envelope) -> Self::Message;
-    /// Their one timer.
-    fn timer() -> Self::Timer;
-    /// A disk operation of theirs.
-    fn op(op: JournalOp) -> Self::Op;
-}
+use recovery::Recovery;
 
 /// The groups of a node.
 #[derive(Clone, Debug)]
@@ -54,7 +45,16 @@ pub struct Groups {
     fx: Effects,
 }
 
-const WHOLE: u64 = 1 << 40;
+/// A part of the machine that embeds it. What there is to note, [`Event::Noted`] says in its place.
+impl Protocol for Groups {
+    /// To the groups of another node.
+    type Message = Envelope;
+    /// They have one.
+    type Timer = ();
+    type Op = JournalOp;
+    /// Something that does not happen all the time.
+    type Note = &'static str;
+}
 
 impl Groups {
     /// So many groups, founded by the nodes of these numbers (which may or may not include this one).
@@ -85,7 +85,7 @@ impl Groups {
     }
 
     /// The node booted: its disk is read first.
-    pub fn start<P: Embeds>(&mut self, disk: DiskId, out: &mut Outputs<P>) {
+    pub fn start<P: Embeds<Groups>>(&mut self, disk: DiskId, out: &mut Outputs<P>) {
         let identified = Mechanism::DiskIdentity.on(self.switches);
         self.disk = if identified { disk } else { crate::group::ANY_DISK };
         out.disk(DiskCommand::List, P::op(JournalOp::Listed));
@@ -103,13 +103,42 @@ impl Groups {
     }
 
     /// The timer fired.
-    pub fn timer<P: Embeds>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+    pub fn timer<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         self.armed = None;
         self.journal.retry(out);
         for group in 0..self.groups.len() {
             if self.groups[group].due() <= now.time {
                 self.with(GroupId(group as u32), now, Group::tick);
             }
+        }
+    }
+
+    /// A disk operation ended.
+    pub fn disk<P: Embeds<Groups>>(
+        &mut self,
+        op: JournalOp,
+        result: DiskResult,
+        now: &mut Now<'_>,
+        out: &mut Outputs<P>,
+    ) {
+        let done = match op {
+            JournalOp::Listed => self.listed(result, out),
+            JournalOp::SnapshotRead(group) => match result {
+                Ok(DiskAnswer::Bytes(file)) => self.recovery.snapshot(group, file),
+                Ok(_) => Err("the disk did not give the snapshot's bytes".into()),
+                Err(error) => Err(error.to_string()),
+            },
+            JournalOp::JournalRead => self.recovered(result, now),
+            op => match self.journal.done(op, result) {
+                Ok(free) => {
+                    free.into_iter().for_each(|held| self.release(held, now));
+                    Ok(())
+                }
+                Err(error) => Err(error.to_string()),
+            },
+        };
+        if let Err(why) = done {
+            out.halt(format!("this member cannot remember: {why}"));
         }
     }
 
@@ -208,7 +237,7 @@ impl Groups {
     }
 
     /// Sends what has gathered, writes what must be remembered, and sets the timer.
-    pub fn flush<P: Embeds>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+    pub fn flush<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         let mut due = self.armed;
         for id in std::mem::take(&mut self.touched) {
             self.with(id, now, |group, _, fx| group.replicate(fx));
@@ -223,20 +252,19 @@ impl Groups {
             && let Some(at) = due
         {
             self.armed = due;
-            out.set_timer(P::timer(), at.since(now.time));
+            out.set_timer(P::timer(()), at.since(now.time));
         }
-        let groups = &self.groups;
-        self.journal.go(|image| groups.iter().for_each(|group| remember(group, image)), out);
+        self.journal.write_next(&self.groups, out);
         self.post(out);
     }
 
     /// One envelope for each node, with everything for it in order.
-    fn post<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    fn post<P: Embeds<Groups>>(&mut self, out: &mut Outputs<P>) {
         while let Some(&(member, ..)) = self.outbox.first() {
             let for_it = self.outbox.extract_if(.., |(to, ..)| *to == member);
             let rpcs = for_it.map(|(_, group, rpc)| (group, rpc)).collect();
             let to = Some(member.disk).filter(|disk| *disk != crate::group::ANY_DISK);
-            out.send(member.node, P::raft(Envelope { from: self.disk, to, rpcs }));
+            out.send(member.node, P::message(Envelope { from: self.disk, to, rpcs }));
         }
     }
 
@@ -250,19 +278,19 @@ impl Groups {
         let mut fx = std::mem::take(&mut self.fx);
         let group = self.groups.get_mut(id.0 as usize)?;
         let result = act(group, now, &mut fx);
-        self.settle(id, &mut fx, now);
+        self.carry_out(id, &mut fx, now);
         self.fx = fx;
         Some(result)
     }
 
-    fn settle(&mut self, id: GroupId, fx: &mut Effects, now: &mut Now<'_>) {
+    fn carry_out(&mut self, id: GroupId, fx: &mut Effects, now: &mut Now<'_>) {
         if self.touched.last() != Some(&id) {
             self.touched.push(id);
         }
         let group = &self.groups[id.0 as usize];
         let mark = Held::Persisted(id, group.term(), group.log().last_index());
         let writes = fx.writes();
-        write(&mut self.journal, group, fx);
+        self.journal.record_changes(group, fx);
         self.events.extend(fx.events.drain(..).map(|event| (id, event)));
         self.outbox.extend(fx.sends.drain(..).map(|(to, rpc)| (to, id, rpc)));
         for (to, rpc) in fx.held.drain(..) {
@@ -283,106 +311,5 @@ impl Groups {
                 self.with(group, now, |group, now, fx| group.persisted((term, index), now, fx));
             }
         }
-    }
-}
-
-/// Writes what a group wants remembered.
-fn write(journal: &mut Journal, group: &Group, fx: &mut Effects) {
-    if let Some(snapshot) = fx.snapshot.take() {
-        journal.put_snapshot(group.id, &snapshot);
-    }
-    if std::mem::take(&mut fx.state) {
-        journal.record(group.id, |out| put_state(out, group.term(), group.voted_for()));
-    }
-    if std::mem::take(&mut fx.rebased) {
-        let (index, term) = group.log().before();
-        journal.record(group.id, |out| put_base(out, index, term));
-    }
-    if let Some(first) = fx.appended_from.take() {
-        journal.record(group.id, |out| put_entries(out, first, group.log().iter_from(first)));
-    }
-}
-
-/// Everything that a group must remember, beside its snapshot.
-fn remember(group: &Group, image: &mut bytes::BytesMut) {
-    if let Role::Blank(_) = group.role() {
-        return;
-    }
-    let (index, term) = group.log().before();
-    put_record(image, group.id, |out| put_state(out, group.term(), group.voted_for()));
-    put_record(image, group.id, |out| put_base(out, index, term));
-    let entries = group.log().iter_from(index + 1);
-    put_record(image, group.id, |out| put_entries(out, index + 1, entries));
-}
-
-/// The disk.
-impl Groups {
-    /// A disk operation ended.
-    pub fn disk<P: Embeds>(
-        &mut self,
-        op: JournalOp,
-        result: DiskResult,
-        now: &mut Now<'_>,
-        out: &mut Outputs<P>,
-    ) {
-        let done = match op {
-            JournalOp::Listed => self.listed(result, out),
-            JournalOp::SnapshotRead(group) => match result {
-                Ok(DiskAnswer::Bytes(file)) => self.recovery.snapshot(group, file),
-                Ok(_) => Err("the disk did not give the snapshot's bytes".into()),
-                Err(error) => Err(error.to_string()),
-            },
-            JournalOp::JournalRead => self.recovered(result, now),
-            op => match self.journal.done(op, result) {
-                Ok(free) => {
-                    free.into_iter().for_each(|held| self.release(held, now));
-                    Ok(())
-                }
-                Err(error) => Err(error.to_string()),
-            },
-        };
-        if let Err(why) = done {
-            out.halt(format!("this member cannot remember: {why}"));
-        }
-    }
-
-    fn listed<P: Embeds>(
-        &mut self,
-        result: DiskResult,
-        out: &mut Outputs<P>,
-    ) -> Result<(), String> {
-        let DiskAnswer::Names(names) = result.map_err(|error| error.to_string())? else {
-            return Err("the disk did not name its files".into());
-        };
-        let read = |file| DiskCommand::Read { file, offset: 0, length: WHOLE };
-        for group in self.recovery.listed(&names) {
-            out.disk(read(snapshot_name(group)), P::op(JournalOp::SnapshotRead(group)));
-        }
-        out.disk(read(journal_name(self.recovery.number)), P::op(JournalOp::JournalRead));
-        Ok(())
-    }
-
-    fn recovered(&mut self, result: DiskResult, now: &mut Now<'_>) -> Result<(), String> {
-        let journal = match result {
-            Ok(DiskAnswer::Bytes(journal)) => journal,
-            Err(DiskError::NotFound) => Bytes::new(),
-            Ok(_) => return Err("the disk did not give the journal's bytes".into()),
-            Err(error) => return Err(error.to_string()),
-        };
-        let mut recovery = std::mem::take(&mut self.recovery);
-        self.journal.begin(recovery.number, recovery.journals.clone());
-        let mut remembered = recovery.finish(journal)?;
-        let (me, how) = (Member { node: self.node, disk: self.disk }, (self.tuning, self.switches));
-        for id in (0..self.count).map(GroupId) {
-            let mut fx = Effects::default();
-            if id == GroupId(0) && recovery.cut > 0 {
-                fx.note("journal-cut");
-            }
-            let known = remembered.remove(&id);
-            let group = Group::new((id, me), &self.founders, how, known, now, &mut fx);
-            self.groups.push(group);
-            self.settle(id, &mut fx, now);
-        }
-        Ok(())
     }
 }

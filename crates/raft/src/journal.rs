@@ -11,12 +11,14 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use machine::{DiskCommand, DiskError, DiskResult, FileName, Outputs};
+use machine::{DiskCommand, DiskError, DiskResult, Embeds, FileName, Outputs};
 
-use crate::groups::Embeds;
+use crate::effects::Effects;
+use crate::group::{Group, Role};
+use crate::groups::Groups;
 use crate::log::Snapshot;
 use crate::member::Member;
-use crate::record::{put_durable, put_record, seal_snapshot};
+use crate::record::{put_base, put_durable, put_entries, put_record, put_state, seal_snapshot};
 use crate::rpc::{GroupId, Index, Rpc, Term};
 
 /// What to do when a disk operation of the journal ends.
@@ -63,7 +65,7 @@ pub(crate) struct Journal {
     outdated: Vec<FileName>,
     /// Waits for what is buffered, and for what is on its way.
     held: Vec<Held>,
-    flying: Vec<Held>,
+    held_in_flight: Vec<Held>,
     /// What is on its way; it is tried again if there was no space.
     in_flight: Option<Flight>,
     /// It found no space; once all of its answers are there it is stalled, and may be tried again.
@@ -98,7 +100,7 @@ impl Journal {
             snapshots: VecDeque::new(),
             outdated: Vec::new(),
             held: Vec::new(),
-            flying: Vec::new(),
+            held_in_flight: Vec::new(),
             in_flight: None,
             failed: false,
             stalled: false,
@@ -110,13 +112,29 @@ impl Journal {
         (self.number, self.outdated) = (number, outdated);
     }
 
-    /// Remembers something about a group.
-    pub(crate) fn record(&mut self, group: GroupId, body: impl FnOnce(&mut BytesMut)) {
+    /// Remembers what changed in a group: a snapshot first, on which the rest may rest.
+    pub(crate) fn record_changes(&mut self, group: &Group, fx: &mut Effects) {
+        if let Some(snapshot) = fx.snapshot.take() {
+            self.put_snapshot(group.id, &snapshot);
+        }
+        if std::mem::take(&mut fx.state) {
+            self.record(group.id, |out| put_state(out, group.term(), group.voted_for()));
+        }
+        if std::mem::take(&mut fx.rebased) {
+            let (index, term) = group.log().before();
+            self.record(group.id, |out| put_base(out, index, term));
+        }
+        if let Some(first) = fx.appended_from.take() {
+            self.record(group.id, |out| put_entries(out, first, group.log().iter_from(first)));
+        }
+    }
+
+    fn record(&mut self, group: GroupId, body: impl FnOnce(&mut BytesMut)) {
         put_record(&mut self.buffer, group, body);
     }
 
-    /// Remembers a snapshot, before anything that was recorded and is not on its way yet.
-    pub(crate) fn put_snapshot(&mut self, group: GroupId, snapshot: &Snapshot) {
+    /// It is written before anything that was recorded and is not on its way yet.
+    fn put_snapshot(&mut self, group: GroupId, snapshot: &Snapshot) {
         self.snapshots.retain(|(other, _)| *other != group);
         self.snapshots.push_back((group, seal_snapshot(snapshot)));
     }
@@ -139,21 +157,18 @@ impl Journal {
         None
     }
 
-    /// Gives the disk its next work. `image` is everything that there is to remember.
-    pub(crate) fn go<P: Embeds>(
-        &mut self,
-        image: impl FnOnce(&mut BytesMut),
-        out: &mut Outputs<P>,
-    ) {
+    /// Gives the disk its next work. These are all groups, of which everything is written where the journal
+    /// is written anew.
+    pub(crate) fn write_next<P: Embeds<Groups>>(&mut self, groups: &[Group], out: &mut Outputs<P>) {
         if self.in_flight.is_some() {
             return;
         }
         let flight = if let Some((group, bytes)) = self.snapshots.pop_front() {
             Flight::Replace(snapshot_name(group), bytes)
         } else if !self.buffer.is_empty() {
-            self.flying = std::mem::take(&mut self.held);
+            self.held_in_flight = std::mem::take(&mut self.held);
             if self.length == 0 || self.length > self.compact + self.growth {
-                Flight::Replace(self.next_file(), self.anew(image))
+                Flight::Replace(self.next_file(), self.rewrite(groups))
             } else {
                 let at = self.length;
                 put_durable(&mut self.buffer, if self.syncs { at } else { 0 });
@@ -172,9 +187,9 @@ impl Journal {
     }
 
     /// What is buffered is in the image too.
-    fn anew(&mut self, image: impl FnOnce(&mut BytesMut)) -> Bytes {
+    fn rewrite(&mut self, groups: &[Group]) -> Bytes {
         self.buffer.clear();
-        image(&mut self.buffer);
+        groups.iter().for_each(|group| put_image(group, &mut self.buffer));
         let durable = self.buffer.len() as u64;
         put_durable(&mut self.buffer, durable);
         self.length = self.buffer.len() as u64;
@@ -190,7 +205,7 @@ impl Journal {
         journal_name(self.number)
     }
 
-    fn send<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    fn send<P: Embeds<Groups>>(&mut self, out: &mut Outputs<P>) {
         (self.failed, self.stalled) = (false, false);
         match self.in_flight.clone() {
             Some(Flight::Write(file, offset, bytes)) => {
@@ -234,7 +249,7 @@ impl Journal {
             return Ok(Vec::new());
         }
         self.in_flight = None;
-        let mut durable = std::mem::take(&mut self.flying);
+        let mut durable = std::mem::take(&mut self.held_in_flight);
         if self.buffer.is_empty() && self.snapshots.is_empty() {
             durable.append(&mut self.held);
         }
@@ -242,11 +257,23 @@ impl Journal {
     }
 
     /// Tries again what found no space.
-    pub(crate) fn retry<P: Embeds>(&mut self, out: &mut Outputs<P>) {
+    pub(crate) fn retry<P: Embeds<Groups>>(&mut self, out: &mut Outputs<P>) {
         if self.stalled {
             self.send(out);
         }
     }
+}
+
+/// Everything that a group must remember, beside its snapshot.
+fn put_image(group: &Group, image: &mut BytesMut) {
+    if let Role::Blank(_) = group.role() {
+        return;
+    }
+    let (index, term) = group.log().before();
+    put_record(image, group.id, |out| put_state(out, group.term(), group.voted_for()));
+    put_record(image, group.id, |out| put_base(out, index, term));
+    let entries = group.log().iter_from(index + 1);
+    put_record(image, group.id, |out| put_entries(out, index + 1, entries));
 }
 
 #[cfg(test)]
@@ -254,7 +281,6 @@ mod tests {
     use machine::DiskAnswer;
 
     use super::*;
-    use crate::message::Raft;
 
     const DONE: DiskResult = Ok(DiskAnswer::Done);
 
@@ -267,7 +293,7 @@ mod tests {
         let mut journal = Journal::new(1 << 20, true);
         for before in [true, false] {
             journal.record(GroupId(0), |body| body.extend_from_slice(b"record"));
-            journal.go::<Raft>(|_| {}, &mut Outputs::default());
+            journal.write_next::<Groups>(&[], &mut Outputs::default());
             if before {
                 assert!(journal.done(JournalOp::Replaced, DONE).unwrap().is_empty());
             }

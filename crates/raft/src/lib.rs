@@ -1,70 +1,71 @@
-//! One owner of the truth: consensus as a part of other machines, and a replicated key-value store.
+//! One owner of the truth: consensus as a part of other machines.
 //!
 //! # The law
 //!
 //! What was committed in one term is in the log of every leader of a later one. It holds as long as a
 //! majority of members keeps what its disk synced, and comes back with the disk or as another member.
 //! Clocks are trusted for one thing only, and only within [`DRIFT_BOUND_PPM`]: reads by lease.
+//!
+//! # The files, in the order in which a proposal meets them
+//!
+//! 1. `groups.rs`: the owner hands its inputs to [`Groups`], and proposes a command to one of them.
+//! 2. `group.rs` is one member of one group, in the words of the paper's figure 2; `group/leading.rs`
+//!    appends the command to the log (`log.rs`), and notes what is to be written and sent (`effects.rs`).
+//! 3. `journal.rs` writes it to the disk, as the bytes of `record.rs`, and holds back what may only leave
+//!    when it is durable. Meanwhile it is sent to the followers, as a message of `rpc.rs`, of which `codec.rs`
+//!    has the bytes.
+//! 4. `group/following.rs`: a follower appends it, and answers when its own journal has it.
+//! 5. `group/leading.rs` again: a majority has it, so it is committed, and [`Groups::next_committed`] gives it
+//!    to the owner. `sessions.rs` has the owner apply it once, and `growth.rs` says when its state is to take
+//!    the place of the log.
+//!
+//! What there is besides: who leads (`group/election.rs`), reads (`group/reads.rs`), snapshots
+//! (`group/snapshots.rs`), who takes part (`member.rs`, `reconfiguration.rs`, `group/membership.rs`), a
+//! restart (`groups/recovery.rs`), a log as the disk of a machine that knows nothing of it (`replicated.rs`), and
+//! the switches (`mechanism.rs`) and sizes (`tuning.rs`).
 #![doc = include_str!("../README.md")]
 
-mod client;
-mod command;
-mod effects;
-mod group;
 mod groups;
-mod history;
-mod journal;
+
+mod group;
 mod log;
-mod mechanism;
-mod member;
-mod message;
-mod promise;
-mod reconfiguration;
+
+mod effects;
+mod journal;
 mod record;
-mod recovery;
-mod replica;
-mod replicated;
 mod rpc;
-mod scenario;
-mod sentence;
-mod sessions;
-mod shape;
-mod store;
-mod throughput;
-mod tuning;
 
 #[cfg(feature = "server")]
 mod codec;
+
+mod growth;
+mod sessions;
+
+mod member;
+mod reconfiguration;
+mod replicated;
+
+mod mechanism;
+mod tuning;
+
 #[cfg(feature = "server")]
 pub mod server;
-#[cfg(feature = "server")]
-mod wire;
 
-pub use client::{Client, GIVE_UP_AFTER};
-pub use command::{
-    Change, Command, LONGEST_COMMAND, LONGEST_KEY, LONGEST_VALUE, Session, TooLarge,
-};
 pub use effects::Event;
 pub use group::{
-    ChangeRefused, Consistency, Group, Leadership, NotLeader, Role, Roll, TransferRefused, Votes,
+    ChangeRefused, Consistency, Group, KnownDisks, Leadership, NotLeader, Role, TransferRefused,
+    Votes,
 };
-pub use groups::{Embeds, Groups};
+pub use groups::Groups;
+pub use growth::Growth;
 pub use journal::JournalOp;
 pub use log::{Log, Snapshot};
 pub use mechanism::Mechanism;
 pub use member::{Configuration, Member};
-pub use message::{
-    Answer, Ask, Message, Note, Op, Operation, Raft, Read, Refusal, Request, Response, Timer,
-};
-pub use replica::{GROUP, Limits, Replica};
-pub use replicated::{Replicable, Replicated};
+pub use replicated::Replicated;
 pub use rpc::{
-    AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, Payload,
-    RequestVote, Rpc, Term,
+    AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, LONGEST_COMMAND,
+    Payload, RequestVote, Rpc, Term,
 };
-pub use scenario::Consensus;
-pub use sessions::MOST_SESSIONS;
-pub use shape::{Node, Shape};
-pub use store::{MOST_BYTES, MOST_PAIRS, Outcome, Pairs, Rotten, Store};
-pub use throughput::Throughput;
+pub use sessions::{MOST_SESSIONS, NotApplied, Outcome, Session, Sessions};
 pub use tuning::{DRIFT_BOUND_PPM, Tuning};

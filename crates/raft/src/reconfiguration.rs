@@ -64,8 +64,9 @@ impl Configuration {
             return Some(Configuration { learners, ..self.clone() });
         }
         // Whoever comes in the place of a lost disk waits for no other.
-        let heir = |voter: &Member| new.iter().find(|one| one.node == voter.node && has_log(**one));
-        let replaced = self.voters.iter().map(|voter| *heir(voter).unwrap_or(voter)).collect();
+        let successor =
+            |voter: &Member| new.iter().find(|one| one.node == voter.node && has_log(**one));
+        let replaced = self.voters.iter().map(|voter| *successor(voter).unwrap_or(voter)).collect();
         let voters = match () {
             () if replaced != self.voters => replaced,
             () if new.into_iter().all(has_log) => voters,

@@ -29,37 +29,24 @@ mod files;
 use std::collections::VecDeque;
 
 use machine::{
-    DiskAnswer, DiskCommand, DiskError, DiskId, FileName, Input, Inspection, Machine, NodeId, Now,
-    Output, Outputs, Protocol, Switches,
+    DiskAnswer, DiskCommand, DiskError, DiskId, Embeds, FileName, Input, Inspection, Machine,
+    NodeId, Now, Output, Outputs, Protocol, Separates, Switches,
 };
 
 use crate::effects::Event;
 use crate::group::Group;
-use crate::groups::{Embeds, Groups};
-use crate::journal::JournalOp;
-use crate::replica::{AROUND, GROUP};
-use crate::rpc::{Entry, Envelope, Index, Payload, Term};
+use crate::groups::Groups;
+use crate::growth::Growth;
+use crate::rpc::{Entry, GroupId, Index, Payload, Term};
 use crate::tuning::Tuning;
-use files::{Files, put_file};
+use files::{SmallFiles, put_file};
 
-/// The words of a machine that can be replicated: those of its group can be told from its own.
-pub trait Replicable: Embeds {
-    /// An envelope of the group; the message itself where it is the machine's.
-    ///
-    /// # Errors
-    /// With the message, which is not the group's.
-    fn envelope(message: Self::Message) -> Result<Envelope, Self::Message>;
-
-    /// A disk operation of the group; `None` where it is the machine's.
-    fn journal_op(op: &Self::Op) -> Option<JournalOp>;
-
-    /// Something that does not happen all the time, in the words of this protocol.
-    fn sometimes(what: &'static str) -> Self::Note;
-}
+/// The only group.
+const GROUP: GroupId = GroupId(0);
 
 /// What a machine asked of its disk.
 #[derive(Clone, Debug)]
-enum Work {
+enum DiskRequest {
     /// A file that was proposed, at this place of the log.
     Replace(Index),
     /// One that is longer than a log takes.
@@ -77,26 +64,23 @@ pub struct Replicated<M: Machine> {
     groups: Groups,
     members: Vec<NodeId>,
     /// As it was constructed: each incarnation begins as this.
-    unborn: M,
+    initial: M,
     /// Where this member leads, and has applied the first entry of its term.
     machine: Option<M>,
     leads: Option<Term>,
-    files: Files,
+    files: SmallFiles,
     /// Up to here, and without what follows, the files are the log.
     applied: Index,
     /// Of this incarnation, in order, without answers so far.
-    asked: VecDeque<(Work, <M::Protocol as Protocol>::Op)>,
+    asked: VecDeque<(DiskRequest, <M::Protocol as Protocol>::Op)>,
     /// Of this incarnation, set and not fired.
     timers: Vec<<M::Protocol as Protocol>::Timer>,
-    snapshot_after: u64,
-    /// What the log has grown by since the last snapshot, and how long that was.
-    grown: u64,
-    snapshot: u64,
+    growth: Growth,
 }
 
 impl<M: Machine> Replicated<M>
 where
-    M::Protocol: Replicable,
+    M::Protocol: Separates<Groups>,
 {
     /// The member of this number, of these. A snapshot is taken when the log has grown by so many
     /// bytes, or by as much as the last one is long.
@@ -110,16 +94,14 @@ where
         Replicated {
             groups: Groups::new(id, members.clone(), 1, tuning, Switches::ALL_ON),
             members,
-            unborn: machine,
+            initial: machine,
             machine: None,
             leads: None,
-            files: Files::default(),
+            files: SmallFiles::default(),
             applied: 0,
             asked: VecDeque::new(),
             timers: Vec::new(),
-            snapshot_after,
-            grown: 0,
-            snapshot: 0,
+            growth: Growth::new(snapshot_after),
         }
     }
 
@@ -131,6 +113,24 @@ where
     /// The machine, if it runs here.
     pub fn machine(&self) -> Option<&M> {
         self.machine.as_ref()
+    }
+
+    /// Hands the group what is its own.
+    fn group_input(
+        &mut self,
+        input: Input<Groups>,
+        now: &mut Now<'_>,
+        out: &mut Outputs<M::Protocol>,
+    ) {
+        match input {
+            // Who is no member has no say.
+            Input::Message { from, message } if self.members.contains(&from) => {
+                self.groups.message(from, message, now);
+            }
+            Input::Timer(()) => self.groups.timer(now, out),
+            Input::Disk { op, result } => self.groups.disk(op, result, now, out),
+            Input::Message { .. } | Input::Start { .. } | Input::LinkReset { .. } => {}
+        }
     }
 
     /// Hands the machine an input, if it runs here, and sees to what it wants done.
@@ -169,11 +169,13 @@ where
         out: &mut Outputs<M::Protocol>,
     ) {
         let work = match command {
-            DiskCommand::Read { file, offset, length } => Work::Read { file, offset, length },
+            DiskCommand::Read { file, offset, length } => {
+                DiskRequest::Read { file, offset, length }
+            }
             DiskCommand::Replace { file, bytes } => match put_file(&file, &bytes) {
-                None => Work::TooLong,
+                None => DiskRequest::TooLong,
                 Some(command) => match self.groups.propose(GROUP, command, now) {
-                    Ok((_, index)) => Work::Replace(index),
+                    Ok((_, index)) => DiskRequest::Replace(index),
                     // Deposed a moment ago, of which the event is on its way.
                     Err(_) => return,
                 },
@@ -191,15 +193,15 @@ where
     /// Answers what the machine asked first, if that can be: in the order in which it was asked.
     fn answer(&mut self, now: &mut Now<'_>, out: &mut Outputs<M::Protocol>) -> bool {
         // As long as the machine lives this member leads, and at its places are its entries.
-        let ready = |(work, _): &mut (Work, _)| match work {
-            Work::Replace(index) => *index <= self.applied,
-            Work::TooLong | Work::Read { .. } => true,
+        let ready = |(work, _): &mut (DiskRequest, _)| match work {
+            DiskRequest::Replace(index) => *index <= self.applied,
+            DiskRequest::TooLong | DiskRequest::Read { .. } => true,
         };
         let Some((work, op)) = self.asked.pop_front_if(ready) else { return false };
         let result = match work {
-            Work::Replace(_) => Ok(DiskAnswer::Done),
-            Work::TooLong => Err(DiskError::Full),
-            Work::Read { file, offset, length } => self.files.read(&file, offset, length),
+            DiskRequest::Replace(_) => Ok(DiskAnswer::Done),
+            DiskRequest::TooLong => Err(DiskError::Full),
+            DiskRequest::Read { file, offset, length } => self.files.read(&file, offset, length),
         };
         self.tell(Input::Disk { op, result }, now, out);
         true
@@ -218,9 +220,9 @@ where
                 break;
             }
         }
-        if self.grown >= self.snapshot_after.max(self.snapshot) {
+        if self.growth.is_due() {
             let state = self.files.snapshot();
-            (self.grown, self.snapshot) = (0, state.len() as u64);
+            self.growth.restart(&state);
             self.groups.compact(GROUP, self.applied, state, now);
         }
     }
@@ -233,11 +235,12 @@ where
             }
             Event::Follows { .. } => self.stop(out),
             Event::Restored { index, state } => {
-                (self.applied, self.grown, self.snapshot) = (index, 0, state.len() as u64);
-                self.files = Files::default();
+                self.applied = index;
+                self.growth.restart(&state);
+                self.files = SmallFiles::default();
                 self.keep(state, out);
             }
-            Event::Noted(what) => out.note(M::Protocol::sometimes(what)),
+            Event::Noted(what) => out.note(M::Protocol::note(what)),
             // Nobody asks to read: what the machine knows it has from its files.
             Event::Readable { .. } | Event::ReadLost { .. } => {}
         }
@@ -251,14 +254,13 @@ where
         out: &mut Outputs<M::Protocol>,
     ) {
         self.applied = index;
-        self.grown += AROUND;
+        self.growth.add(entry);
         if let Payload::Command(file) = &entry.payload {
-            self.grown += file.len() as u64;
             self.keep(file.clone(), out);
         }
         if self.leads == Some(entry.term) && self.machine.is_none() {
-            out.note(M::Protocol::sometimes("took-over"));
-            self.machine = Some(self.unborn.clone());
+            out.note(M::Protocol::note("took-over"));
+            self.machine = Some(self.initial.clone());
             // The log is one disk, wherever it is read.
             self.tell(Input::Start { disk: DiskId::default() }, now, out);
         }
@@ -280,7 +282,7 @@ where
 
 impl<M: Machine> Machine for Replicated<M>
 where
-    M::Protocol: Replicable,
+    M::Protocol: Separates<Groups>,
 {
     type Protocol = M::Protocol;
 
@@ -290,30 +292,18 @@ where
         input: Input<M::Protocol>,
         out: &mut Outputs<M::Protocol>,
     ) {
-        match input {
-            Input::Start { disk } => self.groups.start(disk, out),
-            Input::Message { from, message } => match M::Protocol::envelope(message) {
-                Ok(envelope) if self.members.contains(&from) => {
-                    self.groups.message(from, envelope, now);
+        match M::Protocol::separate(input) {
+            Ok(input) => self.group_input(input, now, out),
+            Err(Input::Start { disk }) => self.groups.start(disk, out),
+            // The machine's disk is the log: what the node's own disk did is the groups'.
+            Err(Input::Disk { .. }) => {}
+            Err(input) => {
+                match &input {
+                    Input::Timer(timer) => self.timers.retain(|other| other != timer),
+                    Input::LinkReset { peer } => self.groups.link_reset(*peer, now),
+                    _ => {}
                 }
-                // Who is no member has no say.
-                Ok(_) => {}
-                Err(message) => self.tell(Input::Message { from, message }, now, out),
-            },
-            Input::Timer(timer) if timer == M::Protocol::timer() => self.groups.timer(now, out),
-            Input::Timer(timer) => {
-                self.timers.retain(|other| *other != timer);
-                self.tell(Input::Timer(timer), now, out);
-            }
-            // The machine's never reach the node's own disk.
-            Input::Disk { op, result } => {
-                if let Some(op) = M::Protocol::journal_op(&op) {
-                    self.groups.disk(op, result, now, out);
-                }
-            }
-            Input::LinkReset { peer } => {
-                self.groups.link_reset(peer, now);
-                self.tell(Input::LinkReset { peer }, now, out);
+                self.tell(input, now, out);
             }
         }
         self.catch_up(now, out);

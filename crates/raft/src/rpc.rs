@@ -8,10 +8,15 @@ use machine::DiskId;
 
 use crate::member::{Configuration, Member};
 
+mod sentence;
+
 /// Time as Raft counts it: each has at most one leader.
 pub type Term = u64;
 /// A place in the log, from 1; 0 is the place before the first.
 pub type Index = u64;
+
+/// So long may a command be, in bytes. Messages, and what a follower keeps at once, are bounded by it.
+pub const LONGEST_COMMAND: usize = (256 << 10) + 1055;
 
 /// Which of the groups of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -1,273 +1,72 @@
-//! The real servers: replicas with HTTP in front of them, all of a cluster in one process or one of
-//! them.
-//!
-//! The law: nothing in here decides. A request becomes a [`Message::Request`](crate::Message), the
-//! replica's answer becomes the response, and what a machine wants done is done by `host`. The same
-//! machines, with the same mechanisms on, are what the scenarios judge.
-//!
-//! They listen on loopback unless the user insists, because they ask nobody who they are.
+//! Whether a replica knows who leads: what its operator is told when it does not.
 
-mod front;
-mod leader;
-mod owner;
-mod status;
-mod switchboard;
-
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::Weak;
 use std::time::Duration;
 
-use axum::Router;
-use host::{
-    Addresses, Exposure, FRONT_END, Folder, FolderError, Links, Metrics, Neighbours, Node,
-    PendingRequests, RunningNodes, Server, Stop, Whole, http,
-};
-use machine::{Input, Inspection, NodeId, Switches};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use host::{Count, Metrics, Node};
+use machine::{Machine, NodeId};
+use tokio::time::sleep;
 
-use crate::group::Group;
-use crate::message::{Ask, Message, Request};
-use crate::replica::{Limits, Replica};
-use crate::tuning::Tuning;
-use front::{Book, FrontEnd};
-use owner::Owner;
-use switchboard::Switchboard;
+/// A leader that is missed for less is missed by nobody else.
+const LOOK: Duration = Duration::from_millis(100);
 
-pub use host::ServeError;
-pub use leader::watch_leader;
-
-/// One replica of a cluster.
-#[derive(Clone, Debug)]
-pub struct Seat {
-    /// Its number.
-    pub id: NodeId,
-    /// Is it no member before the others take it in?
-    pub spare: bool,
-    /// Where it listens for nodes with higher numbers, if for any.
-    pub nodes: Option<SocketAddr>,
-    /// Where it listens for clients.
-    pub clients: Option<SocketAddr>,
-}
-
-/// A cluster, and which of its replicas run in this process.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// All of them.
-    pub seats: Vec<Seat>,
-    /// Those that run here.
-    pub here: Here,
-    /// Where to show what is counted, if anywhere.
-    pub admin: Option<SocketAddr>,
-    /// Who may reach any of these addresses.
-    pub exposure: Exposure,
-}
-
-/// Which replicas run in a process, and where their data is. Folders are made where there are none.
-#[derive(Clone, Debug)]
-pub enum Here {
-    /// All of them, each with a folder in this one, which is theirs alone.
-    All(PathBuf),
-    /// This one, with this folder.
-    One(NodeId, PathBuf),
-}
-
-/// Serves the replicas that run here until it is told to stop, by SIGINT or SIGTERM. `ready` is called
-/// once, with the address for clients of the first of them and where it shows what is counted, when it takes
-/// requests; where all run here, when one of them leads.
-///
-/// # Errors
-/// If it could not start, or if a replica found that it cannot keep its promises.
-pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
-    let runtime = host::runtime().map_err(ServeError::Runtime)?;
-    let Plan { mut seats, here, admin, exposure } = plan;
-    let listening = |address| {
-        let listening = runtime.block_on(host::listen(address, exposure));
-        listening.map_err(ServeError::Listen)
-    };
-    // Addresses first: what cannot be reached need not touch a folder.
-    let admin = admin.map(listening).transpose()?;
-    let mut doors = Vec::new();
-    let all_here = matches!(here, Here::All(_)) || seats.len() == 1;
-    let at_work: Vec<_> = match &here {
-        Here::All(_) => seats.iter().map(|seat| seat.id).collect(),
-        Here::One(id, _) => vec![*id],
-    };
-    for &id in &at_work {
-        let seat = seats.iter_mut().find(|seat| seat.id == id);
-        let unlisted = || ServeError::arguments(format_args!("the cluster has no node {}", id.0));
-        let seat = seat.ok_or_else(unlisted)?;
-        let clients = listening(seat.clients.unwrap_or(ANY_PORT))?;
-        let nodes = seat.nodes.map(listening).transpose()?;
-        seat.clients = Some(clients.1);
-        seat.nodes = nodes.as_ref().map(|(_, address)| *address);
-        doors.push((id, Doors { clients, nodes: nodes.map(|(listener, _)| listener) }));
+/// Looks on until the replica on this node has stopped; `leader` says who leads, as far as it knows. Before
+/// it first hears of a leader it has lost none. What is lost is a line of the log, and a number.
+pub async fn watch_leader<M: Machine>(
+    me: NodeId,
+    replica: Weak<Node<M>>,
+    leader: fn(&M) -> Option<NodeId>,
+    metrics: Metrics,
+) {
+    let help = "Replicas of this process that know no leader.";
+    let without = metrics.gauge("raft_replicas_without_leader", help);
+    let help = "How often a replica of this process lost its leader, to nobody or to another.";
+    let losses = metrics.counter("raft_leader_losses_total", help);
+    let mut watch = LeaderWatch { me, known: None, before: None, without, losses };
+    watch.without.one();
+    // Nothing once it has stopped.
+    while let Some(found) = replica.upgrade().and_then(|replica| replica.look(leader)) {
+        watch.looked(found);
+        sleep(LOOK).await;
     }
-    let metrics = Metrics::default();
-    let folders = open(&here, &at_work).map_err(ServeError::Folder)?;
-    let (mut nodes, mut staffed) = (Vec::new(), Vec::new());
-    for ((id, doors), folder) in doors.into_iter().zip(&folders) {
-        let staff = Staffed::new(id, doors, &seats, folder, &runtime, &metrics);
-        nodes.push(staff.node.clone());
-        staffed.push(staff);
-    }
-    let (replicas, shown) = (nodes.clone(), admin.as_ref().map(|(_, address)| *address));
-    let work = |stop| async move {
-        let clients = staffed.first().map(|staff| staff.doors.clients.1);
-        let ready = async {
-            while all_here && !replicas.iter().any(leads) {
-                sleep(LOOK_AGAIN).await;
+}
+
+struct LeaderWatch {
+    me: NodeId,
+    known: Option<NodeId>,
+    /// The last that it knew, also where it knows none.
+    before: Option<NodeId>,
+    without: Count,
+    losses: Count,
+}
+
+impl LeaderWatch {
+    fn looked(&mut self, leader: Option<NodeId>) {
+        let me = self.me.0;
+        let was = std::mem::replace(&mut self.known, leader);
+        match (was, leader) {
+            (Some(lost), None) => {
+                self.without.one();
+                self.losses.one();
+                let until = "nothing is written and read here until a majority elects one";
+                tracing::warn!("node {me} has lost its leader, node {}: {until}", lost.0);
             }
-            ready(Addresses { clients, admin: shown, nodes: None });
-        };
-        work(staffed, all_here, ready, stop).await
-    };
-    let booted = |shown: &Inspection| shown.role != "booting";
-    let nodes = RunningNodes::new(nodes, folders);
-    let server = Server { runtime, nodes, metrics, admin };
-    let halted = |why| ServeError::Halted(format!("a replica stopped: {why}"));
-    server.run(booted, || (), work).map_err(halted)
-}
-
-/// Opens the folders of these replicas, once the one that they are in is ours.
-fn open(here: &Here, at_work: &[NodeId]) -> Result<Vec<Folder>, FolderError> {
-    match here {
-        Here::All(data) => {
-            let whole = Whole::open::<Owner>(data, &[])?;
-            let part = |id: &NodeId| whole.part(&format!("n{}", id.0), Owner::new(id.0), &[]);
-            at_work.iter().map(part).collect()
+            (None, Some(found)) => {
+                self.without.less(1);
+                match self.before {
+                    Some(_) => tracing::warn!("node {me} has a leader again, node {}", found.0),
+                    None => tracing::info!("node {me} has a leader, node {}", found.0),
+                }
+            }
+            (Some(lost), Some(found)) if lost != found => {
+                self.losses.one();
+                let (lost, found) = (lost.0, found.0);
+                tracing::warn!(
+                    "node {me} has lost its leader, node {lost}; node {found} leads now"
+                );
+            }
+            _ => {}
         }
-        Here::One(id, data) => Ok(vec![Folder::open(data, Owner::new(id.0), &[])?]),
+        self.before = leader.or(self.before);
     }
-}
-
-const ANY_PORT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-/// At the desk nobody waits under this token.
-const NOBODY: u64 = u64::MAX;
-/// While nobody leads.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
-
-/// Where a replica is reached.
-struct Doors {
-    clients: (TcpListener, SocketAddr),
-    nodes: Option<TcpListener>,
-}
-
-/// A replica at work, and the ways that lead to it.
-struct Staffed {
-    node: Arc<Node<Replica>>,
-    links: Arc<Links<Replica>>,
-    routes: Router,
-    doors: Doors,
-}
-
-impl Staffed {
-    fn new(
-        id: NodeId,
-        doors: Doors,
-        seats: &[Seat],
-        folder: &Folder,
-        runtime: &Runtime,
-        metrics: &Metrics,
-    ) -> Staffed {
-        let others = seats.iter().filter(|seat| seat.id != id);
-        let others = others.map(|seat| (seat.id, seat.nodes)).collect();
-        let neighbours = Neighbours { me: id, others, strangers: false };
-        let links = Links::new(neighbours, runtime.handle().clone(), metrics);
-        let desk = Arc::new(PendingRequests::default());
-        let outside =
-            Switchboard { desk: desk.clone(), links: links.clone(), metrics: metrics.clone() };
-        let founders = seats.iter().filter(|seat| !seat.spare).map(|seat| seat.id).collect();
-        let (tuning, limits) = (Tuning::default(), Limits::default());
-        let machine = Replica::new(id, founders, tuning, limits, Switches::ALL_ON);
-        let files = folder.files(metrics);
-        let node = Node::start(machine, files, folder.disk(), Arc::new(outside), metrics);
-        links.join(&node);
-        let leader = |replica: &Replica| replica.group().and_then(Group::leader);
-        runtime.spawn(watch_leader(id, Arc::downgrade(&node), leader, metrics.clone()));
-        let book = seats.iter().filter_map(|seat| Some((seat.id, seat.clients?))).collect();
-        let book: Book = Arc::new(book);
-        let routes = FrontEnd { me: id, node: node.clone(), desk, book }.routes();
-        let routes = http::reject_foreign_hosts(routes, doors.clients.1.ip());
-        Staffed { node, links, routes, doors }
-    }
-}
-
-/// Takes connections until `stop` ends: then a leader hands over to a node elsewhere, and clients are let
-/// finish before the links end.
-async fn work(
-    staffed: Vec<Staffed>,
-    all_here: bool,
-    ready: impl Future<Output = ()>,
-    mut stop: Stop,
-) -> Result<(), String> {
-    let (stop_clients, stop_links) = (watch::Sender::new(false), watch::Sender::new(false));
-    let (mut fronts, mut backs) = (JoinSet::new(), JoinSet::new());
-    let nodes: Vec<_> = staffed.iter().map(|staff| staff.node.clone()).collect();
-    for Staffed { links, routes, doors, .. } in staffed {
-        let clients = doors.clients.0;
-        fronts.spawn(http::serve(clients, routes, told(stop_clients.subscribe())));
-        let stopped = told(stop_links.subscribe());
-        match doors.nodes {
-            Some(listener) => drop(backs.spawn(links.accept(listener, stopped))),
-            None => drop(backs.spawn(async move {
-                stopped.await;
-                links.close();
-            })),
-        }
-    }
-    let mut over = None;
-    tokio::select! {
-        why = &mut stop => over = Some(why),
-        () = ready => {}
-    }
-    let over = match over {
-        Some(over) => over,
-        None => stop.await,
-    };
-    if over.is_ok() && !all_here {
-        for node in &nodes {
-            hand_over(node).await;
-        }
-    }
-    stop_clients.send_replace(true);
-    fronts.join_all().await;
-    stop_links.send_replace(true);
-    backs.join_all().await;
-    over
-}
-
-/// A leader that went without a word would be missed for an election timeout. It need not stop later
-/// than a transfer takes, which is given up after one.
-async fn hand_over(node: &Arc<Node<Replica>>) {
-    if !leads(node) {
-        return;
-    }
-    let request = Request { token: NOBODY, session: None, ask: Ask::Transfer { to: None } };
-    node.input(Input::Message { from: FRONT_END, message: Message::Request(request) });
-    let follows = |replica: &Replica| {
-        replica.group().is_some_and(|group| !group.leads() && group.leader().is_some())
-    };
-    let over = async {
-        while !node.look(follows).unwrap_or(true) {
-            sleep(LOOK_AGAIN).await;
-        }
-    };
-    // Where nobody can take over it stops all the same.
-    let _ = timeout(Tuning::default().election_timeout, over).await;
-}
-
-async fn told(mut stop: watch::Receiver<bool>) {
-    // A sender that is gone has nothing more to say.
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
-fn leads(node: &Arc<Node<Replica>>) -> bool {
-    let leads = |replica: &Replica| replica.group().is_some_and(Group::leads);
-    node.look(leads).unwrap_or(false)
 }

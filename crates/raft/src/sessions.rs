@@ -1,28 +1,95 @@
-//! What is remembered of sessions: of each the newest command, and what came of it.
+//! Client sessions: a command that is sent again is applied once.
+//!
+//! A client that got no answer sends its command again, and the log then holds it twice. A state machine
+//! that applies its commands through [`Sessions::once`], and keeps the table in its snapshots, applies each
+//! of them once, and answers a repetition with what came of the first.
 //!
 //! The law: replicas that applied the same commands remember the same, so what is forgotten is
 //! decided by the log and by nothing else. A client sends its commands one at a time; of those that
 //! it sends again only the newest can still be waited for. A session that has one command and no other
 //! (an `Idempotency-Key`) takes no other.
+//!
+//! ```
+//! use machine::Switches;
+//! use raft::{NotApplied, Outcome, Session, Sessions};
+//!
+//! /// What came of an addition: the sum, as long as it is small.
+//! #[derive(Clone, Copy, Debug, PartialEq)]
+//! struct Sum(u8);
+//!
+//! impl Outcome for Sum {
+//!     fn to_byte(self) -> u8 {
+//!         self.0
+//!     }
+//!     fn from_byte(byte: u8) -> Option<Sum> {
+//!         Some(Sum(byte))
+//!     }
+//! }
+//!
+//! let (mut sum, mut sessions) = (0, Sessions::new(Switches::ALL_ON));
+//! let mut add = |number, more| {
+//!     let session = Session { client: 7, number, only: false };
+//!     sessions.once(Some(session), || {
+//!         sum += more;
+//!         Sum(sum)
+//!     })
+//! };
+//! assert_eq!(add(1, 2), Ok(Sum(2)));
+//! assert_eq!(add(2, 3), Ok(Sum(5)));
+//! assert_eq!(add(2, 3), Ok(Sum(5)), "it came again");
+//! assert_eq!(add(1, 2), Err(NotApplied::Stale), "nobody waits for this one any more");
+//! ```
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{BufMut, BytesMut};
+use machine::Switches;
 use machine::codec::{Malformed, Reader};
 
-use crate::command::Session;
-use crate::store::Outcome;
+use crate::mechanism::Mechanism;
 
 /// More are not remembered. One that is forgotten can have a command applied twice, so a client has
 /// as long to send one again as others need to begin so many sessions.
 pub const MOST_SESSIONS: usize = 1 << 16;
 /// Of one session in a snapshot, in bytes.
-pub(crate) const BYTES: usize = 16 + 8 + 8 + 1;
+const BYTES: usize = 16 + 8 + 8 + 1;
 
-/// The table.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sessions {
-    newest: BTreeMap<u128, Newest>,
+/// A client, and the number of a command of theirs: one that is sent again has the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Session {
+    /// Who: drawn by the client, so that no two are the same.
+    pub client: u128,
+    /// Of the command; grows by each.
+    pub number: u64,
+    /// Is there one command, and no other? Its number then stands for what it says, and a command of
+    /// another number is refused.
+    pub only: bool,
+}
+
+/// What came of a command, as it is remembered: a byte in snapshots.
+pub trait Outcome: Copy {
+    /// The byte.
+    fn to_byte(self) -> u8;
+
+    /// The outcome of this byte; `None` where there is no such outcome.
+    fn from_byte(byte: u8) -> Option<Self>;
+}
+
+/// Why a command was not applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotApplied {
+    /// A later command of the session was applied before. Whether this one ever was is forgotten.
+    Stale,
+    /// The session's only command was another one. This one is not remembered.
+    Reused,
+}
+
+/// The table: of each session the newest command, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Sessions<O> {
+    /// Is a command of a session done at most once?
+    dedup: bool,
+    newest: BTreeMap<u128, Newest<O>>,
     /// Each session once, and the number that it was at when it was put here. Whoever comes to the
     /// front and has gone on since goes to the back; else it is forgotten (the clock algorithm).
     order: VecDeque<(u128, u64)>,
@@ -31,39 +98,55 @@ pub(crate) struct Sessions {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Newest {
+struct Newest<O> {
     number: u64,
-    outcome: Outcome,
+    outcome: O,
 }
 
-impl Sessions {
-    /// Does a command, unless it was done: then what came of it.
+impl<O: Outcome> Sessions<O> {
+    /// An empty one.
+    pub fn new(switches: Switches) -> Self {
+        let dedup = Mechanism::SessionDedup.on(switches);
+        Sessions { dedup, newest: BTreeMap::new(), order: VecDeque::new(), repeats: 0 }
+    }
+
+    /// Applies a command, unless it was applied: then what came of it. One without a session is applied
+    /// however often it comes.
+    ///
+    /// # Errors
+    /// If it was not applied, and what came of it is not known.
     #[inline]
-    pub(crate) fn once(&mut self, session: Session, work: impl FnOnce() -> Outcome) -> Outcome {
+    pub fn once(
+        &mut self,
+        session: Option<Session>,
+        apply: impl FnOnce() -> O,
+    ) -> Result<O, NotApplied> {
+        let Some(session) = session.filter(|_| self.dedup) else { return Ok(apply()) };
         let Session { client, number, only } = session;
         match self.newest.get_mut(&client) {
-            Some(newest) if only && number != newest.number => Outcome::Reused,
+            Some(newest) if only && number != newest.number => Err(NotApplied::Reused),
             Some(newest) if number <= newest.number => {
                 self.repeats += 1;
-                if number == newest.number { newest.outcome } else { Outcome::Stale }
+                if number == newest.number { Ok(newest.outcome) } else { Err(NotApplied::Stale) }
             }
             Some(newest) => {
-                *newest = Newest { number, outcome: work() };
-                newest.outcome
+                *newest = Newest { number, outcome: apply() };
+                Ok(newest.outcome)
             }
             None => {
-                let outcome = work();
+                let outcome = apply();
                 self.begin(session, outcome);
-                outcome
+                Ok(outcome)
             }
         }
     }
 
-    pub(crate) fn repeats(&self) -> u64 {
+    /// How many commands came again, since this replica booted or was restored, and were not applied.
+    pub fn repeats(&self) -> u64 {
         self.repeats
     }
 
-    fn begin(&mut self, session: Session, outcome: Outcome) {
+    fn begin(&mut self, session: Session, outcome: O) {
         while self.order.len() >= MOST_SESSIONS {
             self.forget_one();
         }
@@ -81,32 +164,38 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.order.len()
+    /// How many bytes [`Sessions::encode`] appends.
+    pub fn encoded_length(&self) -> usize {
+        4 + self.order.len() * BYTES
     }
 
-    pub(crate) fn encode(&self, out: &mut BytesMut) {
+    /// Appends the table to a snapshot.
+    pub fn encode(&self, out: &mut BytesMut) {
         out.put_u32_le(self.order.len() as u32);
         for (client, number) in &self.order {
             let newest = self.newest[client];
             out.put_u128_le(*client);
             out.put_u64_le(*number);
             out.put_u64_le(newest.number);
-            out.put_u8(newest.outcome as u8);
+            out.put_u8(newest.outcome.to_byte());
         }
     }
 
-    /// A table that these bytes begin with, if they do.
-    pub(crate) fn decode(from: &mut Reader<&[u8]>) -> Result<Sessions, Malformed> {
+    /// A table that these bytes begin with, if they do, in the place of this one.
+    ///
+    /// # Errors
+    /// If they begin with none. This one stays as it is.
+    pub fn decode(&self, from: &mut Reader<&[u8]>) -> Result<Self, Malformed> {
         let count = from.take_u32()? as usize;
         if count > MOST_SESSIONS {
             return Err(Malformed("it has more sessions than are remembered"));
         }
-        let mut sessions = Sessions::default();
+        let (newest, order) = (BTreeMap::new(), VecDeque::new());
+        let mut sessions = Sessions { dedup: self.dedup, newest, order, repeats: 0 };
         for _ in 0..count {
             let (client, [queued, number]) = (from.take_u128()?, from.take_u64s()?);
             let outcome =
-                Outcome::of(from.take_u8()?).ok_or(Malformed("there is no such outcome"))?;
+                O::from_byte(from.take_u8()?).ok_or(Malformed("there is no such outcome"))?;
             let known = sessions.newest.insert(client, Newest { number, outcome });
             if known.is_some() || queued > number {
                 return Err(Malformed("it has a session twice, or one that went back"));
@@ -121,46 +210,72 @@ impl Sessions {
 mod tests {
     use super::*;
 
-    fn done(sessions: &mut Sessions, client: u128, number: u64) -> bool {
+    /// Did the value match?
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Matched(bool);
+
+    impl Outcome for Matched {
+        fn to_byte(self) -> u8 {
+            self.0.into()
+        }
+        fn from_byte(byte: u8) -> Option<Matched> {
+            (byte <= 1).then_some(Matched(byte == 1))
+        }
+    }
+
+    const NOT: Result<Matched, NotApplied> = Ok(Matched(false));
+
+    fn sessions() -> Sessions<Matched> {
+        Sessions::new(Switches::ALL_ON)
+    }
+
+    fn done(sessions: &mut Sessions<Matched>, client: u128, number: u64) -> bool {
         let mut done = false;
-        sessions.once(Session { client, number, only: false }, || {
+        let session = Session { client, number, only: false };
+        let _ = sessions.once(Some(session), || {
             done = true;
-            Outcome::Done
+            Matched(true)
         });
         done
     }
 
     #[test]
     fn the_newest_is_remembered_and_older_ones_are_not_done_again() {
-        let mut sessions = Sessions::default();
+        let mut sessions = sessions();
         let session = Session { client: 7, number: 2, only: false };
-        assert_eq!(sessions.once(session, || Outcome::Unmatched), Outcome::Unmatched);
-        assert_eq!(sessions.once(session, || panic!("it was done")), Outcome::Unmatched);
+        assert_eq!(sessions.once(Some(session), || Matched(false)), NOT);
+        assert_eq!(sessions.once(Some(session), || panic!("it was done")), NOT);
         let before = Session { number: 1, ..session };
-        assert_eq!(sessions.once(before, || panic!("it is too late")), Outcome::Stale);
+        assert_eq!(
+            sessions.once(Some(before), || panic!("it is too late")),
+            Err(NotApplied::Stale)
+        );
         assert!(done(&mut sessions, 7, 3) && done(&mut sessions, 8, 1));
     }
 
     #[test]
     fn a_session_of_one_command_takes_no_other() {
-        let mut sessions = Sessions::default();
+        let mut sessions = sessions();
         let first = Session { client: 7, number: 50, only: true };
-        assert_eq!(sessions.once(first, || Outcome::Unmatched), Outcome::Unmatched);
+        assert_eq!(sessions.once(Some(first), || Matched(false)), NOT);
         for number in [49, 51] {
             let other = Session { number, ..first };
-            assert_eq!(sessions.once(other, || panic!("it was done")), Outcome::Reused);
+            assert_eq!(
+                sessions.once(Some(other), || panic!("it was done")),
+                Err(NotApplied::Reused)
+            );
         }
-        assert_eq!(sessions.once(first, || panic!("it was done")), Outcome::Unmatched);
+        assert_eq!(sessions.once(Some(first), || panic!("it was done")), NOT);
         let mut bytes = BytesMut::new();
         sessions.encode(&mut bytes);
-        let mut copy = Sessions::decode(&mut Reader::new(&bytes[..])).unwrap();
+        let mut copy = sessions.decode(&mut Reader::new(&bytes[..])).unwrap();
         let other = Session { number: 51, ..first };
-        assert_eq!(copy.once(other, || panic!("it was done")), Outcome::Reused);
+        assert_eq!(copy.once(Some(other), || panic!("it was done")), Err(NotApplied::Reused));
     }
 
     #[test]
     fn those_who_went_on_are_remembered_longer() {
-        let mut sessions = Sessions::default();
+        let mut sessions = sessions();
         for client in 0..MOST_SESSIONS as u128 {
             assert!(done(&mut sessions, client, 1));
         }
@@ -168,11 +283,11 @@ mod tests {
         let mut copy = sessions.clone();
         for sessions in [&mut sessions, &mut copy] {
             assert!(done(sessions, u128::MAX, 1));
-            assert_eq!(sessions.len(), MOST_SESSIONS);
+            assert_eq!(sessions.order.len(), MOST_SESSIONS);
             assert!(!done(sessions, 0, 2), "it was used since it came");
             assert!(!done(sessions, 2, 1), "nobody else had to go");
         }
-        let bytes = |sessions: &Sessions| {
+        let bytes = |sessions: &Sessions<Matched>| {
             let mut bytes = BytesMut::new();
             sessions.encode(&mut bytes);
             bytes.freeze()
@@ -180,7 +295,7 @@ mod tests {
         assert_eq!(bytes(&sessions), bytes(&copy));
         assert!(done(&mut sessions, 1, 1), "it was the oldest");
         let written = bytes(&sessions);
-        let read = Reader::whole(&written[..], Sessions::decode).unwrap();
+        let read = Reader::whole(&written[..], |from| sessions.decode(from)).unwrap();
         assert_eq!(bytes(&read), written);
     }
 }

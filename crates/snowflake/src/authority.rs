@@ -178,13 +178,13 @@ impl Authority {
         let grant = Grant { request, lease, lasts: LEASE, floor, ceiling, wall };
         let answer = Output::Send { to, message: Message::Granted(grant), link: Link::Stream };
         let bytes = serde_json::to_vec(table).unwrap_or_default();
-        self.checkpoint.save(&bytes, vec![answer], Op::Saved, out);
+        self.checkpoint.save(&bytes, vec![answer], out);
     }
 
     /// 3. The table is durable; the answers leave. A full disk costs the answers, not the state:
     ///    what is in memory is ahead of the disk, and is written with the next request.
     fn saved(&mut self, result: DiskResult, out: &mut Outputs<Snowflake>) {
-        match self.checkpoint.saved(result, Op::Saved, out) {
+        match self.checkpoint.saved(result, out) {
             Ok(()) | Err(CheckpointError::Disk(DiskError::Full)) => {}
             Err(error) => out.halt(format!("the leases cannot be written: {error}")),
         }
@@ -196,7 +196,7 @@ impl Machine for Authority {
 
     fn handle(&mut self, now: &mut Now<'_>, input: Input<Snowflake>, out: &mut Outputs<Snowflake>) {
         match input {
-            Input::Start { .. } => self.checkpoint.load(Op::Loaded, out),
+            Input::Start { .. } => self.checkpoint.load(out),
             Input::Disk { op: Op::Loaded, result } => self.loaded(result, now, out),
             Input::Disk { op: Op::Saved, result } => self.saved(result, out),
             Input::Message { from, message: Message::Acquire(wanted) } => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use machine::{Checkpoint, CheckpointError, DiskResult, Outputs, Wall};
 
-use crate::message::{Op, Snowflake};
+use crate::message::Snowflake;
 
 /// How far ahead of the clock the mark is set: a restart may have to wait so long. It is raised
 /// when half of that is used up, so a busy worker writes four times a second.
@@ -38,7 +38,7 @@ impl HighWaterMark {
     }
 
     pub(crate) fn load(&self, out: &mut Outputs<Snowflake>) {
-        self.checkpoint.load(Op::Loaded, out);
+        self.checkpoint.load(out);
     }
 
     /// The mark that was on the disk; zero on a new one.
@@ -54,7 +54,7 @@ impl HighWaterMark {
         if self.rising.is_none() && self.durable < wall + AHEAD / 2 {
             let mark = wall + AHEAD;
             self.rising = Some(mark);
-            self.checkpoint.save(&mark.0.to_le_bytes(), Vec::new(), Op::Saved, out);
+            self.checkpoint.save(&mark.0.to_le_bytes(), Vec::new(), out);
         }
     }
 
@@ -66,7 +66,7 @@ impl HighWaterMark {
         out: &mut Outputs<Snowflake>,
     ) -> Result<Wall, CheckpointError> {
         let rising = self.rising.take();
-        self.checkpoint.saved(result, Op::Saved, out)?;
+        self.checkpoint.saved(result, out)?;
         self.durable = rising.unwrap_or(self.durable);
         Ok(self.durable)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use machine::{NodeId, Protocol, Wall};
+use machine::{Checkpoint, CheckpointOp, Embeds, NodeId, Protocol, Wall};
 use raft::{Envelope, JournalOp};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,15 @@ impl Protocol for Snowflake {
     type Timer = Timer;
     type Op = Op;
     type Note = Note;
+}
+
+impl Embeds<Checkpoint<Snowflake>> for Snowflake {
+    fn op(op: CheckpointOp) -> Op {
+        match op {
+            CheckpointOp::Loaded => Op::Loaded,
+            CheckpointOp::Saved => Op::Saved,
+        }
+    }
 }
 
 /// What is sent. Its `Debug` form is the sentence that diagrams show.

@@ -17,8 +17,8 @@
 
 use std::time::Duration;
 
-use machine::{NodeId, Switches};
-use raft::{Embeds, Envelope, JournalOp, LONGEST_COMMAND, Replicable, Replicated, Tuning};
+use machine::{Embeds, Input, NodeId, Separates, Switches};
+use raft::{Envelope, Groups, JournalOp, LONGEST_COMMAND, Replicated, Tuning};
 
 use crate::authority::{Authority, LONGEST_ROW};
 use crate::message::{Message, Note, Op, Snowflake, Timer};
@@ -56,36 +56,33 @@ pub(crate) fn tuning() -> Tuning {
     }
 }
 
-impl Embeds for Snowflake {
-    fn raft(envelope: Envelope) -> Message {
+impl Embeds<Groups> for Snowflake {
+    fn message(envelope: Envelope) -> Message {
         Message::Raft(envelope)
     }
 
-    fn timer() -> Timer {
+    fn timer((): ()) -> Timer {
         Timer::Raft
     }
 
     fn op(op: JournalOp) -> Op {
         Op::Raft(op)
     }
+
+    fn note(what: &'static str) -> Note {
+        Note::Council(what)
+    }
 }
 
-impl Replicable for Snowflake {
-    fn envelope(message: Message) -> Result<Envelope, Message> {
-        match message {
-            Message::Raft(envelope) => Ok(envelope),
-            other => Err(other),
+impl Separates<Groups> for Snowflake {
+    fn separate(input: Input<Snowflake>) -> Result<Input<Groups>, Input<Snowflake>> {
+        match input {
+            Input::Message { from, message: Message::Raft(message) } => {
+                Ok(Input::Message { from, message })
+            }
+            Input::Timer(Timer::Raft) => Ok(Input::Timer(())),
+            Input::Disk { op: Op::Raft(op), result } => Ok(Input::Disk { op, result }),
+            own => Err(own),
         }
-    }
-
-    fn journal_op(op: &Op) -> Option<JournalOp> {
-        match op {
-            Op::Raft(op) => Some(*op),
-            Op::Loaded | Op::Saved => None,
-        }
-    }
-
-    fn sometimes(what: &'static str) -> Note {
-        Note::Council(what)
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::{NodeId, Protocol};
+use machine::{Embeds, NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::clicks::Batch;
 use crate::link::Named;
 use crate::shard::RingPhase;
 use crate::{Edit, Key, Link, LinkId, LinkStats, NewLink, RedirectStatus};
-use bitcask::{Change, Embeds, StoreOp};
+use bitcask::{Change, Cut, Store, StoreOp};
 
 /// The protocol that all of them share.
 #[derive(Clone, Debug)]
@@ -23,12 +23,12 @@ impl Protocol for Shortener {
     type Note = Note;
 }
 
-impl Embeds for Shortener {
+impl Embeds<Store> for Shortener {
     fn op(op: StoreOp) -> Op {
         Op::Store(op)
     }
 
-    fn cut() -> Note {
+    fn note(Cut: Cut) -> Note {
         Note::Cut
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bitcask::{Alone, StoreOp};
+use bitcask::{Cut, Store, StoreOp};
 use bytes::Bytes;
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Output, Outputs, Random};
 use rand::RngExt;
@@ -28,12 +28,12 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn ask(&mut self, out: &mut Outputs<Alone>) {
+    pub(crate) fn ask(&mut self, out: &mut Outputs<Store>) {
         for output in out.drain() {
             match output {
                 Output::Disk { command, op } => self.waiting.push_back((*command, op)),
                 // It cut off what a crash tore.
-                Output::Note(()) => {}
+                Output::Note(Cut) => {}
                 other => panic!("a store asks its disk, and no more: {other:?}"),
             }
         }

@@ -1,6 +1,6 @@
 //! A store, its disk and what it said, moved by hand.
 
-use bitcask::{Alone, Change, Event, Limits, Store};
+use bitcask::{Change, Event, Limits, Store};
 use bytes::Bytes;
 use machine::{Outputs, Random, Switches};
 use rand::SeedableRng;
@@ -13,7 +13,7 @@ pub(crate) struct Rig {
     pub(crate) disk: Disk,
     pub(crate) random: Random,
     limits: Limits,
-    out: Outputs<Alone>,
+    out: Outputs<Store>,
 }
 
 /// Puts and removes.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use raft::Throughput;
+use raft_kv::Throughput;
 use serde_json::json;
 
 use crate::exit::{Outcome, print};

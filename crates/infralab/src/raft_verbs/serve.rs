@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use host::Cluster;
 use machine::NodeId;
-use raft::server::{self, Here, Plan, Seat};
+use raft_kv::server::{self, LocalReplicas, ReplicaConfig, ServeConfig};
 
 use super::ServeArguments;
 use crate::arguments::ServerArguments;
@@ -14,7 +14,7 @@ use crate::serving;
 
 pub(super) fn serve(arguments: ServeArguments) -> Outcome {
     let ServeArguments { nodes, listen, data, node_id, cluster, server } = arguments;
-    let plan = match node_id.zip(cluster) {
+    let config = match node_id.zip(cluster) {
         None => {
             let listen = listen.unwrap_or_else(|| ([127, 0, 0, 1], 7431).into());
             whole(nodes, listen, data.unwrap_or_else(|| "infralab-data/raft".into()), &server)?
@@ -22,7 +22,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         Some((node, file)) => one_of(&file, NodeId(node), listen, data, &server)?,
     };
     server.begin_log();
-    serving::ended(server::serve(plan, serving::ready), server::ServeError::is_argument)
+    serving::ended(server::serve(config, serving::ready), server::ServeError::is_argument)
 }
 
 /// A cluster in this process.
@@ -31,22 +31,22 @@ fn whole(
     listen: SocketAddr,
     data: PathBuf,
     arguments: &ServerArguments,
-) -> Result<Plan, Failure> {
+) -> Result<ServeConfig, Failure> {
     let port = |place: u16| match listen.port() {
         0 => Ok(0),
         first => first.checked_add(place).ok_or_else(|| {
             Failure::input(format!("there are no {nodes} ports from {first} on; --listen another"))
         }),
     };
-    let mut seats = Vec::new();
+    let mut replicas = Vec::new();
     for place in 0..nodes {
         let id = NodeId(place.into());
         let clients = Some(SocketAddr::new(listen.ip(), port(place)?));
         let nodes = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-        seats.push(Seat { id, spare: false, nodes, clients });
+        replicas.push(ReplicaConfig { id, spare: false, nodes, clients });
     }
-    let here = Here::All(data);
-    Ok(Plan { seats, here, admin: arguments.admin, exposure: arguments.exposure() })
+    let local = LocalReplicas::All(data);
+    Ok(ServeConfig { replicas, local, admin: arguments.admin, exposure: arguments.exposure() })
 }
 
 /// One node of the cluster in a file.
@@ -56,11 +56,11 @@ fn one_of(
     listen: Option<SocketAddr>,
     data: Option<PathBuf>,
     arguments: &ServerArguments,
-) -> Result<Plan, Failure> {
+) -> Result<ServeConfig, Failure> {
     let cluster = Cluster::read(file, "raft").map_err(Failure::input)?;
     let mine = cluster.member(me).map_err(Failure::input)?;
     let highest = cluster.members().map(|(id, _)| id).max();
-    let mut seats = Vec::new();
+    let mut replicas = Vec::new();
     for (id, member) in cluster.members() {
         if Some(id) != highest {
             cluster.address(id, "nodes", |addresses| addresses.nodes).map_err(Failure::input)?;
@@ -72,12 +72,12 @@ fn one_of(
                 .address(id, "clients", |addresses| addresses.clients)
                 .map_err(Failure::input)?,
         };
-        seats.push(Seat { id, spare, nodes, clients: Some(clients) });
+        replicas.push(ReplicaConfig { id, spare, nodes, clients: Some(clients) });
     }
-    if seats.iter().all(|seat| seat.spare) {
+    if replicas.iter().all(|replica| replica.spare) {
         return Err(Failure::input("every node of this cluster is a spare: somebody must begin"));
     }
-    let here = Here::One(me, data.unwrap_or_else(|| mine.data.clone()));
+    let local = LocalReplicas::One(me, data.unwrap_or_else(|| mine.data.clone()));
     let admin = arguments.admin.or(mine.addresses.admin);
-    Ok(Plan { seats, here, admin, exposure: arguments.exposure() })
+    Ok(ServeConfig { replicas, local, admin, exposure: arguments.exposure() })
 }

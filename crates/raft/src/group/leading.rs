@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use machine::{NodeId, Now, Time};
 
-use super::membership::Wishes;
+use super::membership::TargetMembers;
 use super::reads::{Reads, Transfer};
 use super::snapshots::Sending;
 use super::{Group, NotLeader, Role};
@@ -26,12 +26,12 @@ pub struct Leadership {
     /// The paper's matchIndex of the leader itself: what is on its own disk.
     durable: Index,
     pub(super) reads: Reads,
-    pub(super) wishes: Wishes,
+    pub(super) target: TargetMembers,
     pub(super) transfer: Option<Transfer>,
     heartbeat_due: Time,
     quorum_due: Time,
     /// Followers may be owed entries.
-    pub(super) owes: bool,
+    pub(super) unsent: bool,
 }
 
 /// How far a follower is.
@@ -69,11 +69,11 @@ impl Leadership {
             followers: BTreeMap::new(),
             durable: 0,
             reads: Reads::default(),
-            wishes: Wishes::new(me),
+            target: TargetMembers::new(me),
             transfer: None,
             heartbeat_due: now,
             quorum_due: now,
-            owes: true,
+            unsent: true,
         };
         leadership.know(members, last_index, now);
         leadership
@@ -182,7 +182,7 @@ impl Group {
         let index = self.log.last_index();
         fx.append_from(index);
         if let Role::Leader(leadership) = &mut self.role {
-            leadership.owes = true;
+            leadership.unsent = true;
         }
         index
     }
@@ -241,13 +241,13 @@ impl Group {
             };
             fx.send(member, Rpc::AppendEntries(append));
         }
-        leadership.owes = true;
+        leadership.unsent = true;
     }
 
     /// Sends every follower what it may be sent.
     pub(crate) fn replicate(&mut self, fx: &mut Effects) {
         let Role::Leader(leadership) = &mut self.role else { return };
-        if !std::mem::take(&mut leadership.owes) {
+        if !std::mem::take(&mut leadership.unsent) {
             return;
         }
         let (last, tuning) = (self.log.last_index(), &self.tuning);
@@ -280,7 +280,7 @@ impl Group {
     }
 
     /// The voter that can lead soonest in the place of this leader.
-    pub(super) fn heir(&self, now: &Now<'_>) -> Option<Member> {
+    pub(super) fn successor(&self, now: &Now<'_>) -> Option<Member> {
         let Role::Leader(leadership) = &self.role else { return None };
         let voters = self.log.configuration().voters.iter().copied();
         let others = voters.filter(|voter| *voter != self.me);
@@ -300,13 +300,13 @@ impl Group {
         let Role::Leader(leadership) = &mut self.role else { return };
         let Some(progress) = leadership.followers.get_mut(&from) else { return };
         (progress.round, progress.heard) = (progress.round.max(round), now.time);
-        leadership.wishes.hear(from);
+        leadership.target.hear(from);
         match outcome {
             Appended::Matches(index) if index <= last => progress.matches(index),
             Appended::Matches(_) => return,
             Appended::Conflicts(hint) => progress.conflicts(hint),
         }
-        leadership.owes = true;
+        leadership.unsent = true;
         self.advance_commit_index(now, fx);
         if self.log.configuration().learners.contains(&from) {
             self.advance_change(now, fx);

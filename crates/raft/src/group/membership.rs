@@ -23,7 +23,7 @@ use crate::reconfiguration::Wanted;
 use crate::rpc::{Entry, Index, Payload, Rpc};
 
 /// Those who said hello.
-pub type Roll = BTreeMap<NodeId, DiskId>;
+pub type KnownDisks = BTreeMap<NodeId, DiskId>;
 
 /// In whose name a node speaks whose disk is not known.
 pub(crate) const ANY_DISK: DiskId = DiskId(0);
@@ -45,16 +45,16 @@ pub enum ChangeRefused {
 
 /// What is wanted of the members, as far as their leader knows.
 #[derive(Clone, Debug)]
-pub(super) struct Wishes {
+pub(super) struct TargetMembers {
     /// Who is to vote, where somebody asked. It takes the place of what was asked before.
     nodes: Option<BTreeSet<NodeId>>,
     /// The disk with which each node spoke last.
     present: BTreeMap<NodeId, DiskId>,
 }
 
-impl Wishes {
-    pub(super) fn new(me: Member) -> Wishes {
-        Wishes { nodes: None, present: BTreeMap::from([(me.node, me.disk)]) }
+impl TargetMembers {
+    pub(super) fn new(me: Member) -> TargetMembers {
+        TargetMembers { nodes: None, present: BTreeMap::from([(me.node, me.disk)]) }
     }
 
     /// This member spoke.
@@ -85,10 +85,10 @@ impl Group {
         if nodes.is_empty() {
             return Err(ChangeRefused::Nobody);
         }
-        let before = leadership.wishes.nodes.replace(nodes.clone());
-        match leadership.wishes.wanted().voters(&configuration) {
+        let before = leadership.target.nodes.replace(nodes.clone());
+        match leadership.target.wanted().voters(&configuration) {
             Err(node) => {
-                leadership.wishes.nodes = before;
+                leadership.target.nodes = before;
                 Err(ChangeRefused::Unknown(node))
             }
             Ok(voters)
@@ -118,7 +118,7 @@ impl Group {
             let is_close = matched >= since && matched + ahead >= self.commit_index;
             is_close && leadership.hears(member, self.tuning.election_timeout, now.time)
         };
-        let Some(next) = configuration.next(leadership.wishes.wanted(), has_log) else {
+        let Some(next) = configuration.next(leadership.target.wanted(), has_log) else {
             if !configuration.votes(self.me) {
                 self.retire(now, fx);
             }
@@ -154,8 +154,8 @@ impl Group {
 
     /// A leader that is no member any more makes room for one who is.
     fn retire(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
-        if let Some(heir) = self.heir(now) {
-            fx.send(heir, Rpc::TimeoutNow { term: self.term });
+        if let Some(successor) = self.successor(now) {
+            fx.send(successor, Rpc::TimeoutNow { term: self.term });
         }
         self.follow(self.term, None, now, fx);
     }
@@ -224,7 +224,7 @@ impl Group {
     /// The disk is empty.
     pub(super) fn start_blank(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
         if Mechanism::DiskIdentity.on(self.switches) {
-            self.role = Role::Blank(Roll::from([(self.me.node, self.me.disk)]));
+            self.role = Role::Blank(KnownDisks::from([(self.me.node, self.me.disk)]));
             self.say_hello(fx);
             self.election_due = now.time + self.tuning.heartbeat;
             self.found(now, fx);
@@ -260,7 +260,7 @@ impl Group {
         }
         self.tell_members(from, fx);
         if let Role::Leader(leadership) = &mut self.role {
-            leadership.wishes.hear(from);
+            leadership.target.hear(from);
             self.advance_change(now, fx);
         }
     }

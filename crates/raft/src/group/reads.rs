@@ -155,7 +155,7 @@ impl Group {
         let mut voters = self.log.configuration().voters.iter();
         let to = match to {
             Some(node) => voters.find(|voter| voter.node == node).copied(),
-            None => self.heir(now),
+            None => self.successor(now),
         };
         let (timeout, me, refused) = (self.tuning.election_timeout, self.me, self.not_leader());
         let Role::Leader(leadership) = &mut self.role else {

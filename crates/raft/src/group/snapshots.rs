@@ -151,7 +151,7 @@ impl Group {
     ) {
         let newest = self.log.configuration();
         let Role::Leader(leadership) = &mut self.role else { return };
-        leadership.owes = true;
+        leadership.unsent = true;
         let Some(progress) = leadership.follower(from) else { return };
         (progress.round, progress.heard) = (progress.round.max(round), now.time);
         if let Stage::Snapshot(sending) = &mut progress.stage

@@ -10,10 +10,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 use machine::codec::{Malformed, Reader};
 use machine::{DiskAnswer, DiskError, DiskResult};
 
-use crate::command::LONGEST_COMMAND;
+use crate::rpc::LONGEST_COMMAND;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Files(BTreeMap<String, Bytes>);
+pub(super) struct SmallFiles(BTreeMap<String, Bytes>);
 
 /// A file as a command; none where it is longer than a command may be.
 pub(super) fn put_file(name: &str, content: &[u8]) -> Option<Bytes> {
@@ -42,7 +42,7 @@ fn get(from: &mut Reader<Bytes>) -> Result<(String, Bytes), Malformed> {
     Ok((name.map_err(|_| Malformed("a name of a file is not UTF-8"))?, content))
 }
 
-impl Files {
+impl SmallFiles {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -57,7 +57,7 @@ impl Files {
         Some(())
     }
 
-    /// All of them, as bytes that [`Files::keep`] takes.
+    /// All of them, as bytes that [`SmallFiles::keep`] takes.
     pub(super) fn snapshot(&self) -> Bytes {
         let mut out = BytesMut::new();
         self.0.iter().for_each(|(name, content)| put(name, content, &mut out));
@@ -98,12 +98,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_snapshot_is_the_files(puts in prop::collection::vec(("[a-c]", content()), 0..20)) {
-            let (mut files, mut last) = (Files::default(), BTreeMap::new());
+            let (mut files, mut last) = (SmallFiles::default(), BTreeMap::new());
             for (name, content) in puts {
                 files.keep(put_file(&name, &content).unwrap()).unwrap();
                 last.insert(name, content);
             }
-            let mut restored = Files::default();
+            let mut restored = SmallFiles::default();
             restored.keep(files.snapshot()).unwrap();
             prop_assert_eq!(&restored, &files);
             prop_assert_eq!(files.len(), last.len());
@@ -117,7 +117,7 @@ mod tests {
         #[test]
         fn a_part_is_read_as_from_a_disk(content in content(), offset: u64, length: u64) {
             for (offset, length) in [(offset % 50, length % 50), (offset, length)] {
-                let mut files = Files::default();
+                let mut files = SmallFiles::default();
                 files.keep(put_file("a", &content).unwrap()).unwrap();
                 let part = content.iter().skip(offset as usize).take(length as usize).copied();
                 let part: Vec<u8> = part.collect();
@@ -127,9 +127,9 @@ mod tests {
 
         #[test]
         fn noise_is_files_or_refused(noise in prop::collection::vec(any::<u8>(), 0..60)) {
-            let mut files = Files::default();
+            let mut files = SmallFiles::default();
             if files.keep(noise.clone().into()).is_some() {
-                let mut again = Files::default();
+                let mut again = SmallFiles::default();
                 again.keep(files.snapshot()).unwrap();
                 prop_assert_eq!(again, files);
             }

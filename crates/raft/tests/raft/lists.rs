@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Protocol, Switches};
-use raft::{
-    Consistency, Embeds, Envelope, Event, Group, GroupId, Groups, JournalOp, Payload, Tuning,
-};
+use machine::{Embeds, Input, Inspection, Machine, NodeId, Now, Outputs, Protocol, Switches};
+use raft::{Consistency, Envelope, Event, Group, GroupId, Groups, JournalOp, Payload, Tuning};
 use sim::{Delays, World};
 
 #[derive(Clone, Debug)]
@@ -32,13 +30,16 @@ pub(crate) enum Word {
     Compact(GroupId),
 }
 
-impl Embeds for Lists {
-    fn raft(envelope: Envelope) -> Word {
+impl Embeds<Groups> for Lists {
+    fn message(envelope: Envelope) -> Word {
         Word::Raft(envelope)
     }
-    fn timer() {}
+    fn timer((): ()) {}
     fn op(op: JournalOp) -> JournalOp {
         op
+    }
+    fn note(what: &'static str) -> String {
+        what.into()
     }
 }
 

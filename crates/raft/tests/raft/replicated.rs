@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use machine::{
-    Checkpoint, DiskCommand, DiskError, FileName, Input, Inspection, Machine, NodeId, Now, Output,
-    Outputs, Protocol, Time,
+    Checkpoint, CheckpointOp, DiskCommand, DiskError, Embeds, FileName, Input, Inspection, Machine,
+    NodeId, Now, Output, Outputs, Protocol, Separates, Time,
 };
-use raft::{Embeds, Envelope, JournalOp, LONGEST_COMMAND, Replicable, Replicated, Tuning};
+use raft::{Envelope, Groups, JournalOp, LONGEST_COMMAND, Replicated, Tuning};
 use sim::{Delays, Script, World};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -58,33 +58,40 @@ enum Note {
     Answered(Result<(), DiskError>),
 }
 
-impl Embeds for Sums {
-    fn raft(envelope: Envelope) -> Word {
+impl Embeds<Groups> for Sums {
+    fn message(envelope: Envelope) -> Word {
         Word::Raft(envelope)
     }
-    fn timer() -> Timer {
+    fn timer((): ()) -> Timer {
         Timer::Raft
     }
     fn op(op: JournalOp) -> Op {
         Op::Raft(op)
     }
+    fn note(what: &'static str) -> Note {
+        Note::Sometimes(what)
+    }
 }
 
-impl Replicable for Sums {
-    fn envelope(message: Word) -> Result<Envelope, Word> {
-        match message {
-            Word::Raft(envelope) => Ok(envelope),
-            other => Err(other),
+impl Separates<Groups> for Sums {
+    fn separate(input: Input<Sums>) -> Result<Input<Groups>, Input<Sums>> {
+        match input {
+            Input::Message { from, message: Word::Raft(message) } => {
+                Ok(Input::Message { from, message })
+            }
+            Input::Timer(Timer::Raft) => Ok(Input::Timer(())),
+            Input::Disk { op: Op::Raft(op), result } => Ok(Input::Disk { op, result }),
+            own => Err(own),
         }
     }
-    fn journal_op(op: &Op) -> Option<JournalOp> {
+}
+
+impl Embeds<Checkpoint<Sums>> for Sums {
+    fn op(op: CheckpointOp) -> Op {
         match op {
-            Op::Raft(op) => Some(*op),
-            _ => None,
+            CheckpointOp::Loaded => Op::Loaded,
+            CheckpointOp::Saved => Op::Saved,
         }
-    }
-    fn sometimes(what: &'static str) -> Note {
-        Note::Sometimes(what)
     }
 }
 
@@ -103,7 +110,7 @@ impl Machine for Adder {
             (Input::Start { .. }, _) => {
                 self.born = now.time;
                 out.set_timer(Timer::Alarm, ALARM);
-                self.checkpoint.load(Op::Loaded, out);
+                self.checkpoint.load(out);
             }
             (Input::Disk { op: Op::Loaded, result }, sum) => {
                 let bytes = self.checkpoint.loaded(result).expect("nothing rots");
@@ -112,7 +119,7 @@ impl Machine for Adder {
                 *sum = Some(kept.unwrap_or(0));
             }
             (Input::Disk { op: Op::Saved, result }, _) => {
-                self.checkpoint.saved(result, Op::Saved, out).expect("nothing fails");
+                self.checkpoint.saved(result, out).expect("nothing fails");
             }
             (Input::Disk { op: Op::Asked, result }, _) => {
                 out.note(Note::Answered(result.map(|_| ())));
@@ -120,7 +127,7 @@ impl Machine for Adder {
             (Input::Message { message: Word::Add, .. }, Some(sum)) => {
                 *sum += 1;
                 let (bytes, then) = (sum.to_le_bytes(), vec![Output::Note(Note::Durable(*sum))]);
-                self.checkpoint.save(&bytes, then, Op::Saved, out);
+                self.checkpoint.save(&bytes, then, out);
             }
             (Input::Message { message: Word::Ask(command), .. }, _) => {
                 out.disk(command, Op::Asked);

@@ -112,8 +112,8 @@ fn obey(cluster: &mut Option<Cluster>, command: &str, place: &str) -> String {
             let voters = voters.iter().map(node).collect();
             cluster.tell(node(who), Word::Change(GROUP, voters));
         }
-        [who, "is", "asked", "to", "hand", "over", "to", heir] => {
-            cluster.tell(node(who), Word::Transfer(GROUP, Some(node(heir))));
+        [who, "is", "asked", "to", "hand", "over", "to", successor] => {
+            cluster.tell(node(who), Word::Transfer(GROUP, Some(node(successor))));
         }
         _ => panic!("{place}: no such command"),
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bitcask::{Alone, Event, Limits, Store, StoreOp};
+use bitcask::{Event, Limits, Store, StoreOp};
 use bytes::Bytes;
 use host::{Files, Metrics};
 use machine::{DiskCommand, Output, Outputs, Switches};
@@ -13,7 +13,7 @@ use crate::links::Pairs;
 pub struct Ours {
     store: Store,
     files: Files,
-    out: Outputs<Alone>,
+    out: Outputs<Store>,
     ops: Vec<StoreOp>,
 }
 

@@ -1,0 +1,51 @@
+//! The system `raft`: a key-value store that its replicas agree on.
+//!
+//! # The law
+//!
+//! What a client was told is true for every later client: reads and writes are linearizable, but for reads
+//! that ask to be stale; and a command that is sent again under its session is applied once. The order of the
+//! commands is the library's (`raft`), which has a law of its own.
+//!
+//! # The files, in the order in which a put meets them
+//!
+//! 1. `server/front.rs` takes the HTTP request, which `wire.rs` reads. In the simulated world it is
+//!    `client.rs` that asks. Both say it in the words of `message.rs`.
+//! 2. `replica.rs` is the machine. It proposes the command, whose bytes `command.rs` has, to the group in it;
+//!    there the files of `raft` follow, from its `groups.rs` on.
+//! 3. When the group gives the command back, `store.rs` applies it, and `replica.rs` answers.
+//! 4. `server/switchboard.rs` brings the answer to the request that waits, and `wire/reply.rs` makes the HTTP
+//!    response of it.
+//!
+//! `scenario.rs` has what may go wrong, `promise.rs` what holds all the same, and `shape.rs` the clusters.
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod message;
+mod sentence;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+mod wire;
+
+mod replica;
+
+mod command;
+mod store;
+
+mod history;
+mod promise;
+mod scenario;
+mod shape;
+mod throughput;
+
+pub use client::{Client, GIVE_UP_AFTER};
+pub use command::{Change, Command, LONGEST_KEY, LONGEST_VALUE, TooLarge};
+pub use message::{
+    Answer, Ask, KeyValue, Message, Note, Op, Operation, ReadMode, Refusal, Request, Response,
+    Timer,
+};
+pub use replica::{GROUP, Limits, Replica};
+pub use scenario::Consensus;
+pub use shape::{Node, Shape};
+pub use store::{Effect, MOST_BYTES, MOST_PAIRS, Pairs, Rotten, Store};
+pub use throughput::Throughput;

@@ -1,0 +1,263 @@
+//! The promises `log-matching` and `state-machine-safety`: what logs hold, and what becomes of it.
+
+use std::collections::BTreeMap;
+
+use machine::NodeId;
+use raft::{Entry, Index, Log, Snapshot, Term};
+
+use super::{Invariant, MemberView};
+
+/// Log Matching, in the paper's figure 3: where two logs hold an entry of one index and term, they
+/// hold the same entry, and the same before it. It is enough that the entry before is of the same
+/// term in both: then that, too, is the same.
+#[derive(Default)]
+pub(super) struct LogMatching {
+    /// All that were ever seen: each with the term of the entry before it, and where it was.
+    entries: BTreeMap<(Index, Term), (Entry, Term, NodeId)>,
+    /// How each log was when it was looked at: its revision and its last index.
+    seen: BTreeMap<NodeId, (u64, Index)>,
+}
+
+impl Invariant for LogMatching {
+    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), String> {
+        let Some(MemberView { log, .. }) = view else {
+            self.seen.remove(&node);
+            return Ok(());
+        };
+        let now = (log.revision(), log.last_index());
+        let before = self.seen.insert(node, now);
+        if before == Some(now) {
+            return Ok(());
+        }
+        (new_from(before, now).max(log.first_index())..=log.last_index())
+            .try_for_each(|index| self.compare(node, log, index))
+    }
+}
+
+/// Since then entries were added and none was dropped; or nobody knows, and all are new.
+fn new_from(before: Option<(u64, Index)>, (revision, last): (u64, Index)) -> Index {
+    let Some((old_revision, old_last)) = before else { return 1 };
+    match (revision.checked_sub(old_revision), last.checked_sub(old_last)) {
+        // Every change of the log is one entry more.
+        (Some(changes), Some(more)) if changes == more => old_last + 1,
+        _ => 1,
+    }
+}
+
+impl LogMatching {
+    fn compare(&mut self, node: NodeId, log: &Log, index: Index) -> Result<(), String> {
+        let (Some(entry), Some(before)) = (log.entry(index), log.term_at(index - 1)) else {
+            return Ok(());
+        };
+        let (known, known_before, other) = self
+            .entries
+            .entry((index, entry.term))
+            .or_insert_with(|| (entry.clone(), before, node));
+        let place = format_args!("index {index} of term {}", entry.term);
+        if known != entry {
+            return Err(format!("{node:?} has another entry at {place} than {other:?} had"));
+        }
+        if *known_before != before {
+            return Err(format!(
+                "before {place} {node:?} has an entry of term {before}, and {other:?} had one of \
+                 term {known_before}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// State Machine Safety: no two replicas ever apply different entries at one index, nor is one's
+/// snapshot of an index another than the other's.
+#[derive(Default)]
+pub(super) struct StateMachineSafety {
+    /// From index 1 on; nothing, where nobody has seen the entry.
+    applied: Vec<Option<(Entry, NodeId)>>,
+    snapshots: BTreeMap<Index, (Snapshot, NodeId)>,
+    /// Up to where each replica has applied, and of which index its snapshot is.
+    seen: BTreeMap<NodeId, (Index, Index)>,
+}
+
+impl Invariant for StateMachineSafety {
+    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), String> {
+        let Some(view) = view else {
+            self.seen.remove(&node);
+            return Ok(());
+        };
+        let snapshot = view.log.snapshot().last_index;
+        let before = self.seen.insert(node, (view.applied, snapshot)).unwrap_or_default();
+        if before == (view.applied, snapshot) {
+            return Ok(());
+        }
+        for index in before.0 + 1..=view.applied {
+            if let Some(entry) = view.log.entry(index) {
+                self.compare_entry(node, index, entry)?;
+            }
+        }
+        if before.1 == snapshot { Ok(()) } else { self.compare_state(node, view.log) }
+    }
+}
+
+impl StateMachineSafety {
+    fn compare_entry(&mut self, node: NodeId, index: Index, entry: &Entry) -> Result<(), String> {
+        let place = index as usize - 1;
+        if self.applied.len() <= place {
+            self.applied.resize(place + 1, None);
+        }
+        match &self.applied[place] {
+            None => self.applied[place] = Some((entry.clone(), node)),
+            Some((applied, _)) if applied == entry => {}
+            Some((applied, other)) => {
+                return Err(format!(
+                    "at index {index} {other:?} applied an entry of term {}, and {node:?} another, \
+                     of term {}",
+                    applied.term, entry.term
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_state(&mut self, node: NodeId, log: &Log) -> Result<(), String> {
+        let snapshot = log.snapshot();
+        let (index, term) = (snapshot.last_index, snapshot.last_term);
+        let applied = self.applied.get((index as usize).wrapping_sub(1));
+        if let Some(Some((entry, other))) = applied
+            && entry.term != term
+        {
+            return Err(format!(
+                "at index {index} {other:?} applied an entry of term {}, and the snapshot of \
+                 {node:?} ends there with one of term {term}",
+                entry.term
+            ));
+        }
+        let first = || (snapshot.clone(), node);
+        let (known, other) = self.snapshots.entry(index).or_insert_with(first);
+        if known != snapshot {
+            return Err(format!(
+                "the snapshots of {other:?} and {node:?} at index {index} are not the same"
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use raft::{Configuration, Member};
+
+    use super::super::tests::{at, entry, log};
+    use super::*;
+
+    #[test]
+    fn logs_that_agree_match_however_far_they_are_and_whatever_was_dropped() {
+        let mut check = LogMatching::default();
+        let mut see = |node, log: &Log| check.observe(NodeId(node), Some(at(node, 9, log)));
+        let mut one = log(&[1, 1, 2]);
+        assert_eq!(see(0, &one), Ok(()));
+        assert_eq!(see(1, &log(&[1, 1])), Ok(()));
+        assert_eq!(see(2, &log(&[1, 1, 3, 3])), Ok(()), "of other terms");
+        one.truncate(3);
+        one.append(entry(3, 3));
+        assert_eq!(see(0, &one), Ok(()));
+        one.compact(2, Bytes::new(), 0);
+        one.append(entry(3, 4));
+        assert_eq!(see(0, &one), Ok(()));
+    }
+
+    #[test]
+    fn another_entry_of_the_same_index_and_term_is_noticed() {
+        let mut check = LogMatching::default();
+        let mut see = |node, log: &Log| check.observe(NodeId(node), Some(at(node, 9, log)));
+        let (mut one, mut two) = (log(&[1, 1]), log(&[1]));
+        assert_eq!(see(0, &one), Ok(()));
+        assert_eq!(see(1, &two), Ok(()));
+        two.append(entry(1, 77));
+        let why = see(1, &two).unwrap_err();
+        assert_eq!(why, "n1 has another entry at index 2 of term 1 than n0 had");
+        // Below one that is the same, where a log was cut.
+        one.append(entry(2, 3));
+        assert_eq!(see(0, &one), Ok(()));
+        let mut cut = log(&[1, 1]);
+        assert_eq!(see(2, &cut), Ok(()));
+        cut.truncate(2);
+        cut.append(entry(1, 78));
+        cut.append(entry(2, 3));
+        assert!(see(2, &cut).is_err());
+    }
+
+    #[test]
+    fn another_past_of_the_same_entry_is_noticed() {
+        let mut check = LogMatching::default();
+        let mut see = |node, log: &Log| check.observe(NodeId(node), Some(at(node, 9, log)));
+        assert_eq!(see(0, &log(&[1, 1, 3])), Ok(()));
+        let why = see(1, &log(&[1, 2, 3])).unwrap_err();
+        let expected =
+            "before index 3 of term 3 n1 has an entry of term 2, and n0 had one of term 1";
+        assert_eq!(why, expected);
+        // After a snapshot, too.
+        let mut check = LogMatching::default();
+        let mut see = |node, log: &Log| check.observe(NodeId(node), Some(at(node, 9, log)));
+        assert_eq!(see(0, &log(&[1, 1, 3])), Ok(()));
+        let snapshot = Snapshot { last_index: 2, last_term: 2, ..Snapshot::default() };
+        let mut restored = Log::new(snapshot);
+        restored.append(entry(3, 3));
+        assert!(see(1, &restored).is_err());
+    }
+
+    #[test]
+    fn a_log_that_is_another_after_a_restart_is_looked_at_as_a_whole() {
+        let mut check = LogMatching::default();
+        assert_eq!(check.observe(NodeId(0), Some(at(0, 9, &log(&[1, 1])))), Ok(()));
+        assert_eq!(check.observe(NodeId(0), None), Ok(()));
+        let mut other = Log::default();
+        [55, 2, 3].into_iter().for_each(|says| other.append(entry(1, says)));
+        assert!(check.observe(NodeId(0), Some(at(0, 9, &other))).is_err());
+    }
+
+    #[test]
+    fn replicas_that_apply_the_same_are_safe() {
+        let (one, mut two) = (log(&[1, 1, 2, 2]), log(&[1, 1, 2, 2]));
+        let mut check = StateMachineSafety::default();
+        let mut see = |view: MemberView<'_>| check.observe(view.member.node, Some(view));
+        assert_eq!(see(at(0, 2, &one).applied(3)), Ok(()));
+        assert_eq!(see(at(1, 2, &two).applied(2)), Ok(()));
+        two.compact(3, Bytes::from_static(b"state"), 1);
+        assert_eq!(see(at(1, 2, &two).applied(4)), Ok(()));
+        assert_eq!(see(at(2, 2, &log(&[1, 3])).applied(1)), Ok(()), "the rest is not applied");
+    }
+
+    #[test]
+    fn another_entry_or_another_state_is_noticed() {
+        let (one, mut two) = (log(&[1, 1, 2]), log(&[1, 2, 2]));
+        let mut check = StateMachineSafety::default();
+        let mut see = |view: MemberView<'_>| check.observe(view.member.node, Some(view));
+        assert_eq!(see(at(0, 2, &one).applied(2)), Ok(()));
+        assert_eq!(see(at(1, 2, &two).applied(1)), Ok(()));
+        let why = see(at(1, 2, &two).applied(2)).unwrap_err();
+        assert!(
+            why.starts_with("at index 2 n0 applied an entry of term 1, and n1 another"),
+            "{why}"
+        );
+        // In a snapshot it shows by its term, or as another state.
+        two.compact(2, Bytes::from_static(b"state"), 0);
+        assert!(
+            see(at(2, 2, &two).applied(2)).unwrap_err().contains("ends there with one of term 2")
+        );
+        let state = |state: &'static [u8]| {
+            let mut log = one.clone();
+            log.compact(1, Bytes::from_static(state), 0);
+            log
+        };
+        assert_eq!(see(at(3, 2, &state(b"this")).applied(1)), Ok(()));
+        assert_eq!(see(at(4, 2, &state(b"this")).applied(1)), Ok(()));
+        let why = see(at(5, 2, &state(b"that")).applied(1)).unwrap_err();
+        assert_eq!(why, "the snapshots of n3 and n5 at index 1 are not the same");
+        let configuration = Arc::new(Configuration::of([Member::default()]));
+        let other = Log::new(Snapshot { configuration, ..state(b"this").snapshot().clone() });
+        assert!(see(at(6, 2, &other).applied(1)).is_err(), "other members");
+    }
+}

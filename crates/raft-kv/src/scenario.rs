@@ -1,0 +1,245 @@
+//! Named failure scenarios. The tests, the tour and the command line run these.
+//!
+//! Faults aim at roles: what hurts consensus is what befalls its leader. In the end a quorum is
+//! healed; what befalls the others then goes on, since a majority must do without them.
+
+mod plans;
+mod snapshots;
+mod workload;
+
+use machine::{MechanismInfo, NodeId, Switches};
+use raft::Mechanism;
+use sim::{Cluster, Entry, NoteKind, PromiseSpec, Scenario, System, Witness, World, heal_all};
+
+use crate::history;
+use crate::message::{Message, Note, Operation};
+use crate::promise::PROMISES;
+use crate::shape::{Node, Shape};
+
+/// The system, as the simulated world sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Consensus;
+
+impl System for Consensus {
+    type Node = Node;
+    type Shape = Shape;
+    type Operation = Operation;
+
+    const NAME: &'static str = "raft";
+    const ABOUT: &'static str =
+        "Consensus: a log that replicas agree on, and a key-value store that it leads to.";
+    const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
+    const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
+    const ROLES: &'static [&'static str] =
+        &["blank", "booting", "candidate", "client", "follower", "leader", "learner", "removed"];
+    const WITNESSES: &'static [Witness] = WITNESSES;
+
+    fn scenarios() -> Vec<Scenario<Self>> {
+        scenarios()
+    }
+
+    fn boot(cluster: &Cluster<Shape>, node: NodeId, switches: Switches) -> Node {
+        Shape::boot(cluster, node, switches)
+    }
+
+    fn perform(operation: &Operation) -> Message {
+        Message::Do(operation.clone())
+    }
+
+    fn note_kind(note: &Note) -> NoteKind {
+        match note {
+            Note::Invoked { operation, .. } => NoteKind::Invoked(*operation),
+            Note::Answered { operation, .. } => NoteKind::Ok(*operation),
+            Note::Failed { operation } => NoteKind::Failed(*operation),
+            Note::GivenUp { operation } => NoteKind::GivenUp(*operation),
+            Note::Sometimes(name) => NoteKind::Sometimes(name),
+        }
+    }
+
+    fn history(notes: &[Entry<Note>]) -> Option<String> {
+        Some(history::edn(notes))
+    }
+}
+
+/// Where nodes lose their disks, and nobody changes the members on purpose.
+const AND_REDUNDANCY: &[&str] = &[
+    "one-leader-per-term",
+    "log-matching",
+    "leader-completeness",
+    "state-machine-safety",
+    "linearizable",
+    "recovers-after-heal",
+    "stable-leader",
+    "redundancy-returns",
+];
+const ALL: &[&str] = AND_REDUNDANCY.split_at(7).0;
+
+/// Recorded, so that the tour need not search for them.
+const WITNESSES: &[Witness] = &[
+    Witness::new("pre-vote", "stable-leader", "flapping-leader", 0),
+    Witness::new("check-quorum", "recovers-after-heal", "one-way-partition", 0),
+    Witness::new("up-to-date-vote", "leader-completeness", "slow-follower", 1),
+    Witness::new("commit-only-current-term", "state-machine-safety", "figure-eight", 36),
+    Witness::new("persist-before-reply", "leader-completeness", "power-loss", 3),
+    Witness::new("consistency-check", "log-matching", "minority-leader", 5),
+    Witness::new("read-index", "linearizable", "minority-leader", 0),
+    Witness::new("lease-margin", "linearizable", "clock-drift", 7),
+    Witness::new("joint-consensus", "one-leader-per-term", "membership-change", 26),
+    Witness::new("session-dedup", "linearizable", "leader-crash", 2),
+    Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 1),
+    Witness::new("hello-again", "redundancy-returns", "disk-replaced-voter-down", 0),
+];
+
+fn scenarios() -> Vec<Scenario<Consensus>> {
+    let scenario = |name, about, draw, reaches| Scenario {
+        reaches,
+        heals: heal_the_untroubled,
+        ..Scenario::new(name, about, ALL, draw)
+    };
+    vec![
+        scenario(
+            "leader-crash",
+            "whoever leads crashes, again and again, for up to two seconds",
+            plans::leader_crash,
+            &[("crash", 150), ("elected", 300), ("repeated-command", 500)],
+        ),
+        scenario(
+            "flapping-leader",
+            "the links of a leader are cut and healed in turn, also when the others are healed",
+            plans::flapping_leader,
+            &[("flapping-link", 100), ("quorum-lost", 100), ("leader-protected", 1_000)],
+        ),
+        scenario(
+            "one-way-partition",
+            "a leader can send but not hear, also when the others are healed",
+            plans::one_way_partition,
+            &[("one-way-partition", 150), ("quorum-lost", 100)],
+        ),
+        Scenario {
+            leaves_out: &["check-quorum"],
+            ..scenario(
+                "minority-leader",
+                "a leader is cut off from a majority, but not from its clients",
+                plans::minority_leader,
+                &[("partition", 200), ("log-truncated", 100)],
+            )
+        },
+        Scenario {
+            leaves_out: &["pre-vote"],
+            heals: heal_all,
+            ..scenario(
+                "figure-eight",
+                "the moves of the paper's figure 8: leaders are cut off with entries that few have, \
+                 and come back after others were elected",
+                plans::figure_eight,
+                &[("one-way-partition", 200), ("partition", 200), ("log-truncated", 100)],
+            )
+        },
+        scenario(
+            "rolling-restart",
+            "all replicas are restarted one after the other, under load",
+            plans::rolling_restart,
+            &[("rolling-restart", 200), ("elected", 300)],
+        ),
+        scenario(
+            "power-loss",
+            "replicas lose power, some or all of them at once",
+            plans::power_loss,
+            &[("power-loss", 300), ("torn-write", 300), ("elected", 300)],
+        ),
+        scenario(
+            "slow-follower",
+            "a follower lags behind: its disk or its links are slow or cut; then leaders crash",
+            plans::slow_follower,
+            &[("crash", 100), ("slow-disk", 50), ("log-truncated", 30)],
+        ),
+        scenario(
+            "clock-drift",
+            "reads rest on leases while clocks drift by up to 2%, leaders hand over and followers \
+             restart",
+            plans::clock_drift,
+            &[("clock-drift", 300), ("lease-read", 10_000), ("transferred", 30)],
+        ),
+        scenario(
+            "snapshot-under-churn",
+            "logs are compacted every few entries while replicas come and go",
+            snapshots::snapshot_under_churn,
+            &[("snapshot-taken", 5_000), ("snapshot-installed", 150)],
+        ),
+        Scenario {
+            heals: heal_all,
+            ..scenario(
+                "membership-change",
+                "voters change while old and new ones are cut off from each other",
+                plans::membership_change,
+                &[("partition", 300), ("joint-committed", 100)],
+            )
+        },
+        Scenario {
+            heals: heal_all,
+            // A snapshot from the middle of a change is rare.
+            seeds: 600,
+            ..scenario(
+                "change-during-snapshots",
+                "voters change while logs are compacted every few entries and snapshots travel in \
+                 pieces",
+                snapshots::change_during_snapshots,
+                &[
+                    ("changed-snapshot-installed", 300),
+                    ("joint-snapshot-installed", 1),
+                    ("learner-snapshot-installed", 300),
+                    ("change-overtook-snapshot", 200),
+                    ("snapshot-below-change", 300),
+                ],
+            )
+        },
+        scenario(
+            "two-of-five-lost",
+            "two of five replicas are gone for good",
+            plans::two_of_five_lost,
+            &[("crash", 200), ("elected", 200)],
+        ),
+        Scenario {
+            heals: heal_all,
+            promises: AND_REDUNDANCY,
+            ..scenario(
+                "disk-replaced",
+                "a replica comes back with an empty disk while others are cut off",
+                plans::disk_replaced,
+                &[("disk-replaced", 100), ("member-adopted", 80)],
+            )
+        },
+        Scenario {
+            heals: heal_all,
+            promises: AND_REDUNDANCY,
+            ..scenario(
+                "disk-replaced-voter-down",
+                "a replica comes back with an empty disk while another is down, and may first hear a \
+                 leader that is cut off",
+                plans::disk_replaced_voter_down,
+                &[("disk-replaced", 150), ("crash", 150), ("member-adopted", 100)],
+            )
+        },
+    ]
+}
+
+/// Heals the clients and the replicas that no fault hits at the moment, if they are a quorum that has
+/// begun; everybody otherwise. Of a fault between two sides the smaller one is hit.
+fn heal_the_untroubled(cluster: &Cluster<Shape>, world: &World<Node>) -> Vec<NodeId> {
+    let shape = cluster.shape;
+    let smaller = |(one, other): (&[NodeId], &[NodeId])| {
+        let side = if other.is_empty() || one.len() <= other.len() { one } else { other };
+        side.to_vec()
+    };
+    let troubled: Vec<NodeId> = world.struck().flat_map(smaller).collect();
+    let well = |node: &NodeId| !troubled.contains(node);
+    let begun = |node: &&NodeId| match world.machine(**node) {
+        Some(Node::Replica(replica)) => {
+            replica.group().is_some_and(|group| group.log().last_index() > 0)
+        }
+        _ => false,
+    };
+    let well: Vec<NodeId> = shape.replica_ids().into_iter().filter(well).collect();
+    let quorum = 2 * well.iter().filter(begun).count() as u64 > shape.founders;
+    if quorum { [well, shape.client_ids()].concat() } else { heal_all(cluster, world) }
+}
