@@ -19,6 +19,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "url-shortener",
         &["machine", "bitcask", "sim", "check", "resilience", "host", "hash-ring", "snowflake"],
     ),
+    ("shortener-postgres", &["url-shortener", "machine", "host"]),
     (
         "infralab",
         &[
@@ -31,6 +32,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "hash-ring",
             "raft",
             "url-shortener",
+            "shortener-postgres",
         ],
     ),
 ];

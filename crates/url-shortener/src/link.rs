@@ -126,7 +126,7 @@ impl Link {
 
     /// Is this anywhere in what people see of it under this key? What is sought is in small letters, and
     /// may be in any here; names of domains are found as DNS has them and as people write them.
-    pub(crate) fn matches(&self, key: &Key, sought: &str) -> bool {
+    pub fn matches(&self, key: &Key, sought: &str) -> bool {
         let texts = [Some(&key.domain), Some(&key.code), Some(&self.url), self.title.as_ref()];
         let mut texts = texts.into_iter().flatten().chain(&self.tags);
         texts.any(|text| {

@@ -8,12 +8,12 @@
 
 mod api;
 mod counts;
+mod database;
 mod error;
 mod front;
 mod keys;
 mod owner;
 mod page;
-pub mod postgres;
 mod redirect;
 mod salt;
 mod secret;
@@ -40,11 +40,11 @@ use staff::Staff;
 
 pub use crate::site::{BadName, Site};
 pub use crate::target::{Blocked, MalformedList, Targets, with_scheme};
+pub use database::{Database, OpenError, Opening};
 pub use error::ServeError;
 pub use keys::{Keys, MalformedKey};
 
 /// What a server is told.
-#[derive(Debug)]
 pub struct Plan {
     /// Where it listens.
     pub listen: SocketAddr,
@@ -75,13 +75,12 @@ pub struct Plan {
 }
 
 /// Who keeps the links.
-#[derive(Clone, Debug)]
 pub enum Keeper {
     /// Shards in this process, each with a folder: so many in a new data folder, one where nothing is
     /// said. Of one that is not new it is what must be there.
     Shards(Option<u16>),
     /// A database.
-    Postgres(Box<postgres::Address>),
+    Database(Opening),
 }
 
 sim::nodes! {
@@ -132,7 +131,12 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
     let site = Site::new(address, plan.public_url.as_deref(), &plan.domains);
     let site = Arc::new(site.map_err(ServeError::Name)?);
     let metrics = Metrics::default();
-    let staff = Staff::new(&plan, runtime.handle(), &metrics)?;
+    let staff = Staff::new(
+        (&plan.data, plan.keeper),
+        (plan.snowflakes, plan.rate),
+        runtime.handle(),
+        &metrics,
+    )?;
     let salt = Salt::open(&plan.data).map_err(ServeError::Secrets)?;
     let (instance, crew) = (staff.instance.clone(), staff.crew());
     let front = Arc::new(Front {

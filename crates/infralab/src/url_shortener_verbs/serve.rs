@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use url_shortener::server::postgres::Address;
+use shortener_postgres::Address;
 use url_shortener::server::{self, Blocked, Keeper, Keys, Plan, ServeError};
 
 use super::{Codes, ServeArguments, key_file};
@@ -43,7 +43,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         data,
         keeper: match store {
             None => Keeper::Shards(shards),
-            Some(url) => Keeper::Postgres(Box::new(database(&url)?)),
+            Some(url) => Keeper::Database(shortener_postgres::opening(database(&url)?)),
         },
         snowflakes: codes == Codes::Snowflake,
         public_url,

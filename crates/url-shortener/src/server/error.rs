@@ -5,7 +5,7 @@ use std::io;
 
 use host::{FolderError, ListenError};
 
-use super::postgres::OpenError;
+use super::database::OpenError;
 use crate::site::BadName;
 
 /// Why a server did not start, or stopped by itself.

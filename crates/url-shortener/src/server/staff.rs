@@ -13,13 +13,12 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
+use super::database::Database;
 use super::owner::{Keepers, Owner};
-use super::postgres::Postgres;
 use super::station::{Station, folder_of};
 use super::switchboard::{Desks, Lines, Said};
 use super::{
-    FIRST_SHARD, INSTANCE, Keeper, MOST_HERE, Member, PATIENCE, Plan, ServeError, TALLY, secret,
-    settings,
+    FIRST_SHARD, INSTANCE, Keeper, MOST_HERE, Member, PATIENCE, ServeError, TALLY, secret, settings,
 };
 use crate::wire::{OneShard, Shards};
 use crate::{Call, Codes, Cursor, Instance, Limits, Message, Reply, Tally};
@@ -43,24 +42,24 @@ impl Staff {
     /// # Errors
     /// If a folder or the database cannot be used, or is another's.
     pub(super) fn new(
-        plan: &Plan,
+        (data, keeper): (&Path, Keeper),
+        (snowflakes, rate): (bool, u32),
         runtime: &Handle,
         metrics: &Metrics,
     ) -> Result<Staff, ServeError> {
-        let (keepers, here) = keepers(&plan.data, &plan.keeper)?;
+        let (keepers, here) = keepers(data, &keeper)?;
         // Before any folder is made: one that cannot be reached leaves nothing behind.
-        let database = match &plan.keeper {
+        let database = match keeper {
             Keeper::Shards(_) => None,
-            Keeper::Postgres(address) => {
-                let database = runtime.block_on(Postgres::open((**address).clone()));
-                Some(Arc::new(database.map_err(ServeError::Store)?))
+            Keeper::Database(opening) => {
+                Some(runtime.block_on(opening).map_err(ServeError::Store)?)
             }
         };
-        let whole = Whole::open::<Owner>(&plan.data, BESIDE).map_err(ServeError::Folder)?;
-        let is_new = !plan.data.join("instance").exists();
-        let secret = secret::of_codes(&plan.data, is_new).map_err(ServeError::Secrets)?;
-        let codes = if plan.snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
-        let settings = settings(keepers.roster(), codes, plan.rate);
+        let whole = Whole::open::<Owner>(data, BESIDE).map_err(ServeError::Folder)?;
+        let is_new = !data.join("instance").exists();
+        let secret = secret::of_codes(data, is_new).map_err(ServeError::Secrets)?;
+        let codes = if snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
+        let settings = settings(keepers.roster(), codes, rate);
         let instance = Instance::new(settings, Switches::ALL_ON);
         let instance = instance.map_err(|error| ServeError::Halted(error.to_string()))?;
         let tally = Tally::new(Limits::default(), Switches::ALL_ON);
@@ -171,7 +170,7 @@ fn keepers(data: &Path, wanted: &Keeper) -> Result<(Keepers, u32), ServeError> {
     let known = owner.map(|owner| owner.keepers);
     let (founders, wanted) = match (known, wanted) {
         // Where that is not who has kept them, the folders will say so.
-        (_, Keeper::Postgres(_)) => return Ok((Keepers::Database, 0)),
+        (_, Keeper::Database(_)) => return Ok((Keepers::Database, 0)),
         (Some(Keepers::Shards { founders }), Keeper::Shards(wanted)) => (founders, *wanted),
         (_, Keeper::Shards(wanted)) => (u32::from(wanted.unwrap_or(1)), *wanted),
     };
@@ -192,7 +191,7 @@ fn keepers(data: &Path, wanted: &Keeper) -> Result<(Keepers, u32), ServeError> {
 
 /// Hands a database what is said to the shard in whose place it is.
 async fn ask(
-    database: Arc<Postgres>,
+    database: Arc<dyn Database>,
     instance: Arc<Node<Member>>,
     mut line: UnboundedReceiver<Said>,
 ) {

@@ -1,7 +1,6 @@
 //! The parts of the shortener by themselves, in worlds that break them.
 
 mod click_log;
-mod conformance;
 mod copies;
 mod direct;
 mod durable;

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shortener_postgres::{Address, MOST_CALLS, OpenError, Postgres};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, Config, NoTls};
-use url_shortener::server::postgres::{Address, MOST_CALLS, OpenError, Postgres};
 use url_shortener::{Call, Key, Reply};
 
 use super::{Keeper, conforms, link};

@@ -6,14 +6,14 @@ use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
-use super::error::Trouble;
-use crate::{CODES, Edit, Key, LONGEST_PAGE, Link, Named, RANGE, Range, Reply};
+use crate::error::Trouble;
+use url_shortener::{CODES, Edit, Key, LONGEST_PAGE, Link, Named, RANGE, Range, Reply};
 
 /// How often the database is asked for one page of a search, at most.
 const ROUNDS: u32 = 5;
 
 /// The primary key looks: two who put at the same moment are one after the other.
-pub(super) async fn put_if_absent(
+pub(crate) async fn put_if_absent(
     client: &ClientWrapper,
     key: &Key,
     link: Link,
@@ -28,7 +28,7 @@ pub(super) async fn put_if_absent(
     Ok(if made == 1 { Reply::Stored(Arc::new(link)) } else { Reply::Taken })
 }
 
-pub(super) async fn get(client: &ClientWrapper, key: &Key) -> Result<Reply, Trouble> {
+pub(crate) async fn get(client: &ClientWrapper, key: &Key) -> Result<Reply, Trouble> {
     let get = client
         .prepare_cached("SELECT link FROM url_shortener.links WHERE domain = $1 AND code = $2")
         .await?;
@@ -39,7 +39,7 @@ pub(super) async fn get(client: &ClientWrapper, key: &Key) -> Result<Reply, Trou
 }
 
 /// Read, changed as a shard changes it, and written, while others who want to change it wait.
-pub(super) async fn edit(
+pub(crate) async fn edit(
     client: &mut ClientWrapper,
     key: &Key,
     edit: Edit,
@@ -63,7 +63,7 @@ pub(super) async fn edit(
     Ok(Reply::Stored(Arc::new(link)))
 }
 
-pub(super) async fn remove(client: &ClientWrapper, key: &Key) -> Result<Reply, Trouble> {
+pub(crate) async fn remove(client: &ClientWrapper, key: &Key) -> Result<Reply, Trouble> {
     let remove = client
         .prepare_cached("DELETE FROM url_shortener.links WHERE domain = $1 AND code = $2")
         .await?;
@@ -72,7 +72,7 @@ pub(super) async fn remove(client: &ClientWrapper, key: &Key) -> Result<Reply, T
 }
 
 /// In the order in which they were made.
-pub(super) async fn scan(
+pub(crate) async fn scan(
     client: &ClientWrapper,
     after: Option<u64>,
     limit: u32,
@@ -85,7 +85,7 @@ pub(super) async fn scan(
 }
 
 /// The other way round.
-pub(super) async fn newest(
+pub(crate) async fn newest(
     client: &ClientWrapper,
     below: u64,
     limit: u32,
@@ -133,7 +133,7 @@ async fn page(
 }
 
 /// One statement takes the number and counts on: two who ask at once get two.
-pub(super) async fn lease_range(client: &ClientWrapper) -> Result<Reply, Trouble> {
+pub(crate) async fn lease_range(client: &ClientWrapper) -> Result<Reply, Trouble> {
     let lease = client
         .prepare_cached("UPDATE url_shortener.ranges SET leased = leased + 1 RETURNING leased - 1")
         .await?;

@@ -13,6 +13,7 @@ mod passfile;
 mod schema;
 mod statements;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
@@ -20,8 +21,10 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_postgres::NoTls;
 
-use crate::{Call, Reply};
 use error::Trouble;
+use futures_util::future::BoxFuture;
+use url_shortener::server::{Database, Opening};
+use url_shortener::{Call, Reply};
 
 pub use address::Address;
 pub use error::{AddressError, OpenError};
@@ -103,4 +106,18 @@ impl Postgres {
             }
         }
     }
+}
+
+impl Database for Postgres {
+    fn answer(&self, wanted: Call) -> BoxFuture<'_, Option<Reply>> {
+        Box::pin(Postgres::answer(self, wanted))
+    }
+}
+
+/// The database at this address, which is connected to when the server starts.
+pub fn opening(address: Address) -> Opening {
+    Box::pin(async move {
+        let database: Arc<dyn Database> = Arc::new(Postgres::open(address).await?);
+        Ok(database)
+    })
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{Severity, SqlState};
 
-use super::address::whole;
-use crate::Reply;
+use crate::address::whole;
+use url_shortener::Reply;
 
 /// Why an address of a database is not taken. Nothing was connected to.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub enum OpenError {
 
 /// Why a call has no proper reply.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// Nothing was sent.
     NoConnection(PoolError),
     /// A statement, or its answer, failed.
@@ -48,7 +48,7 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// The reply, if it is known that nothing changed.
-    pub(super) fn reply(&self) -> Option<Reply> {
+    pub(crate) fn reply(&self) -> Option<Reply> {
         let error = match self {
             Trouble::NoConnection(_) => {
                 return Some(Reply::Refused("the database cannot be reached; nothing changed"));
@@ -93,7 +93,7 @@ impl fmt::Display for Trouble {
 }
 
 impl OpenError {
-    pub(super) fn reach(error: PoolError) -> OpenError {
+    pub(crate) fn reach(error: PoolError) -> OpenError {
         OpenError::Reach(reason(&error))
     }
 }
@@ -154,7 +154,7 @@ impl fmt::Display for OpenError {
                 f,
                 "a newer version made the tables of the database (format {version}, and this one \
                  knows {}); nothing changed",
-                super::schema::VERSION
+                crate::schema::VERSION
             ),
         }
     }

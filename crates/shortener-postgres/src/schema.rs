@@ -2,10 +2,10 @@
 
 use deadpool_postgres::ClientWrapper;
 
-use super::error::OpenError;
+use crate::error::OpenError;
 
 /// The format of the tables.
-pub(super) const VERSION: i32 = 1;
+pub(crate) const VERSION: i32 = 1;
 
 /// Two servers that begin at the same moment take turns; any number will do that is always the same.
 const TURN: i64 = 0x696e_6672_616c_6162;
@@ -29,7 +29,7 @@ INSERT INTO url_shortener.ranges (leased) VALUES (0);
 "#;
 
 /// Makes the tables where there are none; otherwise sees that they are ours. All of it, or nothing.
-pub(super) async fn prepare(client: &mut ClientWrapper) -> Result<(), OpenError> {
+pub(crate) async fn prepare(client: &mut ClientWrapper) -> Result<(), OpenError> {
     let work = client.transaction().await?;
     work.execute("SELECT pg_advisory_xact_lock($1)", &[&TURN]).await?;
     // Asked first: who may use the tables need not be allowed to make any.

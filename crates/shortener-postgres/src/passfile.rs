@@ -5,12 +5,12 @@ use std::path::Path;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
-use super::error::AddressError;
+use crate::error::AddressError;
 
 const DEFAULT_PORT: u16 = 5432;
 
 /// The password of the first line that fits; none where no line does.
-pub(super) fn password(file: &Path, config: &Config) -> Result<Option<String>, AddressError> {
+pub(crate) fn password(file: &Path, config: &Config) -> Result<Option<String>, AddressError> {
     let trouble = |why: String| AddressError::PassFile(file.to_owned(), why);
     refuse_if_others_can_read(file).map_err(trouble)?;
     let text = std::fs::read_to_string(file).map_err(|error| trouble(error.to_string()))?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::error::AddressError;
-use super::passfile;
+use crate::error::AddressError;
+use crate::passfile;
 
 /// The last words of every session, which nothing before them overrules: a commit is durable when it
 /// is answered, and no statement, lock or forgotten transaction holds a connection for longer.
@@ -58,7 +58,7 @@ impl Address {
         Ok(Address(Box::new(config)))
     }
 
-    pub(super) fn into_config(self, connect_time: Duration) -> Config {
+    pub(crate) fn into_config(self, connect_time: Duration) -> Config {
         let Address(config) = self;
         let mut config = *config;
         let options = format!("{} {SESSION}", config.get_options().unwrap_or_default());
@@ -81,7 +81,7 @@ fn elsewhere(host: &Host) -> Option<String> {
 }
 
 /// An error of the driver with its cause, which it leaves out of its own words.
-pub(super) fn whole(error: &tokio_postgres::Error) -> String {
+pub(crate) fn whole(error: &tokio_postgres::Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
