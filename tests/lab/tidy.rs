@@ -19,6 +19,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "url-shortener",
         &["machine", "bitcask", "sim", "check", "resilience", "host", "hash-ring", "snowflake"],
     ),
+    ("shortener-capacity", &["machine", "bitcask", "sim", "url-shortener"]),
     ("shortener-postgres", &["url-shortener", "machine", "host"]),
     (
         "infralab",
@@ -32,6 +33,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "hash-ring",
             "raft",
             "url-shortener",
+            "shortener-capacity",
             "shortener-postgres",
         ],
     ),

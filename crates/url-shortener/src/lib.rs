@@ -42,10 +42,6 @@ mod promise;
 mod scenario;
 mod shape;
 
-pub mod capacity;
-mod direct;
-mod workload;
-
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]
@@ -63,7 +59,6 @@ pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning, Clicks, LoggedClick};
 pub use client::User;
 pub use code::{CODE_LENGTH, CODES, Permutation};
 pub use codec::{decode_link, encode_link};
-pub use direct::Direct;
 pub use instance::{Instance, LONGEST_SEARCH, Settings};
 pub use key::{Key, LONGEST_CODE, LONGEST_DOMAIN, LinkId};
 pub use limiter::Rate;
@@ -81,4 +76,3 @@ pub use shape::Node;
 pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, RingPhase, Shard};
 pub use stats::{LinkStats, Visitors};
 pub use tally::{Rounds, Tally};
-pub use workload::Zipf;

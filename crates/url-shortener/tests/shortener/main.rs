@@ -2,7 +2,6 @@
 
 mod click_log;
 mod copies;
-mod direct;
 mod durable;
 mod fence;
 mod front;

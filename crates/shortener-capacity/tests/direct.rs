@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use machine::Wall;
-use url_shortener::{Answer, Ask, Click, Device, Direct, Key, Link, LinkId, NewLink};
+use shortener_capacity::Direct;
+use url_shortener::{Answer, Ask, Click, Device, Key, Link, LinkId, NewLink};
 
 fn create(direct: &mut Direct, url: &str) -> Key {
     let link = Link::new(url, Wall(0));

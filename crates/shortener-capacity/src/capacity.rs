@@ -8,7 +8,7 @@ mod hits;
 
 pub use hits::{Copies, Crowd};
 
-use crate::CODES;
+use url_shortener::CODES;
 
 /// What one core was measured to take and to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub struct Bill {
     pub click_millicores: u64,
     /// Letters of a code, so that guesses hit as seldom as is wanted.
     pub code_length: u32,
-    /// So many guesses hit once where codes have [`CODE_LENGTH`](crate::CODE_LENGTH) letters.
+    /// So many guesses hit once where codes have [`CODE_LENGTH`](url_shortener::CODE_LENGTH) letters.
     pub guesses_of_seven: u64,
 }
 

@@ -14,8 +14,10 @@ use machine::{
 };
 use rand::SeedableRng;
 
-use crate::message::{Answer, Ask, Call, Message, Shortener, Timer};
-use crate::{Freshness, Instance, Rate, Roster, Settings, Shard, Tally};
+use url_shortener::{
+    Answer, Ask, Call, Freshness, Instance, Message, Rate, Roster, Settings, Shard, Shortener,
+    Tally, Timer,
+};
 
 const INSTANCE: NodeId = NodeId(0);
 const SHARD: NodeId = NodeId(1);
