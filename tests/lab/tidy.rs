@@ -19,6 +19,9 @@ const FLOORS: &[(&str, &[&str])] = &[
         "url-shortener",
         &["machine", "bitcask", "sim", "check", "resilience", "host", "hash-ring", "snowflake"],
     ),
+    ("shortener-api", &["machine", "host", "url-shortener"]),
+    ("shortener-page", &["machine", "resilience", "host", "url-shortener", "shortener-api"]),
+    ("shortener-transfer", &["machine", "shortener-api"]),
     ("shortener-capacity", &["machine", "bitcask", "sim", "url-shortener"]),
     ("shortener-postgres", &["url-shortener", "machine", "host"]),
     (
@@ -33,8 +36,11 @@ const FLOORS: &[(&str, &[&str])] = &[
             "hash-ring",
             "raft",
             "url-shortener",
-            "shortener-capacity",
+            "shortener-api",
+            "shortener-page",
             "shortener-postgres",
+            "shortener-transfer",
+            "shortener-capacity",
         ],
     ),
 ];

@@ -10,7 +10,7 @@ use std::mem;
 
 /// A bounded map.
 #[derive(Clone, Debug)]
-pub(crate) struct Generations<K, V> {
+pub struct Generations<K, V> {
     capacity: usize,
     young: BTreeMap<K, V>,
     old: BTreeMap<K, V>,
@@ -18,12 +18,12 @@ pub(crate) struct Generations<K, V> {
 
 impl<K: Ord, V> Generations<K, V> {
     /// A map that surely remembers this many entries, one at least.
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         Generations { capacity: capacity.max(1), young: BTreeMap::new(), old: BTreeMap::new() }
     }
 
     /// What is there; it counts as used.
-    pub(crate) fn get(&mut self, key: &K) -> Option<&mut V> {
+    pub fn get(&mut self, key: &K) -> Option<&mut V> {
         if !self.young.contains_key(key) {
             let (key, value) = self.old.remove_entry(key)?;
             self.insert(key, value);
@@ -32,7 +32,7 @@ impl<K: Ord, V> Generations<K, V> {
     }
 
     /// Puts it there, in place of what was there.
-    pub(crate) fn insert(&mut self, key: K, value: V) {
+    pub fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.capacity && !self.young.contains_key(&key) {
             self.old = mem::take(&mut self.young);
         }
@@ -40,7 +40,7 @@ impl<K: Ord, V> Generations<K, V> {
     }
 
     /// Forgets it.
-    pub(crate) fn remove(&mut self, key: &K) {
+    pub fn remove(&mut self, key: &K) {
         self.young.remove(key);
         self.old.remove(key);
     }

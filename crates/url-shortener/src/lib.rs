@@ -44,14 +44,6 @@ mod shape;
 
 #[cfg(feature = "server")]
 pub mod server;
-#[cfg(feature = "server")]
-mod site;
-#[cfg(feature = "server")]
-mod target;
-#[cfg(feature = "server")]
-pub mod transfer;
-#[cfg(feature = "server")]
-pub mod wire;
 
 pub use bitcask::{INDEX_BYTES, Limits};
 pub use cache::Freshness;
@@ -59,6 +51,7 @@ pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning, Clicks, LoggedClick};
 pub use client::User;
 pub use code::{CODE_LENGTH, CODES, Permutation};
 pub use codec::{decode_link, encode_link};
+pub use generations::Generations;
 pub use instance::{Instance, LONGEST_SEARCH, Settings};
 pub use key::{Key, LONGEST_CODE, LONGEST_DOMAIN, LinkId};
 pub use limiter::Rate;
@@ -68,7 +61,10 @@ pub use message::{
     Answer, Ask, Call, Click, Cursor, Deed, Device, Handover, Message, Note, Op, Range, Reply,
     Shortener, Timer, Which, Why, Wish,
 };
-pub use names::{LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, check_code};
+pub use names::{
+    LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, Unfit, check_code, check_edit, check_new,
+    is_code,
+};
 pub use numbers::Codes;
 pub use ring::{BadShards, Roster};
 pub use scenario::UrlShortener;

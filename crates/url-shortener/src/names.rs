@@ -53,10 +53,11 @@ pub fn check_code(code: &str) -> Result<(), &'static str> {
 
 /// What cannot be kept, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unfit {
+pub struct Unfit {
     /// By its name in the programming interface.
-    pub(crate) field: &'static str,
-    pub(crate) why: &'static str,
+    pub field: &'static str,
+    /// Why it cannot.
+    pub why: &'static str,
 }
 
 impl Unfit {
@@ -69,7 +70,7 @@ impl Unfit {
 ///
 /// # Errors
 /// Why not.
-pub(crate) fn check_new(new: &NewLink) -> Result<(), Unfit> {
+pub fn check_new(new: &NewLink) -> Result<(), Unfit> {
     let NewLink { alias, domain, link, made_at: _ } = new;
     alias.iter().try_for_each(|alias| check_code(alias)).map_err(Unfit::of("alias"))?;
     check_domain(domain).map_err(Unfit::of("domain"))?;
@@ -81,7 +82,7 @@ pub(crate) fn check_new(new: &NewLink) -> Result<(), Unfit> {
 ///
 /// # Errors
 /// Why not.
-pub(crate) fn check_edit(edit: &Edit) -> Result<(), Unfit> {
+pub fn check_edit(edit: &Edit) -> Result<(), Unfit> {
     let title = edit.title.as_ref().and_then(|title| title.as_deref());
     check_texts(edit.url.as_deref(), title, edit.tags.as_deref().unwrap_or_default())
 }
@@ -121,6 +122,12 @@ fn check_texts<T: AsRef<str>>(
 /// May the service pick this code?
 pub(crate) fn may_be_picked(code: &str) -> bool {
     check_code(code).is_ok()
+}
+
+/// Can a code be spelled like this?
+pub fn is_code(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(fits)
 }
 
 #[cfg(test)]

@@ -6,20 +6,22 @@
 //!
 //! It listens on loopback unless it has keys, by which it knows who may make links, or the user insists.
 
-mod api;
 mod counts;
 mod database;
 mod error;
 mod front;
 mod keys;
 mod owner;
-mod page;
 mod redirect;
+mod reply;
 mod salt;
 mod secret;
+mod shards;
+mod site;
 mod staff;
 mod station;
 mod switchboard;
+mod visitor;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,15 +36,17 @@ use crate::{
     ClickTuning, Codes, Freshness, Instance, Rate, Roster, Settings, Shard, Shortener, Tally,
 };
 use counts::Counts;
-use front::Front;
 use salt::Salt;
 use staff::Staff;
 
-pub use crate::site::{BadName, Site};
-pub use crate::target::{Blocked, MalformedList, Targets, with_scheme};
 pub use database::{Database, OpenError, Opening};
 pub use error::ServeError;
+pub use front::{Beside, Front, Handler, respond};
 pub use keys::{Keys, MalformedKey};
+pub use redirect::code_of;
+pub use reply::{Form, HttpReply};
+pub use shards::{OneShard, Shards};
+pub use site::{BadName, Site};
 
 /// What a server is told.
 pub struct Plan {
@@ -62,8 +66,6 @@ pub struct Plan {
     pub public_url: Option<String>,
     /// Custom domains.
     pub domains: Vec<String>,
-    /// To what nobody is led.
-    pub blocked: Blocked,
     /// Of those who may use the programming interface; everybody may where there are none.
     pub keys: Keys,
     /// So many calls to shards a second one client may cause.
@@ -113,12 +115,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Clients that are surely remembered.
 const CLIENTS: usize = 100_000;
 
-/// Serves until it is told to stop, by SIGINT or SIGTERM. `ready` is called once, with its addresses,
+/// Serves until it is told to stop, by SIGINT or SIGTERM: redirects, and what is beside them. `ready` is called once, with its addresses,
 /// when it takes requests.
 ///
 /// # Errors
 /// If it could not start, or if a node found that it cannot keep its promises.
-pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
+pub fn serve(
+    plan: Plan,
+    beside: impl FnOnce(Arc<Front>) -> Beside,
+    ready: impl FnOnce(Addresses),
+) -> Result<(), ServeError> {
     let runtime = host::runtime().map_err(ServeError::Runtime)?;
     // Whoever has keys knows who asks.
     let exposure = if plan.keys.is_empty() { plan.exposure } else { Exposure::Anyone };
@@ -141,16 +147,14 @@ pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError
     let (instance, crew) = (staff.instance.clone(), staff.crew());
     let front = Arc::new(Front {
         staff,
-        targets: Targets::new(site.clone(), plan.blocked),
         site,
         keys: plan.keys,
         salt,
         behind_proxy: plan.behind_proxy,
         forward_query: plan.forward_query,
         counts: Counts::new(&metrics),
-        bulks: Front::bulks(),
     });
-    let routes = front.routes();
+    let routes = front::routes(front.clone(), beside(front));
     let booted = |shown: &Inspection| shown.state != "reads its disk";
     let shown = admin.as_ref().map(|(_, address)| *address);
     let listens = Addresses { clients: Some(address), admin: shown, nodes: None };
@@ -178,7 +182,7 @@ async fn drained(instance: &Node<Member>) {
 
 /// What the wall clock shows.
 #[expect(clippy::disallowed_methods, reason = "links of real people end by a real clock")]
-fn now() -> Wall {
+pub fn now() -> Wall {
     // A clock before 1970 is as wrong as one that shows 1970.
     Wall(0) + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use std::io;
 use host::{FolderError, ListenError};
 
 use super::database::OpenError;
-use crate::site::BadName;
+use super::site::BadName;
 
 /// Why a server did not start, or stopped by itself.
 #[derive(Debug)]

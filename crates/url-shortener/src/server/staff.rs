@@ -1,27 +1,22 @@
-//! The nodes at work: the instance, the tally and the shards, and how one more shard comes.
-//!
-//! The law: a shard is told to join when all others have settled, so one change of the ring is under way at
-//! most. What the disks say survives a crash at any moment: whoever asks again goes on where it stopped.
+//! The nodes at work: the instance, the tally and the shards.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{Crew, FRONT_END, Folder, Metrics, Node, Whole};
+use host::{Crew, Folder, Metrics, Node, Whole};
 use machine::{Input, NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::timeout;
 
 use super::database::Database;
 use super::owner::{Keepers, Owner};
 use super::station::{Station, folder_of};
 use super::switchboard::{Desks, Lines, Said};
 use super::{
-    FIRST_SHARD, INSTANCE, Keeper, MOST_HERE, Member, PATIENCE, ServeError, TALLY, secret, settings,
+    FIRST_SHARD, INSTANCE, Keeper, MOST_HERE, Member, ServeError, TALLY, secret, settings,
 };
-use crate::wire::{OneShard, Shards};
-use crate::{Call, Codes, Cursor, Instance, Limits, Message, Reply, Tally};
+use crate::{Codes, Cursor, Instance, Limits, Message, Tally};
 
 /// What is kept beside the folders of nodes: the key of codes and that of visitors, and what a crash may
 /// leave of either.
@@ -29,11 +24,11 @@ const BESIDE: &[&str] = &["codes.key", "codes.new", "visitors.json", "visitors.n
 
 /// All who are at work.
 pub(super) struct Staff {
-    station: Station,
+    pub(super) station: Station,
     pub(super) instance: Arc<Node<Member>>,
     pub(super) tally: Arc<Node<Member>>,
     /// By their places. Whoever adds one has the lock.
-    shards: Mutex<Vec<Arc<Node<Member>>>>,
+    pub(super) shards: Mutex<Vec<Arc<Node<Member>>>>,
 }
 
 impl Staff {
@@ -100,67 +95,6 @@ impl Staff {
         let last = (FIRST_SHARD as usize + count).saturating_sub(1);
         count == 0 || u32::try_from(last).is_ok_and(|last| self.station.lines.has(NodeId(last)))
     }
-
-    /// How the shards stand.
-    pub(super) async fn shards(&self) -> Shards {
-        stand(&self.shards.lock().await)
-    }
-
-    /// One more shard joins; how they stand when it was told.
-    ///
-    /// # Errors
-    /// With a sentence, if none can join now.
-    pub(super) async fn add_shard(&self) -> Result<Shards, String> {
-        let mut shards = self.shards.lock().await;
-        let joins = self.next(&mut shards)?;
-        let place = self.desks().replies.wait();
-        let message = Message::Call { call: place.token, wanted: Call::Join };
-        joins.input(Input::Message { from: FRONT_END, message });
-        match timeout(PATIENCE, place.answer()).await {
-            Ok(Some(Reply::Agreed)) => Ok(stand(&shards)),
-            Ok(Some(Reply::Refused(why))) => Err(format!("the new shard says: {why}; ask again")),
-            _ => Err("the new shard did not answer in time; ask again".to_owned()),
-        }
-    }
-
-    /// The shard that joins next: one that was made and not told yet, or a new one.
-    fn next(&self, shards: &mut Vec<Arc<Node<Member>>>) -> Result<Arc<Node<Member>>, String> {
-        let known = stand(shards).shards;
-        if let Some(place) = known.iter().position(|shard| shard.state != "settled") {
-            let OneShard { shard, state, .. } = &known[place];
-            return match state.as_str() {
-                "new" => Ok(shards[place].clone()),
-                _ => Err(format!("shard {shard} is {state}; add another when all have settled")),
-            };
-        }
-        if self.station.keepers == Keepers::Database {
-            return Err("the links are in a database, which grows by its own means".to_owned());
-        }
-        let place = shards.len() as u32;
-        if place == MOST_HERE {
-            return Err(format!("there are {MOST_HERE} shards, and no more in one process"));
-        }
-        // Folders are made, and a disk is read.
-        let node = tokio::task::block_in_place(|| {
-            let node = self.station.shard(place).map_err(|error| error.to_string())?;
-            node.until(|shown| shown.state != "reads its disk").map(|()| node)
-        })?;
-        shards.push(node.clone());
-        Ok(node)
-    }
-}
-
-fn stand(shards: &[Arc<Node<Member>>]) -> Shards {
-    let one = |(shard, node): (u32, &Arc<Node<Member>>)| {
-        let looked = node.look(|member| match member {
-            Member::Shard(shard) => Some((shard.entries() as u64, shard.stands())),
-            _ => None,
-        });
-        let (entries, state) = looked.flatten().unwrap_or((0, "stopped"));
-        OneShard { shard, entries, state: state.to_owned() }
-    };
-    let shards: Vec<OneShard> = (0..).zip(shards).map(one).collect();
-    Shards { settled: shards.iter().all(|shard| shard.state == "settled"), shards }
 }
 
 /// Who keeps the links of this folder, and how many shards there are: as many as have a folder, those that
