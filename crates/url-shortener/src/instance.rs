@@ -11,10 +11,13 @@
 //! as fresh as its [`Freshness`] says, and waits neither for its click to be written nor to be counted.
 //! Whether a link has expired is judged at every answer, by the wall clock; expiry deletes nothing.
 
+pub(crate) mod cache;
 mod change;
 mod create;
+pub(crate) mod limiter;
 mod list;
 mod newest;
+pub(crate) mod numbers;
 mod visit;
 
 use std::collections::BTreeMap;
@@ -23,17 +26,17 @@ use std::time::Duration;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
 
 use crate::Key;
-use crate::cache::{Cache, Freshness};
+use crate::analytics::clicks::{ClickLog, ClickTuning};
 use crate::calls::Calls;
-use crate::clicks::{ClickLog, ClickTuning};
-use crate::limiter::{Limiter, Rate};
 use crate::message::{Answer, Ask, Call, Message, Op, Reply, Shortener, Timer};
-use crate::numbers::{Codes, Numbers};
 use crate::ring::{BadShards, Roster, Shards};
+use cache::{Cache, Freshness};
 use create::{Create, Leasing};
+use limiter::{Limiter, Rate};
 pub use list::LONGEST_SEARCH;
 use list::{Gather, Statistics};
 use newest::Latest;
+use numbers::{Codes, Numbers};
 use visit::Read;
 
 /// More questions than these do not wait for shards at once.

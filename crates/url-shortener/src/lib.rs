@@ -9,30 +9,18 @@
 //! The case study, with what was measured, is the README of the crate.
 #![doc = include_str!("../README.md")]
 
-mod key;
 mod link;
 mod message;
 
-mod code;
-mod codec;
-mod names;
-mod numbers;
-mod punycode;
+mod instance;
 mod ring;
 
-mod generations;
-
-mod cache;
 mod calls;
-mod limiter;
-
-mod clicks;
-mod instance;
+mod generations;
 
 mod shard;
 
-mod stats;
-mod tally;
+mod analytics;
 
 mod mechanism;
 mod sentence;
@@ -45,30 +33,30 @@ mod shape;
 #[cfg(feature = "server")]
 pub mod server;
 
+pub use analytics::clicks::{Batch, ClickLog, ClickOp, ClickTuning, Clicks, LoggedClick};
+pub use analytics::stats::{LinkStats, Visitors};
+pub use analytics::tally::{Rounds, Tally};
 pub use bitcask::{INDEX_BYTES, Limits};
-pub use cache::Freshness;
-pub use clicks::{Batch, ClickLog, ClickOp, ClickTuning, Clicks, LoggedClick};
 pub use client::User;
-pub use code::{CODE_LENGTH, CODES, Permutation};
-pub use codec::{decode_link, encode_link};
 pub use generations::Generations;
+pub use instance::cache::Freshness;
+pub use instance::limiter::Rate;
+pub use instance::numbers::Codes;
 pub use instance::{Instance, LONGEST_SEARCH, Settings};
-pub use key::{Key, LONGEST_CODE, LONGEST_DOMAIN, LinkId};
-pub use limiter::Rate;
+pub use link::code::{CODE_LENGTH, CODES, Permutation};
+pub use link::codec::{decode_link, encode_link};
+pub use link::key::{Key, LONGEST_CODE, LONGEST_DOMAIN, LinkId};
+pub use link::names::{
+    LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, Unfit, check_code, check_edit, check_new,
+    is_code,
+};
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
 pub use mechanism::{MECHANISMS, Mechanism};
 pub use message::{
     Answer, Ask, Call, Click, Cursor, Deed, Device, Handover, Message, Note, Op, Range, Reply,
     Shortener, Timer, Which, Why, Wish,
 };
-pub use names::{
-    LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, Unfit, check_code, check_edit, check_new,
-    is_code,
-};
-pub use numbers::Codes;
 pub use ring::{BadShards, Roster};
 pub use scenario::UrlShortener;
 pub use shape::Node;
 pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, RingPhase, Shard};
-pub use stats::{LinkStats, Visitors};
-pub use tally::{Rounds, Tally};

@@ -1,5 +1,11 @@
 //! A link: where it leads, and what its owner said about it.
 
+pub(crate) mod code;
+pub(crate) mod codec;
+pub(crate) mod key;
+pub(crate) mod names;
+pub(crate) mod punycode;
+
 use std::sync::Arc;
 
 use machine::Wall;
@@ -7,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::Key;
-use crate::punycode::readable;
+use crate::link::punycode::readable;
 
 /// How a redirect is answered (RFC 9110, 15.4).
 #[derive(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use machine::{NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
-use crate::clicks::Batch;
+use crate::analytics::clicks::Batch;
 use crate::link::Named;
 use crate::shard::RingPhase;
 use crate::{Edit, Key, Link, LinkId, LinkStats, NewLink, RedirectStatus};
@@ -407,7 +407,7 @@ pub enum Op {
     /// Of a shard or the tally: the store's.
     Store(StoreOp),
     /// Of an instance: the click log's.
-    Clicks(crate::clicks::ClickOp),
+    Clicks(crate::analytics::clicks::ClickOp),
 }
 
 /// What goes into the history. Its `Debug` form is the sentence that diagrams show.

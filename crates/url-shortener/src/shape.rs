@@ -6,16 +6,16 @@ use machine::{NodeId, Switches};
 use resilience::Backoff;
 use sim::{Cluster, Delays, Draft, Target};
 
-use crate::cache::Freshness;
-use crate::clicks::ClickTuning;
+use crate::analytics::clicks::ClickTuning;
+use crate::analytics::tally::{Rounds, Tally};
 use crate::client::User;
+use crate::instance::cache::Freshness;
+use crate::instance::limiter::Rate;
+use crate::instance::numbers::Codes;
 use crate::instance::{Instance, Settings};
-use crate::limiter::Rate;
 use crate::message::{Deed, Shortener};
-use crate::numbers::Codes;
 use crate::ring::Roster;
 use crate::shard::Shard;
-use crate::tally::{Rounds, Tally};
 use bitcask::Limits;
 
 sim::nodes! {

@@ -4,8 +4,7 @@
 //! changed; it is begun ([`Shard::begin`]) if the link is here, looks into the store or commits to it; the
 //! store says what became of it ([`Shard::stored`]), and the reply leaves.
 //!
-//! One link's path when a shard joins: `joiner.rs` asks for it, `donor.rs` gives it away, and `tenure.rs`
-//! says who answers for it meanwhile.
+//! One link's path when a shard joins: the folder `growth`.
 //!
 //! # The law
 //!
@@ -14,12 +13,10 @@
 //! once: the counter of leases is in the same store, and durable before the reply.
 
 mod boot;
-mod donor;
-mod joiner;
+mod growth;
 mod newest;
 mod page;
 mod queue;
-mod tenure;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -27,20 +24,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
-use crate::codec::{decode_link, encode_link};
+use crate::link::codec::{decode_link, encode_link};
 use crate::mechanism::Mechanism;
 use crate::message::{Call, Message, Note, Op, Range, Reply, Shortener, Timer};
 use crate::{CODES, Key, Link, Roster};
 use bitcask::Mechanism::FlushBeforeAck;
 use bitcask::{Change, Event, Limits, Store, StoreOp};
 use boot::Read;
-use joiner::{Copied, Join};
+use growth::joiner::{Copied, Join};
+pub use growth::tenure::RingPhase;
+use growth::tenure::{Owner, Ownership, Tenure};
 use newest::Newest;
 pub use page::LONGEST_PAGE;
 use page::Page;
 use queue::{Queue, Turn};
-pub use tenure::RingPhase;
-use tenure::{Owner, Ownership, Tenure};
 
 /// Numbers in a range.
 pub const RANGE: u64 = 4096;

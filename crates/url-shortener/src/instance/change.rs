@@ -6,8 +6,9 @@
 use machine::{Now, Outputs};
 
 use super::{Asker, Instance, Purpose, answer, unavailable};
+use crate::link::names;
 use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
-use crate::{Edit, Key, names};
+use crate::{Edit, Key};
 
 impl Instance {
     /// 1. An owner changes a link.

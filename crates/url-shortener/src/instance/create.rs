@@ -11,10 +11,11 @@ use machine::{Now, Outputs, Random, Wall};
 use rand::Rng;
 
 use super::{Asker, Instance, Purpose, answer, unavailable};
+use crate::Key;
+use crate::instance::numbers::Pick;
+use crate::link::names;
 use crate::link::{Link, NewLink};
 use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
-use crate::numbers::Pick;
-use crate::{Key, names};
 
 /// Picked codes that are tried for one link.
 const TRIES: u32 = 8;

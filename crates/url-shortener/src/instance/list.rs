@@ -10,10 +10,10 @@ use machine::{NodeId, Now, Outputs, Time};
 
 use super::{Asker, Instance, Purpose, answer, unavailable};
 use crate::LinkId;
+use crate::analytics::stats::LinkStats;
 use crate::link::Named;
 use crate::message::{Answer, Call, Cursor, Message, Note, Reply, Shortener, Why};
 use crate::shard::LONGEST_PAGE;
-use crate::stats::LinkStats;
 
 /// The longest text that is searched for, in bytes.
 pub const LONGEST_SEARCH: usize = 200;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use machine::{NodeId, Now, Outputs, Time};
 
 use super::{Asker, Instance, MOST_WAITING, Purpose, answer, unavailable};
-use crate::cache::Known;
+use crate::instance::cache::Known;
 use crate::mechanism::Mechanism;
 use crate::message::{Answer, Call, Click, Message, Note, Reply, Shortener, Why};
 use crate::{Key, Link};

@@ -8,8 +8,8 @@ use std::fmt;
 use bytes::Bytes;
 use machine::Outputs;
 
-use super::joiner::cursor_key;
-use super::tenure::{Ownership, RING, RingPhase, Tenure};
+use super::growth::joiner::cursor_key;
+use super::growth::tenure::{Ownership, RING, RingPhase, Tenure};
 use super::{LEASES, Open, Shard};
 use crate::message::Shortener;
 

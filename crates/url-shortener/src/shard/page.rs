@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::Key;
-use crate::codec::decode_link;
 use crate::link::Named;
+use crate::link::codec::decode_link;
 use crate::message::Reply;
 use bitcask::Change;
 
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::Link;
-    use crate::codec::encode_link;
+    use crate::link::codec::encode_link;
 
     /// Entries of a log, in order; one in ten is the shard's own.
     fn entries(count: u64) -> Vec<Change> {

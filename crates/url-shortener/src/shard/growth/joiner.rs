@@ -10,9 +10,9 @@ use bytes::{Buf, Bytes};
 use machine::{NodeId, Outputs, Random, Time};
 
 use super::tenure::{RingPhase, Tenure};
-use super::{Job, Open, Shard};
 use crate::calls::Calls;
 use crate::message::{Call, Handover, Message, Note, Reply, Shortener, Timer};
+use crate::shard::{Job, Open, Shard};
 use bitcask::Change;
 
 /// How often donors are asked whether there is more.
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How far a shard has come.
 #[derive(Clone, Debug)]
-pub(super) struct Join {
+pub(in crate::shard) struct Join {
     calls: Calls<u32>,
     /// By their places; none where nothing is joined.
     donors: Vec<Donor>,
@@ -61,35 +61,35 @@ enum Has {
 
 /// What was copied from the donor at this place, up to where.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Copied {
+pub(in crate::shard) struct Copied {
     place: u32,
     after: u64,
     is_all: bool,
 }
 
 /// Where it is kept how far a shard has come with the donor at this place. No link's key is like that.
-pub(super) fn cursor_key(place: u32) -> Bytes {
+pub(in crate::shard) fn cursor_key(place: u32) -> Bytes {
     format!("\0from-{place}").into()
 }
 
 impl Join {
-    pub(super) fn start(&mut self, random: &mut Random) {
+    pub(in crate::shard) fn start(&mut self, random: &mut Random) {
         self.calls.start(random);
     }
 
     /// So many donors are there; of some it may be known how far it has come.
-    pub(super) fn begin(&mut self, donors: u32) {
+    pub(in crate::shard) fn begin(&mut self, donors: u32) {
         let new = Donor { after: 0, has: Has::Some, busy: false, due: true };
         self.donors.resize(donors as usize, new);
     }
 
     /// It is over.
-    pub(super) fn over(&self) -> Join {
+    pub(in crate::shard) fn over(&self) -> Join {
         Join { calls: self.calls.clone(), donors: Vec::new() }
     }
 
     /// At boot: what was kept of this donor.
-    pub(super) fn knows(&mut self, place: u32, mut kept: Option<&[u8]>) -> Option<()> {
+    pub(in crate::shard) fn knows(&mut self, place: u32, mut kept: Option<&[u8]>) -> Option<()> {
         self.begin(place + 1);
         if let Some(kept) = &mut kept {
             let donor = &mut self.donors[place as usize];
@@ -100,35 +100,35 @@ impl Join {
     }
 
     /// Is all here of what the donor at this place has to give?
-    pub(super) fn has(&self, place: u32) -> bool {
+    pub(in crate::shard) fn has(&self, place: u32) -> bool {
         self.donors.get(place as usize).is_some_and(|donor| donor.has >= Has::All)
     }
 
-    pub(super) fn lacks_something(&self) -> bool {
+    pub(in crate::shard) fn lacks_something(&self) -> bool {
         self.least().is_some_and(|least| least < Has::All)
     }
 
     /// Does every donor take its copies away?
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::shard) fn is_over(&self) -> bool {
         self.least() == Some(Has::Cleaned)
     }
 
     /// What was kept of donors, as removals.
-    pub(super) fn forgotten(&self) -> impl Iterator<Item = Change> {
+    pub(in crate::shard) fn forgotten(&self) -> impl Iterator<Item = Change> {
         (0..self.donors.len() as u32).map(|place| (cursor_key(place), None))
     }
 
-    pub(super) fn tick(&mut self) {
+    pub(in crate::shard) fn tick(&mut self) {
         self.donors.iter_mut().for_each(|donor| donor.due = true);
     }
 
-    pub(super) fn overdue(&mut self, now: Time, out: &mut Outputs<Shortener>) {
+    pub(in crate::shard) fn overdue(&mut self, now: Time, out: &mut Outputs<Shortener>) {
         for (_, place) in self.calls.overdue(now, out) {
             self.free(place);
         }
     }
 
-    pub(super) fn reset(&mut self, peer: NodeId) {
+    pub(in crate::shard) fn reset(&mut self, peer: NodeId) {
         for (_, place) in self.calls.reset(peer) {
             self.free(place);
         }
@@ -145,7 +145,7 @@ impl Join {
 
 impl Shard {
     /// 1. Somebody wants it to join.
-    pub(super) fn join(&mut self, job: Job, out: &mut Outputs<Shortener>) {
+    pub(in crate::shard) fn join(&mut self, job: Job, out: &mut Outputs<Shortener>) {
         match self.ownership.tenure().shards {
             0 => {
                 let tenure = Tenure { shards: self.place + 1, phase: RingPhase::Joining };
@@ -159,7 +159,7 @@ impl Shard {
     ///
     /// That is its changes; when all donors have given most of them, to cede; and when all have given all,
     /// to take its copies away.
-    pub(super) fn go_on(&mut self, now: Time, out: &mut Outputs<Shortener>) {
+    pub(in crate::shard) fn go_on(&mut self, now: Time, out: &mut Outputs<Shortener>) {
         let Tenure { shards, phase } = self.ownership.tenure();
         let Some(least) = self.join.least().filter(|_| phase == RingPhase::Joining) else { return };
         if self.leases.is_none() || self.recording.is_some() {
@@ -183,7 +183,7 @@ impl Shard {
     }
 
     /// 3. A donor, which knows of so many shards, has replied.
-    pub(super) fn given(
+    pub(in crate::shard) fn given(
         &mut self,
         from: NodeId,
         call: u64,
@@ -221,7 +221,12 @@ impl Shard {
     }
 
     /// 5. It is, or there was no space for it.
-    pub(super) fn copied(&mut self, copied: Copied, failed: bool, out: &mut Outputs<Shortener>) {
+    pub(in crate::shard) fn copied(
+        &mut self,
+        copied: Copied,
+        failed: bool,
+        out: &mut Outputs<Shortener>,
+    ) {
         let Copied { place, after, is_all } = copied;
         let Some(donor) = self.join.donors.get_mut(place as usize) else { return };
         donor.busy = false;
@@ -238,7 +243,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn tick_later(&self, out: &mut Outputs<Shortener>) {
+    pub(in crate::shard) fn tick_later(&self, out: &mut Outputs<Shortener>) {
         out.set_timer(Timer::Handover, TICK);
     }
 }

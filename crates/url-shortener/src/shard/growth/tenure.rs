@@ -9,14 +9,14 @@
 use crate::ring::{BadShards, Places};
 
 /// Where a shard keeps it. No link's key begins like that.
-pub(super) const RING: &[u8] = b"\0ring";
+pub(in crate::shard) const RING: &[u8] = b"\0ring";
 
 /// What a shard has on its disk about the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tenure {
+pub(in crate::shard) struct Tenure {
     /// So many shards are on the ring by which it answers; 0 before it joins.
-    pub(super) shards: u32,
-    pub(super) phase: RingPhase,
+    pub(in crate::shard) shards: u32,
+    pub(in crate::shard) phase: RingPhase,
 }
 
 /// How far a shard is in a change of the ring.
@@ -35,12 +35,12 @@ pub enum RingPhase {
 }
 
 impl Tenure {
-    pub(super) fn bytes(self) -> [u8; 5] {
+    pub(in crate::shard) fn bytes(self) -> [u8; 5] {
         let [a, b, c, d] = self.shards.to_le_bytes();
         [a, b, c, d, self.phase as u8]
     }
 
-    pub(super) fn of_bytes(bytes: &[u8]) -> Option<Tenure> {
+    pub(in crate::shard) fn of_bytes(bytes: &[u8]) -> Option<Tenure> {
         use RingPhase::{Ceded, Cleaning, Donating, Joining, Settled};
         let (shards, [phase]) = bytes.split_first_chunk()? else { return None };
         let known = [Settled, Donating, Ceded, Cleaning, Joining];
@@ -51,7 +51,7 @@ impl Tenure {
 
 /// Whose a link is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
+pub(in crate::shard) enum Owner {
     Me,
     /// Mine as soon as I have what the shard at this place knows of it.
     MineFrom(u32),
@@ -73,7 +73,7 @@ impl RingPhase {
 
 /// A tenure, and the rings that it is about.
 #[derive(Clone, Debug)]
-pub(super) struct Ownership {
+pub(in crate::shard) struct Ownership {
     me: u32,
     tenure: Tenure,
     /// That by which it answers; none before it joins.
@@ -84,13 +84,13 @@ pub(super) struct Ownership {
 
 impl Ownership {
     /// Of a shard that is on no ring.
-    pub(super) fn none(me: u32) -> Ownership {
+    pub(in crate::shard) fn none(me: u32) -> Ownership {
         let tenure = Tenure { shards: 0, phase: RingPhase::Settled };
         Ownership { me, tenure, ring: None, change: None }
     }
 
     /// Of the shard at this place.
-    pub(super) fn new(me: u32, tenure: Tenure) -> Result<Ownership, BadShards> {
+    pub(in crate::shard) fn new(me: u32, tenure: Tenure) -> Result<Ownership, BadShards> {
         let Tenure { shards, phase } = tenure;
         let ring = if shards == 0 { None } else { Some(Places::of(shards)?) };
         let with = match phase {
@@ -102,19 +102,19 @@ impl Ownership {
         Ok(Ownership { me, tenure, ring, change: with.map(rings).transpose()? })
     }
 
-    pub(super) fn tenure(&self) -> Tenure {
+    pub(in crate::shard) fn tenure(&self) -> Tenure {
         self.tenure
     }
 
     /// So many shards there are for certain; 0 where it does not know: a shard may have been told to join
     /// before the one ahead of it.
-    pub(super) fn shards(&self) -> u32 {
+    pub(in crate::shard) fn shards(&self) -> u32 {
         let Tenure { shards, phase } = self.tenure;
         if phase == RingPhase::Joining { 0 } else { shards }
     }
 
     /// Whose is what is found by these bytes?
-    pub(super) fn of(&self, key: &[u8]) -> Owner {
+    pub(in crate::shard) fn of(&self, key: &[u8]) -> Owner {
         match (&self.ring, &self.change) {
             (Some(ring), _) if ring.place(key) != self.me => Owner::Other,
             (None, _) => Owner::Other,
@@ -126,7 +126,7 @@ impl Ownership {
     }
 
     /// Is it of the share that goes from here to the shard that joins?
-    pub(super) fn goes(&self, key: &[u8]) -> bool {
+    pub(in crate::shard) fn goes(&self, key: &[u8]) -> bool {
         let Some((without, with)) = &self.change else { return false };
         without.place(key) == self.me && with.place(key) != self.me
     }

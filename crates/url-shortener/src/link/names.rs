@@ -1,6 +1,6 @@
 //! What links may be called, and how long their texts may be.
 
-use crate::key::{LONGEST_CODE, LONGEST_DOMAIN};
+use crate::link::key::{LONGEST_CODE, LONGEST_DOMAIN};
 use crate::link::{Edit, Link, NewLink};
 
 /// Codes that lead to the service itself, in any case of letters.

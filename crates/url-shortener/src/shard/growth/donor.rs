@@ -10,10 +10,10 @@
 use machine::Outputs;
 
 use super::tenure::{Owner, Ownership, RING, RingPhase, Tenure};
-use super::{Job, Open, Shard, Step};
 use crate::Key;
 use crate::mechanism::Mechanism;
 use crate::message::{Handover, Note, Reply, Shortener, Timer};
+use crate::shard::{Job, Open, Shard, Step};
 use bitcask::Change;
 
 /// So many entries of the log are looked at for one reply: with the longest links less than 3 MiB, and a batch
@@ -22,7 +22,7 @@ const LOOK_AT: u32 = 500;
 
 impl Shard {
     /// 1. The shard that joins wants something.
-    pub(super) fn hand_over(
+    pub(in crate::shard) fn hand_over(
         &mut self,
         job: Job,
         shards: u32,
@@ -57,7 +57,7 @@ impl Shard {
     }
 
     /// What it knows of the ring changes, when that is durable. Then the call begins once more.
-    pub(super) fn record(
+    pub(in crate::shard) fn record(
         &mut self,
         tenure: Tenure,
         job: Option<Job>,
@@ -76,7 +76,7 @@ impl Shard {
     }
 
     /// It is durable, or there was no space for it.
-    pub(super) fn recorded(
+    pub(in crate::shard) fn recorded(
         &mut self,
         job: Option<Job>,
         failed: Option<&'static str>,
@@ -100,7 +100,7 @@ impl Shard {
     }
 
     /// What it knows of the ring is durable: by boot, or just now.
-    pub(super) fn entered(&mut self, out: &mut Outputs<Shortener>) {
+    pub(in crate::shard) fn entered(&mut self, out: &mut Outputs<Shortener>) {
         let Tenure { shards, phase } = self.ownership.tenure();
         if self.ownership.tenure() != self.at_first() {
             out.note(Note::Ring { shards, phase });
@@ -127,7 +127,7 @@ impl Shard {
         self.store.scan(Some(after), LOOK_AT, ticket, out);
     }
 
-    pub(super) fn changed(
+    pub(in crate::shard) fn changed(
         &mut self,
         job: Job,
         mut changes: Vec<Change>,
@@ -145,7 +145,7 @@ impl Shard {
         self.store.scan(Some(after), LOOK_AT, ticket, out);
     }
 
-    pub(super) fn clean(
+    pub(in crate::shard) fn clean(
         &mut self,
         changes: Vec<Change>,
         next: Option<u64>,
@@ -164,7 +164,12 @@ impl Shard {
         }
     }
 
-    pub(super) fn cleaned(&mut self, up_to: u64, failed: bool, out: &mut Outputs<Shortener>) {
+    pub(in crate::shard) fn cleaned(
+        &mut self,
+        up_to: u64,
+        failed: bool,
+        out: &mut Outputs<Shortener>,
+    ) {
         match failed {
             false => self.look_for_copies(up_to, out),
             true => self.tick_later(out),
@@ -172,13 +177,13 @@ impl Shard {
     }
 
     /// Its part of the change is over.
-    pub(super) fn settle(&mut self, out: &mut Outputs<Shortener>) {
+    pub(in crate::shard) fn settle(&mut self, out: &mut Outputs<Shortener>) {
         let Tenure { shards, .. } = self.ownership.tenure();
         self.record(Tenure { shards, phase: RingPhase::Settled }, None, out);
     }
 
     /// What found no space is tried again.
-    pub(super) fn tick(&mut self, out: &mut Outputs<Shortener>) {
+    pub(in crate::shard) fn tick(&mut self, out: &mut Outputs<Shortener>) {
         match self.ownership.tenure().phase {
             RingPhase::Joining if self.join.is_over() && self.recording.is_none() => {
                 self.settle(out);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use machine::NodeId;
 
 use super::{Rounds, stats_key};
-use crate::clicks::{Batch, LoggedClick};
+use crate::analytics::clicks::{Batch, LoggedClick};
 use crate::{Key, LinkId, LinkStats};
 
 /// Clicks that came.
@@ -223,7 +223,7 @@ fn known_of(position: &mut u64, kept: u64, batch: &Batch) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clicks::Clicks;
+    use crate::analytics::clicks::Clicks;
     use crate::message::{Click, Device};
 
     const MOST: Rounds = Rounds { links: 400, clicks: 16_384 };

@@ -115,7 +115,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clicks::LoggedClick;
+    use crate::analytics::clicks::LoggedClick;
 
     prop_compose! {
         fn a_click()(

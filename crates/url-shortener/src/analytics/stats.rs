@@ -9,7 +9,7 @@ mod visitors;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::clicks::LoggedClick;
+use crate::analytics::clicks::LoggedClick;
 use crate::message::Device;
 
 pub use visitors::Visitors;

@@ -14,10 +14,10 @@ use std::time::Duration;
 use machine::{Switches, Wall};
 use snowflake::{ClockPolicy, Generator, Layout};
 
-use crate::code::{self, Permutation};
+use crate::link::code::{self, Permutation};
+use crate::link::names::may_be_picked;
 use crate::mechanism::Mechanism;
 use crate::message::Range;
-use crate::names::may_be_picked;
 use crate::shard::{MOST_SHARDS, RANGE};
 
 /// How far ids may be ahead of the clock, when that goes back or many are wanted at once: some 30 years.

@@ -259,7 +259,7 @@ mod tests {
 
     use super::*;
     use crate::Key;
-    use crate::clicks::{Batch, Clicks};
+    use crate::analytics::clicks::{Batch, Clicks};
     use crate::message::{Click, Device};
     use bitcask::StoreOp;
 
