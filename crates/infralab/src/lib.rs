@@ -18,10 +18,10 @@ mod url_shortener_verbs;
 
 pub use arguments::main;
 
-use sim::Room;
+use sim::Registered;
 
 /// Every system of the lab, in the order of the tour.
-pub fn systems() -> Vec<Box<dyn Room>> {
+pub fn systems() -> Vec<Box<dyn Registered>> {
     vec![
         sim::register::<snowflake::Snowflakes>(),
         sim::register::<hash_ring::HashRing>(),

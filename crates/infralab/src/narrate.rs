@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 use machine::Time;
-use sim::{Counts, Durations, Moment, Operations, Ran, Room, diagram};
+use sim::{Counts, Durations, Moment, Operations, Registered, RunRecord, diagram};
 
 use crate::exit::{Failure, Found, Outcome, say};
 use crate::system::{command, left_out};
@@ -13,7 +13,7 @@ const GOOD: Style = anstyle::AnsiColor::Green.on_default();
 const BAD: Style = anstyle::AnsiColor::Red.on_default().bold();
 
 /// A narrated run of the first scenario, and of the same system without one of its mechanisms.
-pub(crate) fn demo(room: &dyn Room, seed: u64) -> Outcome {
+pub(crate) fn demo(room: &dyn Registered, seed: u64) -> Outcome {
     let scenarios = room.scenarios();
     let Some(first) = scenarios.first() else {
         return Err(Failure::input(format!("{} has no scenarios", room.name())));
@@ -49,8 +49,8 @@ pub(crate) fn demo(room: &dyn Room, seed: u64) -> Outcome {
 }
 
 /// What came of a run, promise by promise.
-pub(crate) fn print_report(room: &dyn Room, ran: &Ran) {
-    let Ran { report, saved, .. } = ran;
+pub(crate) fn print_report(room: &dyn Registered, ran: &RunRecord) {
+    let RunRecord { report, saved, .. } = ran;
     let without: String = saved.without.iter().map(|name| format!(", without {name}")).collect();
     let (system, scenario) = (room.name(), &saved.scenario);
     let left_out = left_out(room, scenario);
@@ -107,17 +107,17 @@ pub(crate) fn print_waits(latency: &Durations, downtime: &Durations) {
 }
 
 /// The last rows of a run, or, where a promise broke, the last before that, as a diagram.
-pub(crate) fn draw_last(ran: &Ran, rows: usize) -> String {
+pub(crate) fn draw_last(ran: &RunRecord, rows: usize) -> String {
     let broke = |(_, moment): &(Time, Moment)| matches!(moment, Moment::Broken { .. });
     let end = ran.moments.iter().position(broke).map_or(ran.moments.len(), |place| place + 1);
     diagram(&ran.nodes, &ran.moments[..end], sim::Window::Last(rows))
 }
 
-fn draw_from(ran: &Ran, from: Time, rows: usize) -> String {
+fn draw_from(ran: &RunRecord, from: Time, rows: usize) -> String {
     diagram(&ran.nodes, &ran.moments, sim::Window::From(from, rows))
 }
 
-fn found(ran: &Ran) -> Found {
+fn found(ran: &RunRecord) -> Found {
     match &ran.report {
         report if !report.violations.is_empty() => Found::Broken,
         report if !report.unknown.is_empty() => Found::Unknown,

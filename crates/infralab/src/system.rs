@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sim::{Ran, Room, SavedRun, Seeds, Shortest, SweepReport};
+use sim::{Registered, RunRecord, SavedRun, Seeds, Shortest, SweepReport};
 
 use crate::arguments::{RunArguments, SweepArguments};
 use crate::exit::{Failure, Found, Outcome, say};
@@ -12,7 +12,7 @@ use crate::narrate::{BOLD, draw_last, print_counts, print_report, print_waits};
 use crate::progress;
 
 /// Lists what there is to run.
-pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
+pub(crate) fn scenarios(room: &dyn Registered, json: bool) -> Outcome {
     let breaks_without = |scenario: &str| -> Vec<Value> {
         let here = room.witnesses().iter().filter(|witness| witness.scenario == scenario);
         here.map(|witness| json!({"mechanism": witness.mechanism, "promise": witness.promise}))
@@ -23,7 +23,8 @@ pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
             json!({"name": info.name, "about": info.about, "promises": info.promises,
                    "leaves_out": info.leaves_out, "seeds": info.seeds, "breaks_without": breaks_without(info.name)})
         };
-        let mechanism = |info: &machine::Mechanism| json!({"name": info.name, "about": info.about});
+        let mechanism =
+            |info: &machine::MechanismInfo| json!({"name": info.name, "about": info.about});
         let all = json!({
             "scenarios": room.scenarios().into_iter().map(scenario).collect::<Vec<_>>(),
             "promises": room.promises(),
@@ -51,7 +52,7 @@ pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
 }
 
 /// What a scenario runs without, whatever is asked for; nothing for most.
-pub(crate) fn left_out(room: &dyn Room, scenario: &str) -> String {
+pub(crate) fn left_out(room: &dyn Registered, scenario: &str) -> String {
     let info = room.scenarios().into_iter().find(|info| info.name == scenario);
     match info.map_or(&[][..], |info| info.leaves_out) {
         [] => String::new(),
@@ -61,7 +62,7 @@ pub(crate) fn left_out(room: &dyn Room, scenario: &str) -> String {
 
 /// Runs one scenario at one seed.
 #[expect(clippy::disallowed_methods, reason = "the time a run takes is part of its results")]
-pub(crate) fn run(room: &dyn Room, arguments: &RunArguments) -> Outcome {
+pub(crate) fn run(room: &dyn Registered, arguments: &RunArguments) -> Outcome {
     let RunArguments { scenario, seed, without, save, history, json, diagram } = arguments;
     let without = &once_each(without);
     let began = Instant::now();
@@ -85,7 +86,7 @@ pub(crate) fn run(room: &dyn Room, arguments: &RunArguments) -> Outcome {
     Ok(found)
 }
 
-fn has_no_history(room: &dyn Room) -> Failure {
+fn has_no_history(room: &dyn Registered) -> Failure {
     Failure::input(format!(
         "{} keeps no history of reads and writes that --history could write: leave it out, or keep \
          the run itself with --save FILE",
@@ -124,7 +125,7 @@ pub(crate) fn replay(file: &Path, json: bool, diagram: Option<usize>) -> Outcome
 
 /// Runs many seeds of a scenario.
 #[expect(clippy::disallowed_methods, reason = "the time a sweep takes is what the user asks for")]
-pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
+pub(crate) fn sweep(room: &dyn Registered, arguments: &SweepArguments) -> Outcome {
     let SweepArguments { scenario, seeds, first_seed, jobs, without, shrink, save, json } =
         arguments;
     let without = &once_each(without);
@@ -202,8 +203,8 @@ pub(crate) fn command(system: &str, scenario: &str, seed: u64, without: &[String
 }
 
 fn show(
-    room: &dyn Room,
-    ran: &Ran,
+    room: &dyn Registered,
+    ran: &RunRecord,
     elapsed: Duration,
     json: bool,
     diagram: Option<usize>,
@@ -229,8 +230,8 @@ fn show(
 }
 
 /// One object with the keys of a sweep of one seed, and the trace hash.
-fn run_json(room: &dyn Room, ran: &Ran, elapsed: Duration) -> Value {
-    let Ran { report, saved, .. } = ran;
+fn run_json(room: &dyn Registered, ran: &RunRecord, elapsed: Duration) -> Value {
+    let RunRecord { report, saved, .. } = ran;
     let seed = saved.world_seed;
     let violation = |found: &sim::Violation| {
         json!({"seed": seed, "promise": found.promise, "at_ms": millis(found.at.0),
@@ -260,7 +261,7 @@ fn run_json(room: &dyn Room, ran: &Ran, elapsed: Duration) -> Value {
 }
 
 fn sweep_json(
-    room: &dyn Room,
+    room: &dyn Registered,
     scenario: &str,
     without: &[String],
     report: &SweepReport,
@@ -297,7 +298,7 @@ fn sweep_json(
 }
 
 fn print_sweep(
-    room: &dyn Room,
+    room: &dyn Registered,
     scenario: &str,
     without: &[String],
     report: &SweepReport,

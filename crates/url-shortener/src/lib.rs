@@ -51,7 +51,7 @@ pub use link::names::{
     is_code,
 };
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
-pub use mechanism::{MECHANISMS, Mechanism};
+pub use mechanism::Mechanism;
 pub use message::{
     Answer, Ask, Call, Click, Cursor, Deed, Device, Handover, Message, Note, Op, Range, Reply,
     Shortener, Timer, Which, Why, Wish,
