@@ -22,7 +22,7 @@ const PATHS: &str = "there are /api/links, /api/links/bulk, /api/links/CODE, \
 
 /// What comes.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct ApiRequest<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
@@ -31,7 +31,7 @@ pub(crate) struct Asked<'a> {
 
 /// What it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Meant {
+pub(crate) enum ApiCall {
     /// One question to the instance.
     Ask(Ask),
     /// What was counted of a link.
@@ -58,12 +58,12 @@ pub(crate) struct Paging {
 /// # Errors
 /// With the reply, if it makes no sense. Nothing was done.
 pub(crate) fn read(
-    asked: &Asked<'_>,
+    asked: &ApiRequest<'_>,
     site: &Site,
     targets: &Targets,
     now: Wall,
-) -> Result<Meant, HttpReply> {
-    let Asked { method, path, query, body } = asked;
+) -> Result<ApiCall, HttpReply> {
+    let ApiRequest { method, path, query, body } = asked;
     let rest = path.strip_prefix("/api/").unwrap_or_default();
     let segments: Vec<&str> = rest.split('/').take(4).collect();
     let key = |code: &str| key(code, query, site);
@@ -73,10 +73,10 @@ pub(crate) fn read(
             let wanted: Wanted = json(body, EXAMPLE)?;
             Ask::Create(wanted.check(site, targets, now).map_err(|why| HttpReply::error(400, why))?)
         }
-        (["links"], "GET" | "HEAD") => return list(query).map(Meant::List),
+        (["links"], "GET" | "HEAD") => return list(query).map(ApiCall::List),
         (["links", "bulk"], "POST") => {
             no_parameters(query)?;
-            return many(body, site, targets, now).map(Meant::Bulk);
+            return many(body, site, targets, now).map(ApiCall::Bulk);
         }
         (["links", "bulk"], _) => return Err(no_such(path, &segments)),
         (["links", code], "GET" | "HEAD") => Ask::Look(key(code)?),
@@ -86,12 +86,12 @@ pub(crate) fn read(
             Ask::Edit(key(code)?, edit)
         }
         (["links", code], "DELETE") => Ask::Delete(key(code)?),
-        (["links", code, "stats"], "GET" | "HEAD") => return key(code).map(Meant::Stats),
-        (["shards"], "GET" | "HEAD") => return no_parameters(query).map(|()| Meant::Shards),
-        (["shards"], "POST") => return no_parameters(query).map(|()| Meant::AddShard),
+        (["links", code, "stats"], "GET" | "HEAD") => return key(code).map(ApiCall::Stats),
+        (["shards"], "GET" | "HEAD") => return no_parameters(query).map(|()| ApiCall::Shards),
+        (["shards"], "POST") => return no_parameters(query).map(|()| ApiCall::AddShard),
         _ => return Err(no_such(path, &segments)),
     };
-    Ok(Meant::Ask(ask))
+    Ok(ApiCall::Ask(ask))
 }
 
 /// Another path, or another method than this path takes.

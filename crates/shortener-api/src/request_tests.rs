@@ -8,13 +8,13 @@ fn now() -> Wall {
     Wall::from_millis(1_798_675_200_000)
 }
 
-fn asked(method: &str, path: &str, body: &str) -> Result<Meant, HttpReply> {
+fn asked(method: &str, path: &str, body: &str) -> Result<ApiCall, HttpReply> {
     let domains = ["go.example".to_owned()];
     let site = Arc::new(Site::new(([127, 0, 0, 1], 7441).into(), None, &domains).unwrap());
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let body = Bytes::copy_from_slice(body.as_bytes());
     let targets = Targets::new(site.clone(), Blocked::default());
-    read(&Asked { method, path, query, body }, &site, &targets, now())
+    read(&ApiRequest { method, path, query, body }, &site, &targets, now())
 }
 
 #[track_caller]
@@ -27,7 +27,7 @@ fn refused(method: &str, path: &str, body: &str, status: u16, words: &str) {
 
 fn ask(method: &str, path: &str, body: &str) -> Ask {
     match asked(method, path, body) {
-        Ok(Meant::Ask(ask)) => ask,
+        Ok(ApiCall::Ask(ask)) => ask,
         other => panic!("{other:?}"),
     }
 }
@@ -80,9 +80,9 @@ fn each_path_means_something() {
     assert_eq!(ask("GET", "/api/links/x", ""), Ask::Look(Key::new("", "x")));
     assert_eq!(ask("DELETE", "/api/links/x?domain=", ""), Ask::Delete(Key::new("", "x")));
     let stats = asked("GET", "/api/links/x/stats", "");
-    assert_eq!(stats, Ok(Meant::Stats(Key::new("", "x"))));
+    assert_eq!(stats, Ok(ApiCall::Stats(Key::new("", "x"))));
     let list = |path| match asked("GET", path, "") {
-        Ok(Meant::List(paging)) => paging,
+        Ok(ApiCall::List(paging)) => paging,
         other => panic!("{other:?}"),
     };
     let all = Ask::List { after: None, limit: 100, search: None };
@@ -96,7 +96,7 @@ fn each_path_means_something() {
 #[test]
 fn one_bad_link_is_not_all_of_many() {
     let body = r#"{"links":[{"url":"https://a.example"},{"url":"nothing"},{"uri":"x"},7]}"#;
-    let Ok(Meant::Bulk(links)) = asked("POST", "/api/links/bulk", body) else { panic!() };
+    let Ok(ApiCall::Bulk(links)) = asked("POST", "/api/links/bulk", body) else { panic!() };
     assert!(links[0].is_ok());
     let why: Vec<_> = links[1..].iter().map(|link| link.clone().unwrap_err()).collect();
     assert!(why[0].contains("such as https://example.com"), "{why:?}");
@@ -109,7 +109,7 @@ fn one_bad_link_is_not_all_of_many() {
 #[test]
 fn null_takes_away_what_can_be_and_nothing_is_not_named_in_vain() {
     let edit = |body: &str| match asked("PATCH", "/api/links/x", body) {
-        Ok(Meant::Ask(Ask::Edit(_, edit))) => edit,
+        Ok(ApiCall::Ask(Ask::Edit(_, edit))) => edit,
         other => panic!("{other:?}"),
     };
     assert_eq!(edit("{}"), Edit::default());
@@ -175,7 +175,7 @@ fn a_stranger_is_not_repeated_at_length() {
         assert!(length < 1_200, "{method} {starts}: {length} bytes");
     }
     let many = format!(r#"{{"links":[{{"{long}":1}}]}}"#);
-    let Ok(Meant::Bulk(links)) = asked("POST", "/api/links/bulk", &many) else { panic!() };
+    let Ok(ApiCall::Bulk(links)) = asked("POST", "/api/links/bulk", &many) else { panic!() };
     assert!(links[0].as_ref().unwrap_err().len() < 1_000);
 }
 

@@ -15,7 +15,7 @@ use url_shortener::server::{Front, HttpReply, now, respond};
 use url_shortener::{Answer, Ask, Edit, Key, LinkId, NewLink};
 
 use crate::reply::{outcome, reply};
-use crate::request::{self, Asked, Meant, Paging};
+use crate::request::{self, ApiCall, ApiRequest, Paging};
 use crate::{
     Blocked, Changes, Counted, ListPage, Outcome, Outcomes, Shown, Targets, Wanted, Wrong,
 };
@@ -97,7 +97,7 @@ async fn carry_out(api: &Api, parts: &Parts, body: Body) -> Result<HttpReply, Ht
         true => api.bulks.acquire().await.ok(),
         false => None,
     };
-    let asked = Asked {
+    let asked = ApiRequest {
         method: parts.method.as_str(),
         path,
         query: parts.uri.query().unwrap_or_default(),
@@ -105,16 +105,16 @@ async fn carry_out(api: &Api, parts: &Parts, body: Body) -> Result<HttpReply, Ht
     };
     let address = front.address(parts);
     Ok(match request::read(&asked, front.site(), &api.targets, now())? {
-        Meant::Stats(key) => stats(front, address, key).await,
-        Meant::Ask(ask) => {
+        ApiCall::Stats(key) => stats(front, address, key).await,
+        ApiCall::Ask(ask) => {
             let created = matches!(ask, Ask::Create(_));
             let answer = front.ask(address, ask).await;
             reply(answer, created, front.site())
         }
-        Meant::List(paging) => list(front, address, paging).await,
-        Meant::Bulk(links) => many(front, address, links).await,
-        Meant::Shards => HttpReply::json(200, &front.shards().await),
-        Meant::AddShard => match front.add_shard().await {
+        ApiCall::List(paging) => list(front, address, paging).await,
+        ApiCall::Bulk(links) => many(front, address, links).await,
+        ApiCall::Shards => HttpReply::json(200, &front.shards().await),
+        ApiCall::AddShard => match front.add_shard().await {
             Ok(shards) => HttpReply::json(202, &shards),
             Err(why) => HttpReply::error(409, why),
         },

@@ -9,20 +9,20 @@ use maud::{Markup, html};
 
 use crate::fields::{self, Fields};
 use crate::frame::{self, Here};
-use crate::look::{self, Sent};
-use crate::{Form, Page, Visitor, see_other};
+use crate::look::{self, SentForm};
+use crate::{Form, Pages, Visitor, see_other};
 use shortener_api::{Wanted, Wrong};
 use url_shortener::{Answer, Ask};
 
-pub(crate) async fn show(page: State<Arc<Page>>, headers: HeaderMap) -> Response {
+pub(crate) async fn show(page: State<Arc<Pages>>, headers: HeaderMap) -> Response {
     match page.admit(&headers) {
         Ok(visitor) => page.new_link(&visitor, StatusCode::OK, &Form(Vec::new()), None),
-        Err(door) => *door,
+        Err(login) => *login,
     }
 }
 
-pub(crate) async fn make(page: State<Arc<Page>>, request: Request) -> Response {
-    let Sent { parts, visitor, form, about: () } = match page.sent(request).await {
+pub(crate) async fn make(page: State<Arc<Pages>>, request: Request) -> Response {
+    let SentForm { parts, visitor, form, about: () } = match page.sent(request).await {
         Ok(sent) => sent,
         Err(refused) => return *refused,
     };
@@ -61,7 +61,7 @@ fn wanted(form: &Form) -> Result<Wanted, Wrong> {
     })
 }
 
-impl Page {
+impl Pages {
     fn new_link(
         &self,
         visitor: &Visitor,

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 
-use crate::look::{self, Sent};
-use crate::{Page, see_other};
+use crate::look::{self, SentForm};
+use crate::{Pages, see_other};
 use url_shortener::{Answer, Ask};
 
 pub(crate) async fn delete(
-    page: State<Arc<Page>>,
+    page: State<Arc<Pages>>,
     Path(code): Path<String>,
     request: Request,
 ) -> Response {
-    let Sent { parts, visitor, about, .. } = match page.sent_about(&code, request).await {
+    let SentForm { parts, visitor, about, .. } = match page.sent_about(&code, request).await {
         Ok(sent) => sent,
         Err(refused) => return *refused,
     };

@@ -9,8 +9,8 @@ use maud::html;
 
 use crate::fields::{self, Fields};
 use crate::frame::{self, Here};
-use crate::look::{self, Sent};
-use crate::{Form, Page, Visitor, list, see_other};
+use crate::look::{self, SentForm};
+use crate::{Form, Pages, Visitor, list, see_other};
 use shortener_api::{Changes, When, Wrong};
 use url_shortener::{Answer, Ask, Key, Link};
 
@@ -18,7 +18,7 @@ use url_shortener::{Answer, Ask, Key, Link};
 const FIELDS: [&str; 6] = ["url", "title", "tags", "expires_at", "status", "forward_query"];
 
 pub(crate) async fn show(
-    page: State<Arc<Page>>,
+    page: State<Arc<Pages>>,
     Path(code): Path<String>,
     request: Request,
 ) -> Response {
@@ -32,11 +32,11 @@ pub(crate) async fn show(
 }
 
 pub(crate) async fn change(
-    page: State<Arc<Page>>,
+    page: State<Arc<Pages>>,
     Path(code): Path<String>,
     request: Request,
 ) -> Response {
-    let Sent { parts, visitor, form, about } = match page.sent_about(&code, request).await {
+    let SentForm { parts, visitor, form, about } = match page.sent_about(&code, request).await {
         Ok(sent) => sent,
         Err(refused) => return *refused,
     };
@@ -95,7 +95,7 @@ fn changes(form: &Form) -> Result<Changes, Wrong> {
     })
 }
 
-impl Page {
+impl Pages {
     fn change(
         &self,
         visitor: &Visitor,

@@ -7,13 +7,13 @@
 mod chart;
 mod create;
 mod delete;
-mod door;
 mod edit;
 mod fields;
 mod frame;
 mod link;
 mod list;
 mod look;
+mod sessions;
 mod token;
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::Markup;
 
-use door::Door;
+use sessions::Sessions;
 use shortener_api::{Api, OPENAPI, read_body};
 use token::Token;
 use url_shortener::server::{code_of, respond};
@@ -45,7 +45,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 
 /// The paths of the page, and the document that describes those of the programming interface.
 pub fn routes(api: Arc<Api>) -> Router {
-    let page = Arc::new(Page { api, door: Door::default() });
+    let page = Arc::new(Pages { api, sessions: Sessions::default() });
     Router::new()
         .route("/", get(create::show).post(create::make))
         .route("/links", get(list::show))
@@ -53,9 +53,9 @@ pub fn routes(api: Arc<Api>) -> Router {
         .route("/links/{code}", get(link::show))
         .route("/links/{code}/edit", get(edit::show).post(edit::change))
         .route("/links/{code}/delete", post(delete::delete))
-        .route("/login", get(door::show).post(door::enter))
-        .route("/login/", get(door::show))
-        .route("/logout", post(door::leave))
+        .route("/login", get(sessions::show).post(sessions::enter))
+        .route("/login/", get(sessions::show))
+        .route("/logout", post(sessions::leave))
         .route("/static/page.css", fixed("text/css", include_str!("static/page.css")))
         .route("/static/page.js", fixed("text/javascript", include_str!("static/page.js")))
         .route("/static/icon.svg", fixed("image/svg+xml", include_str!("static/icon.svg")))
@@ -78,7 +78,7 @@ pub fn leads_nowhere(headers: &HeaderMap, instead_of: Response) -> Response {
     response
 }
 
-async fn greet(page: State<Arc<Page>>, request: Request, next: Next) -> Response {
+async fn greet(page: State<Arc<Pages>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match page.api.front().reject_foreign_hosts(&parts) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
@@ -92,9 +92,9 @@ async fn no_such_method() -> Response {
 }
 
 /// What the pages share.
-struct Page {
+struct Pages {
     api: Arc<Api>,
-    door: Door,
+    sessions: Sessions,
 }
 
 /// Who looks at a page, and the token of the forms in it.
@@ -106,7 +106,7 @@ struct Visitor {
     secure: bool,
 }
 
-impl Page {
+impl Pages {
     /// Asks the instance, in the name of whoever sent this request.
     async fn ask(&self, parts: &Parts, ask: Ask) -> Answer {
         let front = self.api.front();
@@ -119,7 +119,7 @@ impl Page {
         stats.map_or(0, |stats| stats.of_people())
     }
 
-    /// Lets a person in, or sends them to the door.
+    /// Lets a person in, or sends them to the login.
     fn admit(&self, headers: &HeaderMap) -> Result<Visitor, Box<Response>> {
         let visitor = self.visitor(headers);
         match visitor.inside || self.api.front().keys().is_empty() {
@@ -131,7 +131,7 @@ impl Page {
     fn visitor(&self, headers: &HeaderMap) -> Visitor {
         Visitor {
             token: Token::of(headers),
-            inside: self.door.is_inside(headers),
+            inside: self.sessions.is_inside(headers),
             secure: self.api.front().site().short_url(&Key::new("", "")).starts_with("https:"),
         }
     }

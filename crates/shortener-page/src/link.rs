@@ -9,13 +9,13 @@ use machine::Wall;
 use maud::{Markup, html};
 
 use crate::frame::{self, Here};
-use crate::{Page, Visitor, chart, list, look};
+use crate::{Pages, Visitor, chart, list, look};
 use shortener_api::When;
 use url_shortener::server::now;
 use url_shortener::{Answer, Ask, Key, Link, LinkId, LinkStats};
 
 pub(crate) async fn show(
-    page: State<Arc<Page>>,
+    page: State<Arc<Pages>>,
     Path(code): Path<String>,
     request: Request,
 ) -> Response {

@@ -8,7 +8,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use crate::frame::{self, Here};
-use crate::{Page, look};
+use crate::{Pages, look};
 use shortener_api::{parse_positions, positions};
 use url_shortener::server::now;
 use url_shortener::{Answer, Ask, Key, LONGEST_SEARCH, Link, LinkId};
@@ -19,11 +19,11 @@ const LIMIT: u32 = 25;
 /// A link, and how often it was followed.
 type Row = (Key, Link, u64);
 
-pub(crate) async fn show(page: State<Arc<Page>>, request: Request) -> Response {
+pub(crate) async fn show(page: State<Arc<Pages>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let visitor = match page.admit(&parts.headers) {
         Ok(visitor) => visitor,
-        Err(door) => return *door,
+        Err(login) => return *login,
     };
     let uri = &parts.uri;
     let search = look::parameter(uri, "search").unwrap_or_default();
@@ -74,7 +74,7 @@ fn search_form(search: &str) -> Markup {
     }
 }
 
-fn found(page: &Page, rows: &[Row], search: &str, is_later: bool, is_more: bool) -> Markup {
+fn found(page: &Pages, rows: &[Row], search: &str, is_later: bool, is_more: bool) -> Markup {
     let (site, now) = (page.api.front().site(), now());
     html! {
         div.card {

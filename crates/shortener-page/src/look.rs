@@ -10,11 +10,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 
-use crate::{Form, Page, Visitor};
+use crate::{Form, Pages, Visitor};
 use url_shortener::{Answer, Ask, Key, Link};
 
 /// A form that somebody sent who may.
-pub(crate) struct Sent<K = ()> {
+pub(crate) struct SentForm<K = ()> {
     pub(crate) parts: Parts,
     pub(crate) visitor: Visitor,
     pub(crate) form: Form,
@@ -22,13 +22,13 @@ pub(crate) struct Sent<K = ()> {
     pub(crate) about: K,
 }
 
-impl Page {
+impl Pages {
     /// A form, if it is one of ours.
-    pub(crate) async fn sent(&self, request: Request) -> Result<Sent, Box<Response>> {
+    pub(crate) async fn sent(&self, request: Request) -> Result<SentForm, Box<Response>> {
         let (parts, body) = request.into_parts();
         let visitor = self.admit(&parts.headers)?;
         let form = self.form(&visitor, body).await?;
-        Ok(Sent { parts, visitor, form, about: () })
+        Ok(SentForm { parts, visitor, form, about: () })
     }
 
     /// One that is about a link.
@@ -36,10 +36,10 @@ impl Page {
         &self,
         code: &str,
         request: Request,
-    ) -> Result<Sent<Key>, Box<Response>> {
-        let Sent { parts, visitor, form, about: () } = self.sent(request).await?;
+    ) -> Result<SentForm<Key>, Box<Response>> {
+        let SentForm { parts, visitor, form, about: () } = self.sent(request).await?;
         match self.key(code, form.field("domain").unwrap_or_default()) {
-            Some(about) => Ok(Sent { parts, visitor, form, about }),
+            Some(about) => Ok(SentForm { parts, visitor, form, about }),
             None => Err(Box::new(refused(&visitor, Answer::Missing))),
         }
     }

@@ -37,10 +37,7 @@ pub use list::LONGEST_SEARCH;
 use list::{Gather, Statistics};
 use newest::Latest;
 use numbers::{Codes, Numbers};
-use visit::Read;
-
-/// More questions than these do not wait for shards at once.
-const MOST_WAITING: usize = 1 << 14;
+use visit::LinkRead;
 
 /// What an instance is told about the world and itself.
 #[derive(Clone, Debug)]
@@ -113,7 +110,7 @@ struct Asker {
 /// What a call is for.
 #[derive(Clone, Debug)]
 enum Purpose {
-    Read(Read),
+    Read(LinkRead),
     Create(Create),
     Change(Asker, Key),
     Page(Gather),
@@ -168,31 +165,6 @@ impl Instance {
         }
     }
 
-    /// May this question go on to the store? If not, it is answered here.
-    fn admit(&mut self, asker: Asker, now: Time, out: &mut Outputs<Shortener>) -> bool {
-        let refused = match self.has_room() {
-            Ok(()) => self.pay(asker, now).err(),
-            Err(full) => Some(full),
-        };
-        let admitted = refused.is_none();
-        refused.into_iter().for_each(|with| answer(asker, with, out));
-        admitted
-    }
-
-    fn has_room(&self) -> Result<(), Answer> {
-        match self.waiting < MOST_WAITING {
-            true => Ok(()),
-            false => Err(Answer::Unavailable("too many questions wait already")),
-        }
-    }
-
-    /// Takes what a call to the store costs out of the client's bucket.
-    fn pay(&mut self, asker: Asker, now: Time) -> Result<(), Answer> {
-        let retry = |wait: Duration| wait.as_nanos().div_ceil(1_000_000) as u64;
-        let paid = self.limiter.take(asker.client, now);
-        paid.map_err(|wait| Answer::TooMany { retry_after_ms: retry(wait) })
-    }
-
     /// 2. A call is over: with a reply, or without one.
     fn returned(
         &mut self,
@@ -210,7 +182,7 @@ impl Instance {
             Purpose::Newest(page) => self.has_newest(page, reply, now.time, out),
             Purpose::Lease => self.leased(reply, now, out),
             Purpose::Stats(told) => {
-                self.settle(told.asker, Answer::Unavailable("the tally is silent"), out);
+                self.answer_waiting(told.asker, Answer::Unavailable("the tally is silent"), out);
             }
         }
     }
@@ -235,25 +207,6 @@ impl Instance {
         };
         out.send(shard, Message::Call { call, wanted });
     }
-
-    /// 3. Answers a question that has waited.
-    fn settle(&mut self, asker: Asker, with: Answer, out: &mut Outputs<Shortener>) {
-        self.waiting -= 1;
-        answer(asker, with, out);
-    }
-}
-
-fn answer(asker: Asker, answer: Answer, out: &mut Outputs<Shortener>) {
-    out.send(asker.user, Message::Answer { token: asker.token, answer });
-}
-
-/// What a user is told when a shard did not do what it was asked to.
-fn unavailable(reply: Option<Reply>) -> Answer {
-    Answer::Unavailable(match reply {
-        Some(Reply::Refused(why)) => why,
-        Some(_) => "the shard replied to something else",
-        None => "the shard is silent",
-    })
 }
 
 impl Machine for Instance {

@@ -6,6 +6,31 @@
 //! links. A redirect waits for nothing that it does not need: not for the click to be counted, and not
 //! for the store where a fresh enough copy is at hand.
 //!
+//! # One redirect, file by file
+//!
+//! 1. `server/front.rs` takes the request, and `server/redirect.rs` reads it: the code, the domain (`server/site.rs`), what
+//!    the visitor came with (`server/visitor.rs`) and who it is without an address (`server/salt.rs`).
+//! 2. `server/ask.rs` hands it to the instance as a `message.rs`: `Ask::Visit`.
+//! 3. `instance.rs` takes it, and `instance/visit.rs` answers it: from `instance/cache.rs`, and the redirect leaves.
+//! 4. Where there is no copy the client pays (`instance/limiter.rs`), `ring.rs` says which shard has the link, and
+//!    `calls.rs` keeps the question until the reply. `server/delivery.rs` carries messages between nodes.
+//! 5. `shard.rs` waits for its turn at the link (`shard/queue.rs`), reads it from its store (the crate `bitcask`), and
+//!    `link/codec.rs` makes a link of the bytes.
+//! 6. The reply goes back through `instance.rs` to `instance/visit.rs`, into the cache and to all who wait;
+//!    `analytics/clicks.rs` logs the click.
+//! 7. `server/reply.rs` makes it a response.
+//!
+//! # One creation
+//!
+//! The crate `shortener-api` reads and checks what is wanted. `instance/create.rs` picks a code: `instance/numbers.rs` has
+//! leased numbers, and `link/code.rs` makes a code of one. `shard.rs` stores the link if nothing is there.
+//!
+//! # Read last
+//!
+//! `analytics/` counts clicks after the redirect. `shard/growth/` moves links when a shard joins, and `server/shards.rs`
+//! starts one. `scenario/`, `promise/`, `client.rs` and `shape.rs` are the simulated world. What else is served stands
+//! on this crate: `shortener-api`, `shortener-page`, `shortener-postgres`, `shortener-transfer`, `shortener-capacity`.
+//!
 //! The case study, with what was measured, is the README of the crate.
 #![doc = include_str!("../README.md")]
 

@@ -6,22 +6,28 @@
 //!
 //! It listens on loopback unless it has keys, by which it knows who may make links, or the user insists.
 
-mod counts;
-mod database;
-mod error;
+// In the order of a request.
 mod front;
 mod keys;
-mod owner;
 mod redirect;
-mod reply;
 mod salt;
-mod secret;
-mod shards;
 mod site;
-mod staff;
-mod station;
-mod switchboard;
 mod visitor;
+
+mod ask;
+mod delivery;
+mod nodes;
+mod reply;
+mod starter;
+
+mod counts;
+mod error;
+mod owner;
+mod secret;
+
+// Read last.
+mod database;
+mod shards;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,21 +41,21 @@ use tokio::time::{sleep, timeout};
 use crate::{
     ClickTuning, Codes, Freshness, Instance, Rate, Roster, Settings, Shard, Shortener, Tally,
 };
-use counts::Counts;
+use counts::ServerCounts;
+use nodes::Nodes;
 use salt::Salt;
-use staff::Staff;
 
 pub use database::{Database, OpenError, Opening};
 pub use error::ServeError;
-pub use front::{Beside, Front, Handler, respond};
+pub use front::{Beside, Front, Handler};
 pub use keys::{Keys, MalformedKey};
 pub use redirect::code_of;
-pub use reply::{Form, HttpReply};
+pub use reply::{Form, HttpReply, respond};
 pub use shards::{OneShard, Shards};
 pub use site::{BadName, Site};
 
 /// What a server is told.
-pub struct Plan {
+pub struct ServerConfig {
     /// Where it listens.
     pub listen: SocketAddr,
     /// Where to show what is counted, if anywhere.
@@ -59,7 +65,7 @@ pub struct Plan {
     /// The data folder, which is made where there is none.
     pub data: PathBuf,
     /// Who keeps the links.
-    pub keeper: Keeper,
+    pub link_store: LinkStore,
     /// Are picked codes snowflake ids? They are leased numbers otherwise.
     pub snowflakes: bool,
     /// What short links begin with, where that is not the address.
@@ -77,7 +83,7 @@ pub struct Plan {
 }
 
 /// Who keeps the links.
-pub enum Keeper {
+pub enum LinkStore {
     /// Shards in this process, each with a folder: so many in a new data folder, one where nothing is
     /// said. Of one that is not new it is what must be there.
     Shards(Option<u16>),
@@ -121,38 +127,38 @@ const CLIENTS: usize = 100_000;
 /// # Errors
 /// If it could not start, or if a node found that it cannot keep its promises.
 pub fn serve(
-    plan: Plan,
+    config: ServerConfig,
     beside: impl FnOnce(Arc<Front>) -> Beside,
     ready: impl FnOnce(Addresses),
 ) -> Result<(), ServeError> {
     let runtime = host::runtime().map_err(ServeError::Runtime)?;
     // Whoever has keys knows who asks.
-    let exposure = if plan.keys.is_empty() { plan.exposure } else { Exposure::Anyone };
+    let exposure = if config.keys.is_empty() { config.exposure } else { Exposure::Anyone };
     // Addresses first: what cannot be reached need not touch a folder.
     let listening = |address, exposure| {
         runtime.block_on(host::listen(address, exposure)).map_err(ServeError::Listen)
     };
-    let admin = plan.admin.map(|address| listening(address, plan.exposure)).transpose()?;
-    let (listener, address) = listening(plan.listen, exposure)?;
-    let site = Site::new(address, plan.public_url.as_deref(), &plan.domains);
+    let admin = config.admin.map(|address| listening(address, config.exposure)).transpose()?;
+    let (listener, address) = listening(config.listen, exposure)?;
+    let site = Site::new(address, config.public_url.as_deref(), &config.domains);
     let site = Arc::new(site.map_err(ServeError::Name)?);
     let metrics = Metrics::default();
-    let staff = Staff::new(
-        (&plan.data, plan.keeper),
-        (plan.snowflakes, plan.rate),
+    let nodes = Nodes::new(
+        (&config.data, config.link_store),
+        (config.snowflakes, config.rate),
         runtime.handle(),
         &metrics,
     )?;
-    let salt = Salt::open(&plan.data).map_err(ServeError::Secrets)?;
-    let (instance, crew) = (staff.instance.clone(), staff.crew());
+    let salt = Salt::open(&config.data).map_err(ServeError::Secrets)?;
+    let (instance, crew) = (nodes.instance.clone(), nodes.crew());
     let front = Arc::new(Front {
-        staff,
+        nodes,
         site,
-        keys: plan.keys,
+        keys: config.keys,
         salt,
-        behind_proxy: plan.behind_proxy,
-        forward_query: plan.forward_query,
-        counts: Counts::new(&metrics),
+        behind_proxy: config.behind_proxy,
+        forward_query: config.forward_query,
+        counts: ServerCounts::new(&metrics),
     });
     let routes = front::routes(front.clone(), beside(front));
     let booted = |shown: &Inspection| shown.state != "reads its disk";

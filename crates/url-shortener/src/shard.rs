@@ -30,13 +30,13 @@ use crate::message::{Call, Message, Note, Op, Range, Reply, Shortener, Timer};
 use crate::{CODES, Key, Link, Roster};
 use bitcask::Mechanism::FlushBeforeAck;
 use bitcask::{Change, Event, Limits, Store, StoreOp};
-use boot::Read;
-use growth::joiner::{Copied, Join};
+use boot::BootRead;
+use growth::joiner::{CopyBatch, Join};
 pub use growth::tenure::RingPhase;
-use growth::tenure::{Owner, Ownership, Tenure};
-use newest::Newest;
+use growth::tenure::{KeyOwner, Ownership, Tenure};
+use newest::NewestScan;
 pub use page::LONGEST_PAGE;
-use page::Page;
+use page::ListScan;
 use queue::{Queue, Turn};
 
 /// Numbers in a range.
@@ -86,11 +86,11 @@ enum Open {
     /// For a call.
     Call(Job, Step),
     /// At boot.
-    Boot(Read),
+    Boot(BootRead),
     /// What the shard knows of the ring is durable; this call waits for it.
     Recorded(Option<Job>),
     /// A part of its share is here.
-    Copied(Copied),
+    Copied(CopyBatch),
     /// To take copies away that are another's now: some were found, or taken away, up to here.
     Cleaning,
     Cleaned(u64),
@@ -106,9 +106,9 @@ enum Step {
     /// Reply with this: it is durable.
     Committed(Reply),
     /// More of a page.
-    Scan(Page),
+    Scan(ListScan),
     /// More of a page of the newest.
-    Newest(Newest),
+    Newest(NewestScan),
     /// Reply with what has happened to the share of a shard that joins.
     Changes,
 }
@@ -151,7 +151,7 @@ impl Shard {
     }
 
     /// How it stands, in a word: `settled`, or what it does while the ring changes.
-    pub fn stands(&self) -> &'static str {
+    pub fn ring_state(&self) -> &'static str {
         match self.ownership.tenure() {
             _ if self.leases.is_none() => "booting",
             Tenure { shards: 0, .. } => "new",
@@ -180,10 +180,10 @@ impl Shard {
 
     /// 2. It begins, where its link is.
     fn begin(&mut self, job: Job, out: &mut Outputs<Shortener>) {
-        match job.wanted.key().map_or(Stand::Here, |key| self.stand(key)) {
-            Stand::Here => self.carry_out(job, out),
-            Stand::OnItsWay => self.held.push(job),
-            Stand::Elsewhere => {
+        match job.wanted.key().map_or(Location::Here, |key| self.locate(key)) {
+            Location::Here => self.carry_out(job, out),
+            Location::Moving => self.held.push(job),
+            Location::Elsewhere => {
                 let moved = Reply::Moved(Box::new(job.wanted.clone()));
                 self.done(job, moved, out);
             }
@@ -191,20 +191,20 @@ impl Shard {
     }
 
     /// Where is this link?
-    fn stand(&self, key: &Key) -> Stand {
+    fn locate(&self, key: &Key) -> Location {
         let key = key.bytes();
         let is_ceded = self.recording.is_some_and(|tenure| tenure.phase == RingPhase::Ceded);
         let fenced = Mechanism::RingFence.on(self.switches);
         match self.ownership.of(&key) {
-            Owner::Other if fenced => Stand::Elsewhere,
+            KeyOwner::Other if fenced => Location::Elsewhere,
             // Whether it goes is known when that is durable, or found no space.
-            Owner::Me if fenced && is_ceded && self.ownership.goes(&key) => Stand::OnItsWay,
-            Owner::MineFrom(donor)
+            KeyOwner::Me if fenced && is_ceded && self.ownership.goes(&key) => Location::Moving,
+            KeyOwner::MineFrom(donor)
                 if Mechanism::CatchUp.on(self.switches) && !self.join.has(donor) =>
             {
-                Stand::OnItsWay
+                Location::Moving
             }
-            _ => Stand::Here,
+            _ => Location::Here,
         }
     }
 
@@ -232,10 +232,10 @@ impl Shard {
                 self.held.push(job);
             }
             Call::Scan { after, limit, search } => {
-                self.scan(Page::new(after, limit, search), job, out)
+                self.scan(ListScan::new(after, limit, search), job, out)
             }
             Call::Newest { below, limit, search } => {
-                match Newest::new(below.min(self.store.end()), limit, search) {
+                match NewestScan::new(below.min(self.store.end()), limit, search) {
                     Some(page) => self.scan_newest(page, job, out),
                     None => self.done(job, Reply::Page { links: Vec::new(), next: None }, out),
                 }
@@ -270,13 +270,13 @@ impl Shard {
         self.store.get(&key.bytes(), ticket, out);
     }
 
-    fn scan(&mut self, page: Page, job: Job, out: &mut Outputs<Shortener>) {
+    fn scan(&mut self, page: ListScan, job: Job, out: &mut Outputs<Shortener>) {
         let (after, limit) = page.wants();
         let ticket = self.ticket(Open::Call(job, Step::Scan(page)));
         self.store.scan(after, limit, ticket, out);
     }
 
-    fn scan_newest(&mut self, page: Newest, job: Job, out: &mut Outputs<Shortener>) {
+    fn scan_newest(&mut self, page: NewestScan, job: Job, out: &mut Outputs<Shortener>) {
         let (after, until, limit) = page.wants();
         let ticket = self.ticket(Open::Call(job, Step::Newest(page)));
         self.store.scan_until(after, until, limit, ticket, out);
@@ -296,7 +296,7 @@ impl Shard {
     /// 3. The store has something to say.
     fn stored(&mut self, event: Event, out: &mut Outputs<Shortener>) {
         match event {
-            Event::Ready => self.boot(Read::Ring, out),
+            Event::Ready => self.boot(BootRead::Ring, out),
             Event::Durable(ticket) => self.committed(ticket, None, out),
             Event::Full(ticket) => self.committed(ticket, Some("the disk is full"), out),
             Event::TooLarge(ticket) => self.committed(ticket, Some("the link is too large"), out),
@@ -311,7 +311,7 @@ impl Shard {
                     self.page(job, page, changes, next, out);
                 }
                 Some(Open::Call(job, Step::Newest(page))) => {
-                    let is_mine = |key: &[u8]| self.ownership.of(key) != Owner::Other;
+                    let is_mine = |key: &[u8]| self.ownership.of(key) != KeyOwner::Other;
                     match page.extended(changes, next, is_mine) {
                         Ok(reply) => self.done(job, reply, out),
                         Err(page) => self.scan_newest(page, job, out),
@@ -349,7 +349,7 @@ impl Shard {
         };
         match (step, job.wanted.clone()) {
             // It may have gone elsewhere since.
-            (Step::Edit, Call::Edit(key, _)) if self.stand(&key) != Stand::Here => {
+            (Step::Edit, Call::Edit(key, _)) if self.locate(&key) != Location::Here => {
                 self.begin(job, out);
             }
             (Step::Edit, Call::Edit(key, edit)) => {
@@ -368,7 +368,7 @@ impl Shard {
                 self.done(job, Reply::Refused("a link is rotten on the disk"), out);
             }
             // Copies that cannot be read are never found again either.
-            Some(Open::Cleaning) => self.settle(out),
+            Some(Open::Cleaning) => self.end_change(out),
             _ => {}
         }
     }
@@ -376,12 +376,12 @@ impl Shard {
     fn page(
         &mut self,
         job: Job,
-        page: Page,
+        page: ListScan,
         changes: Vec<Change>,
         next: Option<u64>,
         out: &mut Outputs<Shortener>,
     ) {
-        match page.extended(changes, next, |key| self.ownership.of(key) != Owner::Other) {
+        match page.extended(changes, next, |key| self.ownership.of(key) != KeyOwner::Other) {
             Ok(reply) => self.done(job, reply, out),
             Err(page) => self.scan(page, job, out),
         }
@@ -401,10 +401,10 @@ impl Shard {
 
 /// Where a link is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stand {
+enum Location {
     Here,
     /// From here to another shard or the other way round: who answers for it is known soon.
-    OnItsWay,
+    Moving,
     Elsewhere,
 }
 

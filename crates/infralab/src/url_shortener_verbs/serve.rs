@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use shortener_api::{Api, Blocked};
 use shortener_postgres::Address;
-use url_shortener::server::{self, Beside, Front, Handler, Keeper, Keys, Plan, ServeError};
+use url_shortener::server::{
+    self, Beside, Front, Handler, Keys, LinkStore, ServeError, ServerConfig,
+};
 
 use super::{Codes, ServeArguments, key_file};
 use crate::exit::{Failure, Outcome};
@@ -38,14 +40,14 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         None => Blocked::default(),
         Some(file) => Blocked::parse(&read(&file)?).map_err(|why| wrong(&file, why))?,
     };
-    let plan = Plan {
+    let config = ServerConfig {
         listen,
         admin: server.admin,
         exposure: server.exposure(),
         data,
-        keeper: match store {
-            None => Keeper::Shards(shards),
-            Some(url) => Keeper::Database(shortener_postgres::opening(database(&url)?)),
+        link_store: match store {
+            None => LinkStore::Shards(shards),
+            Some(url) => LinkStore::Database(shortener_postgres::opening(database(&url)?)),
         },
         snowflakes: codes == Codes::Snowflake,
         public_url,
@@ -56,7 +58,7 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         forward_query,
     };
     server.begin_log();
-    serving::ended(server::serve(plan, beside(blocked), serving::ready), ServeError::is_argument)
+    serving::ended(server::serve(config, beside(blocked), serving::ready), ServeError::is_argument)
 }
 
 /// The programming interface and the pages, which share what may not be led to.

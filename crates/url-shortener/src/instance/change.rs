@@ -5,7 +5,8 @@
 
 use machine::{Now, Outputs};
 
-use super::{Asker, Instance, Purpose, answer, unavailable};
+use super::visit::{answer, unavailable};
+use super::{Asker, Instance, Purpose};
 use crate::link::names;
 use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
 use crate::{Edit, Key};
@@ -74,6 +75,6 @@ impl Instance {
             Some(Reply::Missing) => Answer::Missing,
             other => unavailable(other),
         };
-        self.settle(asker, with, out);
+        self.answer_waiting(asker, with, out);
     }
 }

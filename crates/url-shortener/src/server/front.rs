@@ -1,41 +1,29 @@
-//! The front end: each request is handed to the instance, each answer to the request that waits for it.
+//! The front end: which request is whose, and who may ask.
 
-use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, WWW_AUTHENTICATE,
-};
+use axum::http::header::{ACCEPT, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use host::http::{self, Visitor};
-use host::{Asked, FRONT_END};
-use machine::Input;
-use tokio::time::timeout;
 
-use super::counts::Counts;
+use super::counts::ServerCounts;
 use super::keys::Keys;
-use super::redirect;
-use super::reply::{Form, HttpReply};
+use super::nodes::Nodes;
+use super::redirect::{self, hosts, strange_host};
+use super::reply::{HttpReply, respond};
 use super::salt::Salt;
 use super::shards::Shards;
 use super::site::Site;
-use super::staff::Staff;
-use crate::{Answer, Ask, LinkId, LinkStats, Message};
 
-/// For an answer: longer than an instance waits for a shard.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// What all requests share.
 pub struct Front {
-    pub(super) staff: Staff,
+    pub(super) nodes: Nodes,
     pub(super) site: Arc<Site>,
     pub(super) keys: Keys,
     pub(super) salt: Salt,
@@ -43,7 +31,7 @@ pub struct Front {
     pub(super) behind_proxy: bool,
     /// Is a visitor's query appended, where a link does not say?
     pub(super) forward_query: bool,
-    pub(super) counts: Counts,
+    pub(super) counts: ServerCounts,
 }
 
 /// What is served beside redirects. It stands on this crate, so whoever starts the server hands it in.
@@ -113,7 +101,7 @@ impl Front {
 
     /// How the shards stand.
     pub async fn shards(&self) -> Shards {
-        self.staff.shards().await
+        self.nodes.shards().await
     }
 
     /// One more shard joins; how they stand when it was told.
@@ -121,7 +109,7 @@ impl Front {
     /// # Errors
     /// With a sentence, if none can join now.
     pub async fn add_shard(&self) -> Result<Shards, String> {
-        self.staff.add_shard().await
+        self.nodes.add_shard().await
     }
 
     /// Who asks.
@@ -173,93 +161,4 @@ impl Front {
             }
         }
     }
-
-    /// Asks the instance for whoever is behind this address.
-    pub async fn ask(&self, address: IpAddr, ask: Ask) -> Answer {
-        // Whoever is not there would be waited for.
-        let goes_on = match &ask {
-            Ask::List { after: Some(cursor), .. } => self.staff.can_go_on(cursor),
-            Ask::Newest { below, .. } => self.staff.has_shards(below.len()),
-            _ => true,
-        };
-        let creates = matches!(ask, Ask::Create(_));
-        if !goes_on {
-            return Answer::Refused("no list of this service goes on there");
-        }
-        self.staff.instance.room().await;
-        let client = self.salt.client(address);
-        let asked = self.staff.desks().answers.ask(
-            &self.staff.instance,
-            |token| Message::Ask { token, client, ask },
-            |asked, message| match message {
-                Message::Answer { token, answer } if token == asked => ControlFlow::Break(answer),
-                message => ControlFlow::Continue(message),
-            },
-        );
-        let answer = match asked {
-            // No shard had to be asked.
-            Asked::Answered(answer) => answer,
-            // Boxed, as what is below: every redirect would pay for the room that waiting takes.
-            Asked::Waits(place) => match Box::pin(timeout(PATIENCE, place.answer())).await {
-                Ok(answer) => answer.unwrap_or(STOPPING),
-                Err(_) => Answer::Unavailable("there was no answer in time"),
-            },
-            Asked::Stopped => STOPPING,
-        };
-        if creates && matches!(answer, Answer::Link(..)) {
-            self.counts.created();
-        }
-        answer
-    }
-
-    /// Asks the tally what it has counted; none where it does not say in time.
-    pub async fn counted(&self, link: LinkId) -> Option<Option<Arc<LinkStats>>> {
-        self.staff.tally.room().await;
-        let place = self.staff.desks().told.wait();
-        let message = Message::Tell { call: place.token, link };
-        if !self.staff.tally.input(Input::Message { from: FRONT_END, message }) {
-            return None;
-        }
-        timeout(PATIENCE, place.answer()).await.ok().flatten()
-    }
-}
-
-const STOPPING: Answer = Answer::Unavailable("the server is stopping");
-
-/// All names that a request gives whom it asks.
-pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = &str> {
-    http::hosts(&parts.headers, &parts.uri)
-}
-
-/// Nobody is asked whom this request names.
-pub(super) fn strange_host() -> HttpReply {
-    let why = "the Host of this request is no name of this service; serve it with --public-url or \
-               --domain";
-    HttpReply::error(421, why)
-}
-
-/// The response that this reply is.
-pub fn respond(reply: HttpReply) -> Response {
-    let HttpReply { status, form, body, cache_control, header } = reply;
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    // What stands in a header of ours was checked when it was read.
-    let value = |text| match text {
-        Cow::Borrowed(fixed) => Some(HeaderValue::from_static(fixed)),
-        Cow::Owned(made) => HeaderValue::try_from(made).ok(),
-    };
-    if let Some(cache_control) = value(cache_control) {
-        headers.insert(CACHE_CONTROL, cache_control);
-    }
-    if form == Form::Json {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    if let Some((name, text)) = header
-        && let Some(value) = value(text)
-    {
-        headers.insert(HeaderName::from_static(name), value);
-    }
-    response
 }

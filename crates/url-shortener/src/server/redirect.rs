@@ -1,5 +1,5 @@
 //! Visits. Everything that a redirect out of the cache costs is in this file: one lock of the
-//! instance, no place at the desk, no switch of tasks.
+//! instance, no place among requests that wait, no switch of tasks.
 
 use std::net::IpAddr;
 
@@ -8,8 +8,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, Method};
 use axum::response::{IntoResponse, Response};
 
-use super::front::{Front, hosts, respond, strange_host};
-use super::reply::HttpReply;
+use host::http;
+
+use super::front::Front;
+use super::reply::{HttpReply, respond};
 use super::visitor;
 use crate::{Ask, Click, Device, Key, is_code};
 
@@ -57,6 +59,18 @@ pub(super) fn robots(front: &Front, parts: &Parts) -> Response {
 const ROBOTS: &str = "# Short links may be followed. What their owners see is theirs.\n\
                       User-agent: *\nDisallow: /api/\nDisallow: /links$\nDisallow: /links/\n\
                       Disallow: /links?\nDisallow: /login\n";
+
+/// All names that a request gives whom it asks.
+pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = &str> {
+    http::hosts(&parts.headers, &parts.uri)
+}
+
+/// Nobody is asked whom this request names.
+pub(super) fn strange_host() -> HttpReply {
+    let why = "the Host of this request is no name of this service; serve it with --public-url or \
+               --domain";
+    HttpReply::error(421, why)
+}
 
 fn click(front: &Front, parts: &Parts, key: Key, address: IpAddr) -> Click {
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());

@@ -4,6 +4,10 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -141,6 +145,32 @@ const NO_STORE: Cow<'static, str> = Cow::Borrowed("no-store");
 #[derive(Serialize, serde::Deserialize)]
 struct Error {
     error: String,
+}
+
+/// The response that this reply is.
+pub fn respond(reply: HttpReply) -> Response {
+    let HttpReply { status, form, body, cache_control, header } = reply;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    // What stands in a header of ours was checked when it was read.
+    let value = |text| match text {
+        Cow::Borrowed(fixed) => Some(HeaderValue::from_static(fixed)),
+        Cow::Owned(made) => HeaderValue::try_from(made).ok(),
+    };
+    if let Some(cache_control) = value(cache_control) {
+        headers.insert(CACHE_CONTROL, cache_control);
+    }
+    if form == Form::Json {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if let Some((name, text)) = header
+        && let Some(value) = value(text)
+    {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    response
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use host::{FRONT_END, Node};
 use machine::Input;
 use tokio::time::timeout;
 
+use super::nodes::Nodes;
 use super::owner::Keepers;
-use super::staff::Staff;
 use super::{MOST_HERE, Member, PATIENCE};
 use crate::{Call, Message, Reply};
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub struct OneShard {
     pub state: String,
 }
 
-impl Staff {
+impl Nodes {
     /// How the shards stand.
     pub(super) async fn shards(&self) -> Shards {
         stand(&self.shards.lock().await)
@@ -49,7 +49,7 @@ impl Staff {
     pub(super) async fn add_shard(&self) -> Result<Shards, String> {
         let mut shards = self.shards.lock().await;
         let joins = self.next(&mut shards)?;
-        let place = self.desks().replies.wait();
+        let place = self.waiting().replies.wait();
         let message = Message::Call { call: place.token, wanted: Call::Join };
         joins.input(Input::Message { from: FRONT_END, message });
         match timeout(PATIENCE, place.answer()).await {
@@ -69,7 +69,7 @@ impl Staff {
                 _ => Err(format!("shard {shard} is {state}; add another when all have settled")),
             };
         }
-        if self.station.keepers == Keepers::Database {
+        if self.starter.keepers == Keepers::Database {
             return Err("the links are in a database, which grows by its own means".to_owned());
         }
         let place = shards.len() as u32;
@@ -78,7 +78,7 @@ impl Staff {
         }
         // Folders are made, and a disk is read.
         let node = tokio::task::block_in_place(|| {
-            let node = self.station.shard(place).map_err(|error| error.to_string())?;
+            let node = self.starter.shard(place).map_err(|error| error.to_string())?;
             node.until(|shown| shown.state != "reads its disk").map(|()| node)
         })?;
         shards.push(node.clone());
@@ -89,7 +89,7 @@ impl Staff {
 fn stand(shards: &[Arc<Node<Member>>]) -> Shards {
     let one = |(shard, node): (u32, &Arc<Node<Member>>)| {
         let looked = node.look(|member| match member {
-            Member::Shard(shard) => Some((shard.entries() as u64, shard.stands())),
+            Member::Shard(shard) => Some((shard.entries() as u64, shard.ring_state())),
             _ => None,
         });
         let (entries, state) = looked.flatten().unwrap_or((0, "stopped"));

@@ -19,7 +19,7 @@ const ROUNDS: u32 = 50;
 
 /// A page that is being gathered.
 #[derive(Clone, Debug)]
-pub(crate) struct Page {
+pub(crate) struct ListScan {
     after: Option<u64>,
     left: u32,
     search: Option<Arc<str>>,
@@ -27,11 +27,11 @@ pub(crate) struct Page {
     rounds: u32,
 }
 
-impl Page {
+impl ListScan {
     /// An empty one, which begins behind a position.
-    pub(crate) fn new(after: Option<u64>, limit: u32, search: Option<Arc<str>>) -> Page {
+    pub(crate) fn new(after: Option<u64>, limit: u32, search: Option<Arc<str>>) -> ListScan {
         let search = search.map(|search| search.to_lowercase().into());
-        Page { after, left: limit.clamp(1, LONGEST_PAGE), search, links: Vec::new(), rounds: 0 }
+        ListScan { after, left: limit.clamp(1, LONGEST_PAGE), search, links: Vec::new(), rounds: 0 }
     }
 
     /// From where and how many entries it wants next: no more than have room.
@@ -46,7 +46,7 @@ impl Page {
         changes: Vec<Change>,
         next: Option<u64>,
         is_mine: impl Fn(&[u8]) -> bool,
-    ) -> Result<Reply, Page> {
+    ) -> Result<Reply, ListScan> {
         let found = found(changes, self.search.as_deref(), is_mine);
         self.left -= found.len() as u32;
         self.links.extend(found);
@@ -105,7 +105,7 @@ mod tests {
     fn pages(log: &[Change], limit: u32, search: Option<&str>) -> Vec<Vec<u64>> {
         let (mut pages, mut after) = (Vec::new(), None);
         loop {
-            let mut page = Page::new(after, limit, search.map(Arc::from));
+            let mut page = ListScan::new(after, limit, search.map(Arc::from));
             let (links, next) = loop {
                 let (after, wanted) = page.wants();
                 let from = after.unwrap_or(0) as usize;

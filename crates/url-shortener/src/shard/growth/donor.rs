@@ -9,7 +9,7 @@
 
 use machine::Outputs;
 
-use super::tenure::{Owner, Ownership, RING, RingPhase, Tenure};
+use super::tenure::{KeyOwner, Ownership, RING, RingPhase, Tenure};
 use crate::Key;
 use crate::mechanism::Mechanism;
 use crate::message::{Handover, Note, Reply, Shortener, Timer};
@@ -151,10 +151,10 @@ impl Shard {
         next: Option<u64>,
         out: &mut Outputs<Shortener>,
     ) {
-        let Some(next) = next else { return self.settle(out) };
+        let Some(next) = next else { return self.end_change(out) };
         let is_copy = |(key, value): &Change| {
             let is_link = value.is_some() && Key::of_bytes(key).is_some();
-            is_link && self.ownership.of(key) == Owner::Other
+            is_link && self.ownership.of(key) == KeyOwner::Other
         };
         let copies: Vec<Change> =
             changes.into_iter().filter(is_copy).map(|(key, _)| (key, None)).collect();
@@ -177,7 +177,7 @@ impl Shard {
     }
 
     /// Its part of the change is over.
-    pub(in crate::shard) fn settle(&mut self, out: &mut Outputs<Shortener>) {
+    pub(in crate::shard) fn end_change(&mut self, out: &mut Outputs<Shortener>) {
         let Tenure { shards, .. } = self.ownership.tenure();
         self.record(Tenure { shards, phase: RingPhase::Settled }, None, out);
     }
@@ -186,7 +186,7 @@ impl Shard {
     pub(in crate::shard) fn tick(&mut self, out: &mut Outputs<Shortener>) {
         match self.ownership.tenure().phase {
             RingPhase::Joining if self.join.is_over() && self.recording.is_none() => {
-                self.settle(out);
+                self.end_change(out);
             }
             RingPhase::Joining => {
                 self.join.tick();

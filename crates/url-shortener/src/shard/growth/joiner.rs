@@ -61,7 +61,7 @@ enum Has {
 
 /// What was copied from the donor at this place, up to where.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::shard) struct Copied {
+pub(in crate::shard) struct CopyBatch {
     place: u32,
     after: u64,
     is_all: bool,
@@ -197,11 +197,11 @@ impl Shard {
         let Some(donor) = self.join.donors.get_mut(place as usize) else { return };
         match (reply, donor.has) {
             (Reply::Changes { changes, next: Some(after) }, _) => {
-                self.copy(changes, Copied { place, after, is_all: false }, out);
+                self.copy(changes, CopyBatch { place, after, is_all: false }, out);
             }
             (Reply::Changes { changes, next: None }, _) if has_ceded => {
                 let after = donor.after;
-                self.copy(changes, Copied { place, after, is_all: true }, out);
+                self.copy(changes, CopyBatch { place, after, is_all: true }, out);
             }
             (Reply::Changes { .. }, _) => donor.has = Has::Most,
             (Reply::Agreed, Has::Most) => (donor.has, donor.due) = (Has::Ceded, true),
@@ -212,8 +212,8 @@ impl Shard {
     }
 
     /// 4. What it gave is kept.
-    fn copy(&mut self, mut changes: Vec<Change>, copied: Copied, out: &mut Outputs<Shortener>) {
-        let Copied { place, after, is_all } = copied;
+    fn copy(&mut self, mut changes: Vec<Change>, copied: CopyBatch, out: &mut Outputs<Shortener>) {
+        let CopyBatch { place, after, is_all } = copied;
         self.join.donors[place as usize].busy = true;
         let cursor = [&after.to_le_bytes()[..], &[u8::from(is_all)]].concat();
         changes.push((cursor_key(place), Some(cursor.into())));
@@ -223,11 +223,11 @@ impl Shard {
     /// 5. It is, or there was no space for it.
     pub(in crate::shard) fn copied(
         &mut self,
-        copied: Copied,
+        copied: CopyBatch,
         failed: bool,
         out: &mut Outputs<Shortener>,
     ) {
-        let Copied { place, after, is_all } = copied;
+        let CopyBatch { place, after, is_all } = copied;
         let Some(donor) = self.join.donors.get_mut(place as usize) else { return };
         donor.busy = false;
         if failed {

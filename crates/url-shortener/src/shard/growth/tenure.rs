@@ -6,7 +6,7 @@
 //! its former owner until that has ceded it, durably (`ring-fence`); then its new one, as soon as it has
 //! all that the former knew of it, durably too. What was ceded is never answered for again.
 
-use crate::ring::{BadShards, Places};
+use crate::ring::{BadShards, ShardRing};
 
 /// Where a shard keeps it. No link's key begins like that.
 pub(in crate::shard) const RING: &[u8] = b"\0ring";
@@ -51,7 +51,7 @@ impl Tenure {
 
 /// Whose a link is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::shard) enum Owner {
+pub(in crate::shard) enum KeyOwner {
     Me,
     /// Mine as soon as I have what the shard at this place knows of it.
     MineFrom(u32),
@@ -77,9 +77,9 @@ pub(in crate::shard) struct Ownership {
     me: u32,
     tenure: Tenure,
     /// That by which it answers; none before it joins.
-    ring: Option<Places>,
+    ring: Option<ShardRing>,
     /// While it changes: the ring without, and with, the shard that joins.
-    change: Option<(Places, Places)>,
+    change: Option<(ShardRing, ShardRing)>,
 }
 
 impl Ownership {
@@ -92,13 +92,13 @@ impl Ownership {
     /// Of the shard at this place.
     pub(in crate::shard) fn new(me: u32, tenure: Tenure) -> Result<Ownership, BadShards> {
         let Tenure { shards, phase } = tenure;
-        let ring = if shards == 0 { None } else { Some(Places::of(shards)?) };
+        let ring = if shards == 0 { None } else { Some(ShardRing::of(shards)?) };
         let with = match phase {
             RingPhase::Settled => None,
             RingPhase::Donating => Some(shards + 1),
             RingPhase::Ceded | RingPhase::Cleaning | RingPhase::Joining => Some(shards),
         };
-        let rings = |with: u32| Ok((Places::of(with.saturating_sub(1))?, Places::of(with)?));
+        let rings = |with: u32| Ok((ShardRing::of(with.saturating_sub(1))?, ShardRing::of(with)?));
         Ok(Ownership { me, tenure, ring, change: with.map(rings).transpose()? })
     }
 
@@ -114,14 +114,14 @@ impl Ownership {
     }
 
     /// Whose is what is found by these bytes?
-    pub(in crate::shard) fn of(&self, key: &[u8]) -> Owner {
+    pub(in crate::shard) fn of(&self, key: &[u8]) -> KeyOwner {
         match (&self.ring, &self.change) {
-            (Some(ring), _) if ring.place(key) != self.me => Owner::Other,
-            (None, _) => Owner::Other,
+            (Some(ring), _) if ring.place(key) != self.me => KeyOwner::Other,
+            (None, _) => KeyOwner::Other,
             (_, Some((without, _))) if self.tenure.phase == RingPhase::Joining => {
-                Owner::MineFrom(without.place(key))
+                KeyOwner::MineFrom(without.place(key))
             }
-            _ => Owner::Me,
+            _ => KeyOwner::Me,
         }
     }
 
@@ -151,21 +151,21 @@ mod tests {
                 let shards = if matches!(phase, Settled | Donating) { 2 } else { 3 };
                 [0, 1].map(|me| ownership(me, shards, phase))
             };
-            let former = donors(Settled).iter().position(|donor| donor.of(&key) == Owner::Me);
+            let former = donors(Settled).iter().position(|donor| donor.of(&key) == KeyOwner::Me);
             let moves = match joins.of(&key) {
-                Owner::MineFrom(from) => {
+                KeyOwner::MineFrom(from) => {
                     assert_eq!(former, Some(from as usize));
                     true
                 }
-                Owner::Other => false,
-                Owner::Me => panic!("a shard that joins has nothing of its own"),
+                KeyOwner::Other => false,
+                KeyOwner::Me => panic!("a shard that joins has nothing of its own"),
             };
             for phase in [Donating, Ceded, Cleaning] {
                 for (place, donor) in donors(phase).iter().enumerate() {
                     let was_here = former == Some(place);
                     assert_eq!(donor.goes(&key), was_here && moves, "{phase:?}");
                     let answers = was_here && (phase == Donating || !moves);
-                    assert_eq!(donor.of(&key) == Owner::Me, answers, "{phase:?}");
+                    assert_eq!(donor.of(&key) == KeyOwner::Me, answers, "{phase:?}");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The door, where the service has keys: a person shows one, and is known by a cookie from then on.
+//! Sessions, where the service has keys: a person shows one, and is known by a cookie from then on.
 
 #![expect(clippy::disallowed_methods, reason = "sessions of real people end by a real clock")]
 
@@ -16,7 +16,7 @@ use resilience::TokenBucket;
 
 use crate::frame::{self, Here};
 use crate::token::{cookie, secret, set};
-use crate::{Page, Visitor, see_other};
+use crate::{Pages, Visitor, see_other};
 use url_shortener::Generations;
 
 const COOKIE: &str = "shortener-session";
@@ -31,20 +31,20 @@ const ANOTHER_TRY: Duration = Duration::from_secs(12);
 const GUESSERS: usize = 10_000;
 
 /// Who is inside, and who guesses. A server that begins again has forgotten it.
-pub(crate) struct Door {
+pub(crate) struct Sessions {
     sessions: Mutex<BTreeMap<String, Instant>>,
     guesses: Mutex<Generations<u64, TokenBucket>>,
     began: Instant,
 }
 
-impl Default for Door {
-    fn default() -> Door {
+impl Default for Sessions {
+    fn default() -> Sessions {
         let guesses = Mutex::new(Generations::new(GUESSERS));
-        Door { sessions: Mutex::default(), guesses, began: Instant::now() }
+        Sessions { sessions: Mutex::default(), guesses, began: Instant::now() }
     }
 }
 
-impl Door {
+impl Sessions {
     /// May this client show a key now? If not, in how long? Who may not is not told whether it is one.
     fn may_try(&self, client: u64, now: Time) -> Result<(), Duration> {
         let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +95,7 @@ impl Door {
     }
 }
 
-pub(crate) async fn show(page: State<Arc<Page>>, headers: HeaderMap) -> Response {
+pub(crate) async fn show(page: State<Arc<Pages>>, headers: HeaderMap) -> Response {
     let visitor = page.visitor(&headers);
     if visitor.inside || page.api.front().keys().is_empty() {
         return see_other("/");
@@ -103,7 +103,7 @@ pub(crate) async fn show(page: State<Arc<Page>>, headers: HeaderMap) -> Response
     form(&visitor, StatusCode::OK, None)
 }
 
-pub(crate) async fn enter(page: State<Arc<Page>>, request: Request) -> Response {
+pub(crate) async fn enter(page: State<Arc<Pages>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let visitor = page.visitor(&parts.headers);
     let shown = match page.form(&visitor, body).await {
@@ -114,7 +114,7 @@ pub(crate) async fn enter(page: State<Arc<Page>>, request: Request) -> Response 
         return see_other("/");
     }
     let client = page.api.front().client(&parts);
-    if let Err(wait) = page.door.may_try(client, page.door.now()) {
+    if let Err(wait) = page.sessions.may_try(client, page.sessions.now()) {
         let seconds = wait.as_secs() + 1;
         let why = format!("These were too many tries. Please try again in {seconds} s.");
         let mut response = form(&visitor, StatusCode::TOO_MANY_REQUESTS, Some(&why));
@@ -124,20 +124,20 @@ pub(crate) async fn enter(page: State<Arc<Page>>, request: Request) -> Response 
     if !shown.field("key").is_some_and(|key| page.api.front().keys().has(key.as_bytes())) {
         return form(&visitor, StatusCode::FORBIDDEN, Some("This is not a key of the service."));
     }
-    page.door.knew_one(client);
+    page.sessions.knew_one(client);
     let mut response = see_other("/");
-    let session = set(COOKIE, &page.door.enter(), visitor.secure);
+    let session = set(COOKIE, &page.sessions.enter(), visitor.secure);
     response.headers_mut().append(SET_COOKIE, session);
     response
 }
 
-pub(crate) async fn leave(page: State<Arc<Page>>, request: Request) -> Response {
+pub(crate) async fn leave(page: State<Arc<Pages>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let visitor = page.visitor(&parts.headers);
     if let Err(refused) = page.form(&visitor, body).await {
         return *refused;
     }
-    page.door.leave(&parts.headers);
+    page.sessions.leave(&parts.headers);
     let mut response = see_other("/login");
     let gone = HeaderValue::from_static("shortener-session=; Path=/; HttpOnly; Max-Age=0");
     response.headers_mut().append(SET_COOKIE, gone);
@@ -178,33 +178,33 @@ mod tests {
 
     #[test]
     fn only_who_came_in_is_inside_until_they_leave() {
-        let door = Door::default();
-        let name = door.enter();
-        assert!(door.is_inside(&headers(&name)));
-        assert!(!door.is_inside(&headers(&secret())) && !door.is_inside(&HeaderMap::new()));
-        door.leave(&headers(&name));
-        assert!(!door.is_inside(&headers(&name)));
+        let sessions = Sessions::default();
+        let name = sessions.enter();
+        assert!(sessions.is_inside(&headers(&name)));
+        assert!(!sessions.is_inside(&headers(&secret())) && !sessions.is_inside(&HeaderMap::new()));
+        sessions.leave(&headers(&name));
+        assert!(!sessions.is_inside(&headers(&name)));
     }
 
     #[test]
     fn a_key_may_be_guessed_a_few_times_a_minute() {
-        let door = Door::default();
+        let sessions = Sessions::default();
         let tries = |client, seconds: u64| {
             let now = Time(0) + Duration::from_secs(seconds);
-            (0..100).take_while(|_| door.may_try(client, now).is_ok()).count()
+            (0..100).take_while(|_| sessions.may_try(client, now).is_ok()).count()
         };
         assert_eq!([tries(1, 0), tries(2, 0), tries(1, 11)], [5, 5, 0]);
-        assert_eq!(door.may_try(1, Time(0)), Err(ANOTHER_TRY));
+        assert_eq!(sessions.may_try(1, Time(0)), Err(ANOTHER_TRY));
         assert_eq!([tries(1, 12), tries(1, 60)], [1, 4]);
-        door.knew_one(1);
+        sessions.knew_one(1);
         assert_eq!(tries(1, 60), 5, "who has a key may mistype it again");
     }
 
     #[test]
     fn the_oldest_session_gives_way() {
-        let door = Door::default();
-        let names: Vec<_> = (0..=MOST_SESSIONS).map(|_| door.enter()).collect();
-        assert!(!door.is_inside(&headers(&names[0])));
-        assert!(names[1..].iter().all(|name| door.is_inside(&headers(name))));
+        let sessions = Sessions::default();
+        let names: Vec<_> = (0..=MOST_SESSIONS).map(|_| sessions.enter()).collect();
+        assert!(!sessions.is_inside(&headers(&names[0])));
+        assert!(names[1..].iter().all(|name| sessions.is_inside(&headers(name))));
     }
 }

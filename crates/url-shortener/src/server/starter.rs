@@ -1,4 +1,4 @@
-//! Where a node is put to work: its folder, its line, and where its words go.
+//! Where a node is put to work: its folder, its inbox, and where its messages go.
 
 use std::sync::Arc;
 
@@ -6,24 +6,24 @@ use host::{Crew, Metrics, Node, Whole};
 use machine::{NodeId, Switches};
 use tokio::runtime::Handle;
 
-use super::counts::Counts;
-use super::owner::{Keepers, Owner};
-use super::switchboard::{Desks, Lines, Switchboard, listen};
+use super::counts::ServerCounts;
+use super::delivery::{Delivery, Inboxes, Waiting, drain_inbox};
+use super::owner::{FolderOwner, Keepers};
 use super::{FIRST_SHARD, MOST_HERE, Member, ServeError};
 use crate::{Limits, Roster, Shard};
 
 /// What nodes of one service share.
-pub(super) struct Station {
+pub(super) struct NodeStarter {
     pub(super) whole: Whole,
     pub(super) keepers: Keepers,
     pub(super) runtime: Handle,
     pub(super) metrics: Metrics,
-    pub(super) lines: Lines,
-    pub(super) desks: Arc<Desks>,
+    pub(super) inboxes: Inboxes,
+    pub(super) waiting: Arc<Waiting>,
     pub(super) crew: Crew<Member>,
 }
 
-impl Station {
+impl NodeStarter {
     /// Starts this machine in the folder of this name.
     ///
     /// # Errors
@@ -34,13 +34,13 @@ impl Station {
         name: &str,
         machine: Member,
     ) -> Result<Arc<Node<Member>>, ServeError> {
-        let folder = self.whole.part(name, Owner::new(name, self.keepers), &[]);
+        let folder = self.whole.part(name, FolderOwner::new(name, self.keepers), &[]);
         let folder = folder.map_err(ServeError::Folder)?;
-        let (lines, desks) = (self.lines.clone(), self.desks.clone());
-        let outside = Switchboard { me, lines, desks, counts: Counts::new(&self.metrics) };
+        let (inboxes, waiting) = (self.inboxes.clone(), self.waiting.clone());
+        let outside = Delivery { me, inboxes, waiting, counts: ServerCounts::new(&self.metrics) };
         let files = folder.files(&self.metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &self.metrics);
-        listen(node.clone(), self.lines.open(me), self.runtime.clone());
+        drain_inbox(node.clone(), self.inboxes.open(me), self.runtime.clone());
         self.crew.add(node.clone(), folder);
         Ok(node)
     }

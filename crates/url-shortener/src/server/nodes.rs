@@ -10,11 +10,11 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::database::Database;
-use super::owner::{Keepers, Owner};
-use super::station::{Station, folder_of};
-use super::switchboard::{Desks, Lines, Said};
+use super::delivery::{Addressed, Inboxes, Waiting};
+use super::owner::{FolderOwner, Keepers};
+use super::starter::{NodeStarter, folder_of};
 use super::{
-    FIRST_SHARD, INSTANCE, Keeper, MOST_HERE, Member, ServeError, TALLY, secret, settings,
+    FIRST_SHARD, INSTANCE, LinkStore, MOST_HERE, Member, ServeError, TALLY, secret, settings,
 };
 use crate::{Codes, Cursor, Instance, Limits, Message, Tally};
 
@@ -23,34 +23,34 @@ use crate::{Codes, Cursor, Instance, Limits, Message, Tally};
 const BESIDE: &[&str] = &["codes.key", "codes.new", "visitors.json", "visitors.new"];
 
 /// All who are at work.
-pub(super) struct Staff {
-    pub(super) station: Station,
+pub(super) struct Nodes {
+    pub(super) starter: NodeStarter,
     pub(super) instance: Arc<Node<Member>>,
     pub(super) tally: Arc<Node<Member>>,
     /// By their places. Whoever adds one has the lock.
     pub(super) shards: Mutex<Vec<Arc<Node<Member>>>>,
 }
 
-impl Staff {
+impl Nodes {
     /// Opens all folders, and starts the nodes.
     ///
     /// # Errors
     /// If a folder or the database cannot be used, or is another's.
     pub(super) fn new(
-        (data, keeper): (&Path, Keeper),
+        (data, link_store): (&Path, LinkStore),
         (snowflakes, rate): (bool, u32),
         runtime: &Handle,
         metrics: &Metrics,
-    ) -> Result<Staff, ServeError> {
-        let (keepers, here) = keepers(data, &keeper)?;
+    ) -> Result<Nodes, ServeError> {
+        let (keepers, here) = keepers(data, &link_store)?;
         // Before any folder is made: one that cannot be reached leaves nothing behind.
-        let database = match keeper {
-            Keeper::Shards(_) => None,
-            Keeper::Database(opening) => {
+        let database = match link_store {
+            LinkStore::Shards(_) => None,
+            LinkStore::Database(opening) => {
                 Some(runtime.block_on(opening).map_err(ServeError::Store)?)
             }
         };
-        let whole = Whole::open::<Owner>(data, BESIDE).map_err(ServeError::Folder)?;
+        let whole = Whole::open::<FolderOwner>(data, BESIDE).map_err(ServeError::Folder)?;
         let is_new = !data.join("instance").exists();
         let secret = secret::of_codes(data, is_new).map_err(ServeError::Secrets)?;
         let codes = if snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
@@ -58,31 +58,31 @@ impl Staff {
         let instance = Instance::new(settings, Switches::ALL_ON);
         let instance = instance.map_err(|error| ServeError::Halted(error.to_string()))?;
         let tally = Tally::new(Limits::default(), Switches::ALL_ON);
-        let station = Station {
+        let starter = NodeStarter {
             whole,
             keepers,
             runtime: runtime.clone(),
             metrics: metrics.clone(),
-            lines: Lines::default(),
-            desks: Arc::default(),
+            inboxes: Inboxes::default(),
+            waiting: Arc::default(),
             crew: Crew::new(Vec::new(), Vec::new()),
         };
-        let instance = station.start(INSTANCE, "instance", Member::Instance(instance))?;
-        let tally = station.start(TALLY, "tally", Member::Tally(tally))?;
-        let shards = (0..here).map(|place| station.shard(place)).collect::<Result<_, _>>()?;
+        let instance = starter.start(INSTANCE, "instance", Member::Instance(instance))?;
+        let tally = starter.start(TALLY, "tally", Member::Tally(tally))?;
+        let shards = (0..here).map(|place| starter.shard(place)).collect::<Result<_, _>>()?;
         if let Some(database) = database {
-            let line = station.lines.open(NodeId(FIRST_SHARD));
-            runtime.spawn(ask(database, instance.clone(), line));
+            let inbox = starter.inboxes.open(NodeId(FIRST_SHARD));
+            runtime.spawn(ask(database, instance.clone(), inbox));
         }
-        Ok(Staff { station, instance, tally, shards: Mutex::new(shards) })
+        Ok(Nodes { starter, instance, tally, shards: Mutex::new(shards) })
     }
 
-    pub(super) fn desks(&self) -> &Desks {
-        &self.station.desks
+    pub(super) fn waiting(&self) -> &Waiting {
+        &self.starter.waiting
     }
 
     pub(super) fn crew(&self) -> Crew<Member> {
-        self.station.crew.clone()
+        self.starter.crew.clone()
     }
 
     /// Can a list go on there? Only we give cursors out, and only for shards that are here.
@@ -93,20 +93,20 @@ impl Staff {
     /// Are there so many?
     pub(super) fn has_shards(&self, count: usize) -> bool {
         let last = (FIRST_SHARD as usize + count).saturating_sub(1);
-        count == 0 || u32::try_from(last).is_ok_and(|last| self.station.lines.has(NodeId(last)))
+        count == 0 || u32::try_from(last).is_ok_and(|last| self.starter.inboxes.has(NodeId(last)))
     }
 }
 
 /// Who keeps the links of this folder, and how many shards there are: as many as have a folder, those that
 /// were founded at least. Who says how many there were before one was added need not learn of it.
-fn keepers(data: &Path, wanted: &Keeper) -> Result<(Keepers, u32), ServeError> {
-    let owner = Folder::owner::<Owner>(&data.join("instance")).map_err(ServeError::Folder)?;
+fn keepers(data: &Path, wanted: &LinkStore) -> Result<(Keepers, u32), ServeError> {
+    let owner = Folder::owner::<FolderOwner>(&data.join("instance")).map_err(ServeError::Folder)?;
     let known = owner.map(|owner| owner.keepers);
     let (founders, wanted) = match (known, wanted) {
         // Where that is not who has kept them, the folders will say so.
-        (_, Keeper::Database(_)) => return Ok((Keepers::Database, 0)),
-        (Some(Keepers::Shards { founders }), Keeper::Shards(wanted)) => (founders, *wanted),
-        (_, Keeper::Shards(wanted)) => (u32::from(wanted.unwrap_or(1)), *wanted),
+        (_, LinkStore::Database(_)) => return Ok((Keepers::Database, 0)),
+        (Some(Keepers::Shards { founders }), LinkStore::Shards(wanted)) => (founders, *wanted),
+        (_, LinkStore::Shards(wanted)) => (u32::from(wanted.unwrap_or(1)), *wanted),
     };
     let has_joined = |place: &u32| data.join(folder_of(*place)).is_dir();
     let here = founders + (founders..MOST_HERE).take_while(has_joined).count() as u32;
@@ -127,9 +127,9 @@ fn keepers(data: &Path, wanted: &Keeper) -> Result<(Keepers, u32), ServeError> {
 async fn ask(
     database: Arc<dyn Database>,
     instance: Arc<Node<Member>>,
-    mut line: UnboundedReceiver<Said>,
+    mut inbox: UnboundedReceiver<Addressed>,
 ) {
-    while let Some((_, message)) = line.recv().await {
+    while let Some((_, message)) = inbox.recv().await {
         let Message::Call { call, wanted } = message else { continue };
         let (database, instance) = (database.clone(), instance.clone());
         tokio::spawn(async move {
