@@ -78,7 +78,7 @@ pub use link::names::{
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
 pub use mechanism::Mechanism;
 pub use message::{
-    Answer, Ask, Call, Click, Cursor, Deed, Device, Handover, Message, Note, Op, Range, Reply,
+    Action, Answer, Ask, Call, Click, Cursor, Device, Handover, Message, Note, Op, Range, Reply,
     Shortener, Timer, Which, Why, Wish,
 };
 pub use ring::{BadShards, Roster};

@@ -37,7 +37,7 @@ impl Embeds for Shortener {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// To a simulated user: something to do.
-    Do(Deed),
+    Do(Action),
     /// To an instance, from a user.
     Ask {
         /// Comes back with the answer.
@@ -332,7 +332,7 @@ impl Device {
 /// Something for a simulated user to do: an operation of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Deed {
+pub struct Action {
     /// Whom to ask.
     pub instance: NodeId,
     /// For what.

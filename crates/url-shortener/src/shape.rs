@@ -14,7 +14,7 @@ use crate::instance::cache::Freshness;
 use crate::instance::limiter::Rate;
 use crate::instance::numbers::Codes;
 use crate::instance::{Instance, Settings};
-use crate::message::{Deed, Shortener};
+use crate::message::{Action, Shortener};
 use crate::ring::Roster;
 use crate::shard::Shard;
 use bitcask::Limits;
@@ -51,7 +51,7 @@ const CLICKS: ClickTuning = ClickTuning {
 };
 
 /// A plan, as it is drawn for such a cluster.
-pub(crate) type Draft = sim::Draft<Deed, Shape>;
+pub(crate) type Draft = sim::Draft<Action, Shape>;
 /// The cluster of a run.
 pub(crate) type Cluster = sim::Cluster<Shape>;
 
