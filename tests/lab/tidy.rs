@@ -21,6 +21,11 @@ const FLOORS: &[(&str, &[&str])] = &[
         "url-shortener",
         &["machine", "bitcask", "sim", "check", "resilience", "host", "hash-ring", "snowflake"],
     ),
+    ("shortener-api", &["machine", "host", "url-shortener"]),
+    ("shortener-page", &["machine", "resilience", "host", "url-shortener", "shortener-api"]),
+    ("shortener-transfer", &["machine", "shortener-api"]),
+    ("shortener-capacity", &["machine", "bitcask", "sim", "url-shortener"]),
+    ("shortener-postgres", &["url-shortener", "machine", "host"]),
     (
         "infralab",
         &[
@@ -34,6 +39,11 @@ const FLOORS: &[(&str, &[&str])] = &[
             "cache-fleet",
             "raft-kv",
             "url-shortener",
+            "shortener-api",
+            "shortener-page",
+            "shortener-postgres",
+            "shortener-transfer",
+            "shortener-capacity",
         ],
     ),
 ];

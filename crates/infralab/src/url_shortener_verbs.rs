@@ -13,8 +13,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use shortener_transfer as transfer;
 use url_shortener::server::MOST_HERE;
-use url_shortener::transfer;
 
 use crate::arguments::{ServerArguments, SharedVerb, address};
 use crate::exit::Outcome;
@@ -159,7 +159,7 @@ pub(crate) struct LinkArguments {
     tags: Vec<String>,
     /// From then on it does not resolve, such as 2030-01-01T00:00:00Z.
     #[arg(long, value_name = "MOMENT")]
-    expires_at: Option<url_shortener::wire::When>,
+    expires_at: Option<shortener_api::When>,
     /// How redirects are answered: 301, 302, 307 or 308.
     #[arg(long)]
     status: Option<u16>,

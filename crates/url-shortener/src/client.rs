@@ -6,7 +6,7 @@ use std::time::Duration;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Wall};
 
 use crate::message::{
-    Answer, Ask, Call, Click, Deed, Device, Message, Note, Shortener, Timer, Which, Wish,
+    Action, Answer, Ask, Call, Click, Device, Message, Note, Shortener, Timer, Which, Wish,
 };
 use crate::{Edit, Key, Link, NewLink, RedirectStatus};
 
@@ -36,14 +36,14 @@ impl User {
         User { id, tokens: 0, open: BTreeMap::new(), picked: Vec::new() }
     }
 
-    fn act(&mut self, deed: Deed, wall: Wall, out: &mut Outputs<Shortener>) {
+    fn act(&mut self, action: Action, wall: Wall, out: &mut Outputs<Shortener>) {
         let token = u64::from(self.id.0) << 32 | (self.tokens + 1);
-        if deed.wish == Wish::Join {
-            return out.send(deed.instance, Message::Call { call: token, wanted: Call::Join });
+        if action.wish == Wish::Join {
+            return out.send(action.instance, Message::Call { call: token, wanted: Call::Join });
         }
-        let Some(ask) = self.ask(deed.wish, token, wall) else { return };
+        let Some(ask) = self.ask(action.wish, token, wall) else { return };
         self.tokens += 1;
-        let instance = deed.instance;
+        let instance = action.instance;
         let picks = matches!(&ask, Ask::Create(NewLink { alias: None, .. }));
         self.open.insert(token, Question { instance, picks });
         out.note(Note::Invoked { token, instance, ask: ask.clone() });
@@ -113,7 +113,7 @@ impl Machine for User {
 
     fn handle(&mut self, now: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
         match input {
-            Input::Message { message: Message::Do(deed), .. } => self.act(deed, now.wall, out),
+            Input::Message { message: Message::Do(action), .. } => self.act(action, now.wall, out),
             Input::Message { message: Message::Answer { token, answer }, .. } => {
                 self.answered(token, answer, out);
             }

@@ -11,10 +11,13 @@
 //! as fresh as its [`Freshness`] says, and waits neither for its click to be written nor to be counted.
 //! Whether a link has expired is judged at every answer, by the wall clock; expiry deletes nothing.
 
+pub(crate) mod cache;
 mod change;
 mod create;
+pub(crate) mod limiter;
 mod list;
 mod newest;
+pub(crate) mod numbers;
 mod visit;
 
 use std::collections::BTreeMap;
@@ -24,20 +27,17 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
 use resilience::Calls;
 
 use crate::Key;
-use crate::cache::{Cache, Freshness};
-use crate::clicks::{ClickLog, ClickTuning};
-use crate::limiter::{Limiter, Rate};
+use crate::analytics::clicks::{ClickLog, ClickTuning};
 use crate::message::{Answer, Ask, Call, Message, Op, Reply, Shortener, Timer};
-use crate::numbers::{Codes, Numbers};
 use crate::ring::{BadShards, Roster, Shards};
+use cache::{Cache, Freshness};
 use create::{Create, Leasing};
+use limiter::{Limiter, Rate};
 pub use list::LONGEST_SEARCH;
 use list::{Gather, Statistics};
 use newest::Latest;
-use visit::Read;
-
-/// More questions than these do not wait for shards at once.
-const MOST_WAITING: usize = 1 << 14;
+use numbers::{Codes, Numbers};
+use visit::LinkRead;
 
 /// What an instance is told about the world and itself.
 #[derive(Clone, Debug)]
@@ -110,7 +110,7 @@ struct Asker {
 /// What a call is for.
 #[derive(Clone, Debug)]
 enum Purpose {
-    Read(Read),
+    Read(LinkRead),
     Create(Create),
     Change(Asker, Key),
     Page(Gather),
@@ -165,31 +165,6 @@ impl Instance {
         }
     }
 
-    /// May this question go on to the store? If not, it is answered here.
-    fn admit(&mut self, asker: Asker, now: Time, out: &mut Outputs<Shortener>) -> bool {
-        let refused = match self.has_room() {
-            Ok(()) => self.pay(asker, now).err(),
-            Err(full) => Some(full),
-        };
-        let admitted = refused.is_none();
-        refused.into_iter().for_each(|with| answer(asker, with, out));
-        admitted
-    }
-
-    fn has_room(&self) -> Result<(), Answer> {
-        match self.waiting < MOST_WAITING {
-            true => Ok(()),
-            false => Err(Answer::Unavailable("too many questions wait already")),
-        }
-    }
-
-    /// Takes what a call to the store costs out of the client's bucket.
-    fn pay(&mut self, asker: Asker, now: Time) -> Result<(), Answer> {
-        let retry = |wait: Duration| wait.as_nanos().div_ceil(1_000_000) as u64;
-        let paid = self.limiter.take(asker.client, now);
-        paid.map_err(|wait| Answer::TooMany { retry_after_ms: retry(wait) })
-    }
-
     /// 2. A call is over: with a reply, or without one.
     fn returned(
         &mut self,
@@ -207,7 +182,7 @@ impl Instance {
             Purpose::Newest(page) => self.has_newest(page, reply, now.time, out),
             Purpose::Lease => self.leased(reply, now, out),
             Purpose::Stats(told) => {
-                self.settle(told.asker, Answer::Unavailable("the tally is silent"), out);
+                self.answer_waiting(told.asker, Answer::Unavailable("the tally is silent"), out);
             }
         }
     }
@@ -232,25 +207,6 @@ impl Instance {
         };
         out.send(shard, Message::Call { call, wanted });
     }
-
-    /// 3. Answers a question that has waited.
-    fn settle(&mut self, asker: Asker, with: Answer, out: &mut Outputs<Shortener>) {
-        self.waiting -= 1;
-        answer(asker, with, out);
-    }
-}
-
-fn answer(asker: Asker, answer: Answer, out: &mut Outputs<Shortener>) {
-    out.send(asker.user, Message::Answer { token: asker.token, answer });
-}
-
-/// What a user is told when a shard did not do what it was asked to.
-fn unavailable(reply: Option<Reply>) -> Answer {
-    Answer::Unavailable(match reply {
-        Some(Reply::Refused(why)) => why,
-        Some(_) => "the shard replied to something else",
-        None => "the shard is silent",
-    })
 }
 
 impl Machine for Instance {

@@ -1,5 +1,11 @@
 //! A link: where it leads, and what its owner said about it.
 
+pub(crate) mod code;
+pub(crate) mod codec;
+pub(crate) mod key;
+pub(crate) mod names;
+pub(crate) mod punycode;
+
 use std::sync::Arc;
 
 use machine::Wall;
@@ -7,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::Key;
-use crate::punycode::readable;
+use crate::link::punycode::readable;
 
 /// How a redirect is answered (RFC 9110, 15.4).
 #[derive(
@@ -126,7 +132,7 @@ impl Link {
 
     /// Is this anywhere in what people see of it under this key? What is sought is in small letters, and
     /// may be in any here; names of domains are found as DNS has them and as people write them.
-    pub(crate) fn matches(&self, key: &Key, sought: &str) -> bool {
+    pub fn matches(&self, key: &Key, sought: &str) -> bool {
         let texts = [Some(&key.domain), Some(&key.code), Some(&self.url), self.title.as_ref()];
         let mut texts = texts.into_iter().flatten().chain(&self.tags);
         texts.any(|text| {

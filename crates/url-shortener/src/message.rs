@@ -6,7 +6,7 @@ use std::time::Duration;
 use machine::{Embeds, NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
-use crate::clicks::Batch;
+use crate::analytics::clicks::Batch;
 use crate::link::Named;
 use crate::shard::RingPhase;
 use crate::{Edit, Key, Link, LinkId, LinkStats, NewLink, RedirectStatus};
@@ -37,7 +37,7 @@ impl Embeds<Store> for Shortener {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// To a simulated user: something to do.
-    Do(Deed),
+    Do(Action),
     /// To an instance, from a user.
     Ask {
         /// Comes back with the answer.
@@ -332,7 +332,7 @@ impl Device {
 /// Something for a simulated user to do: an operation of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Deed {
+pub struct Action {
     /// Whom to ask.
     pub instance: NodeId,
     /// For what.
@@ -407,7 +407,7 @@ pub enum Op {
     /// Of a shard or the tally: the store's.
     Store(StoreOp),
     /// Of an instance: the click log's.
-    Clicks(crate::clicks::ClickOp),
+    Clicks(crate::analytics::clicks::ClickOp),
 }
 
 /// What goes into the history. Its `Debug` form is the sentence that diagrams show.

@@ -29,18 +29,18 @@ impl Roster {
 /// The law: the place of a key follows from the key and from how many shards there are, whatever their
 /// node numbers. One more shard takes keys from the others, and no key moves between those.
 #[derive(Clone, Debug)]
-pub(crate) struct Places(Ring);
+pub(crate) struct ShardRing(Ring);
 
-impl Places {
+impl ShardRing {
     /// The ring of 1 to [`MOST_SHARDS`] shards.
-    pub(crate) fn of(shards: u32) -> Result<Places, BadShards> {
+    pub(crate) fn of(shards: u32) -> Result<ShardRing, BadShards> {
         let bad = BadShards(shards as usize);
         if shards == 0 || shards > MOST_SHARDS {
             return Err(bad);
         }
         let node = |place| Node::new(&format!("shard-{place}"));
         let named: Result<Vec<_>, _> = (0..shards).map(node).collect();
-        named.and_then(Nodes::new).and_then(Ring::new).map(Places).map_err(|_| bad)
+        named.and_then(Nodes::new).and_then(Ring::new).map(ShardRing).map_err(|_| bad)
     }
 
     /// The place of the shard that keeps what is found by these bytes.
@@ -52,7 +52,7 @@ impl Places {
 /// The shards, as an instance knows them.
 #[derive(Clone, Debug)]
 pub(crate) struct Shards {
-    places: Places,
+    places: ShardRing,
     count: u32,
     nodes: Vec<NodeId>,
 }
@@ -63,14 +63,14 @@ impl Shards {
         if founders as usize > nodes.len() {
             return Err(BadShards(nodes.len()));
         }
-        Ok(Shards { places: Places::of(founders)?, count: founders, nodes })
+        Ok(Shards { places: ShardRing::of(founders)?, count: founders, nodes })
     }
 
     /// A shard says that there are so many. It may know less than others have said already.
     pub(crate) fn learn(&mut self, count: u32) {
         if count > self.count
             && count as usize <= self.nodes.len()
-            && let Ok(places) = Places::of(count)
+            && let Ok(places) = ShardRing::of(count)
         {
             (self.places, self.count) = (places, count);
         }

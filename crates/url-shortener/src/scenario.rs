@@ -11,7 +11,7 @@ use machine::{MechanismInfo, NodeId, Switches};
 use sim::{NoteKind, PromiseSpec, Scenario, System, Witness};
 
 use crate::mechanism::Mechanism;
-use crate::message::{Answer, Deed, Message, Note, Why};
+use crate::message::{Action, Answer, Message, Note, Why};
 use crate::promise::PROMISES;
 use crate::shape::{Cluster, Node, Shape};
 use crate::shard::RingPhase;
@@ -23,7 +23,7 @@ pub struct UrlShortener;
 impl System for UrlShortener {
     type Node = Node;
     type Shape = Shape;
-    type Operation = Deed;
+    type Operation = Action;
 
     const NAME: &'static str = "url-shortener";
     const ABOUT: &'static str = "Links, redirects and click analytics: a sharded service that a person can use in a browser.";
@@ -39,7 +39,7 @@ impl System for UrlShortener {
         Shape::boot(cluster, node, switches)
     }
 
-    fn perform(operation: &Deed) -> Message {
+    fn perform(operation: &Action) -> Message {
         Message::Do(operation.clone())
     }
 

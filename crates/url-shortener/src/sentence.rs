@@ -143,7 +143,7 @@ impl fmt::Display for Reply {
 impl Debug for Message {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Message::Do(deed) => write!(f, "{} at {:?}", deed.wish, deed.instance),
+            Message::Do(action) => write!(f, "{} at {:?}", action.wish, action.instance),
             Message::Ask { token, ask, .. } => write!(f, "{}: {ask}", short(token)),
             Message::Answer { token, answer } => write!(f, "{}: {answer}", short(token)),
             Message::Call { call, wanted } => write!(f, "call {}: {wanted}", short(call)),

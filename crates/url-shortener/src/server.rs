@@ -6,19 +6,27 @@
 //!
 //! It listens on loopback unless it has keys, by which it knows who may make links, or the user insists.
 
-mod api;
-mod counts;
+// In the order of a request.
 mod front;
 mod keys;
-mod owner;
-mod page;
-pub mod postgres;
 mod redirect;
 mod salt;
+mod site;
+mod visitor;
+
+mod ask;
+mod delivery;
+mod nodes;
+mod reply;
+mod starter;
+
+mod counts;
+mod owner;
 mod secret;
-mod staff;
-mod station;
-mod switchboard;
+
+// Read last.
+mod database;
+mod shards;
 
 use std::fmt::Display;
 use std::io;
@@ -34,19 +42,21 @@ use tokio::time::{sleep, timeout};
 use crate::{
     ClickTuning, Codes, Freshness, Instance, Rate, Roster, Settings, Shard, Shortener, Tally,
 };
-use counts::Counts;
-use front::Front;
+use counts::ServerCounts;
+use nodes::Nodes;
 use salt::Salt;
-use staff::Staff;
 
-pub use crate::site::{BadName, Site};
-pub use crate::target::{Blocked, MalformedList, Targets, with_scheme};
+pub use database::{Database, OpenError, Opening};
+pub use front::{Beside, Front, Handler};
 pub use host::ServeError;
 pub use keys::{Keys, MalformedKey};
+pub use redirect::code_of;
+pub use reply::{Form, HttpReply, respond};
+pub use shards::{OneShard, Shards};
+pub use site::{BadName, Site};
 
 /// What a server is told.
-#[derive(Debug)]
-pub struct Plan {
+pub struct ServerConfig {
     /// Where it listens.
     pub listen: SocketAddr,
     /// Where to show what is counted, if anywhere.
@@ -56,15 +66,13 @@ pub struct Plan {
     /// The data folder, which is made where there is none.
     pub data: PathBuf,
     /// Who keeps the links.
-    pub keeper: Keeper,
+    pub link_store: LinkStore,
     /// Are picked codes snowflake ids? They are leased numbers otherwise.
     pub snowflakes: bool,
     /// What short links begin with, where that is not the address.
     pub public_url: Option<String>,
     /// Custom domains.
     pub domains: Vec<String>,
-    /// To what nobody is led.
-    pub blocked: Blocked,
     /// Of those who may use the programming interface; everybody may where there are none.
     pub keys: Keys,
     /// So many calls to shards a second one client may cause.
@@ -76,13 +84,12 @@ pub struct Plan {
 }
 
 /// Who keeps the links.
-#[derive(Clone, Debug)]
-pub enum Keeper {
+pub enum LinkStore {
     /// Shards in this process, each with a folder: so many in a new data folder, one where nothing is
     /// said. Of one that is not new it is what must be there.
     Shards(Option<u16>),
     /// A database.
-    Postgres(Box<postgres::Address>),
+    Database(Opening),
 }
 
 sim::nodes! {
@@ -115,42 +122,49 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Clients that are surely remembered.
 const CLIENTS: usize = 100_000;
 
-/// Serves until it is told to stop, by SIGINT or SIGTERM. `ready` is called once, with its addresses,
+/// Serves until it is told to stop, by SIGINT or SIGTERM: redirects, and what is beside them. `ready` is called once, with its addresses,
 /// when it takes requests.
 ///
 /// # Errors
 /// If it could not start, or if a node found that it cannot keep its promises.
-pub fn serve(plan: Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
+pub fn serve(
+    config: ServerConfig,
+    beside: impl FnOnce(Arc<Front>) -> Beside,
+    ready: impl FnOnce(Addresses),
+) -> Result<(), ServeError> {
     let runtime = host::runtime().map_err(ServeError::Runtime)?;
     // Whoever has keys knows who asks.
-    let exposure = if plan.keys.is_empty() { plan.exposure } else { Exposure::Anyone };
+    let exposure = if config.keys.is_empty() { config.exposure } else { Exposure::Anyone };
     // Addresses first: what cannot be reached need not touch a folder.
     let listening =
         |address, exposure| runtime.block_on(host::listen(address, exposure)).map_err(unheard);
-    let admin = plan.admin.map(|address| listening(address, plan.exposure)).transpose()?;
-    let (listener, address) = listening(plan.listen, exposure)?;
-    let site = Site::new(address, plan.public_url.as_deref(), &plan.domains);
+    let admin = config.admin.map(|address| listening(address, config.exposure)).transpose()?;
+    let (listener, address) = listening(config.listen, exposure)?;
+    let site = Site::new(address, config.public_url.as_deref(), &config.domains);
     let site = Arc::new(site.map_err(ServeError::arguments)?);
     let metrics = Metrics::default();
-    let staff = Staff::new(&plan, runtime.handle(), &metrics)?;
-    let salt = Salt::open(&plan.data).map_err(no_secrets)?;
-    let (instance, nodes) = (staff.instance.clone(), staff.running());
+    let nodes = Nodes::new(
+        (&config.data, config.link_store),
+        (config.snowflakes, config.rate),
+        runtime.handle(),
+        &metrics,
+    )?;
+    let salt = Salt::open(&config.data).map_err(no_secrets)?;
+    let (instance, running) = (nodes.instance.clone(), nodes.running());
     let front = Arc::new(Front {
-        staff,
-        targets: Targets::new(site.clone(), plan.blocked),
+        nodes,
         site,
-        keys: plan.keys,
+        keys: config.keys,
         salt,
-        behind_proxy: plan.behind_proxy,
-        forward_query: plan.forward_query,
-        counts: Counts::new(&metrics),
-        bulks: Front::bulks(),
+        behind_proxy: config.behind_proxy,
+        forward_query: config.forward_query,
+        counts: ServerCounts::new(&metrics),
     });
-    let routes = front.routes();
+    let routes = front::routes(front.clone(), beside(front));
     let booted = |shown: &Inspection| shown.state != "reads its disk";
     let shown = admin.as_ref().map(|(_, address)| *address);
     let listens = Addresses { clients: Some(address), admin: shown, nodes: None };
-    let server = Server { runtime, nodes, metrics, admin };
+    let server = Server { runtime, nodes: running, metrics, admin };
     let ready = || ready(listens);
     let work = |stop| async move {
         let why = http::serve(listener, routes, stop).await;
@@ -192,7 +206,7 @@ async fn drained(instance: &Node<Member>) {
 
 /// What the wall clock shows.
 #[expect(clippy::disallowed_methods, reason = "links of real people end by a real clock")]
-fn now() -> Wall {
+pub fn now() -> Wall {
     // A clock before 1970 is as wrong as one that shows 1970.
     Wall(0) + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -7,16 +7,16 @@ use resilience::Backoff;
 use serde::{Deserialize, Serialize};
 use sim::{Delays, Shape as _, Target, within};
 
-use crate::cache::Freshness;
-use crate::clicks::ClickTuning;
+use crate::analytics::clicks::ClickTuning;
+use crate::analytics::tally::{Rounds, Tally};
 use crate::client::User;
+use crate::instance::cache::Freshness;
+use crate::instance::limiter::Rate;
+use crate::instance::numbers::Codes;
 use crate::instance::{Instance, Settings};
-use crate::limiter::Rate;
-use crate::message::{Deed, Shortener};
-use crate::numbers::Codes;
+use crate::message::{Action, Shortener};
 use crate::ring::Roster;
 use crate::shard::Shard;
-use crate::tally::{Rounds, Tally};
 use bitcask::Limits;
 
 sim::nodes! {
@@ -51,7 +51,7 @@ const CLICKS: ClickTuning = ClickTuning {
 };
 
 /// A plan, as it is drawn for such a cluster.
-pub(crate) type Draft = sim::Draft<Deed, Shape>;
+pub(crate) type Draft = sim::Draft<Action, Shape>;
 /// The cluster of a run.
 pub(crate) type Cluster = sim::Cluster<Shape>;
 

@@ -4,8 +4,7 @@
 //! changed; it is begun ([`Shard::begin`]) if the link is here, looks into the store or commits to it; the
 //! store says what became of it ([`Shard::stored`]), and the reply leaves.
 //!
-//! One link's path when a shard joins: `joiner.rs` asks for it, `donor.rs` gives it away, and `tenure.rs`
-//! says who answers for it meanwhile.
+//! One link's path when a shard joins: the folder `growth`.
 //!
 //! # The law
 //!
@@ -14,11 +13,9 @@
 //! once: the counter of leases is in the same store, and durable before the reply.
 
 mod boot;
-mod donor;
-mod joiner;
+mod growth;
 mod newest;
 mod page;
-mod tenure;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -27,19 +24,19 @@ use bytes::Bytes;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use resilience::{Access, KeyQueue, Turn};
 
-use crate::codec::{decode_link, encode_link};
+use crate::link::codec::{decode_link, encode_link};
 use crate::mechanism::Mechanism;
 use crate::message::{Call, Message, Note, Op, Range, Reply, Shortener, Timer};
 use crate::{CODES, Key, Link, Roster};
 use bitcask::Mechanism::FlushBeforeAck;
 use bitcask::{Change, Event, Limits, Store, StoreOp};
-use boot::Read;
-use joiner::{Copied, Join};
-use newest::Newest;
+use boot::BootRead;
+use growth::joiner::{CopyBatch, Join};
+pub use growth::tenure::RingPhase;
+use growth::tenure::{KeyOwner, Ownership, Tenure};
+use newest::NewestScan;
 pub use page::LONGEST_PAGE;
-use page::Page;
-pub use tenure::RingPhase;
-use tenure::{Owner, Ownership, Tenure};
+use page::ListScan;
 
 /// Numbers in a range.
 pub const RANGE: u64 = 4096;
@@ -92,11 +89,11 @@ enum Open {
     /// For a call.
     Call(Job, Step),
     /// At boot.
-    Boot(Read),
+    Boot(BootRead),
     /// What the shard knows of the ring is durable; this call waits for it.
     Recorded(Option<Job>),
     /// A part of its share is here.
-    Copied(Copied),
+    Copied(CopyBatch),
     /// To take copies away that are another's now: some were found, or taken away, up to here.
     Cleaning,
     Cleaned(u64),
@@ -112,9 +109,9 @@ enum Step {
     /// Reply with this: it is durable.
     Committed(Reply),
     /// More of a page.
-    Scan(Page),
+    Scan(ListScan),
     /// More of a page of the newest.
-    Newest(Newest),
+    Newest(NewestScan),
     /// Reply with what has happened to the share of a shard that joins.
     Changes,
 }
@@ -157,7 +154,7 @@ impl Shard {
     }
 
     /// How it stands, in a word: `settled`, or what it does while the ring changes.
-    pub fn stands(&self) -> &'static str {
+    pub fn ring_state(&self) -> &'static str {
         match self.ownership.tenure() {
             _ if self.leases.is_none() => "booting",
             Tenure { shards: 0, .. } => "new",
@@ -187,10 +184,10 @@ impl Shard {
 
     /// 2. It begins, where its link is.
     fn begin(&mut self, job: Job, out: &mut Outputs<Shortener>) {
-        match job.wanted.key().map_or(Stand::Here, |key| self.stand(key)) {
-            Stand::Here => self.carry_out(job, out),
-            Stand::OnItsWay => self.held.push(job),
-            Stand::Elsewhere => {
+        match job.wanted.key().map_or(Location::Here, |key| self.locate(key)) {
+            Location::Here => self.carry_out(job, out),
+            Location::Moving => self.held.push(job),
+            Location::Elsewhere => {
                 let moved = Reply::Moved(Box::new(job.wanted.clone()));
                 self.done(job, moved, out);
             }
@@ -198,20 +195,20 @@ impl Shard {
     }
 
     /// Where is this link?
-    fn stand(&self, key: &Key) -> Stand {
+    fn locate(&self, key: &Key) -> Location {
         let key = key.bytes();
         let is_ceded = self.recording.is_some_and(|tenure| tenure.phase == RingPhase::Ceded);
         let fenced = Mechanism::RingFence.on(self.switches);
         match self.ownership.of(&key) {
-            Owner::Other if fenced => Stand::Elsewhere,
+            KeyOwner::Other if fenced => Location::Elsewhere,
             // Whether it goes is known when that is durable, or found no space.
-            Owner::Me if fenced && is_ceded && self.ownership.goes(&key) => Stand::OnItsWay,
-            Owner::MineFrom(donor)
+            KeyOwner::Me if fenced && is_ceded && self.ownership.goes(&key) => Location::Moving,
+            KeyOwner::MineFrom(donor)
                 if Mechanism::CatchUp.on(self.switches) && !self.join.has(donor) =>
             {
-                Stand::OnItsWay
+                Location::Moving
             }
-            _ => Stand::Here,
+            _ => Location::Here,
         }
     }
 
@@ -239,10 +236,10 @@ impl Shard {
                 self.held.push(job);
             }
             Call::Scan { after, limit, search } => {
-                self.scan(Page::new(after, limit, search), job, out)
+                self.scan(ListScan::new(after, limit, search), job, out)
             }
             Call::Newest { below, limit, search } => {
-                match Newest::new(below.min(self.store.end()), limit, search) {
+                match NewestScan::new(below.min(self.store.end()), limit, search) {
                     Some(page) => self.scan_newest(page, job, out),
                     None => self.done(job, Reply::Page { links: Vec::new(), next: None }, out),
                 }
@@ -277,13 +274,13 @@ impl Shard {
         self.store.get(&key.bytes(), ticket, out);
     }
 
-    fn scan(&mut self, page: Page, job: Job, out: &mut Outputs<Shortener>) {
+    fn scan(&mut self, page: ListScan, job: Job, out: &mut Outputs<Shortener>) {
         let (after, limit) = page.wants();
         let ticket = self.ticket(Open::Call(job, Step::Scan(page)));
         self.store.scan(after, limit, ticket, out);
     }
 
-    fn scan_newest(&mut self, page: Newest, job: Job, out: &mut Outputs<Shortener>) {
+    fn scan_newest(&mut self, page: NewestScan, job: Job, out: &mut Outputs<Shortener>) {
         let (after, until, limit) = page.wants();
         let ticket = self.ticket(Open::Call(job, Step::Newest(page)));
         self.store.scan_until(after, until, limit, ticket, out);
@@ -303,7 +300,7 @@ impl Shard {
     /// 3. The store has something to say.
     fn stored(&mut self, event: Event, out: &mut Outputs<Shortener>) {
         match event {
-            Event::Ready => self.boot(Read::Ring, out),
+            Event::Ready => self.boot(BootRead::Ring, out),
             Event::Durable(ticket) => self.committed(ticket, None, out),
             Event::Full(ticket) => self.committed(ticket, Some("the disk is full"), out),
             Event::TooLarge(ticket) => self.committed(ticket, Some("the link is too large"), out),
@@ -318,7 +315,7 @@ impl Shard {
                     self.page(job, page, changes, next, out);
                 }
                 Some(Open::Call(job, Step::Newest(page))) => {
-                    let is_mine = |key: &[u8]| self.ownership.of(key) != Owner::Other;
+                    let is_mine = |key: &[u8]| self.ownership.of(key) != KeyOwner::Other;
                     match page.extended(changes, next, is_mine) {
                         Ok(reply) => self.done(job, reply, out),
                         Err(page) => self.scan_newest(page, job, out),
@@ -356,7 +353,7 @@ impl Shard {
         };
         match (step, job.wanted.clone()) {
             // It may have gone elsewhere since.
-            (Step::Edit, Call::Edit(key, _)) if self.stand(&key) != Stand::Here => {
+            (Step::Edit, Call::Edit(key, _)) if self.locate(&key) != Location::Here => {
                 self.begin(job, out);
             }
             (Step::Edit, Call::Edit(key, edit)) => {
@@ -375,7 +372,7 @@ impl Shard {
                 self.done(job, Reply::Refused("a link is rotten on the disk"), out);
             }
             // Copies that cannot be read are never found again either.
-            Some(Open::Cleaning) => self.settle(out),
+            Some(Open::Cleaning) => self.end_change(out),
             _ => {}
         }
     }
@@ -383,12 +380,12 @@ impl Shard {
     fn page(
         &mut self,
         job: Job,
-        page: Page,
+        page: ListScan,
         changes: Vec<Change>,
         next: Option<u64>,
         out: &mut Outputs<Shortener>,
     ) {
-        match page.extended(changes, next, |key| self.ownership.of(key) != Owner::Other) {
+        match page.extended(changes, next, |key| self.ownership.of(key) != KeyOwner::Other) {
             Ok(reply) => self.done(job, reply, out),
             Err(page) => self.scan(page, job, out),
         }
@@ -422,10 +419,10 @@ fn access(wanted: &Call) -> Access<Bytes> {
 
 /// Where a link is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stand {
+enum Location {
     Here,
     /// From here to another shard or the other way round: who answers for it is known soon.
-    OnItsWay,
+    Moving,
     Elsewhere,
 }
 

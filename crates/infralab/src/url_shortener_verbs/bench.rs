@@ -10,8 +10,8 @@ use machine::{Random, Wall};
 use rand::SeedableRng;
 use serde::Serialize;
 use serde_json::json;
-use url_shortener::capacity::{Bill, Copies, Crowd, Hardware, Measured, Wanted};
-use url_shortener::{Answer, Ask, Click, Device, Direct, INDEX_BYTES, Key, Link, NewLink, Zipf};
+use shortener_capacity::{Bill, Copies, Crowd, Direct, Hardware, Measured, Wanted, Zipf};
+use url_shortener::{Answer, Ask, Click, Device, INDEX_BYTES, Key, Link, NewLink};
 
 use crate::exit::{Outcome, print};
 use crate::stopwatch::stopwatch;

@@ -3,8 +3,8 @@
 use std::io::BufWriter;
 
 use hyper::Method;
-use url_shortener::transfer::{Form, Kept, Record, Writer};
-use url_shortener::wire::{MOST_AT_ONCE, Page, Shown, When};
+use shortener_api::{ListPage, MOST_AT_ONCE, Shown, When};
+use shortener_transfer::{Form, Kept, Record, Writer};
 
 use super::Format;
 use super::client::Server;
@@ -21,7 +21,7 @@ pub(super) fn export(format: Format, server: &Server) -> Outcome {
     let mut after = String::new();
     loop {
         let path = format!("/api/links?limit={MOST_AT_ONCE}&clicks=true{after}");
-        let page: Page = client.ask(Method::GET, &path, None::<&()>)?.wanted()?;
+        let page: ListPage = client.ask(Method::GET, &path, None::<&()>)?.wanted()?;
         for shown in page.links {
             let is_formula = form == Form::Csv && may_be_a_formula(&shown);
             let is_over = shown.expires_at.is_some_and(|at| at <= now());

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use hyper::Method;
-use url_shortener::transfer::{self, Form, Record};
-use url_shortener::wire::{Bulk, MOST_AT_ONCE, Outcomes, Shown, Wanted};
+use shortener_api::{Bulk, MOST_AT_ONCE, Outcomes, Shown, Wanted};
+use shortener_transfer::{self as transfer, Form, Record};
 
 use super::Format;
 use super::client::{Client, Server};

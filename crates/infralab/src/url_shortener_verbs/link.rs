@@ -1,8 +1,8 @@
 //! `shorten` and `expand`: one link.
 
 use hyper::Method;
-use url_shortener::server::with_scheme;
-use url_shortener::wire::{Shown, Wanted};
+use shortener_api::with_scheme;
+use shortener_api::{Shown, Wanted};
 
 use super::LinkArguments;
 use super::client::Server;

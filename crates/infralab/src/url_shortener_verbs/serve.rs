@@ -2,9 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use url_shortener::server::postgres::Address;
-use url_shortener::server::{self, Blocked, Keeper, Keys, Plan, ServeError};
+use shortener_api::{Api, Blocked};
+use shortener_postgres::Address;
+use url_shortener::server::{
+    self, Beside, Front, Handler, Keys, LinkStore, ServeError, ServerConfig,
+};
 
 use super::{Codes, ServeArguments, key_file};
 use crate::exit::{Failure, Outcome};
@@ -36,26 +40,38 @@ pub(super) fn serve(arguments: ServeArguments) -> Outcome {
         None => Blocked::default(),
         Some(file) => Blocked::parse(&read(&file)?).map_err(|why| wrong(&file, why))?,
     };
-    let plan = Plan {
+    let config = ServerConfig {
         listen,
         admin: server.admin,
         exposure: server.exposure(),
         data,
-        keeper: match store {
-            None => Keeper::Shards(shards),
-            Some(url) => Keeper::Postgres(Box::new(database(&url)?)),
+        link_store: match store {
+            None => LinkStore::Shards(shards),
+            Some(url) => LinkStore::Database(shortener_postgres::opening(database(&url)?)),
         },
         snowflakes: codes == Codes::Snowflake,
         public_url,
         domains,
-        blocked,
         keys: all_keys(keys.as_deref())?,
         rate,
         behind_proxy,
         forward_query,
     };
     server.begin_log();
-    serving::ended(server::serve(plan, serving::ready), ServeError::is_argument)
+    serving::ended(server::serve(config, beside(blocked), serving::ready), ServeError::is_argument)
+}
+
+/// The programming interface and the pages, which share what may not be led to.
+fn beside(blocked: Blocked) -> impl FnOnce(Arc<Front>) -> Beside {
+    move |front| {
+        let api = Arc::new(Api::new(front, blocked));
+        let routes = shortener_page::routes(api.clone());
+        let other: Handler = Box::new(move |request| {
+            let api = api.clone();
+            Box::pin(async move { api.respond(request).await })
+        });
+        Beside { routes, other, leads_nowhere: shortener_page::leads_nowhere }
+    }
 }
 
 /// Not read with the other arguments: who is told what is wrong with one is shown it, and there may be a

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper::Method;
-use url_shortener::wire::{OneShard, Shards};
+use shortener_api::{OneShard, Shards};
 
 use super::client::Server;
 use crate::exit::{Outcome, print};

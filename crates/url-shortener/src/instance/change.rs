@@ -5,9 +5,11 @@
 
 use machine::{Now, Outputs};
 
-use super::{Asker, Instance, Purpose, answer, unavailable};
+use super::visit::{answer, unavailable};
+use super::{Asker, Instance, Purpose};
+use crate::link::names;
 use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
-use crate::{Edit, Key, names};
+use crate::{Edit, Key};
 
 impl Instance {
     /// 1. An owner changes a link.
@@ -73,6 +75,6 @@ impl Instance {
             Some(Reply::Missing) => Answer::Missing,
             other => unavailable(other),
         };
-        self.settle(asker, with, out);
+        self.answer_waiting(asker, with, out);
     }
 }

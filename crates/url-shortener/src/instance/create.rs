@@ -10,11 +10,13 @@ use std::collections::VecDeque;
 use machine::{Now, Outputs, Random, Wall};
 use rand::Rng;
 
-use super::{Asker, Instance, Purpose, answer, unavailable};
+use super::visit::{answer, unavailable};
+use super::{Asker, Instance, Purpose};
+use crate::Key;
+use crate::instance::numbers::Pick;
+use crate::link::names;
 use crate::link::{Link, NewLink};
 use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
-use crate::numbers::Pick;
-use crate::{Key, names};
 
 /// Picked codes that are tried for one link.
 const TRIES: u32 = 8;
@@ -78,7 +80,9 @@ impl Instance {
     fn pick(&mut self, mut create: Create, now: &Now<'_>, out: &mut Outputs<Shortener>) {
         create.key.code = match self.numbers.pick(now.wall) {
             Pick::Code(code) => code,
-            Pick::Never(why) => return self.settle(create.asker, Answer::Unavailable(why), out),
+            Pick::Never(why) => {
+                return self.answer_waiting(create.asker, Answer::Unavailable(why), out);
+            }
             Pick::Later => {
                 out.note(Note::OutOfNumbers);
                 self.leasing.waiting.push_back(create);
@@ -102,7 +106,7 @@ impl Instance {
                 if create.picks.is_some() {
                     self.numbers.give_back(create.key.code);
                 }
-                self.settle(create.asker, too_many, out);
+                self.answer_waiting(create.asker, too_many, out);
             }
         }
     }
@@ -146,7 +150,7 @@ impl Instance {
             (Some(Reply::Taken), _) => Answer::Unavailable("the codes that were picked are taken"),
             (other, _) => unavailable(other),
         };
-        self.settle(create.asker, with, out);
+        self.answer_waiting(create.asker, with, out);
     }
 
     /// Numbers run low: a shard is asked for more.
@@ -186,7 +190,7 @@ impl Instance {
                     self.leasing.failures = 0;
                     let why = unavailable(other);
                     for create in std::mem::take(&mut self.leasing.waiting) {
-                        self.settle(create.asker, why.clone(), out);
+                        self.answer_waiting(create.asker, why.clone(), out);
                     }
                 } else if !self.leasing.waiting.is_empty() {
                     self.lease(now, out);

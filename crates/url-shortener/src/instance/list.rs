@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use machine::{NodeId, Now, Outputs, Time};
 
-use super::{Asker, Instance, Purpose, answer, unavailable};
+use super::visit::{answer, unavailable};
+use super::{Asker, Instance, Purpose};
 use crate::LinkId;
+use crate::analytics::stats::LinkStats;
 use crate::link::Named;
 use crate::message::{Answer, Call, Cursor, Message, Note, Reply, Shortener, Why};
 use crate::shard::LONGEST_PAGE;
-use crate::stats::LinkStats;
 
 /// The longest text that is searched for, in bytes.
 pub const LONGEST_SEARCH: usize = 200;
@@ -85,7 +86,7 @@ impl Instance {
         out: &mut Outputs<Shortener>,
     ) {
         let Some(Reply::Page { links, next }) = reply else {
-            return self.settle(gather.asker, unavailable(reply), out);
+            return self.answer_waiting(gather.asker, unavailable(reply), out);
         };
         gather.links.extend(links);
         gather.at.position = next;
@@ -99,7 +100,7 @@ impl Instance {
             return self.scan(gather, now, out);
         }
         let next = (!last).then_some(gather.at);
-        self.settle(gather.asker, Answer::Page { links: gather.links, next }, out);
+        self.answer_waiting(gather.asker, Answer::Page { links: gather.links, next }, out);
     }
 
     /// 1. Somebody wants to know what was counted: the tally is asked.
@@ -130,6 +131,6 @@ impl Instance {
     ) {
         let (log, acknowledged) = self.clicks.acknowledged();
         let with = Answer::Stats { link: told.link, stats, log, acknowledged };
-        self.settle(told.asker, with, out);
+        self.answer_waiting(told.asker, with, out);
     }
 }

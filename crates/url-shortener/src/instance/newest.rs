@@ -10,7 +10,8 @@ use std::sync::Arc;
 use machine::{Now, Outputs, Time};
 
 use super::list::LONGEST_SEARCH;
-use super::{Asker, Instance, Purpose, answer, unavailable};
+use super::visit::{answer, unavailable};
+use super::{Asker, Instance, Purpose};
 use crate::link::Named;
 use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
 use crate::shard::LONGEST_PAGE;
@@ -77,7 +78,7 @@ impl Instance {
         out: &mut Outputs<Shortener>,
     ) {
         let Some(Reply::Page { links, next }) = reply else {
-            return self.settle(page.asker, unavailable(reply), out);
+            return self.answer_waiting(page.asker, unavailable(reply), out);
         };
         page.links.extend(links);
         page.below[page.shard] = next.unwrap_or(0);
@@ -90,6 +91,6 @@ impl Instance {
         let Latest { asker, below, mut links, .. } = page;
         links.sort_by_key(|(_, link)| Reverse(link.created_at));
         let below = Some(below).filter(|below| below.iter().any(|below| *below > 0));
-        self.settle(asker, Answer::Newest { links, below }, out);
+        self.answer_waiting(asker, Answer::Newest { links, below }, out);
     }
 }

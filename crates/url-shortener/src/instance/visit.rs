@@ -5,18 +5,22 @@
 //! that begins after it came.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use machine::{NodeId, Now, Outputs, Time};
 
-use super::{Asker, Instance, MOST_WAITING, Purpose, answer, unavailable};
-use crate::cache::Known;
+use super::{Asker, Instance, Purpose};
+use crate::instance::cache::Known;
 use crate::mechanism::Mechanism;
 use crate::message::{Answer, Call, Click, Message, Note, Reply, Shortener, Why};
 use crate::{Key, Link};
 
+/// More questions than these do not wait for shards at once.
+const MOST_WAITING: usize = 1 << 14;
+
 /// A read that is under way.
 #[derive(Clone, Debug)]
-pub(super) struct Read {
+pub(super) struct LinkRead {
     key: Key,
     /// Those who are answered with what it brings.
     waiting: Vec<Visitor>,
@@ -96,6 +100,31 @@ impl Instance {
         }
     }
 
+    /// May this question go on to the store? If not, it is answered here.
+    pub(super) fn admit(&mut self, asker: Asker, now: Time, out: &mut Outputs<Shortener>) -> bool {
+        let refused = match self.has_room() {
+            Ok(()) => self.pay(asker, now).err(),
+            Err(full) => Some(full),
+        };
+        let admitted = refused.is_none();
+        refused.into_iter().for_each(|with| answer(asker, with, out));
+        admitted
+    }
+
+    pub(super) fn has_room(&self) -> Result<(), Answer> {
+        match self.waiting < MOST_WAITING {
+            true => Ok(()),
+            false => Err(Answer::Unavailable("too many questions wait already")),
+        }
+    }
+
+    /// Takes what a call to the store costs out of the client's bucket.
+    pub(super) fn pay(&mut self, asker: Asker, now: Time) -> Result<(), Answer> {
+        let retry = |wait: Duration| wait.as_nanos().div_ceil(1_000_000) as u64;
+        let paid = self.limiter.take(asker.client, now);
+        paid.map_err(|wait| Answer::TooMany { retry_after_ms: retry(wait) })
+    }
+
     fn read(
         &mut self,
         key: Key,
@@ -107,7 +136,7 @@ impl Instance {
         let Some(first) = waiting.first() else { return };
         let client = first.asker.client;
         let shard = self.shards.of(&key);
-        let read = Read { key: key.clone(), waiting, later: Vec::new(), outdated: false };
+        let read = LinkRead { key: key.clone(), waiting, later: Vec::new(), outdated: false };
         let call = self.calls.begin(shard, Purpose::Read(read), now, out);
         if Mechanism::SingleFlight.on(self.switches) {
             self.reads.insert(key.clone(), call);
@@ -121,14 +150,14 @@ impl Instance {
         &mut self,
         call: u64,
         shard: NodeId,
-        read: Read,
+        read: LinkRead,
         now: Time,
         out: &mut Outputs<Shortener>,
     ) -> u64 {
         out.note(Note::HasRead { call, missing: false });
         let client = read.waiting.first().map_or(0, |first| first.asker.client);
         let key = read.key.clone();
-        let read = Read { outdated: false, ..read };
+        let read = LinkRead { outdated: false, ..read };
         let call = self.calls.begin(shard, Purpose::Read(read), now, out);
         if let Some(under_way) = self.reads.get_mut(&key) {
             *under_way = call;
@@ -142,12 +171,12 @@ impl Instance {
         &mut self,
         call: u64,
         asked: Time,
-        read: Read,
+        read: LinkRead,
         reply: Option<Reply>,
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
-        let Read { key, waiting, later, outdated } = read;
+        let LinkRead { key, waiting, later, outdated } = read;
         self.reads.remove(&key);
         out.note(Note::HasRead { call, missing: matches!(reply, Some(Reply::Missing)) });
         let known = match reply {
@@ -161,7 +190,7 @@ impl Instance {
                 Ok(Known::Link(link)) if click.is_none() => Answer::Link(key.clone(), link.clone()),
                 Ok(known) => self.response(known, click, false, now, out),
             };
-            self.settle(asker, with, out);
+            self.answer_waiting(asker, with, out);
         }
         if let (Ok(known), false) = (known, outdated) {
             self.cache.learn(key.clone(), known, asked);
@@ -192,6 +221,17 @@ impl Instance {
         Answer::Redirect { url, status, expires_in, forward_query, from_cache }
     }
 
+    /// Answers a question that has waited.
+    pub(super) fn answer_waiting(
+        &mut self,
+        asker: Asker,
+        with: Answer,
+        out: &mut Outputs<Shortener>,
+    ) {
+        self.waiting -= 1;
+        answer(asker, with, out);
+    }
+
     /// Somebody has changed a link through this instance, or may have: what is known of it is not kept.
     pub(super) fn touch(&mut self, key: &Key) {
         self.cache.forget(key);
@@ -201,4 +241,17 @@ impl Instance {
             read.outdated = true;
         }
     }
+}
+
+pub(super) fn answer(asker: Asker, answer: Answer, out: &mut Outputs<Shortener>) {
+    out.send(asker.user, Message::Answer { token: asker.token, answer });
+}
+
+/// What a user is told when a shard did not do what it was asked to.
+pub(super) fn unavailable(reply: Option<Reply>) -> Answer {
+    Answer::Unavailable(match reply {
+        Some(Reply::Refused(why)) => why,
+        Some(_) => "the shard replied to something else",
+        None => "the shard is silent",
+    })
 }

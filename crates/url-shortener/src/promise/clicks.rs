@@ -173,7 +173,7 @@ mod tests {
     use sim::Script;
 
     use super::*;
-    use crate::message::{Deed, Which, Wish};
+    use crate::message::{Action, Which, Wish};
     use crate::shape::{Node, Shape};
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -186,8 +186,8 @@ mod tests {
         let create = Wish::Create { alias: Some(alias()), expires_in_ms: None };
         let visits = (0..3).map(|_| Wish::Visit(Which::Alias(alias())));
         for (wish, ms) in std::iter::once(create).chain(visits).zip([5, 50, 60, 70]) {
-            let deed = Message::Do(Deed { instance, wish });
-            world.tell_at(Time(0) + MS(ms), shape.user_ids()[0], deed);
+            let action = Message::Do(Action { instance, wish });
+            world.tell_at(Time(0) + MS(ms), shape.user_ids()[0], action);
         }
         world.run_for(MS(300));
         if is_lost {

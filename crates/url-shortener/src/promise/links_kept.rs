@@ -18,9 +18,9 @@ use sim::{Entry, Promise, Verdict, World};
 use crate::Key;
 use crate::message::{Answer, Ask, Click, Note, Shortener};
 use crate::shape::FRESHNESS;
-use model::{Answered, Deed, Register, What};
+use model::{Answered, Register, RegisterOp, What};
 
-type Event = Operation<Deed, Answered>;
+type Event = Operation<RegisterOp, Answered>;
 
 /// Slices of the search, of up to 100,000 steps each, at least one a link: some seconds.
 const SLICES: u32 = 3_000;
@@ -171,8 +171,8 @@ fn own_moment(place: usize) -> u64 {
 }
 
 /// What an answer says. That a link has expired, or that a client asks too much, says nothing.
-fn done(ask: &Ask, answer: &Answer) -> Option<Deed> {
-    let seen = |key: &Key, what| Some(Deed { key: key.clone(), what });
+fn done(ask: &Ask, answer: &Answer) -> Option<RegisterOp> {
+    let seen = |key: &Key, what| Some(RegisterOp { key: key.clone(), what });
     match (ask, answer) {
         (Ask::Visit(Click { key, .. }), Answer::Redirect { url, .. }) => {
             seen(key, What::Seen(Some(url.to_string())))
@@ -185,26 +185,26 @@ fn done(ask: &Ask, answer: &Answer) -> Option<Deed> {
             Answer::Missing,
         ) => seen(key, What::Seen(None)),
         (Ask::Create(new), Answer::Link(key, _)) => {
-            Some(Deed { key: key.clone(), what: What::Made(new.link.url.to_string()) })
+            Some(RegisterOp { key: key.clone(), what: What::Made(new.link.url.to_string()) })
         }
-        (Ask::Create(_), Answer::Taken) => Some(Deed { what: What::Taken, ..change(ask)? }),
+        (Ask::Create(_), Answer::Taken) => Some(RegisterOp { what: What::Taken, ..change(ask)? }),
         (Ask::Edit(..), Answer::Link(..)) | (Ask::Delete(_), Answer::Deleted) => change(ask),
         _ => None,
     }
 }
 
 /// What is changed, if it is.
-fn change(ask: &Ask) -> Option<Deed> {
+fn change(ask: &Ask) -> Option<RegisterOp> {
     Some(match ask {
         Ask::Create(new) => {
             let key = Key { domain: new.domain.clone(), code: new.alias.clone()? };
-            Deed { key, what: What::Made(new.link.url.to_string()) }
+            RegisterOp { key, what: What::Made(new.link.url.to_string()) }
         }
         Ask::Edit(key, edit) => {
             let url = edit.url.as_ref()?.to_string();
-            Deed { key: key.clone(), what: What::Changed(url) }
+            RegisterOp { key: key.clone(), what: What::Changed(url) }
         }
-        Ask::Delete(key) => Deed { key: key.clone(), what: What::Removed },
+        Ask::Delete(key) => RegisterOp { key: key.clone(), what: What::Removed },
         _ => return None,
     })
 }

@@ -4,7 +4,7 @@ use machine::NodeId;
 use sim::{FaultKind, Script, Target};
 
 use super::words::{MS, between, chores, chores_within, heal_ms, made, picked, roll_call, visits};
-use crate::message::{Deed, Wish};
+use crate::message::{Action, Wish};
 use crate::shape::{Draft, Shape};
 
 /// One or two shards join, one after the other, while owners are busy. They are told more than once, since
@@ -69,5 +69,5 @@ pub(super) fn shard_added(draft: &mut Draft) {
 
 fn join(draft: &mut Draft, shape: Shape, at: u64, shard: NodeId) {
     let (at, user) = (between(draft, at, at + 50), draft.one_of(&shape.user_ids()));
-    draft.operation(at, user, Deed { instance: shard, wish: Wish::Join });
+    draft.operation(at, user, Action { instance: shard, wish: Wish::Join });
 }

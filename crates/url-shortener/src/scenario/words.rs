@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use machine::{NodeId, Time, nanos};
 
-use crate::message::{Deed, Which, Wish};
+use crate::message::{Action, Which, Wish};
 use crate::shape::{Draft, Shape};
 
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -39,7 +39,7 @@ pub(super) fn anybody(draft: &mut Draft, shape: Shape, at: Time, wish: Wish) {
 /// This user asks some instance for it.
 pub(super) fn somebody(draft: &mut Draft, shape: Shape, at: Time, user: NodeId, wish: Wish) {
     let instance = draft.one_of(&shape.instance_ids());
-    draft.operation(at, user, Deed { instance, wish });
+    draft.operation(at, user, Action { instance, wish });
 }
 
 /// So many aliases are made within the first 100 ms.

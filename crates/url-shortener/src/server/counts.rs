@@ -9,7 +9,7 @@ use crate::{Answer, Note};
 
 /// Numbers of a service. Clones are the same numbers.
 #[derive(Clone)]
-pub(super) struct Counts {
+pub(super) struct ServerCounts {
     from_cache: Count,
     from_store: Count,
     missing: Count,
@@ -22,8 +22,8 @@ pub(super) struct Counts {
     cut: Count,
 }
 
-impl Counts {
-    pub(super) fn new(metrics: &Metrics) -> Counts {
+impl ServerCounts {
+    pub(super) fn new(metrics: &Metrics) -> ServerCounts {
         let visits = |result| {
             let help = "Visits, by what came of them.";
             metrics.labelled("shortener_visits_total", help, "result", result)
@@ -36,7 +36,7 @@ impl Counts {
             let help = "Clicks, by whether the log had room for them.";
             metrics.labelled("shortener_clicks_total", help, "fate", fate)
         };
-        Counts {
+        ServerCounts {
             from_cache: visits("redirect-from-cache"),
             from_store: visits("redirect-from-store"),
             missing: visits("missing"),

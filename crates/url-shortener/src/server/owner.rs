@@ -17,23 +17,23 @@ pub(super) enum Keepers {
 
 /// A node of the service.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Owner {
+pub(super) struct FolderOwner {
     system: String,
     /// Such as `shard-0`.
     node: String,
     pub(super) keepers: Keepers,
 }
 
-impl Owner {
-    pub(super) fn new(node: impl Into<String>, keepers: Keepers) -> Owner {
-        Owner { system: SYSTEM.to_owned(), node: node.into(), keepers }
+impl FolderOwner {
+    pub(super) fn new(node: impl Into<String>, keepers: Keepers) -> FolderOwner {
+        FolderOwner { system: SYSTEM.to_owned(), node: node.into(), keepers }
     }
 }
 
-impl host::Owner for Owner {
+impl host::Owner for FolderOwner {
     const SYSTEMS: &'static [&'static str] = &[SYSTEM];
 
-    fn is(&self, other: &Owner) -> bool {
+    fn is(&self, other: &FolderOwner) -> bool {
         (&self.system, &self.node, self.keepers) == (&other.system, &other.node, other.keepers)
     }
 

@@ -8,50 +8,50 @@ use std::fmt;
 use bytes::Bytes;
 use machine::Outputs;
 
-use super::joiner::cursor_key;
-use super::tenure::{Ownership, RING, RingPhase, Tenure};
+use super::growth::joiner::cursor_key;
+use super::growth::tenure::{Ownership, RING, RingPhase, Tenure};
 use super::{LEASES, Open, Shard};
 use crate::message::Shortener;
 
 /// What is read at boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(super) enum BootRead {
     Ring,
     /// How far it has come with the shard at this place.
     Cursor(u32),
     Leases,
 }
 
-impl fmt::Display for Read {
+impl fmt::Display for BootRead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Read::Ring => "what is kept of the ring",
-            Read::Cursor(_) => "what is kept of a shard that gives links away",
-            Read::Leases => "what is kept of leases",
+            BootRead::Ring => "what is kept of the ring",
+            BootRead::Cursor(_) => "what is kept of a shard that gives links away",
+            BootRead::Leases => "what is kept of leases",
         })
     }
 }
 
 impl Shard {
-    pub(super) fn boot(&mut self, read: Read, out: &mut Outputs<Shortener>) {
+    pub(super) fn boot(&mut self, read: BootRead, out: &mut Outputs<Shortener>) {
         let ticket = self.ticket(Open::Boot(read));
         match read {
-            Read::Ring => self.store.get(RING, ticket, out),
-            Read::Cursor(donor) => self.store.get(&cursor_key(donor), ticket, out),
-            Read::Leases => self.store.get(LEASES, ticket, out),
+            BootRead::Ring => self.store.get(RING, ticket, out),
+            BootRead::Cursor(donor) => self.store.get(&cursor_key(donor), ticket, out),
+            BootRead::Leases => self.store.get(LEASES, ticket, out),
         }
     }
 
     pub(super) fn booted(
         &mut self,
-        read: Read,
+        read: BootRead,
         found: Option<Bytes>,
         out: &mut Outputs<Shortener>,
     ) {
         let known = match read {
-            Read::Ring => self.knows_ring(found.as_deref()),
-            Read::Cursor(donor) => self.join.knows(donor, found.as_deref()),
-            Read::Leases => self.knows_leases(found.as_deref()),
+            BootRead::Ring => self.knows_ring(found.as_deref()),
+            BootRead::Cursor(donor) => self.join.knows(donor, found.as_deref()),
+            BootRead::Leases => self.knows_leases(found.as_deref()),
         };
         if known.is_none() {
             return out.halt(format!("{read} makes no sense"));
@@ -59,10 +59,12 @@ impl Shard {
         let Tenure { shards, phase } = self.ownership.tenure();
         let donors = if phase == RingPhase::Joining { shards - 1 } else { 0 };
         match read {
-            Read::Ring if donors > 0 => self.boot(Read::Cursor(0), out),
-            Read::Cursor(donor) if donor + 1 < donors => self.boot(Read::Cursor(donor + 1), out),
-            Read::Ring | Read::Cursor(_) => self.boot(Read::Leases, out),
-            Read::Leases => self.entered(out),
+            BootRead::Ring if donors > 0 => self.boot(BootRead::Cursor(0), out),
+            BootRead::Cursor(donor) if donor + 1 < donors => {
+                self.boot(BootRead::Cursor(donor + 1), out)
+            }
+            BootRead::Ring | BootRead::Cursor(_) => self.boot(BootRead::Leases, out),
+            BootRead::Leases => self.entered(out),
         }
     }
 

@@ -17,7 +17,7 @@ const ROUNDS: u32 = 50;
 
 /// A page that is being gathered.
 #[derive(Clone, Debug)]
-pub(crate) struct Newest {
+pub(crate) struct NewestScan {
     /// Nothing below this position was looked at.
     below: u64,
     /// The window begins behind this one, and was read up to that one.
@@ -29,18 +29,18 @@ pub(crate) struct Newest {
     rounds: u32,
 }
 
-impl Newest {
+impl NewestScan {
     /// An empty one of entries below this position; nothing where there are none.
-    pub(crate) fn new(below: u64, limit: u32, search: Option<Arc<str>>) -> Option<Newest> {
+    pub(crate) fn new(below: u64, limit: u32, search: Option<Arc<str>>) -> Option<NewestScan> {
         let search = search.map(|search| search.to_lowercase().into());
         let left = limit.clamp(1, LONGEST_PAGE);
         let (in_window, links) = (Vec::new(), Vec::new());
         // The first entry has the position 1.
-        let page = Newest { below, window: (0, 0), in_window, left, search, links, rounds: 0 };
+        let page = NewestScan { below, window: (0, 0), in_window, left, search, links, rounds: 0 };
         (below > 1).then(|| page.next_window())
     }
 
-    fn next_window(mut self) -> Newest {
+    fn next_window(mut self) -> NewestScan {
         let first = self.below.saturating_sub(1).saturating_sub(self.left.into());
         self.window = (first, first);
         self
@@ -57,7 +57,7 @@ impl Newest {
         changes: Vec<Change>,
         next: Option<u64>,
         is_mine: impl Fn(&[u8]) -> bool,
-    ) -> Result<Reply, Newest> {
+    ) -> Result<Reply, NewestScan> {
         self.in_window.extend(found(changes, self.search.as_deref(), is_mine));
         self.rounds += 1;
         if let Some(next) = next.filter(|next| next + 1 < self.below) {

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::Key;
-use crate::codec::decode_link;
 use crate::link::Named;
+use crate::link::codec::decode_link;
 use crate::message::Reply;
 use bitcask::Change;
 
@@ -19,7 +19,7 @@ const ROUNDS: u32 = 50;
 
 /// A page that is being gathered.
 #[derive(Clone, Debug)]
-pub(crate) struct Page {
+pub(crate) struct ListScan {
     after: Option<u64>,
     left: u32,
     search: Option<Arc<str>>,
@@ -27,11 +27,11 @@ pub(crate) struct Page {
     rounds: u32,
 }
 
-impl Page {
+impl ListScan {
     /// An empty one, which begins behind a position.
-    pub(crate) fn new(after: Option<u64>, limit: u32, search: Option<Arc<str>>) -> Page {
+    pub(crate) fn new(after: Option<u64>, limit: u32, search: Option<Arc<str>>) -> ListScan {
         let search = search.map(|search| search.to_lowercase().into());
-        Page { after, left: limit.clamp(1, LONGEST_PAGE), search, links: Vec::new(), rounds: 0 }
+        ListScan { after, left: limit.clamp(1, LONGEST_PAGE), search, links: Vec::new(), rounds: 0 }
     }
 
     /// From where and how many entries it wants next: no more than have room.
@@ -46,7 +46,7 @@ impl Page {
         changes: Vec<Change>,
         next: Option<u64>,
         is_mine: impl Fn(&[u8]) -> bool,
-    ) -> Result<Reply, Page> {
+    ) -> Result<Reply, ListScan> {
         let found = found(changes, self.search.as_deref(), is_mine);
         self.left -= found.len() as u32;
         self.links.extend(found);
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::Link;
-    use crate::codec::encode_link;
+    use crate::link::codec::encode_link;
 
     /// Entries of a log, in order; one in ten is the shard's own.
     fn entries(count: u64) -> Vec<Change> {
@@ -105,7 +105,7 @@ mod tests {
     fn pages(log: &[Change], limit: u32, search: Option<&str>) -> Vec<Vec<u64>> {
         let (mut pages, mut after) = (Vec::new(), None);
         loop {
-            let mut page = Page::new(after, limit, search.map(Arc::from));
+            let mut page = ListScan::new(after, limit, search.map(Arc::from));
             let (links, next) = loop {
                 let (after, wanted) = page.wants();
                 let from = after.unwrap_or(0) as usize;

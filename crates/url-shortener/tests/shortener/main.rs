@@ -1,9 +1,7 @@
 //! The parts of the shortener by themselves, in worlds that break them.
 
 mod click_log;
-mod conformance;
 mod copies;
-mod direct;
 mod durable;
 mod fence;
 mod front;

@@ -12,7 +12,7 @@ pub(super) struct Register;
 
 /// What became of a link, or may have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Deed {
+pub(super) struct RegisterOp {
     pub(super) key: Key,
     pub(super) what: What,
 }
@@ -32,7 +32,7 @@ pub(super) enum What {
     Taken,
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for RegisterOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = &self.key;
         match &self.what {
@@ -55,7 +55,7 @@ type State = Option<String>;
 
 impl Model for Register {
     type State = State;
-    type Input = Deed;
+    type Input = RegisterOp;
     type Output = Answered;
     type Key = Key;
 
@@ -63,12 +63,12 @@ impl Model for Register {
         None
     }
 
-    fn key(deed: &Deed) -> Key {
-        deed.key.clone()
+    fn key(op: &RegisterOp) -> Key {
+        op.key.clone()
     }
 
-    fn step(state: &State, deed: &Deed, _: Option<&Answered>) -> Option<State> {
-        match &deed.what {
+    fn step(state: &State, op: &RegisterOp, _: Option<&Answered>) -> Option<State> {
+        match &op.what {
             What::Made(url) => state.is_none().then(|| Some(url.clone())),
             What::Changed(url) => state.is_some().then(|| Some(url.clone())),
             What::Removed => state.is_some().then_some(None),
@@ -77,16 +77,16 @@ impl Model for Register {
         }
     }
 
-    fn finds(deed: &Deed, _: Option<&Answered>) -> Option<State> {
-        match &deed.what {
+    fn finds(op: &RegisterOp, _: Option<&Answered>) -> Option<State> {
+        match &op.what {
             What::Made(_) => Some(None),
             What::Seen(seen) => Some(seen.clone()),
             What::Changed(_) | What::Removed | What::Taken => None,
         }
     }
 
-    fn leaves(deed: &Deed) -> Option<State> {
-        match &deed.what {
+    fn leaves(op: &RegisterOp) -> Option<State> {
+        match &op.what {
             What::Made(url) | What::Changed(url) => Some(Some(url.clone())),
             What::Removed => Some(None),
             What::Seen(_) | What::Taken => None,
@@ -99,7 +99,7 @@ impl Model for Register {
     }
 
     /// Those that say nothing of what they find need a link.
-    fn may_refuse(state: &State, _: &Deed, _: Option<&Answered>) -> bool {
+    fn may_refuse(state: &State, _: &RegisterOp, _: Option<&Answered>) -> bool {
         state.is_none()
     }
 }

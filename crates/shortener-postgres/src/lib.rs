@@ -1,0 +1,123 @@
+//! PostgreSQL in the place of the shards, for who outgrows one machine.
+//!
+//! The law: it answers the calls that a shard answers, in the same words, and decides nothing. What it
+//! says is stored is committed. Where nobody can know whether it is, there is no reply, as from a
+//! shard that crashed in between.
+//!
+//! It speaks to servers of this computer only, by a Unix socket or loopback: there is no TLS in it. One
+//! that is elsewhere is reached through a tunnel.
+
+mod address;
+mod error;
+mod passfile;
+mod schema;
+mod statements;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_postgres::NoTls;
+
+use error::Trouble;
+use futures_util::future::BoxFuture;
+use url_shortener::server::{Database, Opening};
+use url_shortener::{Call, Reply};
+
+pub use address::Address;
+pub use error::{AddressError, OpenError};
+
+/// More calls than this are not kept waiting at once.
+pub const MOST_CALLS: usize = 256;
+/// Of how many connections one is taken for a call.
+pub const MOST_CONNECTIONS: usize = 16;
+/// For a connection to be made.
+const CONNECT_TIME: Duration = Duration::from_secs(3);
+/// For a connection that others use to come free.
+const WAIT_TIME: Duration = Duration::from_secs(2);
+/// For all of a call: more than its parts may take, which are bounded by the server itself.
+const CALL_TIME: Duration = Duration::from_secs(10);
+
+/// Links in a database.
+#[derive(Debug)]
+pub struct Postgres {
+    pool: Pool,
+    places: Semaphore,
+}
+
+impl Postgres {
+    /// Connects, and makes the tables where there are none.
+    ///
+    /// # Errors
+    /// If the database cannot be reached, or holds what a newer version made. Nothing was changed.
+    pub async fn open(address: Address) -> Result<Postgres, OpenError> {
+        // A connection that broke is noticed by its task; asking it each time would double the way.
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(address.into_config(CONNECT_TIME), NoTls, recycling);
+        let pool = Pool::builder(manager)
+            .max_size(MOST_CONNECTIONS)
+            .wait_timeout(Some(WAIT_TIME))
+            .create_timeout(Some(CONNECT_TIME))
+            .recycle_timeout(Some(CONNECT_TIME))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| OpenError::Pool(error.to_string()))?;
+        schema::prepare(&mut *pool.get().await.map_err(OpenError::reach)?).await?;
+        Ok(Postgres { pool, places: Semaphore::new(MOST_CALLS) })
+    }
+
+    /// What a shard would reply; none where nobody can know what came of the call.
+    pub async fn answer(&self, wanted: Call) -> Option<Reply> {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Some(Reply::Refused("too many calls wait for the database; nothing changed"));
+        };
+        match timeout(CALL_TIME, self.carry_out(wanted)).await {
+            Ok(Ok(reply)) => Some(reply),
+            Ok(Err(trouble)) => {
+                tracing::warn!("the database: {trouble}");
+                trouble.reply()
+            }
+            Err(_) => {
+                tracing::warn!("the database: a call took more than {CALL_TIME:?}");
+                None
+            }
+        }
+    }
+
+    async fn carry_out(&self, wanted: Call) -> Result<Reply, Trouble> {
+        let mut client = self.pool.get().await.map_err(Trouble::NoConnection)?;
+        let client = &mut *client;
+        match wanted {
+            Call::PutIfAbsent(key, link) => statements::put_if_absent(client, &key, link).await,
+            Call::Get(key) => statements::get(client, &key).await,
+            Call::Edit(key, edit) => statements::edit(client, &key, edit).await,
+            Call::Remove(key) => statements::remove(client, &key).await,
+            Call::Scan { after, limit, search } => {
+                statements::scan(client, after, limit, search.as_deref()).await
+            }
+            Call::Newest { below, limit, search } => {
+                statements::newest(client, below, limit, search.as_deref()).await
+            }
+            Call::LeaseRange => statements::lease_range(client).await,
+            Call::Join | Call::Handover { .. } => {
+                Ok(Reply::Refused("the links are in a database, which grows by its own means"))
+            }
+        }
+    }
+}
+
+impl Database for Postgres {
+    fn answer(&self, wanted: Call) -> BoxFuture<'_, Option<Reply>> {
+        Box::pin(Postgres::answer(self, wanted))
+    }
+}
+
+/// The database at this address, which is connected to when the server starts.
+pub fn opening(address: Address) -> Opening {
+    Box::pin(async move {
+        let database: Arc<dyn Database> = Arc::new(Postgres::open(address).await?);
+        Ok(database)
+    })
+}

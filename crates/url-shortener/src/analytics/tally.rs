@@ -1,0 +1,332 @@
+//! The tally: counts clicks, each once.
+//!
+//! # The law
+//!
+//! What is known of a link and how far each log is counted are written in one batch of the store, all of it
+//! or none. So a click that comes again, after a time-out, a reset or a crash on either side, is seen to be
+//! counted already. `Counted` leaves only when that batch is durable; until then the instance keeps the
+//! click on its own disk.
+//!
+//! Clicks that wait are counted in rounds: one read for each link and log, one commit, however many batches
+//! came from however many instances.
+
+mod round;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+
+use crate::mechanism::Mechanism;
+use crate::message::{Message, Note, Op, Shortener};
+use crate::{LinkId, LinkStats};
+use bitcask::{Event, Limits, Store, StoreOp};
+use round::{Arrival, Round};
+
+/// More batches than these do not wait; whoever sent them sends them again.
+const MOST_WAITING: usize = 256;
+/// More questions than these are not read for at the same time.
+const MOST_ASKED: usize = 1_024;
+
+/// How much is counted at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounds {
+    /// Links of a round, at most 400: what is known of all of them fits into a batch of the store (4 MiB).
+    pub links: usize,
+    /// Clicks of a round: what the machine does at a time is bounded.
+    pub clicks: u64,
+}
+
+impl Default for Rounds {
+    fn default() -> Rounds {
+        Rounds { links: 400, clicks: 16_384 }
+    }
+}
+
+/// The machine that counts.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    dedup: bool,
+    rounds: Rounds,
+    store: Store,
+    is_ready: bool,
+    waiting: VecDeque<Arrival>,
+    round: Option<Round>,
+    /// Questions that wait for the store, by their tickets.
+    asked: BTreeMap<u64, (NodeId, u64, LinkId)>,
+    next_ticket: u64,
+    /// Clicks since the boot.
+    counted: u64,
+}
+
+impl Tally {
+    /// A tally whose store has files of this size.
+    pub fn new(limits: Limits, switches: Switches) -> Tally {
+        Tally {
+            dedup: Mechanism::ClickDedup.on(switches),
+            rounds: Rounds::default(),
+            store: Store::new(limits, Switches::ALL_ON),
+            is_ready: false,
+            waiting: VecDeque::new(),
+            round: None,
+            asked: BTreeMap::new(),
+            next_ticket: 0,
+            counted: 0,
+        }
+    }
+
+    /// One whose rounds are smaller.
+    pub fn with_rounds(self, Rounds { links, clicks }: Rounds) -> Tally {
+        let most = Rounds::default();
+        let (links, clicks) = (links.clamp(1, most.links), clicks.clamp(1, most.clicks));
+        Tally { rounds: Rounds { links, clicks }, ..self }
+    }
+
+    /// How many clicks were counted since the boot.
+    pub fn counted(&self) -> u64 {
+        self.counted
+    }
+
+    fn message(&mut self, from: NodeId, message: Message, out: &mut Outputs<Shortener>) {
+        match message {
+            // 1. Clicks come, and wait for the next round.
+            Message::Clicks { kept, batch } if self.waiting.len() < MOST_WAITING => {
+                self.waiting.push_back(Arrival { from, kept, batch });
+            }
+            Message::Tell { call, link } if self.is_ready && self.asked.len() < MOST_ASKED => {
+                let ticket = self.ticket();
+                self.store.get(&stats_key(&link), ticket, out);
+                self.asked.insert(ticket, (from, call, link));
+            }
+            _ => {}
+        }
+    }
+
+    /// 2. A round begins: what is known of its links, and how far its logs are counted, is read.
+    fn begin(&mut self, out: &mut Outputs<Shortener>) {
+        let mut round = Round::of(&mut self.waiting, self.rounds);
+        if !self.waiting.is_empty() {
+            out.note(Note::Sometimes("round-full"));
+        }
+        for wanted in round.wants() {
+            let ticket = self.ticket();
+            self.store.get(&wanted.bytes(), ticket, out);
+            round.reads(ticket, wanted);
+        }
+        self.round = Some(round);
+    }
+
+    /// 3. All of it was read: the clicks are counted, and all is written at once.
+    fn commit(&mut self, out: &mut Outputs<Shortener>) {
+        let Some(round) = self.round.as_mut().filter(|round| round.has_read_all()) else { return };
+        let batch = round.count(self.dedup);
+        if batch.is_empty() {
+            // Nothing was new; what it says was durable before.
+            return self.end(out);
+        }
+        let ticket = self.ticket();
+        if let Some(round) = &mut self.round {
+            round.commits(ticket);
+        }
+        self.store.commit(batch, ticket, out);
+    }
+
+    /// 4. It is durable: the instances may forget these clicks.
+    fn end(&mut self, out: &mut Outputs<Shortener>) {
+        let Some(round) = self.round.take() else { return };
+        self.counted += round.counted();
+        for (log, below) in round.positions() {
+            out.note(Note::Counted { log, below });
+        }
+        for (link, stats) in round.known() {
+            out.note(Note::Total { link: link.clone(), clicks: stats.clicks });
+        }
+        for (to, log, below) in round.answers() {
+            out.send(to, Message::Counted { log, below });
+        }
+    }
+
+    fn event(&mut self, event: Event, out: &mut Outputs<Shortener>) {
+        match event {
+            Event::Ready => self.is_ready = true,
+            Event::Found(ticket, bytes) => match self.asked.remove(&ticket) {
+                Some(asked) => tell(asked, bytes, out),
+                None => self.found(ticket, bytes, out),
+            },
+            // Who asked waits in vain, and is told to ask again.
+            Event::Rotten(ticket) => {
+                if self.asked.remove(&ticket).is_none() {
+                    out.halt(ROTTEN);
+                }
+            }
+            Event::Durable(ticket) => {
+                if self.round.as_ref().is_some_and(|round| round.waits_for(ticket)) {
+                    self.end(out);
+                }
+            }
+            // Nothing changed. The instances have the clicks, and send them again.
+            Event::Full(_) => self.round = None,
+            // A round is bounded so that this cannot be, and pages are never asked for.
+            Event::TooLarge(_) | Event::Page(..) => out.halt("the store answers out of turn"),
+            Event::Broken(why) => out.halt(why),
+        }
+    }
+
+    fn found(&mut self, ticket: u64, bytes: Option<Bytes>, out: &mut Outputs<Shortener>) {
+        let Some(round) = &mut self.round else { return };
+        match round.found(ticket, bytes) {
+            Ok(()) => self.commit(out),
+            Err(_) => out.halt(ROTTEN),
+        }
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+}
+
+const ROTTEN: &str = "counts on this disk are not what was written, and nothing was counted on top of \
+                      them: put a copy of its folder in its place; clicks wait on the instances";
+
+fn tell(
+    (to, call, link): (NodeId, u64, LinkId),
+    bytes: Option<Bytes>,
+    out: &mut Outputs<Shortener>,
+) {
+    let stats = bytes.map(|bytes| LinkStats::from_bytes(&bytes));
+    // As with what is rotten.
+    if let Some(None) = stats {
+        return;
+    }
+    let stats = stats.flatten().map(Arc::new);
+    let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
+    out.note(Note::Total { link, clicks });
+    out.send(to, Message::Told { call, stats });
+}
+
+/// Neither domains nor codes have a `/` in them. What was counted before there were incarnations is that of
+/// links which have none.
+fn stats_key(LinkId { key, incarnation }: &LinkId) -> Vec<u8> {
+    let key = [b"s", &key.bytes()[..]].concat();
+    match incarnation {
+        0 => key,
+        incarnation => [&key, &b"/"[..], &incarnation.to_le_bytes()].concat(),
+    }
+}
+
+impl Machine for Tally {
+    type Protocol = Shortener;
+
+    fn handle(&mut self, _: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
+        match input {
+            Input::Start { .. } => self.store.start(out),
+            Input::Message { from, message } => self.message(from, message, out),
+            Input::Disk { op: Op::Store(op), result } => {
+                if op == StoreOp::Compacted && result.is_ok() {
+                    out.note(Note::Sometimes("store-compacted"));
+                }
+                self.store.ended(op, result, out);
+            }
+            _ => {}
+        }
+        loop {
+            while let Some(event) = self.store.next_event() {
+                self.event(event, out);
+            }
+            if self.round.is_some() || !self.is_ready || self.waiting.is_empty() {
+                break;
+            }
+            self.begin(out);
+        }
+    }
+
+    fn inspect(&self) -> Inspection {
+        let waiting = self.waiting.len();
+        let state = match self.is_ready {
+            false => "reads its disk".to_owned(),
+            true => format!("{} clicks counted, {waiting} batches wait", self.counted),
+        };
+        Inspection { role: "tally", state }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::{DiskAnswer, DiskId, Generation, Output, Random, Time, Wall};
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::Key;
+    use crate::analytics::clicks::{Batch, Clicks};
+    use crate::message::{Click, Device};
+    use bitcask::StoreOp;
+
+    const INSTANCE: NodeId = NodeId(3);
+
+    /// What it says to an input, and what it asks the disk.
+    fn said(tally: &mut Tally, input: Input<Shortener>) -> (Vec<Message>, Vec<Op>) {
+        let mut random = Random::seed_from_u64(1);
+        let (time, wall, generation) = (Time(0), Wall(0), Generation(0));
+        let mut now = Now { time, wall, generation, random: &mut random };
+        let mut out = Outputs::default();
+        tally.handle(&mut now, input, &mut out);
+        let (mut said, mut ops) = (Vec::new(), Vec::new());
+        for output in out.drain() {
+            match output {
+                Output::Send { message, .. } => said.push(message),
+                Output::Disk { op, .. } => ops.push(op),
+                _ => {}
+            }
+        }
+        (said, ops)
+    }
+
+    fn disk(op: Op, answer: DiskAnswer) -> Input<Shortener> {
+        Input::Disk { op, result: Ok(answer) }
+    }
+
+    /// A tally that has read its empty disk.
+    fn ready() -> Tally {
+        let mut tally = Tally::new(Limits::default(), Switches::ALL_ON);
+        said(&mut tally, Input::Start { disk: DiskId(1) });
+        said(&mut tally, disk(Op::Store(StoreOp::Listed), DiskAnswer::Names(Vec::new())));
+        tally
+    }
+
+    fn link() -> LinkId {
+        LinkId { key: Key::new("", "a"), incarnation: 0 }
+    }
+
+    /// Two clicks of a log.
+    fn clicks(log: u64) -> Input<Shortener> {
+        let (key, device) = (link().key, Device::Other);
+        let click = Click { key, at_ms: 0, visitor: 1, referrer: None, device };
+        let batch = Batch { log, first: 0, clicks: Clicks::of(&[click.clone(), click]) };
+        Input::Message { from: INSTANCE, message: Message::Clicks { kept: 0, batch } }
+    }
+
+    #[test]
+    fn so_many_batches_wait_and_the_others_come_again() {
+        let mut tally = ready();
+        (0..1_000).for_each(|log| drop(said(&mut tally, clicks(log))));
+        let state = format!("0 clicks counted, {MOST_WAITING} batches wait");
+        assert_eq!(tally.inspect().state, state);
+    }
+
+    #[test]
+    fn clicks_are_called_counted_when_that_is_durable() {
+        let mut tally = ready();
+        let tell =
+            || Input::Message { from: INSTANCE, message: Message::Tell { call: 1, link: link() } };
+        let (spoke, ops) = said(&mut tally, clicks(7));
+        let [write, sync] = ops.try_into().expect("a write and its sync");
+        assert_eq!((sync.clone(), spoke), (Op::Store(StoreOp::Synced), Vec::new()));
+        assert_eq!(said(&mut tally, disk(write, DiskAnswer::Done)).0, []);
+        let nothing = Message::Told { call: 1, stats: None };
+        assert_eq!(said(&mut tally, tell()).0, [nothing], "what may be lost is not shown");
+        let counted = Message::Counted { log: 7, below: 2 };
+        assert_eq!(said(&mut tally, disk(sync, DiskAnswer::Done)).0, [counted]);
+    }
+}
