@@ -12,7 +12,7 @@ use check::{
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::exit::{Failure, Found, Outcome, say};
+use crate::exit::{Failure, Found, Outcome, save_to, say};
 use crate::text_file::without_mark;
 
 /// A larger file is no history that a search would end for.
@@ -177,8 +177,7 @@ impl CheckArguments {
             say!("{word}");
         }
         if let (Some(file), Verdict::NotLinearizable(refuted)) = (&self.svg, &verdict) {
-            std::fs::write(file, refuted.svg(history))
-                .map_err(|why| Failure::environment(file.display(), why))?;
+            save_to(file, &refuted.svg(history))?;
         }
         Ok(found)
     }

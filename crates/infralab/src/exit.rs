@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{ErrorKind, IsTerminal, StdoutLock, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What a command found.
@@ -137,6 +138,11 @@ impl Write for Results {
     fn flush(&mut self) -> std::io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Writes a result to a file that the user named.
+pub(crate) fn save_to(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text).map_err(|why| Failure::environment(file.display(), why))
 }
 
 /// What printing came to.

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use hash_ring::Algorithm;
+use host::number;
 
-use crate::arguments::SharedVerb;
 use crate::exit::Outcome;
-use crate::grammar::number;
+use crate::shared_verbs::SharedVerb;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum HashRingVerb {

@@ -8,10 +8,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use host::{address, number};
 
-use crate::arguments::{ServerArguments, SharedVerb, address};
 use crate::exit::Outcome;
-use crate::grammar::number;
+use crate::serving::ServerArguments;
+use crate::shared_verbs::SharedVerb;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RaftVerb {

@@ -1,11 +1,46 @@
-//! How a server says that it is ready, and how it ends.
+//! What every server is told, how it says that it is ready, and how it ends.
 
 use std::fmt::Display;
 use std::io::Write;
+use std::net::SocketAddr;
 
-use host::Addresses;
+use clap::Args;
+use host::{Addresses, Exposure, address};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::{Failure, Found, Outcome};
+
+/// What all real servers are told.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments {
+    /// Shows what is counted at this address: /metrics for Prometheus, /health for people.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) admin: Option<SocketAddr>,
+    /// Listens where others can reach it too, although it asks nobody who they are.
+    #[arg(long)]
+    pub(crate) open_to_anyone: bool,
+    /// What to log on stderr: off, error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    pub(crate) log: LevelFilter,
+}
+
+impl ServerArguments {
+    /// Who may reach the server.
+    pub(crate) fn exposure(&self) -> Exposure {
+        if self.open_to_anyone { Exposure::Anyone } else { Exposure::Loopback }
+    }
+
+    /// From here on what servers log goes to stderr.
+    pub(crate) fn begin_log(&self) {
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_max_level(self.log)
+            .with_ansi(false)
+            // Nobody need listen.
+            .log_internal_errors(false)
+            .init();
+    }
+}
 
 /// Scripts wait for the first of these lines: where clients go, or, where none do, other nodes. A browser
 /// can go where it begins with `http://`.

@@ -11,15 +11,16 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
+use host::{address, number};
 use machine::{Wall, nanos};
 use serde_json::json;
 use snowflake::server::{Number, Place, Seat};
 use snowflake::{Layout, compare};
 
-use crate::arguments::{ServerArguments, SharedVerb, address};
 use crate::exit::{Failure, Outcome, print};
-use crate::grammar::number;
 use crate::progress;
+use crate::serving::ServerArguments;
+use crate::shared_verbs::SharedVerb;
 use crate::stopwatch::stopwatch;
 
 #[derive(Debug, Subcommand)]

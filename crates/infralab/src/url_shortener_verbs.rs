@@ -13,12 +13,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use host::{address, number};
 use url_shortener::server::MOST_HERE;
 use url_shortener::transfer;
 
-use crate::arguments::{ServerArguments, SharedVerb, address};
 use crate::exit::Outcome;
-use crate::grammar::number;
+use crate::serving::ServerArguments;
+use crate::shared_verbs::SharedVerb;
 use client::Server;
 
 #[derive(Debug, Subcommand)]

@@ -8,9 +8,9 @@ use machine::NodeId;
 use raft::server::{self, Here, Plan, Seat};
 
 use super::ServeArguments;
-use crate::arguments::ServerArguments;
 use crate::exit::{Failure, Outcome};
 use crate::serving;
+use crate::serving::ServerArguments;
 
 pub(super) fn serve(arguments: ServeArguments) -> Outcome {
     let ServeArguments { nodes, listen, data, node_id, cluster, server } = arguments;

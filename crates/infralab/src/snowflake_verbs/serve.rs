@@ -8,8 +8,8 @@ use machine::NodeId;
 use snowflake::Layout;
 use snowflake::server::{self, AUTHORITY, Number, Place, Seat, ServeError};
 
-use crate::arguments::ServerArguments;
 use crate::exit::{Failure, Outcome};
+use crate::serving::ServerArguments;
 use crate::serving::{ended, ready};
 
 pub(super) fn serve(place: Place, layout: Layout, number: Number) -> Outcome {
