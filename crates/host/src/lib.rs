@@ -29,7 +29,7 @@ pub use links::{Links, Neighbours, SILENCE};
 pub use listen::{Exposure, ListenError, listen};
 pub use metrics::{Count, Metrics};
 pub use node::{FRONT_END, Node, Outside};
-pub use options::{address, number};
+pub use options::{Access, BadOption, Options, address, number};
 pub use server::{Server, Stop, runtime};
 pub use shutdown::asked_to_stop;
 pub use threads::on_each_thread;

@@ -1,7 +1,64 @@
-//! Values of options, in words: what is none of these is refused with a sentence that says what it may be.
+//! The options of a server: what a system's own options become, and values in words. Whoever parses them
+//! (a command line, a test) need not know what they mean.
 
+use std::error::Error;
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+
+use crate::cluster::{Addresses, ClusterError};
+use crate::listen::Exposure;
+
+/// Options that a server can be started with.
+pub trait Options {
+    /// What they come to: where everything is, and who is who.
+    type Plan;
+    /// Why the server did not start, or ended.
+    type Error: fmt::Display;
+
+    /// Reads what they name (a cluster file, a file of keys) and says what comes of it. Nothing is started.
+    /// `warn` is told what the operator should know.
+    ///
+    /// # Errors
+    /// If they contradict each other, or name what cannot be used.
+    fn plan(self, access: Access, warn: &mut dyn FnMut(String)) -> Result<Self::Plan, BadOption>;
+
+    /// Serves until it is told to stop. `ready` is called once, with its addresses, when it serves.
+    ///
+    /// # Errors
+    /// If it could not start, or had to stop.
+    fn serve(plan: Self::Plan, ready: impl FnOnce(Addresses)) -> Result<(), Self::Error>;
+
+    /// Do the options have to change before it can be served?
+    fn is_argument(error: &Self::Error) -> bool;
+}
+
+/// Who may reach a server, and who watches it.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    /// Where to show what is counted, if anywhere.
+    pub admin: Option<SocketAddr>,
+    /// Who may reach its addresses.
+    pub exposure: Exposure,
+}
+
+/// Why options cannot be used. Nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadOption(pub String);
+
+impl fmt::Display for BadOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for BadOption {}
+
+impl From<ClusterError> for BadOption {
+    fn from(error: ClusterError) -> BadOption {
+        BadOption(error.to_string())
+    }
+}
 
 /// An address to listen at, or the sentence that says what one is.
 ///

@@ -1,9 +1,11 @@
 //! How a command ends, as a number that scripts can read.
 
 use std::fmt;
-use std::io::{ErrorKind, IsTerminal, StdoutLock, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
 use std::path::Path;
 use std::process::ExitCode;
+
+use serde_json::Value;
 
 /// What a command found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,11 @@ pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// Tells who runs a command what is not a result, on stderr. It may have a stranger's words in it.
+pub(crate) fn warn(said: &str) {
+    anstream::eprintln!("infralab: {}", harmless(said));
+}
+
 /// What every command answers.
 pub(crate) type Outcome = Result<Found, Failure>;
 
@@ -102,6 +109,29 @@ pub(crate) fn write_line(words: fmt::Arguments<'_>) {
 pub(crate) fn print(text: &str) -> Outcome {
     let mut out = Results::new();
     printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Prints a result as one JSON object, or as text for people.
+pub(crate) fn print_result(
+    json: bool,
+    object: impl FnOnce() -> Value,
+    text: impl FnOnce() -> String,
+) -> Outcome {
+    print(&if json { format!("{}\n", object()) } else { text() })
+}
+
+/// Prints a result a line at a time, however many there are, up to the first that failed.
+pub(crate) fn print_lines<L: fmt::Display>(
+    lines: impl Iterator<Item = Result<L, Failure>>,
+) -> Outcome {
+    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    for line in lines {
+        let written = writeln!(out, "{}", line?);
+        if written.is_err() {
+            return printed(written);
+        }
+    }
+    printed(out.flush())
 }
 
 /// Where results go, which may have a stranger's text in them.

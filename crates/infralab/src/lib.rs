@@ -1,6 +1,7 @@
 //! The command line of the lab: parsing, printing, narration. It decides nothing.
 
 mod check_verb;
+mod clock;
 mod command;
 mod exit;
 mod grammar;
@@ -15,7 +16,6 @@ mod run_report;
 mod serving;
 mod shared_verbs;
 mod snowflake_verbs;
-mod stopwatch;
 mod systems;
 mod text_file;
 mod tour;

@@ -5,10 +5,34 @@ use std::io::Write;
 use std::net::SocketAddr;
 
 use clap::Args;
-use host::{Addresses, Exposure, address};
+use host::{Access, Addresses, Exposure, Options, address};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::exit::{Failure, Found, Outcome};
+use crate::exit::{Failure, Found, Outcome, warn};
+
+/// `serve`: the options of a system's server, and what every server is told.
+#[derive(Debug, Args)]
+pub(crate) struct Serving<O: Args> {
+    #[command(flatten)]
+    options: O,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+impl<O: Args + Options> Serving<O> {
+    /// Serves until it is told to stop.
+    pub(crate) fn carry_out(self) -> Outcome {
+        let Serving { options, server } = self;
+        let access = Access { admin: server.admin, exposure: server.exposure() };
+        let plan = options.plan(access, &mut |said| warn(&said)).map_err(Failure::input)?;
+        server.begin_log();
+        match O::serve(plan, ready) {
+            Ok(()) => Ok(Found::Held),
+            Err(error) if O::is_argument(&error) => Err(Failure::input(error)),
+            Err(error) => Err(Failure::Environment(error.to_string())),
+        }
+    }
+}
 
 /// What all real servers are told.
 #[derive(Debug, Args)]

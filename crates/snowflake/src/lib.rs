@@ -30,14 +30,19 @@ mod shared;
 pub mod wait;
 
 pub mod alternatives;
+pub mod bench;
+mod catalogue;
 pub mod compare;
+mod mint;
 
 pub use block::Block;
+pub use catalogue::{Catalogue, catalogue};
 pub use claim::ClockPolicy;
 pub use error::{IdError, LayoutError, NotNow, OutOfYears, TooLarge};
 pub use generator::Generator;
 pub use id::Id;
 pub use layout::{Decoded, Field, Layout};
+pub use mint::Mint;
 pub use shared::Shared;
 
 mod authority;
@@ -56,6 +61,8 @@ mod worker;
 
 #[cfg(feature = "server")]
 mod codec;
+#[cfg(feature = "server")]
+pub mod options;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

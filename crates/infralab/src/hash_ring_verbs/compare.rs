@@ -4,9 +4,9 @@ use hash_ring::{Nodes, compare};
 use serde_json::json;
 
 use super::CompareArguments;
+use crate::clock::stopwatch;
 use crate::exit::{Failure, Outcome, print};
 use crate::progress;
-use crate::stopwatch::stopwatch;
 
 /// What the table says, column by column.
 const COLUMNS: &str = "\

@@ -5,9 +5,9 @@ use std::time::Duration;
 use raft::Throughput;
 use serde_json::json;
 
+use crate::clock::stopwatch;
 use crate::exit::{Outcome, print};
 use crate::progress;
-use crate::stopwatch::stopwatch;
 
 const ROUNDS: u32 = 40;
 /// Of the world's time: some thousand commands.

@@ -13,8 +13,8 @@ use serde_json::json;
 use url_shortener::capacity::{Bill, Copies, Crowd, Hardware, Measured, Wanted};
 use url_shortener::{Answer, Ask, Click, Device, Direct, INDEX_BYTES, Key, Link, NewLink, Zipf};
 
+use crate::clock::stopwatch;
 use crate::exit::{Outcome, print};
-use crate::stopwatch::stopwatch;
 
 const SEED: u64 = 1;
 const LINKS: usize = 20_000;
