@@ -42,10 +42,17 @@ mod promise;
 mod scenario;
 mod shape;
 
+pub mod bench;
 pub mod capacity;
 mod direct;
 mod workload;
 
+#[cfg(feature = "server")]
+pub mod http_client;
+#[cfg(feature = "server")]
+mod key_file;
+#[cfg(feature = "server")]
+pub mod options;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

@@ -3,18 +3,16 @@
 //! The machines by themselves, without sockets, and with disks that are memory: what is measured is their
 //! own work. Hit rates follow from the seed alone; times are this computer's.
 
-use std::fmt::Write;
+use std::fmt;
 use std::time::Duration;
 
 use machine::{Random, Wall};
 use rand::SeedableRng;
 use serde::Serialize;
-use serde_json::json;
-use url_shortener::capacity::{Bill, Copies, Crowd, Hardware, Measured, Wanted};
-use url_shortener::{Answer, Ask, Click, Device, Direct, INDEX_BYTES, Key, Link, NewLink, Zipf};
+use serde_json::{Value, json};
 
-use crate::clock::stopwatch;
-use crate::exit::{Outcome, print};
+use crate::capacity::{Bill, Copies, Crowd, Hardware, Measured, Wanted};
+use crate::{Answer, Ask, Click, Device, Direct, INDEX_BYTES, Key, Link, NewLink, Zipf};
 
 const SEED: u64 = 1;
 const LINKS: usize = 20_000;
@@ -31,7 +29,7 @@ const ROUND: usize = 200;
 const GIB: u64 = 1 << 30;
 
 /// What visitors of one kind find.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Row {
     /// Of Zipf's law.
     exponent: f64,
@@ -43,7 +41,7 @@ struct Row {
     store_reads_per_s: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Costs {
     ns_per_redirect_from_the_cache: u64,
     ns_per_redirect_from_the_store: u64,
@@ -53,8 +51,18 @@ struct Costs {
     memory_bytes_per_link: u64,
 }
 
-pub(super) fn bench(json: bool) -> Outcome {
-    let costs = costs();
+/// What was measured, and what follows from it on paper.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    rows: Vec<Row>,
+    costs: Costs,
+    /// By the exponent of Zipf's law.
+    bills: [(f64, Bill); 2],
+}
+
+/// Measures this computer; `stopwatch` says how long ago something was, it does not matter what.
+pub fn bench(stopwatch: impl Fn() -> Duration) -> Measurement {
+    let costs = costs(stopwatch);
     let mut rows = Vec::new();
     for exponent in [0.8, 1.0] {
         let zipf = Zipf::new(LINKS, exponent);
@@ -62,8 +70,13 @@ pub(super) fn bench(json: bool) -> Outcome {
         rows.extend(caches.map(|cached| row(&zipf, exponent, cached)));
     }
     let bills = [1.0, 0.8].map(|exponent| (exponent, on_paper(&costs, exponent)));
-    if json {
-        let paper = bills.map(|(exponent, bill)| {
+    Measurement { rows, costs, bills }
+}
+
+impl Measurement {
+    /// As one object.
+    pub fn to_json(&self) -> Value {
+        let paper = self.bills.map(|(exponent, bill)| {
             json!({
                 "links": PAPER_LINKS, "redirects_per_s": VISITS_PER_S, "exponent": exponent,
                 "hit_rate": bill.hits_in_a_million as f64 / 1e6,
@@ -76,12 +89,18 @@ pub(super) fn bench(json: bool) -> Outcome {
                 "code_length": bill.code_length, "guesses_of_seven": bill.guesses_of_seven,
             })
         });
-        let all = json!({
-            "links": LINKS, "visits": VISITS, "rows": rows, "costs": costs, "on_paper": paper,
-        });
-        return print(&format!("{all}\n"));
+        json!({
+            "links": LINKS, "visits": VISITS, "rows": self.rows, "costs": self.costs, "on_paper": paper,
+        })
     }
-    print(&(table(&rows) + &prices(&costs) + &paper(&bills)))
+}
+
+impl fmt::Display for Measurement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        table(f, &self.rows)?;
+        prices(f, &self.costs)?;
+        paper(f, &self.bills)
+    }
 }
 
 fn create(direct: &mut Direct, number: usize) -> Key {
@@ -128,10 +147,9 @@ fn row(zipf: &Zipf, exponent: f64, cached: Option<usize>) -> Row {
     Row { exponent, cached, hit_rate, modelled_hit_rate, store_reads_per_s }
 }
 
-fn costs() -> Costs {
+fn costs(stopwatch: impl Fn() -> Duration) -> Costs {
     let mut direct = Direct::new(SEED, ROUND, FRESHNESS);
     let mut links: Vec<Key> = Vec::new();
-    let stopwatch = stopwatch();
     let timed = |what: &mut dyn FnMut()| {
         let began = stopwatch();
         what();
@@ -188,9 +206,9 @@ fn on_paper(costs: &Costs, exponent: f64) -> Bill {
     measured.bill(Wanted { crowd, copies: PAPER_COPIES, guesses: GUESSES }, HARDWARE)
 }
 
-/// Writing to a string does not fail, here and below.
-fn table(rows: &[Row]) -> String {
-    let mut text = format!(
+fn table(f: &mut fmt::Formatter<'_>, rows: &[Row]) -> fmt::Result {
+    write!(
+        f,
         "{LINKS} links, 10000 redirects a second for {} s, copies used for {} s\n\n\
          {:>8} {:>8} {:>10} {:>10} {:>15}\n",
         (EVERY * VISITS).as_secs(),
@@ -200,19 +218,19 @@ fn table(rows: &[Row]) -> String {
         "hit rate",
         "modelled",
         "store reads/s"
-    );
+    )?;
     for Row { exponent, cached, hit_rate, modelled_hit_rate, store_reads_per_s } in rows {
         let cached = cached.map_or("none".into(), |links| links.to_string());
         let (percent, modelled) = (hit_rate * 100.0, modelled_hit_rate * 100.0);
-        let _ = writeln!(
-            text,
+        writeln!(
+            f,
             "{exponent:>8.1} {cached:>8} {percent:>9.1}% {modelled:>9.1}% {store_reads_per_s:>15.0}"
-        );
+        )?;
     }
-    text
+    Ok(())
 }
 
-fn prices(costs: &Costs) -> String {
+fn prices(f: &mut fmt::Formatter<'_>, costs: &Costs) -> fmt::Result {
     let Costs {
         ns_per_redirect_from_the_cache: hit,
         ns_per_redirect_from_the_store: miss,
@@ -221,7 +239,8 @@ fn prices(costs: &Costs) -> String {
         disk_bytes_per_link: disk,
         memory_bytes_per_link: memory,
     } = costs;
-    format!(
+    write!(
+        f,
         "\nOne core, without sockets, disks in memory:\n\
          {hit:>9} ns a redirect from the cache\n\
          {miss:>9} ns a redirect that the store is asked for\n\
@@ -232,13 +251,14 @@ fn prices(costs: &Costs) -> String {
     )
 }
 
-fn paper(bills: &[(f64, Bill); 2]) -> String {
+fn paper(f: &mut fmt::Formatter<'_>, bills: &[(f64, Bill); 2]) -> fmt::Result {
     let (_, bill) = &bills[0];
     let (disk, memory) = (bill.disk as f64 / 1e12, bill.memory as f64 / 1e12);
     let Bill { shards_by_memory, shards_by_disk, shards, .. } = bill;
     let Bill { code_length, guesses_of_seven, .. } = bill;
     let cores = |millicores: u64| millicores as f64 / 1e3;
-    let mut text = format!(
+    write!(
+        f,
         "\n100 billion links and {VISITS_PER_S} redirects a second on paper:\n\
          {disk:>9.1} TB on disks, {memory:.1} TB in memory: one copy, replication not counted\n\
          {shards:>9} shards of 64 GiB and 4 TB, three quarters full: {shards_by_memory} by memory, \
@@ -248,15 +268,15 @@ fn paper(bills: &[(f64, Bill); 2]) -> String {
          {:>9.3} cores of instances and {:.3} for clicks, the network not counted\n",
         cores(bill.instance_millicores),
         cores(bill.click_millicores),
-    );
+    )?;
     for (exponent, bill) in bills {
         let (hits, shard) = (bill.hits_in_a_million as f64 / 1e4, cores(bill.shard_millicores));
         let Bill { reads, shards_by_reads, .. } = bill;
-        let _ = writeln!(
-            text,
+        writeln!(
+            f,
             "     zipf {exponent:.1}: caches answer {hits:.1}%; {reads} reads of all shards a second \
              ({shards_by_reads} by reads), {shard:.3} cores"
-        );
+        )?;
     }
-    text
+    Ok(())
 }

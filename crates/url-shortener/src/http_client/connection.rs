@@ -1,14 +1,12 @@
-//! A server that runs, asked by HTTP.
+//! One connection to a server, and one question after the other on it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clap::Args;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,31 +15,19 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
-use super::key_file;
-use crate::exit::Failure;
+use super::ask_error::AskError;
 
-/// Holds a key, where `--key-file` names none.
-const KEY: &str = "INFRALAB_API_KEY";
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// In bytes: a thousand links of the greatest lengths.
 const LONGEST_ANSWER: usize = 16 << 20;
 /// Who is told to come back later does so as often.
 const ATTEMPTS: u32 = 100;
+/// And waits no longer than this between two of them.
+const LONGEST_PAUSE: u64 = 60;
 
-/// Which server, and who asks.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Server {
-    /// The server, which runs: `infralab url-shortener serve`.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7441")]
-    server: Uri,
-    /// Holds a key, for a server that asks for one [default: the variable INFRALAB_API_KEY].
-    #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
-}
-
-/// A connection to it.
-pub(super) struct Client {
+/// Asks a server, over one connection.
+pub struct HttpClient {
     runtime: Runtime,
     authority: String,
     key: Option<String>,
@@ -49,62 +35,48 @@ pub(super) struct Client {
 }
 
 /// What it answered.
-pub(super) struct Answer {
+#[derive(Clone, Debug)]
+pub struct Answer<T> {
+    /// What it says.
+    pub value: T,
+    /// Its words.
+    pub text: String,
+}
+
+/// An answer as it came.
+pub(super) struct Reply {
     pub(super) status: StatusCode,
     body: Bytes,
 }
 
-impl Server {
+impl HttpClient {
     /// Will be connected when it is asked first.
-    pub(super) fn client(&self) -> Result<Client, Failure> {
-        let wrong = || {
-            Failure::input(format!(
-                "--server is such as http://127.0.0.1:7441, and {} is not; a server that speaks \
-                 HTTPS is reached through a tunnel",
-                self.server
-            ))
-        };
-        let is_plain = self.server.scheme_str().is_none_or(|scheme| scheme == "http");
-        let is_bare = matches!(self.server.path(), "" | "/") && self.server.query().is_none();
-        let authority =
-            self.server.authority().filter(|_| is_plain && is_bare).ok_or_else(wrong)?;
+    pub(super) fn new(authority: String, key: Option<String>) -> Result<HttpClient, AskError> {
         let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::environment("cannot start", error))?;
-        let authority = authority.to_string();
-        Ok(Client { runtime, authority, key: self.key()?, sender: None })
+        let runtime = runtime.map_err(|error| AskError::failed("cannot start", error))?;
+        Ok(HttpClient { runtime, authority, key, sender: None })
     }
 
-    fn key(&self) -> Result<Option<String>, Failure> {
-        let Some(file) = &self.key_file else { return Ok(std::env::var(KEY).ok()) };
-        let text = key_file::read(file)?;
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let key = lines.find(|line| !line.starts_with('#'));
-        let none = || Failure::input(format!("{} has no key in it", file.display()));
-        key.map(|key| Some(key.to_owned())).ok_or_else(none)
-    }
-}
-
-impl Client {
     /// Asks, and asks again when it is told to come back later.
     pub(super) fn ask(
         &mut self,
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Reply, AskError> {
         let body = match body {
-            Some(body) => serde_json::to_vec(body).map_err(Failure::input)?,
+            Some(body) => serde_json::to_vec(body).map_err(AskError::refused)?,
             None => Vec::new(),
         };
         let body = Bytes::from(body);
         for _ in 0..ATTEMPTS {
             let (answer, wait) = self.once(&method, path, body.clone())?;
             match wait.filter(|_| answer.status == StatusCode::TOO_MANY_REQUESTS) {
-                Some(wait) => self.pause(Duration::from_secs(wait.min(60))),
+                Some(wait) => self.pause(Duration::from_secs(wait.min(LONGEST_PAUSE))),
                 None => return Ok(answer),
             }
         }
-        Err(Failure::environment("the server", "it says again and again: too many requests"))
+        Err(AskError::failed("the server", "it says again and again: too many requests"))
     }
 
     /// Waits a moment, because the server is busy.
@@ -117,7 +89,7 @@ impl Client {
         method: &Method,
         path: &str,
         body: Bytes,
-    ) -> Result<(Answer, Option<u64>), Failure> {
+    ) -> Result<(Reply, Option<u64>), AskError> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -126,7 +98,7 @@ impl Client {
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, format!("Bearer {key}"));
         }
-        let request = request.body(Full::new(body)).map_err(Failure::input)?;
+        let request = request.body(Full::new(body)).map_err(AskError::refused)?;
         let (authority, sender) = (self.authority.clone(), self.sender.take());
         let talk = async {
             let mut sender = match sender.filter(|sender| !sender.is_closed()) {
@@ -140,11 +112,11 @@ impl Client {
             let wait = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
             let body = Limited::new(body, LONGEST_ANSWER).collect().await;
             let body = body.map_err(|error| error.to_string())?.to_bytes();
-            Ok::<_, String>((sender, Answer { status: parts.status, body }, wait))
+            Ok::<_, String>((sender, Reply { status: parts.status, body }, wait))
         };
         // A time-out begins on the runtime.
         let asked = self.runtime.block_on(async { timeout(PATIENCE, talk).await });
-        let lost = |why: String| Failure::environment(format!("the server at {authority}"), why);
+        let lost = |why: String| AskError::failed(format!("the server at {authority}"), why);
         let (sender, answer, wait) =
             asked.map_err(|_| lost("there was no answer in time".to_owned()))?.map_err(lost)?;
         self.sender = Some(sender);
@@ -169,25 +141,25 @@ async fn connect(authority: &str) -> Result<SendRequest<Full<Bytes>>, String> {
     Ok(sender)
 }
 
-impl Answer {
-    /// What was wanted; otherwise its sentence. A server that is overloaded or stopping is the
-    /// world's fault, everything else is the input's.
-    pub(super) fn wanted<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+impl Reply {
+    /// What was wanted; otherwise its sentence.
+    pub(super) fn wanted<T: DeserializeOwned>(&self) -> Result<T, AskError> {
         if self.status.is_success() {
             let read = serde_json::from_slice(&self.body);
-            return read.map_err(|why| Failure::environment("the server answered otherwise", why));
+            return read.map_err(|why| AskError::failed("the server answered otherwise", why));
         }
         let said: Option<Value> = serde_json::from_slice(&self.body).ok();
         let said = said.as_ref().and_then(|said| said["error"].as_str());
         let said = said.unwrap_or("it gave no reason");
         match self.status.is_server_error() {
-            true => Err(Failure::environment(format!("the server said {}", self.status), said)),
-            false => Err(Failure::input(said)),
+            true => Err(AskError::failed(format!("the server said {}", self.status), said)),
+            false => Err(AskError::Refused(said.to_owned())),
         }
     }
 
-    /// As text.
-    pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+    /// The same, with its words.
+    pub(super) fn whole<T: DeserializeOwned>(&self) -> Result<Answer<T>, AskError> {
+        let text = || String::from_utf8_lossy(&self.body).into_owned();
+        Ok(Answer { value: self.wanted()?, text: text() })
     }
 }
