@@ -1,6 +1,5 @@
 //! What every server is told, how it says that it is ready, and how it ends.
 
-use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
 
@@ -36,26 +35,26 @@ impl<O: Args + Options> Serving<O> {
 
 /// What all real servers are told.
 #[derive(Debug, Args)]
-pub(crate) struct ServerArguments {
+struct ServerArguments {
     /// Shows what is counted at this address: /metrics for Prometheus, /health for people.
     #[arg(long, value_name = "ADDR", value_parser = address)]
-    pub(crate) admin: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
     /// Listens where others can reach it too, although it asks nobody who they are.
     #[arg(long)]
-    pub(crate) open_to_anyone: bool,
+    open_to_anyone: bool,
     /// What to log on stderr: off, error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
-    pub(crate) log: LevelFilter,
+    log: LevelFilter,
 }
 
 impl ServerArguments {
     /// Who may reach the server.
-    pub(crate) fn exposure(&self) -> Exposure {
+    fn exposure(&self) -> Exposure {
         if self.open_to_anyone { Exposure::Anyone } else { Exposure::Loopback }
     }
 
     /// From here on what servers log goes to stderr.
-    pub(crate) fn begin_log(&self) {
+    fn begin_log(&self) {
         tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
             .with_max_level(self.log)
@@ -68,7 +67,7 @@ impl ServerArguments {
 
 /// Scripts wait for the first of these lines: where clients go, or, where none do, other nodes. A browser
 /// can go where it begins with `http://`.
-pub(crate) fn ready(addresses: Addresses) {
+fn ready(addresses: Addresses) {
     let Addresses { nodes, clients, admin } = addresses;
     let nodes = nodes.map(|address| address.to_string());
     let clients = clients.map(|address| format!("http://{address}"));
@@ -77,17 +76,5 @@ pub(crate) fn ready(addresses: Addresses) {
     for place in clients.or(nodes).into_iter().chain(admin) {
         // Nobody need listen for it.
         let _ = writeln!(out, "listening on {place}").and_then(|()| out.flush());
-    }
-}
-
-/// Did it end well, or do the arguments have to change, or the world?
-pub(crate) fn ended<E: Display>(
-    served: Result<(), E>,
-    is_argument: impl Fn(&E) -> bool,
-) -> Outcome {
-    match served {
-        Ok(()) => Ok(Found::Held),
-        Err(error) if is_argument(&error) => Err(Failure::input(error)),
-        Err(error) => Err(Failure::Environment(error.to_string())),
     }
 }

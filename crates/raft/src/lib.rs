@@ -7,6 +7,7 @@
 //! Clocks are trusted for one thing only, and only within [`DRIFT_BOUND_PPM`]: reads by lease.
 #![doc = include_str!("../README.md")]
 
+pub mod bench;
 mod client;
 mod command;
 mod effects;
@@ -36,7 +37,11 @@ mod tuning;
 #[cfg(feature = "server")]
 mod codec;
 #[cfg(feature = "server")]
+pub mod options;
+#[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
+pub mod stops;
 #[cfg(feature = "server")]
 mod wire;
 

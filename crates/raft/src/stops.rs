@@ -1,5 +1,5 @@
-//! `bench --stops`: for how long nobody is answered when the leader of three processes on loopback goes,
-//! because it was told to (SIGTERM) or killed (SIGKILL).
+//! For how long nobody is answered when the leader of three processes on loopback goes, because it was told
+//! to (SIGTERM) or killed (SIGKILL).
 
 #![expect(
     clippy::disallowed_methods,
@@ -7,17 +7,15 @@
     reason = "what is measured is real processes, in real time"
 )]
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{BufRead, BufReader, Read, Result, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
-use crate::exit::{Failure, Outcome, print};
+use serde::Serialize;
 
 const NODES: usize = 3;
 /// A node that has not answered by then is asked again, or another is.
@@ -26,25 +24,26 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// An election takes less, on any machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn stops(rounds: u32, json: bool) -> Outcome {
-    let failed = |error| Failure::environment("the cluster that is measured failed", error);
+/// How long nobody was answered, round by round, the shortest first.
+#[derive(Clone, Debug, Serialize)]
+pub struct Gaps {
+    told_ms: Vec<f64>,
+    killed_ms: Vec<f64>,
+}
+
+/// Measures so many rounds. `serve` is the command that serves the node of this number of the cluster in
+/// this file, and prints a line when it takes requests.
+///
+/// # Errors
+/// If the processes could not be started, or nobody answered for half a minute.
+pub fn stops(rounds: u32, serve: impl Fn(usize, &Path) -> Command) -> Result<Gaps> {
     let (mut told, mut killed) = (Vec::new(), Vec::new());
-    let mut cluster = Cluster::start().map_err(failed)?;
+    let mut cluster = Cluster::start(serve)?;
     for _ in 0..rounds {
-        told.push(cluster.gap("-TERM").map_err(failed)?);
-        killed.push(cluster.gap("-KILL").map_err(failed)?);
+        told.push(cluster.gap("-TERM")?);
+        killed.push(cluster.gap("-KILL")?);
     }
-    if json {
-        return print(&format!("{}\n", json!({ "told_ms": ms(told), "killed_ms": ms(killed) })));
-    }
-    let mut text = String::new();
-    for (how, gaps) in [("told to stop", ms(told)), ("killed", ms(killed))] {
-        let (median, longest) = (gaps[gaps.len() / 2], gaps[gaps.len() - 1]);
-        let _ =
-            writeln!(text, "{how:<14} {median:>7.1} ms at the median {longest:>7.1} ms at most");
-    }
-    let about = "without an answer, of three processes, when their leader is";
-    print(&format!("{about}\n{text}the median of {rounds} rounds\n"))
+    Ok(Gaps { told_ms: ms(told), killed_ms: ms(killed) })
 }
 
 /// In order.
@@ -53,18 +52,30 @@ fn ms(mut gaps: Vec<Duration>) -> Vec<f64> {
     gaps.into_iter().map(|gap| (gap.as_secs_f64() * 1e4).round() / 10.0).collect()
 }
 
+impl fmt::Display for Gaps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "without an answer, of three processes, when their leader is")?;
+        for (how, gaps) in [("told to stop", &self.told_ms), ("killed", &self.killed_ms)] {
+            let (median, longest) = (gaps[gaps.len() / 2], gaps[gaps.len() - 1]);
+            writeln!(f, "{how:<14} {median:>7.1} ms at the median {longest:>7.1} ms at most")?;
+        }
+        writeln!(f, "the median of {} rounds", self.told_ms.len())
+    }
+}
+
 /// Three processes, ended when it is dropped, and their folder, which is gone then.
-struct Cluster {
+struct Cluster<S> {
+    serve: S,
     folder: PathBuf,
     clients: Vec<SocketAddr>,
     processes: Vec<Child>,
 }
 
-impl Cluster {
-    fn start() -> Result<Cluster> {
-        let folder = std::env::temp_dir().join(format!("infralab-stops-{}", std::process::id()));
+impl<S: Fn(usize, &Path) -> Command> Cluster<S> {
+    fn start(serve: S) -> Result<Cluster<S>> {
+        let folder = std::env::temp_dir().join(format!("raft-stops-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
-        let mut cluster = Cluster { folder, clients: free()?, processes: Vec::new() };
+        let mut cluster = Cluster { serve, folder, clients: free()?, processes: Vec::new() };
         let mut text = "system = \"raft\"\n".to_owned();
         for (id, (nodes, clients)) in free()?.iter().zip(&cluster.clients).enumerate() {
             let addresses = format!("{{ nodes = \"{nodes}\", clients = \"{clients}\" }}");
@@ -80,10 +91,9 @@ impl Cluster {
     }
 
     fn boot(&self, id: usize) -> Result<Child> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["raft", "serve", "--node-id", &id.to_string(), "--cluster"]);
-        command.arg(self.folder.join("lab.toml")).stdin(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let mut command = (self.serve)(id, &self.folder.join("lab.toml"));
+        command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut String::new())?;
         }
@@ -139,7 +149,7 @@ impl Cluster {
     }
 }
 
-impl Drop for Cluster {
+impl<S> Drop for Cluster<S> {
     fn drop(&mut self) {
         for process in &mut self.processes {
             let _ = process.kill();
