@@ -57,6 +57,7 @@ mod ring;
 
 mod algorithm;
 pub mod compare;
+pub mod lookup;
 mod plot;
 mod table;
 

@@ -124,14 +124,29 @@ pub(crate) fn print_result(
 pub(crate) fn print_lines<L: fmt::Display>(
     lines: impl Iterator<Item = Result<L, Failure>>,
 ) -> Outcome {
+    print_pieces(lines.map(|line| Ok(Line(line?))))
+}
+
+/// Prints a result a piece at a time, up to the first that failed.
+pub(crate) fn print_pieces<P: fmt::Display>(
+    pieces: impl Iterator<Item = Result<P, Failure>>,
+) -> Outcome {
     let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    for line in lines {
-        let written = writeln!(out, "{}", line?);
+    for piece in pieces {
+        let written = write!(out, "{}", piece?);
         if written.is_err() {
             return printed(written);
         }
     }
     printed(out.flush())
+}
+
+struct Line<L>(L);
+
+impl<L: fmt::Display> fmt::Display for Line<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.0)
+    }
 }
 
 /// Where results go, which may have a stranger's text in them.

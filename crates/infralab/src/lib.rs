@@ -17,7 +17,6 @@ mod serving;
 mod shared_verbs;
 mod snowflake_verbs;
 mod systems;
-mod text_file;
 mod tour;
 mod url_shortener_verbs;
 

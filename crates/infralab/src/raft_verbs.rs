@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::clock::stopwatch;
 use crate::exit::{Failure, Outcome, print_result};
-use crate::progress;
+use crate::progress::during;
 use crate::serving::Serving;
 use crate::shared_verbs::SharedVerb;
 
@@ -63,9 +63,7 @@ impl RaftVerb {
             RaftVerb::Shared(verb) => verb.carry_out("raft"),
             RaftVerb::Serve(serving) => serving.carry_out(),
             RaftVerb::Bench { stops: None, json } => {
-                let busy = progress::busy("committing in the simulated world");
-                let commits = bench(stopwatch());
-                drop(busy);
+                let commits = during("committing in the simulated world", || bench(stopwatch()));
                 print_result(json, || json!(commits), || commits.to_string())
             }
             RaftVerb::Bench { stops: Some(rounds), json } => {

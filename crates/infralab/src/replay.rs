@@ -8,7 +8,7 @@ use host::number;
 use sim::SavedRun;
 
 use crate::exit::{Failure, Outcome};
-use crate::progress;
+use crate::progress::during;
 use crate::rerun::program;
 use crate::run_report::show;
 use crate::systems::system;
@@ -36,9 +36,8 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Outcome {
     let saved = SavedRun::parse(&bytes).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     let room = system(&saved.system).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     let began = Instant::now();
-    let busy = progress::busy("running");
-    let ran = room.replay(&saved).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
-    drop(busy);
+    let ran = during("running", || room.replay(&saved));
+    let ran = ran.map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     if ran.saved.trace_hash != saved.trace_hash {
         anstream::eprintln!(
             "infralab: {shown} was changed since it was saved; this is another run"

@@ -5,12 +5,14 @@ use std::io::stdin;
 use clap::Subcommand;
 use host::number;
 use serde_json::json;
+use snowflake::compare::{self, COLUMNS};
 use snowflake::options::{AuthorityOptions, Minting, ServeOptions};
-use snowflake::{Decoded, Id, IdError, Layout, Mint, bench, catalogue, compare, wire};
+use snowflake::wire::{decoded_json, decoded_text};
+use snowflake::{Decoded, Layout, Mint, bench, catalogue, decode_text};
 
 use crate::clock::{sleep, stopwatch, wall};
 use crate::exit::{Failure, Outcome, print, print_lines, print_result};
-use crate::progress;
+use crate::progress::during;
 use crate::serving::Serving;
 use crate::shared_verbs::SharedVerb;
 
@@ -106,18 +108,15 @@ impl SnowflakeVerb {
                 print_result(json, || json!(layouts), || layouts.to_string())
             }
             SnowflakeVerb::Compare { seed, json } => {
-                let busy = progress::busy("measuring every scheme");
-                let rows = compare::compare(seed, &mut stopwatch());
-                drop(busy);
+                let compare = || compare::compare(seed, &mut stopwatch());
+                let rows = during("measuring every scheme", compare);
                 let table = || format!("{}\n{COLUMNS}", compare::table(&rows));
                 print_result(json, || json!({"rows": rows}), table)
             }
             SnowflakeVerb::Bench { json } => {
-                let busy = progress::busy("minting");
-                let speed = bench::bench(wall, stopwatch());
+                let speed = during("minting", || bench::bench(wall, stopwatch()));
                 let speed = speed
                     .map_err(|error| Failure::Environment(format!("{error}: set the clock")))?;
-                drop(busy);
                 print_result(json, || json!(speed), || speed.to_string())
             }
             SnowflakeVerb::Serve(serving) => serving.carry_out(),
@@ -125,17 +124,6 @@ impl SnowflakeVerb {
         }
     }
 }
-
-/// What the table says, column by column.
-const COLUMNS: &str = "\
-bits          how many an id has
-chars         how many characters its text has
-neighbours    of all ids and those that came next, the part that sorts the wrong way round
-pairs         of all pairs of ids, that part: 0% is order, 50% is chance
-trips/1000    visits to what all minters share, for a thousand ids
-ns/id         time on the processor for an id, without what waits for a tick or a server
-coordination  what minters must agree on beforehand, or ask for on the way
-";
 
 fn generate(count: u64, minting: &Minting) -> Outcome {
     let layout = minting.layout().map_err(Failure::input)?;
@@ -153,27 +141,14 @@ fn decode(ids: &[String], layout: &Layout, json: bool) -> Outcome {
     let decoded: Box<dyn Iterator<Item = Result<Decoded, Failure>>> = if ids == ["-"] {
         let unread = |error| Failure::environment("cannot read ids", error);
         let lines = stdin().lines().map(move |line| line.map_err(unread));
-        Box::new(lines.map(|line| decode_one(line?.trim_end(), layout)))
+        Box::new(lines.map(|line| decode_text(line?.trim_end(), layout).map_err(Failure::input)))
     } else {
-        let all: Result<Vec<_>, _> = ids.iter().map(|id| decode_one(id, layout)).collect();
-        Box::new(all?.into_iter().map(Ok))
+        let all: Result<Vec<_>, _> = ids.iter().map(|id| decode_text(id, layout)).collect();
+        Box::new(all.map_err(Failure::input)?.into_iter().map(Ok))
     };
     if json {
-        return print(&(wire::decoded_json(&decoded.collect::<Result<Vec<_>, _>>()?) + "\n"));
+        return print(&(decoded_json(&decoded.collect::<Result<Vec<_>, _>>()?) + "\n"));
     }
     // As they come: there may be more of them than fit in memory.
-    print_lines(decoded.map(|decoded| Ok(wire::decoded_text(&decoded?))))
-}
-
-fn decode_one(text: &str, layout: &Layout) -> Result<Decoded, Failure> {
-    if text.len() > 1_000 {
-        return Err(Failure::input(format!("an id is at most {}, and this is longer", u64::MAX)));
-    }
-    let id: Id = text.parse().map_err(Failure::input)?;
-    layout.decode(id).map_err(|error| match error {
-        IdError::ForeignBits { .. } => {
-            Failure::input(format!("{error}; name another layout with --layout"))
-        }
-        _ => Failure::input(error),
-    })
+    print_lines(decoded.map(|decoded| Ok(decoded_text(&decoded?))))
 }

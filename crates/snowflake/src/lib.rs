@@ -33,11 +33,13 @@ pub mod alternatives;
 pub mod bench;
 mod catalogue;
 pub mod compare;
+mod decode;
 mod mint;
 
 pub use block::Block;
 pub use catalogue::{Catalogue, catalogue};
 pub use claim::ClockPolicy;
+pub use decode::{BadText, decode_text};
 pub use error::{IdError, LayoutError, NotNow, OutOfYears, TooLarge};
 pub use generator::Generator;
 pub use id::Id;

@@ -9,7 +9,7 @@ use sim::Room;
 
 use crate::exit::{Failure, Outcome, save_to};
 use crate::left_out::Without;
-use crate::progress;
+use crate::progress::during;
 use crate::rerun::command;
 use crate::run_report::show;
 
@@ -44,9 +44,7 @@ pub(crate) fn run(room: &dyn Room, arguments: &RunArguments) -> Outcome {
     let RunArguments { scenario, seed, without, save, history, json, diagram } = arguments;
     let without = &without.names();
     let began = Instant::now();
-    let busy = progress::busy("running");
-    let ran = room.run(scenario, *seed, without).map_err(Failure::input)?;
-    drop(busy);
+    let ran = during("running", || room.run(scenario, *seed, without)).map_err(Failure::input)?;
     let history = match (history, &ran.history) {
         (Some(_), None) => return Err(has_no_history(room)),
         (Some(file), Some(lines)) => Some((file, lines)),

@@ -70,8 +70,8 @@ pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
     bar.finish_and_clear();
     let shortest = match report.violations.first() {
         Some(first) if *shrink => {
-            let _busy = progress::busy("looking for the shortest history");
-            let shortest = room.shrink(scenario, first.seed, without, &first.promise);
+            let shrink = || room.shrink(scenario, first.seed, without, &first.promise);
+            let shortest = progress::during("looking for the shortest history", shrink);
             Some(shortest.map_err(Failure::input)?)
         }
         _ => None,
