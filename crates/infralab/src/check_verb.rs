@@ -12,7 +12,8 @@ use check::{
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::exit::{Failure, Found, Outcome, save_to, say};
+use crate::exit::{Failure, Found, Outcome};
+use crate::results::{save_to, say};
 
 /// A larger file is no history that a search would end for.
 const LARGEST: u64 = 1 << 30;

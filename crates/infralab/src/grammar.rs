@@ -9,7 +9,8 @@ use clap::{Arg, Command};
 use clap_complete::Shell;
 use sim::Room;
 
-use crate::exit::{Failure, Found, Outcome, printed};
+use crate::exit::{Failure, Found, Outcome};
+use crate::results::printed;
 use crate::systems::systems;
 
 /// What `derive` says of the arguments, with the rest.

@@ -13,8 +13,9 @@ use host::number;
 use serde_json::json;
 
 use crate::clock::stopwatch;
-use crate::exit::{Failure, Outcome, print_lines, print_pieces, print_result, save_to};
+use crate::exit::{Failure, Outcome};
 use crate::progress::during;
+use crate::results::{print_lines, print_pieces, print_result, save_to};
 use crate::shared_verbs::SharedVerb;
 
 #[derive(Debug, Subcommand)]

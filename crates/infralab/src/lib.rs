@@ -12,6 +12,7 @@ mod progress;
 mod raft_verbs;
 mod replay;
 mod rerun;
+mod results;
 mod run_report;
 mod serving;
 mod shared_verbs;

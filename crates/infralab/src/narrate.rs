@@ -4,8 +4,9 @@ use anstyle::Style;
 use machine::Time;
 use sim::{Counts, Durations, Moment, Operations, Ran, Room, diagram};
 
-use crate::exit::{Found, say};
+use crate::exit::Found;
 use crate::left_out;
+use crate::results::say;
 
 /// Headings.
 pub(crate) const BOLD: Style = Style::new().bold();

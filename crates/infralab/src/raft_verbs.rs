@@ -11,8 +11,9 @@ use raft::stops::stops;
 use serde_json::json;
 
 use crate::clock::stopwatch;
-use crate::exit::{Failure, Outcome, print_result};
+use crate::exit::{Failure, Outcome};
 use crate::progress::during;
+use crate::results::print_result;
 use crate::serving::Serving;
 use crate::shared_verbs::SharedVerb;
 

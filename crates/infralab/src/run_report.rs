@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sim::{Ran, Room};
 
-use crate::exit::{Outcome, say};
+use crate::exit::Outcome;
 use crate::narrate::{draw_last, print_report, verdict};
+use crate::results::say;
 
 /// Prints what came of a run.
 pub(crate) fn show(

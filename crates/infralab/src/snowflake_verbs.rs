@@ -11,8 +11,9 @@ use snowflake::wire::{decoded_json, decoded_text};
 use snowflake::{Decoded, Layout, Mint, bench, catalogue, decode_text};
 
 use crate::clock::{sleep, stopwatch, wall};
-use crate::exit::{Failure, Outcome, print, print_lines, print_result};
+use crate::exit::{Failure, Outcome};
 use crate::progress::during;
+use crate::results::{print, print_lines, print_result};
 use crate::serving::Serving;
 use crate::shared_verbs::SharedVerb;
 

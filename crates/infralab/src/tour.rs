@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use sim::{Room, Seeds, SweepReport};
 
-use crate::exit::{Failure, Found, Outcome, say};
+use crate::exit::{Failure, Found, Outcome};
 use crate::narrate::BOLD;
 use crate::progress;
 use crate::rerun::{command, program};
+use crate::results::say;
 use crate::systems::systems;
 
 /// Seeds of each scenario: enough to see, few enough to wait for.

@@ -15,7 +15,8 @@ use url_shortener::transfer::Form;
 use url_shortener::wire::{OneShard, Wanted, When};
 
 use crate::clock::{stopwatch, wall};
-use crate::exit::{Failure, Found, Outcome, Results, print, print_result, printed, warn};
+use crate::exit::{Failure, Found, Outcome, warn};
+use crate::results::{Results, print, print_result, printed};
 use crate::serving::Serving;
 use crate::shared_verbs::SharedVerb;
 

@@ -99,3 +99,71 @@ impl<C: Fn() -> Wall, S: Fn(Duration)> Iterator for Mint<C, S> {
         self.batch.next().map(Ok)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    const START: Wall = Wall(1_767_225_600_000_000_000); // 2026-01-01T00:00:00Z
+
+    /// A clock that goes on a little at each look, and by all that is slept.
+    struct Clock {
+        now: Cell<Wall>,
+        slept: Cell<Duration>,
+    }
+
+    impl Clock {
+        fn new() -> Clock {
+            Clock { now: Cell::new(START), slept: Cell::new(Duration::ZERO) }
+        }
+
+        /// So many ids of a layout that has four for each 10 ms.
+        fn mint(&self, count: u64) -> Mint<impl Fn() -> Wall, impl Fn(Duration)> {
+            let layout = "custom:epoch=0,tick=10ms,timestamp=40,worker=4,sequence=2";
+            let look = || {
+                self.now.set(self.now.get() + Duration::from_micros(1));
+                self.now.get()
+            };
+            let sleep = |time| {
+                self.now.set(self.now.get() + time);
+                self.slept.set(self.slept.get() + time);
+            };
+            Mint::new(&layout.parse().unwrap(), 3, count, look, sleep).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_tick_that_is_used_up_is_slept_through() {
+        let clock = Clock::new();
+        let mut ids: Vec<_> = clock.mint(11).map(|id| id.unwrap().0).collect();
+        assert!(ids.is_sorted());
+        ids.dedup();
+        assert_eq!(ids.len(), 11);
+        assert!(clock.slept.get() > Duration::from_millis(15), "slept {:?}", clock.slept.get());
+        assert!(clock.now.get() < START + Duration::from_millis(21), "as late as need be");
+    }
+
+    #[test]
+    fn who_comes_next_begins_another_tick() {
+        let clock = Clock::new();
+        let mut first = clock.mint(2);
+        let ids: Vec<_> = first.by_ref().map(|id| id.unwrap()).collect();
+        first.wait_for_the_next_tick();
+        let next = clock.mint(2).map(|id| id.unwrap());
+        assert!(next.into_iter().all(|id| !ids.contains(&id)));
+    }
+
+    #[test]
+    fn a_clock_that_went_back_is_waited_for_only_so_long() {
+        let clock = Clock::new();
+        let mut ids = clock.mint(12);
+        assert!(ids.by_ref().take(4).all(|id| id.is_ok()));
+        clock.now.set(START - Duration::from_secs(9));
+        assert!(ids.by_ref().take(4).all(|id| id.is_ok()));
+        assert!(clock.now.get() >= START);
+        clock.now.set(START - Duration::from_secs(11));
+        assert!(matches!(ids.next(), Some(Err(NotNow::ClockWentBack { .. }))));
+    }
+}

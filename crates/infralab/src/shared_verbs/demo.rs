@@ -3,9 +3,10 @@
 use machine::Time;
 use sim::{Moment, Ran, Room, Window, diagram};
 
-use crate::exit::{Failure, Outcome, say};
+use crate::exit::{Failure, Outcome};
 use crate::narrate::{BAD, BOLD, print_report, verdict};
 use crate::rerun::command;
+use crate::results::say;
 
 /// A narrated run of the first scenario, and of the same system without one of its mechanisms.
 pub(crate) fn demo(room: &dyn Room, seed: u64) -> Outcome {

@@ -7,10 +7,11 @@ use clap::Args;
 use host::number;
 use sim::Room;
 
-use crate::exit::{Failure, Outcome, save_to};
+use crate::exit::{Failure, Outcome};
 use crate::left_out::Without;
 use crate::progress::during;
 use crate::rerun::command;
+use crate::results::save_to;
 use crate::run_report::show;
 
 #[derive(Debug, Args)]

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use sim::Room;
 
-use crate::exit::{Found, Outcome, say};
+use crate::exit::{Found, Outcome};
 use crate::left_out;
 use crate::narrate::BOLD;
+use crate::results::say;
 
 /// Lists what there is to run.
 pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {

@@ -8,11 +8,12 @@ use host::number;
 use serde_json::{Value, json};
 use sim::{Room, Seeds, Shortest, SweepReport};
 
-use crate::exit::{Failure, Found, Outcome, save_to, say};
+use crate::exit::{Failure, Found, Outcome};
 use crate::left_out::Without;
 use crate::narrate::{BOLD, draw_last, print_counts, print_waits};
 use crate::progress;
 use crate::rerun::{command, program};
+use crate::results::{save_to, say};
 
 #[derive(Debug, Args)]
 pub(crate) struct SweepArguments {
