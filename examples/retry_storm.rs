@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use sim::{Moment, Ran};
+use sim::{Moment, RunRecord};
 
 /// What the bars of the chart are made of, by eighths.
 const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -30,13 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     if told { Ok(()) } else { Err("this seed does not tell the story; try another".into()) }
 }
 
-fn requests(ran: &Ran) -> u64 {
+fn requests(ran: &RunRecord) -> u64 {
     let operations = ran.report.operations;
     operations.ok + operations.failed + operations.open
 }
 
 /// How many requests are answered in each slot.
-fn answered(ran: &Ran) -> Vec<usize> {
+fn answered(ran: &RunRecord) -> Vec<usize> {
     let mut slots = vec![0; (ran.report.virtual_time.0 / SLOT_NS) as usize];
     for (at, moment) in &ran.moments {
         let slot = (at.0 / SLOT_NS) as usize;
@@ -66,7 +66,7 @@ fn chart(slots: &[usize], most: usize) -> String {
 }
 
 /// Seconds, and when the cache is lost and back.
-fn axis(ran: &Ran) -> String {
+fn axis(ran: &RunRecord) -> String {
     let slots = ran.report.virtual_time.0 / SLOT_NS;
     let mut axis: Vec<char> =
         (0..slots).map(|slot| if slot % 10 == 0 { '|' } else { '-' }).collect();

@@ -4,12 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use machine::{
-    Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time,
-};
+use machine::{Input, Machine, MechanismInfo, NodeId, Now, Outputs, Protocol, Switches, Time};
 use sim::{
-    Cluster, Draft, Entry, Promise, PromiseInfo, Remark, Scenario, Seeds, System, Verdict, Witness,
-    World, register,
+    Cluster, Entry, FaultKind, NoteKind, OneServer, Promise, PromiseSpec, Scenario, System,
+    Verdict, World,
 };
 
 /// The words. A token names a request, so that a copy of it is known as one.
@@ -39,6 +37,13 @@ enum Note {
     Total(u64),
 }
 
+machine::mechanisms! {
+    /// What protects the count.
+    pub enum Mechanism {
+        Dedup = "dedup": "remembers the tokens it has counted",
+    }
+}
+
 /// The server. Its law: a token is counted once, however often it arrives.
 #[derive(Clone)]
 struct Tally {
@@ -53,15 +58,11 @@ impl Machine for Tally {
     fn handle(&mut self, _: &mut Now<'_>, input: Input<Words>, out: &mut Outputs<Words>) {
         let Input::Message { from, message: Message::Count(token) } = input else { return };
         let new = self.seen.insert(token);
-        if new || !self.switches.on(0) {
+        if new || !Mechanism::Dedup.on(self.switches) {
             self.total += 1;
             out.note(Note::Total(self.total));
         }
         out.datagram(from, Message::Counted(token));
-    }
-
-    fn inspect(&self) -> Inspection {
-        Inspection { role: "tally", state: format!("counted {}", self.total) }
     }
 }
 
@@ -94,10 +95,6 @@ impl Machine for Client {
         };
         out.datagram(NodeId(0), Message::Count(token));
         out.set_timer(token, Duration::from_millis(20));
-    }
-
-    fn inspect(&self) -> Inspection {
-        Inspection { role: "client", state: format!("{} open", self.open.len()) }
     }
 }
 
@@ -141,71 +138,59 @@ struct Tallies;
 
 impl System for Tallies {
     type Node = Node;
+    type Shape = OneServer;
     type Operation = ();
     const NAME: &'static str = "tally";
     const ABOUT: &'static str = "Counts each request once.";
-    const MECHANISMS: &'static [Mechanism] =
-        &[Mechanism { name: "dedup", about: "remembers the tokens it has counted" }];
-    const PROMISES: &'static [PromiseInfo] =
-        &[PromiseInfo { name: "counted-once", about: "every request is counted exactly once" }];
-    const WITNESSES: &'static [Witness] =
-        &[Witness::new("dedup", "counted-once", "bad-weather", 1)];
+    const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
+    const PROMISES: &'static [PromiseSpec<Node, OneServer>] = &[PromiseSpec {
+        name: "counted-once",
+        about: "every request is counted exactly once",
+        checker: |_| Box::new(CountedOnce::default()),
+    }];
 
     fn scenarios() -> Vec<Scenario<Self>> {
         let about = "datagrams are lost, doubled and late";
-        vec![Scenario {
-            reaches: &[("loss", 50), ("asked-again", 100)],
-            ..Scenario::new("bad-weather", about, &["counted-once"], draw, boot)
-        }]
+        let scenario = Scenario::new("bad-network", about, &["counted-once"], draw);
+        vec![Scenario { reaches: &[("loss", 50), ("asked-again", 100)], ..scenario }]
     }
 
-    fn promise(_: &str, _: &Cluster) -> Box<dyn Promise<Node>> {
-        Box::new(CountedOnce::default())
+    fn boot(_: &Cluster<OneServer>, node: NodeId, switches: Switches) -> Node {
+        match node.0 {
+            0 => Node::Tally(Tally { switches, total: 0, seen: BTreeSet::new() }),
+            _ => Node::Client(Client::default()),
+        }
     }
 
     fn perform((): &()) -> Message {
         Message::Go
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Asked(token) => Remark::Invoked(*token),
-            Note::Answered(token) => Remark::Ok(*token),
-            Note::AskedAgain => Remark::Sometimes("asked-again"),
-            Note::Total(_) => Remark::Plain,
+            Note::Asked(token) => NoteKind::Invoked(*token),
+            Note::Answered(token) => NoteKind::Ok(*token),
+            Note::AskedAgain => NoteKind::Sometimes("asked-again"),
+            Note::Total(_) => NoteKind::Plain,
         }
     }
 }
 
-fn draw(draft: &mut Draft<()>) {
-    draft.cluster(2, 1);
+fn draw(draft: &mut sim::Draft<(), OneServer>) {
+    draft.cluster(OneServer { clients: 1 }, 1);
     draft.phases(Duration::from_secs(2), Duration::from_secs(1));
-    draft.swarm(&["loss", "duplication", "delay"], &[0.into()]);
+    let kinds = [FaultKind::Loss, FaultKind::Duplication, FaultKind::Delay];
+    draft.swarm(&kinds, &[0.into()]);
     for _ in 0..50 {
         let at = Time(draft.number(0, draft.heal_at().0));
         draft.operation(at, NodeId(1), ());
     }
 }
 
-fn boot(_: &Cluster, id: NodeId, switches: Switches) -> Node {
-    match id.0 {
-        0 => Node::Tally(Tally { switches, total: 0, seen: BTreeSet::new() }),
-        _ => Node::Client(Client::default()),
-    }
-}
-
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let room = register::<Tallies>();
-    let seeds = Seeds { first: 0, count: 200, jobs: 1 };
-    let sound = room.sweep("bad-weather", seeds, &[], &|_, _| ())?;
-    println!("with dedup: {} seeds, clean: {}", sound.seeds, sound.is_clean());
-
-    let without = ["dedup".to_string()];
-    let broken = room.sweep("bad-weather", seeds, &without, &|_, _| ())?;
-    let first = broken.violations.first().ok_or("nothing broke without dedup")?;
-    let shortest = room.shrink("bad-weather", first.seed, &without, &first.promise)?;
-    println!("without it, seed {} breaks {}. The shortest history:\n", first.seed, first.promise);
-    print!("{}", sim::diagram(&shortest.ran.nodes, &shortest.ran.moments, sim::Window::Last(20)));
-    println!("\n{}", shortest.ran.report.violations[0].why);
-    if sound.is_clean() { Ok(()) } else { Err("counted-once broke with dedup on".into()) }
+fn main() {
+    sim::assert_holds::<Tallies>("bad-network", 0..200);
+    println!("With dedup, counted-once holds at 200 seeds.");
+    let (dedup, promise) = ("dedup", "counted-once");
+    let shortest = sim::assert_breaks_without::<Tallies>(dedup, promise, "bad-network", 0..200);
+    println!("Without it, this is the shortest history that breaks it:\n\n{shortest}");
 }

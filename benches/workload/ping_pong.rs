@@ -7,12 +7,11 @@
 
 use std::time::Duration;
 
-use machine::{
-    Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time, Wall,
-};
+use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Protocol, Switches, Time, Wall};
+use serde::{Deserialize, Serialize};
 use sim::{
-    Cluster, Delays, Draft, Entry, Fault, Promise, PromiseInfo, Remark, Room, Scenario, Seeds,
-    System, Target, Witness, World, heal_all,
+    Cluster, Delays, Draft, Entry, Fault, NoteKind, Promise, PromiseSpec, Registered, Scenario,
+    Seeds, Shape, System, Target, World,
 };
 
 /// The least and the most that a ball is in the air, in microseconds.
@@ -30,7 +29,7 @@ pub const DELIVERIES: u64 = 400_000;
 pub const SHORT: &str = "short";
 
 /// Plays one run of a scenario; gives its deliveries.
-pub fn play(room: &dyn Room, scenario: &str, seed: u64) -> u64 {
+pub fn play(room: &dyn Registered, scenario: &str, seed: u64) -> u64 {
     let seeds = Seeds { first: seed, count: 1, jobs: 1 };
     let report = room.sweep(scenario, seeds, &[], &|_, _| {}).expect("the scenario is there");
     assert!(report.is_clean(), "{report:?}");
@@ -133,32 +132,44 @@ fn stray(number: u64) -> String {
     format!("ball {number} came out of nowhere")
 }
 
+/// How many there are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pairs {
+    players: u64,
+}
+
+impl Shape for Pairs {
+    fn members(&self) -> Vec<(&'static str, u64)> {
+        vec![("player", self.players)]
+    }
+}
+
 /// The system that the registry knows.
 pub struct PingPong;
 
 impl System for PingPong {
     type Node = Player;
+    type Shape = Pairs;
     type Operation = ();
 
     const NAME: &'static str = "ping-pong";
     const ABOUT: &'static str = "Pairs of players, to measure the simulator with.";
-    const MECHANISMS: &'static [Mechanism] = &[];
-    const PROMISES: &'static [PromiseInfo] =
-        &[PromiseInfo { name: "fair", about: "No ball comes out of nowhere." }];
-    const WITNESSES: &'static [Witness] = &[];
+    const PROMISES: &'static [PromiseSpec<Player, Pairs>] = &[PromiseSpec {
+        name: "fair",
+        about: "No ball comes out of nowhere.",
+        checker: |_| Box::new(Fair::default()),
+    }];
 
     fn scenarios() -> Vec<Scenario<Self>> {
         let [(_, a), (_, b), (_, c), (_, d)] = SIZES;
         let of = |name, draw| Scenario {
-            name,
-            about: "Pairs of players under low rates of every fault of a link.",
-            leaves_out: &[],
-            promises: &["fair"],
-            draw,
-            boot,
-            heals: heal_all,
             seeds: u64::MAX,
-            reaches: &[],
+            ..Scenario::new(
+                name,
+                "Pairs of players under low rates of every fault of a link.",
+                &["fair"],
+                draw,
+            )
         };
         vec![
             of(a, draw::<2, DELIVERIES>),
@@ -169,38 +180,30 @@ impl System for PingPong {
         ]
     }
 
-    fn promise(_name: &str, _cluster: &Cluster) -> Box<dyn Promise<Player>> {
-        Box::new(Fair::default())
+    fn boot(_: &Cluster<Pairs>, node: NodeId, _: Switches) -> Player {
+        let peer = NodeId(node.0 ^ 1);
+        let serves = node.0.is_multiple_of(2);
+        Player { peer, serves, seen: 0, seen_at_tick: 0, last: (Time(0), Wall(0)) }
     }
 
     fn perform((): &()) -> Ball {
         Ball(0)
     }
 
-    fn remark(_hit: &Hit) -> Remark {
-        Remark::Sometimes("delivered")
-    }
-
-    fn node_name(_cluster: &Cluster, node: NodeId) -> String {
-        format!("player {}", node.0)
+    fn note_kind(_hit: &Hit) -> NoteKind {
+        NoteKind::Sometimes("delivered")
     }
 }
 
-fn boot(_cluster: &Cluster, node: NodeId, _switches: Switches) -> Player {
-    let peer = NodeId(node.0 ^ 1);
-    let serves = node.0.is_multiple_of(2);
-    Player { peer, serves, seen: 0, seen_at_tick: 0, last: (Time(0), Wall(0)) }
-}
-
-fn draw<const NODES: u64, const DELIVERIES: u64>(draft: &mut Draft<()>) {
-    draft.cluster(NODES, 3);
+fn draw<const NODES: u64, const DELIVERIES: u64>(draft: &mut Draft<(), Pairs>) {
+    draft.cluster(Pairs { players: NODES }, 3);
     draft.delays(Delays::micros(FLIGHT.0, FLIGHT.1));
     let (flight, balls) = ((FLIGHT.0 + FLIGHT.1) / 2, NODES / 2);
     draft.phases(Duration::from_micros(DELIVERIES * flight / balls), Duration::ZERO);
     let all: Vec<Target> = (0..NODES as u32).map(Target::from).collect();
     let (first, nodes) = (vec![all[0].clone()], all.clone());
     let strangers = all.iter().skip(2).cloned().collect();
-    let mut weather = vec![
+    let mut faults = vec![
         Fault::Loss { nodes: nodes.clone(), ppm: 500 },
         Fault::Duplication { nodes: nodes.clone(), ppm: 5_000 },
         Fault::Reordering { nodes, ppm: 5_000, by_ns: 5_000_000 },
@@ -209,7 +212,7 @@ fn draw<const NODES: u64, const DELIVERIES: u64>(draft: &mut Draft<()>) {
         Fault::OneWayPartition { from: first, to: strangers },
     ];
     let drift = |node| Fault::ClockDrift { node, ppm: draft.number(0, 200) as i32 - 100 };
-    weather.extend(all.into_iter().map(drift));
+    faults.extend(all.into_iter().map(drift));
     let after = draft.end() + Duration::from_nanos(1);
-    weather.into_iter().for_each(|fault| draft.fault(Time(0), after, fault));
+    faults.into_iter().for_each(|fault| draft.fault(Time(0), after, fault));
 }

@@ -7,10 +7,11 @@ use check::{
     Budget, Event, Kv, KvInput, KvOutput, Noted, Verdict, history, linearizable, read, write,
 };
 use machine::{
-    Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs, Protocol, Switches, Time,
+    Input, Inspection, Machine, MechanismInfo, NodeId, Now, Outputs, Protocol, Switches, Time,
 };
 use sim::{
-    Cluster, Draft, Entry, Promise, PromiseInfo, Remark, Scenario, System, Witness, register,
+    Cluster, Draft, Entry, FaultKind, NoteKind, OneServer, Promise, PromiseSpec, Scenario, System,
+    register,
 };
 
 #[derive(Clone, Debug)]
@@ -100,6 +101,13 @@ sim::nodes! {
     enum Node: Words { Store(Store), Client(Client) }
 }
 
+machine::mechanisms! {
+    /// What a store does right.
+    pub enum Mechanism {
+        CurrentCopy = "current-copy": "reads see what was written",
+    }
+}
+
 struct Anything;
 
 impl Promise<Node> for Anything {}
@@ -108,21 +116,29 @@ struct Stores;
 
 impl System for Stores {
     type Node = Node;
+    type Shape = OneServer;
     type Operation = bool;
     const NAME: &'static str = "store";
     const ABOUT: &'static str = "One value.";
-    const MECHANISMS: &'static [Mechanism] =
-        &[Mechanism { name: "current-copy", about: "reads see what was written" }];
-    const PROMISES: &'static [PromiseInfo] =
-        &[PromiseInfo { name: "anything", about: "anything goes" }];
-    const WITNESSES: &'static [Witness] = &[];
+    const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
+    const PROMISES: &'static [PromiseSpec<Node, OneServer>] = &[PromiseSpec {
+        name: "anything",
+        about: "anything goes",
+        checker: |_| Box::new(Anything),
+    }];
 
     fn scenarios() -> Vec<Scenario<Self>> {
-        vec![Scenario::new("loss", "answers are lost", &["anything"], draw, boot)]
+        vec![Scenario::new("loss", "answers are lost", &["anything"], draw)]
     }
 
-    fn promise(_: &str, _: &Cluster) -> Box<dyn Promise<Node>> {
-        Box::new(Anything)
+    fn boot(_: &Cluster<OneServer>, node: NodeId, switches: Switches) -> Node {
+        match node.0 {
+            0 => Node::Store(Store {
+                current: Mechanism::CurrentCopy.on(switches),
+                ..Store::default()
+            }),
+            _ => Node::Client(Client::default()),
+        }
     }
 
     fn perform(reads: &bool) -> Message {
@@ -133,8 +149,8 @@ impl System for Stores {
         })
     }
 
-    fn remark(_: &Event<KvInput, KvOutput>) -> Remark {
-        Remark::Plain
+    fn note_kind(_: &Event<KvInput, KvOutput>) -> NoteKind {
+        NoteKind::Plain
     }
 
     fn history(notes: &[Entry<Event<KvInput, KvOutput>>]) -> Option<String> {
@@ -146,21 +162,14 @@ impl System for Stores {
     }
 }
 
-fn draw(draft: &mut Draft<bool>) {
-    draft.cluster(7, 1);
+fn draw(draft: &mut Draft<bool, OneServer>) {
+    draft.cluster(OneServer { clients: 6 }, 1);
     draft.phases(Duration::from_secs(2), Duration::from_secs(1));
-    draft.swarm(&["loss"], &[0.into()]);
+    draft.swarm(&[FaultKind::Loss], &[0.into()]);
     for _ in 0..200 {
         let (at, client) = (Time(draft.number(0, draft.heal_at().0)), draft.number(1, 6));
         let reads = draft.number(0, 1) == 0;
         draft.operation(at, NodeId(client as u32), reads);
-    }
-}
-
-fn boot(_: &Cluster, id: NodeId, switches: Switches) -> Node {
-    match id.0 {
-        0 => Node::Store(Store { current: switches.on(0), ..Store::default() }),
-        _ => Node::Client(Client::default()),
     }
 }
 

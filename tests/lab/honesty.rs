@@ -2,9 +2,9 @@
 
 use std::thread::available_parallelism;
 
-use sim::{Room, SavedRun, Seeds, Witness};
+use sim::{Registered, SavedRun, Seeds, Witness};
 
-fn default_sweep(room: &dyn Room, scenario: &str, without: &[String]) -> sim::SweepReport {
+fn default_sweep(room: &dyn Registered, scenario: &str, without: &[String]) -> sim::SweepReport {
     let info = room.scenarios().into_iter().find(|info| info.name == scenario).unwrap();
     let seeds = Seeds { first: 0, count: info.seeds, jobs: available_parallelism().unwrap().get() };
     room.sweep(scenario, seeds, without, &|_, _| ()).unwrap()
@@ -36,7 +36,7 @@ fn without_its_mechanism_a_promise_breaks_and_with_it_the_same_plan_is_clean() {
     }
 }
 
-fn breaks_without_and_holds_with(room: &dyn Room, witness: &Witness) {
+fn breaks_without_and_holds_with(room: &dyn Registered, witness: &Witness) {
     let &Witness { mechanism, promise, scenario, .. } = witness;
     let without = [mechanism.to_string()];
     let report = default_sweep(room, scenario, &without);

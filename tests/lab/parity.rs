@@ -148,7 +148,7 @@ fn the_authority_answers_so_in_the_real_world() {
 #[test]
 fn the_script_tells_another_authority_from_this_one() {
     for other in [Mechanism::LeaseFencing, Mechanism::TimestampCeiling] {
-        let switches = Switches::ALL_ON.without(other as usize);
+        let switches = other.off();
         assert_ne!(script(&mut Simulated::new(7, switches)), ANSWERS, "{other:?}");
     }
 }

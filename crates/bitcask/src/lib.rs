@@ -36,12 +36,14 @@ mod message;
 mod promise;
 mod scenario;
 mod sentence;
+mod shape;
 
 pub use client::Client;
 pub use index::INDEX_BYTES;
 pub use keeper::Keeper;
-pub use mechanism::{MECHANISMS, Mechanism};
+pub use mechanism::Mechanism;
 pub use message::{Keeping, Keys, Message, Note, Order, Rotten, Seen};
 pub use scan::ScanStep;
-pub use scenario::{Bitcask, Node};
+pub use scenario::Bitcask;
+pub use shape::{Node, Shape};
 pub use store::{Alone, Change, Embeds, Event, Limits, ReadStep, Store, StoreOp};

@@ -4,40 +4,30 @@
 use std::collections::BTreeMap;
 
 use machine::{Machine, NodeId};
-use sim::{Entry, Promise, PromiseInfo, World};
+use sim::{Entry, Promise, PromiseSpec, World};
 
 use crate::message::{Keeping, Note, Order, Seen};
+use crate::shape::{Node, Shape};
 
 /// All of them.
-pub(crate) const PROMISES: &[PromiseInfo] = &[
-    PromiseInfo {
+pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
+    PromiseSpec {
         name: "nothing-lost",
         about: "what a client knows to be durable, put or removed, is seen by every later read until it \
                 is changed",
+        checker: |_| Box::new(Watch::new(Ledger::lost)),
     },
-    PromiseInfo {
+    PromiseSpec {
         name: "nothing-false",
         about: "a read shows what was put under that key and not refused, or says that it is rotten",
+        checker: |_| Box::new(Watch::new(Ledger::falsehood)),
     },
-    PromiseInfo {
+    PromiseSpec {
         name: "batches-whole",
         about: "who sees a part of a batch sees all of it, or what came later",
+        checker: |_| Box::new(Watch::new(Ledger::torn)),
     },
 ];
-
-/// The checker of a promise.
-///
-/// # Panics
-/// If it is none of [`PROMISES`]: a scenario names one that does not exist.
-pub(crate) fn checker<M: Machine<Protocol = Keeping>>(name: &str) -> Box<dyn Promise<M>> {
-    let judge = match name {
-        "nothing-lost" => Ledger::lost,
-        "nothing-false" => Ledger::falsehood,
-        "batches-whole" => Ledger::torn,
-        unknown => panic!("{unknown} is not a promise of bitcask"),
-    };
-    Box::new(Watch { clients: BTreeMap::new(), judge })
-}
 
 /// Judges what was read.
 type Judge = fn(&Ledger, &Read, u8, Seen) -> Result<(), String>;
@@ -45,6 +35,12 @@ type Judge = fn(&Ledger, &Read, u8, Seen) -> Result<(), String>;
 struct Watch {
     clients: BTreeMap<NodeId, Ledger>,
     judge: Judge,
+}
+
+impl Watch {
+    fn new(judge: Judge) -> Self {
+        Watch { clients: BTreeMap::new(), judge }
+    }
 }
 
 /// What one client asked and knows.

@@ -3,39 +3,29 @@
 
 use std::time::Duration;
 
-use machine::{Mechanism as Info, NodeId, Switches, Time};
-use sim::{
-    Cluster, Delays, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Witness,
-};
+use machine::{MechanismInfo, NodeId, Switches, Time};
+use sim::{Cluster, Delays, FaultKind, NoteKind, PromiseSpec, Scenario, Script, System, Witness};
 
-use crate::client::{Client, KEEPER};
-use crate::keeper::Keeper;
-use crate::mechanism::MECHANISMS;
-use crate::message::{Keeping, Keys, Message, Note, Order};
-use crate::promise::{PROMISES, checker};
-use crate::store::Limits;
+use crate::client::KEEPER;
+use crate::mechanism::Mechanism;
+use crate::message::{Keys, Message, Note, Order};
+use crate::promise::PROMISES;
+use crate::shape::{Draft, Node, Shape};
 
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Bitcask;
 
-sim::nodes! {
-    /// A node of a simulated cluster: the keeper is node 0.
-    pub enum Node: Keeping {
-        Keeper(Keeper),
-        Client(Client),
-    }
-}
-
 impl System for Bitcask {
     type Node = Node;
+    type Shape = Shape;
     type Operation = Order;
 
     const NAME: &'static str = "bitcask";
     const ABOUT: &'static str =
         "A store of keys and values on one disk: a log, and an index into it in memory.";
-    const MECHANISMS: &'static [Info] = MECHANISMS;
-    const PROMISES: &'static [PromiseInfo] = PROMISES;
+    const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
+    const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
     const WITNESSES: &'static [Witness] = &[
         Witness::new("flush-before-ack", "nothing-lost", "power-loss", 0),
         Witness::new("entry-checksum", "nothing-false", "bit-rot", 0),
@@ -45,8 +35,8 @@ impl System for Bitcask {
         scenarios()
     }
 
-    fn promise(name: &str, _: &Cluster) -> Box<dyn Promise<Node>> {
-        checker(name)
+    fn boot(cluster: &Cluster<Shape>, node: NodeId, switches: Switches) -> Node {
+        Shape::boot(cluster, node, switches)
     }
 
     fn perform(order: &Order) -> Message {
@@ -58,23 +48,19 @@ impl System for Bitcask {
         10 + u64::from(keys.count)
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Asked { token, .. } => Remark::Invoked(*token),
-            Note::Written { token } | Note::Read { token, .. } => Remark::Ok(*token),
-            Note::Refused { token } => Remark::Failed(*token),
-            Note::GivenUp { token } => Remark::GivenUp(*token),
-            Note::Cut => Remark::Sometimes("torn-end-cut"),
-            Note::Hinted => Remark::Sometimes("hinted"),
-            Note::Compacted => Remark::Sometimes("compacted"),
-            Note::Rotted => Remark::Sometimes("rot-told"),
-            Note::Ready { keys } if *keys > 0 => Remark::Sometimes("booted-on-data"),
-            Note::Ready { .. } | Note::Kept { .. } | Note::Looked { .. } => Remark::Plain,
+            Note::Asked { token, .. } => NoteKind::Invoked(*token),
+            Note::Written { token } | Note::Read { token, .. } => NoteKind::Ok(*token),
+            Note::Refused { token } => NoteKind::Failed(*token),
+            Note::GivenUp { token } => NoteKind::GivenUp(*token),
+            Note::Cut => NoteKind::Sometimes("torn-end-cut"),
+            Note::Hinted => NoteKind::Sometimes("hinted"),
+            Note::Compacted => NoteKind::Sometimes("compacted"),
+            Note::Rotted => NoteKind::Sometimes("rot-told"),
+            Note::Ready { keys } if *keys > 0 => NoteKind::Sometimes("booted-on-data"),
+            Note::Ready { .. } | Note::Kept { .. } | Note::Looked { .. } => NoteKind::Plain,
         }
-    }
-
-    fn node_name(_: &Cluster, node: NodeId) -> String {
-        format!("n{} {}", node.0, if node == KEEPER { "keeper" } else { "client" })
     }
 }
 
@@ -82,7 +68,7 @@ fn scenarios() -> Vec<Scenario<Bitcask>> {
     const ALL: &[&str] = &["nothing-lost", "nothing-false", "batches-whole"];
     let scenario = |name, about, promises, draw, reaches| Scenario {
         reaches,
-        ..Scenario::new(name, about, promises, draw, boot)
+        ..Scenario::new(name, about, promises, draw)
     };
     vec![
         scenario(
@@ -125,15 +111,6 @@ fn scenarios() -> Vec<Scenario<Bitcask>> {
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// Sizes: how long a segment is in bytes, and how many keys each client has.
-fn boot(cluster: &Cluster, id: NodeId, switches: Switches) -> Node {
-    let segment = cluster.sizes.first().map_or(2_048, |size| (*size).clamp(64, 1 << 24) as u32);
-    match id {
-        KEEPER => Node::Keeper(Keeper::new(Limits { segment }, switches)),
-        id => Node::Client(Client::new(id)),
-    }
-}
-
 /// How much clients write: between so many and so many keys each, bytes in a value, bytes in a segment.
 struct Load {
     keys: (u64, u64),
@@ -148,11 +125,11 @@ const LARGE: Load = Load { keys: (3, 6), value: (200, 2_000), segment: (20_000, 
 const AGAIN: Load = Load { keys: (1, 3), value: (1, 600), segment: (500, 2_000) };
 
 /// One keeper, and some clients who write and read.
-fn draw(draft: &mut Draft<Order>, load: Load) {
-    draft.size(load.segment.0, load.segment.1);
+fn draw(draft: &mut Draft, load: Load) {
+    let segment = draft.number(load.segment.0, load.segment.1) as u32;
     let keys = draft.number(load.keys.0, load.keys.1) as u8;
     let clients = draft.number(1, 3);
-    draft.cluster(1 + clients, 1);
+    draft.cluster(Shape { segment, clients }, 1);
     draft.delays(Delays::micros(100, 500));
     draft.phases(MS(3_000), MS(1_000));
     // The keeper has time to read its disk.
@@ -167,11 +144,11 @@ fn draw(draft: &mut Draft<Order>, load: Load) {
     }
 }
 
-fn moment(draft: &mut Draft<Order>) -> Time {
+fn moment(draft: &mut Draft) -> Time {
     Time(draft.number(20_000_000, draft.end().0 - 600_000_000))
 }
 
-fn order(draft: &mut Draft<Order>, all: u8, value: (u64, u64)) -> Order {
+fn order(draft: &mut Draft, all: u8, value: (u64, u64)) -> Order {
     let first = draft.number(0, u64::from(all) - 1) as u8;
     let keys = Keys { first, count: draft.number(1, u64::from(all - first)) as u8 };
     match draft.number(0, 9) {
@@ -181,15 +158,15 @@ fn order(draft: &mut Draft<Order>, all: u8, value: (u64, u64)) -> Order {
     }
 }
 
-fn power_loss(draft: &mut Draft<Order>) {
+fn power_loss(draft: &mut Draft) {
     draw(draft, SMALL);
-    draft.swarm(&["slow-disk", "pause"], &[KEEPER.into()]);
+    draft.swarm(&[FaultKind::SlowDisk, FaultKind::Pause], &[KEEPER.into()]);
     for _ in 0..draft.number(1, 4) {
         draft.lasting(MS(1), MS(300)).power_loss(KEEPER);
     }
 }
 
-fn torn_write(draft: &mut Draft<Order>) {
+fn torn_write(draft: &mut Draft) {
     draw(draft, LARGE);
     let slow = draft.number(5, 30) as u32;
     draft.between(Time(0), draft.heal_at()).slow_disk(KEEPER, slow);
@@ -198,25 +175,28 @@ fn torn_write(draft: &mut Draft<Order>) {
     }
 }
 
-fn compaction(draft: &mut Draft<Order>) {
+fn compaction(draft: &mut Draft) {
     draw(draft, AGAIN);
-    draft.swarm(&["power-loss", "torn-write", "slow-disk", "pause"], &[KEEPER.into()]);
+    draft.swarm(
+        &[FaultKind::PowerLoss, FaultKind::TornWrite, FaultKind::SlowDisk, FaultKind::Pause],
+        &[KEEPER.into()],
+    );
     for _ in 0..draft.number(1, 3) {
         draft.lasting(MS(1), MS(300)).crash(KEEPER);
     }
 }
 
-fn full_disk(draft: &mut Draft<Order>) {
+fn full_disk(draft: &mut Draft) {
     draw(draft, SMALL);
-    draft.swarm(&["crash", "slow-disk"], &[KEEPER.into()]);
+    draft.swarm(&[FaultKind::Crash, FaultKind::SlowDisk], &[KEEPER.into()]);
     for _ in 0..draft.number(1, 3) {
         draft.lasting(MS(50), MS(800)).full_disk(KEEPER);
     }
 }
 
-fn bit_rot(draft: &mut Draft<Order>) {
+fn bit_rot(draft: &mut Draft) {
     draw(draft, SMALL);
-    draft.swarm(&["misdirected-write", "slow-disk"], &[KEEPER.into()]);
+    draft.swarm(&[FaultKind::MisdirectedWrite, FaultKind::SlowDisk], &[KEEPER.into()]);
     for _ in 0..draft.number(1, 4) {
         let at = Time(draft.number(500_000_000, draft.heal_at().0));
         let bits = draft.magnitude(10, 1_000) as u32;

@@ -96,7 +96,7 @@ mod shape;
 pub use cache::Cache;
 pub use database::Database;
 pub use front::Front;
-pub use mechanism::{MECHANISMS, Mechanism};
+pub use mechanism::Mechanism;
 pub use message::{Attempt, Browse, Fleet, Message, Note, Order, Outcome, Timer};
 pub use router::Member;
 pub use scenario::HashRing;

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use machine::{Mechanism as Info, NodeId, Time};
-use sim::{Cluster, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Witness};
+use machine::{MechanismInfo, NodeId, Switches, Time};
+use sim::{FaultKind, NoteKind, PromiseSpec, Scenario, Script, System, Witness};
 
-use crate::mechanism::MECHANISMS;
+use crate::mechanism::Mechanism;
 use crate::message::{Browse, Message, Note, Order, Outcome};
-use crate::promise::{PROMISES, checker};
-use crate::shape::{Server, Shape};
+use crate::promise::PROMISES;
+use crate::shape::{Cluster, Draft, Server, Shape};
 
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
@@ -19,21 +19,22 @@ pub struct HashRing;
 
 impl System for HashRing {
     type Node = Server;
+    type Shape = Shape;
     type Operation = Order;
 
     const NAME: &'static str = "hash-ring";
     const ABOUT: &'static str =
         "Keys placed on nodes by hashing: a cache fleet in front of a database.";
-    const MECHANISMS: &'static [Info] = MECHANISMS;
-    const PROMISES: &'static [PromiseInfo] = PROMISES;
+    const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
+    const PROMISES: &'static [PromiseSpec<Server, Shape>] = PROMISES;
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
         scenarios()
     }
 
-    fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Server>> {
-        checker(name, cluster)
+    fn boot(cluster: &Cluster, node: NodeId, switches: Switches) -> Server {
+        Shape::boot(cluster, node, switches)
     }
 
     fn perform(operation: &Order) -> Message {
@@ -51,34 +52,30 @@ impl System for HashRing {
         }
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Asked { token, .. } => Remark::Invoked(*token),
-            Note::Answered { token } => Remark::Ok(*token),
-            Note::Failed { token } => Remark::Failed(*token),
-            Note::Called { .. } => Remark::Plain,
-            Note::Returned { outcome, .. } => Remark::Sometimes(match outcome {
+            Note::Asked { token, .. } => NoteKind::Invoked(*token),
+            Note::Answered { token } => NoteKind::Ok(*token),
+            Note::Failed { token } => NoteKind::Failed(*token),
+            Note::Called { .. } => NoteKind::Plain,
+            Note::Returned { outcome, .. } => NoteKind::Sometimes(match outcome {
                 Outcome::Hit => "hit",
                 Outcome::Miss => "miss",
                 Outcome::TimedOut => "cache-timed-out",
                 Outcome::Reset => "connection-reset",
             }),
-            Note::SentOn => Remark::Sometimes("sent-on"),
-            Note::FailedFast { .. } => Remark::Sometimes("failed-fast"),
-            Note::Opened { .. } => Remark::Sometimes("breaker-opened"),
-            Note::Coalesced => Remark::Sometimes("coalesced"),
-            Note::Retried => Remark::Sometimes("retried"),
-            Note::BudgetSpent => Remark::Sometimes("budget-spent"),
-            Note::Read { .. } | Note::Serves { .. } => Remark::Plain,
-            Note::GivenUp => Remark::Sometimes("given-up"),
-            Note::TurnedAway => Remark::Sometimes("turned-away"),
-            Note::Joined { .. } => Remark::Sometimes("joined"),
-            Note::Left { .. } => Remark::Sometimes("left"),
+            Note::SentOn => NoteKind::Sometimes("sent-on"),
+            Note::FailedFast { .. } => NoteKind::Sometimes("failed-fast"),
+            Note::Opened { .. } => NoteKind::Sometimes("breaker-opened"),
+            Note::Coalesced => NoteKind::Sometimes("coalesced"),
+            Note::Retried => NoteKind::Sometimes("retried"),
+            Note::BudgetSpent => NoteKind::Sometimes("budget-spent"),
+            Note::Read { .. } | Note::Serves { .. } => NoteKind::Plain,
+            Note::GivenUp => NoteKind::Sometimes("given-up"),
+            Note::TurnedAway => NoteKind::Sometimes("turned-away"),
+            Note::Joined { .. } => NoteKind::Sometimes("joined"),
+            Note::Left { .. } => NoteKind::Sometimes("left"),
         }
-    }
-
-    fn node_name(cluster: &Cluster, node: NodeId) -> String {
-        Shape::name(cluster, node)
     }
 }
 
@@ -104,7 +101,7 @@ fn scenarios() -> Vec<Scenario<HashRing>> {
     let scenario = |name, about, draw, reaches| Scenario {
         seeds: 100,
         reaches,
-        ..Scenario::new(name, about, ALWAYS, draw, Shape::boot)
+        ..Scenario::new(name, about, ALWAYS, draw)
     };
     vec![
         scenario(
@@ -189,11 +186,18 @@ fn scenarios() -> Vec<Scenario<HashRing>> {
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 /// Noise among caches that every promise must bear.
-const NOISE: &[&str] = &["crash", "power-loss", "pause", "slow-node", "delay", "link-reset"];
+const NOISE: &[FaultKind] = &[
+    FaultKind::Crash,
+    FaultKind::PowerLoss,
+    FaultKind::Pause,
+    FaultKind::SlowNode,
+    FaultKind::Delay,
+    FaultKind::LinkReset,
+];
 /// Keys that no two users share.
 const TAIL: u64 = 1 << 40;
 
-fn node_loss(draft: &mut Draft<Order>) {
+fn node_loss(draft: &mut Draft) {
     let shape = fleet(draft, 3, 6, 1);
     draft.phases(MS(2_000), MS(500));
     visits(draft, shape);
@@ -205,7 +209,7 @@ fn node_loss(draft: &mut Draft<Order>) {
     crowds(draft, shape, Browse { requests: 400, every_us: 5_000, first: 0, keys: 50, warm: true });
 }
 
-fn hot_key(draft: &mut Draft<Order>) {
+fn hot_key(draft: &mut Draft) {
     let shape = fleet(draft, 3, 6, 1);
     draft.phases(MS(1_500), MS(500));
     for _ in 0..draft.number(30, 60) {
@@ -220,7 +224,7 @@ fn hot_key(draft: &mut Draft<Order>) {
 }
 
 /// No call fails, and one in three takes 32 ms or more.
-fn slow_cache(draft: &mut Draft<Order>) {
+fn slow_cache(draft: &mut Draft) {
     let shape = fleet(draft, 3, 3, 2);
     draft.phases(MS(3_000), MS(500));
     visits(draft, shape);
@@ -232,7 +236,7 @@ fn slow_cache(draft: &mut Draft<Order>) {
     crowds(draft, shape, crowd);
 }
 
-fn zone_loss(draft: &mut Draft<Order>) {
+fn zone_loss(draft: &mut Draft) {
     let shape = fleet(draft, 3, 6, 2);
     draft.phases(MS(2_000), MS(500));
     visits(draft, shape);
@@ -242,7 +246,7 @@ fn zone_loss(draft: &mut Draft<Order>) {
     crowds(draft, shape, Browse { requests: 400, every_us: 5_000, first: 0, keys: 50, warm: true });
 }
 
-fn rolling_restart(draft: &mut Draft<Order>) {
+fn rolling_restart(draft: &mut Draft) {
     let shape = fleet(draft, 3, 5, 1);
     draft.phases(MS(2_500), MS(3_000));
     visits(draft, shape);
@@ -263,7 +267,7 @@ fn rolling_restart(draft: &mut Draft<Order>) {
     }
 }
 
-fn scale_out(draft: &mut Draft<Order>) {
+fn scale_out(draft: &mut Draft) {
     let shape = Shape { spares: draft.number(1, 3), ..sizes(draft, 3, 6, 1) };
     shape.draw(draft);
     draft.phases(MS(2_000), MS(500));
@@ -293,7 +297,7 @@ fn scale_out(draft: &mut Draft<Order>) {
 /// that is some 140 reads for a database that can do 100. It answers 86 of them in time, so the cache
 /// fills again, and 53 of 200, should the lost cache have had three quarters of the keys; but 13 of 240,
 /// and none of 560, which is what it gets when everybody tries again.
-fn retry_storm(draft: &mut Draft<Order>) {
+fn retry_storm(draft: &mut Draft) {
     let shape = fleet(draft, 2, 2, 1);
     draft.phases(MS(1_200), MS(3_800));
     visits(draft, shape);
@@ -310,7 +314,7 @@ fn retry_storm(draft: &mut Draft<Order>) {
 
 /// Three to six times as many as the database can serve: whoever is in its line waits for longer than
 /// anybody does.
-fn rush(draft: &mut Draft<Order>) {
+fn rush(draft: &mut Draft) {
     let shape = fleet(draft, 2, 4, 1);
     draft.phases(MS(2_000), MS(1_000));
     visits(draft, shape);
@@ -319,38 +323,41 @@ fn rush(draft: &mut Draft<Order>) {
     crowds(draft, shape, Browse { requests, every_us, first: TAIL, keys: TAIL, warm: false });
 }
 
-fn uneven_hardware(draft: &mut Draft<Order>) {
+fn uneven_hardware(draft: &mut Draft) {
     let shape = Shape { uneven: true, ..sizes(draft, 3, 6, 1) };
     shape.draw(draft);
     draft.phases(MS(2_000), MS(500));
     visits(draft, shape);
-    draft.swarm(&["pause", "slow-node", "delay", "link-reset"], &shape.cache_targets());
+    draft.swarm(
+        &[FaultKind::Pause, FaultKind::SlowNode, FaultKind::Delay, FaultKind::LinkReset],
+        &shape.cache_targets(),
+    );
     let crowd = Browse { requests: 600, every_us: 3_000, first: 0, keys: 600, warm: true };
     crowds(draft, shape, crowd);
 }
 
 /// Between so many and so many caches, and one or two fronts.
-fn sizes(draft: &mut Draft<Order>, least: u64, most: u64, copies: u64) -> Shape {
+fn sizes(draft: &mut Draft, least: u64, most: u64, copies: u64) -> Shape {
     let (caches, fronts) = (draft.number(least, most), draft.number(1, 2));
     let number = draft.number(0, 1_000_000);
     Shape { caches, spares: 0, fronts, copies, uneven: false, number }
 }
 
-fn fleet(draft: &mut Draft<Order>, least: u64, most: u64, copies: u64) -> Shape {
+fn fleet(draft: &mut Draft, least: u64, most: u64, copies: u64) -> Shape {
     let shape = sizes(draft, least, most, copies);
     shape.draw(draft);
     shape
 }
 
 /// A crowd at every front, from the beginning.
-fn crowds(draft: &mut Draft<Order>, shape: Shape, crowd: Browse) {
+fn crowds(draft: &mut Draft, shape: Shape, crowd: Browse) {
     for front in shape.front_ids() {
         draft.operation(Time(0), front, Order::Browse(crowd));
     }
 }
 
 /// Some more users, who come one by one.
-fn visits(draft: &mut Draft<Order>, shape: Shape) {
+fn visits(draft: &mut Draft, shape: Shape) {
     for _ in 0..draft.number(50, 80) {
         let (at, front) = (Time(draft.number(0, draft.end().0)), draft.one_of(&shape.front_ids()));
         let (requests, first) = (draft.number(1, 3) as u32, draft.number(0, 99));

@@ -1,7 +1,8 @@
 //! The cluster of a scenario: who is who, and how large.
 
 use machine::{NodeId, Switches};
-use sim::{Cluster, Delays, Draft, Target};
+use serde::{Deserialize, Serialize};
+use sim::{Delays, Shape as _, Target, within};
 
 use crate::cache::Cache;
 use crate::database::Database;
@@ -19,11 +20,17 @@ sim::nodes! {
 }
 
 /// Caches are in these zones by turns; the database and the fronts are elsewhere.
-const ZONES: u64 = 3;
+const ZONES: u32 = 3;
+
+/// A plan, as it is drawn for such a cluster.
+pub(crate) type Draft = sim::Draft<Order, Shape>;
+/// The cluster of a run.
+pub(crate) type Cluster = sim::Cluster<Shape>;
 
 /// Who is who: the database, then the caches, those of the fleet first, then the fronts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
     /// Caches in the fleet from the beginning.
     pub(crate) caches: u64,
     /// Caches that may join it.
@@ -37,32 +44,35 @@ pub(crate) struct Shape {
     pub(crate) number: u64,
 }
 
-impl Shape {
-    /// Writes the shape into a draft.
-    pub(crate) fn draw(self, draft: &mut Draft<Order>) {
-        let Shape { caches, spares, fronts, copies, uneven, number } = self;
-        for size in [caches, spares, fronts, copies, u64::from(uneven), number] {
-            draft.size(size, size);
-        }
-        let zone = |place: u64| match place {
-            1.. if place <= caches + spares => ((place - 1) % ZONES) as u8,
-            _ => ZONES as u8,
-        };
-        draft.zones((0..1 + caches + spares + fronts).map(zone).collect());
-        draft.delays(Delays::micros(100, 500));
+impl sim::Shape for Shape {
+    fn members(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("database", 1),
+            ("cache", self.caches.saturating_add(self.spares)),
+            ("front", self.fronts),
+        ]
     }
 
-    /// Reads it back. A plan may come from a stranger: sizes that make no sense are cut.
-    pub(crate) fn of(cluster: &Cluster) -> Shape {
-        let size = |place: usize| cluster.sizes.get(place).copied().unwrap_or(0);
-        Shape {
-            caches: size(0).clamp(1, 64),
-            spares: size(1).min(64),
-            fronts: size(2).min(64),
-            copies: size(3).clamp(1, 64),
-            uneven: size(4) > 0,
-            number: size(5),
-        }
+    fn validate(&self) -> Result<(), String> {
+        within("caches", self.caches, 1..=64)?;
+        within("spares", self.spares, 0..=64)?;
+        within("fronts", self.fronts, 0..=64)?;
+        within("copies", self.copies, 1..=64)
+    }
+}
+
+impl Shape {
+    /// Writes the shape into a draft.
+    pub(crate) fn draw(self, draft: &mut Draft) {
+        // Its sizes were drawn once, each from a range of one.
+        draft.skip_draws(6);
+        draft.cluster(self, 1);
+        let zone = |node: NodeId| match self.member(node) {
+            "cache" => ((node.0 - 1) % ZONES) as u8,
+            _ => ZONES as u8,
+        };
+        draft.zones((0..self.nodes() as u32).map(NodeId).map(zone).collect());
+        draft.delays(Delays::micros(100, 500));
     }
 
     pub(crate) fn database(self) -> NodeId {
@@ -71,17 +81,16 @@ impl Shape {
 
     /// All caches, those of the fleet first.
     pub(crate) fn cache_ids(self) -> Vec<NodeId> {
-        (1..=(self.caches + self.spares) as u32).map(NodeId).collect()
+        self.ids("cache")
     }
 
     pub(crate) fn front_ids(self) -> Vec<NodeId> {
-        let first = 1 + (self.caches + self.spares) as u32;
-        (first..first + self.fronts as u32).map(NodeId).collect()
+        self.ids("front")
     }
 
     /// The caches, as targets of faults.
     pub(crate) fn cache_targets(self) -> Vec<Target> {
-        self.cache_ids().into_iter().map(Target::from).collect()
+        self.targets("cache")
     }
 
     /// What a cache can carry, next to the others.
@@ -100,7 +109,7 @@ impl Shape {
     }
 
     pub(crate) fn boot(cluster: &Cluster, id: NodeId, switches: Switches) -> Server {
-        let shape = Shape::of(cluster);
+        let shape = cluster.shape;
         if id == shape.database() {
             return Server::Database(Database::new());
         }
@@ -111,15 +120,5 @@ impl Shape {
         let copies = shape.copies as usize;
         let front = Front::new(id, shape.database(), known, members, copies, switches);
         Server::Front(front.expect("a fleet has one to 64 caches of different names"))
-    }
-
-    pub(crate) fn name(cluster: &Cluster, id: NodeId) -> String {
-        let shape = Shape::of(cluster);
-        let role = match id {
-            id if id == shape.database() => "database",
-            id if shape.cache_ids().contains(&id) => "cache",
-            _ => "front",
-        };
-        format!("n{} {role}", id.0)
     }
 }

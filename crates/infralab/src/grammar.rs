@@ -7,7 +7,7 @@ use std::path::Path;
 
 use clap::{Arg, Command};
 use clap_complete::Shell;
-use sim::Room;
+use sim::Registered;
 
 use crate::exit::{Failure, Found, Outcome};
 use crate::results::printed;
@@ -39,7 +39,7 @@ pub(crate) fn manual(folder: &Path, grammar: Command) -> Outcome {
 }
 
 /// `sweep --help` of one system does not send people to another.
-fn with_own_examples(system: Command, room: &dyn Room) -> Command {
+fn with_own_examples(system: Command, room: &dyn Registered) -> Command {
     let name = room.name();
     let first = room.scenarios().first().map_or("SCENARIO", |info| info.name);
     let broken = room.witnesses().iter().find(|witness| witness.scenario == first);

@@ -1,7 +1,7 @@
 //! The mechanisms that a run is without.
 
 use clap::Args;
-use sim::Room;
+use sim::Registered;
 
 /// What the user leaves out.
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ impl Without {
 }
 
 /// What a scenario runs without, whatever is asked for; nothing for most.
-pub(crate) fn by_scenario(room: &dyn Room, scenario: &str) -> String {
+pub(crate) fn by_scenario(room: &dyn Registered, scenario: &str) -> String {
     let info = room.scenarios().into_iter().find(|info| info.name == scenario);
     match info.map_or(&[][..], |info| info.leaves_out) {
         [] => String::new(),

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 use machine::Time;
-use sim::{Counts, Durations, Moment, Operations, Ran, Room, diagram};
+use sim::{Counts, Durations, Moment, Operations, Registered, RunRecord, diagram};
 
 use crate::exit::Found;
 use crate::left_out;
@@ -15,8 +15,8 @@ const GOOD: Style = anstyle::AnsiColor::Green.on_default();
 pub(crate) const BAD: Style = anstyle::AnsiColor::Red.on_default().bold();
 
 /// What came of a run, promise by promise.
-pub(crate) fn print_report(room: &dyn Room, ran: &Ran) {
-    let Ran { report, saved, .. } = ran;
+pub(crate) fn print_report(room: &dyn Registered, ran: &RunRecord) {
+    let RunRecord { report, saved, .. } = ran;
     let without: String = saved.without.iter().map(|name| format!(", without {name}")).collect();
     let (system, scenario) = (room.name(), &saved.scenario);
     let left_out = left_out::by_scenario(room, scenario);
@@ -73,14 +73,14 @@ pub(crate) fn print_waits(latency: &Durations, downtime: &Durations) {
 }
 
 /// The last rows of a run, or, where a promise broke, the last before that, as a diagram.
-pub(crate) fn draw_last(ran: &Ran, rows: usize) -> String {
+pub(crate) fn draw_last(ran: &RunRecord, rows: usize) -> String {
     let broke = |(_, moment): &(Time, Moment)| matches!(moment, Moment::Broken { .. });
     let end = ran.moments.iter().position(broke).map_or(ran.moments.len(), |place| place + 1);
     diagram(&ran.nodes, &ran.moments[..end], sim::Window::Last(rows))
 }
 
 /// What a run found.
-pub(crate) fn verdict(ran: &Ran) -> Found {
+pub(crate) fn verdict(ran: &RunRecord) -> Found {
     match &ran.report {
         report if !report.violations.is_empty() => Found::Broken,
         report if !report.unknown.is_empty() => Found::Unknown,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sim::{Ran, Room};
+use sim::{Registered, RunRecord};
 
 use crate::exit::Outcome;
 use crate::narrate::{draw_last, print_report, verdict};
@@ -11,8 +11,8 @@ use crate::results::say;
 
 /// Prints what came of a run.
 pub(crate) fn show(
-    room: &dyn Room,
-    ran: &Ran,
+    room: &dyn Registered,
+    ran: &RunRecord,
     elapsed: Duration,
     json: bool,
     diagram: Option<usize>,
@@ -34,8 +34,8 @@ pub(crate) fn show(
 }
 
 /// One object with the keys of a sweep of one seed, and the trace hash.
-fn run_json(room: &dyn Room, ran: &Ran, elapsed: Duration) -> Value {
-    let Ran { report, saved, .. } = ran;
+fn run_json(room: &dyn Registered, ran: &RunRecord, elapsed: Duration) -> Value {
+    let RunRecord { report, saved, .. } = ran;
     let seed = saved.world_seed;
     let violation = |found: &sim::Violation| {
         json!({"seed": seed, "promise": found.promise, "at_ms": millis(found.at.0),

@@ -1,11 +1,11 @@
 //! The register of systems.
 
-use sim::Room;
+use sim::Registered;
 
 use crate::exit::Failure;
 
 /// Every system of the lab, in the order of the tour.
-pub fn systems() -> Vec<Box<dyn Room>> {
+pub fn systems() -> Vec<Box<dyn Registered>> {
     vec![
         sim::register::<snowflake::Snowflakes>(),
         sim::register::<hash_ring::HashRing>(),
@@ -16,7 +16,7 @@ pub fn systems() -> Vec<Box<dyn Room>> {
 }
 
 /// The one of this name.
-pub(crate) fn system(name: &str) -> Result<Box<dyn Room>, Failure> {
+pub(crate) fn system(name: &str) -> Result<Box<dyn Registered>, Failure> {
     let found = systems().into_iter().find(|room| room.name() == name);
     found.ok_or_else(|| Failure::input(format!("there is no system {name:?} in this lab")))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sim::{Room, Seeds, SweepReport};
+use sim::{Registered, Seeds, SweepReport};
 
 use crate::exit::{Failure, Found, Outcome};
 use crate::narrate::BOLD;
@@ -33,7 +33,7 @@ pub(crate) fn tour() -> Outcome {
 
 type Swept = Vec<(sim::ScenarioInfo, SweepReport)>;
 
-fn sweep_all(room: &dyn Room) -> Result<Swept, Failure> {
+fn sweep_all(room: &dyn Registered) -> Result<Swept, Failure> {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let count = |info: &sim::ScenarioInfo| SEEDS.min(info.seeds);
     let scenarios = room.scenarios();
@@ -49,11 +49,11 @@ fn sweep_all(room: &dyn Room) -> Result<Swept, Failure> {
     scenarios.into_iter().map(sweep).collect()
 }
 
-fn print_promises(room: &dyn Room, swept: &Swept) -> Found {
+fn print_promises(room: &dyn Registered, swept: &Swept) -> Found {
     let mut found = Found::Held;
     say!("  {:<24} {:>6} {:>11} {:>8}   in", "promise", "seeds", "events", "faults");
     // A machine that panics breaks what every system promises without saying so.
-    let promises = room.promises().iter().map(|promise| promise.name).chain([sim::NO_PANIC]);
+    let promises = room.promises().into_iter().map(|promise| promise.name).chain([sim::NO_PANIC]);
     for promise in promises {
         let checks =
             |info: &sim::ScenarioInfo| promise == sim::NO_PANIC || info.promises.contains(&promise);
@@ -79,7 +79,7 @@ fn print_promises(room: &dyn Room, swept: &Swept) -> Found {
     found
 }
 
-fn print_mechanisms(room: &dyn Room) -> Result<Found, Failure> {
+fn print_mechanisms(room: &dyn Registered) -> Result<Found, Failure> {
     let mut found = Found::Held;
     say!("  {:<24} {:<22} see it", "without", "this breaks");
     for witness in room.witnesses() {

@@ -29,5 +29,5 @@ pub use disk::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName}
 pub use machine::{Generation, Input, Inspection, Link, Machine, NodeId, Now, Protocol, Random};
 pub use memory::MemoryDisk;
 pub use outputs::{Output, Outputs};
-pub use switches::{Mechanism, Switches};
+pub use switches::{MechanismInfo, Switches};
 pub use time::{Time, Wall, nanos};

@@ -5,7 +5,7 @@
 
 /// A protective mechanism of a system, for the registry and for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mechanism {
+pub struct MechanismInfo {
     /// In kebab-case, as the command line takes it.
     pub name: &'static str,
     /// What it does and what for, in one sentence.
@@ -42,4 +42,46 @@ impl Switches {
     pub fn on(self, index: usize) -> bool {
         self.off & 1 << index == 0
     }
+}
+
+/// Declares the protective mechanisms of a system, once: an enum, their names and what each is for.
+///
+/// ```
+/// machine::mechanisms! {
+///     /// What protects the tally.
+///     pub enum Mechanism {
+///         Dedup = "dedup": "remembers the tokens it has counted",
+///     }
+/// }
+///
+/// let switches = machine::Switches::ALL_ON;
+/// assert!(Mechanism::Dedup.on(switches) && !Mechanism::Dedup.on(Mechanism::Dedup.off()));
+/// assert_eq!(Mechanism::ALL[0].name, "dedup");
+/// ```
+#[macro_export]
+macro_rules! mechanisms {
+    ($(#[$doc:meta])* $vis:vis enum $name:ident {
+        $($kind:ident = $text:literal : $about:literal),+ $(,)?
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        $vis enum $name { $(#[doc = $about] $kind),+ }
+
+        #[allow(dead_code, reason = "not every system asks all of this")]
+        impl $name {
+            /// All of them, in the order of their switches.
+            $vis const ALL: &'static [$crate::MechanismInfo] =
+                &[$($crate::MechanismInfo { name: $text, about: $about }),+];
+
+            /// Is it on?
+            $vis fn on(self, switches: $crate::Switches) -> bool {
+                switches.on(self as usize)
+            }
+
+            /// The switches with which only this one is off.
+            $vis fn off(self) -> $crate::Switches {
+                $crate::Switches::ALL_ON.without(self as usize)
+            }
+        }
+    };
 }

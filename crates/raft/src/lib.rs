@@ -56,7 +56,7 @@ pub use group::{
 pub use groups::{Embeds, Groups};
 pub use journal::JournalOp;
 pub use log::{Log, Snapshot};
-pub use mechanism::{MECHANISMS, Mechanism};
+pub use mechanism::Mechanism;
 pub use member::{Configuration, Member};
 pub use message::{
     Answer, Ask, Message, Note, Op, Operation, Raft, Read, Refusal, Request, Response, Timer,

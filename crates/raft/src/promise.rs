@@ -9,7 +9,7 @@ mod redundancy;
 mod stability;
 
 use machine::NodeId;
-use sim::{Cluster, Promise, PromiseInfo, World};
+use sim::{Cluster, Promise, PromiseSpec, World};
 
 use crate::group::Group;
 use crate::log::Log;
@@ -21,73 +21,66 @@ pub(crate) use recovery::{ANSWER, RECOVERY};
 pub(crate) use redundancy::REDUNDANCY;
 
 /// All of them.
-pub(crate) const PROMISES: &[PromiseInfo] = &[
-    PromiseInfo { name: "one-leader-per-term", about: "no two members ever lead in one term" },
-    PromiseInfo {
+pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
+    PromiseSpec {
+        name: "one-leader-per-term",
+        about: "no two members ever lead in one term",
+        checker: |cluster| always(cluster, leaders::OneLeaderPerTerm::default()),
+    },
+    PromiseSpec {
         name: "log-matching",
         about: "where two logs hold an entry of one index and term, they hold the same entry, and \
                 the same before it",
+        checker: |cluster| always(cluster, logs::LogMatching::default()),
     },
-    PromiseInfo {
+    PromiseSpec {
         name: "leader-completeness",
         about: "what was committed in a term is in the logs of the leaders of all later terms",
+        checker: |cluster| always(cluster, leaders::LeaderCompleteness::default()),
     },
-    PromiseInfo {
+    PromiseSpec {
         name: "state-machine-safety",
         about: "no two replicas ever apply different entries at one index, nor have snapshots of \
                 one index that differ in state or members",
+        checker: |cluster| always(cluster, logs::StateMachineSafety::default()),
     },
-    PromiseInfo {
+    PromiseSpec {
         name: "linearizable",
         about: "reads and writes of clients have an order that explains every answer; reads that \
                 may be stale are not among them",
+        checker: |_| Box::new(linearizable::Linearizable),
     },
-    PromiseInfo {
+    PromiseSpec {
         name: "recovers-after-heal",
         about: "from 3 s after a quorum was healed on, every client that waits or asks is answered \
                 within a second, whatever befalls the other replicas",
+        checker: |_| Box::new(recovery::Recovers),
     },
-    PromiseInfo {
+    PromiseSpec {
         name: "redundancy-returns",
         about: "from 4 s after everybody was healed on, every founder has a vote, with the disk that \
                 it has now",
+        checker: |cluster| {
+            Box::new(redundancy::RedundancyReturns { wanted: cluster.shape.founder_ids() })
+        },
     },
-    PromiseInfo {
+    PromiseSpec {
         name: "stable-leader",
         about: "once a healed replica has led for an election timeout, no healed replica follows \
                 one that was not healed into a term that it began then",
+        checker: |cluster| {
+            let stable = stability::StableLeader::new(cluster.shape.tuning().election_timeout);
+            Box::new(Office { replicas: cluster.shape.replica_ids(), stable })
+        },
     },
 ];
 
-/// The checker of a promise.
-///
-/// # Panics
-/// If it is none of [`PROMISES`]: a scenario names one that does not exist.
-pub(crate) fn checker(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
-    let shape = Shape::of(cluster);
-    let replicas = shape.replica_ids();
-    match name {
-        "one-leader-per-term" => {
-            Box::new(Always { replicas, invariant: leaders::OneLeaderPerTerm::default() })
-        }
-        "log-matching" => Box::new(Always { replicas, invariant: logs::LogMatching::default() }),
-        "leader-completeness" => {
-            Box::new(Always { replicas, invariant: leaders::LeaderCompleteness::default() })
-        }
-        "state-machine-safety" => {
-            Box::new(Always { replicas, invariant: logs::StateMachineSafety::default() })
-        }
-        "linearizable" => Box::new(linearizable::Linearizable),
-        "recovers-after-heal" => Box::new(recovery::Recovers),
-        "redundancy-returns" => {
-            Box::new(redundancy::RedundancyReturns { wanted: shape.founder_ids() })
-        }
-        "stable-leader" => {
-            let timeout = shape.tuning().election_timeout;
-            Box::new(Office { replicas, stable: stability::StableLeader::new(timeout) })
-        }
-        unknown => panic!("{unknown} is not a promise of raft"),
-    }
+/// The checker of what must be true of replicas at any time.
+fn always<I>(cluster: &Cluster<Shape>, invariant: I) -> Box<dyn Promise<Node>>
+where
+    I: Invariant + 'static,
+{
+    Box::new(Always { replicas: cluster.shape.replica_ids(), invariant })
 }
 
 /// What a checker sees of a replica.
@@ -148,7 +141,7 @@ struct Office {
 impl Promise<Node> for Office {
     fn step(&mut self, world: &World<Node>) -> Result<(), String> {
         self.replicas.iter().try_for_each(|&node| match sight(world, node) {
-            Some(sight) => self.stable.see(world.now(), node, world.is_calm(node), sight),
+            Some(sight) => self.stable.see(world.now(), node, world.is_healed(node), sight),
             None => Ok(()),
         })
     }

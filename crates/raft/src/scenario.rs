@@ -7,15 +7,13 @@ mod plans;
 mod snapshots;
 mod workload;
 
-use machine::{Mechanism as Info, NodeId};
-use sim::{
-    Cluster, Entry, Promise, PromiseInfo, Remark, Scenario, System, Witness, World, heal_all,
-};
+use machine::{MechanismInfo, NodeId, Switches};
+use sim::{Cluster, Entry, NoteKind, PromiseSpec, Scenario, System, Witness, World, heal_all};
 
 use crate::history;
-use crate::mechanism::MECHANISMS;
+use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Operation};
-use crate::promise::{PROMISES, checker};
+use crate::promise::PROMISES;
 use crate::shape::{Node, Shape};
 
 /// The system, as the simulated world sees it.
@@ -24,43 +22,42 @@ pub struct Consensus;
 
 impl System for Consensus {
     type Node = Node;
+    type Shape = Shape;
     type Operation = Operation;
 
     const NAME: &'static str = "raft";
     const ABOUT: &'static str =
         "Consensus: a log that replicas agree on, and a key-value store that it leads to.";
-    const MECHANISMS: &'static [Info] = MECHANISMS;
-    const PROMISES: &'static [PromiseInfo] = PROMISES;
+    const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
+    const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
+    const ROLES: &'static [&'static str] =
+        &["blank", "booting", "candidate", "client", "follower", "leader", "learner", "removed"];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
         scenarios()
     }
 
-    fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
-        checker(name, cluster)
+    fn boot(cluster: &Cluster<Shape>, node: NodeId, switches: Switches) -> Node {
+        Shape::boot(cluster, node, switches)
     }
 
     fn perform(operation: &Operation) -> Message {
         Message::Do(operation.clone())
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Invoked { operation, .. } => Remark::Invoked(*operation),
-            Note::Answered { operation, .. } => Remark::Ok(*operation),
-            Note::Failed { operation } => Remark::Failed(*operation),
-            Note::GivenUp { operation } => Remark::GivenUp(*operation),
-            Note::Sometimes(name) => Remark::Sometimes(name),
+            Note::Invoked { operation, .. } => NoteKind::Invoked(*operation),
+            Note::Answered { operation, .. } => NoteKind::Ok(*operation),
+            Note::Failed { operation } => NoteKind::Failed(*operation),
+            Note::GivenUp { operation } => NoteKind::GivenUp(*operation),
+            Note::Sometimes(name) => NoteKind::Sometimes(name),
         }
     }
 
     fn history(notes: &[Entry<Note>]) -> Option<String> {
         Some(history::edn(notes))
-    }
-
-    fn node_name(cluster: &Cluster, node: NodeId) -> String {
-        Shape::name(cluster, node)
     }
 }
 
@@ -97,7 +94,7 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
     let scenario = |name, about, draw, reaches| Scenario {
         reaches,
         heals: heal_the_untroubled,
-        ..Scenario::new(name, about, ALL, draw, Shape::boot)
+        ..Scenario::new(name, about, ALL, draw)
     };
     vec![
         scenario(
@@ -228,8 +225,8 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
 
 /// Heals the clients and the replicas that no fault hits at the moment, if they are a quorum that has
 /// begun; everybody otherwise. Of a fault between two sides the smaller one is hit.
-fn heal_the_untroubled(cluster: &Cluster, world: &World<Node>) -> Vec<NodeId> {
-    let shape = Shape::of(cluster);
+fn heal_the_untroubled(cluster: &Cluster<Shape>, world: &World<Node>) -> Vec<NodeId> {
+    let shape = cluster.shape;
     let smaller = |(one, other): (&[NodeId], &[NodeId])| {
         let side = if other.is_empty() || one.len() <= other.len() { one } else { other };
         side.to_vec()

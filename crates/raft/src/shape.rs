@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use machine::{NodeId, Switches};
-use sim::{Cluster, Draft, Target};
+use serde::{Deserialize, Serialize};
+use sim::{Cluster, Shape as _, Target, within};
 
 use crate::client::Client;
 use crate::message::{Operation, Raft};
@@ -18,13 +19,17 @@ sim::nodes! {
     }
 }
 
+/// A plan, as it is drawn for such a cluster.
+pub(crate) type Draft = sim::Draft<Operation, Shape>;
+
 /// As every group has them, unless a scenario draws others.
 pub(crate) const SNAPSHOT_CHUNK: u64 = 256 << 10;
 pub(crate) const JOURNAL_GROWTH: u64 = 16 << 20;
 
 /// Who is who: the replicas first, those who found the cluster before those who may join it, then the
 /// clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Shape {
     /// Replicas that begin.
     pub founders: u64,
@@ -46,56 +51,48 @@ pub struct Shape {
     pub journal_growth: u64,
 }
 
-impl Shape {
-    /// Writes the shape into a draft. Replicas and clients are spread over so many zones.
-    pub fn draw(self, draft: &mut Draft<Operation>, zones: u8) {
-        let Shape { founders, spares, clients, snapshot_after, .. } = self;
-        let Shape { keep_entries, election_timeout, max_batch, .. } = self;
-        let times = [keep_entries, election_timeout, max_batch];
-        for size in [founders, spares, clients, snapshot_after].into_iter().chain(times) {
-            draft.size(size, size);
-        }
-        // What is usual is not written, so that plans without it stay what they were.
-        let parts = [self.snapshot_chunk, self.journal_growth];
-        if parts != [SNAPSHOT_CHUNK, JOURNAL_GROWTH] {
-            for size in parts {
-                draft.size(size, size);
-            }
-        }
-        draft.cluster(founders + spares + clients, zones);
+impl sim::Shape for Shape {
+    fn members(&self) -> Vec<(&'static str, u64)> {
+        let Shape { founders, spares, clients, .. } = *self;
+        vec![("replica", founders), ("spare", spares), ("client", clients)]
     }
 
-    /// Reads it back. A plan may come from a stranger: sizes that make no sense are cut.
-    pub fn of(cluster: &Cluster) -> Shape {
-        let size_or = |place: usize, usual| cluster.sizes.get(place).copied().unwrap_or(usual);
-        let size = |place| size_or(place, 0);
-        Shape {
-            founders: size(0).clamp(1, 64),
-            spares: size(1).min(64),
-            clients: size(2).min(256),
-            snapshot_after: size(3).max(64),
-            keep_entries: size(4).min(1_000_000),
-            election_timeout: size(5).clamp(10, 60_000),
-            max_batch: size(6).clamp(1, 4_096),
-            snapshot_chunk: size_or(7, SNAPSHOT_CHUNK).clamp(16, 1 << 20),
-            journal_growth: size_or(8, JOURNAL_GROWTH).clamp(16, 1 << 30),
-        }
+    fn validate(&self) -> Result<(), String> {
+        within("founders", self.founders, 1..=64)?;
+        within("spares", self.spares, 0..=64)?;
+        within("clients", self.clients, 0..=256)?;
+        within("snapshot_after", self.snapshot_after, 64..=u64::MAX)?;
+        within("keep_entries", self.keep_entries, 0..=1_000_000)?;
+        within("election_timeout", self.election_timeout, 10..=60_000)?;
+        within("max_batch", self.max_batch, 1..=4_096)?;
+        within("snapshot_chunk", self.snapshot_chunk, 16..=1 << 20)?;
+        within("journal_growth", self.journal_growth, 16..=1 << 30)
+    }
+}
+
+impl Shape {
+    /// Writes the shape into a draft.
+    pub(crate) fn draw(self, draft: &mut Draft) {
+        // Its sizes were drawn once, each from a range of one; those of snapshots and journals only where
+        // they were not the usual ones.
+        let usual = (self.snapshot_chunk, self.journal_growth) == (SNAPSHOT_CHUNK, JOURNAL_GROWTH);
+        draft.skip_draws(if usual { 7 } else { 9 });
+        draft.cluster(self, 3);
     }
 
     /// Those who begin.
     pub fn founder_ids(self) -> Vec<NodeId> {
-        (0..self.founders as u32).map(NodeId).collect()
+        self.ids("replica")
     }
 
     /// All that can be members.
     pub fn replica_ids(self) -> Vec<NodeId> {
-        (0..(self.founders + self.spares) as u32).map(NodeId).collect()
+        [self.ids("replica"), self.ids("spare")].concat()
     }
 
     /// Those who ask.
     pub fn client_ids(self) -> Vec<NodeId> {
-        let first = (self.founders + self.spares) as u32;
-        (first..first + self.clients as u32).map(NodeId).collect()
+        self.ids("client")
     }
 
     /// The replicas, as targets of faults.
@@ -118,8 +115,8 @@ impl Shape {
     }
 
     /// The machine of a node.
-    pub fn boot(cluster: &Cluster, id: NodeId, switches: Switches) -> Node {
-        let shape = Shape::of(cluster);
+    pub fn boot(cluster: &Cluster<Shape>, id: NodeId, switches: Switches) -> Node {
+        let shape = cluster.shape;
         let replicas = shape.replica_ids();
         if !replicas.contains(&id) {
             return Node::Client(Client::new(id, replicas));
@@ -127,16 +124,5 @@ impl Shape {
         let limits = Limits { snapshot_after: shape.snapshot_after, ..Limits::default() };
         let (founders, tuning) = (shape.founder_ids(), shape.tuning());
         Node::Replica(Replica::new(id, founders, tuning, limits, switches))
-    }
-
-    /// Its name in diagrams.
-    pub fn name(cluster: &Cluster, id: NodeId) -> String {
-        let shape = Shape::of(cluster);
-        let role = match id {
-            id if shape.founder_ids().contains(&id) => "replica",
-            id if shape.replica_ids().contains(&id) => "spare",
-            _ => "client",
-        };
-        format!("n{} {role}", id.0)
     }
 }

@@ -119,7 +119,7 @@ impl<M: Machine> World<M> {
     pub fn heal(&mut self, nodes: &[NodeId]) {
         self.healed_at = Some(self.now);
         self.record(|| Moment::Healed);
-        nodes.iter().for_each(|&node| self.network.calm(node));
+        nodes.iter().for_each(|&node| self.network.heal(node));
         for index in 0..self.chaos.faults.len() {
             let fault = &mut self.chaos.faults[index];
             if !fault.on || fault.fault.is_of_links() {
@@ -208,7 +208,7 @@ impl<M: Machine> World<M> {
             _ => hits.iter().for_each(|&node| self.strike(&fault, node)),
         }
         if struck && !part {
-            *self.chaos.counts.entry(fault.kind()).or_default() += 1;
+            *self.chaos.counts.entry(fault.kind().name()).or_default() += 1;
             self.chaos.faults[index].counted = Some(self.now);
         }
         self.rebuild(&fault, &hits);
@@ -240,7 +240,7 @@ impl<M: Machine> World<M> {
 
     /// Can a fault touch this link? Not where both ends were healed, nor within a node.
     fn is_exposed(&self, (a, b): (NodeId, NodeId)) -> bool {
-        a != b && !(self.is_calm(a) && self.is_calm(b))
+        a != b && !(self.is_healed(a) && self.is_healed(b))
     }
 
     /// Looks up whom a fault hits; nobody, where only healed nodes and links among them are left.
@@ -262,18 +262,18 @@ impl<M: Machine> World<M> {
             | Duplication { nodes, .. }
             | Reordering { nodes, .. }
             | Delay { nodes, .. } => {
-                let exposed = (0..self.len() as u32).any(|node| !self.is_calm(NodeId(node)));
+                let exposed = (0..self.len() as u32).any(|node| !self.is_healed(NodeId(node)));
                 (if exposed { find(nodes) } else { Vec::new() }, Vec::new())
             }
             ZoneLoss { zone } => {
                 let all = (0..self.len() as u32).map(NodeId);
                 let hit = all.filter(|node| self.zones[node.0 as usize] == *zone);
-                (hit.filter(|&node| !self.is_calm(node)).collect(), Vec::new())
+                (hit.filter(|&node| !self.is_healed(node)).collect(), Vec::new())
             }
             _ => {
                 let mut hits: Vec<NodeId> =
                     fault.targets().into_iter().filter_map(|target| self.find(target)).collect();
-                hits.retain(|&node| !self.is_calm(node));
+                hits.retain(|&node| !self.is_healed(node));
                 (hits, Vec::new())
             }
         }
@@ -318,7 +318,7 @@ impl<M: Machine> World<M> {
         match fault {
             Fault::Pause { .. } => {
                 self.node_mut(node).paused -= 1;
-                self.work_off(node);
+                self.drain_inbox(node);
             }
             Fault::SnapshotResumed { .. } => self.resume(index, node),
             Fault::ClockDrift { .. } | Fault::ClockSmear { .. } => {
@@ -349,7 +349,7 @@ impl<M: Machine> World<M> {
         for peer in self.network.peers(id) {
             self.reset_link(id, peer);
         }
-        self.work_off(id);
+        self.drain_inbox(id);
     }
 
     /// What is on its way to the disk ends at times drawn anew.

@@ -3,7 +3,7 @@
 use machine::{Link, Machine, NodeId, Time};
 
 use crate::network::Arrivals;
-use crate::random::Luck;
+use crate::random::Draw;
 use crate::recorder::Moment;
 use crate::world::{Event, Message, World, kind};
 
@@ -13,14 +13,14 @@ impl<M: Machine> World<M> {
         if to.0 as usize >= self.nodes.len() {
             return;
         }
-        let lots = &mut self.nodes[from.0 as usize].lots;
+        let draws = &mut self.nodes[from.0 as usize].draws;
         if link == Link::Stream {
-            let (at, epoch) = self.network.stream_send(self.now, from, to, lots);
+            let (at, epoch) = self.network.stream_send(self.now, from, to, draws);
             return self.happens(at, Event::Segment { from, to, epoch, message });
         }
-        let (at, luck) = self.network.set_out(self.now, lots.draw());
-        let Some(late) = self.network.late(from, to, luck) else {
-            return self.send_in_doubt(from, to, message, at, luck);
+        let (at, draw) = self.network.undisturbed_arrival(self.now, draws.draw());
+        let Some(late) = self.network.late(from, to, draw) else {
+            return self.send_in_doubt(from, to, message, at, draw);
         };
         self.queue.schedule(Time(at.0 + late), Event::Datagram { from, to, message });
     }
@@ -33,9 +33,9 @@ impl<M: Machine> World<M> {
         to: NodeId,
         message: Message<M>,
         at: Time,
-        luck: Luck,
+        draw: Draw,
     ) {
-        let Arrivals { first, copy } = self.network.datagram(self.now, from, to, at, luck);
+        let Arrivals { first, copy } = self.network.datagram(self.now, from, to, at, draw);
         if let Some(at) = copy {
             let message = message.clone();
             self.happens(at, Event::Datagram { from, to, message });
@@ -64,7 +64,7 @@ impl<M: Machine> World<M> {
     }
 
     /// A stream was healed: what the cut held back goes on, and what came later after it.
-    pub(crate) fn thaw(&mut self, from: NodeId, to: NodeId) {
+    pub(crate) fn release_held(&mut self, from: NodeId, to: NodeId) {
         while !self.network.is_cut(from, to) {
             let Some(message) = self.network.stream(from, to).held.pop_front() else { return };
             if self.node(to).machine.is_none() {

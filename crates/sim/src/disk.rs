@@ -28,7 +28,7 @@ const LONGEST_FILE: u64 = 1 << 30;
 
 /// What is wrong with a disk at the moment; by default nothing is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ailments {
+pub(crate) struct DiskFaults {
     /// Every operation takes so many times as long.
     pub(crate) slow: Option<u32>,
     pub(crate) full: bool,
@@ -71,7 +71,7 @@ enum Dirty {
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
     pub(crate) id: DiskId,
-    pub(crate) ailments: Ailments,
+    pub(crate) disk_faults: DiskFaults,
     files: BTreeMap<FileName, File>,
     random: Random,
     /// When the operation asked for last will end, in the world's time.
@@ -81,7 +81,13 @@ pub(crate) struct Disk {
 impl Disk {
     pub(crate) fn new(mut random: Random) -> Self {
         let id = DiskId(random.next_u64());
-        Disk { id, ailments: Ailments::default(), files: BTreeMap::new(), random, busy_until: 0 }
+        Disk {
+            id,
+            disk_faults: DiskFaults::default(),
+            files: BTreeMap::new(),
+            random,
+            busy_until: 0,
+        }
     }
 
     /// A new disk in the place of this one.
@@ -100,12 +106,12 @@ impl Disk {
             _ => (0, LATENCY),
         };
         let sound = least + below(&mut self.random, most - least + 1) + size / 1024 * TRANSFER;
-        sound * u64::from(self.ailments.slow.unwrap_or(1))
+        sound * u64::from(self.disk_faults.slow.unwrap_or(1))
     }
 
     /// Carries an operation out, at the moment it ends.
     pub(crate) fn perform(&mut self, command: DiskCommand) -> DiskResult {
-        let failed = happens(&mut self.random, self.ailments.failing_ppm);
+        let failed = happens(&mut self.random, self.disk_faults.failing_ppm);
         if failed {
             if let DiskCommand::Sync { file } = &command {
                 self.forget_dirty(file);
@@ -113,7 +119,7 @@ impl Disk {
             return Err(DiskError::Failed);
         }
         let grows = matches!(command, DiskCommand::Write { .. } | DiskCommand::Replace { .. });
-        if grows && self.ailments.full {
+        if grows && self.disk_faults.full {
             return Err(DiskError::Full);
         }
         match command {
@@ -177,7 +183,7 @@ impl Disk {
     }
 
     fn write(&mut self, name: FileName, offset: u64, bytes: Bytes) -> DiskResult {
-        let misdirected = happens(&mut self.random, self.ailments.misdirected_ppm);
+        let misdirected = happens(&mut self.random, self.disk_faults.misdirected_ppm);
         let file = self.files.entry(name).or_default();
         let mut lands = offset;
         if misdirected {

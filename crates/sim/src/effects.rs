@@ -5,9 +5,9 @@
 
 use machine::{Machine, NodeId, Time};
 
-use crate::disk::Ailments;
+use crate::disk::DiskFaults;
 use crate::fault::Fault;
-use crate::network::{Weather, passage};
+use crate::network::{LinkFaults, passage};
 use crate::world::{Event, World};
 
 impl<M: Machine> World<M> {
@@ -22,11 +22,11 @@ impl<M: Machine> World<M> {
 
     pub(crate) fn rebuild_network(&mut self) {
         let mut cuts = Vec::new();
-        let mut weather = vec![Weather::FAIR; self.len()];
+        let mut link_faults = vec![LinkFaults::NONE; self.len()];
         for scheduled in self.chaos.faults.iter().filter(|scheduled| scheduled.on) {
             // A role and a number may name the same node: nobody is cut off from himself.
             let pairs = || pairs(&scheduled.hits, &scheduled.other_side).filter(|(a, b)| a != b);
-            let mut here = Weather::FAIR;
+            let mut here = LinkFaults::NONE;
             match scheduled.fault {
                 Fault::Partition { .. } => cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)])),
                 Fault::FlappingLink { .. } if scheduled.cut => {
@@ -42,36 +42,38 @@ impl<M: Machine> World<M> {
                 _ => continue,
             }
             for node in &scheduled.hits {
-                weather[node.0 as usize].worsen(&here);
+                link_faults[node.0 as usize].combine(&here);
             }
         }
-        self.network.set(&cuts, weather);
-        for (from, to) in self.network.thawing() {
-            let lots = &mut self.nodes[from.0 as usize].lots;
-            let at = Time(self.now.0 + passage(self.network.delays, lots));
-            self.happens(at, Event::Thaw { from, to });
+        self.network.set(&cuts, link_faults);
+        for (from, to) in self.network.with_held() {
+            let draws = &mut self.nodes[from.0 as usize].draws;
+            let at = Time(self.now.0 + passage(self.network.delays, draws));
+            self.happens(at, Event::ReleaseHeld { from, to });
         }
     }
 
     pub(crate) fn rebuild_node(&mut self, id: NodeId) {
-        let (mut ailments, mut service) = (Ailments::default(), 0);
+        let (mut disk_faults, mut service) = (DiskFaults::default(), 0);
         for scheduled in self.chaos.on(id) {
             match scheduled.fault {
                 Fault::SlowNode { service_ns, .. } => service = service_ns.max(service),
-                Fault::SlowDisk { times, .. } => ailments.slow = ailments.slow.max(Some(times)),
-                Fault::FullDisk { .. } => ailments.full = true,
+                Fault::SlowDisk { times, .. } => {
+                    disk_faults.slow = disk_faults.slow.max(Some(times))
+                }
+                Fault::FullDisk { .. } => disk_faults.full = true,
                 Fault::FailingDisk { ppm, .. } => {
-                    ailments.failing_ppm = ailments.failing_ppm.max(ppm);
+                    disk_faults.failing_ppm = disk_faults.failing_ppm.max(ppm);
                 }
                 Fault::MisdirectedWrite { ppm, .. } => {
-                    ailments.misdirected_ppm = ailments.misdirected_ppm.max(ppm);
+                    disk_faults.misdirected_ppm = disk_faults.misdirected_ppm.max(ppm);
                 }
                 _ => {}
             }
         }
         let node = self.node_mut(id);
-        let paced = node.disk.ailments.slow == ailments.slow;
-        node.disk.ailments = ailments;
+        let paced = node.disk.disk_faults.slow == disk_faults.slow;
+        node.disk.disk_faults = disk_faults;
         node.service_ns = service;
         if !paced {
             self.reschedule_disk(id);

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::Unsynced;
 
+/// A world lasts at most a day of virtual time, and no fault delays anything for longer.
+pub(crate) const LONGEST_NS: u64 = 86_400_000_000_000;
+
 /// Whom a fault hits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -24,19 +27,11 @@ pub enum Target {
 }
 
 /// Chances are in a million, times in nanoseconds.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    strum::IntoStaticStr,
-    strum::VariantNames,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, strum::EnumDiscriminants)]
+#[strum_discriminants(name(FaultKind), doc = "A kind of fault.")]
+#[strum_discriminants(derive(Hash, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray))]
+#[strum_discriminants(strum(serialize_all = "kebab-case"))]
 #[serde(tag = "fault", rename_all = "kebab-case", deny_unknown_fields)]
-#[strum(serialize_all = "kebab-case")]
 #[expect(missing_docs, reason = "the fields are named by what they are; units are above")]
 pub enum Fault {
     /// Nothing passes between the two sides; each may pass what it likes to third parties.
@@ -95,12 +90,19 @@ pub enum Fault {
     ClockSmear { node: Target, ppm: i32 },
 }
 
-/// The names of all kinds of fault, as counted and printed.
-pub const KINDS: &[&str] = <Fault as strum::VariantNames>::VARIANTS;
+impl FaultKind {
+    /// All of them.
+    pub const ALL: &'static [FaultKind] = <FaultKind as strum::VariantArray>::VARIANTS;
+
+    /// Its name in kebab-case, as counted and printed.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
 
 impl Fault {
-    /// The name of its kind, in kebab-case; one of [`KINDS`].
-    pub fn kind(&self) -> &'static str {
+    /// Its kind.
+    pub fn kind(&self) -> FaultKind {
         self.into()
     }
 
@@ -163,10 +165,10 @@ impl Fault {
             | Duplication { ppm, .. }
             | MisdirectedWrite { ppm, .. }
             | FailingDisk { ppm, .. } => *ppm <= 1_000_000,
-            Reordering { ppm, by_ns, .. } => *ppm <= 1_000_000 && *by_ns <= crate::plan::LONGEST_NS,
+            Reordering { ppm, by_ns, .. } => *ppm <= 1_000_000 && *by_ns <= LONGEST_NS,
             ClockDrift { ppm, .. } | ClockSmear { ppm, .. } => ppm.unsigned_abs() <= 500_000,
             ClockJump { by_ns, .. } | ClockRollback { by_ns, .. } => *by_ns <= i64::MAX as u64 / 4,
-            Delay { by_ns, .. } => *by_ns <= crate::plan::LONGEST_NS,
+            Delay { by_ns, .. } => *by_ns <= LONGEST_NS,
             FlappingLink { period_ns, .. } => *period_ns >= 1_000_000,
             SlowNode { service_ns, .. } => *service_ns <= 60_000_000_000,
             SlowDisk { times, .. } => (1..=1_000_000).contains(times),

@@ -20,7 +20,7 @@ pub struct Entry<N> {
 
 /// What a note means to the lab, whatever the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remark {
+pub enum NoteKind {
     /// A client began the operation of this number. Invoke and return bracket the operation.
     Invoked(u64),
     /// It ended well.
@@ -65,9 +65,9 @@ pub(crate) fn add(counts: &mut Counts, other: &Counts) {
     }
 }
 
-/// What the notes of a history come to.
+/// The counts and times of a history.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Totals {
     pub(crate) operations: Operations,
     pub(crate) sometimes: Counts,
     /// Of the operations that ended well, from beginning to end.
@@ -76,91 +76,90 @@ pub(crate) struct Tally {
 }
 
 /// Counts and measures what the notes of a history mean.
-pub(crate) fn tally<N>(history: &[Entry<N>], remark: impl Fn(&N) -> Remark) -> Tally {
-    let mut tally = Tally::default();
-    let Tally { operations, latency, silences, .. } = &mut tally;
+pub(crate) fn total<N>(history: &[Entry<N>], kind_of: impl Fn(&N) -> NoteKind) -> Totals {
+    let mut totals = Totals::default();
+    let Totals { operations, latency, silences, .. } = &mut totals;
     let mut sometimes: Vec<(&'static str, u64)> = Vec::new();
     // Those that a client waits for, and since when.
     let mut waiting = BTreeMap::new();
     for &Entry { at, ref note, .. } in history {
-        match remark(note) {
-            Remark::Invoked(operation) => {
+        match kind_of(note) {
+            NoteKind::Invoked(operation) => {
                 waiting.insert(operation, at);
                 silences.begun(at);
             }
-            Remark::Ok(operation) => {
+            NoteKind::Ok(operation) => {
                 if let Some(invoked) = waiting.remove(&operation) {
                     operations.ok += 1;
                     latency.push(at.since(invoked));
                     silences.completed(at, !waiting.is_empty());
                 }
             }
-            Remark::Failed(operation) => {
+            NoteKind::Failed(operation) => {
                 if waiting.remove(&operation).is_some() {
                     operations.failed += 1;
                     silences.given_up(at, !waiting.is_empty());
                 }
             }
-            Remark::GivenUp(operation) => {
+            NoteKind::GivenUp(operation) => {
                 if waiting.remove(&operation).is_some() {
                     operations.open += 1;
                     silences.given_up(at, !waiting.is_empty());
                 }
             }
             // By its place in memory, which is quick to compare; a name may be in several.
-            Remark::Sometimes(name) => {
+            NoteKind::Sometimes(name) => {
                 match sometimes.iter_mut().find(|(known, _)| std::ptr::eq::<str>(*known, name)) {
                     Some((_, count)) => *count += 1,
                     None => sometimes.push((name, 1)),
                 }
             }
-            Remark::Plain => {}
+            NoteKind::Plain => {}
         }
     }
     operations.open += waiting.len() as u64;
     for (name, count) in sometimes {
-        *tally.sometimes.entry(name).or_default() += count;
+        *totals.sometimes.entry(name).or_default() += count;
     }
-    tally
+    totals
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::Remark::{Failed, GivenUp, Invoked, Ok};
+    use super::NoteKind::{Failed, GivenUp, Invoked, Ok};
     use super::*;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
-    fn tally_of(remarks: &[(u64, Remark)]) -> Tally {
+    fn totals_of(kinds: &[(u64, NoteKind)]) -> Totals {
         let entry = |&(ms, note)| Entry { at: Time(0) + MS(ms), node: NodeId(0), note };
-        tally(&remarks.iter().map(entry).collect::<Vec<_>>(), |remark| *remark)
+        total(&kinds.iter().map(entry).collect::<Vec<_>>(), |kind_of| *kind_of)
     }
 
     /// In a run of a second.
-    fn downtime(remarks: &[(u64, Remark)], from: u64, until: u64) -> u64 {
+    fn downtime(kinds: &[(u64, NoteKind)], from: u64, until: u64) -> u64 {
         let fault = (Time(0) + MS(from), Time(0) + MS(until));
-        let tally = tally_of(remarks);
-        let downtimes = tally.silences.downtimes(Time(0) + MS(1_000), [fault].into_iter());
+        let totals = totals_of(kinds);
+        let downtimes = totals.silences.downtimes(Time(0) + MS(1_000), [fault].into_iter());
         downtimes.max().unwrap().as_millis() as u64
     }
 
     #[test]
     fn latency_is_of_operations_that_ended_well() {
-        let remarks =
-            [(0, Invoked(1)), (5, Invoked(2)), (6, Invoked(3)), (7, Ok(1)), (9, Failed(2))];
-        let tally = tally_of(&remarks);
-        assert_eq!(tally.operations, Operations { ok: 1, failed: 1, open: 1 });
-        assert_eq!((tally.latency.count(), tally.latency.max()), (1, Some(MS(7))));
+        let kinds = [(0, Invoked(1)), (5, Invoked(2)), (6, Invoked(3)), (7, Ok(1)), (9, Failed(2))];
+        let totals = totals_of(&kinds);
+        assert_eq!(totals.operations, Operations { ok: 1, failed: 1, open: 1 });
+        assert_eq!((totals.latency.count(), totals.latency.max()), (1, Some(MS(7))));
         let again = [(0, Invoked(1)), (2, Ok(1)), (3, Ok(1)), (4, GivenUp(1)), (5, Ok(7))];
-        assert_eq!(tally_of(&again).operations, Operations { ok: 1, failed: 0, open: 0 });
+        assert_eq!(totals_of(&again).operations, Operations { ok: 1, failed: 0, open: 0 });
     }
 
     #[test]
     fn nobody_waits_for_what_was_given_up_and_it_stays_open() {
-        let tally = tally_of(&[(0, Invoked(1)), (100, GivenUp(1)), (200, Ok(1))]);
-        assert_eq!(tally.operations, Operations { ok: 0, failed: 0, open: 1 });
+        let totals = totals_of(&[(0, Invoked(1)), (100, GivenUp(1)), (200, Ok(1))]);
+        assert_eq!(totals.operations, Operations { ok: 0, failed: 0, open: 1 });
         assert_eq!(downtime(&[(0, Invoked(1)), (100, GivenUp(1))], 50, 900), 100);
         assert_eq!(downtime(&[(0, Invoked(1)), (100, GivenUp(1))], 100, 900), 0);
     }

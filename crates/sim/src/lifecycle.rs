@@ -66,7 +66,7 @@ impl<M: Machine> World<M> {
         let (delays, now) = (self.network.delays, self.now.0);
         let end = self.node_mut(node);
         if end.machine.is_some() {
-            let at = Time(now + passage(delays, &mut end.lots));
+            let at = Time(now + passage(delays, &mut end.draws));
             let incarnation = end.incarnation;
             // A gap in what arrives is told of before what comes after it.
             self.network.not_before(peer, node, at);

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use machine::{NodeId, Time};
 
-use crate::random::{Lots, Luck, share};
+use crate::random::{Draw, DrawStream, share};
 
 /// What TCP waits before it sends again (Linux, least value).
 const RETRANSMISSION: u64 = 200_000_000;
@@ -31,12 +31,12 @@ impl Delays {
 
 /// What is wrong with the links of a node. Chances in a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Weather {
+pub(crate) struct LinkFaults {
     pub(crate) loss_ppm: u32,
     pub(crate) duplicate_ppm: u32,
     pub(crate) reorder_ppm: u32,
-    /// Nothing is wrong with links to others that are calm too.
-    calm: bool,
+    /// Healed for good: nothing is wrong with links to others that are healed too.
+    healed: bool,
     /// Some link from here is cut.
     cut: bool,
     /// How late a reordered datagram is.
@@ -45,19 +45,19 @@ pub(crate) struct Weather {
     pub(crate) delay_ns: u64,
 }
 
-impl Weather {
-    pub(crate) const FAIR: Weather = Weather {
+impl LinkFaults {
+    pub(crate) const NONE: LinkFaults = LinkFaults {
         loss_ppm: 0,
         duplicate_ppm: 0,
         reorder_ppm: 0,
-        calm: false,
+        healed: false,
         cut: false,
         reorder_ns: 0,
         delay_ns: 0,
     };
 
     /// One more thing is wrong.
-    pub(crate) fn worsen(&mut self, other: &Weather) {
+    pub(crate) fn combine(&mut self, other: &LinkFaults) {
         self.loss_ppm = self.loss_ppm.max(other.loss_ppm);
         self.duplicate_ppm = self.duplicate_ppm.max(other.duplicate_ppm);
         self.reorder_ppm = self.reorder_ppm.max(other.reorder_ppm);
@@ -65,19 +65,19 @@ impl Weather {
         self.delay_ns = self.delay_ns.max(other.delay_ns);
     }
 
-    fn outlook(&self) -> Outlook {
+    fn summary(&self) -> LinkSummary {
         let any = share(self.loss_ppm) + share(self.reorder_ppm) + share(self.duplicate_ppm);
-        // Cuts and calm depend on the other end: whoever is touched by them has to look there.
-        let always = self.cut || self.calm && self.delay_ns > 0;
+        // Being cut and being healed depend on the other end: whoever is touched by them has to look there.
+        let always = self.cut || self.healed && self.delay_ns > 0;
         let trouble = if always { u64::MAX } else { u64::try_from(any).unwrap_or(u64::MAX) };
-        Outlook { trouble, delay_ns: self.delay_ns }
+        LinkSummary { trouble, delay_ns: self.delay_ns }
     }
 }
 
-/// What most messages need to know of the weather.
+/// What most messages need to know of [`LinkFaults`].
 #[derive(Clone, Copy, Debug)]
-struct Outlook {
-    /// Messages of more luck meet no trouble but the delay.
+struct LinkSummary {
+    /// Messages with a higher draw meet no trouble but the delay.
     trouble: u64,
     delay_ns: u64,
 }
@@ -101,9 +101,9 @@ pub(crate) struct Network<M> {
     cuts: Vec<u64>,
     row: usize,
     /// Of each node.
-    weather: Vec<Weather>,
+    link_faults: Vec<LinkFaults>,
     /// And in short: every message looks at that of both its ends.
-    outlooks: Vec<Outlook>,
+    summaries: Vec<LinkSummary>,
     /// By sender; few peers each, in order of number.
     streams: Vec<Vec<Stream<M>>>,
 }
@@ -122,8 +122,8 @@ impl<M> Network<M> {
             delays,
             cuts: vec![0; nodes * row],
             row,
-            weather: vec![Weather::FAIR; nodes],
-            outlooks: vec![Weather::FAIR.outlook(); nodes],
+            link_faults: vec![LinkFaults::NONE; nodes],
+            summaries: vec![LinkFaults::NONE.summary(); nodes],
             streams: (0..nodes).map(|_| Vec::new()).collect(),
         }
     }
@@ -131,58 +131,58 @@ impl<M> Network<M> {
     #[inline(always)]
     pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
         let (from, to) = (from.0 as usize, to.0 as usize);
-        self.weather[from].cut && self.cuts[from * self.row + to / 64] >> (to % 64) & 1 == 1
+        self.link_faults[from].cut && self.cuts[from * self.row + to / 64] >> (to % 64) & 1 == 1
     }
 
     /// Sets all that is wrong with the network, at once.
-    pub(crate) fn set(&mut self, cuts: &[(NodeId, NodeId)], weather: Vec<Weather>) {
-        for (old, new) in self.weather.iter_mut().zip(weather) {
-            *old = Weather { calm: old.calm, ..new };
+    pub(crate) fn set(&mut self, cuts: &[(NodeId, NodeId)], link_faults: Vec<LinkFaults>) {
+        for (old, new) in self.link_faults.iter_mut().zip(link_faults) {
+            *old = LinkFaults { healed: old.healed, ..new };
         }
         self.cuts.fill(0);
         for &(from, to) in cuts {
-            if !(self.is_calm(from) && self.is_calm(to)) {
+            if !(self.is_healed(from) && self.is_healed(to)) {
                 let (from, to) = (from.0 as usize, to.0 as usize);
-                self.weather[from].cut = true;
+                self.link_faults[from].cut = true;
                 self.cuts[from * self.row + to / 64] |= 1 << (to % 64);
             }
         }
-        self.outlooks = self.weather.iter().map(Weather::outlook).collect();
+        self.summaries = self.link_faults.iter().map(LinkFaults::summary).collect();
     }
 
-    pub(crate) fn is_calm(&self, node: NodeId) -> bool {
-        self.weather[node.0 as usize].calm
+    pub(crate) fn is_healed(&self, node: NodeId) -> bool {
+        self.link_faults[node.0 as usize].healed
     }
 
-    pub(crate) fn calm(&mut self, node: NodeId) {
-        self.weather[node.0 as usize].calm = true;
+    pub(crate) fn heal(&mut self, node: NodeId) {
+        self.link_faults[node.0 as usize].healed = true;
     }
 
-    /// The weather of a link: the worse of that at both its ends.
-    fn weather(&self, from: NodeId, to: NodeId) -> Weather {
-        let (mut from, to) = (self.weather[from.0 as usize], &self.weather[to.0 as usize]);
-        if from.calm && to.calm {
-            return Weather::FAIR;
+    /// What is wrong with a link: the worse of what is wrong at either end.
+    fn link_faults(&self, from: NodeId, to: NodeId) -> LinkFaults {
+        let (mut from, to) = (self.link_faults[from.0 as usize], &self.link_faults[to.0 as usize]);
+        if from.healed && to.healed {
+            return LinkFaults::NONE;
         }
-        from.worsen(to);
+        from.combine(to);
         from
     }
 
     /// When a message arrives that sets out now and meets no trouble. One draw decides it, and what is
-    /// left of the draw is the luck of the message: a fault that begins shifts no later draw.
+    /// left of it decides what else befalls the message: a fault that begins shifts no later draw.
     #[inline(always)]
-    pub(crate) fn set_out(&self, now: Time, drawn: u64) -> (Time, Luck) {
+    pub(crate) fn undisturbed_arrival(&self, now: Time, drawn: u64) -> (Time, Draw) {
         let Delays { least_ns, most_ns } = self.delays;
-        let mut luck = Luck(drawn);
-        (Time(now.0 + least_ns + luck.choose(most_ns - least_ns + 1)), luck)
+        let mut draw = Draw(drawn);
+        (Time(now.0 + least_ns + draw.choose(most_ns - least_ns + 1)), draw)
     }
 
-    /// How late a message of such luck is, if that is all that can happen to it. For most it is, and
-    /// they need not ask for every kind of trouble.
+    /// The delay that faults add to a message with this draw, where that is all that can happen to it. For
+    /// most it is, and they need not ask for every kind of fault.
     #[inline(always)]
-    pub(crate) fn late(&self, from: NodeId, to: NodeId, Luck(luck): Luck) -> Option<u64> {
-        let (from, to) = (self.outlooks[from.0 as usize], self.outlooks[to.0 as usize]);
-        let safe = luck > from.trouble.saturating_add(to.trouble);
+    pub(crate) fn late(&self, from: NodeId, to: NodeId, Draw(draw): Draw) -> Option<u64> {
+        let (from, to) = (self.summaries[from.0 as usize], self.summaries[to.0 as usize]);
+        let safe = draw > from.trouble.saturating_add(to.trouble);
         safe.then(|| from.delay_ns.max(to.delay_ns))
     }
 
@@ -193,16 +193,16 @@ impl<M> Network<M> {
         from: NodeId,
         to: NodeId,
         at: Time,
-        mut luck: Luck,
+        mut draw: Draw,
     ) -> Arrivals {
-        let weather = self.weather(from, to);
-        if luck.strikes(weather.loss_ppm) || self.is_cut(from, to) {
+        let link_faults = self.link_faults(from, to);
+        if draw.happens(link_faults.loss_ppm) || self.is_cut(from, to) {
             return Arrivals { first: None, copy: None };
         }
-        let late = if luck.strikes(weather.reorder_ppm) { weather.reorder_ns } else { 0 };
-        let delayed = |at: Time, by_ns| Time(at.0 + weather.delay_ns + by_ns);
-        let doubled = luck.strikes(weather.duplicate_ppm);
-        let copy = doubled.then(|| delayed(self.set_out(now, luck.0).0, 0));
+        let late = if draw.happens(link_faults.reorder_ppm) { link_faults.reorder_ns } else { 0 };
+        let delayed = |at: Time, by_ns| Time(at.0 + link_faults.delay_ns + by_ns);
+        let doubled = draw.happens(link_faults.duplicate_ppm);
+        let copy = doubled.then(|| delayed(self.undisturbed_arrival(now, draw.0).0, 0));
         Arrivals { first: Some(delayed(at, late)), copy }
     }
 
@@ -212,13 +212,13 @@ impl<M> Network<M> {
         now: Time,
         from: NodeId,
         to: NodeId,
-        lots: &mut Lots,
+        draws: &mut DrawStream,
     ) -> (Time, u32) {
-        let (mut at, mut luck) = self.set_out(now, lots.draw());
-        at.0 += self.late(from, to, luck).unwrap_or_else(|| {
-            let weather = self.weather(from, to);
-            let again = if luck.strikes(weather.loss_ppm) { RETRANSMISSION } else { 0 };
-            weather.delay_ns + again
+        let (mut at, mut draw) = self.undisturbed_arrival(now, draws.draw());
+        at.0 += self.late(from, to, draw).unwrap_or_else(|| {
+            let link_faults = self.link_faults(from, to);
+            let again = if draw.happens(link_faults.loss_ppm) { RETRANSMISSION } else { 0 };
+            link_faults.delay_ns + again
         });
         let stream = self.stream(from, to);
         stream.last_arrival = stream.last_arrival.max(at);
@@ -276,19 +276,19 @@ impl<M> Network<M> {
     }
 
     /// The streams that hold something back although nothing cuts them any more.
-    pub(crate) fn thawing(&self) -> Vec<(NodeId, NodeId)> {
-        let mut thawing = Vec::new();
+    pub(crate) fn with_held(&self) -> Vec<(NodeId, NodeId)> {
+        let mut with_held = Vec::new();
         for (from, streams) in self.streams.iter().enumerate() {
             let from = NodeId(from as u32);
             let holding = streams.iter().filter(|stream| !stream.held.is_empty());
             let healed = holding.filter(|stream| !self.is_cut(from, stream.peer));
-            thawing.extend(healed.map(|stream| (from, stream.peer)));
+            with_held.extend(healed.map(|stream| (from, stream.peer)));
         }
-        thawing
+        with_held
     }
 }
 
 /// How long something takes from one node to another while no fault is on.
-pub(crate) fn passage(delays: Delays, lots: &mut Lots) -> u64 {
-    delays.least_ns + Luck(lots.draw()).choose(delays.most_ns - delays.least_ns + 1)
+pub(crate) fn passage(delays: Delays, draws: &mut DrawStream) -> u64 {
+    delays.least_ns + Draw(draws.draw()).choose(delays.most_ns - delays.least_ns + 1)
 }

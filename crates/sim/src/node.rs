@@ -6,7 +6,7 @@ use machine::{DiskCommand, Generation, Input, Machine, NodeId, Protocol, Random,
 
 use crate::clock::Clock;
 use crate::disk::{Disk, Unsynced};
-use crate::random::{Lots, Purpose, stream};
+use crate::random::{DrawStream, Purpose, stream};
 
 pub(crate) type Op<M> = <<M as Machine>::Protocol as Protocol>::Op;
 pub(crate) type TimerName<M> = <<M as Machine>::Protocol as Protocol>::Timer;
@@ -75,7 +75,7 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) generation: Generation,
     pub(crate) clock: Clock,
     /// Decide what becomes of what it sends.
-    pub(crate) lots: Lots,
+    pub(crate) draws: DrawStream,
     /// Grows with every crash; what belongs to an earlier one is void.
     pub(crate) incarnation: u32,
     tickets: u32,
@@ -113,7 +113,7 @@ impl<M: Machine> Node<M> {
             clock: Clock::new(),
             disk: Disk::new(stream(seed, Purpose::Disk, id.0)),
             random: stream(seed, Purpose::Machine, id.0),
-            lots: Lots::new(seed, Purpose::Network, id.0),
+            draws: DrawStream::new(seed, Purpose::Network, id.0),
             timers: Vec::new(),
             tickets: 0,
             disk_ops: VecDeque::new(),
@@ -189,15 +189,15 @@ impl<M: Machine> Node<M> {
     }
 
     /// Sets memory, disk and monotonic clock back to a snapshot; false where the node is down or
-    /// was rebooted since. The ailments of the disk stay: they are the device's.
+    /// was rebooted since. The disk_faults of the disk stay: they are the device's.
     pub(crate) fn resume(&mut self, now: Time, snapshot: Snapshot<M>) -> bool {
         if self.machine.is_none() || self.incarnation != snapshot.incarnation {
             return false;
         }
-        let ailments = self.disk.ailments.clone();
+        let disk_faults = self.disk.disk_faults.clone();
         self.machine = Some(snapshot.machine);
         self.disk = snapshot.disk;
-        self.disk.ailments = ailments;
+        self.disk.disk_faults = disk_faults;
         self.disk.busy_until = now.0;
         self.disk_ops = snapshot.disk_ops;
         self.timers = snapshot.timers;

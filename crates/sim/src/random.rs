@@ -31,7 +31,7 @@ fn place(seed: u64, purpose: Purpose, node: u32) -> u64 {
 
 /// Draws from `0..n`.
 pub(crate) fn below(random: &mut Random, n: u64) -> u64 {
-    Luck(random.next_u64()).choose(n)
+    Draw(random.next_u64()).choose(n)
 }
 
 /// Happens with a probability of `ppm` in a million.
@@ -53,12 +53,12 @@ const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 /// A stream whose state is one word (SplitMix64: Steele, Lea and Flood 2014), for what is drawn with every
 /// message.
 #[derive(Clone, Debug)]
-pub(crate) struct Lots(u64);
+pub(crate) struct DrawStream(u64);
 
-impl Lots {
+impl DrawStream {
     /// The stream of a seed for a purpose and a node.
     pub(crate) fn new(seed: u64, purpose: Purpose, node: u32) -> Self {
-        Lots(place(seed, purpose, node))
+        DrawStream(place(seed, purpose, node))
     }
 
     #[inline(always)]
@@ -81,9 +81,9 @@ pub(crate) fn share(ppm: u32) -> u128 {
 /// A number that was drawn, to decide several things by. As in a range coder (Martin 1979) each answer
 /// narrows it down to a part of its range, and where it lies within that part decides what comes next.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Luck(pub(crate) u64);
+pub(crate) struct Draw(pub(crate) u64);
 
-impl Luck {
+impl Draw {
     /// One of `0..n`, with one multiplication (Lemire 2019). The bias is below n / 2^64.
     #[inline]
     pub(crate) fn choose(&mut self, n: u64) -> u64 {
@@ -93,15 +93,15 @@ impl Luck {
     }
 
     /// Happens with a probability of `ppm` in a million, where the number is low.
-    pub(crate) fn strikes(&mut self, ppm: u32) -> bool {
+    pub(crate) fn happens(&mut self, ppm: u32) -> bool {
         if ppm == 0 {
             return false;
         }
-        let (luck, low) = (u128::from(self.0), share(ppm));
-        let struck = luck < low;
-        let (place, part) = if struck { (luck, low) } else { (luck - low, ALL - low) };
+        let (draw, low) = (u128::from(self.0), share(ppm));
+        let happened = draw < low;
+        let (place, part) = if happened { (draw, low) } else { (draw - low, ALL - low) };
         self.0 = (place * ALL / part) as u64;
-        struck
+        happened
     }
 }
 
@@ -132,9 +132,9 @@ mod tests {
         let mut random = stream(7, Purpose::Plan, 0);
         let mut hits = [0; 8];
         for _ in 0..100_000 {
-            let mut luck = Luck(random.next_u64());
-            let half = luck.choose(9_000_001) < 4_500_000;
-            let (rare, often) = (luck.strikes(100_000), luck.strikes(500_000));
+            let mut draw = Draw(random.next_u64());
+            let half = draw.choose(9_000_001) < 4_500_000;
+            let (rare, often) = (draw.happens(100_000), draw.happens(500_000));
             hits[usize::from(half) * 4 + usize::from(rare) * 2 + usize::from(often)] += 1;
         }
         let near = |(place, &hits): (usize, &u32)| {
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn what_is_certain_always_happens() {
-        for luck in [0, 1, u64::MAX - 1, u64::MAX] {
-            assert!(Luck(luck).strikes(1_000_000) && !Luck(luck).strikes(0));
+        for draw in [0, 1, u64::MAX - 1, u64::MAX] {
+            assert!(Draw(draw).happens(1_000_000) && !Draw(draw).happens(0));
         }
     }
 

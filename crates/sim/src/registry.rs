@@ -1,31 +1,33 @@
 //! The registry: every system behind one door, for the command line, the tour and the tests.
 
-use std::fmt;
 use std::marker::PhantomData;
 
-use machine::{Mechanism, NodeId, Switches, Time};
+use machine::{MechanismInfo, NodeId, Switches, Time};
 use serde::Serialize;
 
-use crate::plan::{Plan, Step};
+use crate::declared::{declared, roles_declared};
+use crate::fault::FaultKind;
+use crate::plan::Step;
 use crate::random::{Purpose, stream};
 use crate::recorder::Moment;
+use crate::refused::Refused;
 use crate::replay::{SavedRun, VERSION};
-use crate::run::{EVENT_BUDGET, Recording, Report, draw, execute};
-use crate::scenario::{PromiseInfo, Scenario, System, Witness};
+use crate::run::{EVENT_BUDGET, PlanOf, Recording, Report, draw, execute};
+use crate::scenario::{PromiseInfo, PromiseSpec, Scenario, System, Witness};
 use crate::shrink::shrink;
 use crate::sweep::{Seeds, SweepReport, sweep};
 use rand::Rng;
 
 /// A system whose types are forgotten.
-pub trait Room: Send + Sync {
+pub trait Registered: Send + Sync {
     /// The system's name.
     fn name(&self) -> &'static str;
     /// What it is, in one sentence.
     fn about(&self) -> &'static str;
     /// Its protective mechanisms.
-    fn mechanisms(&self) -> &'static [Mechanism];
+    fn mechanisms(&self) -> &'static [MechanismInfo];
     /// What it swears to.
-    fn promises(&self) -> &'static [PromiseInfo];
+    fn promises(&self) -> Vec<PromiseInfo>;
     /// Its scenarios; the first is the demo.
     fn scenarios(&self) -> Vec<ScenarioInfo>;
     /// For every mechanism, a seed at which a promise breaks without it.
@@ -35,18 +37,18 @@ pub trait Room: Send + Sync {
     ///
     /// # Errors
     /// If there is no such scenario or mechanism.
-    fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<Ran, Refused>;
+    fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<RunRecord, Refused>;
 
     /// Runs a saved run again.
     ///
     /// # Errors
     /// If there is no such scenario or mechanism, or the plan makes no sense.
-    fn replay(&self, saved: &SavedRun) -> Result<Ran, Refused>;
+    fn replay(&self, saved: &SavedRun) -> Result<RunRecord, Refused>;
 
     /// Runs a saved run's plan in other worlds, and counts those that are clean.
     ///
     /// # Errors
-    /// As [`Room::replay`].
+    /// As [`Registered::replay`].
     fn clean_rerolls(&self, saved: &SavedRun, worlds: u64) -> Result<u64, Refused>;
 
     /// Runs many seeds; `progress` hears how many are done and how many violations were found.
@@ -94,7 +96,7 @@ pub struct ScenarioInfo {
 
 /// A run with all that is needed to show it and to run it again.
 #[derive(Clone, Debug)]
-pub struct Ran {
+pub struct RunRecord {
     /// What came of it.
     pub report: Report,
     /// What happened, in order.
@@ -111,47 +113,15 @@ pub struct Ran {
 #[derive(Clone, Debug)]
 pub struct Shortest {
     /// The short run.
-    pub ran: Ran,
+    pub ran: RunRecord,
     /// Steps before and after.
     pub steps: (usize, usize),
     /// How many runs it took.
     pub runs: usize,
 }
 
-/// Why a run was not begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The system has no scenario of this name.
-    UnknownScenario(String, Vec<&'static str>),
-    /// The system has no mechanism of this name.
-    UnknownMechanism(String, Vec<&'static str>),
-    /// The plan of a saved run makes no sense.
-    BadPlan(String),
-    /// There is nothing to shrink: the promise holds.
-    Holds(String),
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refused::UnknownScenario(name, known) => {
-                write!(f, "there is no scenario {name:?}; there are {}", known.join(", "))
-            }
-            Refused::UnknownMechanism(name, known) => {
-                write!(f, "there is no mechanism {name:?}; there are {}", known.join(", "))
-            }
-            Refused::BadPlan(why) => write!(f, "the plan makes no sense: {why}"),
-            Refused::Holds(promise) => {
-                write!(f, "{promise} holds at this seed, so there is nothing to shrink")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Refused {}
-
 /// Puts a system into the registry.
-pub fn register<S: System>() -> Box<dyn Room> {
+pub fn register<S: System>() -> Box<dyn Registered> {
     Box::new(Door::<S>(PhantomData))
 }
 
@@ -161,7 +131,7 @@ impl<S: System> Door<S> {
     fn scenario(&self, name: &str) -> Result<Scenario<S>, Refused> {
         let mut all = S::scenarios();
         match all.iter().position(|scenario| scenario.name == name) {
-            Some(place) => Ok(all.swap_remove(place)),
+            Some(place) => declared(all.swap_remove(place)),
             None => {
                 let known = all.iter().map(|scenario| scenario.name).collect();
                 Err(Refused::UnknownScenario(name.into(), known))
@@ -188,10 +158,10 @@ impl<S: System> Door<S> {
     fn show(
         &self,
         scenario: &Scenario<S>,
-        plan: &Plan<S::Operation>,
+        plan: &PlanOf<S>,
         world_seed: u64,
         without: &[String],
-    ) -> Result<Ran, Refused> {
+    ) -> Result<RunRecord, Refused> {
         let switches = self.switches(scenario, without)?;
         let (report, recording) = execute(scenario, plan, world_seed, switches, true);
         let Recording { moments, history } = recording;
@@ -206,14 +176,14 @@ impl<S: System> Door<S> {
             trace_hash: format!("{:016x}", report.trace_hash),
             plan: serde_json::to_value(plan).map_err(|why| Refused::BadPlan(why.to_string()))?,
         };
-        Ok(Ran { report, moments, history, nodes, saved })
+        Ok(RunRecord { report, moments, history, nodes, saved })
     }
 
-    fn plan(&self, saved: &SavedRun) -> Result<Plan<S::Operation>, Refused> {
+    fn plan(&self, saved: &SavedRun) -> Result<PlanOf<S>, Refused> {
         if saved.system != S::NAME {
             return Err(Refused::BadPlan(format!("it is one of {:?}", saved.system)));
         }
-        let plan: Plan<S::Operation> = serde_json::from_value(saved.plan.clone())
+        let plan: PlanOf<S> = serde_json::from_value(saved.plan.clone())
             .map_err(|why| Refused::BadPlan(why.to_string()))?;
         plan.validate().map_err(Refused::BadPlan)?;
         let work = plan.steps.iter().map(|step| match step {
@@ -225,15 +195,12 @@ impl<S: System> Door<S> {
                 "its operations are more work than a run may take".into(),
             ));
         }
-        let sizes = draw(&self.scenario(&saved.scenario)?, 0).cluster.sizes.len();
-        if plan.cluster.sizes.len() != sizes {
-            return Err(Refused::BadPlan(format!("its scenario has {sizes} sizes")));
-        }
+        roles_declared::<S>(&plan)?;
         Ok(plan)
     }
 }
 
-impl<S: System> Room for Door<S> {
+impl<S: System> Registered for Door<S> {
     fn name(&self) -> &'static str {
         S::NAME
     }
@@ -242,12 +209,16 @@ impl<S: System> Room for Door<S> {
         S::ABOUT
     }
 
-    fn mechanisms(&self) -> &'static [Mechanism] {
+    fn mechanisms(&self) -> &'static [MechanismInfo] {
         S::MECHANISMS
     }
 
-    fn promises(&self) -> &'static [PromiseInfo] {
-        S::PROMISES
+    fn promises(&self) -> Vec<PromiseInfo> {
+        let info = |spec: &PromiseSpec<S::Node, S::Shape>| PromiseInfo {
+            name: spec.name,
+            about: spec.about,
+        };
+        S::PROMISES.iter().map(info).collect()
     }
 
     fn scenarios(&self) -> Vec<ScenarioInfo> {
@@ -266,12 +237,12 @@ impl<S: System> Room for Door<S> {
         S::WITNESSES
     }
 
-    fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<Ran, Refused> {
+    fn run(&self, scenario: &str, seed: u64, without: &[String]) -> Result<RunRecord, Refused> {
         let scenario = self.scenario(scenario)?;
-        self.show(&scenario, &draw(&scenario, seed), seed, without)
+        self.show(&scenario, &draw(&scenario, seed)?, seed, without)
     }
 
-    fn replay(&self, saved: &SavedRun) -> Result<Ran, Refused> {
+    fn replay(&self, saved: &SavedRun) -> Result<RunRecord, Refused> {
         let scenario = self.scenario(&saved.scenario)?;
         self.show(&scenario, &self.plan(saved)?, saved.world_seed, &saved.without)
     }
@@ -295,10 +266,11 @@ impl<S: System> Room for Door<S> {
     ) -> Result<SweepReport, Refused> {
         let scenario = self.scenario(scenario)?;
         let switches = self.switches(&scenario, without)?;
-        let mut report = sweep(&scenario, seeds, switches, progress);
+        let mut report = sweep(&scenario, seeds, switches, progress)?;
         if !without.is_empty() {
             // What must happen may be the work of what was left out; faults are nobody's work.
-            report.shortfalls.retain(|(name, ..)| crate::KINDS.contains(name));
+            let is_fault = |name| FaultKind::ALL.iter().any(|kind| kind.name() == name);
+            report.shortfalls.retain(|&(name, ..)| is_fault(name));
         }
         Ok(report)
     }
@@ -312,7 +284,7 @@ impl<S: System> Room for Door<S> {
     ) -> Result<Shortest, Refused> {
         let scenario = self.scenario(scenario)?;
         let switches = self.switches(&scenario, without)?;
-        let plan = draw(&scenario, seed);
+        let plan = draw(&scenario, seed)?;
         let shrunk = shrink(&scenario, &plan, seed, switches, promise)
             .ok_or_else(|| Refused::Holds(promise.into()))?;
         let ran = self.show(&scenario, &shrunk.plan, shrunk.world_seed, without)?;

@@ -8,8 +8,9 @@ use serde_json::Value;
 /// A larger file is not one of ours.
 const LARGEST: usize = 32 << 20;
 /// Worlds differ from version to version; so do the runs of one seed. The last number is raised with
-/// every change that changes runs; the test that compares recorded traces demands it.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+runs.6");
+/// every change that changes runs, which the test that compares recorded traces demands, or how a plan is
+/// written.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+runs.7");
 
 /// A run as a file: version, world seed and plan are all there is to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

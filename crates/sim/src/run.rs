@@ -7,12 +7,16 @@ use std::sync::{Arc, Once};
 use machine::{Machine, Switches, Time};
 use serde::Serialize;
 
+use crate::cluster::Cluster;
+use crate::declared::roles_declared;
+use crate::draft::Draft;
 use crate::durations::Durations;
-use crate::history::{Counts, Operations, tally};
-use crate::plan::{Draft, Plan, Step};
+use crate::history::{Counts, Operations, total};
+use crate::plan::{Plan, Step};
 use crate::promise::{Promise, Verdict};
 use crate::random::{Purpose, stream};
 use crate::recorder::{Moment, Recorder};
+use crate::refused::Refused;
 use crate::scenario::{Scenario, System};
 use crate::world::World;
 
@@ -79,11 +83,32 @@ impl Report {
     }
 }
 
+/// The plan of a system's run.
+pub(crate) type PlanOf<S> = Plan<<S as System>::Operation, <S as System>::Shape>;
+
 /// The plan that a seed draws.
-pub(crate) fn draw<S: System>(scenario: &Scenario<S>, seed: u64) -> Plan<S::Operation> {
+///
+/// # Errors
+/// If a fault is aimed at a role that is not declared.
+pub(crate) fn draw<S: System>(scenario: &Scenario<S>, seed: u64) -> Result<PlanOf<S>, Refused> {
     let mut draft = Draft::new(stream(seed, Purpose::Plan, 0));
     (scenario.draw)(&mut draft);
-    draft.finish()
+    let plan = draft.finish();
+    roles_declared::<S>(&plan)?;
+    Ok(plan)
+}
+
+/// The world of a cluster, in which nothing has happened and nothing is wrong: for tests that move a
+/// system by hand.
+pub fn world_of<S: System>(
+    cluster: &Cluster<S::Shape>,
+    seed: u64,
+    switches: Switches,
+) -> World<S::Node> {
+    let (zones, delays) = (cluster.zones.clone(), cluster.delays);
+    let cluster = cluster.clone();
+    let boot = move |node| S::boot(&cluster, node, switches);
+    World::new(seed, &zones, delays, Arc::new(boot))
 }
 
 /// What somebody may want to look at after a run.
@@ -96,24 +121,16 @@ pub(crate) struct Recording {
 /// Carries out a plan; records it where somebody wants to look.
 pub(crate) fn execute<S: System>(
     scenario: &Scenario<S>,
-    plan: &Plan<S::Operation>,
+    plan: &PlanOf<S>,
     world_seed: u64,
     switches: Switches,
     record: bool,
 ) -> (Report, Recording) {
-    let cluster = Arc::new(plan.cluster.clone());
-    let make = scenario.boot;
-    let boot = move |id| make(&cluster, id, switches);
     quietly(|| {
         let mut report = Report::default();
         let mut world = None;
         let ended = catch_unwind(AssertUnwindSafe(|| {
-            let world = world.insert(World::<S::Node>::new(
-                world_seed,
-                &plan.cluster.zones,
-                plan.cluster.delays,
-                Arc::new(boot),
-            ));
+            let world = world.insert(world_of::<S>(&plan.cluster, world_seed, switches));
             world.recorder = record.then(Recorder::default);
             Watch::new(scenario, plan, &mut report).carry_out(world);
         }));
@@ -130,10 +147,10 @@ pub(crate) fn execute<S: System>(
             });
         }
         let Some(world) = world else { return (report, Recording::default()) };
-        let tally = tally(world.history(), S::remark);
-        (report.operations, report.sometimes) = (tally.operations, tally.sometimes);
-        report.latency = tally.latency;
-        report.downtime = tally.silences.downtimes(world.now(), world.faults_counted());
+        let totals = total(world.history(), S::note_kind);
+        (report.operations, report.sometimes) = (totals.operations, totals.sometimes);
+        report.latency = totals.latency;
+        report.downtime = totals.silences.downtimes(world.now(), world.faults_counted());
         report.trace_hash = world.trace_hash();
         report.events = world.events();
         report.faults = world.fault_counts().clone();
@@ -153,7 +170,7 @@ type Watched<M> = (&'static str, Box<dyn Promise<M>>);
 /// The promises of a run, and what they have found so far.
 struct Watch<'a, S: System> {
     scenario: &'a Scenario<S>,
-    plan: &'a Plan<S::Operation>,
+    plan: &'a PlanOf<S>,
     /// Those that have held so far.
     promises: Vec<Watched<S::Node>>,
     seen: usize,
@@ -161,13 +178,10 @@ struct Watch<'a, S: System> {
 }
 
 impl<'a, S: System> Watch<'a, S> {
-    fn new(
-        scenario: &'a Scenario<S>,
-        plan: &'a Plan<S::Operation>,
-        report: &'a mut Report,
-    ) -> Self {
-        let watched = |&name| (name, S::promise(name, &plan.cluster));
-        let promises = scenario.promises.iter().map(watched).collect();
+    fn new(scenario: &'a Scenario<S>, plan: &'a PlanOf<S>, report: &'a mut Report) -> Self {
+        let spec = |name: &&str| S::PROMISES.iter().find(|spec| spec.name == *name);
+        let specs = scenario.promises.iter().filter_map(spec);
+        let promises = specs.map(|spec| (spec.name, (spec.checker)(&plan.cluster))).collect();
         Watch { scenario, plan, promises, seen: 0, report }
     }
 

@@ -3,11 +3,12 @@
 
 use std::fmt::Debug;
 
-use machine::{Machine, Mechanism, NodeId, Switches};
+use machine::{Machine, MechanismInfo, NodeId, Switches};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::history::{Entry, Remark};
-use crate::plan::{Cluster, Draft};
+use crate::cluster::{Cluster, Shape};
+use crate::draft::Draft;
+use crate::history::{Entry, NoteKind};
 use crate::promise::Promise;
 use crate::world::{Message, Note, World};
 
@@ -15,6 +16,8 @@ use crate::world::{Message, Note, World};
 pub trait System: Sized + 'static {
     /// Servers and clients, usually an enum made by [`crate::nodes!`].
     type Node: Machine;
+    /// Who is in a cluster, and what else a scenario draws of it.
+    type Shape: Shape;
     /// What a plan can tell a client to do.
     type Operation: Clone + Debug + Serialize + DeserializeOwned + Send + Sync;
 
@@ -22,17 +25,19 @@ pub trait System: Sized + 'static {
     const NAME: &'static str;
     /// What it is, in one sentence.
     const ABOUT: &'static str;
-    /// Its protective mechanisms; a mechanism's index is its place in [`Switches`].
-    const MECHANISMS: &'static [Mechanism];
+    /// Its protective mechanisms, as [`machine::mechanisms!`] lists them.
+    const MECHANISMS: &'static [MechanismInfo] = &[];
     /// What it swears to.
-    const PROMISES: &'static [PromiseInfo];
+    const PROMISES: &'static [PromiseSpec<Self::Node, Self::Shape>];
+    /// What its machines may call themselves when they are inspected, and faults be aimed at.
+    const ROLES: &'static [&'static str] = &[];
     /// For every mechanism, a seed at which a promise breaks without it.
-    const WITNESSES: &'static [Witness];
+    const WITNESSES: &'static [Witness] = &[];
 
     /// The scenarios; the first is the demo.
     fn scenarios() -> Vec<Scenario<Self>>;
-    /// The checker of a promise. It is not told which mechanisms are on.
-    fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Self::Node>>;
+    /// Makes the machine of a node, as it is before it has read its disk.
+    fn boot(cluster: &Cluster<Self::Shape>, node: NodeId, switches: Switches) -> Self::Node;
     /// An operation as the message that the client is told.
     fn perform(operation: &Self::Operation) -> Message<Self::Node>;
     /// How many events' worth of work an operation is: a saved plan whose operations are more than
@@ -41,19 +46,37 @@ pub trait System: Sized + 'static {
         1
     }
     /// What a note means to the lab.
-    fn remark(note: &Note<Self::Node>) -> Remark;
+    fn note_kind(_note: &Note<Self::Node>) -> NoteKind {
+        NoteKind::Plain
+    }
     /// What the notes say of clients' operations, as a file that checkers of histories read (the
     /// crate `check` writes it); none where the system has no such operations.
     fn history(_notes: &[Entry<Note<Self::Node>>]) -> Option<String> {
         None
     }
     /// A node's name in diagrams.
-    fn node_name(_cluster: &Cluster, node: NodeId) -> String {
-        format!("n{}", node.0)
+    fn node_name(cluster: &Cluster<Self::Shape>, node: NodeId) -> String {
+        format!("n{} {}", node.0, cluster.shape.member(node))
     }
 }
 
-/// What a promise is, for the registry and for people.
+/// A promise and what checks it.
+pub struct PromiseSpec<M: Machine, C> {
+    /// In kebab-case.
+    pub name: &'static str,
+    /// What is promised, in one sentence, with its bounds.
+    pub about: &'static str,
+    /// Makes the checker of one run. It is not told which mechanisms are on.
+    pub checker: Checker<M, C>,
+}
+
+/// Makes the checker of a promise, for a run of this cluster.
+pub type Checker<M, C> = fn(&Cluster<C>) -> Box<dyn Promise<M>>;
+
+/// Says who is healed when the safety phase ends.
+pub type Heals<M, C> = fn(&Cluster<C>, &World<M>) -> Vec<NodeId>;
+
+/// What a promise is, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PromiseInfo {
     /// In kebab-case.
@@ -73,11 +96,9 @@ pub struct Scenario<S: System> {
     /// The promises that it checks.
     pub promises: &'static [&'static str],
     /// Draws the plan of a seed.
-    pub draw: fn(&mut Draft<S::Operation>),
-    /// Makes the machine of a node.
-    pub boot: fn(&Cluster, NodeId, Switches) -> S::Node,
+    pub draw: fn(&mut Draft<S::Operation, S::Shape>),
     /// Who is healed when the safety phase ends: a quorum at least.
-    pub heals: fn(&Cluster, &World<S::Node>) -> Vec<NodeId>,
+    pub heals: Heals<S::Node, S::Shape>,
     /// How many seeds its default sweep has.
     pub seeds: u64,
     /// Kinds of fault and "sometimes" events, with the least count that the default sweep must
@@ -92,16 +113,15 @@ impl<S: System> Scenario<S> {
         name: &'static str,
         about: &'static str,
         promises: &'static [&'static str],
-        draw: fn(&mut Draft<S::Operation>),
-        boot: fn(&Cluster, NodeId, Switches) -> S::Node,
+        draw: fn(&mut Draft<S::Operation, S::Shape>),
     ) -> Self {
         let (leaves_out, heals, reaches) = (&[][..], heal_all as _, &[][..]);
-        Scenario { name, about, leaves_out, promises, draw, boot, heals, seeds: 200, reaches }
+        Scenario { name, about, leaves_out, promises, draw, heals, seeds: 200, reaches }
     }
 }
 
 /// Heals everybody.
-pub fn heal_all<M: Machine>(cluster: &Cluster, _world: &World<M>) -> Vec<NodeId> {
+pub fn heal_all<C, M: Machine>(cluster: &Cluster<C>, _world: &World<M>) -> Vec<NodeId> {
     (0..cluster.zones.len() as u32).map(NodeId).collect()
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 use machine::{Machine, NodeId, Time, nanos};
 
 use crate::chaos::FaultId;
+use crate::cluster::Shape;
+use crate::draft::Draft;
 use crate::fault::{Fault, Target};
-use crate::plan::Draft;
 use crate::world::World;
 
 /// Something that faults can be told to. Chances are in a million.
@@ -208,13 +209,13 @@ impl<M: Machine> Script for World<M> {
 
 /// A stretch of a plan; [`Draft::between`] and [`Draft::lasting`] give it.
 #[derive(Debug)]
-pub struct During<'a, O> {
-    draft: &'a mut Draft<O>,
+pub struct During<'a, O, C> {
+    draft: &'a mut Draft<O, C>,
     at: Time,
     until: Time,
 }
 
-impl<O> Script for During<'_, O> {
+impl<O, C: Shape> Script for During<'_, O, C> {
     type Told = ();
 
     fn tell_fault(&mut self, fault: Fault) {
@@ -222,14 +223,14 @@ impl<O> Script for During<'_, O> {
     }
 }
 
-impl<O> Draft<O> {
+impl<O, C: Shape> Draft<O, C> {
     /// What is told of it holds from one moment to the other.
-    pub fn between(&mut self, at: Time, until: Time) -> During<'_, O> {
+    pub fn between(&mut self, at: Time, until: Time) -> During<'_, O, C> {
         During { draft: self, at, until }
     }
 
     /// Somewhere in the safety phase, for a time between `least` and `most`.
-    pub fn lasting(&mut self, least: Duration, most: Duration) -> During<'_, O> {
+    pub fn lasting(&mut self, least: Duration, most: Duration) -> During<'_, O, C> {
         let (at, until) = self.stretch(least, most);
         self.between(at, until)
     }

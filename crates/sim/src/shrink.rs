@@ -2,13 +2,13 @@
 //!
 //! Delta debugging (Zeller and Hildebrandt 2002) over the steps of the plan. Leaving a step out
 //! shifts what the world draws, so each candidate is given several world seeds before it is
-//! dismissed: without that, plans stay long because luck changed, not because a step was needed.
+//! dismissed: without that, plans stay long because the draws changed, not because a step was needed.
 
 use machine::{Switches, Time, nanos};
 
-use crate::plan::{Plan, Step};
+use crate::plan::Step;
 use crate::random::{Purpose, stream};
-use crate::run::execute;
+use crate::run::{PlanOf, execute};
 use crate::scenario::{Scenario, System};
 use rand::Rng;
 
@@ -18,9 +18,8 @@ const REROLLS: usize = 6;
 const RUN_BUDGET: usize = 6_000;
 
 /// A plan as short as it gets, and the world seed at which it breaks its promise.
-#[derive(Clone, Debug)]
-pub(crate) struct Shrunk<O> {
-    pub(crate) plan: Plan<O>,
+pub(crate) struct Shrunk<S: System> {
+    pub(crate) plan: PlanOf<S>,
     pub(crate) world_seed: u64,
     pub(crate) runs: usize,
 }
@@ -28,11 +27,11 @@ pub(crate) struct Shrunk<O> {
 /// Shrinks a plan that breaks this promise at this world seed; `None` where it does not.
 pub(crate) fn shrink<S: System>(
     scenario: &Scenario<S>,
-    plan: &Plan<S::Operation>,
+    plan: &PlanOf<S>,
     world_seed: u64,
     switches: Switches,
     promise: &str,
-) -> Option<Shrunk<S::Operation>> {
+) -> Option<Shrunk<S>> {
     let mut search =
         Search { scenario, switches, promise, best: plan.clone(), world_seed, runs: 0 };
     search.try_plan(plan.clone()).then_some(())?;
@@ -44,7 +43,7 @@ pub(crate) fn shrink<S: System>(
 }
 
 /// Every time in a plan.
-fn times_of<O>(plan: &mut Plan<O>, each: &mut impl FnMut(&mut Time)) {
+fn times_of<S: System>(plan: &mut PlanOf<S>, each: &mut impl FnMut(&mut Time)) {
     for step in &mut plan.steps {
         match step {
             Step::Fault { at, until, .. } => {
@@ -62,7 +61,7 @@ struct Search<'a, S: System> {
     scenario: &'a Scenario<S>,
     switches: Switches,
     promise: &'a str,
-    best: Plan<S::Operation>,
+    best: PlanOf<S>,
     world_seed: u64,
     runs: usize,
 }
@@ -116,7 +115,7 @@ impl<S: System> Search<'_, S> {
             let shorter = [gap, gap * 3 / 4, gap / 2, gap / 4].map(nanos);
             let closed = shorter.into_iter().find(|&by| {
                 let mut candidate = self.best.clone();
-                times_of(&mut candidate, &mut |time| {
+                times_of::<S>(&mut candidate, &mut |time| {
                     if *time > after {
                         time.0 -= by;
                     }
@@ -130,13 +129,13 @@ impl<S: System> Search<'_, S> {
     /// When faults begin and end and operations happen, in order.
     fn times(&self) -> Vec<Time> {
         let mut times = Vec::new();
-        times_of(&mut self.best.clone(), &mut |time| times.push(*time));
+        times_of::<S>(&mut self.best.clone(), &mut |time| times.push(*time));
         times.sort_unstable();
         times
     }
 
     /// Keeps the candidate if it breaks the promise in the current or a re-rolled world.
-    fn try_plan(&mut self, candidate: Plan<S::Operation>) -> bool {
+    fn try_plan(&mut self, candidate: PlanOf<S>) -> bool {
         let mut reroll = stream(self.world_seed, Purpose::Reroll, self.runs as u32);
         let mut seed = self.world_seed;
         for _ in 0..REROLLS {

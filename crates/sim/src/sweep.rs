@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::durations::Durations;
 use crate::history::{Counts, Operations, add};
+use crate::refused::Refused;
 use crate::run::{Report, draw, execute};
 use crate::scenario::{Scenario, System};
 
@@ -92,15 +93,19 @@ impl SweepReport {
 }
 
 /// Runs the seeds; `progress` hears how many are done and how many violations were found.
+///
+/// # Errors
+/// If a plan cannot be drawn. The seeds under way are run to their end.
 #[expect(clippy::disallowed_methods, reason = "worlds are independent: one thread runs each")]
 pub(crate) fn sweep<S: System>(
     scenario: &Scenario<S>,
     seeds: Seeds,
     switches: Switches,
     progress: &(dyn Fn(u64, u64) + Sync),
-) -> SweepReport {
+) -> Result<SweepReport, Refused> {
     let next = AtomicU64::new(0);
     let total = Mutex::new(SweepReport::default());
+    let refused = Mutex::new(None);
     let work = || {
         loop {
             let turn = next.fetch_add(1, Ordering::Relaxed);
@@ -108,7 +113,15 @@ pub(crate) fn sweep<S: System>(
                 return;
             }
             let seed = seeds.first.wrapping_add(turn);
-            let (report, _) = execute(scenario, &draw(scenario, seed), seed, switches, false);
+            let plan = match draw(scenario, seed) {
+                Ok(plan) => plan,
+                Err(why) => {
+                    next.store(seeds.count, Ordering::Relaxed);
+                    *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                    return;
+                }
+            };
+            let (report, _) = execute(scenario, &plan, seed, switches, false);
             let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
             total.add(seed, report);
             progress(total.seeds, total.violations.len() as u64);
@@ -118,13 +131,16 @@ pub(crate) fn sweep<S: System>(
         (1..seeds.jobs).for_each(|_| drop(scope.spawn(work)));
         work();
     });
+    if let Some(why) = refused.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(why);
+    }
     let mut total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     total.violations.sort_by_key(|breach| breach.seed);
     total.unknown.sort_unstable();
     if seeds.count >= scenario.seeds {
         total.shortfalls = shortfalls(scenario, &total);
     }
-    total
+    Ok(total)
 }
 
 fn shortfalls<S: System>(

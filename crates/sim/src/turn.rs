@@ -15,7 +15,7 @@ impl<M: Machine> World<M> {
         if self.node(id).is_ready(self.now) {
             self.handle(id, input);
         } else {
-            self.hand_slowly(id, Waiting::Input(input));
+            self.queue_input(id, Waiting::Input(input));
         }
     }
 
@@ -25,7 +25,7 @@ impl<M: Machine> World<M> {
         if self.node(id).is_ready(self.now) {
             self.handle_here(id, Input::Message { from, message });
         } else {
-            self.hand_slowly(id, Waiting::Input(Input::Message { from, message }));
+            self.queue_input(id, Waiting::Input(Input::Message { from, message }));
         }
     }
 
@@ -34,12 +34,12 @@ impl<M: Machine> World<M> {
         if self.node(id).is_ready(self.now) {
             self.fire(id, ticket);
         } else {
-            self.hand_slowly(id, Waiting::Timer(ticket));
+            self.queue_input(id, Waiting::Timer(ticket));
         }
     }
 
     /// To a node that is down, paused or busy, or will be busy with this input.
-    fn hand_slowly(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
+    fn queue_input(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
         let now = self.now;
         let node = self.node_mut(id);
         if node.machine.is_none() {
@@ -53,7 +53,7 @@ impl<M: Machine> World<M> {
     }
 
     /// A node is free again: it works off what has waited.
-    pub(crate) fn work_off(&mut self, id: NodeId) {
+    pub(crate) fn drain_inbox(&mut self, id: NodeId) {
         loop {
             let now = self.now;
             let node = self.node_mut(id);

@@ -3,6 +3,15 @@
 //! The law: everything that happens is an event in one queue, and everything that is drawn comes
 //! from the seed. So the same seed and the same plan give the same run, to the last event, and a
 //! world can be cloned at any event and go on in two directions.
+//!
+//! [`World`] is one type, whose methods stand where they are read. Here are its clock, its event loop
+//! and what may be asked of it; then, in the order in which an event meets them:
+//!
+//! - `delivery.rs`: a message travels, or is lost;
+//! - `turn.rs`: an input reaches a machine, and what the machine asked for is carried out;
+//! - `lifecycle.rs`: a node starts, stops, and resets its streams;
+//! - `chaos.rs`: a fault begins and ends;
+//! - `effects.rs`: what follows for links, disks and clocks from the faults that are on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +69,7 @@ pub(crate) enum Event<M> {
         peer: NodeId,
         incarnation: u32,
     },
-    Thaw {
+    ReleaseHeld {
         from: NodeId,
         to: NodeId,
     },
@@ -139,7 +148,7 @@ impl<M: Machine> World<M> {
             }
             Event::Wake { node, incarnation } => {
                 if self.node(node).incarnation == incarnation {
-                    self.work_off(node);
+                    self.drain_inbox(node);
                 }
             }
             Event::Reset { node, peer, incarnation } => {
@@ -150,7 +159,7 @@ impl<M: Machine> World<M> {
                     self.hand(node, Input::LinkReset { peer });
                 }
             }
-            Event::Thaw { from, to } => self.thaw(from, to),
+            Event::ReleaseHeld { from, to } => self.release_held(from, to),
             Event::FaultBegins(index) => {
                 self.trace.event(at.0, 5, &self.chaos.faults[index].fault);
                 self.begin_fault(index);
@@ -242,8 +251,8 @@ impl<M: Machine> World<M> {
     }
 
     /// Was the node healed, so that no fault touches it any more?
-    pub fn is_calm(&self, node: NodeId) -> bool {
-        self.network.is_calm(node)
+    pub fn is_healed(&self, node: NodeId) -> bool {
+        self.network.is_healed(node)
     }
 
     pub(crate) fn node(&self, node: NodeId) -> &Node<M> {

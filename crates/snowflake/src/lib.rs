@@ -73,7 +73,7 @@ pub mod wire;
 pub use authority::{Authority, LEASE};
 pub use client::Client;
 pub use council::{MOST_WORKERS, council};
-pub use mechanism::{MECHANISMS, Mechanism};
+pub use mechanism::Mechanism;
 pub use message::{Get, Grant, Lease, Message, Note, Op, Refusal, Snowflake, Timer, Wanted};
 pub use scenario::Snowflakes;
 pub use worker::{MOST_IDS, Worker};

@@ -6,52 +6,41 @@ mod availability;
 use std::collections::{BTreeMap, BTreeSet};
 
 use machine::{Machine, Time};
-use sim::{Cluster, Entry, Promise, PromiseInfo, Verdict, World};
+use sim::{Entry, Promise, PromiseSpec, Verdict, World};
 
 use crate::message::{Note, Snowflake};
-use crate::shape::Shape;
+use crate::shape::{Node, Shape};
 use crate::{Id, Layout};
 
 /// All of them.
-pub(crate) const PROMISES: &[PromiseInfo] = &[
-    PromiseInfo { name: "unique", about: "no id is ever given twice" },
-    PromiseInfo {
+pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
+    PromiseSpec {
+        name: "unique",
+        about: "no id is ever given twice",
+        checker: |_| Box::new(Unique::default()),
+    },
+    PromiseSpec {
         name: "increasing-per-worker",
         about: "an id is larger than every id of the same worker number that was received before \
                 it was asked for",
+        checker: |cluster| Box::new(Order { layout: Some(cluster.shape.layout()), margin: 0 }),
     },
-    PromiseInfo {
+    PromiseSpec {
         name: "order-within-skew",
         about: "an id is larger than every id that was received more than twice the skew bound \
                 and a tick before it was asked for, from any worker",
+        checker: |cluster| {
+            Box::new(Order { layout: None, margin: 2 * cluster.shape.skew_ms * 1_000_000 + TICK })
+        },
     },
-    PromiseInfo {
+    PromiseSpec {
         name: "available-after-heal",
         about: "from a lease (or, without an authority, a high-water mark) and the wall-clock bound \
                 after a heal on, every request gets ids within a second, every worker with a \
                 number of its own mints, and no leased number lies idle",
+        checker: |cluster| Box::new(availability::Available::of(cluster.shape)),
     },
 ];
-
-/// The checker of a promise.
-///
-/// # Panics
-/// If it is none of [`PROMISES`]: a scenario names one that does not exist.
-pub(crate) fn checker<M>(name: &str, cluster: &Cluster) -> Box<dyn Promise<M>>
-where
-    M: Machine<Protocol = Snowflake>,
-{
-    let shape = Shape::of(cluster);
-    match name {
-        "unique" => Box::new(Unique::default()),
-        "increasing-per-worker" => Box::new(Order { layout: Some(shape.layout()), margin: 0 }),
-        "order-within-skew" => {
-            Box::new(Order { layout: None, margin: 2 * shape.skew_ms * 1_000_000 + TICK })
-        }
-        "available-after-heal" => Box::new(availability::Available::of(shape)),
-        unknown => panic!("{unknown} is not a promise of snowflake"),
-    }
-}
 
 /// One tick of the layouts that the scenarios use, in nanoseconds.
 const TICK: u64 = 1_000_000;

@@ -8,15 +8,13 @@ mod council;
 
 use std::time::Duration;
 
-use machine::{Mechanism as Info, NodeId, Time};
-use sim::{
-    Cluster, Delays, Draft, Promise, PromiseInfo, Remark, Scenario, Script, System, Target, Witness,
-};
+use machine::{MechanismInfo, NodeId, Switches, Time};
+use sim::{Delays, FaultKind, NoteKind, PromiseSpec, Scenario, Script, System, Target, Witness};
 
-use crate::mechanism::MECHANISMS;
+use crate::mechanism::Mechanism;
 use crate::message::{Get, Message, Note};
-use crate::promise::{PROMISES, checker};
-use crate::shape::{Node, Shape};
+use crate::promise::PROMISES;
+use crate::shape::{Cluster, Draft, Node, Shape};
 
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
@@ -24,21 +22,37 @@ pub struct Snowflakes;
 
 impl System for Snowflakes {
     type Node = Node;
+    type Shape = Shape;
     type Operation = Get;
 
     const NAME: &'static str = "snowflake";
     const ABOUT: &'static str =
         "Unique 64-bit ids, sortable by time, minted by many workers without coordination.";
-    const MECHANISMS: &'static [Info] = MECHANISMS;
-    const PROMISES: &'static [PromiseInfo] = PROMISES;
+    const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
+    const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
+    const ROLES: &'static [&'static str] = &[
+        "authority",
+        "blank",
+        "booting",
+        "candidate",
+        "client",
+        "follower",
+        "holder",
+        "leader",
+        "learner",
+        "refusing",
+        "removed",
+        "waiting",
+        "worker",
+    ];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
         scenarios()
     }
 
-    fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
-        checker(name, cluster)
+    fn boot(cluster: &Cluster, node: NodeId, switches: Switches) -> Node {
+        Shape::boot(cluster, node, switches)
     }
 
     fn perform(operation: &Get) -> Message {
@@ -49,28 +63,24 @@ impl System for Snowflakes {
         u64::from(operation.count)
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Invoked { token, .. } => Remark::Invoked(*token),
-            Note::Received { token, .. } => Remark::Ok(*token),
-            Note::AllRefused { token } => Remark::Failed(*token),
-            Note::ClockWentBack { .. } => Remark::Sometimes("clock-went-back"),
-            Note::TickUsedUp => Remark::Sometimes("tick-used-up"),
-            Note::StartedBelowMark => Remark::Sometimes("started-below-mark"),
-            Note::ClockWrong => Remark::Sometimes("clock-wrong"),
-            Note::Compared { .. } => Remark::Plain,
-            Note::Stopped { .. } => Remark::Sometimes("stopped"),
-            Note::Resumed { .. } => Remark::Sometimes("resumed"),
-            Note::LeaseExpired => Remark::Sometimes("lease-expired"),
-            Note::GenerationChanged => Remark::Sometimes("generation-changed"),
-            Note::HolderChanged => Remark::Sometimes("holder-changed"),
-            Note::Fenced => Remark::Sometimes("fenced"),
-            Note::Council(what) => Remark::Sometimes(what),
+            Note::Invoked { token, .. } => NoteKind::Invoked(*token),
+            Note::Received { token, .. } => NoteKind::Ok(*token),
+            Note::AllRefused { token } => NoteKind::Failed(*token),
+            Note::ClockWentBack { .. } => NoteKind::Sometimes("clock-went-back"),
+            Note::TickUsedUp => NoteKind::Sometimes("tick-used-up"),
+            Note::StartedBelowMark => NoteKind::Sometimes("started-below-mark"),
+            Note::ClockWrong => NoteKind::Sometimes("clock-wrong"),
+            Note::Compared { .. } => NoteKind::Plain,
+            Note::Stopped { .. } => NoteKind::Sometimes("stopped"),
+            Note::Resumed { .. } => NoteKind::Sometimes("resumed"),
+            Note::LeaseExpired => NoteKind::Sometimes("lease-expired"),
+            Note::GenerationChanged => NoteKind::Sometimes("generation-changed"),
+            Note::HolderChanged => NoteKind::Sometimes("holder-changed"),
+            Note::Fenced => NoteKind::Sometimes("fenced"),
+            Note::Council(what) => NoteKind::Sometimes(what),
         }
-    }
-
-    fn node_name(cluster: &Cluster, node: NodeId) -> String {
-        Shape::name(cluster, node)
     }
 }
 
@@ -92,10 +102,8 @@ const WITNESSES: &[Witness] = &[
 ];
 
 fn scenarios() -> Vec<Scenario<Snowflakes>> {
-    let scenario = |name, about, draw, reaches| Scenario {
-        reaches,
-        ..Scenario::new(name, about, ALL, draw, Shape::boot)
-    };
+    let scenario =
+        |name, about, draw, reaches| Scenario { reaches, ..Scenario::new(name, about, ALL, draw) };
     vec![
         scenario(
             "clock-step-back",
@@ -174,13 +182,26 @@ fn scenarios() -> Vec<Scenario<Snowflakes>> {
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 /// Noise that every promise must bear.
-const NOISE: &[&str] =
-    &["partition", "one-way-partition", "delay", "loss", "link-reset", "pause", "slow-node"];
+const NOISE: &[FaultKind] = &[
+    FaultKind::Partition,
+    FaultKind::OneWayPartition,
+    FaultKind::Delay,
+    FaultKind::Loss,
+    FaultKind::LinkReset,
+    FaultKind::Pause,
+    FaultKind::SlowNode,
+];
 /// And where a worker's memory may be lost.
-const CRASHES: &[&str] =
-    &["crash", "power-loss", "rolling-restart", "slow-disk", "full-disk", "failing-disk"];
+const CRASHES: &[FaultKind] = &[
+    FaultKind::Crash,
+    FaultKind::PowerLoss,
+    FaultKind::RollingRestart,
+    FaultKind::SlowDisk,
+    FaultKind::FullDisk,
+    FaultKind::FailingDisk,
+];
 
-fn clock_step_back(draft: &mut Draft<Get>) {
+fn clock_step_back(draft: &mut Draft) {
     let shape = fixed(draft, 400, 12);
     // One after the other: steps that overlap add up, beyond the bound that the scenario states.
     let steps = draft.number(1, 4);
@@ -196,7 +217,7 @@ fn clock_step_back(draft: &mut Draft<Get>) {
     draft.swarm(NOISE, &shape.worker_targets());
 }
 
-fn leap_smear(draft: &mut Draft<Get>) {
+fn leap_smear(draft: &mut Draft) {
     let shape = fixed(draft, 500, 12);
     let leap = Time(draft.number(500, 1_500) * 1_000_000);
     for node in shape.worker_targets() {
@@ -211,7 +232,7 @@ fn leap_smear(draft: &mut Draft<Get>) {
     draft.swarm(NOISE, &shape.worker_targets());
 }
 
-fn crash_restart(draft: &mut Draft<Get>) {
+fn crash_restart(draft: &mut Draft) {
     let shape = fixed(draft, 0, 12);
     draft.delays(Delays::micros(20, 100));
     for _ in 0..draft.number(2, 6) {
@@ -230,7 +251,7 @@ fn crash_restart(draft: &mut Draft<Get>) {
     draft.swarm(CRASHES, &shape.worker_targets());
 }
 
-fn restart_after_step_back(draft: &mut Draft<Get>) {
+fn restart_after_step_back(draft: &mut Draft) {
     let shape = fixed(draft, 400, 12);
     // One after the other, as above: each takes less than a second.
     let restarts = draft.number(1, 3);
@@ -249,7 +270,7 @@ fn restart_after_step_back(draft: &mut Draft<Get>) {
     draft.swarm(CRASHES, &shape.worker_targets());
 }
 
-fn overload(draft: &mut Draft<Get>) {
+fn overload(draft: &mut Draft) {
     let shape = fixed(draft, 0, 6);
     for _ in 0..draft.number(10, 40) {
         let (worker, client) =
@@ -264,7 +285,7 @@ fn overload(draft: &mut Draft<Get>) {
     draft.swarm(NOISE, &shape.worker_targets());
 }
 
-fn clock_drift(draft: &mut Draft<Get>) {
+fn clock_drift(draft: &mut Draft) {
     let shape = leased(draft);
     for node in shape.worker_targets() {
         let ppm = draft.number(0, 40_000) as i32 - 20_000;
@@ -278,7 +299,7 @@ fn clock_drift(draft: &mut Draft<Get>) {
     draft.swarm(NOISE, &targets(shape));
 }
 
-fn authority_partition(draft: &mut Draft<Get>) {
+fn authority_partition(draft: &mut Draft) {
     let shape = leased(draft);
     drift_apart(draft, shape);
     for _ in 0..draft.number(0, 2) {
@@ -292,7 +313,7 @@ fn authority_partition(draft: &mut Draft<Get>) {
 /// A holder is cut off while the authority's clock is fast and those of workers are slow, by up to 2%
 /// each: the authority's second is over up to 40 ms before the holder's. The clocks are that far apart
 /// from the last renewal to the end of the lease and no longer, or the wall clocks would be too.
-fn drift_apart(draft: &mut Draft<Get>, shape: Shape) {
+fn drift_apart(draft: &mut Draft, shape: Shape) {
     let at = Time(draft.number(500_000_000, draft.heal_at().0 - 2_500_000_000));
     let healed = at + MS(draft.number(1_300, 2_400));
     draft.between(at, healed).partition(["holder"], [0]);
@@ -310,7 +331,7 @@ fn drift_apart(draft: &mut Draft<Get>, shape: Shape) {
     }
 }
 
-fn holder_change_under_skew(draft: &mut Draft<Get>) {
+fn holder_change_under_skew(draft: &mut Draft) {
     let shape = leased(draft);
     let end = draft.end();
     for node in shape.worker_targets() {
@@ -344,7 +365,7 @@ fn holder_change_under_skew(draft: &mut Draft<Get>) {
     draft.swarm(CRASHES, &targets(shape));
 }
 
-fn snapshot_resumed(draft: &mut Draft<Get>) {
+fn snapshot_resumed(draft: &mut Draft) {
     let shape = leased(draft);
     let at = Time(draft.number(300, 800) * 1_000_000);
     // Cut off for long enough to lose its number to another, and set back to when it held it.
@@ -356,22 +377,29 @@ fn snapshot_resumed(draft: &mut Draft<Get>) {
     draft.swarm(NOISE, &targets(shape));
 }
 
+/// Writes the shape into a draft.
+fn draw(draft: &mut Draft, shape: Shape) {
+    // Its sizes were drawn once, each from a range of one.
+    draft.skip_draws(if shape.authorities > 1 { 6 } else { 5 });
+    draft.cluster(shape, 3);
+}
+
 /// Workers whose numbers the operator chose.
-fn fixed(draft: &mut Draft<Get>, skew_ms: u64, sequence_bits: u64) -> Shape {
+fn fixed(draft: &mut Draft, skew_ms: u64, sequence_bits: u64) -> Shape {
     let (workers, clients) = (draft.number(1, 3), draft.number(1, 2));
     let shape = Shape { pool: 0, authorities: 0, workers, clients, skew_ms, sequence_bits };
-    shape.draw(draft);
+    draw(draft, shape);
     draft.phases(MS(4_000), shape.recovers_within() + MS(1_500));
     shape
 }
 
 /// Workers that lease their numbers from an authority, which has fewer than there are workers.
-fn leased(draft: &mut Draft<Get>) -> Shape {
+fn leased(draft: &mut Draft) -> Shape {
     let (pool, clients) = (draft.number(1, 3), draft.number(1, 2));
     let workers = pool + draft.number(1, 2);
     let skew_ms = crate::tenure::SKEW_BOUND.as_millis() as u64;
     let shape = Shape { pool, authorities: 1, workers, clients, skew_ms, sequence_bits: 12 };
-    shape.draw(draft);
+    draw(draft, shape);
     draft.phases(MS(4_000), shape.recovers_within() + MS(1_500));
     shape
 }
@@ -383,7 +411,7 @@ fn targets(shape: Shape) -> Vec<Target> {
 }
 
 /// Clients ask for ids, from one to so many at a time, all through the run.
-fn workload(draft: &mut Draft<Get>, shape: Shape, operations: u64, most: u64) {
+fn workload(draft: &mut Draft, shape: Shape, operations: u64, most: u64) {
     for _ in 0..operations {
         let at = Time(draft.number(0, draft.end().0));
         let (worker, client) =

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use machine::{NodeId, Switches};
 use raft::Replicated;
-use sim::{Cluster, Draft, Target};
+use serde::{Deserialize, Serialize};
+use sim::{Shape as _, Target, within};
 
 use crate::Layout;
 use crate::authority::{Authority, LEASE};
@@ -29,9 +30,15 @@ const SNAPSHOT_AFTER: u64 = 4 << 10;
 /// A healed majority of several authorities has a leader by then.
 const ELECTED_WITHIN: Duration = Duration::from_millis(1_500);
 
+/// A plan, as it is drawn for such a cluster.
+pub(crate) type Draft = sim::Draft<Get, Shape>;
+/// The cluster of a run.
+pub(crate) type Cluster = sim::Cluster<Shape>;
+
 /// Who is who: the authorities first, if there are any, then the workers, then the clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
     /// How many worker ids the authority gives; 0 where workers have fixed ones.
     pub(crate) pool: u64,
     pub(crate) authorities: u64,
@@ -42,53 +49,40 @@ pub(crate) struct Shape {
     pub(crate) sequence_bits: u64,
 }
 
+impl sim::Shape for Shape {
+    fn members(&self) -> Vec<(&'static str, u64)> {
+        let Shape { authorities, workers, clients, .. } = *self;
+        vec![("authority", authorities), ("worker", workers), ("client", clients)]
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        within("pool", self.pool, 0..=64)?;
+        within("skew_ms", self.skew_ms, 0..=3_600_000)?;
+        within("sequence_bits", self.sequence_bits, 1..=12)?;
+        match (self.pool, self.authorities) {
+            (0, 0) | (1.., 1..=9) => Ok(()),
+            (0, _) => Err("an authority has numbers to give".into()),
+            _ => Err("numbers are given by 1 to 9 authorities".into()),
+        }
+    }
+}
+
 impl Shape {
-    /// Writes the shape into a draft.
-    pub(crate) fn draw(self, draft: &mut Draft<Get>) {
-        for size in self.sizes() {
-            draft.size(size, size);
-        }
-        draft.cluster(self.authorities + self.workers + self.clients, 3);
-    }
-
-    /// A single authority goes without saying.
-    fn sizes(self) -> Vec<u64> {
-        let Shape { pool, authorities, workers, clients, skew_ms, sequence_bits } = self;
-        let council = Some(authorities).filter(|&authorities| authorities > 1);
-        [pool, workers, clients, skew_ms, sequence_bits].into_iter().chain(council).collect()
-    }
-
-    /// Reads it back. A plan may come from a stranger: sizes that make no sense are cut.
-    pub(crate) fn of(cluster: &Cluster) -> Shape {
-        let size = |place: usize| cluster.sizes.get(place).copied().unwrap_or(0);
-        let pool = size(0).min(64);
-        Shape {
-            pool,
-            authorities: if pool > 0 { size(5).clamp(1, 9) } else { 0 },
-            workers: size(1).min(64),
-            clients: size(2).min(64),
-            skew_ms: size(3).min(3_600_000),
-            sequence_bits: size(4).clamp(1, 12),
-        }
-    }
-
     pub(crate) fn authority_ids(self) -> Vec<NodeId> {
-        (0..self.authorities as u32).map(NodeId).collect()
+        self.ids("authority")
     }
 
     pub(crate) fn worker_ids(self) -> Vec<NodeId> {
-        let first = self.authorities as u32;
-        (first..first + self.workers as u32).map(NodeId).collect()
+        self.ids("worker")
     }
 
     pub(crate) fn client_ids(self) -> Vec<NodeId> {
-        let first = (self.authorities + self.workers) as u32;
-        (first..first + self.clients as u32).map(NodeId).collect()
+        self.ids("client")
     }
 
     /// The workers, as targets of faults.
     pub(crate) fn worker_targets(self) -> Vec<Target> {
-        self.worker_ids().into_iter().map(Target::from).collect()
+        self.targets("worker")
     }
 
     pub(crate) fn layout(self) -> Layout {
@@ -111,7 +105,7 @@ impl Shape {
     }
 
     pub(crate) fn boot(cluster: &Cluster, id: NodeId, switches: Switches) -> Node {
-        let shape = Shape::of(cluster);
+        let shape = cluster.shape;
         let authorities = shape.authority_ids();
         if authorities.contains(&id) {
             let authority = Authority::new(shape.pool, switches);
@@ -141,21 +135,7 @@ impl Shape {
     /// any.
     #[cfg(test)]
     pub(crate) fn world(self, seed: u64) -> sim::World<Node> {
-        let zones = vec![0; (self.authorities + self.workers + self.clients) as usize];
-        let delays = sim::Delays::micros(20, 100);
-        let sizes = self.sizes();
-        let cluster = Cluster { zones: zones.clone(), sizes, delays };
-        let boot = move |id| Shape::boot(&cluster, id, Switches::ALL_ON);
-        sim::World::new(seed, &zones, delays, std::sync::Arc::new(boot))
-    }
-
-    pub(crate) fn name(cluster: &Cluster, id: NodeId) -> String {
-        let shape = Shape::of(cluster);
-        let role = match id {
-            id if shape.authority_ids().contains(&id) => "authority",
-            id if shape.worker_ids().contains(&id) => "worker",
-            _ => "client",
-        };
-        format!("n{} {role}", id.0)
+        let cluster = Cluster::new(self, sim::Delays::micros(20, 100));
+        sim::world_of::<crate::Snowflakes>(&cluster, seed, Switches::ALL_ON)
     }
 }

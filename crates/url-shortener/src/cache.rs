@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_not_done() {
-        let without = |mechanism: Mechanism| Switches::ALL_ON.without(mechanism as usize);
+        let without = Mechanism::off;
         let mut cache = Cache::new(4, FRESH, without(Mechanism::NegativeCache));
         cache.learn(key("a"), Known::Missing, Time(0));
         assert_eq!(cache.get(&key("a"), Time(0)), None);

@@ -75,7 +75,7 @@ pub use instance::{Instance, LONGEST_SEARCH, Settings};
 pub use key::{Key, LONGEST_CODE, LONGEST_DOMAIN, LinkId};
 pub use limiter::Rate;
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
-pub use mechanism::{MECHANISMS, Mechanism};
+pub use mechanism::Mechanism;
 pub use message::{
     Answer, Ask, Call, Click, Cursor, Deed, Device, Handover, Message, Note, Op, Range, Reply,
     Shortener, Timer, Which, Why, Wish,

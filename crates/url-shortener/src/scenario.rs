@@ -7,13 +7,13 @@ mod losses;
 mod owners;
 mod words;
 
-use machine::{Mechanism as Info, NodeId};
-use sim::{Cluster, Promise, PromiseInfo, Remark, Scenario, System, Witness};
+use machine::{MechanismInfo, NodeId, Switches};
+use sim::{NoteKind, PromiseSpec, Scenario, System, Witness};
 
-use crate::mechanism::MECHANISMS;
+use crate::mechanism::Mechanism;
 use crate::message::{Answer, Deed, Message, Note, Why};
-use crate::promise::{PROMISES, checker};
-use crate::shape::{Node, Shape};
+use crate::promise::PROMISES;
+use crate::shape::{Cluster, Node, Shape};
 use crate::shard::RingPhase;
 
 /// The system, as the simulated world sees it.
@@ -22,59 +22,56 @@ pub struct UrlShortener;
 
 impl System for UrlShortener {
     type Node = Node;
+    type Shape = Shape;
     type Operation = Deed;
 
     const NAME: &'static str = "url-shortener";
     const ABOUT: &'static str = "Links, redirects and click analytics: a sharded service that a person can use in a browser.";
-    const MECHANISMS: &'static [Info] = MECHANISMS;
-    const PROMISES: &'static [PromiseInfo] = PROMISES;
+    const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
+    const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
         scenarios()
     }
 
-    fn promise(name: &str, cluster: &Cluster) -> Box<dyn Promise<Node>> {
-        checker(name, cluster)
+    fn boot(cluster: &Cluster, node: NodeId, switches: Switches) -> Node {
+        Shape::boot(cluster, node, switches)
     }
 
     fn perform(operation: &Deed) -> Message {
         Message::Do(operation.clone())
     }
 
-    fn remark(note: &Note) -> Remark {
+    fn note_kind(note: &Note) -> NoteKind {
         match note {
-            Note::Invoked { token, .. } => Remark::Invoked(*token),
+            Note::Invoked { token, .. } => NoteKind::Invoked(*token),
             // It may be done yet.
-            Note::Answered { token, answer: Answer::Unavailable(_) } => Remark::GivenUp(*token),
+            Note::Answered { token, answer: Answer::Unavailable(_) } => NoteKind::GivenUp(*token),
             Note::Answered { token, answer: Answer::TooMany { .. } | Answer::Refused(_) } => {
-                Remark::Failed(*token)
+                NoteKind::Failed(*token)
             }
-            Note::Answered { token, .. } => Remark::Ok(*token),
-            Note::GivenUp { token } => Remark::GivenUp(*token),
-            Note::Called { why: Why::Visit, .. } => Remark::Sometimes("visit-read"),
-            Note::Called { why: Why::Again, .. } => Remark::Sometimes("read-again"),
-            Note::HasRead { missing: true, .. } => Remark::Sometimes("read-in-vain"),
-            Note::OutOfNumbers => Remark::Sometimes("out-of-numbers"),
-            Note::Leased(_) => Remark::Sometimes("range-leased"),
-            Note::Clicked { .. } => Remark::Sometimes("redirected"),
-            Note::Logged { .. } => Remark::Sometimes("clicks-logged"),
-            Note::Counted { .. } => Remark::Sometimes("clicks-counted"),
-            Note::Ring { phase: RingPhase::Ceded, .. } => Remark::Sometimes("share-ceded"),
-            Note::Joined { .. } => Remark::Sometimes("shard-joined"),
-            Note::Sometimes(what) => Remark::Sometimes(what),
-            Note::Cut => Remark::Sometimes("store-cut"),
+            Note::Answered { token, .. } => NoteKind::Ok(*token),
+            Note::GivenUp { token } => NoteKind::GivenUp(*token),
+            Note::Called { why: Why::Visit, .. } => NoteKind::Sometimes("visit-read"),
+            Note::Called { why: Why::Again, .. } => NoteKind::Sometimes("read-again"),
+            Note::HasRead { missing: true, .. } => NoteKind::Sometimes("read-in-vain"),
+            Note::OutOfNumbers => NoteKind::Sometimes("out-of-numbers"),
+            Note::Leased(_) => NoteKind::Sometimes("range-leased"),
+            Note::Clicked { .. } => NoteKind::Sometimes("redirected"),
+            Note::Logged { .. } => NoteKind::Sometimes("clicks-logged"),
+            Note::Counted { .. } => NoteKind::Sometimes("clicks-counted"),
+            Note::Ring { phase: RingPhase::Ceded, .. } => NoteKind::Sometimes("share-ceded"),
+            Note::Joined { .. } => NoteKind::Sometimes("shard-joined"),
+            Note::Sometimes(what) => NoteKind::Sometimes(what),
+            Note::Cut => NoteKind::Sometimes("store-cut"),
             Note::Called { .. }
             | Note::HasRead { .. }
             | Note::Acknowledged { .. }
             | Note::Dropped { .. }
             | Note::Ring { .. }
-            | Note::Total { .. } => Remark::Plain,
+            | Note::Total { .. } => NoteKind::Plain,
         }
-    }
-
-    fn node_name(cluster: &Cluster, node: NodeId) -> String {
-        Shape::name(cluster, node)
     }
 }
 
@@ -103,10 +100,8 @@ const WITNESSES: &[Witness] = &[
 ];
 
 fn scenarios() -> Vec<Scenario<UrlShortener>> {
-    let scenario = |name, about, draw, reaches| Scenario {
-        reaches,
-        ..Scenario::new(name, about, ALL, draw, Shape::boot)
-    };
+    let scenario =
+        |name, about, draw, reaches| Scenario { reaches, ..Scenario::new(name, about, ALL, draw) };
     vec![
         scenario(
             "hot-link",

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use machine::{NodeId, Switches};
 use resilience::Backoff;
-use sim::{Cluster, Delays, Draft, Target};
+use serde::{Deserialize, Serialize};
+use sim::{Delays, Shape as _, Target, within};
 
 use crate::cache::Freshness;
 use crate::clicks::ClickTuning;
@@ -49,38 +50,46 @@ const CLICKS: ClickTuning = ClickTuning {
     backoff: Backoff { base: Duration::from_millis(20), cap: Duration::from_millis(400) },
 };
 
+/// A plan, as it is drawn for such a cluster.
+pub(crate) type Draft = sim::Draft<Deed, Shape>;
+/// The cluster of a run.
+pub(crate) type Cluster = sim::Cluster<Shape>;
+
 /// How much stores and the tally take at a time. It is drawn and small, so that segments are sealed, stores
 /// compacted and rounds full within a run.
-struct Portions {
-    limits: Limits,
-    rounds: Rounds,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Portions {
+    /// Bytes of a segment of a store.
+    segment: u32,
+    /// Links and clicks in a round of the tally.
+    round_links: usize,
+    round_clicks: u64,
 }
 
 impl Portions {
-    /// Where they stand among the sizes of a cluster: behind those of the shape.
-    const FIRST: usize = 6;
+    /// The most that a plan may have.
+    const MOST: Portions = Portions { segment: 1 << 20, round_links: 400, round_clicks: 16_384 };
 
-    fn draw(draft: &mut Draft<Deed>) {
-        draft.size(1_024, 4_096);
-        draft.size(1, 4);
-        draft.size(3, 24);
-    }
-
-    fn of(cluster: &Cluster) -> Portions {
-        let size = |place: usize, most: u64| match cluster.sizes.get(Portions::FIRST + place) {
-            Some(size) => (*size).clamp(1, most),
-            None => most,
-        };
+    fn draw(draft: &mut Draft) -> Portions {
         Portions {
-            limits: Limits { segment: size(0, 1 << 20) as u32 },
-            rounds: Rounds { links: size(1, 400) as usize, clicks: size(2, 16_384) },
+            segment: draft.number(1_024, 4_096) as u32,
+            round_links: draft.number(1, 4) as usize,
+            round_clicks: draft.number(3, 24),
         }
     }
 }
 
+impl Default for Portions {
+    fn default() -> Self {
+        Portions::MOST
+    }
+}
+
 /// Who is who: the instances, then the shards, the tally, and the users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
     pub(crate) instances: u64,
     pub(crate) shards: u64,
     /// The last so many of the shards join later.
@@ -88,43 +97,47 @@ pub(crate) struct Shape {
     pub(crate) users: u64,
     /// How far the wall clock of an instance may be from the true time while faults go on.
     pub(crate) skew_ms: u64,
-    /// Are codes snowflake ids? 0: no.
-    pub(crate) ids: u64,
+    /// Are codes snowflake ids?
+    pub(crate) snowflake_codes: bool,
+    pub(crate) portions: Portions,
+}
+
+impl sim::Shape for Shape {
+    fn members(&self) -> Vec<(&'static str, u64)> {
+        let Shape { instances, shards, users, .. } = *self;
+        vec![("instance", instances), ("shard", shards), ("tally", 1), ("user", users)]
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let (Portions { segment, round_links, round_clicks }, most) =
+            (self.portions, Portions::MOST);
+        within("instances", self.instances, 1..=64)?;
+        within("shards", self.shards, 1..=64)?;
+        within("joining", self.joining, 0..=self.shards - 1)?;
+        within("users", self.users, 0..=64)?;
+        within("skew_ms", self.skew_ms, 0..=3_600_000)?;
+        within("segment", segment, 1..=most.segment)?;
+        within("round_links", round_links, 1..=most.round_links)?;
+        within("round_clicks", round_clicks, 1..=most.round_clicks)
+    }
 }
 
 impl Shape {
     /// Writes the shape into a draft.
-    pub(crate) fn draw(self, draft: &mut Draft<Deed>) {
-        let Shape { instances, shards, joining, users, skew_ms, ids } = self;
-        for size in [instances, shards, users, skew_ms, joining, ids] {
-            draft.size(size, size);
-        }
-        Portions::draw(draft);
-        draft.cluster(instances + shards + 1 + users, 3);
+    pub(crate) fn draw(self, draft: &mut Draft) {
+        // Its sizes were drawn once, each from a range of one.
+        draft.skip_draws(6);
+        let shape = Shape { portions: Portions::draw(draft), ..self };
+        draft.cluster(shape, 3);
         draft.delays(Delays::micros(100, 1_000));
     }
 
-    /// Reads it back. A plan may come from a stranger: sizes that make no sense are cut.
-    pub(crate) fn of(cluster: &Cluster) -> Shape {
-        let size = |place: usize| cluster.sizes.get(place).copied().unwrap_or(0);
-        let shards = size(1).clamp(1, 64);
-        Shape {
-            instances: size(0).clamp(1, 64),
-            shards,
-            joining: size(4).min(shards - 1),
-            users: size(2).min(64),
-            skew_ms: size(3).min(3_600_000),
-            ids: size(5),
-        }
-    }
-
     pub(crate) fn instance_ids(self) -> Vec<NodeId> {
-        (0..self.instances as u32).map(NodeId).collect()
+        self.ids("instance")
     }
 
     pub(crate) fn shard_ids(self) -> Vec<NodeId> {
-        let first = self.instances as u32;
-        (first..first + self.shards as u32).map(NodeId).collect()
+        self.ids("shard")
     }
 
     pub(crate) fn joining_ids(self) -> Vec<NodeId> {
@@ -140,27 +153,26 @@ impl Shape {
     }
 
     pub(crate) fn user_ids(self) -> Vec<NodeId> {
-        let first = self.tally().0 + 1;
-        (first..first + self.users as u32).map(NodeId).collect()
+        self.ids("user")
     }
 
     /// Instances and shards, as targets of faults.
     pub(crate) fn server_targets(self) -> Vec<Target> {
-        self.instance_ids().into_iter().chain(self.shard_ids()).map(Target::from).collect()
+        [self.targets("instance"), self.targets("shard")].concat()
     }
 
     /// The shards, as targets of faults.
     pub(crate) fn shard_targets(self) -> Vec<Target> {
-        self.shard_ids().into_iter().map(Target::from).collect()
+        self.targets("shard")
     }
 
     fn settings(self) -> Settings {
         Settings {
             shards: self.roster(),
             tally: self.tally(),
-            codes: match self.ids {
-                0 => Codes::Leased(*b"known to all of "),
-                _ => Codes::Snowflake,
+            codes: match self.snowflake_codes {
+                false => Codes::Leased(*b"known to all of "),
+                true => Codes::Snowflake,
             },
             cached: REMEMBERED,
             freshness: FRESHNESS,
@@ -174,17 +186,15 @@ impl Shape {
     /// A world of this shape with every mechanism, for the tests of checkers, which must not know of any.
     #[cfg(test)]
     pub(crate) fn world(self, seed: u64) -> sim::World<Node> {
-        let Shape { instances, shards, joining, users, skew_ms, ids } = self;
-        let zones = vec![0; (instances + shards + 1 + users) as usize];
-        let delays = Delays::micros(100, 1_000);
-        let sizes = vec![instances, shards, users, skew_ms, joining, ids];
-        let cluster = Cluster { zones: zones.clone(), sizes, delays };
-        let boot = move |id| Shape::boot(&cluster, id, Switches::ALL_ON);
-        sim::World::new(seed, &zones, delays, std::sync::Arc::new(boot))
+        let cluster = Cluster::new(self, Delays::micros(100, 1_000));
+        sim::world_of::<crate::UrlShortener>(&cluster, seed, Switches::ALL_ON)
     }
 
     pub(crate) fn boot(cluster: &Cluster, id: NodeId, switches: Switches) -> Node {
-        let (shape, Portions { limits, rounds }) = (Shape::of(cluster), Portions::of(cluster));
+        let shape = cluster.shape;
+        let Portions { segment, round_links, round_clicks } = shape.portions;
+        let limits = Limits { segment };
+        let rounds = Rounds { links: round_links, clicks: round_clicks };
         if shape.instance_ids().contains(&id) {
             let instance = Instance::new(shape.settings(), switches);
             return Node::Instance(instance.expect("a cluster has 1 to 64 shards"));
@@ -196,16 +206,5 @@ impl Shape {
             return Node::Tally(Tally::new(limits, switches).with_rounds(rounds));
         }
         Node::User(User::new(id))
-    }
-
-    pub(crate) fn name(cluster: &Cluster, id: NodeId) -> String {
-        let shape = Shape::of(cluster);
-        let role = match id {
-            id if shape.instance_ids().contains(&id) => "instance",
-            id if shape.shard_ids().contains(&id) => "shard",
-            id if shape.tally() == id => "tally",
-            _ => "user",
-        };
-        format!("n{} {role}", id.0)
     }
 }

@@ -128,8 +128,11 @@ impl Shard {
         assert!(place < MOST_SHARDS, "there are at most {MOST_SHARDS} shards");
         assert!((place as usize) < roster.nodes.len(), "place {place} is not on the roster");
         assert!(roster.founders > 0, "a ring is founded by somebody");
-        let mut store =
-            Store::new(limits, FlushBeforeAck.only_if(Mechanism::FlushBeforeAck.on(switches)));
+        let of_store = match Mechanism::FlushBeforeAck.on(switches) {
+            true => Switches::ALL_ON,
+            false => FlushBeforeAck.off(),
+        };
+        let mut store = Store::new(limits, of_store);
         // Perhaps somebody follows the log; the disk will tell.
         store.keep_removals(Mechanism::KeepRemovals.on(switches));
         Shard {

@@ -12,7 +12,7 @@ const CACHES: [NodeId; 2] = [NodeId(1), NodeId(2)];
 const FRONT: NodeId = NodeId(3);
 
 /// A database that serves whoever is in its line, even those who have gone.
-const PLAIN: fn() -> Switches = || Switches::ALL_ON.without(Mechanism::Deadline as usize);
+const PLAIN: fn() -> Switches = || Mechanism::Deadline.off();
 
 /// One front, and no coalescing: each miss is a read.
 fn fleet(seed: u64, switches: Switches) -> World<Server> {

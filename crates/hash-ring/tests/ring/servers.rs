@@ -178,7 +178,7 @@ fn a_miss_is_read_once_for_all_who_wait_and_put_into_the_cache() {
 
 #[test]
 fn a_silent_cache_is_not_called_after_three_time_outs_but_for_probes() {
-    let mut front = front(1, Switches::ALL_ON.without(Mechanism::BoundedLoad as usize));
+    let mut front = front(1, Mechanism::BoundedLoad.off());
     let mut dead = None;
     for _ in 0..3 {
         let (token, called) = ask(&mut front, 7);
@@ -232,7 +232,7 @@ fn waits(front: &mut Hand<Front>, key: u64, read: u64) -> Vec<Duration> {
 
 #[test]
 fn a_read_is_tried_again_three_times_at_most_and_later_each_time() {
-    let spent = Switches::ALL_ON.without(Mechanism::RetryBudget as usize);
+    let spent = Mechanism::RetryBudget.off();
     let mut lockstep = front(1, spent.without(Mechanism::Jitter as usize));
     assert_eq!(waits(&mut lockstep, 7, 1), [MS(400), MS(800), MS(1_600)]);
     let mut spread = front(1, spent);

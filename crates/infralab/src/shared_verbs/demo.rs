@@ -1,7 +1,7 @@
 //! `demo`: a narrated run.
 
 use machine::Time;
-use sim::{Moment, Ran, Room, Window, diagram};
+use sim::{Moment, Registered, RunRecord, Window, diagram};
 
 use crate::exit::{Failure, Outcome};
 use crate::narrate::{BAD, BOLD, print_report, verdict};
@@ -9,7 +9,7 @@ use crate::rerun::command;
 use crate::results::say;
 
 /// A narrated run of the first scenario, and of the same system without one of its mechanisms.
-pub(crate) fn demo(room: &dyn Room, seed: u64) -> Outcome {
+pub(crate) fn demo(room: &dyn Registered, seed: u64) -> Outcome {
     let scenarios = room.scenarios();
     let Some(first) = scenarios.first() else {
         return Err(Failure::input(format!("{} has no scenarios", room.name())));
@@ -44,6 +44,6 @@ pub(crate) fn demo(room: &dyn Room, seed: u64) -> Outcome {
     Ok(verdict(&ran))
 }
 
-fn draw_from(ran: &Ran, from: Time, rows: usize) -> String {
+fn draw_from(ran: &RunRecord, from: Time, rows: usize) -> String {
     diagram(&ran.nodes, &ran.moments, Window::From(from, rows))
 }

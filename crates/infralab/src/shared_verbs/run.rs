@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use host::number;
-use sim::Room;
+use sim::Registered;
 
 use crate::exit::{Failure, Outcome};
 use crate::left_out::Without;
@@ -41,7 +41,7 @@ pub(crate) struct RunArguments {
 
 /// Runs one scenario at one seed.
 #[expect(clippy::disallowed_methods, reason = "the time a run takes is part of its results")]
-pub(crate) fn run(room: &dyn Room, arguments: &RunArguments) -> Outcome {
+pub(crate) fn run(room: &dyn Registered, arguments: &RunArguments) -> Outcome {
     let RunArguments { scenario, seed, without, save, history, json, diagram } = arguments;
     let without = &without.names();
     let began = Instant::now();
@@ -63,7 +63,7 @@ pub(crate) fn run(room: &dyn Room, arguments: &RunArguments) -> Outcome {
     Ok(found)
 }
 
-fn has_no_history(room: &dyn Room) -> Failure {
+fn has_no_history(room: &dyn Registered) -> Failure {
     Failure::input(format!(
         "{} keeps no history of reads and writes that --history could write: leave it out, or keep \
          the run itself with --save FILE",

@@ -1,7 +1,7 @@
 //! `scenarios`: what there is to run.
 
 use serde_json::{Value, json};
-use sim::Room;
+use sim::Registered;
 
 use crate::exit::{Found, Outcome};
 use crate::left_out;
@@ -9,7 +9,7 @@ use crate::narrate::BOLD;
 use crate::results::say;
 
 /// Lists what there is to run.
-pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
+pub(crate) fn scenarios(room: &dyn Registered, json: bool) -> Outcome {
     let breaks_without = |scenario: &str| -> Vec<Value> {
         let here = room.witnesses().iter().filter(|witness| witness.scenario == scenario);
         here.map(|witness| json!({"mechanism": witness.mechanism, "promise": witness.promise}))
@@ -20,7 +20,8 @@ pub(crate) fn scenarios(room: &dyn Room, json: bool) -> Outcome {
             json!({"name": info.name, "about": info.about, "promises": info.promises,
                    "leaves_out": info.leaves_out, "seeds": info.seeds, "breaks_without": breaks_without(info.name)})
         };
-        let mechanism = |info: &machine::Mechanism| json!({"name": info.name, "about": info.about});
+        let mechanism =
+            |info: &machine::MechanismInfo| json!({"name": info.name, "about": info.about});
         let all = json!({
             "scenarios": room.scenarios().into_iter().map(scenario).collect::<Vec<_>>(),
             "promises": room.promises(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use host::number;
 use serde_json::{Value, json};
-use sim::{Room, Seeds, Shortest, SweepReport};
+use sim::{Registered, Seeds, Shortest, SweepReport};
 
 use crate::exit::{Failure, Found, Outcome};
 use crate::left_out::Without;
@@ -43,7 +43,7 @@ pub(crate) struct SweepArguments {
 
 /// Runs many seeds of a scenario.
 #[expect(clippy::disallowed_methods, reason = "the time a sweep takes is what the user asks for")]
-pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
+pub(crate) fn sweep(room: &dyn Registered, arguments: &SweepArguments) -> Outcome {
     let SweepArguments { scenario, seeds, first_seed, jobs, without, shrink, save, json } =
         arguments;
     let without = &without.names();
@@ -103,7 +103,7 @@ pub(crate) fn sweep(room: &dyn Room, arguments: &SweepArguments) -> Outcome {
 }
 
 fn sweep_json(
-    room: &dyn Room,
+    room: &dyn Registered,
     scenario: &str,
     without: &[String],
     report: &SweepReport,
@@ -140,7 +140,7 @@ fn sweep_json(
 }
 
 fn print_sweep(
-    room: &dyn Room,
+    room: &dyn Registered,
     scenario: &str,
     without: &[String],
     report: &SweepReport,

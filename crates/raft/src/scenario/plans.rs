@@ -3,40 +3,45 @@
 use std::time::Duration;
 
 use machine::{NodeId, Time};
-use sim::{Delays, Draft, Script, Target};
+use sim::{Delays, FaultKind, Script, Target};
 
 use super::workload::{MIXED, Mix, ask_any, ask_of, workload};
 use crate::message::{Ask, Operation};
 use crate::promise::{ANSWER, RECOVERY, REDUNDANCY};
-use crate::shape::{JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
-
-pub(super) type Plan = Draft<Operation>;
+use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
 
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
 /// Noise that every promise must bear.
-const NOISE: &[&str] =
-    &["partition", "one-way-partition", "delay", "loss", "link-reset", "pause", "slow-node"];
+const NOISE: &[FaultKind] = &[
+    FaultKind::Partition,
+    FaultKind::OneWayPartition,
+    FaultKind::Delay,
+    FaultKind::Loss,
+    FaultKind::LinkReset,
+    FaultKind::Pause,
+    FaultKind::SlowNode,
+];
 /// And where memory may be lost, or the disk ails.
-pub(super) const CRASHES: &[&str] = &[
-    "crash",
-    "power-loss",
-    "torn-write",
-    "rolling-restart",
-    "slow-disk",
-    "full-disk",
-    "failing-disk",
+pub(super) const CRASHES: &[FaultKind] = &[
+    FaultKind::Crash,
+    FaultKind::PowerLoss,
+    FaultKind::TornWrite,
+    FaultKind::RollingRestart,
+    FaultKind::SlowDisk,
+    FaultKind::FullDisk,
+    FaultKind::FailingDisk,
 ];
 
 /// When the faults begin: by then there is a leader.
 const BEGUN: u64 = 1_000;
 
 /// So many replicas, with a log and a journal that are rarely compacted.
-fn cluster(draft: &mut Plan, founders: u64, spares: u64) -> Shape {
+fn cluster(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
     let shape = usual(draft, founders, spares);
     begin(draft, shape)
 }
 
-fn usual(draft: &mut Plan, founders: u64, spares: u64) -> Shape {
+fn usual(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
     Shape {
         founders,
         spares,
@@ -51,20 +56,20 @@ fn usual(draft: &mut Plan, founders: u64, spares: u64) -> Shape {
 }
 
 /// Replicas whose journals are written anew all the time.
-fn short_journals(draft: &mut Plan) -> Shape {
+fn short_journals(draft: &mut Draft) -> Shape {
     let founders = draft.one_of(&[3, 5]);
     let usual = usual(draft, founders, 0);
     let shape = Shape { journal_growth: draft.magnitude(16, 16 << 10), ..usual };
     begin(draft, shape)
 }
 
-pub(super) fn begin(draft: &mut Plan, shape: Shape) -> Shape {
-    shape.draw(draft, 3);
+pub(super) fn begin(draft: &mut Draft, shape: Shape) -> Shape {
+    shape.draw(draft);
     draft.phases(MS(5_000), RECOVERY + ANSWER + MS(1_000));
     shape
 }
 
-fn three_or_five(draft: &mut Plan) -> Shape {
+fn three_or_five(draft: &mut Draft) -> Shape {
     let founders = draft.one_of(&[3, 5]);
     cluster(draft, founders, 0)
 }
@@ -77,23 +82,23 @@ pub(super) fn targets(shape: Shape) -> Vec<Target> {
 }
 
 /// The work of the clients, and noise.
-pub(super) fn under_noise(draft: &mut Plan, shape: Shape, mix: Mix) {
+pub(super) fn under_noise(draft: &mut Draft, shape: Shape, mix: Mix) {
     workload(draft, shape, 300, mix);
     draft.swarm(NOISE, &targets(shape));
 }
 
 /// Some time after the beginning and well before the heal.
-pub(super) fn moment(draft: &mut Plan) -> Time {
+pub(super) fn moment(draft: &mut Draft) -> Time {
     let last = draft.heal_at().0 / 1_000_000 - 500;
     Time(0) + MS(draft.number(BEGUN, last))
 }
 
 /// For ever, as far as the run is concerned.
-fn always(draft: &Plan) -> Time {
+fn always(draft: &Draft) -> Time {
     draft.end() + MS(1)
 }
 
-pub(super) fn leader_crash(draft: &mut Plan) {
+pub(super) fn leader_crash(draft: &mut Draft) {
     let shape = three_or_five(draft);
     for _ in 0..draft.number(1, 4) {
         let (at, down) = (moment(draft), MS(draft.magnitude(5, 2_000)));
@@ -102,7 +107,7 @@ pub(super) fn leader_crash(draft: &mut Plan) {
     under_noise(draft, shape, MIXED);
 }
 
-pub(super) fn flapping_leader(draft: &mut Plan) {
+pub(super) fn flapping_leader(draft: &mut Draft) {
     let shape = three_or_five(draft);
     let (at, until) = (moment(draft), always(draft));
     let period = MS(draft.number(600, 3_000));
@@ -110,14 +115,14 @@ pub(super) fn flapping_leader(draft: &mut Plan) {
     under_noise(draft, shape, MIXED);
 }
 
-pub(super) fn one_way_partition(draft: &mut Plan) {
+pub(super) fn one_way_partition(draft: &mut Draft) {
     let shape = three_or_five(draft);
     let (at, until) = (moment(draft), always(draft));
     draft.between(at, until).one_way_partition(shape.replica_ids(), ["leader"]);
     under_noise(draft, shape, MIXED);
 }
 
-pub(super) fn minority_leader(draft: &mut Plan) {
+pub(super) fn minority_leader(draft: &mut Draft) {
     let shape = three_or_five(draft);
     for _ in 0..draft.number(1, 3) {
         let (at, lasts) = (moment(draft), MS(draft.number(300, 2_000)));
@@ -126,7 +131,7 @@ pub(super) fn minority_leader(draft: &mut Plan) {
     under_noise(draft, shape, Mix { reads: 50, leases: 0 });
 }
 
-pub(super) fn rolling_restart(draft: &mut Plan) {
+pub(super) fn rolling_restart(draft: &mut Draft) {
     let shape = short_journals(draft);
     for _ in 0..draft.number(1, 2) {
         let (at, lasts) = (moment(draft), MS(draft.magnitude(100, 3_000)));
@@ -136,7 +141,7 @@ pub(super) fn rolling_restart(draft: &mut Plan) {
     draft.swarm(CRASHES, &targets(shape));
 }
 
-pub(super) fn power_loss(draft: &mut Plan) {
+pub(super) fn power_loss(draft: &mut Draft) {
     let shape = short_journals(draft);
     for _ in 0..draft.number(1, 4) {
         let at = moment(draft);
@@ -155,7 +160,7 @@ pub(super) fn power_loss(draft: &mut Plan) {
     draft.swarm(CRASHES, &targets(shape));
 }
 
-pub(super) fn slow_follower(draft: &mut Plan) {
+pub(super) fn slow_follower(draft: &mut Draft) {
     let shape = three_or_five(draft);
     for _ in 0..draft.number(1, 3) {
         let (at, lasts) = (moment(draft), MS(draft.number(200, 1_500)));
@@ -176,7 +181,7 @@ pub(super) fn slow_follower(draft: &mut Plan) {
     under_noise(draft, shape, MIXED);
 }
 
-pub(super) fn clock_drift(draft: &mut Plan) {
+pub(super) fn clock_drift(draft: &mut Draft) {
     let shape = cluster(draft, 3, 0);
     let end = draft.end();
     for replica in shape.replica_ids() {
@@ -208,7 +213,7 @@ pub(super) fn clock_drift(draft: &mut Plan) {
     draft.swarm(NOISE, &targets(shape));
 }
 
-pub(super) fn membership_change(draft: &mut Plan) {
+pub(super) fn membership_change(draft: &mut Draft) {
     let founders = draft.number(3, 4);
     let shape = cluster(draft, founders, 5 - founders);
     let replicas = shape.replica_ids();
@@ -228,7 +233,7 @@ pub(super) fn membership_change(draft: &mut Plan) {
 }
 
 /// Two or three of these.
-pub(super) fn some_of(draft: &mut Plan, replicas: &[NodeId]) -> Vec<NodeId> {
+pub(super) fn some_of(draft: &mut Draft, replicas: &[NodeId]) -> Vec<NodeId> {
     let mut some = replicas.to_vec();
     for _ in 0..replicas.len() as u64 - draft.number(2, 3) {
         let out = draft.number(0, some.len() as u64 - 1);
@@ -237,7 +242,7 @@ pub(super) fn some_of(draft: &mut Plan, replicas: &[NodeId]) -> Vec<NodeId> {
     some
 }
 
-pub(super) fn two_of_five_lost(draft: &mut Plan) {
+pub(super) fn two_of_five_lost(draft: &mut Draft) {
     let shape = cluster(draft, 5, 0);
     let until = always(draft);
     for _ in 0..2 {
@@ -248,7 +253,7 @@ pub(super) fn two_of_five_lost(draft: &mut Plan) {
 }
 
 /// Fewer disks than a majority: more would be the loss of everything that was promised.
-pub(super) fn disk_replaced(draft: &mut Plan) {
+pub(super) fn disk_replaced(draft: &mut Draft) {
     let shape = three_or_five(draft);
     let mut replicas = shape.replica_ids();
     for _ in 0..shape.founders / 2 {
@@ -267,12 +272,12 @@ pub(super) fn disk_replaced(draft: &mut Plan) {
 
 /// A voter is down, for longer than anybody would wait for it, while the disk of another is replaced; in
 /// half of the seeds the first that this one hears is a leader whose word counts for nothing.
-pub(super) fn disk_replaced_voter_down(draft: &mut Plan) {
+pub(super) fn disk_replaced_voter_down(draft: &mut Draft) {
     let shape = three_or_five(draft);
     draft.phases(MS(12_000), REDUNDANCY + MS(1_000));
     let mut replicas = shape.replica_ids();
     let mut one =
-        |draft: &mut Plan| replicas.remove(draft.number(0, replicas.len() as u64 - 1) as usize);
+        |draft: &mut Draft| replicas.remove(draft.number(0, replicas.len() as u64 - 1) as usize);
     let (lost, down, doomed) = (one(draft), one(draft), one(draft));
     let at = Time(0) + MS(draft.number(2_000, 3_000));
     let away = MS(draft.magnitude(500, 9_000));
@@ -294,9 +299,9 @@ pub(super) fn disk_replaced_voter_down(draft: &mut Plan) {
 
 /// The moves of the paper's figure 8. Messages take so long, and carry so little, that what a move
 /// interrupts is rarely over.
-pub(super) fn figure_eight(draft: &mut Plan) {
+pub(super) fn figure_eight(draft: &mut Draft) {
     let shape = Shape { election_timeout: 500, max_batch: 1, ..usual(draft, 5, 0) };
-    shape.draw(draft, 3);
+    shape.draw(draft);
     draft.delays(Delays::micros(20_000, 60_000));
     draft.phases(MS(6_000), RECOVERY + ANSWER + MS(1_000));
     let [few, most] = [vec![0, 1], vec![2, 3, 4]];

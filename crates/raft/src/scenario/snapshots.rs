@@ -1,15 +1,15 @@
 //! Plans in which logs are compacted every few entries, and snapshots travel in small pieces.
 
 use crate::message::Ask;
-use crate::shape::Shape;
+use crate::shape::{Draft, Shape};
 
 use sim::Script;
 
-use super::plans::{CRASHES, MS, Plan, begin, moment, some_of, targets, under_noise};
+use super::plans::{CRASHES, MS, begin, moment, some_of, targets, under_noise};
 use super::workload::{MIXED, ask_any};
 
 /// Everything is so small that its end is met: of a log, of a journal and of a piece of a snapshot.
-fn small(draft: &mut Plan, founders: u64, spares: u64) -> Shape {
+fn small(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
     let clients = draft.number(2, 4);
     let shape = Shape {
         founders,
@@ -25,7 +25,7 @@ fn small(draft: &mut Plan, founders: u64, spares: u64) -> Shape {
     begin(draft, shape)
 }
 
-pub(super) fn snapshot_under_churn(draft: &mut Plan) {
+pub(super) fn snapshot_under_churn(draft: &mut Draft) {
     let founders = draft.one_of(&[3, 5]);
     let shape = small(draft, founders, 0);
     for _ in 0..draft.number(2, 6) {
@@ -42,7 +42,7 @@ pub(super) fn snapshot_under_churn(draft: &mut Plan) {
 }
 
 /// New voters are sent snapshots, and so are old ones who were away when voters changed, or in the middle of it.
-pub(super) fn change_during_snapshots(draft: &mut Plan) {
+pub(super) fn change_during_snapshots(draft: &mut Draft) {
     let founders = draft.number(3, 4);
     let shape = small(draft, founders, 5 - founders);
     for _ in 0..draft.number(2, 5) {

@@ -2,10 +2,9 @@
 
 use bytes::Bytes;
 use machine::{NodeId, Time};
-use sim::Draft;
 
 use crate::message::{Ask, Operation, Read};
-use crate::shape::Shape;
+use crate::shape::{Draft, Shape};
 
 /// In a hundred of all operations.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +22,7 @@ const GROWING: &[&str] = &["a", "b"];
 const CHANGING: &[&str] = &["x", "y", "z"];
 
 /// So many operations, spread over the run, each asked of any replica.
-pub(super) fn workload(draft: &mut Draft<Operation>, shape: Shape, operations: u64, mix: Mix) {
+pub(super) fn workload(draft: &mut Draft, shape: Shape, operations: u64, mix: Mix) {
     let slot = draft.end().0 / operations;
     // What each changing key was last given, so that some swaps find what they look for.
     let mut last: Vec<Option<Bytes>> = vec![None; CHANGING.len()];
@@ -35,24 +34,18 @@ pub(super) fn workload(draft: &mut Draft<Operation>, shape: Shape, operations: u
 }
 
 /// Some client asks some replica.
-pub(super) fn ask_any(draft: &mut Draft<Operation>, shape: Shape, at: Time, ask: Ask) {
+pub(super) fn ask_any(draft: &mut Draft, shape: Shape, at: Time, ask: Ask) {
     let replica = draft.one_of(&shape.replica_ids());
     ask_of(draft, shape, at, replica, ask);
 }
 
 /// Some client asks this replica.
-pub(super) fn ask_of(
-    draft: &mut Draft<Operation>,
-    shape: Shape,
-    at: Time,
-    replica: NodeId,
-    ask: Ask,
-) {
+pub(super) fn ask_of(draft: &mut Draft, shape: Shape, at: Time, replica: NodeId, ask: Ask) {
     let client = draft.one_of(&shape.client_ids());
     draft.operation(at, client, Operation { replica, ask });
 }
 
-fn ask(draft: &mut Draft<Operation>, number: u64, mix: Mix, last: &mut [Option<Bytes>]) -> Ask {
+fn ask(draft: &mut Draft, number: u64, mix: Mix, last: &mut [Option<Bytes>]) -> Ask {
     if draft.percent(mix.reads) {
         return a_read(draft, mix);
     }
@@ -79,7 +72,7 @@ fn ask(draft: &mut Draft<Operation>, number: u64, mix: Mix, last: &mut [Option<B
     }
 }
 
-fn a_read(draft: &mut Draft<Operation>, mix: Mix) -> Ask {
+fn a_read(draft: &mut Draft, mix: Mix) -> Ask {
     let read = match draft.percent(mix.leases) {
         true => Read::Lease,
         false if draft.percent(5) => Read::Stale,

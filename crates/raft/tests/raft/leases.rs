@@ -3,25 +3,31 @@
 //! Linearizability shows little of this: a read is stale only if the new leader has written the same key
 //! in between. So these worlds ask the old leader for a read in the moment in which another is elected.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{NodeId, Switches};
-use raft::{Ask, Mechanism, Message, Node, Note, Read, Request, Shape};
-use sim::{Cluster, Delays, Script, World};
+use raft::{Ask, Consensus, Mechanism, Message, Node, Note, Read, Request, Shape};
+use sim::{Cluster, Delays, Script, World, world_of};
 
 const TIMEOUT: u64 = 1_000;
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
 /// A world, who leads in it, and who follows.
 fn world(seed: u64, switches: Switches) -> (World<Node>, NodeId, [NodeId; 2]) {
-    // Three founders, no spares, no client; snapshot, entries kept behind it, timeout, batch.
-    let (zones, delays) = (vec![0; 3], Delays::micros(100, 1_000));
-    let sizes = vec![3, 0, 0, 2_000, 10, TIMEOUT, 64];
-    let cluster = Cluster { zones: zones.clone(), sizes, delays };
-    let boot = move |id| Shape::boot(&cluster, id, switches);
-    let mut world = World::new(seed, &zones, delays, Arc::new(boot));
+    let shape = Shape {
+        founders: 3,
+        spares: 0,
+        clients: 0,
+        snapshot_after: 2_000,
+        keep_entries: 10,
+        election_timeout: TIMEOUT,
+        max_batch: 64,
+        snapshot_chunk: 256 << 10,
+        journal_growth: 16 << 20,
+    };
+    let cluster = Cluster::new(shape, Delays::micros(100, 1_000));
+    let mut world = world_of::<Consensus>(&cluster, seed, switches);
     world.run_for(MS(5 * TIMEOUT));
     let leader = leader_but(&world, None).expect("somebody leads");
     let followers: Vec<NodeId> = (0..3).map(NodeId).filter(|node| *node != leader).collect();
@@ -56,8 +62,7 @@ fn answers_beside_another(world: &mut World<Node>, old: NodeId) -> bool {
 
 /// In how many of so many worlds does it? With the rules in none, without them in some.
 fn never_but_without_the_rules(worlds: u64, story: impl Fn(u64, Switches) -> bool) {
-    let with = Switches::ALL_ON;
-    let without = with.without(Mechanism::LeaseMargin as usize);
+    let (with, without) = (Switches::ALL_ON, Mechanism::LeaseMargin.off());
     let count = |switches| (0..worlds).filter(|&seed| story(seed, switches)).count();
     assert_eq!(count(with), 0, "two leaders could have answered");
     assert_ne!(count(without), 0, "the rule kept nothing");

@@ -1,24 +1,29 @@
 //! The key-value system as its clients see it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{NodeId, Switches};
-use raft::{Answer, Ask, Mechanism, Message, Node, Note, Operation, Read, Shape};
-use sim::{Cluster, Delays, Script, World};
+use raft::{Answer, Ask, Consensus, Mechanism, Message, Node, Note, Operation, Read, Shape};
+use sim::{Cluster, Delays, Script, World, world_of};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const CLIENT: NodeId = NodeId(3);
 
 fn world(seed: u64, switches: Switches) -> World<Node> {
-    // Three founders, no spares, one client, a snapshot after so many bytes of log, and no entries behind
-    // it; timeout, batch, bytes of a snapshot a message, growth of a journal.
-    let sizes = vec![3, 0, 1, 2_000, 0, 10, 1, 100, 1_000];
-    let (zones, delays) = (vec![0; 4], Delays::micros(100, 1_000));
-    let cluster = Cluster { zones: zones.clone(), sizes, delays };
-    let mut world =
-        World::new(seed, &zones, delays, Arc::new(move |id| Shape::boot(&cluster, id, switches)));
+    let shape = Shape {
+        founders: 3,
+        spares: 0,
+        clients: 1,
+        snapshot_after: 2_000,
+        keep_entries: 0,
+        election_timeout: 10,
+        max_batch: 1,
+        snapshot_chunk: 100,
+        journal_growth: 1_000,
+    };
+    let cluster = Cluster::new(shape, Delays::micros(100, 1_000));
+    let mut world = world_of::<Consensus>(&cluster, seed, switches);
     world.run_for(MS(2_000));
     world
 }

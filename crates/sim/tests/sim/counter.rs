@@ -7,18 +7,19 @@
 use std::time::Duration;
 
 use machine::{
-    DiskAnswer, DiskCommand, FileName, Input, Inspection, Machine, Mechanism, NodeId, Now, Outputs,
-    Protocol, Switches,
+    DiskAnswer, DiskCommand, FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Protocol,
+    Switches,
 };
 use serde::{Deserialize, Serialize};
-use sim::Remark;
+use sim::NoteKind;
 
-pub(crate) const DEDUP: usize = 0;
-pub(crate) const FSYNC: usize = 1;
-pub(crate) const MECHANISMS: &[Mechanism] = &[
-    Mechanism { name: "dedup", about: "An addition that came before is answered, not counted." },
-    Mechanism { name: "fsync", about: "The answer waits until the disk has it." },
-];
+machine::mechanisms! {
+    /// What protects additions.
+    pub enum Mechanism {
+        Dedup = "dedup": "An addition that came before is answered, not counted.",
+        Fsync = "fsync": "The answer waits until the disk has it.",
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Additions;
@@ -72,11 +73,11 @@ pub(crate) enum Note {
 }
 
 impl Note {
-    pub(crate) fn remark(&self) -> Remark {
+    pub(crate) fn note_kind(&self) -> NoteKind {
         match self {
-            Note::Invoked(token) => Remark::Invoked(*token),
-            Note::Answered(token) => Remark::Ok(*token),
-            Note::Retried => Remark::Sometimes("retried"),
+            Note::Invoked(token) => NoteKind::Invoked(*token),
+            Note::Answered(token) => NoteKind::Ok(*token),
+            Note::Retried => NoteKind::Sometimes("retried"),
         }
     }
 }
@@ -108,11 +109,11 @@ impl Server {
 
     fn count(&mut self, client: NodeId, token: u64, out: &mut Outputs<Additions>) {
         let Some(counted) = &mut self.counted else { return };
-        if !(self.switches.on(DEDUP) && counted.contains(&token)) {
+        if !(Mechanism::Dedup.on(self.switches) && counted.contains(&token)) {
             counted.push(token);
         }
         let bytes: Vec<u8> = counted.iter().flat_map(|token| token.to_le_bytes()).collect();
-        if self.switches.on(FSYNC) {
+        if Mechanism::Fsync.on(self.switches) {
             let replace = DiskCommand::Replace { file: FILE, bytes: bytes.into() };
             out.disk(replace, Op::Saved { client, token });
         } else {

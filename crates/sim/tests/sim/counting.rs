@@ -3,42 +3,59 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use machine::{Mechanism, NodeId, Switches};
+use machine::{MechanismInfo, NodeId, Switches};
+use serde::{Deserialize, Serialize};
 use sim::{
-    Cluster, Draft, Entry, Promise, PromiseInfo, Remark, Scenario, Script, System, Target, Verdict,
-    Witness, World, heal_all,
+    Cluster, Entry, FaultKind, NoteKind, Promise, PromiseSpec, Scenario, Script, System, Target,
+    Verdict, World, within,
 };
 
-use crate::counter::{Client, MECHANISMS, Message, Node, Note, Operation, Server};
+use crate::counter::{Client, Mechanism, Message, Node, Note, Operation, Server};
 
 pub(crate) struct Counting;
 
 impl System for Counting {
     type Node = Node;
+    type Shape = Shape;
     type Operation = Operation;
 
     const NAME: &'static str = "counting";
     const ABOUT: &'static str = "A counter that clients add to.";
-    const MECHANISMS: &'static [Mechanism] = MECHANISMS;
-    const PROMISES: &'static [PromiseInfo] = &[
-        PromiseInfo { name: "counted-once", about: "No addition is counted twice." },
-        PromiseInfo { name: "answered-is-counted", about: "What was answered stays counted." },
-        PromiseInfo { name: "all-answered", about: "Once healed, all is answered in 3 s." },
-        PromiseInfo { name: "undecided", about: "Nobody can tell." },
+    const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
+    const ROLES: &'static [&'static str] = &["server", "client"];
+    const PROMISES: &'static [PromiseSpec<Node, Shape>] = &[
+        PromiseSpec {
+            name: "counted-once",
+            about: "No addition is counted twice.",
+            checker: |_| Box::new(CountedOnce),
+        },
+        PromiseSpec {
+            name: "answered-is-counted",
+            about: "What was answered stays counted.",
+            checker: |_| Box::new(AnsweredIsCounted::default()),
+        },
+        PromiseSpec {
+            name: "all-answered",
+            about: "Once healed, all is answered in 3 s.",
+            checker: |_| Box::new(AllAnswered::default()),
+        },
+        PromiseSpec {
+            name: "undecided",
+            about: "Nobody can tell.",
+            checker: |_| Box::new(Undecided),
+        },
     ];
-    const WITNESSES: &'static [Witness] = &[];
 
     fn scenarios() -> Vec<Scenario<Self>> {
         let retries = Scenario {
-            name: "retries",
-            about: "Clients add while datagrams are lost and doubled and the server loses power.",
-            leaves_out: &[],
-            promises: &["counted-once", "answered-is-counted", "all-answered"],
-            draw: draw_retries,
-            boot,
-            heals: heal_all,
             seeds: 40,
             reaches: &[("retried", 10), ("power-loss", 10), ("loss", 10)],
+            ..Scenario::new(
+                "retries",
+                "Clients add while datagrams are lost and doubled and the server loses power.",
+                &["counted-once", "answered-is-counted", "all-answered"],
+                draw_retries,
+            )
         };
         let like = |name, draw| Scenario { name, draw, ..retries_like(&retries) };
         let bomb = like("bomb", draw_bomb);
@@ -47,16 +64,32 @@ impl System for Counting {
         let idle = Scenario { seeds: 5, ..like("idle", draw_idle) };
         let undecided = Scenario { promises: &["undecided"], ..like("undecided", draw_idle) };
         let unsafe_disk = Scenario { leaves_out: &["fsync"], ..like("unsafe-disk", draw_retries) };
-        vec![retries, bomb, endless, outage, idle, undecided, unsafe_disk]
+        let misspelt = like("misspelt-role", |draft| {
+            draw_idle(draft);
+            draft.between(machine::Time(1), machine::Time(2)).crash("sever");
+        });
+        let promise =
+            Scenario { promises: &["counted-onec"], ..like("misspelt-promise", draw_idle) };
+        let mechanism =
+            Scenario { leaves_out: &["fsnyc"], ..like("misspelt-mechanism", draw_idle) };
+        vec![
+            retries,
+            bomb,
+            endless,
+            outage,
+            idle,
+            undecided,
+            unsafe_disk,
+            misspelt,
+            promise,
+            mechanism,
+        ]
     }
 
-    fn promise(name: &str, _: &Cluster) -> Box<dyn Promise<Node>> {
-        match name {
-            "counted-once" => Box::new(CountedOnce),
-            "answered-is-counted" => Box::new(AnsweredIsCounted::default()),
-            "all-answered" => Box::new(AllAnswered::default()),
-            "undecided" => Box::new(Undecided),
-            unknown => panic!("{unknown} is not a promise"),
+    fn boot(_: &Cluster<Shape>, node: NodeId, switches: Switches) -> Node {
+        match node {
+            NodeId(0) => Node::Server(Server::new(switches)),
+            _ => Node::Client(Client::default()),
         }
     }
 
@@ -64,12 +97,8 @@ impl System for Counting {
         Message::Begin(operation.clone())
     }
 
-    fn remark(note: &Note) -> Remark {
-        note.remark()
-    }
-
-    fn node_name(_: &Cluster, node: NodeId) -> String {
-        if node == NodeId(0) { "n0 server".into() } else { format!("n{} client", node.0) }
+    fn note_kind(note: &Note) -> NoteKind {
+        note.note_kind()
     }
 }
 
@@ -77,38 +106,56 @@ fn retries_like(other: &Scenario<Counting>) -> Scenario<Counting> {
     Scenario { ..*other }
 }
 
-fn boot(_: &Cluster, node: NodeId, switches: Switches) -> Node {
-    match node {
-        NodeId(0) => Node::Server(Server::new(switches)),
-        _ => Node::Client(Client::default()),
+/// A server, and clients.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shape {
+    clients: u64,
+}
+
+impl sim::Shape for Shape {
+    fn members(&self) -> Vec<(&'static str, u64)> {
+        vec![("server", 1), ("client", self.clients)]
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        within("clients", self.clients, 1..=3)
     }
 }
 
+type Draft = sim::Draft<Operation, Shape>;
+
 /// A cluster of a server and clients; gives how many clients.
-fn draw_cluster(draft: &mut Draft<Operation>) -> u64 {
-    let clients = draft.size(1, 3);
-    draft.cluster(1 + clients, 1);
+fn draw_cluster(draft: &mut Draft) -> u64 {
+    let clients = draft.number(1, 3);
+    draft.cluster(Shape { clients }, 1);
     draft.phases(Duration::from_secs(2), Duration::from_secs(3));
     clients
 }
 
-fn draw_retries(draft: &mut Draft<Operation>) {
+fn draw_retries(draft: &mut Draft) {
     let clients = draw_cluster(draft);
     let nodes: Vec<Target> = (0..=clients as u32).map(Target::from).collect();
-    draft.swarm(&["loss", "duplication", "delay", "partition"], &nodes);
-    draft.swarm(&["power-loss", "slow-disk", "pause"], &[Target::Role("server".into())]);
+    draft.swarm(
+        &[FaultKind::Loss, FaultKind::Duplication, FaultKind::Delay, FaultKind::Partition],
+        &nodes,
+    );
+    draft.swarm(
+        &[FaultKind::PowerLoss, FaultKind::SlowDisk, FaultKind::Pause],
+        &[Target::Role("server".into())],
+    );
     for token in 0..30 {
         let (at, client) = (draft.number(0, 1_900_000_000), draft.number(1, clients));
         draft.operation(machine::Time(at), NodeId(client as u32), Operation::Add { token });
     }
 }
 
-fn draw_bomb(draft: &mut Draft<Operation>) {
+fn draw_bomb(draft: &mut Draft) {
     draw_retries(draft);
     draft.operation(machine::Time(1_000_000_000), NodeId(1), Operation::Explode);
 }
 
-fn draw_endless(draft: &mut Draft<Operation>) {
+fn draw_endless(draft: &mut Draft) {
     draw_cluster(draft);
     // Never answered: time stands still before a message could travel.
     draft.operation(machine::Time(1_000_000_000), NodeId(1), Operation::Add { token: 1 });
@@ -117,7 +164,7 @@ fn draw_endless(draft: &mut Draft<Operation>) {
 
 /// An addition every 10 ms; from 500 ms to 800 ms the server is down, and somewhat later it lasts
 /// long with everything, but serves.
-fn draw_outage(draft: &mut Draft<Operation>) {
+fn draw_outage(draft: &mut Draft) {
     draw_cluster(draft);
     let ms = |ms: u64| machine::Time(ms * 1_000_000);
     for token in 0..100 {
@@ -127,7 +174,7 @@ fn draw_outage(draft: &mut Draft<Operation>) {
     draft.between(ms(1_500), ms(1_600)).slow_disk("server", 2);
 }
 
-fn draw_idle(draft: &mut Draft<Operation>) {
+fn draw_idle(draft: &mut Draft) {
     draw_cluster(draft);
 }
 

@@ -140,7 +140,7 @@ fn heal_frees_the_healed_from_faults_of_nodes_and_leaves_the_others_theirs() {
     }
     world.heal(&[node(0)]);
     world.run_until(at(20));
-    assert!(world.is_calm(node(0)) && !world.is_calm(node(1)));
+    assert!(world.is_healed(node(0)) && !world.is_healed(node(1)));
     assert!(world.machine(node(0)).is_some() && world.machine(node(1)).is_none());
     tell(&mut world, 0, &[replace("x")]);
     world.run_until(at(40));

@@ -1,10 +1,11 @@
 //! The frame: runs, sweeps, shrinking and verdicts, through the door of the registry.
 
-use sim::{Refused, Room, Seeds, SweepReport, register};
+use serde_json::json;
+use sim::{Refused, Registered, Seeds, SweepReport, assert_breaks_without, assert_holds, register};
 
 use crate::counting::Counting;
 
-pub(crate) fn room() -> Box<dyn Room> {
+pub(crate) fn room() -> Box<dyn Registered> {
     register::<Counting>()
 }
 
@@ -179,7 +180,7 @@ fn a_refusal_lists_what_there_is() {
     assert_eq!(
         no_scenario,
         "there is no scenario \"retires\"; there are retries, bomb, endless, outage, idle, undecided, \
-         unsafe-disk"
+         unsafe-disk, misspelt-role, misspelt-promise, misspelt-mechanism"
     );
     let no_mechanism = room().run("retries", 1, &without("fsink")).unwrap_err().to_string();
     assert_eq!(no_mechanism, "there is no mechanism \"fsink\"; there are dedup, fsync");
@@ -195,4 +196,70 @@ fn a_room_shows_what_its_system_registered() {
     assert_eq!(ran.nodes[..2], ["n0 server", "n1 client"]);
     assert!(ran.moments.len() > 100 && ran.moments.is_sorted_by_key(|(at, _)| *at));
     assert!(sim::diagram(&ran.nodes, &ran.moments, sim::Window::Last(10)).lines().count() > 10);
+}
+
+/// What is refused of a scenario before anything is run.
+fn refusal(scenario: &str) -> String {
+    let run = room().run(scenario, 0, &[]).map(|_| ()).unwrap_err();
+    let seeds = Seeds { first: 0, count: 3, jobs: 2 };
+    assert_eq!(room().sweep(scenario, seeds, &[], &|_, _| {}).unwrap_err(), run);
+    assert!(matches!(run, Refused::Undeclared(_)), "{run:?}");
+    run.to_string()
+}
+
+#[test]
+fn what_a_system_names_and_does_not_declare_is_refused() {
+    for (scenario, why) in [
+        ("misspelt-role", "names the role \"sever\", and declares server, client"),
+        ("misspelt-promise", "names the promise \"counted-onec\", and declares counted-once, "),
+        ("misspelt-mechanism", "names the mechanism \"fsnyc\", and declares dedup, fsync"),
+    ] {
+        assert!(refusal(scenario).contains(why), "{}", refusal(scenario));
+    }
+}
+
+#[test]
+fn a_saved_plan_that_aims_at_an_undeclared_role_is_refused() {
+    let mut saved = room().run("idle", 0, &[]).unwrap().saved;
+    let crash = json!({"fault": "crash", "node": {"role": "sever"}});
+    saved.plan["steps"] = json!([{"fault": {"at": 1, "until": 2, "fault": crash}}]);
+    assert!(matches!(room().replay(&saved), Err(Refused::Undeclared(_))));
+}
+
+#[test]
+fn assertions_pass_where_they_should() {
+    assert_holds::<Counting>("retries", 0..40);
+    let shortest = assert_breaks_without::<Counting>("dedup", "counted-once", "retries", 0..40);
+    assert!(shortest.steps.1 < 10, "{shortest}");
+    assert!(shortest.to_string().contains("was counted twice"), "{shortest}");
+}
+
+#[test]
+#[should_panic(expected = "answered-is-counted breaks at seed ")]
+fn what_breaks_does_not_hold() {
+    assert_holds::<Counting>("unsafe-disk", 0..40);
+}
+
+#[test]
+#[should_panic(expected = "nobody can tell at these seeds of undecided: [0, 1]")]
+fn what_nobody_can_tell_does_not_hold() {
+    assert_holds::<Counting>("undecided", 0..2);
+}
+
+#[test]
+#[should_panic(expected = "did too little")]
+fn a_sweep_that_does_nothing_does_not_hold() {
+    assert_holds::<Counting>("idle", 0..40);
+}
+
+#[test]
+#[should_panic(expected = "without dedup answered-is-counted holds at all 40 seeds")]
+fn another_promise_that_breaks_is_not_the_one_that_was_named() {
+    assert_breaks_without::<Counting>("dedup", "answered-is-counted", "retries", 0..40);
+}
+
+#[test]
+#[should_panic(expected = "there is no mechanism \"fsnyc\"")]
+fn a_switch_that_does_not_exist_is_an_error() {
+    assert_breaks_without::<Counting>("fsnyc", "answered-is-counted", "retries", 0..1);
 }

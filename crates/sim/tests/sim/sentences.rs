@@ -1,6 +1,6 @@
 //! Faults as a scenario says them.
 
-use sim::{Fault, FaultId, KINDS, Script, World};
+use sim::{Fault, FaultId, FaultKind, Script, World};
 
 use crate::puppet::{Act, Puppet, at, heard, ms, node, replace, stage, tell, tell_at};
 
@@ -28,7 +28,7 @@ fn a_word_is_a_role() {
 
 type Sentence = fn(&mut World<Puppet>) -> FaultId;
 
-/// Every kind of fault, in the order of [`KINDS`].
+/// Every kind of fault, in the order of [`FaultKind::ALL`].
 const SENTENCES: [(Sentence, &str); 26] = [
     (|world| world.partition([0], [1, 2]), "n0 cut off from n1,n2"),
     (|world| world.one_way_partition([0], [1]), "n0 cannot send to n1"),
@@ -60,16 +60,16 @@ const SENTENCES: [(Sentence, &str); 26] = [
 
 #[test]
 fn every_kind_of_fault_has_its_sentence() {
-    for ((sentence, said), kind) in SENTENCES.iter().zip(KINDS) {
+    for ((sentence, said), kind) in SENTENCES.iter().zip(FaultKind::ALL) {
         let mut world = stage(3, &[0; 3]);
         // There must be something on the disk for bits to rot.
         tell(&mut world, 0, &[replace("text")]);
         world.run_until(at(100));
         let fault = sentence(&mut world);
         let counts = world.fault_counts();
-        assert_eq!(counts.iter().collect::<Vec<_>>(), [(kind, &1)], "{said}");
+        assert_eq!(counts.iter().collect::<Vec<_>>(), [(&kind.name(), &1)], "{said}");
         let shown: &Fault = world.fault(fault);
         assert_eq!((shown.kind(), shown.to_string().as_str()), (*kind, *said));
     }
-    assert_eq!(SENTENCES.len(), KINDS.len());
+    assert_eq!(SENTENCES.len(), FaultKind::ALL.len());
 }

@@ -1,16 +1,16 @@
 //! The plan of `authority-crash`, and who is healed in its end: a majority of the authorities has to do.
 
 use machine::{NodeId, Time};
-use sim::{Cluster, Draft, Script, Target, World, heal_all};
+use sim::{Script, Target, World, heal_all};
 
-use super::{CRASHES, MS, NOISE, targets, workload};
+use super::{CRASHES, MS, NOISE, draw, targets, workload};
 use crate::message::Get;
-use crate::shape::{Node, Shape};
+use crate::shape::{Cluster, Draft, Node, Shape};
 
 /// When the faults begin: by then there is a leader, and numbers are leased.
 const BEGUN: u64 = 1_000;
 
-pub(super) fn authority_crash(draft: &mut Draft<Get>) {
+pub(super) fn authority_crash(draft: &mut Draft) {
     let shape = council(draft);
     for _ in 0..draft.number(1, 3) {
         let (at, lasts) = (moment(draft), MS(draft.magnitude(5, 2_000)));
@@ -37,7 +37,7 @@ pub(super) fn authority_crash(draft: &mut Draft<Get>) {
 
 /// Whoever acts as the authority loses its memory, its power, or touch with the others: with all of
 /// them, or only with those who would have to agree with it, so that it goes on hearing workers.
-fn strike(draft: &mut Draft<Get>, shape: Shape, at: Time, until: Time) {
+fn strike(draft: &mut Draft, shape: Shape, at: Time, until: Time) {
     let acting = Target::from("authority");
     let others = shape.authority_ids();
     let everybody = [shape.authority_ids(), shape.worker_ids(), shape.client_ids()].concat();
@@ -54,18 +54,18 @@ fn strike(draft: &mut Draft<Get>, shape: Shape, at: Time, until: Time) {
 }
 
 /// Some time after the beginning and well before the heal.
-fn moment(draft: &mut Draft<Get>) -> Time {
+fn moment(draft: &mut Draft) -> Time {
     let last = draft.heal_at().0 / 1_000_000 - 500;
     Time(0) + MS(draft.number(BEGUN, last))
 }
 
 /// Workers that lease their numbers, of which there are fewer, from three authorities.
-fn council(draft: &mut Draft<Get>) -> Shape {
+fn council(draft: &mut Draft) -> Shape {
     let (pool, clients) = (draft.number(1, 3), draft.number(1, 2));
     let workers = pool + draft.number(1, 2);
     let skew_ms = crate::tenure::SKEW_BOUND.as_millis() as u64;
     let shape = Shape { pool, authorities: 3, workers, clients, skew_ms, sequence_bits: 12 };
-    shape.draw(draft);
+    draw(draft, shape);
     draft.phases(MS(5_000), shape.recovers_within() + MS(1_500));
     shape
 }
@@ -73,7 +73,7 @@ fn council(draft: &mut Draft<Get>) -> Shape {
 /// Heals all but the authorities that a fault hits at the moment, if the others are a majority that has
 /// begun; everybody otherwise. Of a fault between two sides the smaller one is hit.
 pub(super) fn heal_a_majority(cluster: &Cluster, world: &World<Node>) -> Vec<NodeId> {
-    let shape = Shape::of(cluster);
+    let shape = cluster.shape;
     let smaller = |(one, other): (&[NodeId], &[NodeId])| {
         let side = if other.is_empty() || one.len() <= other.len() { one } else { other };
         side.to_vec()

@@ -2,7 +2,7 @@
 //! log.
 
 use host::{Count, Metrics};
-use sim::{Remark, System};
+use sim::{NoteKind, System};
 
 use crate::{Note, Snowflakes};
 
@@ -45,7 +45,7 @@ impl Counts {
             _ => {}
         }
         // What the simulated world counts as worth seeing is worth seeing here.
-        if let Remark::Sometimes(name) = Snowflakes::remark(note) {
+        if let NoteKind::Sometimes(name) = Snowflakes::note_kind(note) {
             let help = "What a machine noted about itself.";
             self.metrics.labelled("snowflake_notes_total", help, "note", name).one();
             if name == "journal-cut" {

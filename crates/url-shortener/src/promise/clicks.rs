@@ -180,7 +180,7 @@ mod tests {
 
     /// A calm world in which three clicks of a link were counted. The tally may have lost its disk since.
     fn counted(is_lost: bool) -> (World<Node>, NodeId) {
-        let shape = Shape { instances: 1, shards: 1, joining: 0, users: 1, skew_ms: 0, ids: 0 };
+        let shape = Shape { instances: 1, shards: 1, users: 1, ..Shape::default() };
         let (mut world, instance) = (shape.world(1), shape.instance_ids()[0]);
         let alias = || "a".into();
         let create = Wish::Create { alias: Some(alias()), expires_in_ms: None };

@@ -166,7 +166,7 @@ mod tests {
     impl Watch {
         fn new() -> Watch {
             let shape =
-                Shape { instances: 1, shards: 1, joining: 0, users: 1, skew_ms: 50, ids: 0 };
+                Shape { instances: 1, shards: 1, users: 1, skew_ms: 50, ..Shape::default() };
             Watch(DeletedStop::new(shape), 0)
         }
 

@@ -1,20 +1,18 @@
 //! Trouble on the way of the clicks.
 
-use sim::{Script, Target};
+use sim::{FaultKind, Script, Target};
 
-use super::words::{MS, Plan, made, visits};
-use crate::shape::Shape;
+use super::words::{MS, made, visits};
+use crate::shape::{Draft, Shape};
 
 /// The tally is away in every way there is, again and again; meanwhile instances crash too, and connections
 /// break, so that clicks are sent more than once. Links are few, so that their counts are large.
-pub(super) fn analytics_stall(draft: &mut Plan) {
+pub(super) fn analytics_stall(draft: &mut Draft) {
     let shape = Shape {
         instances: draft.number(1, 3),
         shards: draft.number(1, 2),
-        joining: 0,
         users: draft.number(2, 4),
-        skew_ms: 0,
-        ids: 0,
+        ..Shape::default()
     };
     shape.draw(draft);
     draft.phases(MS(3_000), MS(3_000));
@@ -33,8 +31,18 @@ pub(super) fn analytics_stall(draft: &mut Plan) {
     for _ in 0..draft.number(0, 6) {
         draft.lasting(MS(1), MS(20)).link_reset(shape.instance_ids(), [shape.tally()]);
     }
-    let kinds = ["crash", "power-loss", "torn-write", "delay", "slow-disk", "full-disk"];
+    let kinds = [
+        FaultKind::Crash,
+        FaultKind::PowerLoss,
+        FaultKind::TornWrite,
+        FaultKind::Delay,
+        FaultKind::SlowDisk,
+        FaultKind::FullDisk,
+    ];
     let instances: Vec<_> = shape.instance_ids().into_iter().map(Target::from).collect();
     draft.swarm(&kinds, &instances);
-    draft.swarm(&["slow-disk", "full-disk", "torn-write"], &[shape.tally().into()]);
+    draft.swarm(
+        &[FaultKind::SlowDisk, FaultKind::FullDisk, FaultKind::TornWrite],
+        &[shape.tally().into()],
+    );
 }

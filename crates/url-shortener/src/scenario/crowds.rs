@@ -1,24 +1,23 @@
 //! Many visitors at once: of one link, of none, and of every code there might be.
 
-use sim::{Script, Target};
+use sim::{FaultKind, Script, Target};
 
 use super::words::{
-    MS, Plan, anybody, between, chores, heal_ms, made, named, roll_call, rush, somebody, visits,
+    MS, anybody, between, chores, heal_ms, made, named, roll_call, rush, somebody, visits,
 };
 use crate::message::Wish;
-use crate::shape::Shape;
+use crate::shape::{Draft, Shape};
 
 /// What the shards may suffer while visitors wait.
-const SLOW: &[&str] = &["delay", "slow-disk", "pause", "slow-node"];
+const SLOW: &[FaultKind] =
+    &[FaultKind::Delay, FaultKind::SlowDisk, FaultKind::Pause, FaultKind::SlowNode];
 
-pub(super) fn hot_link(draft: &mut Plan) {
+pub(super) fn hot_link(draft: &mut Draft) {
     let shape = Shape {
         instances: draft.number(1, 3),
         shards: draft.number(1, 3),
-        joining: 0,
         users: draft.number(3, 6),
-        skew_ms: 0,
-        ids: 0,
+        ..Shape::default()
     };
     shape.draw(draft);
     draft.phases(MS(2_500), MS(2_500));
@@ -33,14 +32,12 @@ pub(super) fn hot_link(draft: &mut Plan) {
     roll_call(draft, shape, 3, 0);
 }
 
-pub(super) fn dead_link(draft: &mut Plan) {
+pub(super) fn dead_link(draft: &mut Draft) {
     let shape = Shape {
         instances: draft.number(1, 3),
         shards: draft.number(1, 3),
-        joining: 0,
         users: draft.number(4, 8),
-        skew_ms: 0,
-        ids: 0,
+        ..Shape::default()
     };
     shape.draw(draft);
     draft.phases(MS(3_000), MS(2_500));
@@ -55,18 +52,19 @@ pub(super) fn dead_link(draft: &mut Plan) {
         let (visits, number) = (draft.number(5, 15), draft.number(0, 3));
         rush(draft, shape, visits, number);
     }
-    draft.swarm(&["delay", "slow-disk", "link-reset", "crash"], &shape.shard_targets());
+    draft.swarm(
+        &[FaultKind::Delay, FaultKind::SlowDisk, FaultKind::LinkReset, FaultKind::Crash],
+        &shape.shard_targets(),
+    );
     roll_call(draft, shape, 4, 0);
 }
 
-pub(super) fn missing_scan(draft: &mut Plan) {
+pub(super) fn missing_scan(draft: &mut Draft) {
     let shape = Shape {
         instances: draft.number(1, 2),
         shards: draft.number(1, 3),
-        joining: 0,
         users: draft.number(3, 5),
-        skew_ms: 0,
-        ids: 0,
+        ..Shape::default()
     };
     shape.draw(draft);
     draft.phases(MS(2_500), MS(2_500));
@@ -80,7 +78,7 @@ pub(super) fn missing_scan(draft: &mut Plan) {
         somebody(draft, shape, at, scanner, Wish::Visit(named(1_000 + number)));
     }
     let servers: Vec<Target> = shape.server_targets();
-    draft.swarm(&["delay", "slow-disk", "slow-node"], &servers);
+    draft.swarm(&[FaultKind::Delay, FaultKind::SlowDisk, FaultKind::SlowNode], &servers);
     if draft.percent(30) {
         let shard = draft.one_of(&shape.shard_ids());
         draft.lasting(MS(100), MS(1_000)).pause(shard);

@@ -1,25 +1,22 @@
 //! Shards that join.
 
 use machine::NodeId;
-use sim::{Script, Target};
+use sim::{FaultKind, Script, Target};
 
-use super::words::{
-    MS, Plan, between, chores, chores_within, heal_ms, made, picked, roll_call, visits,
-};
+use super::words::{MS, between, chores, chores_within, heal_ms, made, picked, roll_call, visits};
 use crate::message::{Deed, Wish};
-use crate::shape::Shape;
+use crate::shape::{Draft, Shape};
 
 /// One or two shards join, one after the other, while owners are busy. They are told more than once, since
 /// nobody may have heard it; at last when all is well again.
-pub(super) fn shard_added(draft: &mut Plan) {
+pub(super) fn shard_added(draft: &mut Draft) {
     let joining = draft.number(1, 2);
     let shape = Shape {
         instances: draft.number(2, 3),
         shards: draft.number(1, 3) + joining,
         joining,
         users: draft.number(3, 5),
-        skew_ms: 0,
-        ids: 0,
+        ..Shape::default()
     };
     shape.draw(draft);
     draft.phases(MS(3_500), MS(3_000));
@@ -49,25 +46,28 @@ pub(super) fn shard_added(draft: &mut Plan) {
     }
     let shards = shape.shard_targets();
     let kinds = [
-        "crash",
-        "power-loss",
-        "torn-write",
-        "pause",
-        "partition",
-        "delay",
-        "slow-disk",
-        "link-reset",
-        "full-disk",
+        FaultKind::Crash,
+        FaultKind::PowerLoss,
+        FaultKind::TornWrite,
+        FaultKind::Pause,
+        FaultKind::Partition,
+        FaultKind::Delay,
+        FaultKind::SlowDisk,
+        FaultKind::LinkReset,
+        FaultKind::FullDisk,
     ];
     draft.swarm(&kinds, &shards);
     if draft.percent(30) {
         let instance: Target = draft.one_of(&shape.instance_ids()).into();
-        draft.swarm(&["partition", "delay", "crash"], &[instance, shards[0].clone()]);
+        draft.swarm(
+            &[FaultKind::Partition, FaultKind::Delay, FaultKind::Crash],
+            &[instance, shards[0].clone()],
+        );
     }
     roll_call(draft, shape, 12, 5);
 }
 
-fn join(draft: &mut Plan, shape: Shape, at: u64, shard: NodeId) {
+fn join(draft: &mut Draft, shape: Shape, at: u64, shard: NodeId) {
     let (at, user) = (between(draft, at, at + 50), draft.one_of(&shape.user_ids()));
     draft.operation(at, user, Deed { instance: shard, wish: Wish::Join });
 }

@@ -2,27 +2,26 @@
 
 use std::time::Duration;
 
-use sim::Script;
+use sim::{FaultKind, Script};
 
-use super::words::{MS, Plan, chores, made, picked, roll_call, visits};
-use crate::shape::Shape;
+use super::words::{MS, chores, made, picked, roll_call, visits};
+use crate::shape::{Draft, Shape};
 
-fn service(draft: &mut Plan, shards: (u64, u64), ids: u64) -> Shape {
+fn service(draft: &mut Draft, shards: (u64, u64), snowflake_codes: bool) -> Shape {
     let shape = Shape {
         instances: draft.number(2, 3),
         shards: draft.number(shards.0, shards.1),
-        joining: 0,
         users: draft.number(3, 5),
-        skew_ms: 0,
-        ids,
+        snowflake_codes,
+        ..Shape::default()
     };
     shape.draw(draft);
     draft.phases(MS(3_000), MS(3_000));
     shape
 }
 
-pub(super) fn shard_loss(draft: &mut Plan) {
-    let shape = service(draft, (2, 4), 0);
+pub(super) fn shard_loss(draft: &mut Draft) {
+    let shape = service(draft, (2, 4), false);
     made(draft, shape, 6);
     visits(draft, shape, 80, 6);
     chores(draft, shape, 30, 6);
@@ -31,28 +30,41 @@ pub(super) fn shard_loss(draft: &mut Plan) {
         let shard = draft.one_of(&shape.shard_ids());
         draft.lasting(MS(100), MS(2_000)).crash(shard);
     }
-    let kinds =
-        ["partition", "one-way-partition", "flapping-link", "pause", "slow-disk", "link-reset"];
+    let kinds = [
+        FaultKind::Partition,
+        FaultKind::OneWayPartition,
+        FaultKind::FlappingLink,
+        FaultKind::Pause,
+        FaultKind::SlowDisk,
+        FaultKind::LinkReset,
+    ];
     draft.swarm(&kinds, &shape.server_targets());
     roll_call(draft, shape, 6, 5);
 }
 
 /// Codes are leased numbers or snowflake ids.
-pub(super) fn instance_crash(draft: &mut Plan) {
-    let ids = draft.number(0, 1);
-    let shape = service(draft, (1, 3), ids);
+pub(super) fn instance_crash(draft: &mut Draft) {
+    let snowflake_codes = draft.number(0, 1) == 1;
+    let shape = service(draft, (1, 3), snowflake_codes);
     picked(draft, shape, 80);
     for _ in 0..draft.number(1, 4) {
         let instance = draft.one_of(&shape.instance_ids());
         draft.lasting(MS(1), MS(500)).crash(instance);
     }
-    let kinds = ["crash", "power-loss", "pause", "delay", "link-reset", "clock-rollback"];
+    let kinds = [
+        FaultKind::Crash,
+        FaultKind::PowerLoss,
+        FaultKind::Pause,
+        FaultKind::Delay,
+        FaultKind::LinkReset,
+        FaultKind::ClockRollback,
+    ];
     draft.swarm(&kinds, &shape.server_targets());
     roll_call(draft, shape, 0, 15);
 }
 
-pub(super) fn power_loss(draft: &mut Plan) {
-    let shape = service(draft, (1, 3), 0);
+pub(super) fn power_loss(draft: &mut Draft) {
+    let shape = service(draft, (1, 3), false);
     made(draft, shape, 4);
     visits(draft, shape, 60, 4);
     chores(draft, shape, 40, 4);
@@ -65,7 +77,10 @@ pub(super) fn power_loss(draft: &mut Plan) {
             false => draft.lasting(least, MS(400)).torn_write(shard),
         }
     }
-    draft.swarm(&["power-loss", "torn-write", "slow-disk"], &shape.server_targets());
-    draft.swarm(&["power-loss", "torn-write"], &[shape.tally().into()]);
+    draft.swarm(
+        &[FaultKind::PowerLoss, FaultKind::TornWrite, FaultKind::SlowDisk],
+        &shape.server_targets(),
+    );
+    draft.swarm(&[FaultKind::PowerLoss, FaultKind::TornWrite], &[shape.tally().into()]);
     roll_call(draft, shape, 4, 8);
 }

@@ -3,25 +3,24 @@
 use std::time::Duration;
 
 use machine::Time;
-use sim::Script;
+use sim::{FaultKind, Script};
 
 use super::words::{
-    MS, Plan, alias, anybody, between, chores, heal_ms, made, named, roll_call, somebody, visits,
+    MS, alias, anybody, between, chores, heal_ms, made, named, roll_call, somebody, visits,
 };
 use crate::message::Wish;
-use crate::shape::Shape;
+use crate::shape::{Draft, Shape};
 
 /// How far a wall clock may be off, in milliseconds.
 const SKEW: u64 = 1_000;
 
-pub(super) fn expiry_clock_jump(draft: &mut Plan) {
+pub(super) fn expiry_clock_jump(draft: &mut Draft) {
     let shape = Shape {
         instances: draft.number(2, 3),
         shards: draft.number(1, 2),
-        joining: 0,
         users: draft.number(3, 5),
         skew_ms: SKEW,
-        ids: 0,
+        ..Shape::default()
     };
     shape.draw(draft);
     draft.phases(MS(3_000), MS(3_000));
@@ -50,19 +49,17 @@ pub(super) fn expiry_clock_jump(draft: &mut Plan) {
             at += lasts + draft.number(50, 1_500);
         }
     }
-    draft.swarm(&["delay", "link-reset"], &shape.server_targets());
+    draft.swarm(&[FaultKind::Delay, FaultKind::LinkReset], &shape.server_targets());
     roll_call(draft, shape, 6, 0);
 }
 
 /// Copies are used longest, and are wrong, where a link was changed while its read was on its way back.
-pub(super) fn late_replies(draft: &mut Plan) {
+pub(super) fn late_replies(draft: &mut Draft) {
     let shape = Shape {
         instances: draft.number(2, 3),
         shards: draft.number(1, 2),
-        joining: 0,
         users: draft.number(4, 6),
-        skew_ms: 0,
-        ids: 0,
+        ..Shape::default()
     };
     shape.draw(draft);
     draft.phases(MS(3_000), MS(2_500));
@@ -75,18 +72,19 @@ pub(super) fn late_replies(draft: &mut Plan) {
         // Shorter than the instance waits.
         draft.lasting(MS(50), MS(290)).one_way_partition([shard], [instance]);
     }
-    draft.swarm(&["delay", "slow-disk", "pause", "link-reset"], &shape.server_targets());
+    draft.swarm(
+        &[FaultKind::Delay, FaultKind::SlowDisk, FaultKind::Pause, FaultKind::LinkReset],
+        &shape.server_targets(),
+    );
     roll_call(draft, shape, 3, 0);
 }
 
-pub(super) fn alias_race(draft: &mut Plan) {
+pub(super) fn alias_race(draft: &mut Draft) {
     let shape = Shape {
         instances: draft.number(2, 3),
         shards: draft.number(1, 3),
-        joining: 0,
         users: draft.number(3, 6),
-        skew_ms: 0,
-        ids: 0,
+        ..Shape::default()
     };
     shape.draw(draft);
     draft.phases(MS(2_000), MS(2_500));
@@ -103,6 +101,15 @@ pub(super) fn alias_race(draft: &mut Plan) {
     }
     visits(draft, shape, 80, races);
     chores(draft, shape, 20, 4);
-    draft.swarm(&["delay", "slow-disk", "crash", "link-reset", "pause"], &shape.server_targets());
+    draft.swarm(
+        &[
+            FaultKind::Delay,
+            FaultKind::SlowDisk,
+            FaultKind::Crash,
+            FaultKind::LinkReset,
+            FaultKind::Pause,
+        ],
+        &shape.server_targets(),
+    );
     roll_call(draft, shape, races, 0);
 }

@@ -1,0 +1,209 @@
+//! Draws a plan, sentence by sentence: who is in the cluster, what clients do, and which faults hold when.
+//!
+//! Each seed turns kinds of fault on and off (swarm testing, Groce et al. 2012), so that rare
+//! combinations get their turn.
+
+use std::time::Duration;
+
+use machine::{NodeId, Random, Time, nanos};
+
+use crate::cluster::{Cluster, Shape};
+use crate::fault::{Fault, FaultKind, Target};
+use crate::network::Delays;
+use crate::plan::{Plan, Step};
+use crate::random::{below, happens, log_uniform};
+
+/// A plan while it is drawn. The order of draws matters: what is drawn first moves everything after it.
+#[derive(Debug)]
+pub struct Draft<O, C> {
+    random: Random,
+    shape: Option<C>,
+    zones: Vec<u8>,
+    delays: Delays,
+    heal_at: Time,
+    end: Time,
+    steps: Vec<Step<O>>,
+}
+
+impl<O, C: Shape> Draft<O, C> {
+    pub(crate) fn new(random: Random) -> Self {
+        Draft {
+            random,
+            shape: None,
+            zones: Vec::new(),
+            delays: Delays::micros(200, 2_000),
+            heal_at: Time(0),
+            end: Time(0),
+            steps: Vec::new(),
+        }
+    }
+
+    /// The plan that was drawn.
+    ///
+    /// # Panics
+    /// If nobody said who is in the cluster.
+    pub(crate) fn finish(self) -> Plan<O, C> {
+        let shape = self.shape.expect("a scenario says who is in its cluster: Draft::cluster");
+        let cluster = Cluster { zones: self.zones, shape, delays: self.delays };
+        Plan { cluster, heal_at: self.heal_at, end: self.end, steps: self.steps }
+    }
+
+    /// Who is in the cluster, in so many zones by turns. Say it first: faults of zones are drawn from it.
+    pub fn cluster(&mut self, shape: C, zones: u8) {
+        self.zones = (0..shape.nodes()).map(|node| (node % u64::from(zones)) as u8).collect();
+        self.shape = Some(shape);
+    }
+
+    /// The zone of each node, where they are not by turns.
+    pub fn zones(&mut self, zones: Vec<u8>) {
+        self.zones = zones;
+    }
+
+    /// Passes over so many draws: where a scenario draws less than it once did, so that what comes after
+    /// stays what it was at every seed.
+    pub fn skip_draws(&mut self, draws: u64) {
+        for _ in 0..draws {
+            self.number(0, 0);
+        }
+    }
+
+    /// Draws a number from a range, ends included.
+    pub fn number(&mut self, least: u64, most: u64) -> u64 {
+        least + below(&mut self.random, most - least + 1)
+    }
+
+    /// Draws a number of which the orders of magnitude are equally likely.
+    pub fn magnitude(&mut self, least: u64, most: u64) -> u64 {
+        log_uniform(&mut self.random, least, most)
+    }
+
+    /// Happens with this chance in a hundred.
+    pub fn percent(&mut self, chance: u32) -> bool {
+        happens(&mut self.random, chance * 10_000)
+    }
+
+    /// How long messages travel.
+    pub fn delays(&mut self, delays: Delays) {
+        self.delays = delays;
+    }
+
+    /// How long faults go on, and how long the world then has to recover.
+    pub fn phases(&mut self, safety: Duration, recovery: Duration) {
+        self.heal_at = Time(nanos(safety));
+        self.end = self.heal_at + recovery;
+    }
+
+    /// When the safety phase ends.
+    pub fn heal_at(&self) -> Time {
+        self.heal_at
+    }
+
+    /// When the run ends.
+    pub fn end(&self) -> Time {
+        self.end
+    }
+
+    /// A client is told to do something.
+    pub fn operation(&mut self, at: Time, node: NodeId, operation: O) {
+        self.steps.push(Step::Operation { at, node, operation });
+    }
+
+    /// A fault, exactly when told.
+    pub fn fault(&mut self, at: Time, until: Time, fault: Fault) {
+        self.steps.push(Step::Fault { at, until, fault });
+    }
+
+    /// A time between `least` and `most`, somewhere in the safety phase.
+    pub(crate) fn stretch(&mut self, least: Duration, most: Duration) -> (Time, Time) {
+        let lasts = self.magnitude(nanos(least), nanos(most)).min(self.heal_at.0);
+        let at = self.number(0, self.heal_at.0 - lasts);
+        (Time(at), Time(at + lasts))
+    }
+
+    /// One of these.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.number(0, choices.len() as u64 - 1) as usize].clone()
+    }
+
+    /// Swarm testing: each of these kinds is on in half of all seeds, then comes one to three
+    /// times, with a strength drawn for the seed, at one of `targets`.
+    ///
+    /// # Panics
+    /// If there are no targets.
+    pub fn swarm(&mut self, kinds: &[FaultKind], targets: &[Target]) {
+        for &kind in kinds {
+            if !self.percent(50) {
+                continue;
+            }
+            let strength = self.magnitude(1, 1000);
+            for _ in 0..self.number(1, 3) {
+                let fault = self.draw(kind, strength, targets);
+                let (least, most) = lasting(kind);
+                let (at, until) = self.stretch(least, most);
+                self.fault(at, until, fault);
+            }
+        }
+    }
+
+    /// A fault of this kind at this strength, from 1 (hardly there) to 1000.
+    fn draw(&mut self, kind: FaultKind, strength: u64, targets: &[Target]) -> Fault {
+        let node = self.one_of(targets);
+        let (ppm, by_ns) = (strength as u32 * 500, strength * 300_000);
+        let (alone, rest) = (vec![node.clone()], others(targets, &node));
+        let sign = if self.percent(50) { 1 } else { -1 };
+        match kind {
+            FaultKind::Partition => Fault::Partition { a: alone, b: rest },
+            FaultKind::OneWayPartition if sign > 0 => {
+                Fault::OneWayPartition { from: alone, to: rest }
+            }
+            FaultKind::OneWayPartition => Fault::OneWayPartition { from: rest, to: alone },
+            FaultKind::FlappingLink => {
+                Fault::FlappingLink { a: alone, b: rest, period_ns: 1_000_000 + by_ns * 2 }
+            }
+            FaultKind::Loss => Fault::Loss { nodes: alone, ppm },
+            FaultKind::Duplication => Fault::Duplication { nodes: alone, ppm },
+            FaultKind::Reordering => Fault::Reordering { nodes: alone, ppm, by_ns },
+            FaultKind::Delay => Fault::Delay { nodes: alone, by_ns },
+            FaultKind::LinkReset => Fault::LinkReset { a: alone, b: rest },
+            FaultKind::Crash => Fault::Crash { node },
+            FaultKind::PowerLoss => Fault::PowerLoss { node },
+            FaultKind::TornWrite => Fault::TornWrite { node },
+            FaultKind::RollingRestart => Fault::RollingRestart { nodes: targets.to_vec() },
+            FaultKind::ZoneLoss => {
+                let zone = self.one_of(&self.zones.clone());
+                Fault::ZoneLoss { zone }
+            }
+            FaultKind::Pause => Fault::Pause { node },
+            FaultKind::SlowNode => Fault::SlowNode { node, service_ns: strength * 10_000 },
+            FaultKind::SnapshotResumed => Fault::SnapshotResumed { node },
+            FaultKind::MisdirectedWrite => Fault::MisdirectedWrite { node, ppm },
+            FaultKind::BitRot => Fault::BitRot { node, bits: 1 + strength as u32 / 100 },
+            FaultKind::FullDisk => Fault::FullDisk { node },
+            FaultKind::SlowDisk => Fault::SlowDisk { node, times: 1 + strength as u32 },
+            FaultKind::FailingDisk => Fault::FailingDisk { node, ppm },
+            FaultKind::DiskReplaced => Fault::DiskReplaced { node },
+            FaultKind::ClockJump => Fault::ClockJump { node, by_ns: strength * 1_000_000 },
+            FaultKind::ClockRollback => Fault::ClockRollback { node, by_ns: strength * 1_000_000 },
+            FaultKind::ClockDrift => Fault::ClockDrift { node, ppm: sign * (strength as i32) },
+            FaultKind::ClockSmear => Fault::ClockSmear { node, ppm: sign * (strength as i32) },
+        }
+    }
+}
+
+fn others(targets: &[Target], but: &Target) -> Vec<Target> {
+    targets.iter().filter(|target| *target != but).cloned().collect()
+}
+
+/// How long a fault of this kind holds.
+fn lasting(kind: FaultKind) -> (Duration, Duration) {
+    let ms = Duration::from_millis;
+    match kind {
+        FaultKind::Crash | FaultKind::PowerLoss | FaultKind::TornWrite => (ms(1), ms(2_000)),
+        FaultKind::DiskReplaced | FaultKind::SnapshotResumed => (ms(10), ms(3_000)),
+        FaultKind::Pause => (ms(5), ms(3_000)),
+        _ => (ms(20), ms(4_000)),
+    }
+}
