@@ -27,6 +27,19 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("shortener-capacity", &["machine", "bitcask", "sim", "url-shortener"]),
     ("shortener-postgres", &["url-shortener", "machine", "host"]),
     (
+        "shortener-service",
+        &[
+            "machine",
+            "resilience",
+            "host",
+            "url-shortener",
+            "shortener-api",
+            "shortener-page",
+            "shortener-postgres",
+            "shortener-transfer",
+        ],
+    ),
+    (
         "infralab",
         &[
             "machine",
@@ -40,10 +53,9 @@ const FLOORS: &[(&str, &[&str])] = &[
             "raft-kv",
             "url-shortener",
             "shortener-api",
-            "shortener-page",
-            "shortener-postgres",
             "shortener-transfer",
             "shortener-capacity",
+            "shortener-service",
         ],
     ),
 ];

@@ -69,6 +69,7 @@ mod rendezvous;
 
 mod algorithm;
 pub mod compare;
+pub mod lookup;
 mod plot;
 mod table;
 

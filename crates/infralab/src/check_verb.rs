@@ -12,11 +12,13 @@ use check::{
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::exit::{Failure, Found, Outcome, say};
-use crate::text_file::without_mark;
+use crate::exit::{Failure, Found, Outcome};
+use crate::results::{save_to, say};
 
 /// A larger file is no history that a search would end for.
 const LARGEST: u64 = 1 << 30;
+/// The mark of UTF-8 that editors of some systems put before a text.
+const MARK: char = '\u{FEFF}';
 /// Configurations that may be remembered: some gigabytes.
 const REMEMBERED: usize = 40_000_000;
 
@@ -177,8 +179,7 @@ impl CheckArguments {
             say!("{word}");
         }
         if let (Some(file), Verdict::NotLinearizable(refuted)) = (&self.svg, &verdict) {
-            std::fs::write(file, refuted.svg(history))
-                .map_err(|why| Failure::environment(file.display(), why))?;
+            save_to(file, &refuted.svg(history))?;
         }
         Ok(found)
     }
@@ -215,7 +216,7 @@ fn text(file: &Path) -> Result<String, Failure> {
         return Err(Failure::input(format!("{shown} is larger than a gigabyte")));
     }
     let text = String::from_utf8(std::fs::read(file).map_err(failed)?);
-    text.map(without_mark).map_err(|error| {
+    text.map(|text| text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text)).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
         Failure::input(format!("{shown}: line {line} is not text (UTF-8)"))

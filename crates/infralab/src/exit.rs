@@ -1,7 +1,6 @@
 //! How a command ends, as a number that scripts can read.
 
 use std::fmt;
-use std::io::{ErrorKind, IsTerminal, StdoutLock, Write};
 use std::process::ExitCode;
 
 /// What a command found.
@@ -73,81 +72,13 @@ pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// Tells who runs a command what is not a result, on stderr. It may have a stranger's words in it.
+pub(crate) fn warn(said: &str) {
+    anstream::eprintln!("infralab: {}", harmless(said));
+}
+
 /// What every command answers.
 pub(crate) type Outcome = Result<Found, Failure>;
-
-/// As `println!`, with colour where the terminal wants it.
-macro_rules! say {
-    () => { $crate::exit::write_line(format_args!("")) };
-    ($($words:tt)+) => { $crate::exit::write_line(format_args!($($words)+)) };
-}
-pub(crate) use say;
-
-/// A reader who has seen enough and closed the pipe (`| head`) misses the words, not the verdict:
-/// the command goes on and its exit status stands. Words that cannot be written for another reason
-/// (a full disk) end it with 4.
-pub(crate) fn write_line(words: fmt::Arguments<'_>) {
-    match writeln!(anstream::stdout(), "{words}") {
-        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
-            anstream::eprintln!("infralab: the results could not be written: {why}");
-            std::process::exit(4);
-        }
-        _ => {}
-    }
-}
-
-/// Prints a result: as it is for a program, and harmless for a terminal. Whoever stops reading has read
-/// enough.
-pub(crate) fn print(text: &str) -> Outcome {
-    let mut out = Results::new();
-    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
-}
-
-/// Where results go, which may have a stranger's text in them.
-pub(crate) struct Results {
-    to: StdoutLock<'static>,
-    is_terminal: bool,
-    /// A letter that has not come as a whole.
-    begun: Vec<u8>,
-}
-
-impl Results {
-    pub(crate) fn new() -> Results {
-        let to = std::io::stdout().lock();
-        Results { is_terminal: to.is_terminal(), to, begun: Vec::new() }
-    }
-}
-
-impl Write for Results {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if !self.is_terminal {
-            return self.to.write(bytes);
-        }
-        self.begun.extend_from_slice(bytes);
-        let whole = match str::from_utf8(&self.begun) {
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            _ => self.begun.len(),
-        };
-        let text = String::from_utf8_lossy(&self.begun[..whole]);
-        self.to.write_all(harmless(&text).as_bytes())?;
-        self.begun.drain(..whole);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.to.flush()
-    }
-}
-
-/// What printing came to.
-pub(crate) fn printed(result: std::io::Result<()>) -> Outcome {
-    match result {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::environment("cannot write the result", error))
-        }
-        _ => Ok(Found::Held),
-    }
-}
 
 #[cfg(test)]
 mod tests {

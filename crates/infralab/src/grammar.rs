@@ -3,35 +3,23 @@
 //! told what the number may be.
 
 use std::io::{self, Write};
-use std::ops::RangeInclusive;
 use std::path::Path;
 
 use clap::{Arg, Command};
 use clap_complete::Shell;
 use sim::Registered;
 
-use crate::exit::{Failure, Found, Outcome, printed};
+use crate::exit::{Failure, Found, Outcome};
+use crate::results::printed;
+use crate::systems::systems;
 
 /// What `derive` says of the arguments, with the rest.
 pub(crate) fn complete(derived: Command) -> Command {
-    let rooms = crate::systems();
+    let rooms = systems();
     let with_examples = rooms.iter().fold(derived, |command, room| {
         command.mut_subcommand(room.name(), |system| with_own_examples(system, room.as_ref()))
     });
     numbers_are_values(with_examples)
-}
-
-/// A whole number in this range, or the sentence that says so.
-pub(crate) fn number<N: TryFrom<u64>>(
-    range: RangeInclusive<u64>,
-) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static {
-    move |text| {
-        let number = text.parse().ok().filter(|number| range.contains(number));
-        let number = number.and_then(|number| N::try_from(number).ok());
-        number.ok_or_else(|| {
-            format!("it is a whole number from {} to {}", range.start(), range.end())
-        })
-    }
 }
 
 /// Prints what a shell reads to complete commands.

@@ -1,32 +1,25 @@
 //! The command line of the lab: parsing, printing, narration. It decides nothing.
 
-mod arguments;
 mod check_verb;
+mod clock;
+mod command;
 mod exit;
 mod grammar;
 mod hash_ring_verbs;
+mod left_out;
 mod narrate;
 mod progress;
 mod raft_verbs;
+mod replay;
+mod rerun;
+mod results;
+mod run_report;
 mod serving;
+mod shared_verbs;
 mod snowflake_verbs;
-mod stopwatch;
-mod system;
-mod text_file;
+mod systems;
 mod tour;
 mod url_shortener_verbs;
 
-pub use arguments::main;
-
-use sim::Registered;
-
-/// Every system of the lab, in the order of the tour.
-pub fn systems() -> Vec<Box<dyn Registered>> {
-    vec![
-        sim::register::<snowflake::Snowflakes>(),
-        sim::register::<cache_fleet::CacheFleet>(),
-        sim::register::<bitcask::Bitcask>(),
-        sim::register::<raft_kv::Consensus>(),
-        sim::register::<url_shortener::UrlShortener>(),
-    ]
-}
+pub use command::main;
+pub use systems::systems;

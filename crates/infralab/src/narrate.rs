@@ -4,56 +4,22 @@ use anstyle::Style;
 use machine::Time;
 use sim::{Counts, Durations, Moment, Operations, Registered, RunRecord, diagram};
 
-use crate::exit::{Failure, Found, Outcome, say};
-use crate::system::{command, left_out};
+use crate::exit::Found;
+use crate::left_out;
+use crate::results::say;
 
 /// Headings.
 pub(crate) const BOLD: Style = Style::new().bold();
 const GOOD: Style = anstyle::AnsiColor::Green.on_default();
-const BAD: Style = anstyle::AnsiColor::Red.on_default().bold();
-
-/// A narrated run of the first scenario, and of the same system without one of its mechanisms.
-pub(crate) fn demo(room: &dyn Registered, seed: u64) -> Outcome {
-    let scenarios = room.scenarios();
-    let Some(first) = scenarios.first() else {
-        return Err(Failure::input(format!("{} has no scenarios", room.name())));
-    };
-    let ran = room.run(first.name, seed, &[]).map_err(Failure::input)?;
-    say!("{BOLD}{}{BOLD:#}: {}\n", room.name(), room.about());
-    say!("The scenario {BOLD}{}{BOLD:#}, seed {seed}: {}.", first.name, first.about);
-    say!("The cluster: {}.\n", ran.nodes.join(", "));
-    say!("What will go wrong:");
-    let faults = ran.moments.iter().filter_map(|(at, moment)| match moment {
-        Moment::FaultBegins { text, .. } => Some((at, text)),
-        _ => None,
-    });
-    faults.for_each(|(at, text)| say!("  {:>10.3} ms  {}", at.0 as f64 / 1e6, text));
-    let fault = |(_, moment): &&(Time, Moment)| matches!(moment, Moment::FaultBegins { .. });
-    if let Some(&(at, _)) = ran.moments.iter().find(fault) {
-        say!("\nAround the first of these:\n");
-        say!("{}", draw_from(&ran, Time(at.0.saturating_sub(20_000_000)), 30).trim_end());
-    }
-    say!("\nAnd in the end:\n");
-    print_report(room, &ran);
-    for witness in room.witnesses().iter().filter(|witness| witness.scenario == first.name) {
-        let without = [witness.mechanism.to_string()];
-        let broken = room.run(witness.scenario, witness.seed, &without).map_err(Failure::input)?;
-        say!("\nThe same scenario without {BOLD}{}{BOLD:#}:", witness.mechanism);
-        for violation in &broken.report.violations {
-            say!("  {BAD}✗{BAD:#} {}: {}", violation.promise, violation.why);
-        }
-        let again = command(room.name(), first.name, witness.seed, &without);
-        say!("See it: {again} --diagram");
-    }
-    Ok(found(&ran))
-}
+/// What broke.
+pub(crate) const BAD: Style = anstyle::AnsiColor::Red.on_default().bold();
 
 /// What came of a run, promise by promise.
 pub(crate) fn print_report(room: &dyn Registered, ran: &RunRecord) {
     let RunRecord { report, saved, .. } = ran;
     let without: String = saved.without.iter().map(|name| format!(", without {name}")).collect();
     let (system, scenario) = (room.name(), &saved.scenario);
-    let left_out = left_out(room, scenario);
+    let left_out = left_out::by_scenario(room, scenario);
     say!("{BOLD}{system} {scenario}{BOLD:#}, world seed {}{without}{left_out}", saved.world_seed);
     let promises = room.scenarios().into_iter().find(|info| info.name == scenario);
     for promise in promises.map_or(&[][..], |info| info.promises) {
@@ -113,11 +79,8 @@ pub(crate) fn draw_last(ran: &RunRecord, rows: usize) -> String {
     diagram(&ran.nodes, &ran.moments[..end], sim::Window::Last(rows))
 }
 
-fn draw_from(ran: &RunRecord, from: Time, rows: usize) -> String {
-    diagram(&ran.nodes, &ran.moments, sim::Window::From(from, rows))
-}
-
-fn found(ran: &RunRecord) -> Found {
+/// What a run found.
+pub(crate) fn verdict(ran: &RunRecord) -> Found {
     match &ran.report {
         report if !report.violations.is_empty() => Found::Broken,
         report if !report.unknown.is_empty() => Found::Unknown,

@@ -20,11 +20,16 @@ pub(crate) fn seeds(count: u64) -> ProgressBar {
     shown(ProgressBar::new(count).with_style(style.with_key("rate", rate)))
 }
 
-/// Something whose end nobody knows.
-pub(crate) fn busy(with: impl Into<String>) -> ProgressBar {
+/// Shows that something is under way whose end nobody knows.
+pub(crate) fn during<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
+    let _busy = busy(what);
+    work()
+}
+
+fn busy(with: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {msg}, {elapsed}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
-    shown(ProgressBar::new_spinner().with_style(style).with_message(with.into()))
+    shown(ProgressBar::new_spinner().with_style(style).with_message(with))
 }
 
 /// It goes away when it is dropped, also where a command fails.

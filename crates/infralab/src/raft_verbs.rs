@@ -1,17 +1,21 @@
 //! What raft can do besides the shared verbs.
 
-mod bench;
-mod serve;
-mod stops;
+use std::path::Path;
+use std::process::Command;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use clap::Subcommand;
+use host::number;
+use raft_kv::bench::bench;
+use raft_kv::options::ServeOptions;
+use raft_kv::stops::stops;
+use serde_json::json;
 
-use clap::{Args, Subcommand};
-
-use crate::arguments::{ServerArguments, SharedVerb, address};
-use crate::exit::Outcome;
-use crate::grammar::number;
+use crate::clock::stopwatch;
+use crate::exit::{Failure, Outcome};
+use crate::progress::during;
+use crate::results::print_result;
+use crate::serving::Serving;
+use crate::shared_verbs::SharedVerb;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RaftVerb {
@@ -37,7 +41,7 @@ pub(crate) enum RaftVerb {
   curl http://127.0.0.1:7431/status
   curl -L -X POST -d '{\"to\":2}' http://127.0.0.1:7431/transfer
   curl -L -X PUT -d '{\"members\":[0,1,2,3]}' http://127.0.0.1:7431/members")]
-    Serve(ServeArguments),
+    Serve(Serving<ServeOptions>),
     /// Measures what three replicas commit in the simulated world, on one core of this computer; or, with
     /// --stops, for how long nobody is answered when a leader goes.
     #[command(after_help = "Examples:
@@ -54,38 +58,28 @@ pub(crate) enum RaftVerb {
     },
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ServeArguments {
-    /// How many nodes the cluster in this process has.
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    #[arg(value_parser = number::<u16>(1..=31))]
-    nodes: u16,
-    /// Where to listen for clients [default: 127.0.0.1:7431, or what the cluster file says]. The
-    /// other nodes in this process take the ports after it; port 0 takes free ones.
-    #[arg(long, value_name = "ADDR", value_parser = address)]
-    listen: Option<SocketAddr>,
-    /// The data folder [default: infralab-data/raft, or what the cluster file says]. In it each node
-    /// of a cluster in this process has one of its own.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Is this node of the cluster in the file.
-    #[arg(long, value_name = "N", requires = "cluster", conflicts_with = "nodes")]
-    #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
-    node_id: Option<u32>,
-    /// Which nodes there are, and where.
-    #[arg(long, value_name = "FILE", requires = "node_id")]
-    cluster: Option<PathBuf>,
-    #[command(flatten)]
-    server: ServerArguments,
-}
-
 impl RaftVerb {
     pub(crate) fn carry_out(self) -> Outcome {
         match self {
             RaftVerb::Shared(verb) => verb.carry_out("raft"),
-            RaftVerb::Serve(arguments) => serve::serve(arguments),
-            RaftVerb::Bench { stops: None, json } => bench::bench(json),
-            RaftVerb::Bench { stops: Some(rounds), json } => stops::stops(rounds, json),
+            RaftVerb::Serve(serving) => serving.carry_out(),
+            RaftVerb::Bench { stops: None, json } => {
+                let commits = during("committing in the simulated world", || bench(stopwatch()));
+                print_result(json, || json!(commits), || commits.to_string())
+            }
+            RaftVerb::Bench { stops: Some(rounds), json } => {
+                let failed =
+                    |error| Failure::environment("the cluster that is measured failed", error);
+                let program = std::env::current_exe().map_err(failed)?;
+                let serve = |id: usize, file: &Path| {
+                    let mut command = Command::new(&program);
+                    command.args(["raft", "serve", "--node-id", &id.to_string()]);
+                    command.arg("--cluster").arg(file);
+                    command
+                };
+                let gaps = stops(rounds, serve).map_err(failed)?;
+                print_result(json, || json!(gaps), || gaps.to_string())
+            }
         }
     }
 }

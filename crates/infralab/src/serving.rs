@@ -1,15 +1,73 @@
-//! How a server says that it is ready, and how it ends.
+//! What every server is told, how it says that it is ready, and how it ends.
 
-use std::fmt::Display;
 use std::io::Write;
+use std::net::SocketAddr;
 
-use host::Addresses;
+use clap::Args;
+use host::{Access, Addresses, Exposure, Options, address};
+use tracing_subscriber::filter::LevelFilter;
 
-use crate::exit::{Failure, Found, Outcome};
+use crate::exit::{Failure, Found, Outcome, warn};
+
+/// `serve`: the options of a system's server, and what every server is told.
+#[derive(Debug, Args)]
+pub(crate) struct Serving<O: Args> {
+    #[command(flatten)]
+    options: O,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+impl<O: Args + Options> Serving<O> {
+    /// Serves until it is told to stop.
+    pub(crate) fn carry_out(self) -> Outcome {
+        let Serving { options, server } = self;
+        let access = Access { admin: server.admin, exposure: server.exposure() };
+        let plan = options.plan(access, &mut |said| warn(&said)).map_err(Failure::input)?;
+        server.begin_log();
+        match O::serve(plan, ready) {
+            Ok(()) => Ok(Found::Held),
+            Err(error) if O::is_argument(&error) => Err(Failure::input(error)),
+            Err(error) => Err(Failure::Environment(error.to_string())),
+        }
+    }
+}
+
+/// What all real servers are told.
+#[derive(Debug, Args)]
+struct ServerArguments {
+    /// Shows what is counted at this address: /metrics for Prometheus, /health for people.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    admin: Option<SocketAddr>,
+    /// Listens where others can reach it too, although it asks nobody who they are.
+    #[arg(long)]
+    open_to_anyone: bool,
+    /// What to log on stderr: off, error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    log: LevelFilter,
+}
+
+impl ServerArguments {
+    /// Who may reach the server.
+    fn exposure(&self) -> Exposure {
+        if self.open_to_anyone { Exposure::Anyone } else { Exposure::Loopback }
+    }
+
+    /// From here on what servers log goes to stderr.
+    fn begin_log(&self) {
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_max_level(self.log)
+            .with_ansi(false)
+            // Nobody need listen.
+            .log_internal_errors(false)
+            .init();
+    }
+}
 
 /// Scripts wait for the first of these lines: where clients go, or, where none do, other nodes. A browser
 /// can go where it begins with `http://`.
-pub(crate) fn ready(addresses: Addresses) {
+fn ready(addresses: Addresses) {
     let Addresses { nodes, clients, admin } = addresses;
     let nodes = nodes.map(|address| address.to_string());
     let clients = clients.map(|address| format!("http://{address}"));
@@ -18,17 +76,5 @@ pub(crate) fn ready(addresses: Addresses) {
     for place in clients.or(nodes).into_iter().chain(admin) {
         // Nobody need listen for it.
         let _ = writeln!(out, "listening on {place}").and_then(|()| out.flush());
-    }
-}
-
-/// Did it end well, or do the arguments have to change, or the world?
-pub(crate) fn ended<E: Display>(
-    served: Result<(), E>,
-    is_argument: impl Fn(&E) -> bool,
-) -> Outcome {
-    match served {
-        Ok(()) => Ok(Found::Held),
-        Err(error) if is_argument(&error) => Err(Failure::input(error)),
-        Err(error) => Err(Failure::Environment(error.to_string())),
     }
 }

@@ -1,26 +1,21 @@
 //! What snowflake can do besides the shared verbs.
 
-mod bench;
-mod decode;
-mod generate;
-mod layouts;
-mod serve;
+use std::io::stdin;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use clap::{Args, Subcommand};
-use machine::{Wall, nanos};
+use clap::Subcommand;
+use host::number;
 use serde_json::json;
-use snowflake::server::{Number, Place, Seat};
-use snowflake::{Layout, compare};
+use snowflake::compare::{self, COLUMNS};
+use snowflake::options::{AuthorityOptions, Minting, ServeOptions};
+use snowflake::wire::{decoded_json, decoded_text};
+use snowflake::{Decoded, Layout, Mint, bench, catalogue, decode_text};
 
-use crate::arguments::{ServerArguments, SharedVerb, address};
-use crate::exit::{Failure, Outcome, print};
-use crate::grammar::number;
-use crate::progress;
-use crate::stopwatch::stopwatch;
+use crate::clock::{sleep, stopwatch, wall};
+use crate::exit::{Failure, Outcome};
+use crate::progress::during;
+use crate::results::{print, print_lines, print_result};
+use crate::serving::Serving;
+use crate::shared_verbs::SharedVerb;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SnowflakeVerb {
@@ -88,36 +83,7 @@ pub(crate) enum SnowflakeVerb {
   curl http://127.0.0.1:7411/ids?count=100
   curl -H 'Accept: text/plain' http://127.0.0.1:7411/id
   curl http://127.0.0.1:7411/decode/175928847299117063?layout=discord")]
-    Serve {
-        /// Where to listen: an address of this computer only; port 0 takes a free one.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7411", value_parser = address)]
-        listen: SocketAddr,
-        #[command(flatten)]
-        minting: Minting,
-        /// Leases the worker number from the authority at this address; of several, give all, in
-        /// order of their numbers, which must begin with 0.
-        #[arg(long, value_name = "ADDR,...", conflicts_with = "worker", value_parser = address)]
-        #[arg(value_delimiter = ',')]
-        authority: Vec<SocketAddr>,
-        /// Leases a number for each of so many threads, none of which waits for another.
-        #[arg(long, value_name = "N", requires = "authority", default_value_t = 1)]
-        #[arg(value_parser = number::<u16>(1..=256))]
-        threads: u16,
-        /// The data folder; it belongs to one worker and one layout [default:
-        /// infralab-data/snowflake, or with --authority infralab-data/snowflake-leased].
-        #[arg(long, value_name = "DIR")]
-        data: Option<PathBuf>,
-        /// Is a node of the cluster in this file, and leases its number from its authorities.
-        #[arg(long, value_name = "FILE", requires = "node")]
-        #[arg(conflicts_with_all = ["listen", "worker", "authority", "threads", "data"])]
-        cluster: Option<PathBuf>,
-        /// Which one.
-        #[arg(long, value_name = "N", requires = "cluster")]
-        #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
-        node: Option<u32>,
-        #[command(flatten)]
-        server: ServerArguments,
-    },
+    Serve(Serving<ServeOptions>),
     /// Leases worker numbers to servers, so that no two have the same, until it is told to stop.
     ///
     /// One of them is enough as long as its node is up. With --cluster there may be several, of which
@@ -127,126 +93,63 @@ pub(crate) enum SnowflakeVerb {
   infralab snowflake serve --authority 127.0.0.1:7410
   infralab snowflake authority --cluster lab.toml --node 2
   infralab snowflake serve --authority 127.0.0.1:7410,127.0.0.1:7420,127.0.0.1:7430")]
-    Authority {
-        /// Where to listen: an address of this computer only; port 0 takes a free one.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7410", value_parser = address)]
-        listen: SocketAddr,
-        /// How many worker numbers there are, from 0 on; the layout must have room for them.
-        #[arg(long, value_name = "N", default_value_t = 1024)]
-        #[arg(value_parser = number::<u64>(1..=65_536))]
-        workers: u64,
-        /// The data folder; it belongs to one authority.
-        #[arg(long, value_name = "DIR", default_value = "infralab-data/snowflake-authority")]
-        data: PathBuf,
-        /// Is an authority of the cluster in this file; if there are workers in it, no others are let
-        /// in.
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "data"])]
-        cluster: Option<PathBuf>,
-        /// Which one.
-        #[arg(long, value_name = "N", requires = "cluster", default_value_t = 0)]
-        #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
-        node: u32,
-        #[command(flatten)]
-        server: ServerArguments,
-    },
-}
-
-/// What ids are made of.
-#[derive(Debug, Args)]
-pub(crate) struct Minting {
-    /// A name that `layouts` lists, or custom:epoch=MS,tick=1ms,timestamp=41,worker=10,sequence=12.
-    #[arg(long, default_value = "twitter")]
-    layout: String,
-    /// The worker number in the ids.
-    #[arg(long, value_name = "W", default_value_t = 0)]
-    #[arg(value_parser = number::<u64>(0..=u64::MAX))]
-    worker: u64,
+    Authority(Serving<AuthorityOptions>),
 }
 
 impl SnowflakeVerb {
     pub(crate) fn carry_out(self) -> Outcome {
         match self {
             SnowflakeVerb::Shared(verb) => verb.carry_out("snowflake"),
-            SnowflakeVerb::Generate { count, minting } => {
-                generate::generate(count, &layout(&minting.layout)?, minting.worker)
+            SnowflakeVerb::Generate { count, minting } => generate(count, &minting),
+            SnowflakeVerb::Decode { ids, layout, json } => {
+                decode(&ids, &layout.parse().map_err(Failure::input)?, json)
             }
-            SnowflakeVerb::Decode { ids, layout: name, json } => {
-                decode::decode(&ids, &layout(&name)?, json)
+            SnowflakeVerb::Layouts { json } => {
+                let layouts = catalogue();
+                print_result(json, || json!(layouts), || layouts.to_string())
             }
-            SnowflakeVerb::Layouts { json } => layouts::layouts(json),
-            SnowflakeVerb::Compare { seed, json } => compare(seed, json),
-            SnowflakeVerb::Bench { json } => bench::bench(json),
-            SnowflakeVerb::Serve {
-                listen,
-                minting,
-                authority,
-                threads,
-                data,
-                cluster,
-                node,
-                server,
-            } => {
-                let layout = layout(&minting.layout)?;
-                let (place, number) = match (authority.is_empty(), cluster.zip(node)) {
-                    (_, Some((file, node))) => serve::worker_of(&file, node, &server)?,
-                    (false, None) => {
-                        let data = data.unwrap_or_else(|| "infralab-data/snowflake-leased".into());
-                        (server.place(listen, data), Number::LeasedFrom(authority, threads.into()))
-                    }
-                    (true, None) => {
-                        let data = data.unwrap_or_else(|| "infralab-data/snowflake".into());
-                        (server.place(listen, data), Number::Fixed(minting.worker))
-                    }
-                };
-                server.begin_log();
-                serve::serve(place, layout, number)
+            SnowflakeVerb::Compare { seed, json } => {
+                let compare = || compare::compare(seed, &mut stopwatch());
+                let rows = during("measuring every scheme", compare);
+                let table = || format!("{}\n{COLUMNS}", compare::table(&rows));
+                print_result(json, || json!({"rows": rows}), table)
             }
-            SnowflakeVerb::Authority { listen, workers, data, cluster, node, server } => {
-                let (place, seat) = match cluster {
-                    None => (server.place(listen, data), Seat::alone()),
-                    Some(file) => serve::authority_of(&file, node, &server)?,
-                };
-                server.begin_log();
-                serve::authority(place, workers, seat)
+            SnowflakeVerb::Bench { json } => {
+                let speed = during("minting", || bench::bench(wall, stopwatch()));
+                let speed = speed
+                    .map_err(|error| Failure::Environment(format!("{error}: set the clock")))?;
+                print_result(json, || json!(speed), || speed.to_string())
             }
+            SnowflakeVerb::Serve(serving) => serving.carry_out(),
+            SnowflakeVerb::Authority(serving) => serving.carry_out(),
         }
     }
 }
 
-impl ServerArguments {
-    /// Where the server is.
-    fn place(&self, listen: SocketAddr, data: PathBuf) -> Place {
-        Place { listen, admin: self.admin, exposure: self.exposure(), data }
-    }
+fn generate(count: u64, minting: &Minting) -> Outcome {
+    let layout = minting.layout().map_err(Failure::input)?;
+    let mut ids = Mint::new(&layout, minting.worker, count, wall, sleep).map_err(Failure::input)?;
+    layout.has_room_at(wall()).map_err(|error| {
+        Failure::input(format!("{error}: set the clock, or name another layout with --layout"))
+    })?;
+    let refused = |not_now: snowflake::NotNow| Failure::Environment(not_now.to_string());
+    let found = print_lines(ids.by_ref().map(|id| Ok(id.map_err(refused)?.0)))?;
+    ids.wait_for_the_next_tick();
+    Ok(found)
 }
 
-/// What the table says, column by column.
-const COLUMNS: &str = "\
-bits          how many an id has
-chars         how many characters its text has
-neighbours    of all ids and those that came next, the part that sorts the wrong way round
-pairs         of all pairs of ids, that part: 0% is order, 50% is chance
-trips/1000    visits to what all minters share, for a thousand ids
-ns/id         time on the processor for an id, without what waits for a tick or a server
-coordination  what minters must agree on beforehand, or ask for on the way
-";
-
-fn compare(seed: u64, json: bool) -> Outcome {
-    let (mut stopwatch, busy) = (stopwatch(), progress::busy("measuring every scheme"));
-    let rows = compare::compare(seed, &mut stopwatch);
-    drop(busy);
+fn decode(ids: &[String], layout: &Layout, json: bool) -> Outcome {
+    let decoded: Box<dyn Iterator<Item = Result<Decoded, Failure>>> = if ids == ["-"] {
+        let unread = |error| Failure::environment("cannot read ids", error);
+        let lines = stdin().lines().map(move |line| line.map_err(unread));
+        Box::new(lines.map(|line| decode_text(line?.trim_end(), layout).map_err(Failure::input)))
+    } else {
+        let all: Result<Vec<_>, _> = ids.iter().map(|id| decode_text(id, layout)).collect();
+        Box::new(all.map_err(Failure::input)?.into_iter().map(Ok))
+    };
     if json {
-        return print(&format!("{}\n", json!({"rows": rows})));
+        return print(&(decoded_json(&decoded.collect::<Result<Vec<_>, _>>()?) + "\n"));
     }
-    print(&format!("{}\n{COLUMNS}", compare::table(&rows)))
-}
-
-fn layout(text: &str) -> Result<Layout, Failure> {
-    text.parse().map_err(Failure::input)
-}
-
-/// The wall clock.
-#[expect(clippy::disallowed_methods, reason = "the command line mints by the clock on the wall")]
-fn wall() -> Wall {
-    Wall(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos))
+    // As they come: there may be more of them than fit in memory.
+    print_lines(decoded.map(|decoded| Ok(decoded_text(&decoded?))))
 }

@@ -4,10 +4,12 @@ use std::time::Instant;
 
 use sim::{Registered, Seeds, SweepReport};
 
-use crate::exit::{Failure, Found, Outcome, say};
+use crate::exit::{Failure, Found, Outcome};
 use crate::narrate::BOLD;
 use crate::progress;
-use crate::system::{command, program};
+use crate::rerun::{command, program};
+use crate::results::say;
+use crate::systems::systems;
 
 /// Seeds of each scenario: enough to see, few enough to wait for.
 const SEEDS: u64 = 100;
@@ -17,7 +19,7 @@ const SEEDS: u64 = 100;
 pub(crate) fn tour() -> Outcome {
     let began = Instant::now();
     let mut found = Found::Held;
-    for room in crate::systems() {
+    for room in systems() {
         say!("{BOLD}{}{BOLD:#}: {}", room.name(), room.about());
         let swept = sweep_all(room.as_ref())?;
         found = worse(found, print_promises(room.as_ref(), &swept));

@@ -1,25 +1,23 @@
 //! What url-shortener can do besides the shared verbs.
 
-mod bench;
-mod client;
-mod export;
-mod import;
-mod key_file;
-mod link;
-mod serve;
-mod shards;
+#![expect(clippy::disallowed_types, reason = "a file of any size is read line by line")]
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, stdin};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use shortener_transfer as transfer;
-use url_shortener::server::MOST_HERE;
+use shortener_api::{OneShard, Wanted, When, with_scheme};
+use shortener_capacity::bench;
+use shortener_service::http_client::{AskError, ClientOptions, HttpClient, Imported};
+use shortener_service::options::ServeOptions;
+use shortener_transfer::Form;
 
-use crate::arguments::{ServerArguments, SharedVerb, address};
-use crate::exit::Outcome;
-use crate::grammar::number;
-use client::Server;
+use crate::clock::{stopwatch, wall};
+use crate::exit::{Failure, Found, Outcome, warn};
+use crate::results::{Results, print, print_result, printed};
+use crate::serving::Serving;
+use crate::shared_verbs::SharedVerb;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UrlShortenerVerb {
@@ -39,7 +37,7 @@ pub(crate) enum UrlShortenerVerb {
   curl -X PATCH -d '{\"expires_at\":null}' http://127.0.0.1:7441/api/links/ex
   curl http://127.0.0.1:7441/api/links/ex/stats
   infralab url-shortener serve --listen 0.0.0.0:80 --public-url http://sho.rt --keys keys.txt")]
-    Serve(ServeArguments),
+    Serve(Serving<ServeOptions>),
     /// Makes a short link, and prints it.
     #[command(
         after_help = "Example: infralab url-shortener shorten https://example.com --alias ex"
@@ -50,7 +48,7 @@ pub(crate) enum UrlShortenerVerb {
         #[command(flatten)]
         link: LinkArguments,
         #[command(flatten)]
-        server: Server,
+        server: ClientOptions,
     },
     /// Prints where a short link leads, without following it.
     #[command(after_help = "Example: infralab url-shortener expand ex")]
@@ -64,7 +62,7 @@ pub(crate) enum UrlShortenerVerb {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        server: Server,
+        server: ClientOptions,
     },
     /// Makes the links of a file: the CSV that a shortener exports, or JSON lines.
     ///
@@ -85,7 +83,7 @@ pub(crate) enum UrlShortenerVerb {
         #[arg(long)]
         format: Option<Format>,
         #[command(flatten)]
-        server: Server,
+        server: ClientOptions,
     },
     /// Prints all links, with their clicks.
     ///
@@ -99,7 +97,7 @@ pub(crate) enum UrlShortenerVerb {
         #[arg(long, default_value = "jsonl")]
         format: Format,
         #[command(flatten)]
-        server: Server,
+        server: ClientOptions,
     },
     /// Adds a shard to a server that runs, and waits until it has its share of the links.
     ///
@@ -111,7 +109,7 @@ pub(crate) enum UrlShortenerVerb {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        server: Server,
+        server: ClientOptions,
     },
     /// Measures what a cache is worth and what one core does, and says what a hundred billion links take.
     /// Beside each hit rate stands what a model says of it, from which that sum is made.
@@ -134,14 +132,6 @@ pub(crate) enum Format {
     Jsonl,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Codes {
-    /// Leased numbers, permuted: seven letters that say neither which come next nor how many there are.
-    Leased,
-    /// Snowflake ids: eleven letters that say when the link was made, and sort by it.
-    Snowflake,
-}
-
 /// What may be said of a new link.
 #[derive(Debug, Args)]
 pub(crate) struct LinkArguments {
@@ -159,7 +149,7 @@ pub(crate) struct LinkArguments {
     tags: Vec<String>,
     /// From then on it does not resolve, such as 2030-01-01T00:00:00Z.
     #[arg(long, value_name = "MOMENT")]
-    expires_at: Option<shortener_api::When>,
+    expires_at: Option<When>,
     /// How redirects are answered: 301, 302, 307 or 308.
     #[arg(long)]
     status: Option<u16>,
@@ -173,78 +163,131 @@ pub(crate) struct LinkArguments {
     json: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ServeArguments {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7441", value_parser = address)]
-    listen: SocketAddr,
-    /// The data folder. In it each node has one of its own.
-    #[arg(long, value_name = "DIR", default_value = "infralab-data/url-shortener")]
-    data: PathBuf,
-    /// How many shards keep the links of a new data folder, one by default. Later ones are added while
-    /// it runs: `add-shard`; then this may stay as it was.
-    #[arg(long, value_name = "N")]
-    #[arg(value_parser = number::<u16>(1..=u64::from(MOST_HERE)))]
-    shards: Option<u16>,
-    /// Keeps the links in this database instead: postgres://USER@HOST/NAME, on this computer. Its
-    /// password comes from PGPASSWORD or the file that PGPASSFILE names.
-    #[arg(long, value_name = "URL", conflicts_with = "shards")]
-    store: Option<String>,
-    /// What the codes that it picks are made of.
-    #[arg(long, value_name = "KIND", default_value = "leased")]
-    codes: Codes,
-    /// What short links begin with, where others reach the service by a name, such as https://sho.rt.
-    #[arg(long, value_name = "URL")]
-    public_url: Option<String>,
-    /// A custom domain that points at the service; may be given more than once.
-    #[arg(long = "domain", value_name = "D")]
-    domains: Vec<String>,
-    /// Domains and addresses to which no link may lead, one a line.
-    #[arg(long, value_name = "FILE")]
-    block_list: Option<PathBuf>,
-    /// Keys, one a line, of those who may make and see links.
-    #[arg(long, value_name = "FILE")]
-    keys: Option<PathBuf>,
-    /// So many calls to shards a second one client may cause, and twice as many at once; a browser that
-    /// only follows links that others follow too causes none.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    #[arg(value_parser = number::<u32>(1..=1_000_000))]
-    rate: u32,
-    /// Takes the last address of X-Forwarded-For for the visitor's, where a proxy on this computer
-    /// says it.
-    #[arg(long)]
-    behind_proxy: bool,
-    /// Appends what stands behind a ? in a short link to where it leads, unless the link says otherwise.
-    #[arg(long)]
-    forward_query: bool,
-    #[command(flatten)]
-    server: ServerArguments,
-}
-
 impl UrlShortenerVerb {
     pub(crate) fn carry_out(self) -> Outcome {
         match self {
             UrlShortenerVerb::Shared(verb) => verb.carry_out("url-shortener"),
-            UrlShortenerVerb::Serve(arguments) => serve::serve(arguments),
-            UrlShortenerVerb::Shorten { url, link, server } => link::shorten(url, link, &server),
+            UrlShortenerVerb::Serve(serving) => serving.carry_out(),
+            UrlShortenerVerb::Shorten { url, link, server } => shorten(url, link, &server),
             UrlShortenerVerb::Expand { code, domain, json, server } => {
-                link::expand(&code, domain.as_deref(), json, &server)
+                let answer = client(&server)?.expand(&code, domain.as_deref())?;
+                print(&format!("{}\n", if json { answer.text } else { answer.value.url }))
             }
-            UrlShortenerVerb::Import { file, format, server } => {
-                import::import(&file, format, &server)
+            UrlShortenerVerb::Import { file, format, server } => import(&file, format, &server),
+            UrlShortenerVerb::Export { format, server } => export(format.into(), &server),
+            UrlShortenerVerb::AddShard { json, server } => add_shard(json, &server),
+            UrlShortenerVerb::Bench { json } => {
+                let measured = bench::bench(stopwatch());
+                print_result(json, || measured.to_json(), || measured.to_string())
             }
-            UrlShortenerVerb::Export { format, server } => export::export(format, &server),
-            UrlShortenerVerb::AddShard { json, server } => shards::add(json, &server),
-            UrlShortenerVerb::Bench { json } => bench::bench(json),
         }
     }
 }
 
-impl From<Format> for transfer::Form {
-    fn from(format: Format) -> transfer::Form {
+fn client(server: &ClientOptions) -> Result<HttpClient, Failure> {
+    Ok(server.client(&mut |said| warn(&said))?)
+}
+
+fn shorten(url: String, link: LinkArguments, server: &ClientOptions) -> Outcome {
+    let LinkArguments { alias, domain, title, tags, expires_at, status, forward_query, json } =
+        link;
+    let added = with_scheme(&url);
+    if let Some(whole) = &added {
+        warn(&format!("{url} is taken as {}", whole.trim()));
+    }
+    let url = added.unwrap_or(url);
+    let wanted = Wanted {
+        url,
+        alias,
+        domain,
+        title,
+        tags,
+        expires_at,
+        status,
+        forward_query,
+        ..Wanted::default()
+    };
+    let answer = client(server)?.shorten(&wanted)?;
+    print(&format!("{}\n", if json { answer.text } else { answer.value.short_url }))
+}
+
+fn import(file: &Path, format: Option<Format>, server: &ClientOptions) -> Outcome {
+    let form = match format {
+        Some(format) => format.into(),
+        None => form_of(file)?,
+    };
+    let unread = |error| Failure::input(format!("{}: {error}", file.display()));
+    let from: Box<dyn BufRead> = match file.to_str() {
+        Some("-") => Box::new(BufReader::new(stdin())),
+        _ => Box::new(BufReader::new(File::open(file).map_err(unread)?)),
+    };
+    let imported = client(server)?.import(form, from, &mut |why| warn(&why.to_string()))?;
+    let Imported { made, there, refused } = imported;
+    print(&format!("{made} made, {there} there already, {refused} refused\n"))?;
+    match refused {
+        0 => Ok(Found::Held),
+        _ => Err(Failure::input(format!("{refused} lines were refused, for the reasons above"))),
+    }
+}
+
+fn export(form: Form, server: &ClientOptions) -> Outcome {
+    let to = BufWriter::new(Results::new());
+    let (told, written) = client(server)?.export(form, to, || wall().into())?;
+    if told.in_part + told.left_out > 0 {
+        warn(&format!(
+            "CSV has no place for links that are over or of custom domains: {} are \
+             left out; nor for expiry, tags, redirect status or forwarded queries: {} have lost theirs; \
+             --format jsonl keeps all",
+            told.left_out, told.in_part
+        ));
+    }
+    if told.formulas > 0 {
+        warn(&format!(
+            "{} titles or codes begin with =, +, - or @, and are written as they are; \
+             a spreadsheet may carry them out: let it import all columns as text",
+            told.formulas
+        ));
+    }
+    printed(written)
+}
+
+fn add_shard(json: bool, server: &ClientOptions) -> Outcome {
+    let joins = |OneShard { shard, entries, .. }: &OneShard| {
+        anstream::eprintln!("shard {shard} has {entries} entries");
+    };
+    let answer = client(server)?.add_shard(joins)?;
+    let line = |OneShard { shard, entries, state }: &OneShard| {
+        format!("shard {shard}: {entries} entries, {state}\n")
+    };
+    let text: String = answer.value.shards.iter().map(line).collect();
+    print(&if json { format!("{}\n", answer.text) } else { text })
+}
+
+fn form_of(file: &Path) -> Result<Form, Failure> {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => Ok(Form::Csv),
+        Some("jsonl" | "ndjson") => Ok(Form::JsonLines),
+        _ => Err(Failure::input(format!(
+            "{} does not say what it is; --format csv or --format jsonl does",
+            file.display()
+        ))),
+    }
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Form {
         match format {
-            Format::Csv => transfer::Form::Csv,
-            Format::Jsonl => transfer::Form::JsonLines,
+            Format::Csv => Form::Csv,
+            Format::Jsonl => Form::JsonLines,
+        }
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Failure {
+        match error {
+            AskError::Refused(why) => Failure::input(why),
+            AskError::Failed { what, why } => Failure::environment(what, why),
         }
     }
 }

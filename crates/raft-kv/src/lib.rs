@@ -21,9 +21,13 @@
 
 mod client;
 mod message;
+#[cfg(feature = "server")]
+pub mod options;
 mod sentence;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
+pub mod stops;
 #[cfg(feature = "server")]
 mod wire;
 
@@ -32,6 +36,7 @@ mod replica;
 mod command;
 mod store;
 
+pub mod bench;
 mod history;
 mod promise;
 mod scenario;

@@ -4,6 +4,7 @@
 //! is their own work, and `capacity.rs` makes a bill of that for any number of links.
 #![doc = include_str!("../README.md")]
 
+pub mod bench;
 mod capacity;
 mod direct;
 mod workload;

@@ -36,6 +36,17 @@ pub struct Row {
     pub ns_per_id: f64,
 }
 
+/// What the [`table`] says, column by column.
+pub const COLUMNS: &str = "\
+bits          how many an id has
+chars         how many characters its text has
+neighbours    of all ids and those that came next, the part that sorts the wrong way round
+pairs         of all pairs of ids, that part: 0% is order, 50% is chance
+trips/1000    visits to what all minters share, for a thousand ids
+ns/id         time on the processor for an id, without what waits for a tick or a server
+coordination  what minters must agree on beforehand, or ask for on the way
+";
+
 const WORKERS: usize = 4;
 /// How far the clocks of the workers are ahead of real time.
 const AHEAD: [Duration; WORKERS] = [

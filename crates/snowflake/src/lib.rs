@@ -30,14 +30,21 @@ mod shared;
 pub mod wait;
 
 pub mod alternatives;
+pub mod bench;
+mod catalogue;
 pub mod compare;
+mod decode;
+mod mint;
 
 pub use block::Block;
+pub use catalogue::{Catalogue, catalogue};
 pub use claim::ClockPolicy;
+pub use decode::{BadText, decode_text};
 pub use error::{IdError, LayoutError, NotNow, OutOfYears, TooLarge};
 pub use generator::Generator;
 pub use id::Id;
 pub use layout::{Decoded, Field, Layout};
+pub use mint::Mint;
 pub use shared::Shared;
 
 mod authority;
@@ -56,6 +63,8 @@ mod worker;
 
 #[cfg(feature = "server")]
 mod codec;
+#[cfg(feature = "server")]
+pub mod options;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

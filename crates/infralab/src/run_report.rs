@@ -1,0 +1,69 @@
+//! A run, as it is printed: in words, or as one JSON object.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sim::{Registered, RunRecord};
+
+use crate::exit::Outcome;
+use crate::narrate::{draw_last, print_report, verdict};
+use crate::results::say;
+
+/// Prints what came of a run.
+pub(crate) fn show(
+    room: &dyn Registered,
+    ran: &RunRecord,
+    elapsed: Duration,
+    json: bool,
+    diagram: Option<usize>,
+    command: &str,
+) -> Outcome {
+    let report = &ran.report;
+    if json {
+        say!("{}", run_json(room, ran, elapsed));
+    } else {
+        print_report(room, ran);
+        if let Some(rows) = diagram {
+            say!("\n{}", draw_last(ran, rows).trim_end());
+        }
+        if !report.violations.is_empty() {
+            say!("\nagain: {command}");
+        }
+    }
+    Ok(verdict(ran))
+}
+
+/// One object with the keys of a sweep of one seed, and the trace hash.
+fn run_json(room: &dyn Registered, ran: &RunRecord, elapsed: Duration) -> Value {
+    let RunRecord { report, saved, .. } = ran;
+    let seed = saved.world_seed;
+    let violation = |found: &sim::Violation| {
+        json!({"seed": seed, "promise": found.promise, "at_ms": millis(found.at.0),
+               "events": found.events, "why": found.why})
+    };
+    let unknown = if report.unknown.is_empty() { Vec::new() } else { vec![seed] };
+    json!({
+        "system": room.name(),
+        "scenario": saved.scenario,
+        "seed": seed,
+        "seeds": 1,
+        "without": saved.without,
+        "violations": report.violations.iter().map(violation).collect::<Vec<_>>(),
+        "unknown": unknown,
+        "unknown_why": report.unknown,
+        "events": report.events,
+        "faults": report.faults,
+        "operations": report.operations,
+        "sometimes": report.sometimes,
+        "latency_ms": report.latency,
+        "downtime_ms": report.downtime,
+        "virtual_s": report.virtual_time.0 as f64 / 1e9,
+        "elapsed_s": elapsed.as_secs_f64(),
+        "events_per_s": report.events as f64 / elapsed.as_secs_f64(),
+        "trace_hash": saved.trace_hash,
+    })
+}
+
+fn millis(nanos: u64) -> f64 {
+    nanos as f64 / 1e6
+}

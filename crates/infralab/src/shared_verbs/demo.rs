@@ -1,0 +1,49 @@
+//! `demo`: a narrated run.
+
+use machine::Time;
+use sim::{Moment, Registered, RunRecord, Window, diagram};
+
+use crate::exit::{Failure, Outcome};
+use crate::narrate::{BAD, BOLD, print_report, verdict};
+use crate::rerun::command;
+use crate::results::say;
+
+/// A narrated run of the first scenario, and of the same system without one of its mechanisms.
+pub(crate) fn demo(room: &dyn Registered, seed: u64) -> Outcome {
+    let scenarios = room.scenarios();
+    let Some(first) = scenarios.first() else {
+        return Err(Failure::input(format!("{} has no scenarios", room.name())));
+    };
+    let ran = room.run(first.name, seed, &[]).map_err(Failure::input)?;
+    say!("{BOLD}{}{BOLD:#}: {}\n", room.name(), room.about());
+    say!("The scenario {BOLD}{}{BOLD:#}, seed {seed}: {}.", first.name, first.about);
+    say!("The cluster: {}.\n", ran.nodes.join(", "));
+    say!("What will go wrong:");
+    let faults = ran.moments.iter().filter_map(|(at, moment)| match moment {
+        Moment::FaultBegins { text, .. } => Some((at, text)),
+        _ => None,
+    });
+    faults.for_each(|(at, text)| say!("  {:>10.3} ms  {}", at.0 as f64 / 1e6, text));
+    let fault = |(_, moment): &&(Time, Moment)| matches!(moment, Moment::FaultBegins { .. });
+    if let Some(&(at, _)) = ran.moments.iter().find(fault) {
+        say!("\nAround the first of these:\n");
+        say!("{}", draw_from(&ran, Time(at.0.saturating_sub(20_000_000)), 30).trim_end());
+    }
+    say!("\nAnd in the end:\n");
+    print_report(room, &ran);
+    for witness in room.witnesses().iter().filter(|witness| witness.scenario == first.name) {
+        let without = [witness.mechanism.to_string()];
+        let broken = room.run(witness.scenario, witness.seed, &without).map_err(Failure::input)?;
+        say!("\nThe same scenario without {BOLD}{}{BOLD:#}:", witness.mechanism);
+        for violation in &broken.report.violations {
+            say!("  {BAD}✗{BAD:#} {}: {}", violation.promise, violation.why);
+        }
+        let again = command(room.name(), first.name, witness.seed, &without);
+        say!("See it: {again} --diagram");
+    }
+    Ok(verdict(&ran))
+}
+
+fn draw_from(ran: &RunRecord, from: Time, rows: usize) -> String {
+    diagram(&ran.nodes, &ran.moments, Window::From(from, rows))
+}

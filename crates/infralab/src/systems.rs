@@ -1,0 +1,22 @@
+//! The register of systems.
+
+use sim::Registered;
+
+use crate::exit::Failure;
+
+/// Every system of the lab, in the order of the tour.
+pub fn systems() -> Vec<Box<dyn Registered>> {
+    vec![
+        sim::register::<snowflake::Snowflakes>(),
+        sim::register::<cache_fleet::CacheFleet>(),
+        sim::register::<bitcask::Bitcask>(),
+        sim::register::<raft_kv::Consensus>(),
+        sim::register::<url_shortener::UrlShortener>(),
+    ]
+}
+
+/// The one of this name.
+pub(crate) fn system(name: &str) -> Result<Box<dyn Registered>, Failure> {
+    let found = systems().into_iter().find(|room| room.name() == name);
+    found.ok_or_else(|| Failure::input(format!("there is no system {name:?} in this lab")))
+}
