@@ -15,7 +15,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
     ("hash-ring", &[]),
     ("cache-fleet", &["machine", "sim", "resilience", "hash-ring"]),
-    ("raft", &["machine", "host"]),
+    ("raft", &["machine", "sim", "host"]),
     ("raft-kv", &["machine", "raft", "sim", "check", "host"]),
     (
         "url-shortener",
