@@ -43,11 +43,11 @@ pub(crate) struct SweepArguments {
 
 /// Runs many seeds of a scenario.
 #[expect(clippy::disallowed_methods, reason = "the time a sweep takes is what the user asks for")]
-pub(crate) fn sweep(room: &dyn Registered, arguments: &SweepArguments) -> Outcome {
+pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outcome {
     let SweepArguments { scenario, seeds, first_seed, jobs, without, shrink, save, json } =
         arguments;
     let without = &without.names();
-    let default = room.scenarios().into_iter().find(|info| info.name == scenario);
+    let default = system.scenarios().into_iter().find(|info| info.name == scenario);
     let count = seeds.unwrap_or(default.map_or(1, |info| info.seeds));
     if first_seed.checked_add(count - 1).is_none() {
         return Err(Failure::input(format!(
@@ -59,7 +59,7 @@ pub(crate) fn sweep(room: &dyn Registered, arguments: &SweepArguments) -> Outcom
     let seeds = Seeds { first: *first_seed, count, jobs: jobs.map_or(cores, usize::from) };
     let bar = progress::seeds(count);
     let began = Instant::now();
-    let report = room
+    let report = system
         .sweep(scenario, seeds, without, &|done, found| {
             bar.set_position(done);
             if found > 0 {
@@ -71,16 +71,16 @@ pub(crate) fn sweep(room: &dyn Registered, arguments: &SweepArguments) -> Outcom
     bar.finish_and_clear();
     let shortest = match report.violations.first() {
         Some(first) if *shrink => {
-            let shrink = || room.shrink(scenario, first.seed, without, &first.promise);
+            let shrink = || system.shrink(scenario, first.seed, without, &first.promise);
             let shortest = progress::during("looking for the shortest history", shrink);
             Some(shortest.map_err(Failure::input)?)
         }
         _ => None,
     };
     if *json {
-        say!("{}", sweep_json(room, scenario, without, &report, elapsed, &shortest));
+        say!("{}", sweep_json(system, scenario, without, &report, elapsed, &shortest));
     } else {
-        print_sweep(room, scenario, without, &report, elapsed);
+        print_sweep(system, scenario, without, &report, elapsed);
         if let Some(shortest) = &shortest {
             print_shortest(shortest);
         }
@@ -103,7 +103,7 @@ pub(crate) fn sweep(room: &dyn Registered, arguments: &SweepArguments) -> Outcom
 }
 
 fn sweep_json(
-    room: &dyn Registered,
+    system: &dyn Registered,
     scenario: &str,
     without: &[String],
     report: &SweepReport,
@@ -112,7 +112,7 @@ fn sweep_json(
 ) -> Value {
     let shortfall = |&(name, reached, least): &(&str, u64, u64)| json!({"name": name, "reached": reached, "least": least});
     let mut all = json!({
-        "system": room.name(),
+        "system": system.name(),
         "scenario": scenario,
         "without": without,
         "seeds": report.seeds,
@@ -140,7 +140,7 @@ fn sweep_json(
 }
 
 fn print_sweep(
-    room: &dyn Registered,
+    system: &dyn Registered,
     scenario: &str,
     without: &[String],
     report: &SweepReport,
@@ -151,21 +151,21 @@ fn print_sweep(
     say!(
         "{BOLD}{} {scenario}{BOLD:#}: {seeds} seeds, {events} events, {:.0} s of virtual time in \
          {:.2} s ({rate} events/s)",
-        room.name(),
+        system.name(),
         report.virtual_ns as f64 / 1e9,
         elapsed.as_secs_f64()
     );
     print_counts(&report.operations, &report.faults, &report.sometimes);
     print_waits(&report.latency, &report.downtime);
     for breach in violations.iter().take(10) {
-        let again = command(room.name(), scenario, breach.seed, without);
+        let again = command(system.name(), scenario, breach.seed, without);
         say!("broken: {} after {} events: {again}", breach.promise, breach.events);
     }
     if violations.len() > 10 {
         say!("and {} more violations", violations.len() - 10);
     }
     for seed in unknown.iter().take(10) {
-        say!("unknown: {}", command(room.name(), scenario, *seed, without));
+        say!("unknown: {}", command(system.name(), scenario, *seed, without));
     }
     for (name, reached, least) in shortfalls {
         say!("too little: {name} happened {reached} times, and must {least} times");
