@@ -66,9 +66,11 @@ fn print_promises(system: &dyn Registered, swept: &Swept) -> Found {
         let scenarios = of.len();
         say!("  {:<24} {seeds:>6} {events:>11} {faults:>8}   {scenarios} scenarios", promise);
         for (info, report) in of {
-            for breach in report.violations.iter().filter(|breach| breach.promise == promise) {
+            for violation in
+                report.violations.iter().filter(|violation| violation.promise == promise)
+            {
                 found = Found::Broken;
-                let again = command(system.name(), info.name, breach.seed, &[]);
+                let again = command(system.name(), info.name, violation.seed, &[]);
                 say!("    broken: {again}");
             }
             if !report.unknown.is_empty() {

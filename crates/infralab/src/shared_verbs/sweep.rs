@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use host::number;
 use serde_json::{Value, json};
-use sim::{Registered, Seeds, Shortest, SweepReport};
+use sim::{Counterexample, Registered, Seeds, SweepReport};
 
 use crate::exit::{Failure, Found, Outcome};
 use crate::left_out::Without;
@@ -69,24 +69,24 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
         .map_err(Failure::input)?;
     let elapsed = began.elapsed();
     bar.finish_and_clear();
-    let shortest = match report.violations.first() {
+    let counterexample = match report.violations.first() {
         Some(first) if *shrink => {
             let shrink = || system.shrink(scenario, first.seed, without, &first.promise);
-            let shortest = progress::during("looking for the shortest history", shrink);
-            Some(shortest.map_err(Failure::input)?)
+            let counterexample = progress::during("looking for the shortest history", shrink);
+            Some(counterexample.map_err(Failure::input)?)
         }
         _ => None,
     };
     if *json {
-        say!("{}", sweep_json(system, scenario, without, &report, elapsed, &shortest));
+        say!("{}", sweep_json(system, scenario, without, &report, elapsed, &counterexample));
     } else {
         print_sweep(system, scenario, without, &report, elapsed);
-        if let Some(shortest) = &shortest {
-            print_shortest(shortest);
+        if let Some(counterexample) = &counterexample {
+            print_counterexample(counterexample);
         }
     }
-    match (save, &shortest) {
-        (Some(file), Some(shortest)) => save_to(file, &shortest.ran.saved.to_json())?,
+    match (save, &counterexample) {
+        (Some(file), Some(counterexample)) => save_to(file, &counterexample.ran.saved.to_json())?,
         (Some(file), None) => {
             anstream::eprintln!("infralab: {} was not written: no promise broke", file.display());
         }
@@ -108,7 +108,7 @@ fn sweep_json(
     without: &[String],
     report: &SweepReport,
     elapsed: Duration,
-    shortest: &Option<Shortest>,
+    counterexample: &Option<Counterexample>,
 ) -> Value {
     let shortfall = |&(name, reached, least): &(&str, u64, u64)| json!({"name": name, "reached": reached, "least": least});
     let mut all = json!({
@@ -130,7 +130,7 @@ fn sweep_json(
         "elapsed_s": elapsed.as_secs_f64(),
         "events_per_s": report.events as f64 / elapsed.as_secs_f64(),
     });
-    if let Some(Shortest { ran, steps, runs }) = shortest {
+    if let Some(Counterexample { ran, steps, runs }) = counterexample {
         all["shrunk"] = json!({
             "steps_before": steps.0, "steps": steps.1, "runs": runs,
             "violations": ran.report.violations, "saved": ran.saved,
@@ -157,9 +157,9 @@ fn print_sweep(
     );
     print_counts(&report.operations, &report.faults, &report.sometimes);
     print_waits(&report.latency, &report.downtime);
-    for breach in violations.iter().take(10) {
-        let again = command(system.name(), scenario, breach.seed, without);
-        say!("broken: {} after {} events: {again}", breach.promise, breach.events);
+    for violation in violations.iter().take(10) {
+        let again = command(system.name(), scenario, violation.seed, without);
+        say!("broken: {} after {} events: {again}", violation.promise, violation.events);
     }
     if violations.len() > 10 {
         say!("and {} more violations", violations.len() - 10);
@@ -175,8 +175,8 @@ fn print_sweep(
     }
 }
 
-fn print_shortest(shortest: &Shortest) {
-    let Shortest { ran, steps: (before, after), runs } = shortest;
+fn print_counterexample(counterexample: &Counterexample) {
+    let Counterexample { ran, steps: (before, after), runs } = counterexample;
     say!("\nshrunk from {before} steps to {after} in {runs} runs:\n");
     say!("{}", draw_last(ran, 40).trim_end());
 }
