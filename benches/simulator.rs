@@ -13,20 +13,20 @@ mod ping_pong;
 use ping_pong::{PingPong, SHORT, SIZES, play};
 
 fn deliveries(criterion: &mut Criterion) {
-    let room = register::<PingPong>();
+    let system = register::<PingPong>();
     let mut group = criterion.benchmark_group("deliveries");
     for (_, scenario) in SIZES {
-        group.throughput(Throughput::Elements(play(&*room, scenario, 1)));
-        group.bench_function(scenario, |bench| bench.iter(|| play(&*room, scenario, 1)));
+        group.throughput(Throughput::Elements(play(&*system, scenario, 1)));
+        group.bench_function(scenario, |bench| bench.iter(|| play(&*system, scenario, 1)));
     }
     group.finish();
 }
 
 fn runs(criterion: &mut Criterion) {
     const RUNS: u64 = 100;
-    let room = register::<PingPong>();
+    let system = register::<PingPong>();
     let seeds = Seeds { first: 1, count: RUNS, jobs: 1 };
-    let sweep = || room.sweep(SHORT, seeds, &[], &|_, _| {}).expect("the scenario is there");
+    let sweep = || system.sweep(SHORT, seeds, &[], &|_, _| {}).expect("the scenario is there");
     let mut group = criterion.benchmark_group("runs");
     group.throughput(Throughput::Elements(RUNS));
     let name = format!("of {} events each", sweep().events / RUNS);

@@ -13,10 +13,11 @@ const SLOT_NS: u64 = 100_000_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let seed = std::env::args().nth(1).map_or(Ok(6), |seed| seed.parse())?;
-    let rooms = infralab::systems();
-    let room = rooms.iter().find(|room| room.name() == "hash-ring").ok_or("no such system")?;
-    let with = room.run("retry-storm", seed, &[])?;
-    let without = room.run("retry-storm", seed, &["retry-budget".into()])?;
+    let systems = infralab::systems();
+    let system =
+        systems.iter().find(|system| system.name() == "hash-ring").ok_or("no such system")?;
+    let with = system.run("retry-storm", seed, &[])?;
+    let without = system.run("retry-storm", seed, &["retry-budget".into()])?;
     let most = [&with, &without].into_iter().flat_map(answered).max().unwrap_or(0).max(1);
     for (title, ran) in [("with the retry budget", &with), ("without it", &without)] {
         println!("{title}: {} of {} requests answered", ran.report.operations.ok, requests(ran));

@@ -29,9 +29,9 @@ pub const DELIVERIES: u64 = 400_000;
 pub const SHORT: &str = "short";
 
 /// Plays one run of a scenario; gives its deliveries.
-pub fn play(room: &dyn Registered, scenario: &str, seed: u64) -> u64 {
+pub fn play(system: &dyn Registered, scenario: &str, seed: u64) -> u64 {
     let seeds = Seeds { first: seed, count: 1, jobs: 1 };
-    let report = room.sweep(scenario, seeds, &[], &|_, _| {}).expect("the scenario is there");
+    let report = system.sweep(scenario, seeds, &[], &|_, _| {}).expect("the scenario is there");
     assert!(report.is_clean(), "{report:?}");
     report.sometimes["delivered"]
 }

@@ -9,12 +9,12 @@ use peers::simcore_ping_pong;
 use sim::register;
 
 fn deliveries(criterion: &mut Criterion) {
-    let room = register::<PingPong>();
+    let system = register::<PingPong>();
     let mut group = criterion.benchmark_group("deliveries");
     for (nodes, scenario) in SIZES {
-        group.throughput(Throughput::Elements(play(&*room, scenario, 1)));
+        group.throughput(Throughput::Elements(play(&*system, scenario, 1)));
         group.bench_function(BenchmarkId::new("infralab", nodes), |bench| {
-            bench.iter(|| play(&*room, scenario, 1));
+            bench.iter(|| play(&*system, scenario, 1));
         });
         group.throughput(Throughput::Elements(DELIVERIES));
         group.bench_function(BenchmarkId::new("simcore", nodes), |bench| {

@@ -8,13 +8,13 @@ const SEEDS: std::ops::Range<u64> = 0..4;
 /// The hash over every event, of some seeds of every scenario.
 fn traces() -> String {
     let mut lines = format!("version {}\n", sim::VERSION);
-    for room in infralab::systems() {
-        for info in room.scenarios() {
+    for system in infralab::systems() {
+        for info in system.scenarios() {
             for seed in SEEDS {
-                let ran = room.run(info.name, seed, &[]).unwrap();
-                let (system, scenario) = (room.name(), info.name);
+                let ran = system.run(info.name, seed, &[]).unwrap();
+                let (name, scenario) = (system.name(), info.name);
                 let hash = ran.saved.trace_hash;
-                writeln!(lines, "{system} {scenario} --seed {seed} {hash}").unwrap();
+                writeln!(lines, "{name} {scenario} --seed {seed} {hash}").unwrap();
             }
         }
     }
@@ -58,11 +58,11 @@ fn another_seed_is_another_run() {
 
 #[test]
 fn a_saved_run_is_the_same_run() {
-    for room in infralab::systems() {
-        for info in room.scenarios() {
-            let ran = room.run(info.name, 3, &[]).unwrap();
+    for system in infralab::systems() {
+        for info in system.scenarios() {
+            let ran = system.run(info.name, 3, &[]).unwrap();
             let file = ran.saved.to_json();
-            let again = room.replay(&sim::SavedRun::parse(file.as_bytes()).unwrap()).unwrap();
+            let again = system.replay(&sim::SavedRun::parse(file.as_bytes()).unwrap()).unwrap();
             assert_eq!(again.report, ran.report, "{}", info.name);
             assert_eq!(again.moments, ran.moments, "{}", info.name);
         }

@@ -175,10 +175,10 @@ fn draw(draft: &mut Draft<bool, OneServer>) {
 
 #[test]
 fn what_clients_saw_is_read_and_judged() {
-    let room = register::<Stores>();
+    let system = register::<Stores>();
     let verdict = |seed, without: &[String]| {
-        let text = room.run("loss", seed, without).unwrap().history.unwrap();
-        assert_eq!(text, room.run("loss", seed, without).unwrap().history.unwrap());
+        let text = system.run("loss", seed, without).unwrap().history.unwrap();
+        assert_eq!(text, system.run("loss", seed, without).unwrap().history.unwrap());
         let history = history::<Kv>(&read(&text).unwrap()).unwrap();
         assert!(history.len() > 20, "{text}");
         linearizable::<Kv>(&history, Budget { remembered: 1_000_000, go_on: &mut || true })
@@ -192,7 +192,7 @@ fn what_clients_saw_is_read_and_judged() {
 
 #[test]
 fn a_system_without_such_operations_has_no_history() {
-    let rooms = infralab::systems();
-    let ids = rooms.iter().find(|room| room.name() == "snowflake").unwrap();
+    let systems = infralab::systems();
+    let ids = systems.iter().find(|system| system.name() == "snowflake").unwrap();
     assert_eq!(ids.run("overload", 1, &[]).unwrap().history, None);
 }

@@ -4,19 +4,19 @@ use std::thread::available_parallelism;
 
 use sim::{Registered, SavedRun, Seeds, Witness};
 
-fn default_sweep(room: &dyn Registered, scenario: &str, without: &[String]) -> sim::SweepReport {
-    let info = room.scenarios().into_iter().find(|info| info.name == scenario).unwrap();
+fn default_sweep(system: &dyn Registered, scenario: &str, without: &[String]) -> sim::SweepReport {
+    let info = system.scenarios().into_iter().find(|info| info.name == scenario).unwrap();
     let seeds = Seeds { first: 0, count: info.seeds, jobs: available_parallelism().unwrap().get() };
-    room.sweep(scenario, seeds, without, &|_, _| ()).unwrap()
+    system.sweep(scenario, seeds, without, &|_, _| ()).unwrap()
 }
 
 #[test]
 fn every_default_sweep_is_clean_and_does_not_pass_by_doing_nothing() {
-    for room in infralab::systems() {
-        for info in room.scenarios() {
-            let report = default_sweep(room.as_ref(), info.name, &[]);
-            assert_eq!(report.violations, [], "{} {}", room.name(), info.name);
-            assert!(report.unknown.is_empty(), "{} {}", room.name(), info.name);
+    for system in infralab::systems() {
+        for info in system.scenarios() {
+            let report = default_sweep(system.as_ref(), info.name, &[]);
+            assert_eq!(report.violations, [], "{} {}", system.name(), info.name);
+            assert!(report.unknown.is_empty(), "{} {}", system.name(), info.name);
             assert!(report.shortfalls.is_empty(), "{}: {:?}", info.name, report.shortfalls);
             assert!(!info.reaches.is_empty(), "{} states nothing that it must reach", info.name);
             assert!(report.operations.ok > report.operations.open, "{}: mostly silence", info.name);
@@ -26,42 +26,42 @@ fn every_default_sweep_is_clean_and_does_not_pass_by_doing_nothing() {
 
 #[test]
 fn without_its_mechanism_a_promise_breaks_and_with_it_the_same_plan_is_clean() {
-    for room in infralab::systems() {
-        for mechanism in room.mechanisms() {
+    for system in infralab::systems() {
+        for mechanism in system.mechanisms() {
             let of = |witness: &&Witness| witness.mechanism == mechanism.name;
-            let witness = room.witnesses().iter().find(of);
+            let witness = system.witnesses().iter().find(of);
             let witness = witness.unwrap_or_else(|| panic!("{} has no witness", mechanism.name));
-            breaks_without_and_holds_with(room.as_ref(), witness);
+            breaks_without_and_holds_with(system.as_ref(), witness);
         }
     }
 }
 
-fn breaks_without_and_holds_with(room: &dyn Registered, witness: &Witness) {
+fn breaks_without_and_holds_with(system: &dyn Registered, witness: &Witness) {
     let &Witness { mechanism, promise, scenario, .. } = witness;
     let without = [mechanism.to_string()];
-    let report = default_sweep(room, scenario, &without);
+    let report = default_sweep(system, scenario, &without);
     let breach = report.violations.iter().find(|breach| breach.promise == promise);
     let breach = breach.unwrap_or_else(|| panic!("{promise} holds without {mechanism}"));
 
-    let shortest = room.shrink(scenario, breach.seed, &without, promise).unwrap();
+    let shortest = system.shrink(scenario, breach.seed, &without, promise).unwrap();
     let broken = shortest.ran.report.violation_of(promise);
     assert!(broken.is_some(), "the shrunk plan without {mechanism} does not break {promise}");
     let (before, after) = shortest.steps;
     assert!(after * 10 <= before, "{mechanism}: {before} steps are {after} when shrunk");
 
     let with = SavedRun { without: Vec::new(), ..shortest.ran.saved };
-    let clean = room.clean_rerolls(&with, 200).unwrap();
+    let clean = system.clean_rerolls(&with, 200).unwrap();
     assert_eq!(clean, 200, "the shrunk plan breaks something with {mechanism} on");
 }
 
 #[test]
 fn the_recorded_seeds_break_what_they_say() {
-    for room in infralab::systems() {
-        for witness in room.witnesses() {
+    for system in infralab::systems() {
+        for witness in system.witnesses() {
             let without = [witness.mechanism.to_string()];
-            let ran = room.run(witness.scenario, witness.seed, &without).unwrap();
+            let ran = system.run(witness.scenario, witness.seed, &without).unwrap();
             assert!(ran.report.violation_of(witness.promise).is_some(), "{witness:?}");
-            let ran = room.run(witness.scenario, witness.seed, &[]).unwrap();
+            let ran = system.run(witness.scenario, witness.seed, &[]).unwrap();
             assert!(ran.report.is_clean(), "{witness:?} breaks with the mechanism on too");
         }
     }
@@ -69,10 +69,10 @@ fn the_recorded_seeds_break_what_they_say() {
 
 #[test]
 fn what_is_registered_is_named_once_and_exists() {
-    for room in infralab::systems() {
-        let promises: Vec<_> = room.promises().iter().map(|promise| promise.name).collect();
-        let scenarios = room.scenarios();
-        let mechanisms: Vec<_> = room.mechanisms().iter().map(|info| info.name).collect();
+    for system in infralab::systems() {
+        let promises: Vec<_> = system.promises().iter().map(|promise| promise.name).collect();
+        let scenarios = system.scenarios();
+        let mechanisms: Vec<_> = system.mechanisms().iter().map(|info| info.name).collect();
         for info in &scenarios {
             assert!(info.promises.iter().all(|name| promises.contains(name)), "{}", info.name);
         }
@@ -80,7 +80,7 @@ fn what_is_registered_is_named_once_and_exists() {
             let checked = scenarios.iter().any(|info| info.promises.contains(promise));
             assert!(checked, "no scenario checks {promise}");
         }
-        for witness in room.witnesses() {
+        for witness in system.witnesses() {
             assert!(mechanisms.contains(&witness.mechanism), "{witness:?}");
             assert!(promises.contains(&witness.promise), "{witness:?}");
             assert!(scenarios.iter().any(|info| info.name == witness.scenario), "{witness:?}");

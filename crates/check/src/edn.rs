@@ -1,15 +1,16 @@
-//! EDN, the notation of Jepsen's histories: all of it that stands in operations. Tags are passed over,
-//! and so are comments and what `#_` discards.
+//! EDN, the notation of Jepsen's histories: as much of it as operations need. Tags, comments and
+//! what `#_` discards are skipped.
 //!
 //! The crates for EDN are either given up by their authors or bring dates and decimals along.
 
+use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
 
 use crate::recorded::Malformed;
 use crate::value::Value;
 
-/// Deeper nesting is nobody's operation.
+/// No operation nests more deeply.
 const DEEPEST: usize = 64;
 
 /// What a backslash and a letter stand for in a string.
@@ -76,8 +77,14 @@ pub fn parse(text: &str) -> Result<Value, String> {
     }
 }
 
-/// Writes a value as EDN.
-pub(crate) fn write(value: &Value) -> String {
+/// As EDN.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&write(self))
+    }
+}
+
+fn write(value: &Value) -> String {
     let list = |values: &[Value]| values.iter().map(write).collect::<Vec<_>>().join(" ");
     match value {
         Value::Nil => "nil".into(),

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use crate::history::Operation;
 use crate::search::Deepest;
 
-/// How far an order of one key's operations gets, and what it founders on. Numbers are places in
+/// How far an order of one key's operations gets, and what it founders on. Numbers are positions in
 /// the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -24,17 +24,17 @@ const WIDEST: usize = 200;
 
 impl Failure {
     pub(crate) fn of<I, O>(
-        places: &[usize],
+        indices: &[usize],
         deepest: &Deepest,
         history: &[Operation<I, O>],
     ) -> Self {
         // A search that fails has an operation with an answer that it could not take.
-        let stuck = places[deepest.stuck.unwrap_or(0)];
-        let meets = |&place: &usize| place != stuck && history[place].overlaps(&history[stuck]);
+        let stuck = indices[deepest.stuck.unwrap_or(0)];
+        let meets = |&index: &usize| index != stuck && history[index].overlaps(&history[stuck]);
         Failure {
-            prefix: deepest.order.iter().map(|&operation| places[operation]).collect(),
+            prefix: deepest.order.iter().map(|&operation| indices[operation]).collect(),
             stuck,
-            concurrent: places.iter().copied().filter(meets).collect(),
+            concurrent: indices.iter().copied().filter(meets).collect(),
         }
     }
 
@@ -44,8 +44,8 @@ impl Failure {
         Operation<I, O>: fmt::Display,
     {
         let mut text = String::new();
-        let mut row = |mark: &str, place: usize| {
-            let operation = &history[place];
+        let mut row = |mark: &str, index: usize| {
+            let operation = &history[index];
             let until = match &operation.returned {
                 Some((at, _)) => at.to_string(),
                 None => "?".into(),
@@ -55,10 +55,10 @@ impl Failure {
             let _ = writeln!(text, "{mark} {from:>8} to {until:<8} process {process:<4} {said}");
         };
         let left_out = self.prefix.len().saturating_sub(SHOWN);
-        self.prefix.iter().skip(left_out).for_each(|&place| row(" ", place));
+        self.prefix.iter().skip(left_out).for_each(|&index| row(" ", index));
         row("\u{2717}", self.stuck);
-        let untaken = self.concurrent.iter().filter(|place| !self.prefix.contains(place));
-        untaken.for_each(|&place| row("|", place));
+        let untaken = self.concurrent.iter().filter(|index| !self.prefix.contains(index));
+        untaken.for_each(|&index| row("|", index));
         let heading = match left_out {
             0 => format!("the longest order has {} operations:\n", self.prefix.len()),
             count => format!(
@@ -78,15 +78,15 @@ impl Failure {
     {
         let mut shown: Vec<usize> = self.prefix.iter().rev().take(SHOWN).copied().collect();
         shown.extend(self.concurrent.iter().chain([&self.stuck]));
-        shown.sort_by_key(|&place| history[place].invoked);
+        shown.sort_by_key(|&index| history[index].invoked);
         shown.dedup();
-        let mut processes: Vec<u64> = shown.iter().map(|&place| history[place].process).collect();
+        let mut processes: Vec<u64> = shown.iter().map(|&index| history[index].process).collect();
         processes.sort_unstable();
         processes.dedup();
         let mut moments: Vec<u64> = Vec::new();
-        for &place in &shown {
-            moments.push(history[place].invoked);
-            moments.extend(history[place].returned.as_ref().map(|(at, _)| *at));
+        for &index in &shown {
+            moments.push(history[index].invoked);
+            moments.extend(history[index].returned.as_ref().map(|(at, _)| *at));
         }
         moments.sort_unstable();
         moments.dedup();
@@ -101,17 +101,17 @@ impl Failure {
             let y = 44 + 44 * row;
             let _ = writeln!(svg, "<text x=\"8\" y=\"{y}\">process {process}</text>");
         }
-        for &place in &shown {
-            let operation = &history[place];
+        for &index in &shown {
+            let operation = &history[index];
             let row = processes.partition_point(|&process| process < operation.process);
             let (left, y) = (x(operation.invoked), 30 + 44 * row);
             let right = operation.returned.as_ref().map_or(width - 10, |(at, _)| x(*at));
-            let colour = match place {
-                place if place == self.stuck => "#f4b6b6",
-                place if self.prefix.contains(&place) => "#cfe3f7",
+            let colour = match index {
+                index if index == self.stuck => "#f4b6b6",
+                index if self.prefix.contains(&index) => "#cfe3f7",
                 _ => "#e6e6e6",
             };
-            let turn = self.prefix.iter().position(|&other| other == place);
+            let turn = self.prefix.iter().position(|&other| other == index);
             let turn = turn.map_or(String::new(), |turn| format!("{}. ", turn + 1));
             let said = escape(&format!("{turn}{operation}"));
             let _ = writeln!(

@@ -6,7 +6,7 @@ use std::fmt;
 /// One operation of one client.
 ///
 /// The law: it took effect at one moment between the two positions, or, where it has no answer, at
-/// some moment after the first, or never. Positions are places in one total order of beginnings and
+/// some moment after the first, or never. Positions are positions in one total order of beginnings and
 /// ends (line numbers, or times that never coincide).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation<I, O> {
@@ -70,7 +70,7 @@ pub struct Noted<I, O> {
 }
 
 /// The operations of events in the order in which they were noted, in the order of their beginnings;
-/// positions are places in the list. What certainly did nothing is not among them.
+/// positions are positions in the list. What certainly did nothing is not among them.
 pub fn operations<I: Clone, O: Clone>(events: &[Noted<I, O>]) -> Vec<Operation<I, O>> {
     let operation = |(begin, input, end): (usize, &I, Option<usize>)| {
         let returned = match end.map(|end| (end as u64, &events[end].event)) {
@@ -88,15 +88,15 @@ pub fn operations<I: Clone, O: Clone>(events: &[Noted<I, O>]) -> Vec<Operation<I
 pub(crate) fn pairs<I, O>(events: &[Noted<I, O>]) -> Vec<(usize, &I, Option<usize>)> {
     let mut pairs = Vec::new();
     let mut begun = BTreeMap::new();
-    for (place, noted) in events.iter().enumerate() {
+    for (index, noted) in events.iter().enumerate() {
         match &noted.event {
             Event::Invoked(input) => {
                 begun.insert(noted.process, pairs.len());
-                pairs.push((place, input, None));
+                pairs.push((index, input, None));
             }
             Event::Ok(_) | Event::Failed | Event::Unknown => {
                 if let Some(pair) = begun.remove(&noted.process) {
-                    pairs[pair].2 = Some(place);
+                    pairs[pair].2 = Some(index);
                 }
             }
         }

@@ -52,30 +52,30 @@ pub fn linearizable_from<M: Model>(
     budget: Budget<'_>,
 ) -> Verdict {
     let mut keys: BTreeMap<M::Key, Vec<usize>> = BTreeMap::new();
-    for (place, operation) in history.iter().enumerate() {
-        keys.entry(M::key(&operation.input)).or_default().push(place);
+    for (index, operation) in history.iter().enumerate() {
+        keys.entry(M::key(&operation.input)).or_default().push(index);
     }
-    let search = |places: Vec<usize>| {
-        let operations = places.iter().map(|&place| &history[place]).collect();
+    let search = |indices: Vec<usize>| {
+        let operations = indices.iter().map(|&index| &history[index]).collect();
         let search = Search::<M>::new(initial, operations);
-        (places, search)
+        (indices, search)
     };
     let mut open: Vec<_> = keys.into_values().map(search).collect();
     let mut steps = SLICE.0;
     while !open.is_empty() {
         let mut undecided = Vec::new();
         let mut remembered = 0;
-        for (places, mut search) in open {
+        for (indices, mut search) in open {
             if !(budget.go_on)() {
                 return Verdict::Unknown("the time that the search may take ran out");
             }
             match search.run(steps) {
                 Progress::Legal => continue,
-                Progress::Illegal => return refute::<M>(initial, &places, history),
+                Progress::Illegal => return refute::<M>(initial, &indices, history),
                 Progress::Unfinished => {}
             }
             remembered += search.remembered();
-            undecided.push((places, search));
+            undecided.push((indices, search));
             if remembered > budget.remembered {
                 return Verdict::Unknown("the memory that the search may use ran out");
             }
@@ -90,13 +90,13 @@ pub fn linearizable_from<M: Model>(
 /// another goes on as far as answers allow.
 fn refute<M: Model>(
     initial: &M::State,
-    places: &[usize],
+    indices: &[usize],
     history: &[Operation<M::Input, M::Output>],
 ) -> Verdict {
-    let operations = places.iter().map(|&place| &history[place]).collect();
+    let operations = indices.iter().map(|&index| &history[index]).collect();
     let mut search = Search::<M>::without_foresight(initial, operations);
     search.run(TELLING);
-    Verdict::NotLinearizable(Failure::of(places, &search.deepest(), history))
+    Verdict::NotLinearizable(Failure::of(indices, &search.deepest(), history))
 }
 
 impl std::fmt::Debug for Budget<'_> {

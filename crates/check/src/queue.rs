@@ -107,8 +107,8 @@ impl Model for UnorderedQueue {
         let mut after = state.clone();
         match (input, output) {
             (QueueInput::Enqueue(element), _) => {
-                let place = after.partition_point(|other| other < element);
-                after.insert(place, element.clone());
+                let index = after.partition_point(|other| other < element);
+                after.insert(index, element.clone());
             }
             (QueueInput::Dequeue, Some(QueueOutput::Dequeued(Some(element)))) => {
                 after.remove(after.binary_search(element).ok()?);

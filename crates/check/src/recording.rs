@@ -45,12 +45,12 @@ pub fn history<M: Recording>(events: &[Recorded]) -> Result<History<M>, Malforme
             (Kind::Invoke, None) => {
                 check_key::<M>(event, &events[0]).map_err(malformed)?;
                 begun.insert(process, operations.len());
-                let (input, invoked) = (M::input(event).map_err(malformed)?, event.place);
+                let (input, invoked) = (M::input(event).map_err(malformed)?, event.position);
                 let operation = Operation { process, input, invoked, returned: None };
                 operations.push(Some((event, operation)));
             }
             (Kind::Invoke, Some(earlier)) => {
-                let earlier = operations[earlier].as_ref().map_or(0, |(begin, _)| begin.place);
+                let earlier = operations[earlier].as_ref().map_or(0, |(begin, _)| begin.position);
                 return Err(malformed(format!(
                     "process {process} has not ended what it began in {earlier}"
                 )));
@@ -58,15 +58,15 @@ pub fn history<M: Recording>(events: &[Recorded]) -> Result<History<M>, Malforme
             (_, None) => {
                 return Err(malformed(format!("process {process} ends what it has not begun")));
             }
-            (kind, Some(place)) => {
-                let Some((begin, operation)) = &mut operations[place] else { continue };
+            (kind, Some(index)) => {
+                let Some((begin, operation)) = &mut operations[index] else { continue };
                 check_end(begin, event).map_err(malformed)?;
                 match kind {
                     Kind::Ok => {
                         let output = M::output(begin, event).map_err(malformed)?;
-                        operation.returned = Some((event.place, output));
+                        operation.returned = Some((event.position, output));
                     }
-                    Kind::Fail => operations[place] = None,
+                    Kind::Fail => operations[index] = None,
                     Kind::Info | Kind::Invoke => {}
                 }
             }

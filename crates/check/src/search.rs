@@ -24,7 +24,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 use crate::history::Operation;
 use crate::model::Model;
 
-/// How a search stands.
+/// How far a search is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     Legal,
@@ -153,7 +153,7 @@ impl<'a, M: Model> Search<'a, M> {
         Search { finders: Vec::new(), ..Search::new(initial, operations) }
     }
 
-    /// Goes on for so many steps.
+    /// Continues for so many steps.
     pub(crate) fn run(&mut self, steps: u64) -> Progress {
         for _ in 0..steps {
             if self.left == 0 {
@@ -189,16 +189,16 @@ impl<'a, M: Model> Search<'a, M> {
             }
         }
         let first_end = self.list.first_end();
-        let Cursor::Open(mut place) = self.cursor else { return None };
-        while let Some(&(operation, twin)) = self.open.get(place) {
+        let Cursor::Open(mut index) = self.cursor else { return None };
+        while let Some(&(operation, earlier)) = self.open.get(index) {
             if self.operations[operation].invoked > first_end {
                 break;
             }
-            if !self.taken[operation] && twin.is_none_or(|twin| self.taken[twin]) {
-                self.cursor = Cursor::Open(place);
+            if !self.taken[operation] && earlier.is_none_or(|earlier| self.taken[earlier]) {
+                self.cursor = Cursor::Open(index);
                 return Some(operation);
             }
-            place += 1;
+            index += 1;
         }
         None
     }
@@ -218,7 +218,7 @@ impl<'a, M: Model> Search<'a, M> {
                 (self.set, self.state) = (set, after);
                 if answered {
                     self.left -= 1;
-                    self.list.lift(operation);
+                    self.list.remove(operation);
                 }
                 self.cursor = Cursor::Listed(self.list.first());
             }
@@ -230,7 +230,7 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
-    /// Is this worth going on from: not tried before, and not hopeless?
+    /// Is this worth continuing from: neither tried before nor hopeless?
     fn is_fresh(&mut self, set: u128, state: u32) -> bool {
         let state = match self.outlook(&self.states.all[state as usize]) {
             Outlook::Hopeless => return false,
@@ -279,7 +279,7 @@ impl<'a, M: Model> Search<'a, M> {
     fn after(&self, cursor: Cursor) -> Cursor {
         match cursor {
             Cursor::Listed(entry) => Cursor::Listed(self.list.next[entry]),
-            Cursor::Open(place) => Cursor::Open(place + 1),
+            Cursor::Open(index) => Cursor::Open(index + 1),
         }
     }
 
@@ -326,8 +326,8 @@ impl Tried {
     /// False where that much, or less, was tried already.
     fn insert(&mut self, reached: u128, used: impl ExactSizeIterator<Item = bool>) -> bool {
         let mut bits = vec![0u64; used.len().div_ceil(64)];
-        for (place, _) in used.enumerate().filter(|(_, used)| *used) {
-            bits[place / 64] |= 1 << (place % 64);
+        for (index, _) in used.enumerate().filter(|(_, used)| *used) {
+            bits[index / 64] |= 1 << (index % 64);
         }
         let within = |less: &Bits, more: &[u64]| less.iter().zip(more).all(|(a, b)| a & !b == 0);
         let least = self.least.entry(reached).or_default();
@@ -346,7 +346,7 @@ fn hash_of(number: usize) -> u128 {
     xxh3_128_with_seed(&(number as u64).to_le_bytes(), 0x6c69_6e65)
 }
 
-/// States under numbers, and the steps between them, so that each is computed once.
+/// Numbered states, and the steps between them, so that each is computed once.
 struct States<M: Model> {
     all: Vec<M::State>,
     known: BTreeMap<M::State, u32>,
@@ -392,7 +392,7 @@ struct List {
     /// The operation of each entry, where it stands, and whether it is a beginning.
     entries: Vec<(usize, u64, bool)>,
     /// The two entries of each operation.
-    places: Vec<(usize, usize)>,
+    entries_of: Vec<(usize, usize)>,
 }
 
 impl List {
@@ -406,18 +406,18 @@ impl List {
         }
         entries.sort_by_key(|&(_, at, begins)| (at, !begins));
         entries.insert(0, (usize::MAX, 0, false));
-        let (last, mut places) = (entries.len() - 1, vec![(0, 0); operations.len()]);
+        let (last, mut entries_of) = (entries.len() - 1, vec![(0, 0); operations.len()]);
         for (entry, &(number, _, begins)) in entries.iter().enumerate().skip(1) {
             match begins {
-                true => places[number].0 = entry,
-                false => places[number].1 = entry,
+                true => entries_of[number].0 = entry,
+                false => entries_of[number].1 = entry,
             }
         }
         List {
             next: (1..=last).chain([0]).collect(),
             previous: [last].into_iter().chain(0..last).collect(),
             entries,
-            places,
+            entries_of,
         }
     }
 
@@ -441,20 +441,21 @@ impl List {
     }
 
     fn first_end(&self) -> u64 {
-        self.first_to_end().map_or(u64::MAX, |operation| self.entries[self.places[operation].1].1)
+        self.first_to_end()
+            .map_or(u64::MAX, |operation| self.entries[self.entries_of[operation].1].1)
     }
 
-    fn lift(&mut self, operation: usize) {
-        let (begins, ends) = self.places[operation];
+    fn remove(&mut self, operation: usize) {
+        let (begins, ends) = self.entries_of[operation];
         for entry in [begins, ends] {
             let (before, after) = (self.previous[entry], self.next[entry]);
             (self.next[before], self.previous[after]) = (after, before);
         }
     }
 
-    /// The last one lifted goes back to where it was (Knuth's dancing links).
+    /// The last one removed goes back to where it was (Knuth's dancing links).
     fn put_back(&mut self, operation: usize) {
-        let (begins, ends) = self.places[operation];
+        let (begins, ends) = self.entries_of[operation];
         for entry in [ends, begins] {
             let (before, after) = (self.previous[entry], self.next[entry]);
             (self.next[before], self.previous[after]) = (entry, entry);

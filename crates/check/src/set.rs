@@ -71,8 +71,8 @@ impl Model for Set {
         match (input, output) {
             (SetInput::Add(element), _) => {
                 let mut after = state.clone();
-                if let Err(place) = after.binary_search(element) {
-                    after.insert(place, element.clone());
+                if let Err(index) = after.binary_search(element) {
+                    after.insert(index, element.clone());
                 }
                 Some(after)
             }

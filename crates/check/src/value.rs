@@ -1,8 +1,4 @@
-//! What stands in a history.
-
-use std::fmt;
-
-use crate::edn;
+//! The values in a history.
 
 /// A value, as EDN and JSON have them. Integers beyond 64 bits are literals.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,10 +16,4 @@ pub enum Value {
     Set(Vec<Value>),
     /// In the order of the keys, each once.
     Map(Vec<(Value, Value)>),
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&edn::write(self))
-    }
 }

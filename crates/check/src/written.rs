@@ -38,8 +38,8 @@ pub fn write(events: &[Noted<KvInput, KvOutput>]) -> String {
         lines.insert(begin, line(*process, Kind::Invoke, input, None));
         lines.extend(end.map(|end| (end, line(*process, kind, input, output))));
     }
-    let numbered = lines.into_iter().enumerate().map(|(index, (place, line))| {
-        format!("{{{line}, :time {}, :index {index}}}\n", events[place].nanos)
+    let numbered = lines.into_iter().enumerate().map(|(index, (noted, line))| {
+        format!("{{{line}, :time {}, :index {index}}}\n", events[noted].nanos)
     });
     numbered.collect()
 }

@@ -14,9 +14,6 @@ use crate::{
     Anchor, BoundedRing, Directory, Jump, Ketama, Maglev, Modulo, Range, Rendezvous, Ring,
 };
 
-pub use crate::plot::plot;
-pub use crate::table::table;
-
 /// What was measured of one algorithm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {

@@ -35,7 +35,7 @@
 //! 2. `placement.rs`: the trait, that is, what can be asked.
 //! 3. `hash.rs`: a key's bytes become its hash.
 //! 4. `ring.rs`: the points of the nodes on the circle, and `continuum.rs`: the search among them.
-//! 5. `replicas.rs`: the nodes of further copies; `places.rs` knows which zones and racks they share.
+//! 5. `replicas.rs`: the nodes of further copies; `racks.rs` knows which zones and racks they share.
 //!
 //! Then the other nine algorithms, in any order, a file each; `bounded.rs` stands on the ring, `ketama.rs`
 //! on the continuum. Last comes what compares them: `algorithm.rs` names all ten, `compare.rs` measures
@@ -54,7 +54,7 @@ mod hash;
 mod continuum;
 mod ring;
 
-mod places;
+mod racks;
 mod replicas;
 
 mod anchor;
@@ -70,8 +70,8 @@ mod rendezvous;
 mod algorithm;
 pub mod compare;
 pub mod lookup;
-mod plot;
-mod table;
+pub mod plot;
+pub mod table;
 
 pub use algorithm::Algorithm;
 pub use anchor::Anchor;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Index;
 
 use crate::error::{FileError, LineError, Refused};
-use crate::places::{Places, Rack};
+use crate::racks::{Rack, Racks};
 
 /// One node.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +104,7 @@ pub struct Nodes {
     slots: Vec<Option<Node>>,
     free: Vec<NodeIndex>,
     weight: f64,
-    places: Places,
+    racks: Racks,
 }
 
 impl Nodes {
@@ -119,10 +119,10 @@ impl Nodes {
         if slots.is_empty() {
             return Err(Refused::NoNodes);
         }
-        let mut nodes = Nodes { slots, free: vec![], weight: 0.0, places: Places::default() };
+        let mut nodes = Nodes { slots, free: vec![], weight: 0.0, racks: Racks::default() };
         nodes.weight = nodes.sum();
         for (index, node) in nodes.slots.iter().flatten().enumerate() {
-            nodes.places.add(NodeIndex(index as u32), node);
+            nodes.racks.add(index, node.zone().unwrap_or_default(), node.location());
         }
         Ok(nodes)
     }
@@ -168,7 +168,7 @@ impl Nodes {
     pub fn bytes(&self) -> usize {
         let texts = |(_, node): (_, &Node)| node.name.len() + node.location.len();
         let slots = self.slots.capacity() * size_of::<Option<Node>>();
-        slots + self.places.bytes() + self.iter().map(texts).sum::<usize>()
+        slots + self.racks.bytes() + self.iter().map(texts).sum::<usize>()
     }
 
     /// The node at an index, unless it was removed.
@@ -201,12 +201,12 @@ impl Nodes {
 
     /// The rack of a node.
     pub(crate) fn rack(&self, index: NodeIndex) -> usize {
-        self.places.rack(index)
+        self.racks.rack(index.at())
     }
 
     /// All racks.
     pub(crate) fn racks(&self) -> &[Rack] {
-        self.places.racks()
+        self.racks.all()
     }
 
     pub(crate) fn add(&mut self, node: Node) -> Result<NodeIndex, Refused> {
@@ -217,7 +217,7 @@ impl Nodes {
             self.slots.push(None);
             NodeIndex(self.slots.len() as u32 - 1)
         });
-        self.places.add(index, &node);
+        self.racks.add(index.at(), node.zone().unwrap_or_default(), node.location());
         self.slots[index.at()] = Some(node);
         self.weight = self.sum();
         Ok(index)
@@ -229,7 +229,7 @@ impl Nodes {
             return Err(Refused::LastNode { name: name.to_owned() });
         }
         let node = self.slots[index.at()].take().expect("it was found");
-        self.places.remove(index);
+        self.racks.remove(index.at());
         self.free.push(index);
         self.weight = self.sum();
         Ok((index, node))

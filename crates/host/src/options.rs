@@ -11,23 +11,27 @@ use crate::listen::Exposure;
 
 /// Options that a server can be started with.
 pub trait Options {
-    /// What they come to: where everything is, and who is who.
-    type Plan;
+    /// What they come to: addresses, folders, and who is who.
+    type Config;
     /// Why the server did not start, or ended.
     type Error: fmt::Display;
 
-    /// Reads what they name (a cluster file, a file of keys) and says what comes of it. Nothing is started.
+    /// Reads what they name (a cluster file, a file of keys) and makes one configuration of it. Nothing is started.
     /// `warn` is told what the operator should know.
     ///
     /// # Errors
     /// If they contradict each other, or name what cannot be used.
-    fn plan(self, access: Access, warn: &mut dyn FnMut(String)) -> Result<Self::Plan, BadOption>;
+    fn config(
+        self,
+        access: Access,
+        warn: &mut dyn FnMut(String),
+    ) -> Result<Self::Config, BadOption>;
 
     /// Serves until it is told to stop. `ready` is called once, with its addresses, when it serves.
     ///
     /// # Errors
     /// If it could not start, or had to stop.
-    fn serve(plan: Self::Plan, ready: impl FnOnce(Addresses)) -> Result<(), Self::Error>;
+    fn serve(config: Self::Config, ready: impl FnOnce(Addresses)) -> Result<(), Self::Error>;
 
     /// Do the options have to change before it can be served?
     fn is_argument(error: &Self::Error) -> bool;

@@ -140,7 +140,7 @@ impl CheckArguments {
     {
         let events = self.events()?;
         let history = &history::<M>(&events).map_err(|why| self.malformed(&why))?;
-        let share = events.iter().any(|event| event.place != event.line);
+        let share = events.iter().any(|event| event.position != event.line);
         let moments = if share { "events" } else { "lines" };
         let began = Instant::now();
         let mut go_on = || began.elapsed() < self.timeout;
@@ -159,7 +159,9 @@ impl CheckArguments {
                 "moments": moments, "elapsed_s": elapsed.as_secs_f64(),
             });
             match &verdict {
-                Verdict::NotLinearizable(refuted) => all["failure"] = told::<M>(refuted, history),
+                Verdict::NotLinearizable(refuted) => {
+                    all["failure"] = failure_json::<M>(refuted, history)
+                }
                 Verdict::Unknown(why) => all["why"] = (*why).into(),
                 Verdict::Linearizable => {}
             }
@@ -186,21 +188,21 @@ impl CheckArguments {
 }
 
 /// The failure by lines of the file, or by events where they share lines.
-fn told<M: Model>(refuted: &Refuted, history: &[Operation<M::Input, M::Output>]) -> Value
+fn failure_json<M: Model>(refuted: &Refuted, history: &[Operation<M::Input, M::Output>]) -> Value
 where
     M::Input: Display,
     M::Output: Display,
 {
-    let tell = |&place: &usize| {
-        let operation = &history[place];
+    let operation = |&index: &usize| {
+        let operation = &history[index];
         let returned = operation.returned.as_ref().map(|(line, _)| line);
         json!({"process": operation.process, "invoked": operation.invoked, "returned": returned,
                "operation": operation.to_string()})
     };
     json!({
-        "prefix": refuted.prefix.iter().map(tell).collect::<Vec<_>>(),
-        "stuck": tell(&refuted.stuck),
-        "concurrent": refuted.concurrent.iter().map(tell).collect::<Vec<_>>(),
+        "prefix": refuted.prefix.iter().map(operation).collect::<Vec<_>>(),
+        "stuck": operation(&refuted.stuck),
+        "concurrent": refuted.concurrent.iter().map(operation).collect::<Vec<_>>(),
     })
 }
 

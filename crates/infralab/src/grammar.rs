@@ -15,9 +15,9 @@ use crate::systems::systems;
 
 /// What `derive` says of the arguments, with the rest.
 pub(crate) fn complete(derived: Command) -> Command {
-    let rooms = systems();
-    let with_examples = rooms.iter().fold(derived, |command, room| {
-        command.mut_subcommand(room.name(), |system| with_own_examples(system, room.as_ref()))
+    let systems = systems();
+    let with_examples = systems.iter().fold(derived, |command, system| {
+        command.mut_subcommand(system.name(), |verbs| with_own_examples(verbs, system.as_ref()))
     });
     numbers_are_values(with_examples)
 }
@@ -39,11 +39,11 @@ pub(crate) fn manual(folder: &Path, grammar: Command) -> Outcome {
 }
 
 /// `sweep --help` of one system does not send people to another.
-fn with_own_examples(system: Command, room: &dyn Registered) -> Command {
-    let name = room.name();
-    let first = room.scenarios().first().map_or("SCENARIO", |info| info.name);
-    let broken = room.witnesses().iter().find(|witness| witness.scenario == first);
-    let broken = broken.or(room.witnesses().first());
+fn with_own_examples(verbs: Command, system: &dyn Registered) -> Command {
+    let name = system.name();
+    let first = system.scenarios().first().map_or("SCENARIO", |info| info.name);
+    let broken = system.witnesses().iter().find(|witness| witness.scenario == first);
+    let broken = broken.or(system.witnesses().first());
     let (scenario, without) = broken.map_or((first, String::new()), |witness| {
         (witness.scenario, format!(" --without {}", witness.mechanism))
     });
@@ -66,8 +66,8 @@ fn with_own_examples(system: Command, room: &dyn Registered) -> Command {
             ),
         ),
     ];
-    examples.into_iter().fold(system, |system, (verb, example)| {
-        system.mut_subcommand(verb, |verb| verb.after_help(example))
+    examples.into_iter().fold(verbs, |verbs, (verb, example)| {
+        verbs.mut_subcommand(verb, |verb| verb.after_help(example))
     })
 }
 

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use hash_ring::lookup::{BadList, KeyLines, Lookup, read_nodes};
+use hash_ring::plot::plot as plotted;
+use hash_ring::table::table;
 use hash_ring::{Algorithm, Nodes, compare};
 use host::number;
 use serde_json::json;
@@ -136,7 +138,7 @@ fn compare(arguments: &CompareArguments) -> Outcome {
         })
     };
     let text = || {
-        let table = compare::table(&rows);
+        let table = table(&rows);
         format!(
             "{table}\n{COLUMNS}\nThe list of nodes, which all of them need, is not counted: {list:.0} bytes a node.\n"
         )
@@ -144,7 +146,7 @@ fn compare(arguments: &CompareArguments) -> Outcome {
     let found = print_result(*json, object, text)?;
     // After the results: a file that cannot be written must not cost them.
     if let Some(file) = plot {
-        save_to(file, &compare::plot(&rows))?;
+        save_to(file, &plotted(&rows))?;
     }
     Ok(found)
 }

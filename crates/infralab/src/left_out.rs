@@ -20,8 +20,8 @@ impl Without {
 }
 
 /// What a scenario runs without, whatever is asked for; nothing for most.
-pub(crate) fn by_scenario(room: &dyn Registered, scenario: &str) -> String {
-    let info = room.scenarios().into_iter().find(|info| info.name == scenario);
+pub(crate) fn by_scenario(system: &dyn Registered, scenario: &str) -> String {
+    let info = system.scenarios().into_iter().find(|info| info.name == scenario);
     match info.map_or(&[][..], |info| info.leaves_out) {
         [] => String::new(),
         left_out => format!(" (leaves out {})", left_out.join(", ")),

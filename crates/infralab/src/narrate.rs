@@ -15,13 +15,13 @@ const GOOD: Style = anstyle::AnsiColor::Green.on_default();
 pub(crate) const BAD: Style = anstyle::AnsiColor::Red.on_default().bold();
 
 /// What came of a run, promise by promise.
-pub(crate) fn print_report(room: &dyn Registered, ran: &RunRecord) {
+pub(crate) fn print_report(system: &dyn Registered, ran: &RunRecord) {
     let RunRecord { report, saved, .. } = ran;
     let without: String = saved.without.iter().map(|name| format!(", without {name}")).collect();
-    let (system, scenario) = (room.name(), &saved.scenario);
-    let left_out = left_out::by_scenario(room, scenario);
-    say!("{BOLD}{system} {scenario}{BOLD:#}, world seed {}{without}{left_out}", saved.world_seed);
-    let promises = room.scenarios().into_iter().find(|info| info.name == scenario);
+    let (name, scenario) = (system.name(), &saved.scenario);
+    let left_out = left_out::by_scenario(system, scenario);
+    say!("{BOLD}{name} {scenario}{BOLD:#}, world seed {}{without}{left_out}", saved.world_seed);
+    let promises = system.scenarios().into_iter().find(|info| info.name == scenario);
     for promise in promises.map_or(&[][..], |info| info.promises) {
         match report.violation_of(promise) {
             Some(_) => {}

@@ -34,9 +34,9 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Outcome {
     let shown = file.display();
     let bytes = std::fs::read(file).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     let saved = SavedRun::parse(&bytes).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
-    let room = system(&saved.system).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
+    let system = system(&saved.system).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     let began = Instant::now();
-    let ran = during("running", || room.replay(&saved));
+    let ran = during("running", || system.replay(&saved));
     let ran = ran.map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     if ran.saved.trace_hash != saved.trace_hash {
         anstream::eprintln!(
@@ -44,5 +44,5 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Outcome {
         );
     }
     let again = format!("{} replay {shown}", program());
-    show(&*room, &ran, began.elapsed(), *json, *diagram, &again)
+    show(&*system, &ran, began.elapsed(), *json, *diagram, &again)
 }

@@ -11,7 +11,7 @@ use crate::results::say;
 
 /// Prints what came of a run.
 pub(crate) fn show(
-    room: &dyn Registered,
+    system: &dyn Registered,
     ran: &RunRecord,
     elapsed: Duration,
     json: bool,
@@ -20,9 +20,9 @@ pub(crate) fn show(
 ) -> Outcome {
     let report = &ran.report;
     if json {
-        say!("{}", run_json(room, ran, elapsed));
+        say!("{}", run_json(system, ran, elapsed));
     } else {
-        print_report(room, ran);
+        print_report(system, ran);
         if let Some(rows) = diagram {
             say!("\n{}", draw_last(ran, rows).trim_end());
         }
@@ -34,7 +34,7 @@ pub(crate) fn show(
 }
 
 /// One object with the keys of a sweep of one seed, and the trace hash.
-fn run_json(room: &dyn Registered, ran: &RunRecord, elapsed: Duration) -> Value {
+fn run_json(system: &dyn Registered, ran: &RunRecord, elapsed: Duration) -> Value {
     let RunRecord { report, saved, .. } = ran;
     let seed = saved.world_seed;
     let violation = |found: &sim::Violation| {
@@ -43,7 +43,7 @@ fn run_json(room: &dyn Registered, ran: &RunRecord, elapsed: Duration) -> Value 
     };
     let unknown = if report.unknown.is_empty() { Vec::new() } else { vec![seed] };
     json!({
-        "system": room.name(),
+        "system": system.name(),
         "scenario": saved.scenario,
         "seed": seed,
         "seeds": 1,

@@ -23,9 +23,9 @@ impl<O: Args + Options> Serving<O> {
     pub(crate) fn carry_out(self) -> Outcome {
         let Serving { options, server } = self;
         let access = Access { admin: server.admin, exposure: server.exposure() };
-        let plan = options.plan(access, &mut |said| warn(&said)).map_err(Failure::input)?;
+        let config = options.config(access, &mut |said| warn(&said)).map_err(Failure::input)?;
         server.begin_log();
-        match O::serve(plan, ready) {
+        match O::serve(config, ready) {
             Ok(()) => Ok(Found::Held),
             Err(error) if O::is_argument(&error) => Err(Failure::input(error)),
             Err(error) => Err(Failure::Environment(error.to_string())),

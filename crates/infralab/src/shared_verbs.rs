@@ -41,12 +41,12 @@ pub(crate) enum SharedVerb {
 
 impl SharedVerb {
     pub(crate) fn carry_out(self, name: &str) -> Outcome {
-        let room = &*system(name)?;
+        let system = &*system(name)?;
         match self {
-            SharedVerb::Demo { seed } => demo::demo(room, seed),
-            SharedVerb::Scenarios { json } => scenarios::scenarios(room, json),
-            SharedVerb::Run(arguments) => run(room, &arguments),
-            SharedVerb::Sweep(arguments) => sweep(room, &arguments),
+            SharedVerb::Demo { seed } => demo::demo(system, seed),
+            SharedVerb::Scenarios { json } => scenarios::scenarios(system, json),
+            SharedVerb::Run(arguments) => run(system, &arguments),
+            SharedVerb::Sweep(arguments) => sweep(system, &arguments),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use snowflake::compare::{self, COLUMNS};
 use snowflake::options::{AuthorityOptions, Minting, ServeOptions};
 use snowflake::wire::{decoded_json, decoded_text};
-use snowflake::{Decoded, Layout, Mint, bench, catalogue, decode_text};
+use snowflake::{Decoded, Layout, bench, catalogue, decode_text};
 
 use crate::clock::{sleep, stopwatch, wall};
 use crate::exit::{Failure, Outcome};
@@ -116,8 +116,7 @@ impl SnowflakeVerb {
             }
             SnowflakeVerb::Bench { json } => {
                 let speed = during("minting", || bench::bench(wall, stopwatch()));
-                let speed = speed
-                    .map_err(|error| Failure::Environment(format!("{error}: set the clock")))?;
+                let speed = speed.map_err(|error| Failure::environment(error, "set the clock"))?;
                 print_result(json, || json!(speed), || speed.to_string())
             }
             SnowflakeVerb::Serve(serving) => serving.carry_out(),
@@ -127,11 +126,7 @@ impl SnowflakeVerb {
 }
 
 fn generate(count: u64, minting: &Minting) -> Outcome {
-    let layout = minting.layout().map_err(Failure::input)?;
-    let mut ids = Mint::new(&layout, minting.worker, count, wall, sleep).map_err(Failure::input)?;
-    layout.has_room_at(wall()).map_err(|error| {
-        Failure::input(format!("{error}: set the clock, or name another layout with --layout"))
-    })?;
+    let mut ids = minting.mint(count, wall, sleep).map_err(Failure::input)?;
     let refused = |not_now: snowflake::NotNow| Failure::Environment(not_now.to_string());
     let found = print_lines(ids.by_ref().map(|id| Ok(id.map_err(refused)?.0)))?;
     ids.wait_for_the_next_tick();

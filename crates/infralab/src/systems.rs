@@ -17,6 +17,6 @@ pub fn systems() -> Vec<Box<dyn Registered>> {
 
 /// The one of this name.
 pub(crate) fn system(name: &str) -> Result<Box<dyn Registered>, Failure> {
-    let found = systems().into_iter().find(|room| room.name() == name);
+    let found = systems().into_iter().find(|system| system.name() == name);
     found.ok_or_else(|| Failure::input(format!("there is no system {name:?} in this lab")))
 }

@@ -19,11 +19,11 @@ const SEEDS: u64 = 100;
 pub(crate) fn tour() -> Outcome {
     let began = Instant::now();
     let mut found = Found::Held;
-    for room in systems() {
-        say!("{BOLD}{}{BOLD:#}: {}", room.name(), room.about());
-        let swept = sweep_all(room.as_ref())?;
-        found = worse(found, print_promises(room.as_ref(), &swept));
-        found = worse(found, print_mechanisms(room.as_ref())?);
+    for system in systems() {
+        say!("{BOLD}{}{BOLD:#}: {}", system.name(), system.about());
+        let swept = sweep_all(system.as_ref())?;
+        found = worse(found, print_promises(system.as_ref(), &swept));
+        found = worse(found, print_mechanisms(system.as_ref())?);
         say!();
     }
     let (took, program) = (began.elapsed().as_secs_f64(), program());
@@ -33,27 +33,27 @@ pub(crate) fn tour() -> Outcome {
 
 type Swept = Vec<(sim::ScenarioInfo, SweepReport)>;
 
-fn sweep_all(room: &dyn Registered) -> Result<Swept, Failure> {
+fn sweep_all(system: &dyn Registered) -> Result<Swept, Failure> {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let count = |info: &sim::ScenarioInfo| SEEDS.min(info.seeds);
-    let scenarios = room.scenarios();
+    let scenarios = system.scenarios();
     let (bar, mut before) = (progress::seeds(scenarios.iter().map(count).sum()), 0);
     let sweep = |info: sim::ScenarioInfo| {
         let seeds = Seeds { first: 0, count: count(&info), jobs };
         bar.set_message(info.name);
         let done = |done, _| bar.set_position(before + done);
-        let report = room.sweep(info.name, seeds, &[], &done).map_err(Failure::input)?;
+        let report = system.sweep(info.name, seeds, &[], &done).map_err(Failure::input)?;
         before += seeds.count;
         Ok((info, report))
     };
     scenarios.into_iter().map(sweep).collect()
 }
 
-fn print_promises(room: &dyn Registered, swept: &Swept) -> Found {
+fn print_promises(system: &dyn Registered, swept: &Swept) -> Found {
     let mut found = Found::Held;
     say!("  {:<24} {:>6} {:>11} {:>8}   in", "promise", "seeds", "events", "faults");
     // A machine that panics breaks what every system promises without saying so.
-    let promises = room.promises().into_iter().map(|promise| promise.name).chain([sim::NO_PANIC]);
+    let promises = system.promises().into_iter().map(|promise| promise.name).chain([sim::NO_PANIC]);
     for promise in promises {
         let checks =
             |info: &sim::ScenarioInfo| promise == sim::NO_PANIC || info.promises.contains(&promise);
@@ -66,9 +66,11 @@ fn print_promises(room: &dyn Registered, swept: &Swept) -> Found {
         let scenarios = of.len();
         say!("  {:<24} {seeds:>6} {events:>11} {faults:>8}   {scenarios} scenarios", promise);
         for (info, report) in of {
-            for breach in report.violations.iter().filter(|breach| breach.promise == promise) {
+            for violation in
+                report.violations.iter().filter(|violation| violation.promise == promise)
+            {
                 found = Found::Broken;
-                let again = command(room.name(), info.name, breach.seed, &[]);
+                let again = command(system.name(), info.name, violation.seed, &[]);
                 say!("    broken: {again}");
             }
             if !report.unknown.is_empty() {
@@ -79,13 +81,13 @@ fn print_promises(room: &dyn Registered, swept: &Swept) -> Found {
     found
 }
 
-fn print_mechanisms(room: &dyn Registered) -> Result<Found, Failure> {
+fn print_mechanisms(system: &dyn Registered) -> Result<Found, Failure> {
     let mut found = Found::Held;
     say!("  {:<24} {:<22} see it", "without", "this breaks");
-    for witness in room.witnesses() {
+    for witness in system.witnesses() {
         let without = [witness.mechanism.to_string()];
-        let ran = room.run(witness.scenario, witness.seed, &without).map_err(Failure::input)?;
-        let again = command(room.name(), witness.scenario, witness.seed, &without);
+        let ran = system.run(witness.scenario, witness.seed, &without).map_err(Failure::input)?;
+        let again = command(system.name(), witness.scenario, witness.seed, &without);
         let broke = ran.report.violation_of(witness.promise).is_some();
         let promise = if broke { witness.promise } else { "nothing at this seed" };
         say!("  {:<24} {promise:<22} {again}", witness.mechanism);

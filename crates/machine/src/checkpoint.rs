@@ -15,8 +15,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::codec;
 use crate::disk::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName};
 use crate::embedding::Embeds;
-use crate::machine::Protocol;
 use crate::outputs::{Output, Outputs};
+use crate::protocol::Protocol;
 
 const FORMAT: u8 = 1;
 /// States are small by law; a longer file is not ours.
@@ -32,7 +32,7 @@ pub struct Checkpoint<P: Protocol> {
     next: Option<(Bytes, Vec<Output<P>>)>,
 }
 
-/// What to do when a disk operation of a checkpoint ends.
+/// The disk operations of a checkpoint, by what to do when they end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CheckpointOp {
     /// The state was read: [`Checkpoint::loaded`].

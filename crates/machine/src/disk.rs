@@ -1,6 +1,6 @@
 //! What a machine may ask of its disk, and what it is told.
 //!
-//! A disk lies the way disks lie: what was not synced can be lost or torn at a crash, synced bytes
+//! A disk fails as disks do: what was not synced can be lost or torn at a crash, synced bytes
 //! can rot, and it can fill up, slow down and fail.
 
 use std::borrow::Cow;

@@ -59,7 +59,8 @@
 //! assert!(matches!(asked, Some(machine::Output::Disk { op: Op::Counter("counted"), .. })));
 //! ```
 
-use crate::machine::{Input, Protocol};
+use crate::machine::Input;
+use crate::protocol::Protocol;
 
 /// The words of a machine in which a part is embedded: how each word of the part becomes one of its own.
 ///
@@ -108,8 +109,8 @@ pub trait Embeds<Part: Protocol>: Protocol {
     }
 }
 
-/// The words of a machine that does not tell its part's inputs from its own by itself: whatever stands
-/// between the two hands each on.
+/// A machine whose inputs can be told from those of its part, for a wrapper that hands each to the one it is
+/// for.
 pub trait Separates<Part: Protocol>: Embeds<Part> {
     /// The input as the part knows it.
     ///

@@ -86,14 +86,16 @@ mod embedding;
 mod machine;
 mod memory;
 mod outputs;
+mod protocol;
 mod switches;
 mod time;
 
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointOp};
 pub use disk::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName};
 pub use embedding::{Embeds, Separates};
-pub use machine::{Generation, Input, Inspection, Link, Machine, NodeId, Now, Protocol, Random};
+pub use machine::{Generation, Input, Inspection, Machine, Now, Random};
 pub use memory::MemoryDisk;
 pub use outputs::{Output, Outputs};
+pub use protocol::{Link, NodeId, Protocol};
 pub use switches::{MechanismInfo, Switches};
 pub use time::{Time, Wall, nanos};

@@ -1,47 +1,21 @@
-//! The contract: what goes into a machine, and the two traits it implements.
-
-use std::fmt::{self, Debug};
-use std::hash::Hash;
+//! The contract: what a machine is handed, and the trait that it implements.
 
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{DiskId, DiskResult};
 use crate::outputs::Outputs;
+use crate::protocol::{NodeId, Protocol};
 use crate::time::{Time, Wall};
 
 /// The random stream that a machine is handed. Xoshiro256++ is portable: a seed gives the same
 /// numbers on every platform. It is not for secrets.
 pub type Random = rand::rngs::Xoshiro256PlusPlus;
 
-/// The number of a node: a server, a client or an outside service.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct NodeId(pub u32);
-
-/// As diagrams write it: `n3`.
-impl fmt::Debug for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "n{}", self.0)
-    }
-}
-
 /// How often this machine was brought back from a snapshot of its memory; hypervisors tell their
 /// guests the same in the VM generation ID. It is part of [`Now`] rather than a notice, because a
 /// notice would come after the first use of stale memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Generation(pub u64);
-
-/// The words that the machines of one cluster share, so that servers and clients of different
-/// types can live in one world.
-pub trait Protocol: Clone + Debug + 'static {
-    /// What nodes send each other. Bulk data travels in it as reference-counted bytes.
-    type Message: Clone + Debug + Hash + Send + Sync;
-    /// The name of a timer; setting it again replaces it.
-    type Timer: Clone + Debug + Hash + Eq + Send + Sync;
-    /// What to do when a disk operation ends: a continuation, as data.
-    type Op: Clone + Debug + Hash + Send + Sync;
-    /// What a machine tells the history, or its owner when it is embedded in another.
-    type Note: Clone + Debug + Hash + Send + Sync;
-}
 
 /// A deterministic state machine: the same inputs give the same outputs, always.
 pub trait Machine: Clone + Send + Sync + 'static {
@@ -105,15 +79,6 @@ pub enum Input<P: Protocol> {
         /// The other end.
         peer: NodeId,
     },
-}
-
-/// The two kinds of link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Link {
-    /// UDP: lost, doubled and reordered.
-    Datagram,
-    /// TCP: in order and without gaps, stalling until it is healed or reset.
-    Stream,
 }
 
 /// What a machine shows of itself.

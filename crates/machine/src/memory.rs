@@ -1,8 +1,8 @@
 //! A disk in memory that never fails.
 //!
 //! It says what each command means, and nothing else: operations take no time, everything is durable at
-//! once, and nothing is lost. For tests, benches and examples that move a machine by hand, and the measure of
-//! the disks of both worlds where nothing is wrong with them.
+//! once, and nothing is lost. For tests, benches and examples that move a machine by hand, and the reference
+//! for the disks of both worlds when nothing is wrong with them.
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::disk::DiskCommand;
-use crate::machine::{Link, NodeId, Protocol};
+use crate::protocol::{Link, NodeId, Protocol};
 
 /// One thing to be done.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub struct Outputs<P: Protocol> {
     few: [Option<Output<P>>; FEW],
     /// Those after the first few.
     more: VecDeque<Output<P>>,
-    /// How many of the few places were used since the outputs were taken out.
+    /// How many of the few slots were used since the outputs were taken out.
     used: usize,
 }
 
@@ -110,13 +110,13 @@ impl<P: Protocol> Outputs<P> {
         self.add(|| output);
     }
 
-    /// Makes an output where it belongs: outputs are many, and made elsewhere each would be copied.
+    /// Makes an output in its slot: outputs are many, and one made elsewhere would be copied.
     #[inline(always)]
     fn add(&mut self, make: impl FnOnce() -> Output<P>) {
         match self.few.get_mut(self.used) {
-            Some(place) => {
+            Some(slot) => {
                 // There is nothing in it to be dropped: it was taken out.
-                std::mem::forget(place.replace(make()));
+                std::mem::forget(slot.replace(make()));
                 self.used += 1;
             }
             None => self.more.push_back(make()),
@@ -134,7 +134,7 @@ impl<P: Protocol> Outputs<P> {
     #[inline]
     pub fn take(&mut self, number: usize) -> Option<Output<P>> {
         let output = match self.few.get_mut(number) {
-            Some(place) => place.take(),
+            Some(slot) => slot.take(),
             None => self.more.pop_front(),
         };
         if output.is_none() {

@@ -34,10 +34,10 @@ pub struct ServeOptions {
 }
 
 impl Options for ServeOptions {
-    type Plan = ServeConfig;
+    type Config = ServeConfig;
     type Error = ServeError;
 
-    fn plan(self, access: Access, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
+    fn config(self, access: Access, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
         let ServeOptions { nodes, listen, data, node_id, cluster } = self;
         match node_id.zip(cluster) {
             None => {

@@ -231,7 +231,7 @@ fn heal_the_untroubled(cluster: &Cluster<Shape>, world: &World<Node>) -> Vec<Nod
         let side = if other.is_empty() || one.len() <= other.len() { one } else { other };
         side.to_vec()
     };
-    let troubled: Vec<NodeId> = world.struck().flat_map(smaller).collect();
+    let troubled: Vec<NodeId> = world.active_faults().flat_map(smaller).collect();
     let well = |node: &NodeId| !troubled.contains(node);
     let begun = |node: &&NodeId| match world.machine(**node) {
         Some(Node::Replica(replica)) => {

@@ -4,16 +4,17 @@
 //! A fixed time-out is wrong for every network but one. This detector learns how far apart heartbeats
 //! come, and says how unlikely the present silence is: at phi, a node that is alive would be this late
 //! with a probability of 10 to the minus phi. What phi to act at is the caller's choice, and each may
-//! have its own: 1 to stop sending work, 8 to give its place away.
+//! have its own: 1 to stop sending work to the node, 8 to replace it.
 //!
-//! A silence that was suspicious enough to act at was an outage and not a beat. Taken for one, ten minutes
-//! of it would stretch the mean and the deviation of a hundred intervals, and the next death would go
-//! unnoticed for as long. So it is remembered as the longest beat that could still be believed: once it is
-//! hardly there, and where beats have become slow for good each makes the next more credible.
+//! A silence that was suspicious enough to act on was an outage, not an interval between heartbeats. If it
+//! counted as one, ten minutes of it would raise the mean and the deviation of a hundred intervals, and the
+//! next failure would go unnoticed for as long. So it is remembered as the longest interval that is not an
+//! outage. One outage then changes little; and if heartbeats have become slow for good, each one raises the
+//! mean for the next.
 //!
-//! The law: phi never falls while nothing is heard, an outage of any length is remembered like one
-//! that was just long enough to be one, and nothing here is a float. The deviation is a whole square root, and the tail of the normal distribution comes from a table, with straight lines
-//! in between, so all nodes on all platforms suspect alike.
+//! The law: phi never falls while nothing is heard; an outage of any length is remembered as the shortest
+//! one; and nothing here is a float. The deviation is an integer square root, and the tail of the normal
+//! distribution is a table with linear interpolation, so all nodes on all platforms suspect alike.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -47,7 +48,7 @@ impl fmt::Display for Phi {
 pub struct AccrualRule {
     /// How far heartbeats are apart, until more is known.
     pub expected: Duration,
-    /// They deviate by at least so much: without it, a long calm would make the first delay fatal.
+    /// They deviate by at least so much: without it, the first delay after very regular heartbeats would look like a failure.
     pub least_deviation: Duration,
     /// How many intervals are remembered, up to a thousand.
     pub window: usize,
@@ -96,7 +97,7 @@ impl Accrual {
         Phi(TAIL[step] + rise)
     }
 
-    /// The silence at which phi reaches that of an outage: [`Accrual::phi`] the other way round.
+    /// The silence at which phi reaches that of an outage: the inverse of [`Accrual::phi`].
     fn longest_beat(&self) -> u64 {
         let (mean, deviation) = self.mean_and_deviation();
         let outage = self.rule.outage.0;

@@ -1,16 +1,16 @@
 //! Stops calling what does not answer, or not well enough (Nygard, "Release It!", 2007).
 //!
-//! Whoever waits for the dead holds on to a connection, a slot and a user meanwhile. A breaker counts
+//! A caller that waits for a dead callee holds a connection, a slot and a user meanwhile. A breaker counts
 //! failures in a row. After `failures` of them it is *open*: calls fail at once. After a cool-down it is
 //! *half-open*: one call is let through, and decides whether the breaker closes or opens again.
 //!
-//! One that is half dead never fails so often in a row, and one that is merely slow does not fail at all.
-//! For these there is a [`BreakerWindow`] over the calls that ended last: it opens the breaker where the
+//! A callee that fails now and then never fails so often in a row, and one that is only slow does not fail
+//! at all. For these there is a [`BreakerWindow`] over the calls that ended last: it opens the breaker where the
 //! share of failed or of slow ones is too large (both shares are resilience4j's).
 //!
 //! The law: while what is called stays dead, at most `failures` calls that end one after the other,
-//! and then one call in each cool-down, are let through. A result counts only in the spell, closed or
-//! not, in which its call was let through: a late answer to an old call closes nothing. Of the probes
+//! and then one call in each cool-down, are let through. A result counts only while the breaker is in
+//! the state in which its call was let through: a late answer to an old call closes nothing. Of the probes
 //! that are out any good answer closes the breaker, however long it took; a bad one opens it again only if
 //! no newer probe is out. So answers may take longer than the cool-down.
 
@@ -52,7 +52,7 @@ pub struct Breaker {
     state: BreakerState,
     /// The number of the passes that are given now. It grows with every change of state and every probe.
     newest: u64,
-    /// Passes below this number are of an earlier spell.
+    /// Passes below this number were given in an earlier state.
     oldest: u64,
     /// How the last calls ended, since it closed; empty where nobody looks.
     recent: VecDeque<Ended>,

@@ -1,10 +1,10 @@
 //! Bounds what is under way at once, so that one flooded compartment does not sink the ship
 //! (Nygard, "Release It!", 2007).
 //!
-//! The law: at most `most` are inside and at most `queue` wait; who waits goes in in the order of
-//! coming, unless they give up first, and whoever finds both full is turned away at once, which costs
-//! next to nothing. A queue without a bound would turn an overload into waits longer than anybody waits,
-//! and a queue that nobody can leave serves those who are gone before those who are there.
+//! The law: at most `most` are inside and at most `queue` wait; the queue is first
+//! come, first served, callers may give up and leave it, and a caller that finds both full is rejected at
+//! once, which costs next to nothing. A queue without a bound would turn an overload into waits longer than
+//! any caller waits. A queue that callers cannot leave would serve those who have gone first.
 
 use std::collections::VecDeque;
 

@@ -1,8 +1,8 @@
 //! The calls that a machine has made and that have no reply yet.
 //!
-//! The law: every call ends once: with a reply, with the end of the caller's patience, or with its
-//! connection. A reply to a call that has ended already is nobody's. Numbers begin anywhere at each boot,
-//! so that a reply to what was asked before a crash is not taken for one to what was asked after it. One
+//! The law: every call ends once: with a reply, with its time-out, or with its connection. A reply to a call
+//! that has ended already is ignored. Numbers begin at random at each boot, so that a reply to a call from
+//! before a crash is not taken for one to a call made after it. One
 //! timer serves them all: it is set while a call is under way, for the oldest.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use rand::Rng;
 /// The calls that are under way, each with what it is for.
 #[derive(Clone, Debug)]
 pub struct Calls<T, C> {
-    patience: Duration,
+    time_out: Duration,
     timer: T,
     last: u64,
     open: BTreeMap<u64, Call<C>>,
@@ -29,8 +29,8 @@ struct Call<C> {
 
 impl<T: Clone, C> Calls<T, C> {
     /// None under way; each is given up after this time. The timer is the machine's, and this alone sets it.
-    pub fn new(patience: Duration, timer: T) -> Self {
-        Calls { patience, timer, last: 0, open: BTreeMap::new() }
+    pub fn new(time_out: Duration, timer: T) -> Self {
+        Calls { time_out, timer, last: 0, open: BTreeMap::new() }
     }
 
     /// The node booted.
@@ -47,7 +47,7 @@ impl<T: Clone, C> Calls<T, C> {
         out: &mut Outputs<P>,
     ) -> u64 {
         if self.open.is_empty() {
-            out.set_timer(self.timer.clone(), self.patience);
+            out.set_timer(self.timer.clone(), self.time_out);
         }
         self.last += 1;
         self.open.insert(self.last, Call { to, at: now, purpose });
@@ -76,7 +76,7 @@ impl<T: Clone, C> Calls<T, C> {
         let mut over = Vec::new();
         // The oldest has the lowest number.
         while let Some(call) = self.open.first_entry() {
-            let left = self.patience.saturating_sub(now.since(call.get().at));
+            let left = self.time_out.saturating_sub(now.since(call.get().at));
             if !left.is_zero() {
                 out.set_timer(self.timer.clone(), left);
                 break;

@@ -1,6 +1,6 @@
 //! Until when an answer is wanted, at every hop.
 //!
-//! Work for somebody who has given up is work for nobody, and in an overload soon all work is
+//! Work for a caller that has given up is wasted, and in an overload soon all work is
 //! ("Addressing Cascading Failures" in Beyer et al., "Site Reliability Engineering", 2016). So each
 //! hop tells the next how long it will wait, and drops what came too late.
 //!

@@ -1,10 +1,10 @@
-//! Takes the odd one out: a host that keeps failing while others do not (Envoy's outlier detection).
+//! Ejects a host that keeps failing while others do not (Envoy's outlier detection).
 //!
 //! The law: a host with so many failures in a row gets no work for a time, which grows with every time
 //! in a row that this happens to it. But when fewer than `panic_percent` of the hosts are left, all of
-//! them get work again (Envoy's panic threshold): the few would only be the next to drown, and when
-//! everything seems broken it is rather the seeing that is. Only hosts that are there count: one that
-//! has gone is forgotten, and one that comes is new, whoever had its name before.
+//! them get work again (Envoy's panic threshold): the few that are left would be
+//! overloaded next, and when every host seems to fail the fault is more likely in the detection. Only
+//! current hosts count: one that has left is forgotten, and one that joins is new, even under an old name.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

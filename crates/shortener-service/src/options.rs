@@ -77,21 +77,25 @@ enum CodeKind {
 }
 
 /// What a server is told, and to where no link of it may lead.
-pub struct ServicePlan {
-    config: ServerConfig,
+pub struct ServiceConfig {
+    server: ServerConfig,
     blocked: Blocked,
 }
 
 impl Options for ServeOptions {
-    type Plan = ServicePlan;
+    type Config = ServiceConfig;
     type Error = ServeError;
 
-    fn plan(self, access: Access, warn: &mut dyn FnMut(String)) -> Result<ServicePlan, BadOption> {
+    fn config(
+        self,
+        access: Access,
+        warn: &mut dyn FnMut(String),
+    ) -> Result<ServiceConfig, BadOption> {
         let blocked = match self.block_list {
             None => Blocked::default(),
             Some(file) => Blocked::parse(&read(&file)?).map_err(|why| wrong(&file, why))?,
         };
-        let config = ServerConfig {
+        let server = ServerConfig {
             listen: self.listen,
             admin: access.admin,
             exposure: access.exposure,
@@ -108,11 +112,11 @@ impl Options for ServeOptions {
             behind_proxy: self.behind_proxy,
             forward_query: self.forward_query,
         };
-        Ok(ServicePlan { config, blocked })
+        Ok(ServiceConfig { server, blocked })
     }
 
-    fn serve(plan: ServicePlan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
-        let ServicePlan { config, blocked } = plan;
+    fn serve(config: ServiceConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
+        let ServiceConfig { server: config, blocked } = config;
         server::serve(config, beside(blocked), ready)
     }
 

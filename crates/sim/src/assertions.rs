@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::ops::Range;
 
 use crate::diagram::{Window, diagram};
-use crate::registry::{Registered, Shortest, register};
+use crate::registry::{Counterexample, Registered, register};
 use crate::scenario::System;
 use crate::sweep::{Seeds, SweepReport};
 
@@ -42,7 +42,7 @@ pub fn assert_breaks_without<S: System>(
     promise: &str,
     scenario: &str,
     seeds: Range<u64>,
-) -> Shortest {
+) -> Counterexample {
     let (system, without) = (register::<S>(), [mechanism.to_string()]);
     let report = sweep(&*system, scenario, seeds, &without);
     let breach = report.violations.iter().find(|breach| breach.promise == promise);
@@ -70,7 +70,7 @@ fn sweep(
 }
 
 /// What broke, and the history as a diagram, its last 40 rows at most.
-impl std::fmt::Display for Shortest {
+impl std::fmt::Display for Counterexample {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ran = &self.ran;
         for violation in &ran.report.violations {

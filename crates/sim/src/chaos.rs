@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
 
-use crate::effects::pairs;
 use crate::fault::{Fault, Target};
 use crate::history::Counts;
+use crate::network::pairs;
 use crate::node::Snapshot;
 use crate::recorder::Moment;
 use crate::world::{Event, World};
@@ -30,7 +30,7 @@ pub(crate) struct Scheduled<M: Machine> {
     pub(crate) on: bool,
     /// A flapping link: is it cut right now?
     pub(crate) cut: bool,
-    /// Whom it hits; of a fault with two sides, the first side.
+    /// The nodes that it hits; of a fault with two sides, the first side.
     pub(crate) hits: Vec<NodeId>,
     pub(crate) other_side: Vec<NodeId>,
     snapshot: Option<Snapshot<M>>,
@@ -65,7 +65,7 @@ impl<M: Machine> Chaos<M> {
         }
     }
 
-    fn let_go(&mut self, index: usize, nodes: &[NodeId]) {
+    fn release(&mut self, index: usize, nodes: &[NodeId]) {
         for node in nodes {
             self.hitting[node.0 as usize].retain(|&hitting| hitting != index);
         }
@@ -91,7 +91,7 @@ impl<M: Machine> World<M> {
         self.end_fault(fault.0);
     }
 
-    /// A fault that was told before, whether it is to come, on or over.
+    /// A fault of this world, whether it is to come, on or over.
     pub fn fault(&self, fault: FaultId) -> &Fault {
         &self.chaos.faults[fault.0].fault
     }
@@ -101,14 +101,14 @@ impl<M: Machine> World<M> {
         &self.chaos.counts
     }
 
-    /// Whom the faults hit that are on: of each, its two sides; one that has no sides has nobody on the
-    /// second.
-    pub fn struck(&self) -> impl Iterator<Item = (&[NodeId], &[NodeId])> {
+    /// The nodes that each active fault hits: its two sides, of which the second is empty where the fault
+    /// has none.
+    pub fn active_faults(&self) -> impl Iterator<Item = (&[NodeId], &[NodeId])> {
         let on = self.chaos.faults.iter().filter(|scheduled| scheduled.on);
         on.map(|scheduled| (&scheduled.hits[..], &scheduled.other_side[..]))
     }
 
-    /// When those faults began, and ended if they have.
+    /// When each counted fault began, and when it ended: now, if it is still on.
     pub(crate) fn faults_counted(&self) -> impl Iterator<Item = (Time, Time)> {
         let span = |fault: &Scheduled<M>| Some((fault.counted?, fault.ended.unwrap_or(self.now)));
         self.chaos.faults.iter().filter_map(span)
@@ -126,14 +126,14 @@ impl<M: Machine> World<M> {
                 continue;
             }
             let healed = |node: &NodeId| nodes.contains(node);
-            let (well, ill): (Vec<NodeId>, _) = fault.hits.iter().copied().partition(healed);
-            fault.hits = ill;
-            if !well.is_empty() {
+            let (released, rest): (Vec<NodeId>, _) = fault.hits.iter().copied().partition(healed);
+            fault.hits = rest;
+            if !released.is_empty() {
                 // It is not resumed from its snapshot: that would be one more fault.
                 fault.snapshot = None;
             }
-            self.chaos.let_go(index, &well);
-            well.into_iter().for_each(|node| self.relieve(index, node));
+            self.chaos.release(index, &released);
+            released.into_iter().for_each(|node| self.lift(index, node));
         }
         for &node in nodes {
             if self.node(node).machine.is_none() && self.node(node).down == 0 {
@@ -146,8 +146,8 @@ impl<M: Machine> World<M> {
     fn schedule_part(&mut self, at: Time, until: Time, fault: Fault, part: bool) -> FaultId {
         let index = self.chaos.faults.len();
         self.add(fault, until, part);
-        self.happens(at.max(self.now), Event::FaultBegins(index));
-        self.happens(until.max(self.now), Event::FaultEnds(index));
+        self.schedule_event(at.max(self.now), Event::FaultBegins(index));
+        self.schedule_event(until.max(self.now), Event::FaultEnds(index));
         FaultId(index)
     }
 
@@ -185,7 +185,7 @@ impl<M: Machine> World<M> {
         self.chaos.hit(index, &hits);
         let nodes = hits.iter().chain(&other_side).copied().collect();
         self.record(|| Moment::FaultBegins { nodes, text: fault.to_string() });
-        let mut struck = true;
+        let mut took_effect = true;
         match &fault {
             Fault::RollingRestart { .. } => self.restart_in_turn(&hits, until),
             Fault::LinkReset { .. } => {
@@ -197,17 +197,17 @@ impl<M: Machine> World<M> {
             }
             Fault::FlappingLink { period_ns, .. } => {
                 let at = Time(self.now.0 + period_ns / 2);
-                self.happens(at, Event::Flap(index));
+                self.schedule_event(at, Event::Flap(index));
             }
             Fault::SnapshotResumed { .. } => {
                 let snapshot = self.node(hits[0]).snapshot(self.now);
-                struck = snapshot.is_some();
+                took_effect = snapshot.is_some();
                 self.chaos.faults[index].snapshot = snapshot;
             }
-            Fault::BitRot { bits, .. } => struck = self.node_mut(hits[0]).disk.rot(*bits),
-            _ => hits.iter().for_each(|&node| self.strike(&fault, node)),
+            Fault::BitRot { bits, .. } => took_effect = self.node_mut(hits[0]).disk.rot(*bits),
+            _ => hits.iter().for_each(|&node| self.apply(&fault, node)),
         }
-        if struck && !part {
+        if took_effect && !part {
             *self.chaos.counts.entry(fault.kind().name()).or_default() += 1;
             self.chaos.faults[index].counted = Some(self.now);
         }
@@ -222,9 +222,9 @@ impl<M: Machine> World<M> {
         scheduled.ended = Some(self.now);
         let (fault, hits) = (scheduled.fault.clone(), std::mem::take(&mut scheduled.hits));
         let nodes = hits.iter().chain(&scheduled.other_side).copied().collect();
-        self.chaos.let_go(index, &hits);
+        self.chaos.release(index, &hits);
         self.record(|| Moment::FaultEnds { nodes, text: fault.to_string() });
-        hits.iter().for_each(|&node| self.relieve(index, node));
+        hits.iter().for_each(|&node| self.lift(index, node));
         self.rebuild(&fault, &hits);
     }
 
@@ -233,7 +233,7 @@ impl<M: Machine> World<M> {
         if let (true, Fault::FlappingLink { period_ns, .. }) = (scheduled.on, &scheduled.fault) {
             scheduled.cut = !scheduled.cut;
             let at = Time(self.now.0 + period_ns / 2);
-            self.happens(at, Event::Flap(index));
+            self.schedule_event(at, Event::Flap(index));
             self.rebuild_network();
         }
     }
@@ -243,7 +243,7 @@ impl<M: Machine> World<M> {
         a != b && !(self.is_healed(a) && self.is_healed(b))
     }
 
-    /// Looks up whom a fault hits; nobody, where only healed nodes and links among them are left.
+    /// Looks up the nodes that a fault hits; none, where only healed nodes and links among them are left.
     fn aim(&self, fault: &Fault) -> (Vec<NodeId>, Vec<NodeId>) {
         use Fault::*;
         let find = |targets: &[Target]| -> Vec<NodeId> {
@@ -289,7 +289,7 @@ impl<M: Machine> World<M> {
     }
 
     /// What a fault does to one node at its beginning, beyond what [`World::rebuild`] derives.
-    fn strike(&mut self, fault: &Fault, node: NodeId) {
+    fn apply(&mut self, fault: &Fault, node: NodeId) {
         if let Some(unsynced) = fault.takes_down() {
             self.node_mut(node).down += 1;
             if self.node(node).machine.is_some() {
@@ -306,8 +306,8 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// A fault lets go of one node.
-    fn relieve(&mut self, index: usize, node: NodeId) {
+    /// A fault ends for one node.
+    fn lift(&mut self, index: usize, node: NodeId) {
         let fault = self.chaos.faults[index].fault.clone();
         if fault.takes_down().is_some() {
             self.node_mut(node).down -= 1;
@@ -342,17 +342,17 @@ impl<M: Machine> World<M> {
         let incarnation = node.incarnation;
         let timers = node.reset_timers(now);
         for (ticket, at) in timers {
-            self.happens(at, Event::Timer { node: id, incarnation, ticket });
+            self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
         }
         self.reschedule_disk(id);
-        // The other ends have heard of packets that this one has not sent.
+        // Its peers have packets that the node, as it is now, has not sent.
         for peer in self.network.peers(id) {
             self.reset_link(id, peer);
         }
         self.drain_inbox(id);
     }
 
-    /// What is on its way to the disk ends at times drawn anew.
+    /// Draws anew when the pending disk operations end.
     pub(crate) fn reschedule_disk(&mut self, id: NodeId) {
         let now = self.now.0;
         let node = self.node_mut(id);

@@ -21,7 +21,7 @@ pub trait Shape:
     /// each.
     fn members(&self) -> Vec<(&'static str, u64)>;
 
-    /// Refuses sizes that no scenario draws: a plan may come from a stranger's file. That there are as
+    /// Refuses sizes that no scenario draws: a plan may come from an untrusted file. That there are as
     /// many members as nodes, and at most 1,000, is checked before.
     ///
     /// # Errors

@@ -71,10 +71,10 @@ impl Content {
     }
 
     /// Flips a bit, if the file is so long.
-    pub(crate) fn flip(&mut self, place: u64, bit: u8) {
-        if place < self.length {
-            let byte = self.read(place, 1)[0] ^ bit;
-            self.put(place, Bytes::copy_from_slice(&[byte]));
+    pub(crate) fn flip(&mut self, offset: u64, bit: u8) {
+        if offset < self.length {
+            let byte = self.read(offset, 1)[0] ^ bit;
+            self.put(offset, Bytes::copy_from_slice(&[byte]));
         }
     }
 

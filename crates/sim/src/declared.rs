@@ -4,41 +4,40 @@
 use crate::fault::Target;
 use crate::plan::Step;
 use crate::refused::Refused;
-use crate::run::PlanOf;
-use crate::scenario::{Scenario, System};
+use crate::scenario::{PlanOf, Scenario, System};
 
-/// A scenario whose promises, mechanisms and witnesses are declared.
-pub(crate) fn declared<S: System>(scenario: Scenario<S>) -> Result<Scenario<S>, Refused> {
+/// Refuses a scenario that names a promise or mechanism that is not declared, itself or in its witnesses.
+pub(crate) fn check_scenario<S: System>(scenario: Scenario<S>) -> Result<Scenario<S>, Refused> {
     let promises: Vec<&str> = S::PROMISES.iter().map(|promise| promise.name).collect();
     let mechanisms: Vec<&str> = S::MECHANISMS.iter().map(|mechanism| mechanism.name).collect();
     let here = |witness: &&crate::Witness| witness.scenario == scenario.name;
     for witness in S::WITNESSES.iter().filter(here) {
-        among("mechanism", witness.mechanism, &mechanisms)?;
-        among("promise", witness.promise, &promises)?;
+        require("mechanism", witness.mechanism, &mechanisms)?;
+        require("promise", witness.promise, &promises)?;
     }
     for promise in scenario.promises {
-        among("promise", promise, &promises)?;
+        require("promise", promise, &promises)?;
     }
     for mechanism in scenario.leaves_out {
-        among("mechanism", mechanism, &mechanisms)?;
+        require("mechanism", mechanism, &mechanisms)?;
     }
     Ok(scenario)
 }
 
-/// A plan whose faults are aimed at nodes and at roles that are declared.
-pub(crate) fn roles_declared<S: System>(plan: &PlanOf<S>) -> Result<(), Refused> {
+/// Refuses a plan with a fault that is aimed at a role that is not declared.
+pub(crate) fn check_roles<S: System>(plan: &PlanOf<S>) -> Result<(), Refused> {
     for step in &plan.steps {
         let Step::Fault { fault, .. } = step else { continue };
         for target in fault.targets() {
             if let Target::Role(role) = target {
-                among("role", role, S::ROLES)?;
+                require("role", role, S::ROLES)?;
             }
         }
     }
     Ok(())
 }
 
-fn among(what: &str, name: &str, declared: &[&str]) -> Result<(), Refused> {
+fn require(what: &str, name: &str, declared: &[&str]) -> Result<(), Refused> {
     if declared.contains(&name) {
         return Ok(());
     }

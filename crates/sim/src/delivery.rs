@@ -16,18 +16,18 @@ impl<M: Machine> World<M> {
         let draws = &mut self.nodes[from.0 as usize].draws;
         if link == Link::Stream {
             let (at, epoch) = self.network.stream_send(self.now, from, to, draws);
-            return self.happens(at, Event::Segment { from, to, epoch, message });
+            return self.schedule_event(at, Event::Segment { from, to, epoch, message });
         }
-        let (at, draw) = self.network.undisturbed_arrival(self.now, draws.draw());
-        let Some(late) = self.network.late(from, to, draw) else {
-            return self.send_in_doubt(from, to, message, at, draw);
+        let (at, draw) = self.network.arrival_without_faults(self.now, draws.draw());
+        let Some(late) = self.network.added_delay(from, to, draw) else {
+            return self.send_through_faults(from, to, message, at, draw);
         };
         self.queue.schedule(Time(at.0 + late), Event::Datagram { from, to, message });
     }
 
-    /// A datagram that may meet trouble.
+    /// A datagram that a fault may touch.
     #[inline(never)]
-    fn send_in_doubt(
+    fn send_through_faults(
         &mut self,
         from: NodeId,
         to: NodeId,
@@ -38,10 +38,10 @@ impl<M: Machine> World<M> {
         let Arrivals { first, copy } = self.network.datagram(self.now, from, to, at, draw);
         if let Some(at) = copy {
             let message = message.clone();
-            self.happens(at, Event::Datagram { from, to, message });
+            self.schedule_event(at, Event::Datagram { from, to, message });
         }
         match first {
-            Some(at) => self.happens(at, Event::Datagram { from, to, message }),
+            Some(at) => self.schedule_event(at, Event::Datagram { from, to, message }),
             None => self.record_loss(from, to, &message),
         }
     }
@@ -86,7 +86,7 @@ impl<M: Machine> World<M> {
         if self.recorder.is_some() {
             self.record_delivery(from, to, &message);
         }
-        self.hand_message(to, from, message);
+        self.dispatch_message(to, from, message);
     }
 
     #[cold]

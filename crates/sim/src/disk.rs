@@ -1,4 +1,4 @@
-//! A disk that lies the way disks lie.
+//! A disk that fails as disks do.
 //!
 //! Survivable, if the machine does its part: what was not synced is lost, in any subset, or torn
 //! in the middle of a write, at a power loss; the disk is full, slow, or fails an operation. Found,
@@ -168,15 +168,15 @@ impl Disk {
     pub(crate) fn rot(&mut self, bits: u32) -> bool {
         let total: u64 = self.files.values().map(|file| file.durable.len()).sum();
         for _ in 0..if total == 0 { 0 } else { bits } {
-            let mut place = below(&mut self.random, total);
+            let mut offset = below(&mut self.random, total);
             let bit = 1 << below(&mut self.random, 8);
             for file in self.files.values_mut() {
-                if place < file.durable.len() {
-                    file.durable.flip(place, bit);
-                    file.seen.flip(place, bit);
+                if offset < file.durable.len() {
+                    file.durable.flip(offset, bit);
+                    file.seen.flip(offset, bit);
                     break;
                 }
-                place -= file.durable.len();
+                offset -= file.durable.len();
             }
         }
         total > 0

@@ -1,9 +1,9 @@
-//! When nobody was served.
+//! The time in which no client was served.
 //!
-//! A *silence* begins with an operation that a client waits for, and ends with the next that is
-//! completed, of whatever client. It lasts as long as anybody waited in it: where all were refused,
-//! and none asked again before a while, that while does not count. The *downtime* of a fault is the
-//! longest silence that overlaps it, so it may begin before the fault does and go on after it.
+//! An *outage* begins with an operation that a client waits for, and ends with the next operation that is
+//! completed, of any client. Only the time in which a client waited counts: where all were refused and
+//! none asked again for some time, that time does not. The *downtime* of a fault is the longest outage
+//! that overlaps it. So an outage may begin before the fault does, and end after it.
 
 use std::time::Duration;
 
@@ -12,32 +12,32 @@ use machine::Time;
 use crate::durations::Durations;
 
 #[derive(Clone, Copy, Debug)]
-struct Silence {
+struct Outage {
     from: Time,
-    /// Somebody waited until then.
+    /// The last time at which a client waited.
     until: Time,
-    /// For how much of it somebody waited.
+    /// For how much of it clients waited.
     waited: Duration,
 }
 
-/// The silences of a history, found in one pass over it.
+/// The outages of a history, found in one pass over it.
 #[derive(Debug, Default)]
-pub(crate) struct Silences {
-    /// Since when somebody has been waiting.
+pub(crate) struct Outages {
+    /// Since when clients have been waiting.
     since: Option<Time>,
-    current: Option<Silence>,
+    current: Option<Outage>,
     /// In order; none overlaps another.
-    over: Vec<Silence>,
+    over: Vec<Outage>,
 }
 
-impl Silences {
+impl Outages {
     /// An operation began.
     pub(crate) fn begun(&mut self, at: Time) {
         self.since.get_or_insert(at);
-        self.current.get_or_insert(Silence { from: at, until: at, waited: Duration::ZERO });
+        self.current.get_or_insert(Outage { from: at, until: at, waited: Duration::ZERO });
     }
 
-    /// An operation was completed; does anybody wait for another?
+    /// An operation was completed; does a client wait for another?
     pub(crate) fn completed(&mut self, at: Time, others: bool) {
         self.idle(at);
         self.over.extend(self.current.take());
@@ -46,7 +46,7 @@ impl Silences {
         }
     }
 
-    /// Somebody waits no longer, without what they wanted; do others wait?
+    /// A client stopped waiting without an answer; do others wait?
     pub(crate) fn given_up(&mut self, at: Time, others: bool) {
         if !others {
             self.idle(at);
@@ -54,9 +54,9 @@ impl Silences {
     }
 
     fn idle(&mut self, at: Time) {
-        if let (Some(since), Some(silence)) = (self.since.take(), &mut self.current) {
-            silence.until = at;
-            silence.waited += at.since(since);
+        if let (Some(since), Some(outage)) = (self.since.take(), &mut self.current) {
+            outage.until = at;
+            outage.waited += at.since(since);
         }
     }
 
@@ -69,9 +69,9 @@ impl Silences {
         self.completed(ended, false);
         let mut downtimes = Durations::default();
         for (from, until) in faults {
-            let first = self.over.partition_point(|silence| silence.until <= from);
-            let during = self.over[first..].iter().take_while(|silence| silence.from <= until);
-            let longest = during.map(|silence| silence.waited).max();
+            let first = self.over.partition_point(|outage| outage.until <= from);
+            let during = self.over[first..].iter().take_while(|outage| outage.from <= until);
+            let longest = during.map(|outage| outage.waited).max();
             downtimes.push(longest.unwrap_or_default());
         }
         downtimes

@@ -1,7 +1,7 @@
-//! Draws a plan, sentence by sentence: who is in the cluster, what clients do, and which faults hold when.
+//! Draws a plan step by step: who is in the cluster, what clients do, and which faults hold when.
 //!
 //! Each seed turns kinds of fault on and off (swarm testing, Groce et al. 2012), so that rare
-//! combinations get their turn.
+//! combinations occur too.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl<O, C: Shape> Draft<O, C> {
     /// The plan that was drawn.
     ///
     /// # Panics
-    /// If nobody said who is in the cluster.
+    /// If the scenario did not say who is in the cluster.
     pub(crate) fn finish(self) -> Plan<O, C> {
         let shape = self.shape.expect("a scenario says who is in its cluster: Draft::cluster");
         let cluster = Cluster { zones: self.zones, shape, delays: self.delays };
@@ -103,18 +103,18 @@ impl<O, C: Shape> Draft<O, C> {
         self.end
     }
 
-    /// A client is told to do something.
+    /// A client is given an operation.
     pub fn operation(&mut self, at: Time, node: NodeId, operation: O) {
         self.steps.push(Step::Operation { at, node, operation });
     }
 
-    /// A fault, exactly when told.
+    /// A fault that holds from one moment to the other.
     pub fn fault(&mut self, at: Time, until: Time, fault: Fault) {
         self.steps.push(Step::Fault { at, until, fault });
     }
 
-    /// A time between `least` and `most`, somewhere in the safety phase.
-    pub(crate) fn stretch(&mut self, least: Duration, most: Duration) -> (Time, Time) {
+    /// An interval that lasts between `least` and `most`, somewhere in the safety phase.
+    pub(crate) fn interval(&mut self, least: Duration, most: Duration) -> (Time, Time) {
         let lasts = self.magnitude(nanos(least), nanos(most)).min(self.heal_at.0);
         let at = self.number(0, self.heal_at.0 - lasts);
         (Time(at), Time(at + lasts))
@@ -141,8 +141,8 @@ impl<O, C: Shape> Draft<O, C> {
             let strength = self.magnitude(1, 1000);
             for _ in 0..self.number(1, 3) {
                 let fault = self.draw(kind, strength, targets);
-                let (least, most) = lasting(kind);
-                let (at, until) = self.stretch(least, most);
+                let (least, most) = duration_range(kind);
+                let (at, until) = self.interval(least, most);
                 self.fault(at, until, fault);
             }
         }
@@ -198,7 +198,7 @@ fn others(targets: &[Target], but: &Target) -> Vec<Target> {
 }
 
 /// How long a fault of this kind holds.
-fn lasting(kind: FaultKind) -> (Duration, Duration) {
+fn duration_range(kind: FaultKind) -> (Duration, Duration) {
     let ms = Duration::from_millis;
     match kind {
         FaultKind::Crash | FaultKind::PowerLoss | FaultKind::TornWrite => (ms(1), ms(2_000)),

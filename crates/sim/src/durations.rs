@@ -27,11 +27,11 @@ impl Durations {
     /// One more.
     pub fn push(&mut self, duration: Duration) {
         let ns = nanos(duration);
-        let place = place(ns);
-        if self.counts.len() <= place {
-            self.counts.resize(place + 1, 0);
+        let bucket = bucket(ns);
+        if self.counts.len() <= bucket {
+            self.counts.resize(bucket + 1, 0);
         }
-        self.counts[place] += 1;
+        self.counts[bucket] += 1;
         self.longest_ns = self.longest_ns.max(ns);
     }
 
@@ -53,11 +53,11 @@ impl Durations {
     pub fn percentile(&self, percent: u64) -> Option<Duration> {
         let rank = (self.count() * percent).div_ceil(100).max(1);
         let mut below = 0;
-        let place = self.counts.iter().position(|count| {
+        let bucket = self.counts.iter().position(|count| {
             below += count;
             below >= rank
         })?;
-        Some(Duration::from_nanos(longest_at(place).min(self.longest_ns)))
+        Some(Duration::from_nanos(longest_at(bucket).min(self.longest_ns)))
     }
 
     /// The longest, exactly.
@@ -75,16 +75,16 @@ impl Serialize for Durations {
 }
 
 /// Of the first eight binary digits and how many follow them.
-fn place(ns: u64) -> usize {
+fn bucket(ns: u64) -> usize {
     let rest = (u64::BITS - ns.leading_zeros()).saturating_sub(8);
     (rest as usize) * 128 + (ns >> rest) as usize
 }
 
 /// The longest that is counted there.
-fn longest_at(place: usize) -> u64 {
-    let rest = (place / 128).saturating_sub(1);
-    let digits = (place - rest * 128) as u64;
-    // In this order the largest place does not overflow.
+fn longest_at(bucket: usize) -> u64 {
+    let rest = (bucket / 128).saturating_sub(1);
+    let digits = (bucket - rest * 128) as u64;
+    // In this order the largest bucket does not overflow.
     (digits << rest) + ((1 << rest) - 1)
 }
 
@@ -104,10 +104,10 @@ mod tests {
         let near = powers.flat_map(|power| [power - 1, power, power + 1, power + power / 3]);
         let mut last = (0, 0);
         for ns in near.chain([u64::MAX]) {
-            let (place, longest) = (place(ns), longest_at(place(ns)));
+            let (bucket, longest) = (bucket(ns), longest_at(bucket(ns)));
             assert!(longest >= ns && longest - ns <= ns / 128, "{ns}: {longest}");
-            assert!(ns < last.0 || place >= last.1, "{ns} comes before {}", last.0);
-            last = (ns, place);
+            assert!(ns < last.0 || bucket >= last.1, "{ns} comes before {}", last.0);
+            last = (ns, bucket);
         }
     }
 
@@ -117,7 +117,7 @@ mod tests {
         let ns = |percent| hundred.percentile(percent).unwrap().as_nanos();
         assert_eq!([ns(0), ns(1), ns(50), ns(99), ns(100)], [1, 1, 50, 99, 100]);
         let few = of([3_000_000, 1_000_000, 2_000_123]);
-        assert_eq!(few.percentile(50), Some(Duration::from_nanos(longest_at(place(2_000_123)))));
+        assert_eq!(few.percentile(50), Some(Duration::from_nanos(longest_at(bucket(2_000_123)))));
         assert_eq!(few.percentile(99), few.max(), "the longest is exact");
         assert_eq!((Durations::default().percentile(50), Durations::default().max()), (None, None));
     }

@@ -7,7 +7,7 @@ use machine::{Machine, NodeId, Time};
 
 use crate::disk::DiskFaults;
 use crate::fault::Fault;
-use crate::network::{LinkFaults, passage};
+use crate::network::{LinkFaults, pairs, travel_time};
 use crate::world::{Event, World};
 
 impl<M: Machine> World<M> {
@@ -24,7 +24,7 @@ impl<M: Machine> World<M> {
         let mut cuts = Vec::new();
         let mut link_faults = vec![LinkFaults::NONE; self.len()];
         for scheduled in self.chaos.faults.iter().filter(|scheduled| scheduled.on) {
-            // A role and a number may name the same node: nobody is cut off from himself.
+            // A role and a number may name the same node: no node is cut off from itself.
             let pairs = || pairs(&scheduled.hits, &scheduled.other_side).filter(|(a, b)| a != b);
             let mut here = LinkFaults::NONE;
             match scheduled.fault {
@@ -46,10 +46,10 @@ impl<M: Machine> World<M> {
             }
         }
         self.network.set(&cuts, link_faults);
-        for (from, to) in self.network.with_held() {
+        for (from, to) in self.network.streams_to_release() {
             let draws = &mut self.nodes[from.0 as usize].draws;
-            let at = Time(self.now.0 + passage(self.network.delays, draws));
-            self.happens(at, Event::ReleaseHeld { from, to });
+            let at = Time(self.now.0 + travel_time(self.network.delays, draws));
+            self.schedule_event(at, Event::ReleaseHeld { from, to });
         }
     }
 
@@ -106,13 +106,8 @@ impl<M: Machine> World<M> {
         if timers_move {
             let incarnation = node.incarnation;
             for (ticket, at) in node.reset_timers(now) {
-                self.happens(at, Event::Timer { node: id, incarnation, ticket });
+                self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
             }
         }
     }
-}
-
-/// The links between two sides.
-pub(crate) fn pairs(a: &[NodeId], b: &[NodeId]) -> impl Iterator<Item = (NodeId, NodeId)> {
-    a.iter().flat_map(move |&a| b.iter().map(move |&b| (a, b)))
 }

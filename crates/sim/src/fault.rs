@@ -15,14 +15,13 @@ use crate::disk::Unsynced;
 /// A world lasts at most a day of virtual time, and no fault delays anything for longer.
 pub(crate) const LONGEST_NS: u64 = 86_400_000_000_000;
 
-/// Whom a fault hits.
+/// What a fault hits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     /// This node.
     Node(NodeId),
-    /// Whoever holds this role when the fault begins, the lowest number first; nobody, if nobody
-    /// does.
+    /// The node that has this role when the fault begins; of several, the one with the lowest number.
     Role(String),
 }
 
@@ -94,6 +93,18 @@ impl FaultKind {
     /// All of them.
     pub const ALL: &'static [FaultKind] = <FaultKind as strum::VariantArray>::VARIANTS;
 
+    /// What every network and every busy machine does: no promise may break by these. Scenarios draw from
+    /// the list in this order, so a change of the order changes every plan.
+    pub const NOISE: &'static [FaultKind] = &[
+        FaultKind::Partition,
+        FaultKind::OneWayPartition,
+        FaultKind::Delay,
+        FaultKind::Loss,
+        FaultKind::LinkReset,
+        FaultKind::Pause,
+        FaultKind::SlowNode,
+    ];
+
     /// Its name in kebab-case, as counted and printed.
     pub fn name(self) -> &'static str {
         self.into()
@@ -139,11 +150,11 @@ impl Fault {
         }
     }
 
-    /// Refuses numbers that make no sense: a plan may come from a file that a stranger wrote.
+    /// Refuses numbers that make no sense: a plan may come from an untrusted file.
     pub(crate) fn validate(&self, nodes: u32) -> Result<(), String> {
         use Fault::*;
         let targets = self.targets();
-        // Links are pairs: a long list on both sides would be a bomb.
+        // Links are pairs: two long lists would make far too many.
         if targets.len() > 2 * nodes as usize + 16 {
             return Err("a fault aims at more targets than there are nodes".into());
         }

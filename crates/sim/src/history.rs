@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use machine::{NodeId, Time};
 
-use crate::downtime::Silences;
+use crate::downtime::Outages;
 use crate::durations::Durations;
 
 /// A note, and when and where it was made.
@@ -72,13 +72,13 @@ pub(crate) struct Totals {
     pub(crate) sometimes: Counts,
     /// Of the operations that ended well, from beginning to end.
     pub(crate) latency: Durations,
-    pub(crate) silences: Silences,
+    pub(crate) outages: Outages,
 }
 
 /// Counts and measures what the notes of a history mean.
 pub(crate) fn total<N>(history: &[Entry<N>], kind_of: impl Fn(&N) -> NoteKind) -> Totals {
     let mut totals = Totals::default();
-    let Totals { operations, latency, silences, .. } = &mut totals;
+    let Totals { operations, latency, outages, .. } = &mut totals;
     let mut sometimes: Vec<(&'static str, u64)> = Vec::new();
     // Those that a client waits for, and since when.
     let mut waiting = BTreeMap::new();
@@ -86,25 +86,25 @@ pub(crate) fn total<N>(history: &[Entry<N>], kind_of: impl Fn(&N) -> NoteKind) -
         match kind_of(note) {
             NoteKind::Invoked(operation) => {
                 waiting.insert(operation, at);
-                silences.begun(at);
+                outages.begun(at);
             }
             NoteKind::Ok(operation) => {
                 if let Some(invoked) = waiting.remove(&operation) {
                     operations.ok += 1;
                     latency.push(at.since(invoked));
-                    silences.completed(at, !waiting.is_empty());
+                    outages.completed(at, !waiting.is_empty());
                 }
             }
             NoteKind::Failed(operation) => {
                 if waiting.remove(&operation).is_some() {
                     operations.failed += 1;
-                    silences.given_up(at, !waiting.is_empty());
+                    outages.given_up(at, !waiting.is_empty());
                 }
             }
             NoteKind::GivenUp(operation) => {
                 if waiting.remove(&operation).is_some() {
                     operations.open += 1;
-                    silences.given_up(at, !waiting.is_empty());
+                    outages.given_up(at, !waiting.is_empty());
                 }
             }
             // By its place in memory, which is quick to compare; a name may be in several.
@@ -142,7 +142,7 @@ mod tests {
     fn downtime(kinds: &[(u64, NoteKind)], from: u64, until: u64) -> u64 {
         let fault = (Time(0) + MS(from), Time(0) + MS(until));
         let totals = totals_of(kinds);
-        let downtimes = totals.silences.downtimes(Time(0) + MS(1_000), [fault].into_iter());
+        let downtimes = totals.outages.downtimes(Time(0) + MS(1_000), [fault].into_iter());
         downtimes.max().unwrap().as_millis() as u64
     }
 

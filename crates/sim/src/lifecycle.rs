@@ -1,12 +1,12 @@
 //! How nodes start and stop, and how streams break with them.
 //!
-//! A process that dies leaves a system that resets its streams. A machine without power says
-//! nothing: its peers learn of it when it is back, and until then only their own time-outs help.
+//! A process that dies leaves a system that resets its streams. A machine without power resets
+//! nothing: its peers learn of it when it is back, and until then only by their own time-outs.
 
 use machine::{Input, Machine, NodeId, Time};
 
 use crate::disk::Unsynced;
-use crate::network::passage;
+use crate::network::travel_time;
 use crate::recorder::Moment;
 use crate::world::{Event, Message, World, kind};
 
@@ -22,7 +22,7 @@ impl<M: Machine> World<M> {
         let (disk, silent) = (node.disk.id, std::mem::take(&mut node.silent));
         self.trace.event(now.0, kind(7, id, id), &disk);
         self.record(|| Moment::Started { node: id });
-        self.hand(id, Input::Start { disk });
+        self.dispatch(id, Input::Start { disk });
         if silent {
             for peer in self.network.peers(id) {
                 self.network.reset(id, peer);
@@ -66,11 +66,11 @@ impl<M: Machine> World<M> {
         let (delays, now) = (self.network.delays, self.now.0);
         let end = self.node_mut(node);
         if end.machine.is_some() {
-            let at = Time(now + passage(delays, &mut end.draws));
+            let at = Time(now + travel_time(delays, &mut end.draws));
             let incarnation = end.incarnation;
-            // A gap in what arrives is told of before what comes after it.
+            // The receiver learns of a gap before it gets what comes after it.
             self.network.not_before(peer, node, at);
-            self.happens(at, Event::Reset { node, peer, incarnation });
+            self.schedule_event(at, Event::Reset { node, peer, incarnation });
         }
     }
 }

@@ -69,16 +69,16 @@ impl LinkFaults {
         let any = share(self.loss_ppm) + share(self.reorder_ppm) + share(self.duplicate_ppm);
         // Being cut and being healed depend on the other end: whoever is touched by them has to look there.
         let always = self.cut || self.healed && self.delay_ns > 0;
-        let trouble = if always { u64::MAX } else { u64::try_from(any).unwrap_or(u64::MAX) };
-        LinkSummary { trouble, delay_ns: self.delay_ns }
+        let threshold = if always { u64::MAX } else { u64::try_from(any).unwrap_or(u64::MAX) };
+        LinkSummary { threshold, delay_ns: self.delay_ns }
     }
 }
 
 /// What most messages need to know of [`LinkFaults`].
 #[derive(Clone, Copy, Debug)]
 struct LinkSummary {
-    /// Messages with a higher draw meet no trouble but the delay.
-    trouble: u64,
+    /// Faults do no more than delay a message with a higher draw.
+    threshold: u64,
     delay_ns: u64,
 }
 
@@ -97,12 +97,12 @@ pub(crate) struct Stream<M> {
 #[derive(Clone, Debug)]
 pub(crate) struct Network<M> {
     pub(crate) delays: Delays,
-    /// A bit from each node to each; rows of whole words.
+    /// A bit for each pair of nodes; rows of whole words.
     cuts: Vec<u64>,
     row: usize,
     /// Of each node.
     link_faults: Vec<LinkFaults>,
-    /// And in short: every message looks at that of both its ends.
+    /// Their summaries: every message looks at those of both its ends.
     summaries: Vec<LinkSummary>,
     /// By sender; few peers each, in order of number.
     streams: Vec<Vec<Stream<M>>>,
@@ -168,25 +168,25 @@ impl<M> Network<M> {
         from
     }
 
-    /// When a message arrives that sets out now and meets no trouble. One draw decides it, and what is
-    /// left of it decides what else befalls the message: a fault that begins shifts no later draw.
+    /// When a message that is sent now arrives if no fault touches it. One draw decides it, and what is
+    /// left of the draw decides what faults do to the message: so a fault shifts no later draw.
     #[inline(always)]
-    pub(crate) fn undisturbed_arrival(&self, now: Time, drawn: u64) -> (Time, Draw) {
+    pub(crate) fn arrival_without_faults(&self, now: Time, drawn: u64) -> (Time, Draw) {
         let Delays { least_ns, most_ns } = self.delays;
         let mut draw = Draw(drawn);
         (Time(now.0 + least_ns + draw.choose(most_ns - least_ns + 1)), draw)
     }
 
-    /// The delay that faults add to a message with this draw, where that is all that can happen to it. For
-    /// most it is, and they need not ask for every kind of fault.
+    /// The delay that faults add to a message with this draw, where they can do no more to it. That is so for
+    /// most messages, which therefore need not look at every kind of fault.
     #[inline(always)]
-    pub(crate) fn late(&self, from: NodeId, to: NodeId, Draw(draw): Draw) -> Option<u64> {
+    pub(crate) fn added_delay(&self, from: NodeId, to: NodeId, Draw(draw): Draw) -> Option<u64> {
         let (from, to) = (self.summaries[from.0 as usize], self.summaries[to.0 as usize]);
-        let safe = draw > from.trouble.saturating_add(to.trouble);
+        let safe = draw > from.threshold.saturating_add(to.threshold);
         safe.then(|| from.delay_ns.max(to.delay_ns))
     }
 
-    /// What becomes of a datagram that may meet trouble, and would arrive at `at` without.
+    /// What faults do to a datagram that would arrive at `at` without them.
     pub(crate) fn datagram(
         &self,
         now: Time,
@@ -202,7 +202,7 @@ impl<M> Network<M> {
         let late = if draw.happens(link_faults.reorder_ppm) { link_faults.reorder_ns } else { 0 };
         let delayed = |at: Time, by_ns| Time(at.0 + link_faults.delay_ns + by_ns);
         let doubled = draw.happens(link_faults.duplicate_ppm);
-        let copy = doubled.then(|| delayed(self.undisturbed_arrival(now, draw.0).0, 0));
+        let copy = doubled.then(|| delayed(self.arrival_without_faults(now, draw.0).0, 0));
         Arrivals { first: Some(delayed(at, late)), copy }
     }
 
@@ -214,8 +214,8 @@ impl<M> Network<M> {
         to: NodeId,
         draws: &mut DrawStream,
     ) -> (Time, u32) {
-        let (mut at, mut draw) = self.undisturbed_arrival(now, draws.draw());
-        at.0 += self.late(from, to, draw).unwrap_or_else(|| {
+        let (mut at, mut draw) = self.arrival_without_faults(now, draws.draw());
+        at.0 += self.added_delay(from, to, draw).unwrap_or_else(|| {
             let link_faults = self.link_faults(from, to);
             let again = if draw.happens(link_faults.loss_ppm) { RETRANSMISSION } else { 0 };
             link_faults.delay_ns + again
@@ -227,16 +227,16 @@ impl<M> Network<M> {
 
     pub(crate) fn stream(&mut self, from: NodeId, to: NodeId) -> &mut Stream<M> {
         let streams = &mut self.streams[from.0 as usize];
-        let place = match streams.binary_search_by_key(&to, |stream| stream.peer) {
-            Ok(place) => place,
-            Err(place) => {
+        let index = match streams.binary_search_by_key(&to, |stream| stream.peer) {
+            Ok(index) => index,
+            Err(index) => {
                 let last_arrival = Time(0);
                 let held = VecDeque::new();
-                streams.insert(place, Stream { peer: to, epoch: 0, last_arrival, held });
-                place
+                streams.insert(index, Stream { peer: to, epoch: 0, last_arrival, held });
+                index
             }
         };
-        &mut streams[place]
+        &mut streams[index]
     }
 
     /// Resets both directions; false where there was no stream.
@@ -244,9 +244,9 @@ impl<M> Network<M> {
         let mut any = false;
         for (from, to) in [(a, b), (b, a)] {
             let streams = &mut self.streams[from.0 as usize];
-            if let Ok(place) = streams.binary_search_by_key(&to, |stream| stream.peer) {
-                streams[place].epoch += 1;
-                streams[place].held.clear();
+            if let Ok(index) = streams.binary_search_by_key(&to, |stream| stream.peer) {
+                streams[index].epoch += 1;
+                streams[index].held.clear();
                 any = true;
             }
         }
@@ -269,14 +269,14 @@ impl<M> Network<M> {
         everyone.filter(|&peer| has(node, peer) || has(peer, node)).collect()
     }
 
-    /// Nothing sent on this stream from now on arrives before then.
+    /// What is sent on this stream from now on arrives no earlier than this.
     pub(crate) fn not_before(&mut self, from: NodeId, to: NodeId, at: Time) {
         let stream = self.stream(from, to);
         stream.last_arrival = stream.last_arrival.max(at);
     }
 
     /// The streams that hold something back although nothing cuts them any more.
-    pub(crate) fn with_held(&self) -> Vec<(NodeId, NodeId)> {
+    pub(crate) fn streams_to_release(&self) -> Vec<(NodeId, NodeId)> {
         let mut with_held = Vec::new();
         for (from, streams) in self.streams.iter().enumerate() {
             let from = NodeId(from as u32);
@@ -289,6 +289,11 @@ impl<M> Network<M> {
 }
 
 /// How long something takes from one node to another while no fault is on.
-pub(crate) fn passage(delays: Delays, draws: &mut DrawStream) -> u64 {
+pub(crate) fn travel_time(delays: Delays, draws: &mut DrawStream) -> u64 {
     delays.least_ns + Draw(draws.draw()).choose(delays.most_ns - delays.least_ns + 1)
+}
+
+/// The links between two sides.
+pub(crate) fn pairs(a: &[NodeId], b: &[NodeId]) -> impl Iterator<Item = (NodeId, NodeId)> {
+    a.iter().flat_map(move |&a| b.iter().map(move |&b| (a, b)))
 }

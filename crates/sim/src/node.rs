@@ -147,11 +147,11 @@ impl<M: Machine> Node<M> {
 
     /// Takes a timer that is due, unless it was cancelled or set again since.
     pub(crate) fn take_timer(&mut self, ticket: u32) -> Option<TimerName<M>> {
-        let place = self.timers.iter().position(|timer| timer.ticket == ticket)?;
-        Some(self.timers.swap_remove(place).name)
+        let index = self.timers.iter().position(|timer| timer.ticket == ticket)?;
+        Some(self.timers.swap_remove(index).name)
     }
 
-    /// Gives every timer a new ticket and tells when it fires: the clock's rate has changed.
+    /// Gives every timer a new ticket, and returns when it fires: the clock's rate has changed.
     pub(crate) fn reset_timers(&mut self, now: Time) -> Vec<(u32, Time)> {
         let mut fires = Vec::new();
         for timer in &mut self.timers {

@@ -44,7 +44,7 @@ pub enum Step<O> {
         /// What it is.
         fault: Fault,
     },
-    /// A client is told to do something.
+    /// A client is given an operation.
     Operation {
         /// When.
         at: Time,
@@ -56,7 +56,7 @@ pub enum Step<O> {
 }
 
 impl<O, C: Shape> Plan<O, C> {
-    /// Refuses a plan that no [`crate::Draft`] could have drawn: it may come from a stranger's file.
+    /// Refuses a plan that no [`crate::Draft`] could have drawn: it may come from an untrusted file.
     ///
     /// # Errors
     /// A sentence that names the first thing that is wrong.

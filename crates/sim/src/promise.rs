@@ -1,11 +1,11 @@
-//! Promises are checked, never printed: what a system swears to, as code that watches a world.
+//! What a system promises, as code that watches a world.
 
 use machine::Machine;
 
 use crate::history::Entry;
 use crate::world::{Note, World};
 
-/// The end of a check. Unknown is never clean.
+/// The result of a check. Unknown is never counted as held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The promise held.
@@ -37,12 +37,12 @@ pub trait Promise<M: Machine> {
         Ok(())
     }
 
-    /// Looks at what an event brought: the notes, in order, and then the world.
+    /// Is shown what an event changed: its notes, in order, and then the world.
     ///
     /// # Errors
     /// As [`Promise::note`] and [`Promise::step`].
-    fn look(&mut self, world: &World<M>, news: &[Entry<Note<M>>]) -> Result<(), String> {
-        for entry in news {
+    fn observe(&mut self, world: &World<M>, notes: &[Entry<Note<M>>]) -> Result<(), String> {
+        for entry in notes {
             self.note(world, entry)?;
         }
         self.step(world)

@@ -1,9 +1,9 @@
 //! The event queue: what is due next, and among what is due at once, what was scheduled first.
 //!
-//! A calendar (Brown 1988) of one page: a ring of slots that begins with the present, and a heap of
-//! what lies beyond it. The page is as long as a message travels, so nearly every event has a slot
-//! to itself and never moves; a heap alone would compare and move them the more the fuller it is,
-//! and no processor predicts which way a heap turns. Two words of bits find the first slot.
+//! A calendar queue (Brown 1988) of one year: a ring of slots that begins with the present, and a heap for
+//! what lies beyond it. The ring is about as long as a message travels, so nearly every event has a slot
+//! of its own and is never moved. A heap alone compares and moves more events the fuller it is, in branches
+//! that no processor predicts. Two levels of bitmaps find the first slot that is taken.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,10 +11,10 @@ use std::collections::binary_heap::PeekMut;
 
 use machine::Time;
 
-/// A word of bits for a word of bits each.
+/// Slots in a word of a bitmap, and words in the bitmap of words.
 const WORD: usize = u64::BITS as usize;
 const SLOTS: usize = WORD * WORD;
-/// Of a slot, in nanoseconds: what a page of four milliseconds needs.
+/// Of a slot, in nanoseconds: a ring of four milliseconds.
 const LEAST_WIDTH: u64 = 1024;
 /// No entry.
 const NONE: u32 = u32::MAX;
@@ -33,18 +33,19 @@ pub(crate) struct Queue<E> {
     slots: Box<[u32; SLOTS]>,
     /// The last one, where there are several.
     lasts: Box<[u32; SLOTS]>,
-    /// Beyond the ring: when, the how many-eth of them, and the place of the entry. Of two events
-    /// that are due at once the one in here was scheduled first, since the present only moves on.
+    /// Beyond the ring: when it is due, a number in insertion order, and the index of the entry. If an event
+    /// in here and one in the ring are due at once, the one in here was scheduled first, since the present
+    /// only moves on.
     far: BinaryHeap<Reverse<(u64, u64, u32)>>,
-    far_so_far: u64,
-    /// Entries lie still; only the rings change.
-    entries: Vec<Entry<E>>,
-    /// An entry that is free, and names the next that is.
+    far_count: u64,
+    /// Entries are never moved; only the links between them change.
+    entries: Vec<QueueEntry<E>>,
+    /// The first free entry; each names the next.
     free: u32,
 }
 
 #[derive(Clone, Debug)]
-struct Entry<E> {
+struct QueueEntry<E> {
     at: u64,
     /// In its slot, or among those that are free.
     next: u32,
@@ -64,7 +65,7 @@ impl<E> Queue<E> {
             slots: Box::new([NONE; SLOTS]),
             lasts: Box::new([NONE; SLOTS]),
             far: BinaryHeap::new(),
-            far_so_far: 0,
+            far_count: 0,
             entries: Vec::new(),
             free: NONE,
         }
@@ -73,48 +74,48 @@ impl<E> Queue<E> {
     /// Schedules an event, not earlier than the one that was taken last.
     #[inline(always)]
     pub(crate) fn schedule(&mut self, Time(at): Time, event: E) {
-        let new = Entry { at, next: NONE, event: Some(event) };
-        let mut place = self.free;
-        match self.entries.get_mut(place as usize) {
+        let new = QueueEntry { at, next: NONE, event: Some(event) };
+        let mut index = self.free;
+        match self.entries.get_mut(index as usize) {
             Some(entry) => {
                 self.free = entry.next;
                 *entry = new;
             }
             None => {
-                place = self.entries.len() as u32;
+                index = self.entries.len() as u32;
                 self.entries.push(new);
             }
         }
         debug_assert!(self.word_of(at) >= self.present, "the past is over");
         if self.word_of(at) - self.present < WORD as u64 {
-            self.link(place, at);
+            self.link(index, at);
         } else {
-            self.schedule_far(place, at);
+            self.schedule_far(index, at);
         }
     }
 
     #[inline(never)]
-    fn schedule_far(&mut self, place: u32, at: u64) {
-        self.far_so_far += 1;
-        self.far.push(Reverse((at, self.far_so_far, place)));
+    fn schedule_far(&mut self, index: u32, at: u64) {
+        self.far_count += 1;
+        self.far.push(Reverse((at, self.far_count, index)));
     }
 
     /// Takes the next event if it is due by then.
     #[inline(always)]
     pub(crate) fn take_due(&mut self, Time(by): Time) -> Option<(Time, E)> {
-        let place = self.take_place(by)?;
-        let entry = self.entries.get_mut(place as usize)?;
+        let index = self.take_next(by)?;
+        let entry = self.entries.get_mut(index as usize)?;
         entry.next = self.free;
-        self.free = place;
+        self.free = index;
         Some((Time(entry.at), entry.event.take()?))
     }
 
     /// Takes the entry that is due next out of its slot or the heap.
     #[inline]
-    fn take_place(&mut self, by: u64) -> Option<u32> {
+    fn take_next(&mut self, by: u64) -> Option<u32> {
         let Some(slot) = self.first_slot() else { return self.take_far(by) };
-        let place = self.slots[slot];
-        let &Entry { at, next, .. } = self.entries.get(place as usize)?;
+        let index = self.slots[slot];
+        let &QueueEntry { at, next, .. } = self.entries.get(index as usize)?;
         if self.far.peek().is_some_and(|&Reverse((far, ..))| far <= at) {
             return self.take_far(by);
         }
@@ -123,7 +124,7 @@ impl<E> Queue<E> {
         }
         self.present = self.word_of(at);
         self.unlink(slot, next);
-        Some(place)
+        Some(index)
     }
 
     /// When the next event is due.
@@ -136,13 +137,13 @@ impl<E> Queue<E> {
     #[inline(never)]
     fn take_far(&mut self, by: u64) -> Option<u32> {
         let first = self.far.peek_mut()?;
-        let Reverse((at, _, place)) = *first;
+        let Reverse((at, _, index)) = *first;
         if at > by {
             return None;
         }
         PeekMut::pop(first);
         self.present = self.word_of(at);
-        Some(place)
+        Some(index)
     }
 
     #[inline]
@@ -167,27 +168,27 @@ impl<E> Queue<E> {
     }
 
     #[inline(always)]
-    fn link(&mut self, place: u32, at: u64) {
+    fn link(&mut self, index: u32, at: u64) {
         let slot = self.slot_of(at);
         let (word, bit) = (slot / WORD, 1 << (slot % WORD));
         if self.taken[word] & bit != 0 {
-            return self.link_among(place, at, slot);
+            return self.link_among(index, at, slot);
         }
         self.taken[word] |= bit;
         self.words |= 1 << word;
-        self.slots[slot] = place;
+        self.slots[slot] = index;
     }
 
-    /// The slot is taken already: the entry goes to its place in the list.
+    /// The slot is taken already: the entry goes to its index in the list.
     #[inline(never)]
-    fn link_among(&mut self, place: u32, at: u64, slot: usize) {
+    fn link_among(&mut self, index: u32, at: u64, slot: usize) {
         let first = self.slots[slot];
         let one = self.entries[first as usize].next == NONE;
         let last = if one { first } else { self.lasts[slot] };
         let (mut before, mut after) = (NONE, first);
         if at >= self.entries[last as usize].at {
             (before, after) = (last, NONE);
-            self.lasts[slot] = place;
+            self.lasts[slot] = index;
         } else {
             if one {
                 self.lasts[slot] = last;
@@ -196,14 +197,14 @@ impl<E> Queue<E> {
                 (before, after) = (after, self.entries[after as usize].next);
             }
         }
-        self.entries[place as usize].next = after;
+        self.entries[index as usize].next = after;
         match self.entries.get_mut(before as usize) {
-            Some(before) => before.next = place,
-            None => self.slots[slot] = place,
+            Some(before) => before.next = index,
+            None => self.slots[slot] = index,
         }
     }
 
-    /// Takes the first entry out of a slot; the next one takes its place.
+    /// Takes the first entry out of a slot; the next one takes its index.
     #[inline]
     fn unlink(&mut self, slot: usize, next: u32) {
         if next != NONE {

@@ -21,11 +21,11 @@ pub(crate) enum Purpose {
 
 /// The stream of a seed for a purpose and a node.
 pub(crate) fn stream(seed: u64, purpose: Purpose, node: u32) -> Random {
-    Random::seed_from_u64(place(seed, purpose, node))
+    Random::seed_from_u64(initial_state(seed, purpose, node))
 }
 
 /// Where a stream begins: neighbouring seeds, nodes and purposes are spread far apart.
-fn place(seed: u64, purpose: Purpose, node: u32) -> u64 {
+fn initial_state(seed: u64, purpose: Purpose, node: u32) -> u64 {
     spread(spread(seed) ^ ((purpose as u64) << 32 | u64::from(node)))
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct DrawStream(u64);
 impl DrawStream {
     /// The stream of a seed for a purpose and a node.
     pub(crate) fn new(seed: u64, purpose: Purpose, node: u32) -> Self {
-        DrawStream(place(seed, purpose, node))
+        DrawStream(initial_state(seed, purpose, node))
     }
 
     #[inline(always)]

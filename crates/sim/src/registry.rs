@@ -1,24 +1,24 @@
-//! The registry: every system behind one door, for the command line, the tour and the tests.
+//! The registry: every system behind one trait object, for the command line, the tour and the tests.
 
 use std::marker::PhantomData;
 
 use machine::{MechanismInfo, NodeId, Switches, Time};
 use serde::Serialize;
 
-use crate::declared::{declared, roles_declared};
+use crate::declared::{check_roles, check_scenario};
 use crate::fault::FaultKind;
 use crate::plan::Step;
 use crate::random::{Purpose, stream};
 use crate::recorder::Moment;
 use crate::refused::Refused;
 use crate::replay::{SavedRun, VERSION};
-use crate::run::{EVENT_BUDGET, PlanOf, Recording, Report, draw, execute};
-use crate::scenario::{PromiseInfo, PromiseSpec, Scenario, System, Witness};
+use crate::run::{EVENT_BUDGET, Recording, Report, draw, execute};
+use crate::scenario::{PlanOf, PromiseInfo, PromiseSpec, Scenario, System, Witness};
 use crate::shrink::shrink;
 use crate::sweep::{Seeds, SweepReport, sweep};
 use rand::Rng;
 
-/// A system whose types are forgotten.
+/// A system whose types are erased.
 pub trait Registered: Send + Sync {
     /// The system's name.
     fn name(&self) -> &'static str;
@@ -26,7 +26,7 @@ pub trait Registered: Send + Sync {
     fn about(&self) -> &'static str;
     /// Its protective mechanisms.
     fn mechanisms(&self) -> &'static [MechanismInfo];
-    /// What it swears to.
+    /// What it promises.
     fn promises(&self) -> Vec<PromiseInfo>;
     /// Its scenarios; the first is the demo.
     fn scenarios(&self) -> Vec<ScenarioInfo>;
@@ -51,7 +51,7 @@ pub trait Registered: Send + Sync {
     /// As [`Registered::replay`].
     fn clean_rerolls(&self, saved: &SavedRun, worlds: u64) -> Result<u64, Refused>;
 
-    /// Runs many seeds; `progress` hears how many are done and how many violations were found.
+    /// Runs many seeds; `progress` is told how many are done and how many violations were found.
     ///
     /// # Errors
     /// If there is no such scenario or mechanism.
@@ -73,10 +73,10 @@ pub trait Registered: Send + Sync {
         seed: u64,
         without: &[String],
         promise: &str,
-    ) -> Result<Shortest, Refused>;
+    ) -> Result<Counterexample, Refused>;
 }
 
-/// A scenario whose types are forgotten.
+/// A scenario whose types are erased.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScenarioInfo {
     /// In kebab-case.
@@ -109,9 +109,9 @@ pub struct RunRecord {
     pub saved: SavedRun,
 }
 
-/// A plan as short as it gets.
+/// The smallest plan that shrinking found in which the promise still breaks.
 #[derive(Clone, Debug)]
-pub struct Shortest {
+pub struct Counterexample {
     /// The short run.
     pub ran: RunRecord,
     /// Steps before and after.
@@ -122,16 +122,16 @@ pub struct Shortest {
 
 /// Puts a system into the registry.
 pub fn register<S: System>() -> Box<dyn Registered> {
-    Box::new(Door::<S>(PhantomData))
+    Box::new(Erased::<S>(PhantomData))
 }
 
-struct Door<S>(PhantomData<fn() -> S>);
+struct Erased<S>(PhantomData<fn() -> S>);
 
-impl<S: System> Door<S> {
+impl<S: System> Erased<S> {
     fn scenario(&self, name: &str) -> Result<Scenario<S>, Refused> {
         let mut all = S::scenarios();
         match all.iter().position(|scenario| scenario.name == name) {
-            Some(place) => declared(all.swap_remove(place)),
+            Some(index) => check_scenario(all.swap_remove(index)),
             None => {
                 let known = all.iter().map(|scenario| scenario.name).collect();
                 Err(Refused::UnknownScenario(name.into(), known))
@@ -195,12 +195,12 @@ impl<S: System> Door<S> {
                 "its operations are more work than a run may take".into(),
             ));
         }
-        roles_declared::<S>(&plan)?;
+        check_roles::<S>(&plan)?;
         Ok(plan)
     }
 }
 
-impl<S: System> Registered for Door<S> {
+impl<S: System> Registered for Erased<S> {
     fn name(&self) -> &'static str {
         S::NAME
     }
@@ -268,7 +268,7 @@ impl<S: System> Registered for Door<S> {
         let switches = self.switches(&scenario, without)?;
         let mut report = sweep(&scenario, seeds, switches, progress)?;
         if !without.is_empty() {
-            // What must happen may be the work of what was left out; faults are nobody's work.
+            // An event that must happen may need the mechanism that was left out; a fault needs none.
             let is_fault = |name| FaultKind::ALL.iter().any(|kind| kind.name() == name);
             report.shortfalls.retain(|&(name, ..)| is_fault(name));
         }
@@ -281,7 +281,7 @@ impl<S: System> Registered for Door<S> {
         seed: u64,
         without: &[String],
         promise: &str,
-    ) -> Result<Shortest, Refused> {
+    ) -> Result<Counterexample, Refused> {
         let scenario = self.scenario(scenario)?;
         let switches = self.switches(&scenario, without)?;
         let plan = draw(&scenario, seed)?;
@@ -289,6 +289,6 @@ impl<S: System> Registered for Door<S> {
             .ok_or_else(|| Refused::Holds(promise.into()))?;
         let ran = self.show(&scenario, &shrunk.plan, shrunk.world_seed, without)?;
         let steps = (plan.steps.len(), shrunk.plan.steps.len());
-        Ok(Shortest { ran, steps, runs: shrunk.runs })
+        Ok(Counterexample { ran, steps, runs: shrunk.runs })
     }
 }

@@ -33,7 +33,7 @@ pub struct SavedRun {
 }
 
 impl SavedRun {
-    /// Reads a saved run. It may come from a stranger: nothing in it is trusted, and the plan is
+    /// Reads a saved run. It is not trusted, and the plan is
     /// checked again by the system that runs it.
     ///
     /// # Errors

@@ -8,16 +8,16 @@ use machine::{Machine, Switches, Time};
 use serde::Serialize;
 
 use crate::cluster::Cluster;
-use crate::declared::roles_declared;
+use crate::declared::check_roles;
 use crate::draft::Draft;
 use crate::durations::Durations;
 use crate::history::{Counts, Operations, total};
-use crate::plan::{Plan, Step};
+use crate::plan::Step;
 use crate::promise::{Promise, Verdict};
 use crate::random::{Purpose, stream};
 use crate::recorder::{Moment, Recorder};
 use crate::refused::Refused;
-use crate::scenario::{Scenario, System};
+use crate::scenario::{PlanOf, Scenario, System};
 use crate::world::World;
 
 /// A run that will not end is ended after so many events; its verdict is unknown.
@@ -83,9 +83,6 @@ impl Report {
     }
 }
 
-/// The plan of a system's run.
-pub(crate) type PlanOf<S> = Plan<<S as System>::Operation, <S as System>::Shape>;
-
 /// The plan that a seed draws.
 ///
 /// # Errors
@@ -94,7 +91,7 @@ pub(crate) fn draw<S: System>(scenario: &Scenario<S>, seed: u64) -> Result<PlanO
     let mut draft = Draft::new(stream(seed, Purpose::Plan, 0));
     (scenario.draw)(&mut draft);
     let plan = draft.finish();
-    roles_declared::<S>(&plan)?;
+    check_roles::<S>(&plan)?;
     Ok(plan)
 }
 
@@ -111,14 +108,14 @@ pub fn world_of<S: System>(
     World::new(seed, &zones, delays, Arc::new(boot))
 }
 
-/// What somebody may want to look at after a run.
+/// What is kept of a run for people and checkers to look at.
 #[derive(Default)]
 pub(crate) struct Recording {
     pub(crate) moments: Vec<(Time, Moment)>,
     pub(crate) history: Option<String>,
 }
 
-/// Carries out a plan; records it where somebody wants to look.
+/// Carries out a plan, and records it if asked to.
 pub(crate) fn execute<S: System>(
     scenario: &Scenario<S>,
     plan: &PlanOf<S>,
@@ -150,7 +147,7 @@ pub(crate) fn execute<S: System>(
         let totals = total(world.history(), S::note_kind);
         (report.operations, report.sometimes) = (totals.operations, totals.sometimes);
         report.latency = totals.latency;
-        report.downtime = totals.silences.downtimes(world.now(), world.faults_counted());
+        report.downtime = totals.outages.downtimes(world.now(), world.faults_counted());
         report.trace_hash = world.trace_hash();
         report.events = world.events();
         report.faults = world.fault_counts().clone();
@@ -173,7 +170,8 @@ struct Watch<'a, S: System> {
     plan: &'a PlanOf<S>,
     /// Those that have held so far.
     promises: Vec<Watched<S::Node>>,
-    seen: usize,
+    /// How many notes they have been shown.
+    noted: usize,
     report: &'a mut Report,
 }
 
@@ -182,7 +180,7 @@ impl<'a, S: System> Watch<'a, S> {
         let spec = |name: &&str| S::PROMISES.iter().find(|spec| spec.name == *name);
         let specs = scenario.promises.iter().filter_map(spec);
         let promises = specs.map(|spec| (spec.name, (spec.checker)(&plan.cluster))).collect();
-        Watch { scenario, plan, promises, seen: 0, report }
+        Watch { scenario, plan, promises, noted: 0, report }
     }
 
     /// Two phases: safety under faults, then a quorum is healed and must make progress.
@@ -202,7 +200,7 @@ impl<'a, S: System> Watch<'a, S> {
         }
         let healed = (self.scenario.heals)(&self.plan.cluster, world);
         world.heal(&healed);
-        self.look(world);
+        self.observe(world);
         if !self.watch_until(world, self.plan.end) {
             return;
         }
@@ -217,8 +215,8 @@ impl<'a, S: System> Watch<'a, S> {
 
     /// False where the budget ran out before: what the end would have shown is unknown then.
     fn watch_until(&mut self, world: &mut World<S::Node>, time: Time) -> bool {
-        while world.step_here(time) {
-            self.look(world);
+        while world.step_inline(time) {
+            self.observe(world);
             if world.events() >= EVENT_BUDGET {
                 let why = format!("the run was ended after {EVENT_BUDGET} events");
                 self.report.unknown.push(why);
@@ -230,21 +228,21 @@ impl<'a, S: System> Watch<'a, S> {
     }
 
     #[inline(always)]
-    fn look(&mut self, world: &mut World<S::Node>) {
-        let since = std::mem::replace(&mut self.seen, world.history().len());
-        let mut place = 0;
-        while let Some((_, promise)) = self.promises.get_mut(place) {
-            match promise.look(world, &world.history()[since..]) {
-                Ok(()) => place += 1,
-                Err(why) => self.strike_out(place, world, why),
+    fn observe(&mut self, world: &mut World<S::Node>) {
+        let since = std::mem::replace(&mut self.noted, world.history().len());
+        let mut index = 0;
+        while let Some((_, promise)) = self.promises.get_mut(index) {
+            match promise.observe(world, &world.history()[since..]) {
+                Ok(()) => index += 1,
+                Err(why) => self.drop_broken(index, world, why),
             }
         }
     }
 
     /// A promise that broke is not asked again.
     #[cold]
-    fn strike_out(&mut self, place: usize, world: &mut World<S::Node>, why: String) {
-        let (name, _) = self.promises.remove(place);
+    fn drop_broken(&mut self, index: usize, world: &mut World<S::Node>, why: String) {
+        let (name, _) = self.promises.remove(index);
         broken(self.report, world, name, why);
     }
 }
@@ -256,7 +254,7 @@ fn broken<M: Machine>(report: &mut Report, world: &mut World<M>, name: &str, why
     report.violations.push(Violation { promise: name.to_string(), at, events, why });
 }
 
-/// A panic inside is a verdict, not a message on the terminal.
+/// A panic inside is a verdict, so its message is kept off the terminal.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
     thread_local!(static QUIET: Cell<bool> = const { Cell::new(false) });
     static HOOK: Once = Once::new();

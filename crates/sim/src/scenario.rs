@@ -9,6 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::cluster::{Cluster, Shape};
 use crate::draft::Draft;
 use crate::history::{Entry, NoteKind};
+use crate::plan::Plan;
 use crate::promise::Promise;
 use crate::world::{Message, Note, World};
 
@@ -27,7 +28,7 @@ pub trait System: Sized + 'static {
     const ABOUT: &'static str;
     /// Its protective mechanisms, as [`machine::mechanisms!`] lists them.
     const MECHANISMS: &'static [MechanismInfo] = &[];
-    /// What it swears to.
+    /// What it promises.
     const PROMISES: &'static [PromiseSpec<Self::Node, Self::Shape>];
     /// What its machines may call themselves when they are inspected, and faults be aimed at.
     const ROLES: &'static [&'static str] = &[];
@@ -38,7 +39,7 @@ pub trait System: Sized + 'static {
     fn scenarios() -> Vec<Scenario<Self>>;
     /// Makes the machine of a node, as it is before it has read its disk.
     fn boot(cluster: &Cluster<Self::Shape>, node: NodeId, switches: Switches) -> Self::Node;
-    /// An operation as the message that the client is told.
+    /// An operation as the message that the client is sent.
     fn perform(operation: &Self::Operation) -> Message<Self::Node>;
     /// How many events' worth of work an operation is: a saved plan whose operations are more than
     /// a run may take is refused.
@@ -59,6 +60,9 @@ pub trait System: Sized + 'static {
         format!("n{} {}", node.0, cluster.shape.member(node))
     }
 }
+
+/// The plan of a system's run.
+pub(crate) type PlanOf<S> = Plan<<S as System>::Operation, <S as System>::Shape>;
 
 /// A promise and what checks it.
 pub struct PromiseSpec<M: Machine, C> {
@@ -114,8 +118,8 @@ pub struct Scenario<S: System> {
 }
 
 impl<S: System> Scenario<S> {
-    /// A scenario with all mechanisms, at whose end everybody is healed, over 200 seeds of which
-    /// nothing is demanded; name what differs.
+    /// A scenario with all mechanisms, at whose end everybody is healed, over 200 seeds that need
+    /// not reach anything; set what differs.
     pub fn new(
         name: &'static str,
         about: &'static str,
@@ -147,7 +151,7 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Without this mechanism this promise breaks, there and then.
+    /// Without this mechanism this promise breaks in this scenario at this seed.
     pub const fn new(
         mechanism: &'static str,
         promise: &'static str,

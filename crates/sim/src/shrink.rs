@@ -8,16 +8,16 @@ use machine::{Switches, Time, nanos};
 
 use crate::plan::Step;
 use crate::random::{Purpose, stream};
-use crate::run::{PlanOf, execute};
-use crate::scenario::{Scenario, System};
+use crate::run::execute;
+use crate::scenario::{PlanOf, Scenario, System};
 use rand::Rng;
 
 /// World seeds tried for each candidate.
 const REROLLS: usize = 6;
-/// Runs after which a shrink is content with what it has.
+/// A shrink stops after so many runs.
 const RUN_BUDGET: usize = 6_000;
 
-/// A plan as short as it gets, and the world seed at which it breaks its promise.
+/// The smallest plan that was found, and the world seed at which it breaks its promise.
 pub(crate) struct Shrunk<S: System> {
     pub(crate) plan: PlanOf<S>,
     pub(crate) world_seed: u64,
@@ -36,8 +36,8 @@ pub(crate) fn shrink<S: System>(
         Search { scenario, switches, promise, best: plan.clone(), world_seed, runs: 0 };
     search.try_plan(plan.clone()).then_some(())?;
     search.drop_chunks();
-    search.cut_short();
-    search.pull_together();
+    search.end_early();
+    search.close_gaps();
     search.drop_chunks();
     Some(Shrunk { plan: search.best, world_seed: search.world_seed, runs: search.runs })
 }
@@ -91,7 +91,7 @@ impl<S: System> Search<'_, S> {
     }
 
     /// Ends the run soon after the last thing that happens, where the promise breaks all the same.
-    fn cut_short(&mut self) {
+    fn end_early(&mut self) {
         let over = |step: &Step<S::Operation>| match step {
             Step::Fault { until, .. } => *until,
             Step::Operation { at, .. } => *at,
@@ -108,7 +108,7 @@ impl<S: System> Search<'_, S> {
     }
 
     /// Closes the gaps between the things that happen, as far as the promise still breaks.
-    fn pull_together(&mut self) {
+    fn close_gaps(&mut self) {
         let mut after = Time(0);
         while let Some(next) = self.times().into_iter().find(|&time| time > after) {
             let gap = next.since(after);

@@ -25,7 +25,7 @@ pub struct Seeds {
 
 /// A promise broken in a sweep: enough to run it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Breach {
+pub struct SweepViolation {
     /// The seed to run.
     pub seed: u64,
     /// What broke.
@@ -40,7 +40,7 @@ pub struct SweepReport {
     /// How many seeds were run.
     pub seeds: u64,
     /// By seed.
-    pub violations: Vec<Breach>,
+    pub violations: Vec<SweepViolation>,
     /// Seeds at which a checker could not tell.
     pub unknown: Vec<u64>,
     /// Over all seeds.
@@ -74,7 +74,7 @@ impl SweepReport {
         self.seeds += 1;
         for violation in report.violations {
             let (promise, events) = (violation.promise, violation.events);
-            self.violations.push(Breach { seed, promise, events });
+            self.violations.push(SweepViolation { seed, promise, events });
         }
         if !report.unknown.is_empty() {
             self.unknown.push(seed);

@@ -3,8 +3,8 @@
 
 use std::hash::{Hash, Hasher};
 
-/// Folds what is written to it by multiplication (after wyhash and FxHash). It is quick and told
-/// apart every run we ever changed by one event; it is no defence against an adversary.
+/// Folds what is written to it by multiplication (after wyhash and FxHash). It is quick, and has told
+/// apart all runs that differed by one event; it is no defence against an adversary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceHash(u64);
 

@@ -11,7 +11,7 @@ use crate::world::{Event, Message, Note, World, kind};
 
 impl<M: Machine> World<M> {
     /// Hands an input to a machine, or lets it wait its turn.
-    pub(crate) fn hand(&mut self, id: NodeId, input: Input<M::Protocol>) {
+    pub(crate) fn dispatch(&mut self, id: NodeId, input: Input<M::Protocol>) {
         if self.node(id).is_ready(self.now) {
             self.handle(id, input);
         } else {
@@ -19,18 +19,18 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// As [`World::hand`], for what nearly every event is: in place, without a call.
+    /// As [`World::dispatch`], for what nearly every event is: in place, without a call.
     #[inline(always)]
-    pub(crate) fn hand_message(&mut self, id: NodeId, from: NodeId, message: Message<M>) {
+    pub(crate) fn dispatch_message(&mut self, id: NodeId, from: NodeId, message: Message<M>) {
         if self.node(id).is_ready(self.now) {
-            self.handle_here(id, Input::Message { from, message });
+            self.handle_inline(id, Input::Message { from, message });
         } else {
             self.queue_input(id, Waiting::Input(Input::Message { from, message }));
         }
     }
 
-    /// As [`World::hand`], for a timer that came due.
-    pub(crate) fn hand_timer(&mut self, id: NodeId, ticket: u32) {
+    /// As [`World::dispatch`], for a timer that came due.
+    pub(crate) fn dispatch_timer(&mut self, id: NodeId, ticket: u32) {
         if self.node(id).is_ready(self.now) {
             self.fire(id, ticket);
         } else {
@@ -96,16 +96,16 @@ impl<M: Machine> World<M> {
         }
         node.busy_until = Time(now.0 + node.service_ns);
         let (at, incarnation) = (node.busy_until, node.incarnation);
-        self.happens(at, Event::Wake { node: id, incarnation });
+        self.schedule_event(at, Event::Wake { node: id, incarnation });
         true
     }
 
     fn handle(&mut self, id: NodeId, input: Input<M::Protocol>) {
-        self.handle_here(id, input);
+        self.handle_inline(id, input);
     }
 
     #[inline(always)]
-    fn handle_here(&mut self, id: NodeId, input: Input<M::Protocol>) {
+    fn handle_inline(&mut self, id: NodeId, input: Input<M::Protocol>) {
         let node = &mut self.nodes[id.0 as usize];
         let Some(machine) = &mut node.machine else { return };
         let (time, wall) = node.clock.read(self.now);
@@ -127,7 +127,7 @@ impl<M: Machine> World<M> {
                 let node = self.node_mut(id);
                 let incarnation = node.incarnation;
                 let (ticket, at) = node.set_timer(now, timer, machine::nanos(after));
-                self.happens(at, Event::Timer { node: id, incarnation, ticket });
+                self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
             }
             Output::CancelTimer(name) => {
                 self.node_mut(id).timers.retain(|timer| timer.name != name);
@@ -167,7 +167,7 @@ impl<M: Machine> World<M> {
         node.disk.busy_until = ends;
         node.disk_ops.push_back((command, op));
         let (incarnation, schedule) = (node.incarnation, node.disk_schedule);
-        self.happens(Time(ends), Event::Disk { node: id, incarnation, schedule });
+        self.schedule_event(Time(ends), Event::Disk { node: id, incarnation, schedule });
     }
 
     pub(crate) fn disk_done(&mut self, id: NodeId, incarnation: u32, schedule: u32) {
@@ -183,6 +183,6 @@ impl<M: Machine> World<M> {
             let failed = result.as_ref().err().copied();
             self.record(|| Moment::Disk { node: id, command, failed });
         }
-        self.hand(id, Input::Disk { op, result });
+        self.dispatch(id, Input::Disk { op, result });
     }
 }

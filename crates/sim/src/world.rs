@@ -27,7 +27,7 @@ use crate::queue::Queue;
 use crate::recorder::{Moment, Recorder};
 use crate::trace::TraceHash;
 
-/// The sender of what does not come from a node: the operations of a plan, and the tester's hand.
+/// The sender of what does not come from a node: the operations of a plan, and what a test sends.
 pub const OUTSIDE: NodeId = NodeId(u32::MAX);
 
 pub(crate) type Message<M> = <<M as Machine>::Protocol as Protocol>::Message;
@@ -126,12 +126,12 @@ impl<M: Machine> World<M> {
 
     /// Handles the next event if it is due by then; false where none is.
     pub(crate) fn step_due(&mut self, by: Time) -> bool {
-        self.step_here(by)
+        self.step_inline(by)
     }
 
     /// As [`World::step_due`], without a call: for the loop that handles nearly all events.
     #[inline(always)]
-    pub(crate) fn step_here(&mut self, by: Time) -> bool {
+    pub(crate) fn step_inline(&mut self, by: Time) -> bool {
         let Some((at, event)) = self.queue.take_due(by) else { return false };
         self.now = at;
         self.events += 1;
@@ -140,7 +140,7 @@ impl<M: Machine> World<M> {
             Event::Segment { from, to, epoch, message } => self.segment(from, to, epoch, message),
             Event::Timer { node, incarnation, ticket } => {
                 if self.node(node).incarnation == incarnation {
-                    self.hand_timer(node, ticket);
+                    self.dispatch_timer(node, ticket);
                 }
             }
             Event::Disk { node, incarnation, schedule } => {
@@ -156,7 +156,7 @@ impl<M: Machine> World<M> {
                     self.network.abandon(node, peer);
                     self.trace.event(at.0, kind(4, peer, node), &());
                     self.record(|| Moment::Reset { node, peer });
-                    self.hand(node, Input::LinkReset { peer });
+                    self.dispatch(node, Input::LinkReset { peer });
                 }
             }
             Event::ReleaseHeld { from, to } => self.release_held(from, to),
@@ -197,7 +197,7 @@ impl<M: Machine> World<M> {
     /// Gives a node a message from outside, at a time to come.
     pub fn tell_at(&mut self, at: Time, node: NodeId, message: Message<M>) {
         let event = Event::Datagram { from: OUTSIDE, to: node, message };
-        self.happens(at.max(self.now), event);
+        self.schedule_event(at.max(self.now), event);
     }
 
     /// The world's time: the true one.
@@ -264,7 +264,7 @@ impl<M: Machine> World<M> {
     }
 
     /// Schedules an event. What happens most, a datagram, goes to the queue itself.
-    pub(crate) fn happens(&mut self, at: Time, event: Event<Message<M>>) {
+    pub(crate) fn schedule_event(&mut self, at: Time, event: Event<Message<M>>) {
         self.queue.schedule(at, event);
     }
 

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use host::{Access, Addresses, BadOption, Cluster, Member, Neighbours, Options, address, number};
-use machine::NodeId;
+use machine::{NodeId, Wall};
 
 use crate::server::{self, AUTHORITY, Number, Place, Seat, ServeError};
-use crate::{Layout, LayoutError};
+use crate::{Layout, LayoutError, Mint};
 
 /// What ids are made of.
 #[derive(Clone, Debug, Args)]
@@ -19,7 +20,7 @@ pub struct Minting {
     /// The worker number in the ids.
     #[arg(long, value_name = "W", default_value_t = 0)]
     #[arg(value_parser = number::<u64>(0..=u64::MAX))]
-    pub worker: u64,
+    worker: u64,
 }
 
 impl Minting {
@@ -27,8 +28,27 @@ impl Minting {
     ///
     /// # Errors
     /// If there is none.
-    pub fn layout(&self) -> Result<Layout, LayoutError> {
+    fn layout(&self) -> Result<Layout, LayoutError> {
         self.layout.parse()
+    }
+
+    /// So many ids by this clock; `sleep` is how to wait for the next tick.
+    ///
+    /// # Errors
+    /// If there is no such layout, or if it has no such worker or no timestamps for this time.
+    pub fn mint<C, S>(&self, count: u64, clock: C, sleep: S) -> Result<Mint<C, S>, BadOption>
+    where
+        C: Fn() -> Wall,
+        S: Fn(Duration),
+    {
+        let layout = self.layout().map_err(|why| BadOption(why.to_string()))?;
+        let now = clock();
+        let ids = Mint::new(&layout, self.worker, count, clock, sleep);
+        let ids = ids.map_err(|why| BadOption(why.to_string()))?;
+        layout.has_room_at(now).map_err(|why| {
+            BadOption(format!("{why}: set the clock, or name another layout with --layout"))
+        })?;
+        Ok(ids)
     }
 }
 
@@ -87,10 +107,10 @@ pub struct AuthorityOptions {
 }
 
 impl Options for ServeOptions {
-    type Plan = (Place, Layout, Number);
+    type Config = (Place, Layout, Number);
     type Error = ServeError;
 
-    fn plan(self, access: Access, _: &mut dyn FnMut(String)) -> Result<Self::Plan, BadOption> {
+    fn config(self, access: Access, _: &mut dyn FnMut(String)) -> Result<Self::Config, BadOption> {
         let ServeOptions { listen, minting, authority, threads, data, cluster, node } = self;
         let layout = minting.layout().map_err(|why| BadOption(why.to_string()))?;
         let data = |default: &str| data.unwrap_or_else(|| default.into());
@@ -108,8 +128,8 @@ impl Options for ServeOptions {
         Ok((place, layout, number))
     }
 
-    fn serve(plan: Self::Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
-        let (place, layout, number) = plan;
+    fn serve(config: Self::Config, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
+        let (place, layout, number) = config;
         server::serve(place, layout, number, ready)
     }
 
@@ -119,10 +139,10 @@ impl Options for ServeOptions {
 }
 
 impl Options for AuthorityOptions {
-    type Plan = (Place, u64, Seat);
+    type Config = (Place, u64, Seat);
     type Error = ServeError;
 
-    fn plan(self, access: Access, _: &mut dyn FnMut(String)) -> Result<Self::Plan, BadOption> {
+    fn config(self, access: Access, _: &mut dyn FnMut(String)) -> Result<Self::Config, BadOption> {
         let AuthorityOptions { listen, workers, data, cluster, node } = self;
         let (place, seat) = match cluster {
             None => (place(listen, data, access), Seat::alone()),
@@ -131,8 +151,8 @@ impl Options for AuthorityOptions {
         Ok((place, workers, seat))
     }
 
-    fn serve(plan: Self::Plan, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
-        let (place, workers, seat) = plan;
+    fn serve(config: Self::Config, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
+        let (place, workers, seat) = config;
         server::serve_authority(place, workers, seat, ready)
     }
 

@@ -182,15 +182,7 @@ fn scenarios() -> Vec<Scenario<Snowflakes>> {
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 /// Noise that every promise must bear.
-const NOISE: &[FaultKind] = &[
-    FaultKind::Partition,
-    FaultKind::OneWayPartition,
-    FaultKind::Delay,
-    FaultKind::Loss,
-    FaultKind::LinkReset,
-    FaultKind::Pause,
-    FaultKind::SlowNode,
-];
+const NOISE: &[FaultKind] = FaultKind::NOISE;
 /// And where a worker's memory may be lost.
 const CRASHES: &[FaultKind] = &[
     FaultKind::Crash,

@@ -34,14 +34,14 @@ fn snowflake() -> Value {
 
 /// Deliveries a second by the number of nodes, and short runs a second.
 fn simulator() -> Value {
-    let room = register::<PingPong>();
+    let system = register::<PingPong>();
     const RUNS: u64 = 100;
     let seeds = Seeds { first: 1, count: RUNS, jobs: 1 };
-    let sweep = || room.sweep(SHORT, seeds, &[], &|_, _| {}).expect("the scenario is there");
+    let sweep = || system.sweep(SHORT, seeds, &[], &|_, _| {}).expect("the scenario is there");
     let mut contestants = Vec::new();
     for (nodes, scenario) in SIZES {
-        let room = &room;
-        contestants.push(Contestant::new(scenario, move || play(&**room, scenario, 1)));
+        let system = &system;
+        contestants.push(Contestant::new(scenario, move || play(&**system, scenario, 1)));
         contestants.push(Contestant::new("simcore", move || {
             simcore_ping_pong::play(nodes, DELIVERIES, 1)
         }));

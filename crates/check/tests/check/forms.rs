@@ -9,7 +9,7 @@ fn told(text: &str) -> Vec<(u64, Kind, String, Option<Value>)> {
 }
 
 fn lines(text: &str) -> Vec<u64> {
-    read(text).unwrap().iter().map(|event| event.place).collect()
+    read(text).unwrap().iter().map(|event| event.position).collect()
 }
 
 const PLAIN: &str = "\

@@ -284,7 +284,7 @@ fn every_object(text: &str) {
         assert!(begins <= text.matches("invoke").count(), "{text}");
         let lines = text.lines().count() as u64;
         assert!(events.iter().all(|event| (1..=lines).contains(&event.line)), "{text}");
-        assert!(events.windows(2).all(|pair| pair[0].place < pair[1].place), "{text}");
+        assert!(events.windows(2).all(|pair| pair[0].position < pair[1].position), "{text}");
         let Ok(history) = history::<M>(&events) else { return };
         assert!(history.len() <= begins);
         let budget = Budget { remembered: 10_000, go_on: &mut || true };

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use hash_ring::Algorithm;
-use hash_ring::compare::{Row, compare, plot, table};
+use hash_ring::compare::{Row, compare};
+use hash_ring::plot::plot;
+use hash_ring::table::table;
 
 /// A clock that goes on by a millisecond whenever it is read.
 fn ticking() -> impl FnMut() -> Duration {

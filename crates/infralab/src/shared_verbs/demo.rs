@@ -9,13 +9,13 @@ use crate::rerun::command;
 use crate::results::say;
 
 /// A narrated run of the first scenario, and of the same system without one of its mechanisms.
-pub(crate) fn demo(room: &dyn Registered, seed: u64) -> Outcome {
-    let scenarios = room.scenarios();
+pub(crate) fn demo(system: &dyn Registered, seed: u64) -> Outcome {
+    let scenarios = system.scenarios();
     let Some(first) = scenarios.first() else {
-        return Err(Failure::input(format!("{} has no scenarios", room.name())));
+        return Err(Failure::input(format!("{} has no scenarios", system.name())));
     };
-    let ran = room.run(first.name, seed, &[]).map_err(Failure::input)?;
-    say!("{BOLD}{}{BOLD:#}: {}\n", room.name(), room.about());
+    let ran = system.run(first.name, seed, &[]).map_err(Failure::input)?;
+    say!("{BOLD}{}{BOLD:#}: {}\n", system.name(), system.about());
     say!("The scenario {BOLD}{}{BOLD:#}, seed {seed}: {}.", first.name, first.about);
     say!("The cluster: {}.\n", ran.nodes.join(", "));
     say!("What will go wrong:");
@@ -30,15 +30,16 @@ pub(crate) fn demo(room: &dyn Registered, seed: u64) -> Outcome {
         say!("{}", draw_from(&ran, Time(at.0.saturating_sub(20_000_000)), 30).trim_end());
     }
     say!("\nAnd in the end:\n");
-    print_report(room, &ran);
-    for witness in room.witnesses().iter().filter(|witness| witness.scenario == first.name) {
+    print_report(system, &ran);
+    for witness in system.witnesses().iter().filter(|witness| witness.scenario == first.name) {
         let without = [witness.mechanism.to_string()];
-        let broken = room.run(witness.scenario, witness.seed, &without).map_err(Failure::input)?;
+        let broken =
+            system.run(witness.scenario, witness.seed, &without).map_err(Failure::input)?;
         say!("\nThe same scenario without {BOLD}{}{BOLD:#}:", witness.mechanism);
         for violation in &broken.report.violations {
             say!("  {BAD}✗{BAD:#} {}: {}", violation.promise, violation.why);
         }
-        let again = command(room.name(), first.name, witness.seed, &without);
+        let again = command(system.name(), first.name, witness.seed, &without);
         say!("See it: {again} --diagram");
     }
     Ok(verdict(&ran))

@@ -41,18 +41,18 @@ pub(crate) struct RunArguments {
 
 /// Runs one scenario at one seed.
 #[expect(clippy::disallowed_methods, reason = "the time a run takes is part of its results")]
-pub(crate) fn run(room: &dyn Registered, arguments: &RunArguments) -> Outcome {
+pub(crate) fn run(system: &dyn Registered, arguments: &RunArguments) -> Outcome {
     let RunArguments { scenario, seed, without, save, history, json, diagram } = arguments;
     let without = &without.names();
     let began = Instant::now();
-    let ran = during("running", || room.run(scenario, *seed, without)).map_err(Failure::input)?;
+    let ran = during("running", || system.run(scenario, *seed, without)).map_err(Failure::input)?;
     let history = match (history, &ran.history) {
-        (Some(_), None) => return Err(has_no_history(room)),
+        (Some(_), None) => return Err(has_no_history(system)),
         (Some(file), Some(lines)) => Some((file, lines)),
         (None, _) => None,
     };
-    let command = command(room.name(), scenario, *seed, without);
-    let found = show(room, &ran, began.elapsed(), *json, *diagram, &command)?;
+    let command = command(system.name(), scenario, *seed, without);
+    let found = show(system, &ran, began.elapsed(), *json, *diagram, &command)?;
     // After the results: a file that cannot be written must not cost them.
     if let Some(file) = save {
         save_to(file, &ran.saved.to_json())?;
@@ -63,10 +63,10 @@ pub(crate) fn run(room: &dyn Registered, arguments: &RunArguments) -> Outcome {
     Ok(found)
 }
 
-fn has_no_history(room: &dyn Registered) -> Failure {
+fn has_no_history(system: &dyn Registered) -> Failure {
     Failure::input(format!(
         "{} keeps no history of reads and writes that --history could write: leave it out, or keep \
          the run itself with --save FILE",
-        room.name()
+        system.name()
     ))
 }

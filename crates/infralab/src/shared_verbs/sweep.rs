@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use host::number;
 use serde_json::{Value, json};
-use sim::{Registered, Seeds, Shortest, SweepReport};
+use sim::{Counterexample, Registered, Seeds, SweepReport};
 
 use crate::exit::{Failure, Found, Outcome};
 use crate::left_out::Without;
@@ -43,11 +43,11 @@ pub(crate) struct SweepArguments {
 
 /// Runs many seeds of a scenario.
 #[expect(clippy::disallowed_methods, reason = "the time a sweep takes is what the user asks for")]
-pub(crate) fn sweep(room: &dyn Registered, arguments: &SweepArguments) -> Outcome {
+pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outcome {
     let SweepArguments { scenario, seeds, first_seed, jobs, without, shrink, save, json } =
         arguments;
     let without = &without.names();
-    let default = room.scenarios().into_iter().find(|info| info.name == scenario);
+    let default = system.scenarios().into_iter().find(|info| info.name == scenario);
     let count = seeds.unwrap_or(default.map_or(1, |info| info.seeds));
     if first_seed.checked_add(count - 1).is_none() {
         return Err(Failure::input(format!(
@@ -59,7 +59,7 @@ pub(crate) fn sweep(room: &dyn Registered, arguments: &SweepArguments) -> Outcom
     let seeds = Seeds { first: *first_seed, count, jobs: jobs.map_or(cores, usize::from) };
     let bar = progress::seeds(count);
     let began = Instant::now();
-    let report = room
+    let report = system
         .sweep(scenario, seeds, without, &|done, found| {
             bar.set_position(done);
             if found > 0 {
@@ -69,24 +69,24 @@ pub(crate) fn sweep(room: &dyn Registered, arguments: &SweepArguments) -> Outcom
         .map_err(Failure::input)?;
     let elapsed = began.elapsed();
     bar.finish_and_clear();
-    let shortest = match report.violations.first() {
+    let counterexample = match report.violations.first() {
         Some(first) if *shrink => {
-            let shrink = || room.shrink(scenario, first.seed, without, &first.promise);
-            let shortest = progress::during("looking for the shortest history", shrink);
-            Some(shortest.map_err(Failure::input)?)
+            let shrink = || system.shrink(scenario, first.seed, without, &first.promise);
+            let counterexample = progress::during("looking for the shortest history", shrink);
+            Some(counterexample.map_err(Failure::input)?)
         }
         _ => None,
     };
     if *json {
-        say!("{}", sweep_json(room, scenario, without, &report, elapsed, &shortest));
+        say!("{}", sweep_json(system, scenario, without, &report, elapsed, &counterexample));
     } else {
-        print_sweep(room, scenario, without, &report, elapsed);
-        if let Some(shortest) = &shortest {
-            print_shortest(shortest);
+        print_sweep(system, scenario, without, &report, elapsed);
+        if let Some(counterexample) = &counterexample {
+            print_counterexample(counterexample);
         }
     }
-    match (save, &shortest) {
-        (Some(file), Some(shortest)) => save_to(file, &shortest.ran.saved.to_json())?,
+    match (save, &counterexample) {
+        (Some(file), Some(counterexample)) => save_to(file, &counterexample.ran.saved.to_json())?,
         (Some(file), None) => {
             anstream::eprintln!("infralab: {} was not written: no promise broke", file.display());
         }
@@ -103,16 +103,16 @@ pub(crate) fn sweep(room: &dyn Registered, arguments: &SweepArguments) -> Outcom
 }
 
 fn sweep_json(
-    room: &dyn Registered,
+    system: &dyn Registered,
     scenario: &str,
     without: &[String],
     report: &SweepReport,
     elapsed: Duration,
-    shortest: &Option<Shortest>,
+    counterexample: &Option<Counterexample>,
 ) -> Value {
     let shortfall = |&(name, reached, least): &(&str, u64, u64)| json!({"name": name, "reached": reached, "least": least});
     let mut all = json!({
-        "system": room.name(),
+        "system": system.name(),
         "scenario": scenario,
         "without": without,
         "seeds": report.seeds,
@@ -130,7 +130,7 @@ fn sweep_json(
         "elapsed_s": elapsed.as_secs_f64(),
         "events_per_s": report.events as f64 / elapsed.as_secs_f64(),
     });
-    if let Some(Shortest { ran, steps, runs }) = shortest {
+    if let Some(Counterexample { ran, steps, runs }) = counterexample {
         all["shrunk"] = json!({
             "steps_before": steps.0, "steps": steps.1, "runs": runs,
             "violations": ran.report.violations, "saved": ran.saved,
@@ -140,7 +140,7 @@ fn sweep_json(
 }
 
 fn print_sweep(
-    room: &dyn Registered,
+    system: &dyn Registered,
     scenario: &str,
     without: &[String],
     report: &SweepReport,
@@ -151,21 +151,21 @@ fn print_sweep(
     say!(
         "{BOLD}{} {scenario}{BOLD:#}: {seeds} seeds, {events} events, {:.0} s of virtual time in \
          {:.2} s ({rate} events/s)",
-        room.name(),
+        system.name(),
         report.virtual_ns as f64 / 1e9,
         elapsed.as_secs_f64()
     );
     print_counts(&report.operations, &report.faults, &report.sometimes);
     print_waits(&report.latency, &report.downtime);
-    for breach in violations.iter().take(10) {
-        let again = command(room.name(), scenario, breach.seed, without);
-        say!("broken: {} after {} events: {again}", breach.promise, breach.events);
+    for violation in violations.iter().take(10) {
+        let again = command(system.name(), scenario, violation.seed, without);
+        say!("broken: {} after {} events: {again}", violation.promise, violation.events);
     }
     if violations.len() > 10 {
         say!("and {} more violations", violations.len() - 10);
     }
     for seed in unknown.iter().take(10) {
-        say!("unknown: {}", command(room.name(), scenario, *seed, without));
+        say!("unknown: {}", command(system.name(), scenario, *seed, without));
     }
     for (name, reached, least) in shortfalls {
         say!("too little: {name} happened {reached} times, and must {least} times");
@@ -175,8 +175,8 @@ fn print_sweep(
     }
 }
 
-fn print_shortest(shortest: &Shortest) {
-    let Shortest { ran, steps: (before, after), runs } = shortest;
+fn print_counterexample(counterexample: &Counterexample) {
+    let Counterexample { ran, steps: (before, after), runs } = counterexample;
     say!("\nshrunk from {before} steps to {after} in {runs} runs:\n");
     say!("{}", draw_last(ran, 40).trim_end());
 }

@@ -115,8 +115,7 @@ fn verbs_that_are_none() {
 
 #[test]
 fn every_verb_has_an_example_of_its_own_system() {
-    for room in infralab::systems() {
-        let system = room.name();
+    for system in infralab::systems().iter().map(|system| system.name()) {
         for verb in verbs(&[system]) {
             let said = lab(&[system, &verb, "--help"]);
             assert_eq!(said.code, Some(0));
@@ -143,9 +142,9 @@ fn verbs(of: &[&str]) -> Vec<String> {
 
 #[test]
 fn what_the_examples_name_is_there() {
-    for room in infralab::systems() {
+    for system in infralab::systems() {
         for verb in ["run", "sweep"] {
-            let help = lab(&[room.name(), verb, "--help"]).stdout;
+            let help = lab(&[system.name(), verb, "--help"]).stdout;
             let (_, examples) = help.split_once("Example").unwrap();
             let examples: Vec<_> =
                 examples.lines().filter(|line| line.contains("infralab")).collect();
@@ -153,10 +152,10 @@ fn what_the_examples_name_is_there() {
             for example in examples {
                 let mut words = example.split_whitespace().skip_while(|word| *word != verb).skip(1);
                 let (scenario, rest) = (words.next().unwrap(), words.collect::<Vec<_>>());
-                assert!(room.scenarios().iter().any(|info| info.name == scenario), "{example}");
+                assert!(system.scenarios().iter().any(|info| info.name == scenario), "{example}");
                 let without = rest.iter().position(|word| *word == "--without");
                 let mechanism = without.map(|at| rest[at + 1]);
-                let is_there = |name| room.mechanisms().iter().any(|info| info.name == name);
+                let is_there = |name| system.mechanisms().iter().any(|info| info.name == name);
                 assert!(mechanism.is_none_or(is_there), "{example}");
             }
         }
@@ -176,7 +175,7 @@ fn shells_and_manuals_know_every_verb() {
     let scratch = Scratch::new("manual");
     let folder = scratch.text("man1");
     assert_eq!(lab(&["man", &folder]).code, Some(0));
-    for system in infralab::systems().iter().map(|room| room.name()) {
+    for system in infralab::systems().iter().map(|system| system.name()) {
         for verb in verbs(&[system]) {
             let page = scratch.join("man1").join(format!("infralab-{system}-{verb}.1"));
             let page = std::fs::read_to_string(page).unwrap_or_else(|why| panic!("{verb}: {why}"));

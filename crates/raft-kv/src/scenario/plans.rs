@@ -12,15 +12,7 @@ use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
 
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
 /// Noise that every promise must bear.
-const NOISE: &[FaultKind] = &[
-    FaultKind::Partition,
-    FaultKind::OneWayPartition,
-    FaultKind::Delay,
-    FaultKind::Loss,
-    FaultKind::LinkReset,
-    FaultKind::Pause,
-    FaultKind::SlowNode,
-];
+const NOISE: &[FaultKind] = FaultKind::NOISE;
 /// And where memory may be lost, or the disk ails.
 pub(super) const CRASHES: &[FaultKind] = &[
     FaultKind::Crash,

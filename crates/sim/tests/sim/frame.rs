@@ -5,7 +5,7 @@ use sim::{Refused, Registered, Seeds, SweepReport, assert_breaks_without, assert
 
 use crate::counting::Counting;
 
-pub(crate) fn room() -> Box<dyn Registered> {
+pub(crate) fn system() -> Box<dyn Registered> {
     register::<Counting>()
 }
 
@@ -15,7 +15,7 @@ pub(crate) fn without(name: &str) -> Vec<String> {
 }
 
 fn sweep(scenario: &str, count: u64, jobs: usize, without: &[String]) -> SweepReport {
-    room().sweep(scenario, Seeds { first: 0, count, jobs }, without, &|_, _| {}).unwrap()
+    system().sweep(scenario, Seeds { first: 0, count, jobs }, without, &|_, _| {}).unwrap()
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_sweep_finds_what_each_mechanism_is_for() {
         assert!(report.violations.is_sorted_by_key(|breach| breach.seed));
         // What a sweep found, a run finds at the same event.
         let breach = &report.violations[0];
-        let ran = room().run("retries", breach.seed, &without(mechanism)).unwrap();
+        let ran = system().run("retries", breach.seed, &without(mechanism)).unwrap();
         assert_eq!(ran.report.violation_of(promise).unwrap().events, breach.events);
     }
 }
@@ -60,7 +60,7 @@ fn a_sweep_does_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn a_run_tells_how_long_clients_waited_and_a_sweep_adds_it_up() {
-    let ran = room().run("outage", 1, &[]).unwrap();
+    let ran = system().run("outage", 1, &[]).unwrap();
     let (latency, downtime) = (&ran.report.latency, &ran.report.downtime);
     // From the last answer before the crash until somebody tried again after it: tries are 20, 40,
     // 80, 160 ms apart and so on.
@@ -81,7 +81,7 @@ fn a_sweep_tells_of_its_progress() {
     let told = std::sync::Mutex::new(Vec::new());
     let progress = |done, violations| told.lock().unwrap().push((done, violations));
     let seeds = Seeds { first: 7, count: 30, jobs: 3 };
-    let report = room().sweep("retries", seeds, &without("dedup"), &progress).unwrap();
+    let report = system().sweep("retries", seeds, &without("dedup"), &progress).unwrap();
     let told = told.into_inner().unwrap();
     assert!(told.is_sorted() && told.len() == 30);
     assert_eq!(told.last(), Some(&(30, report.violations.len() as u64)));
@@ -100,17 +100,17 @@ fn a_sweep_that_does_nothing_falls_short() {
 fn a_shrunk_plan_is_short_breaks_the_same_promise_and_is_clean_with_the_mechanism() {
     for (mechanism, promise) in [("dedup", "counted-once"), ("fsync", "answered-is-counted")] {
         let breach = sweep("retries", 40, 2, &without(mechanism)).violations.remove(0);
-        let short = room().shrink("retries", breach.seed, &without(mechanism), promise).unwrap();
+        let short = system().shrink("retries", breach.seed, &without(mechanism), promise).unwrap();
         let (before, after) = short.steps;
         assert!(before >= 30 && (1..=3).contains(&after), "{before} steps became {after}");
         assert!(short.ran.report.violation_of(promise).is_some());
 
         let mut saved = short.ran.saved.clone();
-        assert_eq!(room().replay(&saved).unwrap().report, short.ran.report);
+        assert_eq!(system().replay(&saved).unwrap().report, short.ran.report);
         saved.without = Vec::new();
-        assert_eq!(room().clean_rerolls(&saved, 200), Ok(200), "with {mechanism}");
+        assert_eq!(system().clean_rerolls(&saved, 200), Ok(200), "with {mechanism}");
         saved.without = without(mechanism);
-        assert!(room().clean_rerolls(&saved, 200).unwrap() < 200, "without {mechanism}");
+        assert!(system().clean_rerolls(&saved, 200).unwrap() < 200, "without {mechanism}");
     }
 }
 
@@ -119,7 +119,7 @@ fn shrinking_never_changes_to_another_promise() {
     let breaches = sweep("bomb", 40, 2, &without("dedup")).violations;
     let both = breaches.iter().find(|breach| breach.promise == "counted-once").unwrap();
     for promise in ["counted-once", "no-panic"] {
-        let short = room().shrink("bomb", both.seed, &without("dedup"), promise).unwrap();
+        let short = system().shrink("bomb", both.seed, &without("dedup"), promise).unwrap();
         assert!(short.ran.report.violation_of(promise).is_some(), "{promise}");
         assert!(short.steps.1 <= 3, "{promise}: {:?}", short.steps);
     }
@@ -127,7 +127,7 @@ fn shrinking_never_changes_to_another_promise() {
 
 #[test]
 fn there_is_nothing_to_shrink_where_the_promise_holds() {
-    let refused = room().shrink("retries", 1, &[], "counted-once").unwrap_err();
+    let refused = system().shrink("retries", 1, &[], "counted-once").unwrap_err();
     assert_eq!(refused, Refused::Holds("counted-once".into()));
     assert!(refused.to_string().contains("counted-once holds at this seed"));
 }
@@ -142,7 +142,7 @@ fn a_run_that_will_not_end_is_unknown() {
 
 #[test]
 fn a_verdict_that_is_unknown_is_not_clean() {
-    let report = room().run("undecided", 1, &[]).unwrap().report;
+    let report = system().run("undecided", 1, &[]).unwrap().report;
     assert_eq!(report.unknown, ["undecided: there was not enough time to tell"]);
     assert!(!report.is_clean());
     assert_eq!(sweep("undecided", 3, 2, &[]).unknown, [0, 1, 2]);
@@ -152,11 +152,11 @@ fn a_verdict_that_is_unknown_is_not_clean() {
 fn a_panic_in_a_machine_is_a_verdict_and_prints_nothing() {
     const INSIDE: &str = "SIM_TEST_PANICS";
     if std::env::var_os(INSIDE).is_some() {
-        let ran = room().run("bomb", 3, &[]).unwrap();
+        let ran = system().run("bomb", 3, &[]).unwrap();
         let [violation] = &ran.report.violations[..] else { panic!("one violation") };
         assert_eq!((&*violation.promise, &*violation.why), ("no-panic", "the counter exploded"));
         assert!(violation.at >= machine::Time(1_000_000_000) && violation.events > 0);
-        let again = room().replay(&ran.saved).unwrap();
+        let again = system().replay(&ran.saved).unwrap();
         assert_eq!(again.report, ran.report, "it is a run like any other");
         println!("the verdict was as it should be");
         return;
@@ -176,23 +176,26 @@ fn a_panic_in_a_machine_is_a_verdict_and_prints_nothing() {
 
 #[test]
 fn a_refusal_lists_what_there_is() {
-    let no_scenario = room().run("retires", 1, &[]).unwrap_err().to_string();
+    let no_scenario = system().run("retires", 1, &[]).unwrap_err().to_string();
     assert_eq!(
         no_scenario,
         "there is no scenario \"retires\"; there are retries, bomb, endless, outage, idle, undecided, \
          unsafe-disk, misspelt-role, misspelt-promise, misspelt-mechanism"
     );
-    let no_mechanism = room().run("retries", 1, &without("fsink")).unwrap_err().to_string();
+    let no_mechanism = system().run("retries", 1, &without("fsink")).unwrap_err().to_string();
     assert_eq!(no_mechanism, "there is no mechanism \"fsink\"; there are dedup, fsync");
 }
 
 #[test]
 fn a_room_shows_what_its_system_registered() {
-    let room = room();
-    assert_eq!((room.name(), room.mechanisms().len(), room.promises().len()), ("counting", 2, 4));
-    let scenarios = room.scenarios();
+    let system = system();
+    assert_eq!(
+        (system.name(), system.mechanisms().len(), system.promises().len()),
+        ("counting", 2, 4)
+    );
+    let scenarios = system.scenarios();
     assert_eq!((scenarios[0].name, scenarios[0].seeds), ("retries", 40));
-    let ran = room.run("retries", 1, &[]).unwrap();
+    let ran = system.run("retries", 1, &[]).unwrap();
     assert_eq!(ran.nodes[..2], ["n0 server", "n1 client"]);
     assert!(ran.moments.len() > 100 && ran.moments.is_sorted_by_key(|(at, _)| *at));
     assert!(sim::diagram(&ran.nodes, &ran.moments, sim::Window::Last(10)).lines().count() > 10);
@@ -200,9 +203,9 @@ fn a_room_shows_what_its_system_registered() {
 
 /// What is refused of a scenario before anything is run.
 fn refusal(scenario: &str) -> String {
-    let run = room().run(scenario, 0, &[]).map(|_| ()).unwrap_err();
+    let run = system().run(scenario, 0, &[]).map(|_| ()).unwrap_err();
     let seeds = Seeds { first: 0, count: 3, jobs: 2 };
-    assert_eq!(room().sweep(scenario, seeds, &[], &|_, _| {}).unwrap_err(), run);
+    assert_eq!(system().sweep(scenario, seeds, &[], &|_, _| {}).unwrap_err(), run);
     assert!(matches!(run, Refused::Undeclared(_)), "{run:?}");
     run.to_string()
 }
@@ -220,10 +223,10 @@ fn what_a_system_names_and_does_not_declare_is_refused() {
 
 #[test]
 fn a_saved_plan_that_aims_at_an_undeclared_role_is_refused() {
-    let mut saved = room().run("idle", 0, &[]).unwrap().saved;
+    let mut saved = system().run("idle", 0, &[]).unwrap().saved;
     let crash = json!({"fault": "crash", "node": {"role": "sever"}});
     saved.plan["steps"] = json!([{"fault": {"at": 1, "until": 2, "fault": crash}}]);
-    assert!(matches!(room().replay(&saved), Err(Refused::Undeclared(_))));
+    assert!(matches!(system().replay(&saved), Err(Refused::Undeclared(_))));
 }
 
 #[test]

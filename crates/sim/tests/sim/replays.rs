@@ -5,18 +5,18 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use sim::{Refused, SavedRun};
 
-use crate::frame::{room, without};
+use crate::frame::{system, without};
 
 fn saved(seed: u64) -> SavedRun {
-    room().run("retries", seed, &without("dedup")).unwrap().saved
+    system().run("retries", seed, &without("dedup")).unwrap().saved
 }
 
 #[test]
 fn a_replay_is_the_run_itself() {
     for seed in 0..20 {
-        let ran = room().run("retries", seed, &without("dedup")).unwrap();
+        let ran = system().run("retries", seed, &without("dedup")).unwrap();
         let parsed = SavedRun::parse(ran.saved.to_json().as_bytes()).unwrap();
-        let again = room().replay(&parsed).unwrap();
+        let again = system().replay(&parsed).unwrap();
         assert_eq!(again.report, ran.report, "seed {seed}");
         assert_eq!(again.moments, ran.moments);
         assert_eq!(again.saved, parsed);
@@ -28,7 +28,7 @@ fn a_replay_is_the_run_itself() {
 fn another_world_seed_is_another_run_of_the_same_plan() {
     let first = saved(1);
     let other = SavedRun { world_seed: 2, ..first.clone() };
-    let again = room().replay(&other).unwrap();
+    let again = system().replay(&other).unwrap();
     assert_eq!(again.saved.plan, first.plan);
     assert_ne!(again.saved.trace_hash, first.trace_hash);
 }
@@ -37,7 +37,7 @@ fn another_world_seed_is_another_run_of_the_same_plan() {
 fn refusal(place: &str, value: Value) -> String {
     let mut saved = saved(1);
     *saved.plan.pointer_mut(place).unwrap() = value;
-    match room().replay(&saved) {
+    match system().replay(&saved) {
         Err(Refused::BadPlan(why)) => why,
         other => panic!("{place} is not refused: {:?}", other.map(|ran| ran.report)),
     }
@@ -140,10 +140,10 @@ fn clusters_that_make_no_sense_are_refused() {
 #[test]
 fn a_saved_run_of_something_unknown_is_refused() {
     let other = SavedRun { scenario: "gone".into(), ..saved(1) };
-    assert!(matches!(room().replay(&other), Err(Refused::UnknownScenario(..))));
+    assert!(matches!(system().replay(&other), Err(Refused::UnknownScenario(..))));
     let other = SavedRun { without: without("gone"), ..saved(1) };
-    assert!(matches!(room().replay(&other), Err(Refused::UnknownMechanism(..))));
-    assert!(matches!(room().clean_rerolls(&other, 1), Err(Refused::UnknownMechanism(..))));
+    assert!(matches!(system().replay(&other), Err(Refused::UnknownMechanism(..))));
+    assert!(matches!(system().clean_rerolls(&other, 1), Err(Refused::UnknownMechanism(..))));
 }
 
 /// All numbers and strings of a value, for one of them to be changed.
@@ -173,7 +173,7 @@ fn nasty() -> impl Strategy<Value = Value> {
 fn refused_or_run(bytes: &[u8]) {
     let refusal = match SavedRun::parse(bytes) {
         Err(why) => why.to_string(),
-        Ok(saved) => match room().replay(&saved) {
+        Ok(saved) => match system().replay(&saved) {
             Err(why) => why.to_string(),
             Ok(ran) => {
                 let panicked = ran.report.violation_of("no-panic");

@@ -78,7 +78,7 @@ pub(super) fn heal_a_majority(cluster: &Cluster, world: &World<Node>) -> Vec<Nod
         let side = if other.is_empty() || one.len() <= other.len() { one } else { other };
         side.to_vec()
     };
-    let troubled: Vec<NodeId> = world.struck().flat_map(smaller).collect();
+    let troubled: Vec<NodeId> = world.active_faults().flat_map(smaller).collect();
     let begun = |node: &NodeId| match world.machine(*node) {
         Some(Node::Council(seat)) => seat.group().is_some_and(|group| group.log().last_index() > 0),
         _ => false,

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::nodes::{Node, NodeIndex};
-
 /// The nodes that share a zone and a rack.
 #[derive(Clone, Debug)]
 pub(crate) struct Rack {
@@ -13,9 +11,9 @@ pub(crate) struct Rack {
     pub(crate) nodes: u32,
 }
 
-/// The whereabouts of every node. Nodes of which nothing is known are together in one rack.
+/// The rack of every node. Nodes without a zone are together in one rack.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Places {
+pub(crate) struct Racks {
     rack_of: Vec<u32>,
     racks: Vec<Rack>,
     /// Numbers of racks by zone and rack, and of zones by zone and nothing.
@@ -23,35 +21,36 @@ pub(crate) struct Places {
     zone_numbers: BTreeMap<Box<str>, usize>,
 }
 
-impl Places {
-    pub(crate) fn rack(&self, index: NodeIndex) -> usize {
-        self.rack_of[index.at()] as usize
+impl Racks {
+    pub(crate) fn rack(&self, node: usize) -> usize {
+        self.rack_of[node] as usize
     }
 
-    pub(crate) fn racks(&self) -> &[Rack] {
+    pub(crate) fn all(&self) -> &[Rack] {
         &self.racks
     }
 
-    /// What it takes for each node.
+    /// The memory that it takes for each node.
     pub(crate) fn bytes(&self) -> usize {
         self.rack_of.capacity() * size_of::<u32>()
     }
 
-    pub(crate) fn add(&mut self, index: NodeIndex, node: &Node) {
-        let zone = number(&mut self.zone_numbers, node.zone().unwrap_or_default());
-        let rack = number(&mut self.rack_numbers, node.location());
+    /// A node in this zone, at this location: its zone and, if it has one, its rack.
+    pub(crate) fn add(&mut self, node: usize, zone: &str, location: &str) {
+        let zone = number(&mut self.zone_numbers, zone);
+        let rack = number(&mut self.rack_numbers, location);
         if rack == self.racks.len() {
             self.racks.push(Rack { zone, nodes: 0 });
         }
         self.racks[rack].nodes += 1;
-        if index.at() >= self.rack_of.len() {
-            self.rack_of.resize(index.at() + 1, 0);
+        if node >= self.rack_of.len() {
+            self.rack_of.resize(node + 1, 0);
         }
-        self.rack_of[index.at()] = rack as u32;
+        self.rack_of[node] = rack as u32;
     }
 
-    pub(crate) fn remove(&mut self, index: NodeIndex) {
-        let rack = self.rack(index);
+    pub(crate) fn remove(&mut self, node: usize) {
+        let rack = self.rack(node);
         self.racks[rack].nodes -= 1;
     }
 }

@@ -1,0 +1,40 @@
+//! What the machines of one cluster share: how nodes are called, what they say to each other, and on what
+//! kind of link.
+
+use std::fmt::{self, Debug};
+use std::hash::Hash;
+
+use serde::{Deserialize, Serialize};
+
+/// The number of a node: a server, a client or an outside service.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct NodeId(pub u32);
+
+/// As diagrams write it: `n3`.
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}", self.0)
+    }
+}
+
+/// The words that the machines of one cluster share, so that servers and clients of different
+/// types can live in one world.
+pub trait Protocol: Clone + Debug + 'static {
+    /// What nodes send each other. Bulk data travels in it as reference-counted bytes.
+    type Message: Clone + Debug + Hash + Send + Sync;
+    /// The name of a timer; setting it again replaces it.
+    type Timer: Clone + Debug + Hash + Eq + Send + Sync;
+    /// What to do when a disk operation ends: a continuation, as data.
+    type Op: Clone + Debug + Hash + Send + Sync;
+    /// What a machine tells the history, or its owner when it is embedded in another.
+    type Note: Clone + Debug + Hash + Send + Sync;
+}
+
+/// The two kinds of link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Link {
+    /// UDP: lost, doubled and reordered.
+    Datagram,
+    /// TCP: in order and without gaps, stalling until it is healed or reset.
+    Stream,
+}
