@@ -26,6 +26,7 @@ impl System for Bitcask {
         "A store of keys and values on one disk: a log, and an index into it in memory.";
     const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
     const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
+    const ROLES: &'static [&'static str] = &["client", "keeper"];
     const WITNESSES: &'static [Witness] = &[
         Witness::new("flush-before-ack", "nothing-lost", "power-loss", 0),
         Witness::new("entry-checksum", "nothing-false", "bit-rot", 0),

@@ -27,6 +27,7 @@ impl System for CacheFleet {
         "Keys placed on nodes by hashing: a cache fleet in front of a database.";
     const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
     const PROMISES: &'static [PromiseSpec<Server, Shape>] = PROMISES;
+    const ROLES: &'static [&'static str] = &["cache", "database", "front"];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {

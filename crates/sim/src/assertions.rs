@@ -5,7 +5,8 @@ use std::num::NonZero;
 use std::ops::Range;
 
 use crate::diagram::{Window, diagram};
-use crate::registry::{Counterexample, Registered, register};
+use crate::registry::{Counterexample, Registered, RunRecord, register};
+use crate::run::NO_PANIC;
 use crate::scenario::System;
 use crate::sweep::{Seeds, SweepReport};
 
@@ -14,10 +15,12 @@ use crate::sweep::{Seeds, SweepReport};
 ///
 /// # Panics
 /// If a promise breaks: with the shortest history in which it does. If a checker cannot tell, if the sweep
-/// did too little, or if there is no such scenario.
+/// did too little, if a seed is not the same run each time, if there is no such scenario, or if there are no
+/// seeds.
+#[track_caller]
 pub fn assert_holds<S: System>(scenario: &str, seeds: Range<u64>) {
     let system = register::<S>();
-    let report = sweep(&*system, scenario, seeds, &[]);
+    let report = sweep(&*system, scenario, &seeds, &[]);
     if let Some(breach) = report.violations.first() {
         let (seed, promise) = (breach.seed, &breach.promise);
         let shortest = system.shrink(scenario, seed, &[], promise);
@@ -25,10 +28,20 @@ pub fn assert_holds<S: System>(scenario: &str, seeds: Range<u64>) {
         panic!("{promise} breaks at seed {seed} of {scenario}:\n\n{shortest}");
     }
     let SweepReport { unknown, shortfalls, .. } = report;
-    assert!(unknown.is_empty(), "nobody can tell at these seeds of {scenario}: {unknown:?}");
+    if let Some(&seed) = unknown.first() {
+        let reasons = run(&*system, scenario, seed).report.unknown.join("; ");
+        panic!("nobody can tell at these seeds of {scenario}: {unknown:?}; at {seed}: {reasons}");
+    }
     assert!(
         shortfalls.is_empty(),
         "{scenario} did too little (name, reached, least): {shortfalls:?}"
+    );
+    let hash = |seed| run(&*system, scenario, seed).report.trace_hash;
+    assert_eq!(
+        hash(seeds.start),
+        hash(seeds.start),
+        "seed {} of {scenario} is another run each time: some machine depends on more than it is handed",
+        seeds.start
     );
 }
 
@@ -36,7 +49,8 @@ pub fn assert_holds<S: System>(scenario: &str, seeds: Range<u64>) {
 /// shortest history in which it does.
 ///
 /// # Panics
-/// If it holds at all of them, or if there is no such mechanism, promise or scenario.
+/// If it holds at all of them, if there is no such mechanism, promise or scenario, or if there are no seeds.
+#[track_caller]
 pub fn assert_breaks_without<S: System>(
     mechanism: &str,
     promise: &str,
@@ -44,7 +58,14 @@ pub fn assert_breaks_without<S: System>(
     seeds: Range<u64>,
 ) -> Counterexample {
     let (system, without) = (register::<S>(), [mechanism.to_string()]);
-    let report = sweep(&*system, scenario, seeds, &without);
+    let known: Vec<&str> = system.promises().iter().map(|promise| promise.name).collect();
+    let known = [known, vec![NO_PANIC]].concat();
+    assert!(
+        known.contains(&promise),
+        "there is no promise {promise:?}; there are {}",
+        known.join(", ")
+    );
+    let report = sweep(&*system, scenario, &seeds, &without);
     let breach = report.violations.iter().find(|breach| breach.promise == promise);
     let Some(breach) = breach else {
         let others: Vec<_> = report.violations.iter().take(3).collect();
@@ -57,16 +78,22 @@ pub fn assert_breaks_without<S: System>(
     shortest.unwrap_or_else(|why| panic!("{why}"))
 }
 
+#[track_caller]
 fn sweep(
     system: &dyn Registered,
     scenario: &str,
-    seeds: Range<u64>,
+    seeds: &Range<u64>,
     without: &[String],
 ) -> SweepReport {
+    assert!(!seeds.is_empty(), "there are no seeds in {seeds:?}");
     let jobs = std::thread::available_parallelism().map_or(1, NonZero::get);
     let seeds = Seeds { first: seeds.start, count: seeds.end.saturating_sub(seeds.start), jobs };
     let swept = system.sweep(scenario, seeds, without, &|_, _| ());
     swept.unwrap_or_else(|why| panic!("{why}"))
+}
+
+fn run(system: &dyn Registered, scenario: &str, seed: u64) -> RunRecord {
+    system.run(scenario, seed, &[]).unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// What broke, and the history as a diagram, its last 40 rows at most.

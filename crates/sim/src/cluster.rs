@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::fault::{LONGEST_NS, Target};
 use crate::network::Delays;
 
-const MOST_NODES: u64 = 1_000;
+/// A cluster of a run has no more.
+pub(crate) const MOST_NODES: u64 = 1_000;
 
 /// How large a cluster is and who is in it: a system's own type, drawn with each plan and saved with it.
 ///

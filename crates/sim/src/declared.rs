@@ -1,19 +1,41 @@
 //! What a system names must be what it declares: a misspelt promise would hold in every run, and a fault
 //! aimed at a role that nobody has would hit nobody.
 
+use crate::cluster::Shape;
 use crate::fault::Target;
 use crate::plan::Step;
 use crate::refused::Refused;
 use crate::scenario::{PlanOf, Scenario, System};
 
-/// Refuses a scenario that names a promise or mechanism that is not declared, itself or in its witnesses.
+/// Refuses a system that declares a name twice, or has a witness of what it does not declare.
+pub(crate) fn check_system<S: System>(scenarios: &[Scenario<S>]) -> Result<(), Refused> {
+    let scenarios: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
+    let promises: Vec<&str> = S::PROMISES.iter().map(|promise| promise.name).collect();
+    let mechanisms: Vec<&str> = S::MECHANISMS.iter().map(|mechanism| mechanism.name).collect();
+    for (what, names) in
+        [("scenario", &scenarios), ("promise", &promises), ("mechanism", &mechanisms)]
+    {
+        let twice = (1..names.len()).find(|&place| names[..place].contains(&names[place]));
+        if let Some(place) = twice {
+            let why = format!("the system declares the {what} {:?} twice", names[place]);
+            return Err(Refused::Undeclared(why));
+        }
+    }
+    for witness in S::WITNESSES {
+        require("scenario", witness.scenario, &scenarios)?;
+        require("promise", witness.promise, &promises)?;
+        require("mechanism", witness.mechanism, &mechanisms)?;
+    }
+    Ok(())
+}
+
+/// Refuses a scenario that names a promise or mechanism that is not declared, or that checks nothing.
 pub(crate) fn check_scenario<S: System>(scenario: Scenario<S>) -> Result<Scenario<S>, Refused> {
     let promises: Vec<&str> = S::PROMISES.iter().map(|promise| promise.name).collect();
     let mechanisms: Vec<&str> = S::MECHANISMS.iter().map(|mechanism| mechanism.name).collect();
-    let here = |witness: &&crate::Witness| witness.scenario == scenario.name;
-    for witness in S::WITNESSES.iter().filter(here) {
-        require("mechanism", witness.mechanism, &mechanisms)?;
-        require("promise", witness.promise, &promises)?;
+    if scenario.promises.is_empty() {
+        let why = format!("the scenario {} checks no promise", scenario.name);
+        return Err(Refused::Undeclared(why));
     }
     for promise in scenario.promises {
         require("promise", promise, &promises)?;
@@ -29,9 +51,16 @@ pub(crate) fn check_roles<S: System>(plan: &PlanOf<S>) -> Result<(), Refused> {
     for step in &plan.steps {
         let Step::Fault { fault, .. } = step else { continue };
         for target in fault.targets() {
-            if let Target::Role(role) = target {
-                require("role", role, S::ROLES)?;
-            }
+            let Target::Role(role) = target else { continue };
+            require("role", role, S::ROLES).map_err(|refused| {
+                let is = |(name, _): &(&str, u64)| name == role;
+                match plan.cluster.shape.members().iter().any(is) {
+                    true => Refused::Undeclared(format!(
+                        "{refused}; nodes that are {role} by their number are shape.targets({role:?})"
+                    )),
+                    false => refused,
+                }
+            })?;
         }
     }
     Ok(())

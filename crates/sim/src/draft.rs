@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use machine::{NodeId, Random, Time, nanos};
 
-use crate::cluster::{Cluster, Shape};
+use crate::cluster::{Cluster, MOST_NODES, Shape};
 use crate::fault::{Fault, FaultKind, Target};
 use crate::network::Delays;
 use crate::plan::{Plan, Step};
@@ -49,8 +49,14 @@ impl<O, C: Shape> Draft<O, C> {
     }
 
     /// Who is in the cluster, in so many zones by turns. Say it first: faults of zones are drawn from it.
+    ///
+    /// # Panics
+    /// If there are no zones.
     pub fn cluster(&mut self, shape: C, zones: u8) {
-        self.zones = (0..shape.nodes()).map(|node| (node % u64::from(zones)) as u8).collect();
+        assert!(zones > 0, "every node is in a zone, so there is one at least");
+        // More are refused when the plan is whole.
+        let nodes = shape.nodes().min(MOST_NODES + 1);
+        self.zones = (0..nodes).map(|node| (node % u64::from(zones)) as u8).collect();
         self.shape = Some(shape);
     }
 
@@ -68,12 +74,20 @@ impl<O, C: Shape> Draft<O, C> {
     }
 
     /// Draws a number from a range, ends included.
+    ///
+    /// # Panics
+    /// If the range is empty.
     pub fn number(&mut self, least: u64, most: u64) -> u64 {
+        assert!(least <= most, "there is no number from {least} to {most}");
         least + below(&mut self.random, most - least + 1)
     }
 
     /// Draws a number of which the orders of magnitude are equally likely.
+    ///
+    /// # Panics
+    /// If the range is empty.
     pub fn magnitude(&mut self, least: u64, most: u64) -> u64 {
+        assert!(least <= most, "there is no number from {least} to {most}");
         log_uniform(&mut self.random, least, most)
     }
 
@@ -115,6 +129,7 @@ impl<O, C: Shape> Draft<O, C> {
 
     /// An interval that lasts between `least` and `most`, somewhere in the safety phase.
     pub(crate) fn interval(&mut self, least: Duration, most: Duration) -> (Time, Time) {
+        assert!(self.heal_at > Time(0), "say how long faults go on before you draw one: phases");
         let lasts = self.magnitude(nanos(least), nanos(most)).min(self.heal_at.0);
         let at = self.number(0, self.heal_at.0 - lasts);
         (Time(at), Time(at + lasts))
@@ -125,6 +140,7 @@ impl<O, C: Shape> Draft<O, C> {
     /// # Panics
     /// If there are none.
     pub fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+        assert!(!choices.is_empty(), "there is nothing to choose from");
         choices[self.number(0, choices.len() as u64 - 1) as usize].clone()
     }
 
@@ -134,6 +150,7 @@ impl<O, C: Shape> Draft<O, C> {
     /// # Panics
     /// If there are no targets.
     pub fn swarm(&mut self, kinds: &[FaultKind], targets: &[Target]) {
+        assert!(!targets.is_empty(), "there is nobody to aim faults at");
         for &kind in kinds {
             if !self.percent(50) {
                 continue;

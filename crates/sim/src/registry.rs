@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use machine::{MechanismInfo, NodeId, Switches, Time};
 use serde::Serialize;
 
-use crate::declared::{check_roles, check_scenario};
+use crate::declared::{check_roles, check_scenario, check_system};
 use crate::fault::FaultKind;
 use crate::plan::Step;
 use crate::random::{Purpose, stream};
@@ -130,6 +130,7 @@ struct Erased<S>(PhantomData<fn() -> S>);
 impl<S: System> Erased<S> {
     fn scenario(&self, name: &str) -> Result<Scenario<S>, Refused> {
         let mut all = S::scenarios();
+        check_system(&all)?;
         match all.iter().position(|scenario| scenario.name == name) {
             Some(index) => check_scenario(all.swap_remove(index)),
             None => {

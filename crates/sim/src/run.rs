@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 
-use machine::{Machine, Switches, Time};
+use machine::{Machine, NodeId, Switches, Time};
 use serde::Serialize;
 
 use crate::cluster::Cluster;
@@ -86,11 +86,16 @@ impl Report {
 /// The plan that a seed draws.
 ///
 /// # Errors
-/// If a fault is aimed at a role that is not declared.
+/// If the plan makes no sense, or a fault is aimed at a role that is not declared.
 pub(crate) fn draw<S: System>(scenario: &Scenario<S>, seed: u64) -> Result<PlanOf<S>, Refused> {
     let mut draft = Draft::new(stream(seed, Purpose::Plan, 0));
     (scenario.draw)(&mut draft);
     let plan = draft.finish();
+    let lasts = match plan.end {
+        Time(0) => Err("the run has no time: say how long it lasts, with Draft::phases".into()),
+        _ => plan.validate(),
+    };
+    lasts.map_err(Refused::BadPlan)?;
     check_roles::<S>(&plan)?;
     Ok(plan)
 }
@@ -134,16 +139,21 @@ pub(crate) fn execute<S: System>(
         if let Err(panic) = ended {
             let why = panic.downcast_ref::<String>().cloned();
             let why = why.or_else(|| panic.downcast_ref::<&str>().map(|why| why.to_string()));
+            let why = why.unwrap_or_else(|| "a machine panicked".into());
             let (at, events) =
                 world.as_ref().map_or((Time(0), 0), |world| (world.now(), world.events()));
             report.violations.push(Violation {
                 promise: NO_PANIC.into(),
                 at,
                 events,
-                why: why.unwrap_or_else(|| "a machine panicked".into()),
+                why: match PANICKED_AT.take() {
+                    Some(place) => format!("{why} ({place})"),
+                    None => why,
+                },
             });
         }
         let Some(world) = world else { return (report, Recording::default()) };
+        report.unknown.extend(undeclared_role::<S>(&world));
         let totals = total(world.history(), S::note_kind);
         (report.operations, report.sometimes) = (totals.operations, totals.sometimes);
         report.latency = totals.latency;
@@ -159,6 +169,17 @@ pub(crate) fn execute<S: System>(
         let moments = world.recorder.map(|recorder| recorder.moments().to_vec());
         (report, Recording { moments: moments.unwrap_or_default(), history })
     })
+}
+
+/// A node that calls itself what the system does not declare: no fault that is aimed at a role hits it.
+fn undeclared_role<S: System>(world: &World<S::Node>) -> Option<String> {
+    if S::ROLES.is_empty() {
+        return None;
+    }
+    let shown = |node| world.inspect(NodeId(node)).map(|shown| (node, shown.role));
+    let undeclared = |(_, role): &(u32, &str)| !S::ROLES.contains(role);
+    let (node, role) = (0..world.len() as u32).filter_map(shown).find(undeclared)?;
+    Some(format!("n{node} calls itself {role:?}, which is not among the roles that are declared"))
 }
 
 /// A promise, by its name.
@@ -254,16 +275,20 @@ fn broken<M: Machine>(report: &mut Report, world: &mut World<M>, name: &str, why
     report.violations.push(Violation { promise: name.to_string(), at, events, why });
 }
 
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+    /// The file, line and column of the last panic inside.
+    static PANICKED_AT: Cell<Option<String>> = const { Cell::new(None) };
+}
+
 /// A panic inside is a verdict, so its message is kept off the terminal.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
-    thread_local!(static QUIET: Cell<bool> = const { Cell::new(false) });
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let loud = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                loud(info);
-            }
+        std::panic::set_hook(Box::new(move |info| match QUIET.get() {
+            true => PANICKED_AT.set(info.location().map(ToString::to_string)),
+            false => loud(info),
         }));
     });
     QUIET.set(true);

@@ -72,6 +72,16 @@ impl System for Counting {
             Scenario { promises: &["counted-onec"], ..like("misspelt-promise", draw_idle) };
         let mechanism =
             Scenario { leaves_out: &["fsnyc"], ..like("misspelt-mechanism", draw_idle) };
+        let stranger = like("operation-for-nobody", |draft| {
+            draw_idle(draft);
+            draft.operation(machine::Time(1), NodeId(99), Operation::Add { token: 1 });
+        });
+        let timeless = like("no-time", |draft| draft.cluster(Shape { clients: 1 }, 1));
+        let crowd = like("too-many", |draft| {
+            draw_idle(draft);
+            draft.cluster(Shape { clients: u64::MAX }, 1);
+        });
+        let vacuous = Scenario { promises: &[], ..like("no-promise", draw_idle) };
         vec![
             retries,
             bomb,
@@ -83,6 +93,10 @@ impl System for Counting {
             misspelt,
             promise,
             mechanism,
+            stranger,
+            timeless,
+            crowd,
+            vacuous,
         ]
     }
 

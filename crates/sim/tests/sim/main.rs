@@ -14,6 +14,7 @@ mod naive_networks;
 mod naive_processes;
 mod puppet;
 mod replays;
+mod roles;
 mod sentences;
 mod snapshots;
 mod streams;
