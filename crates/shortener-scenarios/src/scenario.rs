@@ -10,11 +10,11 @@ mod words;
 use machine::{MechanismInfo, NodeId, Switches};
 use sim::{NoteKind, PromiseSpec, Scenario, System, Witness};
 
-use crate::mechanism::Mechanism;
-use crate::message::{Action, Answer, Message, Note, Why};
 use crate::promise::PROMISES;
 use crate::shape::{Cluster, Node, Shape};
-use crate::shard::RingPhase;
+use url_shortener::Mechanism;
+use url_shortener::RingPhase;
+use url_shortener::{Action, Answer, Message, Note, Why};
 
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]

@@ -7,17 +7,17 @@ use resilience::Backoff;
 use serde::{Deserialize, Serialize};
 use sim::{Delays, Shape as _, Target, within};
 
-use crate::analytics::clicks::ClickTuning;
-use crate::analytics::tally::{Rounds, Tally};
-use crate::client::User;
-use crate::instance::cache::Freshness;
-use crate::instance::limiter::Rate;
-use crate::instance::numbers::Codes;
-use crate::instance::{Instance, Settings};
-use crate::message::{Action, Shortener};
-use crate::ring::Roster;
-use crate::shard::Shard;
-use bitcask::Limits;
+use crate::user::User;
+use url_shortener::ClickTuning;
+use url_shortener::Codes;
+use url_shortener::Freshness;
+use url_shortener::Limits;
+use url_shortener::Rate;
+use url_shortener::Roster;
+use url_shortener::Shard;
+use url_shortener::{Action, Shortener};
+use url_shortener::{Instance, Settings};
+use url_shortener::{Rounds, Tally};
 
 sim::nodes! {
     /// A node of a simulated cluster.

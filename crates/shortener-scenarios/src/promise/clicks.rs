@@ -14,8 +14,8 @@ use std::time::Duration;
 use machine::{Machine, NodeId, Time};
 use sim::{Entry, Promise, Verdict, World};
 
-use crate::LinkId;
-use crate::message::{Message, Note, Shortener};
+use url_shortener::LinkId;
+use url_shortener::{Message, Note, Shortener};
 
 /// After the heal: longer than any time-out and the wait after it.
 const RECOVERS: Duration = Duration::from_millis(2_400);
@@ -173,8 +173,8 @@ mod tests {
     use sim::Script;
 
     use super::*;
-    use crate::message::{Action, Which, Wish};
     use crate::shape::{Node, Shape};
+    use url_shortener::{Action, Which, Wish};
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 

@@ -10,9 +10,9 @@ use machine::{Machine, NodeId, Time};
 use resilience::TokenBucket;
 use sim::{Entry, Promise, World};
 
-use crate::Key;
-use crate::message::{Answer, Ask, Note, Shortener, Why};
 use crate::shape::{FRESHNESS, RATE, Shape};
+use url_shortener::Key;
+use url_shortener::{Answer, Ask, Note, Shortener, Why};
 
 pub(super) struct StoreProtected {
     shape: Shape,
