@@ -55,7 +55,7 @@ impl System for UrlShortener {
             Note::GivenUp { token } => NoteKind::GivenUp(*token),
             Note::Called { why: Why::Visit, .. } => NoteKind::Sometimes("visit-read"),
             Note::Called { why: Why::Again, .. } => NoteKind::Sometimes("read-again"),
-            Note::HasRead { missing: true, .. } => NoteKind::Sometimes("read-in-vain"),
+            Note::ReadEnded { missing: true, .. } => NoteKind::Sometimes("read-in-vain"),
             Note::OutOfNumbers => NoteKind::Sometimes("out-of-numbers"),
             Note::Leased(_) => NoteKind::Sometimes("range-leased"),
             Note::Clicked { .. } => NoteKind::Sometimes("redirected"),
@@ -66,7 +66,7 @@ impl System for UrlShortener {
             Note::Sometimes(what) => NoteKind::Sometimes(what),
             Note::Cut => NoteKind::Sometimes("store-cut"),
             Note::Called { .. }
-            | Note::HasRead { .. }
+            | Note::ReadEnded { .. }
             | Note::Acknowledged { .. }
             | Note::Dropped { .. }
             | Note::Ring { .. }

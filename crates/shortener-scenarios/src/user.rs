@@ -10,10 +10,10 @@ use url_shortener::{
 };
 use url_shortener::{Edit, Key, Link, NewLink, RedirectStatus};
 
-/// Longer than an instance takes to give a shard up.
+/// Longer than an instance waits for a shard.
 const PATIENCE: Duration = Duration::from_millis(1_000);
 
-/// Somebody who makes links, follows them, and takes them away.
+/// A user who makes, follows, changes and deletes links.
 #[derive(Clone, Debug)]
 pub struct User {
     id: NodeId,

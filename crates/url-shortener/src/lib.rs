@@ -56,18 +56,18 @@ pub mod server;
 
 pub use analytics::clicks::{Batch, ClickLog, ClickOp, ClickTuning, Clicks, LoggedClick};
 pub use analytics::stats::{LinkStats, Visitors};
-pub use analytics::tally::{Rounds, Tally};
+pub use analytics::tally::{RoundLimits, Tally};
 pub use bitcask::{INDEX_BYTES, Limits};
 pub use instance::cache::Freshness;
 pub use instance::limiter::Rate;
 pub use instance::numbers::Codes;
-pub use instance::{Instance, LONGEST_SEARCH, Settings};
+pub use instance::{Instance, MAX_SEARCH_BYTES, Settings};
 pub use link::code::{CODE_LENGTH, CODES, Permutation};
 pub use link::codec::{decode_link, encode_link};
-pub use link::key::{Key, LONGEST_CODE, LONGEST_DOMAIN, LinkId};
+pub use link::key::{Key, LinkId, MAX_CODE_BYTES, MAX_DOMAIN_BYTES, is_code};
 pub use link::names::{
-    LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, Unfit, check_code, check_edit, check_new,
-    is_code,
+    InvalidLink, MAX_TAG_BYTES, MAX_TAGS, MAX_TITLE_BYTES, MAX_URL_BYTES, check_code, check_edit,
+    check_new,
 };
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
 pub use mechanism::Mechanism;
@@ -76,4 +76,4 @@ pub use message::{
     Shortener, Timer, Which, Why, Wish,
 };
 pub use ring::{BadShards, Roster};
-pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, RingPhase, Shard};
+pub use shard::{MAX_PAGE_LINKS, MAX_SHARDS, RANGE, RingPhase, Shard};
