@@ -19,8 +19,9 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("raft-kv", &["machine", "raft", "sim", "check", "host"]),
     (
         "url-shortener",
-        &["machine", "bitcask", "sim", "check", "resilience", "host", "hash-ring", "snowflake"],
+        &["machine", "bitcask", "sim", "resilience", "host", "hash-ring", "snowflake"],
     ),
+    ("shortener-scenarios", &["machine", "sim", "check", "resilience", "url-shortener"]),
     ("shortener-api", &["machine", "host", "url-shortener"]),
     ("shortener-page", &["machine", "resilience", "host", "url-shortener", "shortener-api"]),
     ("shortener-transfer", &["machine", "shortener-api"]),
@@ -55,6 +56,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "shortener-api",
             "shortener-transfer",
             "shortener-capacity",
+            "shortener-scenarios",
             "shortener-service",
         ],
     ),

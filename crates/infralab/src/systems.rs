@@ -11,7 +11,7 @@ pub fn systems() -> Vec<Box<dyn Registered>> {
         sim::register::<cache_fleet::CacheFleet>(),
         sim::register::<bitcask::Bitcask>(),
         sim::register::<raft_kv::Consensus>(),
-        sim::register::<url_shortener::UrlShortener>(),
+        sim::register::<shortener_scenarios::UrlShortener>(),
     ]
 }
 

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, BufWriter, stdin};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use shortener_api::{OneShard, Wanted, When, with_scheme};
+use shortener_api::{CreateRequest, ShardStatus, Timestamp, with_scheme};
 use shortener_capacity::bench;
 use shortener_service::http_client::{AskError, ClientOptions, HttpClient, Imported};
 use shortener_service::options::ServeOptions;
@@ -149,7 +149,7 @@ pub(crate) struct LinkArguments {
     tags: Vec<String>,
     /// From then on it does not resolve, such as 2030-01-01T00:00:00Z.
     #[arg(long, value_name = "MOMENT")]
-    expires_at: Option<When>,
+    expires_at: Option<Timestamp>,
     /// How redirects are answered: 301, 302, 307 or 308.
     #[arg(long)]
     status: Option<u16>,
@@ -196,7 +196,7 @@ fn shorten(url: String, link: LinkArguments, server: &ClientOptions) -> Outcome 
         warn(&format!("{url} is taken as {}", whole.trim()));
     }
     let url = added.unwrap_or(url);
-    let wanted = Wanted {
+    let wanted = CreateRequest {
         url,
         alias,
         domain,
@@ -205,7 +205,7 @@ fn shorten(url: String, link: LinkArguments, server: &ClientOptions) -> Outcome 
         expires_at,
         status,
         forward_query,
-        ..Wanted::default()
+        ..CreateRequest::default()
     };
     let answer = client(server)?.shorten(&wanted)?;
     print(&format!("{}\n", if json { answer.text } else { answer.value.short_url }))
@@ -252,11 +252,11 @@ fn export(form: Form, server: &ClientOptions) -> Outcome {
 }
 
 fn add_shard(json: bool, server: &ClientOptions) -> Outcome {
-    let joins = |OneShard { shard, entries, .. }: &OneShard| {
+    let joins = |ShardStatus { shard, entries, .. }: &ShardStatus| {
         anstream::eprintln!("shard {shard} has {entries} entries");
     };
     let answer = client(server)?.add_shard(joins)?;
-    let line = |OneShard { shard, entries, state }: &OneShard| {
+    let line = |ShardStatus { shard, entries, state }: &ShardStatus| {
         format!("shard {shard}: {entries} entries, {state}\n")
     };
     let text: String = answer.value.shards.iter().map(line).collect();

@@ -1,6 +1,6 @@
-//! Where a list goes on, as text: opaque to whoever asks.
+//! Cursors as text, opaque to clients.
 
-use url_shortener::{Cursor, MOST_SHARDS};
+use url_shortener::{Cursor, MAX_SHARDS};
 
 pub(crate) fn text(cursor: &Cursor) -> String {
     let position = cursor.position.map(|position| position.to_string());
@@ -15,19 +15,19 @@ pub(crate) fn parse(text: &str) -> Option<Cursor> {
         text => Some(text.parse().ok()?),
     };
     let (shards, shard) = (shards.parse().ok()?, shard.parse().ok()?);
-    // After the last shard there is no page.
+    // There is no page after the last shard.
     (shard < shards).then_some(Cursor { shards, shard, position })
 }
 
-/// Where a list of the newest goes on: where each shard does.
+/// The cursor of a list of the newest links: the position of each shard.
 pub fn positions(below: &[u64]) -> String {
     below.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
 }
 
-/// The same, read; none where it is not one of ours.
+/// Parses such a cursor; none if it is invalid.
 pub fn parse_positions(text: &str) -> Option<Vec<u64>> {
     let below = text.split('.').map(|position| position.parse().ok());
-    below.take(MOST_SHARDS as usize).collect()
+    below.take(MAX_SHARDS as usize).collect()
 }
 
 #[cfg(test)]

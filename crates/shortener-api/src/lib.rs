@@ -1,4 +1,4 @@
-//! HTTP: the texts of requests, and the texts of answers.
+//! The programming interface of the `url-shortener`: requests and answers in JSON.
 //!
 //! ```text
 //! POST   /api/links        {"url":"https://example.com","alias":"x","domain":"go.example",
@@ -15,26 +15,29 @@
 //! anything else                              {"error":"a sentence"}
 //! ```
 //!
-//! 503 to a change says that nobody knows whether it was made: a look at the link tells.
+//! 503 to a change means that the outcome is unknown. Reading the link tells.
 
-mod counted;
 mod cursor;
+mod link_body;
+mod link_json;
 mod reply;
 mod request;
 mod serve;
-mod shown;
+mod stats_json;
 mod target;
-mod wanted;
-mod when;
+mod timestamp;
 
-pub use counted::{Bucket, Counted, LogPosition, Referrer};
 pub use cursor::{parse_positions, positions};
+pub use link_body::{
+    BulkRequest, BulkResult, BulkResults, CreateRequest, EditRequest, InvalidRequest,
+    MAX_BULK_LINKS,
+};
+pub use link_json::{LinkJson, ListPage};
 pub use serve::{Api, read_body};
-pub use shown::{ListPage, Shown};
-pub use target::{Blocked, MalformedList, Refused, Targets, with_scheme};
-pub use url_shortener::server::{OneShard, Shards};
-pub use wanted::{Bulk, Changes, MOST_AT_ONCE, Outcome, Outcomes, Wanted, Wrong};
-pub use when::When;
+pub use stats_json::{Bucket, LogPosition, Referrer, StatsJson};
+pub use target::{BlockList, MalformedBlockList, RefusedTarget, Targets, with_scheme};
+pub use timestamp::Timestamp;
+pub use url_shortener::server::{ShardStatus, ShardsStatus};
 
-/// What the interface understands, for programs: an OpenAPI document.
+/// The OpenAPI document of the interface.
 pub const OPENAPI: &str = include_str!("../openapi.json");

@@ -1,35 +1,35 @@
-//! What an instance answered, as the programming interface says it.
+//! Answers of the instance as HTTP replies.
 
 use url_shortener::Answer;
 use url_shortener::server::{HttpReply, Site};
 
-use crate::{ListPage, Outcome, Shown};
+use crate::{BulkResult, LinkJson, ListPage};
 
-/// What an instance answered to a request of the programming interface.
+/// The reply for this answer.
 pub(crate) fn reply(answer: Answer, created: bool, site: &Site) -> HttpReply {
     match answer {
         Answer::Link(key, link) => {
             let status = if created { 201 } else { 200 };
-            HttpReply::json(status, &Shown::of(&key, &link, site))
+            HttpReply::json(status, &LinkJson::of(&key, &link, site))
         }
         Answer::Deleted => HttpReply::nothing(204),
         Answer::Page { links, next } => {
-            let shown = links.iter().map(|(key, link)| Shown::of(key, link, site));
+            let shown = links.iter().map(|(key, link)| LinkJson::of(key, link, site));
             HttpReply::json(200, &ListPage::of(shown.collect(), next.as_ref()))
         }
         answer => HttpReply::refused(answer),
     }
 }
 
-/// Of many, what came of one.
-pub(crate) fn outcome(answer: Answer, site: &Site) -> Outcome {
+/// The result for one link of a bulk request.
+pub(crate) fn outcome(answer: Answer, site: &Site) -> BulkResult {
     match answer {
         Answer::Link(key, link) => {
-            Outcome { status: 201, link: Some(Shown::of(&key, &link, site)), error: None }
+            BulkResult { status: 201, link: Some(LinkJson::of(&key, &link, site)), error: None }
         }
         answer => {
             let refused = HttpReply::refused(answer);
-            Outcome { status: refused.status, link: None, error: refused.sentence() }
+            BulkResult { status: refused.status, link: None, error: refused.sentence() }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a request means.
+//! Parses requests.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -10,17 +10,17 @@ use machine::Wall;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::link_body::domain;
 use crate::target::Targets;
-use crate::wanted::domain;
-use crate::{Bulk, Changes, MOST_AT_ONCE, Wanted, cursor};
+use crate::{BulkRequest, CreateRequest, EditRequest, MAX_BULK_LINKS, cursor};
 use url_shortener::server::{HttpReply, Site};
-use url_shortener::{Ask, Key, LONGEST_SEARCH, NewLink, is_code};
+use url_shortener::{Ask, Key, MAX_SEARCH_BYTES, NewLink, is_code};
 
 const EXAMPLE: &str = r#"{"url":"https://example.com"}"#;
 const PATHS: &str = "there are /api/links, /api/links/bulk, /api/links/CODE, \
                      /api/links/CODE/stats and /api/shards";
 
-/// What comes.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiRequest<'a> {
     pub(crate) method: &'a str,
@@ -29,24 +29,24 @@ pub(crate) struct ApiRequest<'a> {
     pub(crate) body: Bytes,
 }
 
-/// What it means.
+/// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ApiCall {
     /// One question to the instance.
     Ask(Ask),
-    /// What was counted of a link.
+    /// The statistics of a link.
     Stats(Key),
-    /// Some links, and perhaps how often each was followed.
+    /// A page of links, and perhaps their clicks.
     List(Paging),
-    /// Many new ones, or why there can be no such link.
+    /// New links, or why each is invalid.
     Bulk(Vec<Result<NewLink, String>>),
-    /// How the shards stand.
+    /// The status of the shards.
     Shards,
-    /// One more of them.
+    /// Add a shard.
     AddShard,
 }
 
-/// Which links of all.
+/// Which page of links.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Paging {
     pub(crate) list: Ask,
@@ -70,7 +70,7 @@ pub(crate) fn read(
     let ask = match (segments.as_slice(), *method) {
         (["links"], "POST") => {
             no_parameters(query)?;
-            let wanted: Wanted = json(body, EXAMPLE)?;
+            let wanted: CreateRequest = json(body, EXAMPLE)?;
             Ask::Create(wanted.check(site, targets, now).map_err(|why| HttpReply::error(400, why))?)
         }
         (["links"], "GET" | "HEAD") => return list(query).map(ApiCall::List),
@@ -81,7 +81,7 @@ pub(crate) fn read(
         (["links", "bulk"], _) => return Err(no_such(path, &segments)),
         (["links", code], "GET" | "HEAD") => Ask::Look(key(code)?),
         (["links", code], "PATCH") => {
-            let changes: Changes = json(body, r#"{"url":"https://example.com","title":null}"#)?;
+            let changes: EditRequest = json(body, r#"{"url":"https://example.com","title":null}"#)?;
             let edit = changes.check(targets).map_err(|why| HttpReply::error(400, why))?;
             Ask::Edit(key(code)?, edit)
         }
@@ -125,17 +125,17 @@ fn list(query: &str) -> Result<Paging, HttpReply> {
     let [limit, after, search, clicks] = parameters(query, ["limit", "after", "search", "clicks"])?;
     let wrong = |why: String| HttpReply::error(400, why);
     let limit = limit.map_or(Some(100), |text| text.parse().ok());
-    let limit = limit.filter(|limit| (1..=MOST_AT_ONCE as u32).contains(limit));
+    let limit = limit.filter(|limit| (1..=MAX_BULK_LINKS as u32).contains(limit));
     let limit =
-        limit.ok_or_else(|| wrong(format!("the limit is a number from 1 to {MOST_AT_ONCE}")))?;
+        limit.ok_or_else(|| wrong(format!("the limit is a number from 1 to {MAX_BULK_LINKS}")))?;
     let after = after.map(|text| cursor::parse(&text).ok_or(text)).transpose();
     let after = after.map_err(|text| {
         let text = http::shortened(&text);
         wrong(format!("after is what `next` of the page before said, and {text:?} is not"))
     })?;
     let search = search.filter(|text| !text.is_empty());
-    if search.as_ref().is_some_and(|text| text.len() > LONGEST_SEARCH) {
-        return Err(wrong(format!("a search has at most {LONGEST_SEARCH} bytes")));
+    if search.as_ref().is_some_and(|text| text.len() > MAX_SEARCH_BYTES) {
+        return Err(wrong(format!("a search has at most {MAX_SEARCH_BYTES} bytes")));
     }
     let clicks = match clicks.as_deref() {
         None | Some("false") => false,
@@ -152,16 +152,17 @@ fn many(
     targets: &Targets,
     now: Wall,
 ) -> Result<Vec<Result<NewLink, String>>, HttpReply> {
-    let Bulk { links } = json(body, r#"{"links":[{"url":"https://example.com"}]}"#)?;
-    if !(1..=MOST_AT_ONCE).contains(&links.len()) {
-        let why = format!("there are 1 to {MOST_AT_ONCE} links at once, and not {}", links.len());
+    let BulkRequest { links } = json(body, r#"{"links":[{"url":"https://example.com"}]}"#)?;
+    if !(1..=MAX_BULK_LINKS).contains(&links.len()) {
+        let why = format!("there are 1 to {MAX_BULK_LINKS} links at once, and not {}", links.len());
         return Err(HttpReply::error(if links.is_empty() { 400 } else { 413 }, why));
     }
     let one = |link: Value| {
         if !link.is_object() {
             return Err(not_json(EXAMPLE, NO_OBJECT));
         }
-        let wanted: Wanted = serde_json::from_value(link).map_err(|why| not_json(EXAMPLE, why))?;
+        let wanted: CreateRequest =
+            serde_json::from_value(link).map_err(|why| not_json(EXAMPLE, why))?;
         wanted.check(site, targets, now).map_err(|wrong| wrong.why)
     };
     Ok(links.into_iter().map(one).collect())
@@ -169,7 +170,7 @@ fn many(
 
 fn json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, HttpReply> {
     let wrong = |why: String| HttpReply::error(400, why);
-    // A list of the values would do as well for whoever reads it, and for nobody who writes it.
+    // serde would accept an array of the field values, which nobody means to send.
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         return Err(wrong(not_json(example, NO_OBJECT)));
     }
@@ -179,7 +180,7 @@ fn json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, HttpReply>
 const NO_OBJECT: &str = "it is no object";
 
 fn not_json(example: &str, why: impl Display) -> String {
-    // It names what it found, at whatever length.
+    // serde's message may repeat input of any length.
     let why = why.to_string();
     format!("a request is JSON such as {example}, and not this: {}", http::cut(&why, 240))
 }
@@ -188,7 +189,7 @@ fn no_parameters(query: &str) -> Result<(), HttpReply> {
     parameters(query, []).map(|[]| ())
 }
 
-/// The values of these parameters, each given at most once, and no others.
+/// The values of these parameters. Each may be given once, and no others.
 fn parameters<'a, const N: usize>(
     query: &'a str,
     names: [&str; N],

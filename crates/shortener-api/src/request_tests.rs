@@ -1,5 +1,5 @@
 use super::*;
-use crate::target::Blocked;
+use crate::target::BlockList;
 use proptest::prelude::*;
 use url_shortener::{Cursor, Edit, RedirectStatus};
 
@@ -13,7 +13,7 @@ fn asked(method: &str, path: &str, body: &str) -> Result<ApiCall, HttpReply> {
     let site = Arc::new(Site::new(([127, 0, 0, 1], 7441).into(), None, &domains).unwrap());
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let targets = Targets::new(site.clone(), Blocked::default());
+    let targets = Targets::new(site.clone(), BlockList::default());
     read(&ApiRequest { method, path, query, body }, &site, &targets, now())
 }
 
@@ -101,7 +101,7 @@ fn one_bad_link_is_not_all_of_many() {
     let why: Vec<_> = links[1..].iter().map(|link| link.clone().unwrap_err()).collect();
     assert!(why[0].contains("such as https://example.com"), "{why:?}");
     assert!(why[1].contains("unknown field `uri`") && why[2].contains("JSON"), "{why:?}");
-    let many = format!(r#"{{"links":[{}7]}}"#, "7,".repeat(MOST_AT_ONCE));
+    let many = format!(r#"{{"links":[{}7]}}"#, "7,".repeat(MAX_BULK_LINKS));
     refused("POST", "/api/links/bulk", &many, 413, "1 to 1000");
     refused("POST", "/api/links/bulk", r#"{"links":[]}"#, 400, "1 to 1000");
 }

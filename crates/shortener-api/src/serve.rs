@@ -1,4 +1,4 @@
-//! The programming interface: what comes below `/api/`.
+//! Serves requests below `/api/`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,21 +17,22 @@ use url_shortener::{Answer, Ask, Edit, Key, LinkId, NewLink};
 use crate::reply::{outcome, reply};
 use crate::request::{self, ApiCall, ApiRequest, Paging};
 use crate::{
-    Blocked, Changes, Counted, ListPage, Outcome, Outcomes, Shown, Targets, Wanted, Wrong,
+    BlockList, BulkResult, BulkResults, CreateRequest, EditRequest, InvalidRequest, LinkJson,
+    ListPage, StatsJson, Targets,
 };
 
-/// So many questions of one request are under way at the same time.
+/// How many questions of one request are under way at once.
 const AT_ONCE: usize = 128;
 const BULK: &str = "/api/links/bulk";
 
-/// In bytes: a link with a target, a title and tags of the greatest lengths, all of it escaped.
-const LONGEST_BODY: usize = 64 << 10;
-/// In bytes: a thousand links.
-const LONGEST_BULK: usize = 4 << 20;
-/// So many requests may have a body of that size.
-const MOST_BULKS: usize = 8;
+/// Enough for a link with the longest target, title and tags, all escaped.
+const MAX_BODY_BYTES: usize = 64 << 10;
+/// Enough for a thousand links.
+const MAX_BULK_BYTES: usize = 4 << 20;
+/// How many bulk requests are read at once.
+const MAX_BULK_REQUESTS: usize = 8;
 
-/// What answers requests below `/api/`, in front of an instance.
+/// Answers requests below `/api/`, by asking the instance.
 pub struct Api {
     front: Arc<Front>,
     targets: Targets,
@@ -39,10 +40,10 @@ pub struct Api {
 }
 
 impl Api {
-    /// The interface of this service, whose links lead to nothing that is blocked.
-    pub fn new(front: Arc<Front>, blocked: Blocked) -> Api {
+    /// The interface of this service. No link may lead to what is blocked.
+    pub fn new(front: Arc<Front>, blocked: BlockList) -> Api {
         let targets = Targets::new(front.site().clone(), blocked);
-        Api { front, targets, bulks: Semaphore::new(MOST_BULKS) }
+        Api { front, targets, bulks: Semaphore::new(MAX_BULK_REQUESTS) }
     }
 
     /// The front end, which asks the instance.
@@ -50,19 +51,19 @@ impl Api {
         &self.front
     }
 
-    /// What to ask for, for whoever wants such a link.
+    /// Checks a request for a new link.
     ///
     /// # Errors
-    /// If there can be no such link, with the reason.
-    pub fn check(&self, wanted: Wanted) -> Result<NewLink, Wrong> {
+    /// If it is invalid, with the reason.
+    pub fn check(&self, wanted: CreateRequest) -> Result<NewLink, InvalidRequest> {
         wanted.check(self.front.site(), &self.targets, now())
     }
 
-    /// What to ask for, for whoever wants to change a link so.
+    /// Checks a request to change a link.
     ///
     /// # Errors
-    /// If no link can be so, with the reason.
-    pub fn check_changes(&self, changes: Changes) -> Result<Edit, Wrong> {
+    /// If it is invalid, with the reason.
+    pub fn check_changes(&self, changes: EditRequest) -> Result<Edit, InvalidRequest> {
         changes.check(&self.targets)
     }
 
@@ -76,23 +77,23 @@ impl Api {
 /// All of a body.
 ///
 /// # Errors
-/// If it is too long, or does not come as a whole.
+/// If it is too long or incomplete.
 pub async fn read_body(body: Body, is_bulk: bool) -> Result<Bytes, HttpReply> {
-    let most = if is_bulk { LONGEST_BULK } else { LONGEST_BODY };
+    let most = if is_bulk { MAX_BULK_BYTES } else { MAX_BODY_BYTES };
     http::body(body, most).await.map_err(|bad| HttpReply::error(bad.status().as_u16(), bad))
 }
 
-/// What comes of this request.
+/// Carries out a request.
 ///
 /// # Errors
-/// With the reply, if it makes no sense or may not be asked.
+/// With the reply, if it is invalid or not allowed.
 async fn carry_out(api: &Api, parts: &Parts, body: Body) -> Result<HttpReply, HttpReply> {
     let front = &*api.front;
     front.reject_foreign_hosts(parts)?;
     front.require_key(parts)?;
     let path = parts.uri.path();
     let is_bulk = path == BULK;
-    // A large body has a place before any of it is read.
+    // A large body waits for its turn before any of it is read.
     let _place = match is_bulk {
         true => api.bulks.acquire().await.ok(),
         false => None,
@@ -121,7 +122,7 @@ async fn carry_out(api: &Api, parts: &Parts, body: Body) -> Result<HttpReply, Ht
     })
 }
 
-/// What was counted of a link that there is.
+/// The statistics of a link, if it exists.
 async fn stats(front: &Front, address: IpAddr, key: Key) -> HttpReply {
     let (key, link) = match front.ask(address, Ask::Look(key)).await {
         Answer::Link(key, link) => (key, link),
@@ -132,28 +133,28 @@ async fn stats(front: &Front, address: IpAddr, key: Key) -> HttpReply {
             let position = (log, acknowledged);
             HttpReply::json(
                 200,
-                &Counted::of(&key, &link, stats.as_deref(), position, front.site()),
+                &StatsJson::of(&key, &link, stats.as_deref(), position, front.site()),
             )
         }
         answer => reply(answer, false, front.site()),
     }
 }
 
-/// Some links, and perhaps how often each was followed.
+/// A page of links, and perhaps their clicks.
 async fn list(front: &Front, address: IpAddr, Paging { list, clicks }: Paging) -> HttpReply {
     let (links, next) = match front.ask(address, list).await {
         Answer::Page { links, next } => (links, next),
         answer => return reply(answer, false, front.site()),
     };
-    let mut shown: Vec<Shown> =
-        links.iter().map(|(key, link)| Shown::of(key, link, front.site())).collect();
+    let mut shown: Vec<LinkJson> =
+        links.iter().map(|(key, link)| LinkJson::of(key, link, front.site())).collect();
     if clicks {
         let counts = together(links, |(key, link)| async move {
-            let stats = front.counted(LinkId::of(key, &link)).await?;
+            let stats = front.link_stats(LinkId::of(key, &link)).await?;
             Some(link.earlier_clicks.saturating_add(stats.map_or(0, |stats| stats.of_people())))
         });
         for (shown, clicks) in shown.iter_mut().zip(counts.await) {
-            // A number that is not known is not nought.
+            // An unknown count must not look like zero.
             if clicks.is_none() {
                 return HttpReply::unavailable("the tally did not answer in time");
             }
@@ -163,20 +164,20 @@ async fn list(front: &Front, address: IpAddr, Paging { list, clicks }: Paging) -
     HttpReply::json(200, &ListPage::of(shown, next.as_ref()))
 }
 
-/// Makes many links, each by itself.
+/// Makes links, each independently of the others.
 async fn many(front: &Front, address: IpAddr, links: Vec<Result<NewLink, String>>) -> HttpReply {
     let results = together(links, |link| async move {
         let new = match link {
             Ok(new) => new,
-            Err(error) => return Outcome { status: 400, link: None, error: Some(error) },
+            Err(error) => return BulkResult { status: 400, link: None, error: Some(error) },
         };
         let answer = front.ask(address, Ask::Create(new)).await;
         outcome(answer, front.site())
     });
-    HttpReply::json(200, &Outcomes { results: results.await })
+    HttpReply::json(200, &BulkResults { results: results.await })
 }
 
-/// Does this to all of them, some at the same time; what came of each, in their order.
+/// Runs this for all items, some at a time. The results are in the order of the items.
 async fn together<I, O, F: Future<Output = O>>(items: Vec<I>, each: impl Fn(I) -> F) -> Vec<O> {
     stream::iter(items).map(each).buffered(AT_ONCE).collect().await
 }

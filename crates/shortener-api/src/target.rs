@@ -1,54 +1,54 @@
-//! Where a link may lead.
+//! Allowed targets of links.
 //!
-//! The law: what is let through is an `http` or `https` address in the one spelling of the URL
-//! standard, at most [`LONGEST_URL`] bytes long; it carries no password, does not lead back to
-//! this service, and its host is on no block list. Letting it through again changes nothing.
+//! The law: an allowed target is an `http` or `https` URL in the canonical spelling of the URL standard,
+//! at most [`MAX_URL_BYTES`] bytes long. It has no credentials, does not lead back to this service, and
+//! its host is not on the block list. Checking it again changes nothing.
 //!
-//! Credentials are refused rather than stripped: a link that somebody made with a password in it
-//! would lead elsewhere without it, and with it everybody who follows the link would have it.
+//! Credentials are refused rather than removed: without them the link might lead elsewhere, and with them
+//! everybody who follows it would learn them.
 
-mod blocked;
+mod block_list;
 
 use std::fmt;
 use std::sync::Arc;
 
 use url::{Host, Url};
 
-pub use blocked::{Blocked, MalformedList};
+pub use block_list::{BlockList, MalformedBlockList};
 
-use url_shortener::LONGEST_URL;
+use url_shortener::MAX_URL_BYTES;
 use url_shortener::server::Site;
 
-/// What a service lets its links lead to.
+/// Decides which targets a service allows.
 #[derive(Clone, Debug)]
 pub struct Targets {
     site: Arc<Site>,
-    blocked: Blocked,
+    blocked: BlockList,
 }
 
 impl Targets {
-    /// Everything but itself and what is blocked.
-    pub fn new(site: Arc<Site>, blocked: Blocked) -> Targets {
+    /// Allows everything but the service itself and what is blocked.
+    pub fn new(site: Arc<Site>, blocked: BlockList) -> Targets {
         Targets { site, blocked }
     }
 
-    /// The one spelling of a target that may be used.
+    /// The canonical spelling of this target, if it is allowed.
     ///
     /// # Errors
     /// If it may not, with the reason.
-    pub fn allow(&self, text: &str) -> Result<Arc<str>, Refused> {
-        if text.len() > LONGEST_URL {
-            return Err(Refused::TooLong(text.len()));
+    pub fn allow(&self, text: &str) -> Result<Arc<str>, RefusedTarget> {
+        if text.len() > MAX_URL_BYTES {
+            return Err(RefusedTarget::TooLong(text.len()));
         }
-        let url = Url::parse(text).map_err(Refused::NotUrl)?;
+        let url = Url::parse(text).map_err(RefusedTarget::NotUrl)?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(Refused::Scheme(url.scheme().to_owned()));
+            return Err(RefusedTarget::Scheme(url.scheme().to_owned()));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Refused::Credentials);
+            return Err(RefusedTarget::Credentials);
         }
         if self.site.leads_back(&url) {
-            return Err(Refused::Loop);
+            return Err(RefusedTarget::Loop);
         }
         let blocked = match url.host() {
             Some(Host::Domain(name)) => self.blocked.has_domain(name),
@@ -57,17 +57,17 @@ impl Targets {
             None => false,
         };
         if blocked {
-            return Err(Refused::Blocked(url.host_str().unwrap_or_default().to_owned()));
+            return Err(RefusedTarget::Blocked(url.host_str().unwrap_or_default().to_owned()));
         }
-        // Percent signs and Punycode can make it longer than it came.
+        // Percent-encoding and Punycode can make it longer.
         match url.as_str().len() {
-            length if length > LONGEST_URL => Err(Refused::TooLong(length)),
+            length if length > MAX_URL_BYTES => Err(RefusedTarget::TooLong(length)),
             _ => Ok(url.as_str().into()),
         }
     }
 }
 
-/// What people mean who leave `https://` out, as in `example.com/page`; none where that is not it.
+/// The target with `https://` in front, if somebody left that out, as in `example.com/page`.
 pub fn with_scheme(text: &str) -> Option<String> {
     let text = text.trim();
     let host = &text[..text.find(['/', '?', '#']).unwrap_or(text.len())];
@@ -84,7 +84,7 @@ pub fn with_scheme(text: &str) -> Option<String> {
 
 /// Why a link may not lead there. Nothing was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum RefusedTarget {
     /// It has so many bytes.
     TooLong(usize),
     /// It is no address.
@@ -99,30 +99,30 @@ pub enum Refused {
     Blocked(String),
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for RefusedTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::TooLong(bytes) => {
-                write!(f, "a target has at most {LONGEST_URL} bytes, and this one has {bytes}")
+            RefusedTarget::TooLong(bytes) => {
+                write!(f, "a target has at most {MAX_URL_BYTES} bytes, and this one has {bytes}")
             }
-            Refused::NotUrl(why) => {
+            RefusedTarget::NotUrl(why) => {
                 write!(f, "a target is such as https://example.com/page, and this is not: {why}")
             }
-            Refused::Scheme(scheme) => {
+            RefusedTarget::Scheme(scheme) => {
                 write!(f, "a link leads to http:// or https://, and this is {scheme:.40}:")
             }
-            Refused::Credentials => write!(
+            RefusedTarget::Credentials => write!(
                 f,
                 "the target has a user name or a password in it, which everybody who follows the \
                  link would see; take it out"
             ),
-            Refused::Loop => write!(f, "the target leads back to this service"),
-            Refused::Blocked(host) => write!(f, "the block list has {host:.253}"),
+            RefusedTarget::Loop => write!(f, "the target leads back to this service"),
+            RefusedTarget::Blocked(host) => write!(f, "the block list has {host:.253}"),
         }
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for RefusedTarget {}
 
 #[cfg(test)]
 mod tests {
@@ -135,7 +135,7 @@ mod tests {
             Some("https://sho.rt"),
             &["go.example".to_owned()],
         );
-        let blocked = Blocked::parse("evil.example\n192.0.2.1\n# nothing\n").unwrap();
+        let blocked = BlockList::parse("evil.example\n192.0.2.1\n# nothing\n").unwrap();
         Targets::new(Arc::new(site.unwrap()), blocked)
     }
 
@@ -164,18 +164,18 @@ mod tests {
             ("ftp://example.com", "ftp"),
             ("java\tscript:alert(1)", "javascript"),
         ] {
-            assert_eq!(refuses(text), Refused::Scheme(scheme.to_owned()), "{text:?}");
+            assert_eq!(refuses(text), RefusedTarget::Scheme(scheme.to_owned()), "{text:?}");
         }
         for text in ["", "example.com", "/path", "http://", "https://exa mple.com", "http://[::1"] {
-            assert!(matches!(refuses(text), Refused::NotUrl(_)), "{text:?}");
+            assert!(matches!(refuses(text), RefusedTarget::NotUrl(_)), "{text:?}");
         }
         for text in ["http://a@b.example", "https://:secret@b.example", "http://a:b@b.example/"] {
-            assert_eq!(refuses(text), Refused::Credentials, "{text:?}");
+            assert_eq!(refuses(text), RefusedTarget::Credentials, "{text:?}");
         }
-        let long = format!("http://b.example/{}", "x".repeat(LONGEST_URL));
-        assert!(matches!(refuses(&long), Refused::TooLong(_)));
-        let grows = format!("http://b.example/{}", "ü".repeat(LONGEST_URL / 3));
-        assert!(matches!(refuses(&grows), Refused::TooLong(2049..)), "{:?}", refuses(&grows));
+        let long = format!("http://b.example/{}", "x".repeat(MAX_URL_BYTES));
+        assert!(matches!(refuses(&long), RefusedTarget::TooLong(_)));
+        let grows = format!("http://b.example/{}", "ü".repeat(MAX_URL_BYTES / 3));
+        assert!(matches!(refuses(&grows), RefusedTarget::TooLong(2049..)), "{:?}", refuses(&grows));
     }
 
     #[test]
@@ -220,7 +220,7 @@ mod tests {
             "https://go.example./x",
             "http://GO.example:1/",
         ] {
-            assert_eq!(targets().allow(text), Err(Refused::Loop), "{text}");
+            assert_eq!(targets().allow(text), Err(RefusedTarget::Loop), "{text}");
         }
         assert_eq!(spelled("http://localhost:3000/"), "http://localhost:3000/", "something else");
     }
@@ -228,9 +228,12 @@ mod tests {
     #[test]
     fn the_block_list_holds_whole_domains() {
         for text in ["http://evil.example", "https://a.b.EVIL.example./x", "http://192.0.2.1:8/"] {
-            assert!(matches!(targets().allow(text), Err(Refused::Blocked(_))), "{text}");
+            assert!(matches!(targets().allow(text), Err(RefusedTarget::Blocked(_))), "{text}");
         }
-        assert!(matches!(targets().allow("http://[::ffff:192.0.2.1]/"), Err(Refused::Blocked(_))));
+        assert!(matches!(
+            targets().allow("http://[::ffff:192.0.2.1]/"),
+            Err(RefusedTarget::Blocked(_))
+        ));
         for text in ["http://notevil.example/", "http://evil.example.org/", "http://192.0.2.2/"] {
             assert_eq!(spelled(text), text);
         }
@@ -249,7 +252,7 @@ mod tests {
         ) {
             let targets = targets();
             if let Ok(url) = targets.allow(&text) {
-                prop_assert!(url.len() <= LONGEST_URL);
+                prop_assert!(url.len() <= MAX_URL_BYTES);
                 prop_assert!(url.bytes().all(|byte| byte.is_ascii_graphic()), "{url:?}");
                 let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
                 let rest = rest.expect("it is of the web");

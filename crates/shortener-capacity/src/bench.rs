@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url_shortener::{Answer, Ask, Click, Device, INDEX_BYTES, Key, Link, NewLink};
 
-use crate::{Bill, Copies, Crowd, Direct, Hardware, Measured, Wanted, Zipf};
+use crate::{CacheSettings, Demand, Direct, Estimate, Hardware, Measurements, Traffic, Zipf};
 
 const SEED: u64 = 1;
 const LINKS: usize = 20_000;
@@ -57,7 +57,7 @@ pub struct Measurement {
     rows: Vec<Row>,
     costs: Costs,
     /// By the exponent of Zipf's law.
-    bills: [(f64, Bill); 2],
+    estimates: [(f64, Estimate); 2],
 }
 
 /// Measures this computer; `stopwatch` says how long ago something was, it does not matter what.
@@ -69,24 +69,24 @@ pub fn bench(stopwatch: impl Fn() -> Duration) -> Measurement {
         let caches = [None, Some(LINKS / 100), Some(LINKS / 10), Some(LINKS)];
         rows.extend(caches.map(|cached| row(&zipf, exponent, cached)));
     }
-    let bills = [1.0, 0.8].map(|exponent| (exponent, on_paper(&costs, exponent)));
-    Measurement { rows, costs, bills }
+    let estimates = [1.0, 0.8].map(|exponent| (exponent, on_paper(&costs, exponent)));
+    Measurement { rows, costs, estimates }
 }
 
 impl Measurement {
     /// As one object.
     pub fn to_json(&self) -> Value {
-        let paper = self.bills.map(|(exponent, bill)| {
+        let paper = self.estimates.map(|(exponent, estimate)| {
             json!({
                 "links": PAPER_LINKS, "redirects_per_s": VISITS_PER_S, "exponent": exponent,
-                "hit_rate": bill.hits_in_a_million as f64 / 1e6,
-                "disk_bytes": bill.disk, "memory_bytes": bill.memory, "shards": bill.shards,
-                "shards_by_memory": bill.shards_by_memory, "shards_by_disk": bill.shards_by_disk,
-                "shards_by_reads": bill.shards_by_reads, "store_reads_per_s": bill.reads,
-                "instance_millicores": bill.instance_millicores,
-                "shard_millicores": bill.shard_millicores,
-                "click_millicores": bill.click_millicores,
-                "code_length": bill.code_length, "guesses_of_seven": bill.guesses_of_seven,
+                "hit_rate": estimate.hits_in_a_million as f64 / 1e6,
+                "disk_bytes": estimate.disk, "memory_bytes": estimate.memory, "shards": estimate.shards,
+                "shards_by_memory": estimate.shards_by_memory, "shards_by_disk": estimate.shards_by_disk,
+                "shards_by_reads": estimate.shards_by_reads, "store_reads_per_s": estimate.reads,
+                "instance_millicores": estimate.instance_millicores,
+                "shard_millicores": estimate.shard_millicores,
+                "click_millicores": estimate.click_millicores,
+                "code_length": estimate.code_length, "guesses_of_seven": estimate.guesses_of_seven,
             })
         });
         json!({
@@ -99,7 +99,7 @@ impl fmt::Display for Measurement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         table(f, &self.rows)?;
         prices(f, &self.costs)?;
-        paper(f, &self.bills)
+        paper(f, &self.estimates)
     }
 }
 
@@ -141,9 +141,9 @@ fn row(zipf: &Zipf, exponent: f64, cached: Option<usize>) -> Row {
     let reads = visits(&mut direct) as f64;
     let store_reads_per_s = reads / (EVERY * VISITS).as_secs_f64();
     let hit_rate = 1.0 - reads / f64::from(VISITS);
-    let crowd = Crowd { links: LINKS as u64, exponent, visits: VISITS_PER_S };
-    let copies = Copies { cached: cached.unwrap_or(0) as u64, freshness };
-    let modelled_hit_rate = crowd.hit_rate(copies);
+    let traffic = Traffic { links: LINKS as u64, exponent, visits: VISITS_PER_S };
+    let cache = CacheSettings { cached: cached.unwrap_or(0) as u64, freshness };
+    let modelled_hit_rate = traffic.hit_rate(cache);
     Row { exponent, cached, hit_rate, modelled_hit_rate, store_reads_per_s }
 }
 
@@ -187,23 +187,23 @@ fn costs(stopwatch: impl Fn() -> Duration) -> Costs {
 
 const PAPER_LINKS: u64 = 100_000_000_000;
 /// As `serve` has them.
-const PAPER_COPIES: Copies = Copies { cached: 100_000, freshness: FRESHNESS };
+const PAPER_CACHE: CacheSettings = CacheSettings { cached: 100_000, freshness: FRESHNESS };
 /// Of so many guesses one may hit.
 const GUESSES: u64 = 1_000_000;
 /// 64 GiB and 4 TB of NVMe, three quarters of each in use.
 const HARDWARE: Hardware =
     Hardware { memory: 48 * GIB, disk: 3_000_000_000_000, reads_per_second: 100_000 };
 
-fn on_paper(costs: &Costs, exponent: f64) -> Bill {
-    let measured = Measured {
+fn on_paper(costs: &Costs, exponent: f64) -> Estimate {
+    let measured = Measurements {
         disk_bytes_per_link: costs.disk_bytes_per_link,
         memory_bytes_per_link: costs.memory_bytes_per_link,
         shard_ns_per_read: costs.ns_per_redirect_from_the_store,
         instance_ns_per_redirect: costs.ns_per_redirect_from_the_cache,
         ns_per_click: costs.ns_per_click,
     };
-    let crowd = Crowd { links: PAPER_LINKS, exponent, visits: VISITS_PER_S };
-    measured.bill(Wanted { crowd, copies: PAPER_COPIES, guesses: GUESSES }, HARDWARE)
+    let traffic = Traffic { links: PAPER_LINKS, exponent, visits: VISITS_PER_S };
+    measured.estimate(Demand { traffic, cache: PAPER_CACHE, guesses: GUESSES }, HARDWARE)
 }
 
 fn table(f: &mut fmt::Formatter<'_>, rows: &[Row]) -> fmt::Result {
@@ -251,11 +251,11 @@ fn prices(f: &mut fmt::Formatter<'_>, costs: &Costs) -> fmt::Result {
     )
 }
 
-fn paper(f: &mut fmt::Formatter<'_>, bills: &[(f64, Bill); 2]) -> fmt::Result {
-    let (_, bill) = &bills[0];
-    let (disk, memory) = (bill.disk as f64 / 1e12, bill.memory as f64 / 1e12);
-    let Bill { shards_by_memory, shards_by_disk, shards, .. } = bill;
-    let Bill { code_length, guesses_of_seven, .. } = bill;
+fn paper(f: &mut fmt::Formatter<'_>, estimates: &[(f64, Estimate); 2]) -> fmt::Result {
+    let (_, estimate) = &estimates[0];
+    let (disk, memory) = (estimate.disk as f64 / 1e12, estimate.memory as f64 / 1e12);
+    let Estimate { shards_by_memory, shards_by_disk, shards, .. } = estimate;
+    let Estimate { code_length, guesses_of_seven, .. } = estimate;
     let cores = |millicores: u64| millicores as f64 / 1e3;
     write!(
         f,
@@ -266,12 +266,13 @@ fn paper(f: &mut fmt::Formatter<'_>, bills: &[(f64, Bill); 2]) -> fmt::Result {
          {code_length:>9} letters a code, so that one guess in a million hits a link; of seven, which \
          the service picks, one in {guesses_of_seven} does\n\
          {:>9.3} cores of instances and {:.3} for clicks, the network not counted\n",
-        cores(bill.instance_millicores),
-        cores(bill.click_millicores),
+        cores(estimate.instance_millicores),
+        cores(estimate.click_millicores),
     )?;
-    for (exponent, bill) in bills {
-        let (hits, shard) = (bill.hits_in_a_million as f64 / 1e4, cores(bill.shard_millicores));
-        let Bill { reads, shards_by_reads, .. } = bill;
+    for (exponent, estimate) in estimates {
+        let (hits, shard) =
+            (estimate.hits_in_a_million as f64 / 1e4, cores(estimate.shard_millicores));
+        let Estimate { reads, shards_by_reads, .. } = estimate;
         writeln!(
             f,
             "     zipf {exponent:.1}: caches answer {hits:.1}%; {reads} reads of all shards a second \

@@ -1,4 +1,4 @@
-//! A service on paper: what so many links and visits take, from what was measured of one shard.
+//! An estimate of the hardware for a number of links and visits, from measurements of one shard.
 //!
 //! The law: whole numbers, rounded up, so that what comes out suffices. Replication is left to the reader:
 //! three copies are three times the disks and the memory. How much caches answer is not what they did with
@@ -6,13 +6,13 @@
 
 mod hits;
 
-pub use hits::{Copies, Crowd};
+pub use hits::{CacheSettings, Traffic};
 
 use url_shortener::CODES;
 
-/// What one core was measured to take and to do.
+/// What was measured on one core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Measured {
+pub struct Measurements {
     /// On disk, for a link: its entry in the log and in the hint.
     pub disk_bytes_per_link: u64,
     /// In memory, for a link: its entry in the index.
@@ -36,20 +36,20 @@ pub struct Hardware {
     pub reads_per_second: u64,
 }
 
-/// What is wanted.
+/// The demand on the service.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Wanted {
-    /// Who follows how many links.
-    pub crowd: Crowd,
-    /// What an instance keeps of them.
-    pub copies: Copies,
+pub struct Demand {
+    /// The links and visits.
+    pub traffic: Traffic,
+    /// The cache of an instance.
+    pub cache: CacheSettings,
     /// Of so many guesses at a code one may hit a link.
     pub guesses: u64,
 }
 
-/// What it takes, one copy of everything.
+/// The hardware it takes, for one copy of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bill {
+pub struct Estimate {
     /// On all disks, in bytes.
     pub disk: u64,
     /// In the memory of all shards, in bytes.
@@ -78,21 +78,21 @@ pub struct Bill {
     pub guesses_of_seven: u64,
 }
 
-impl Measured {
-    /// What so much takes on such machines.
-    pub fn bill(&self, wanted: Wanted, hardware: Hardware) -> Bill {
-        let Wanted { crowd, copies, guesses } = wanted;
-        let disk = crowd.links.saturating_mul(self.disk_bytes_per_link);
-        let memory = crowd.links.saturating_mul(self.memory_bytes_per_link);
-        let hits_in_a_million = (crowd.hit_rate(copies) * 1e6).round() as u64;
+impl Measurements {
+    /// Estimates how many such machines meet this demand.
+    pub fn estimate(&self, demand: Demand, hardware: Hardware) -> Estimate {
+        let Demand { traffic, cache, guesses } = demand;
+        let disk = traffic.links.saturating_mul(self.disk_bytes_per_link);
+        let memory = traffic.links.saturating_mul(self.memory_bytes_per_link);
+        let hits_in_a_million = (traffic.hit_rate(cache) * 1e6).round() as u64;
         let misses = 1_000_000u64.saturating_sub(hits_in_a_million);
-        let reads = crowd.visits.saturating_mul(misses).div_ceil(1_000_000);
+        let reads = traffic.visits.saturating_mul(misses).div_ceil(1_000_000);
         let shards_by_memory = memory.div_ceil(hardware.memory.max(1));
         let shards_by_disk = disk.div_ceil(hardware.disk.max(1));
         let shards_by_reads = reads.div_ceil(hardware.reads_per_second.max(1));
         // A thousandth of a core is a million nanoseconds in a second.
         let millicores = |count: u64, ns: u64| count.saturating_mul(ns).div_ceil(1_000_000);
-        Bill {
+        Estimate {
             disk,
             memory,
             shards_by_memory,
@@ -101,11 +101,11 @@ impl Measured {
             shards: shards_by_memory.max(shards_by_disk).max(shards_by_reads).max(1),
             hits_in_a_million,
             reads,
-            instance_millicores: millicores(crowd.visits, self.instance_ns_per_redirect),
+            instance_millicores: millicores(traffic.visits, self.instance_ns_per_redirect),
             shard_millicores: millicores(reads, self.shard_ns_per_read),
-            click_millicores: millicores(crowd.visits, self.ns_per_click),
-            code_length: code_length(crowd.links, guesses),
-            guesses_of_seven: CODES / crowd.links.max(1),
+            click_millicores: millicores(traffic.visits, self.ns_per_click),
+            code_length: code_length(traffic.links, guesses),
+            guesses_of_seven: CODES / traffic.links.max(1),
         }
     }
 }
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_bill_is_what_one_would_write_on_paper() {
-        let measured = Measured {
+        let measured = Measurements {
             disk_bytes_per_link: 200,
             memory_bytes_per_link: 50,
             shard_ns_per_read: 2_000,
@@ -136,16 +136,25 @@ mod tests {
         let hardware =
             Hardware { memory: 50 << 30, disk: 2_000_000_000_000, reads_per_second: 10_000 };
         // Each is visited once in ten million seconds; a copy is used for thrice as long.
-        let crowd = Crowd { links: 100_000_000_000, exponent: 0.0, visits: 10_000 };
+        let traffic = Traffic { links: 100_000_000_000, exponent: 0.0, visits: 10_000 };
         let freshness = Duration::from_secs(30_000_000);
-        let copies = Copies { cached: 100_000_000_000, freshness };
-        let wanted = Wanted { crowd, copies, guesses: 1_000_000 };
-        let bill = measured.bill(wanted, hardware);
-        assert_eq!(bill.disk, 20_000_000_000_000);
-        assert_eq!((bill.shards_by_memory, bill.shards_by_disk, bill.shards_by_reads), (94, 10, 1));
-        assert_eq!((bill.shards, bill.hits_in_a_million, bill.reads), (94, 750_000, 2_500));
-        assert_eq!((bill.instance_millicores, bill.shard_millicores), (5, 5));
-        assert_eq!((bill.click_millicores, bill.code_length, bill.guesses_of_seven), (17, 10, 35));
+        let cache = CacheSettings { cached: 100_000_000_000, freshness };
+        let demand = Demand { traffic, cache, guesses: 1_000_000 };
+        let estimate = measured.estimate(demand, hardware);
+        assert_eq!(estimate.disk, 20_000_000_000_000);
+        assert_eq!(
+            (estimate.shards_by_memory, estimate.shards_by_disk, estimate.shards_by_reads),
+            (94, 10, 1)
+        );
+        assert_eq!(
+            (estimate.shards, estimate.hits_in_a_million, estimate.reads),
+            (94, 750_000, 2_500)
+        );
+        assert_eq!((estimate.instance_millicores, estimate.shard_millicores), (5, 5));
+        assert_eq!(
+            (estimate.click_millicores, estimate.code_length, estimate.guesses_of_seven),
+            (17, 10, 35)
+        );
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub struct Direct {
 }
 
 impl Direct {
-    /// Up and running, with a cache for so many links, whose copies are used for so long.
+    /// A running service with a cache of this size and freshness.
     pub fn new(seed: u64, cached: usize, freshness: Duration) -> Direct {
         let limits = Limits::default();
         let settings = Settings {

@@ -1,7 +1,7 @@
 //! How large a service of short links must be.
 //!
-//! `workload.rs` draws what visitors want, `direct.rs` runs the machines without a world, so that what is measured
-//! is their own work, and `capacity.rs` makes a bill of that for any number of links.
+//! `workload.rs` draws visits. `direct.rs` runs the machines without a simulated world, so that only
+//! their own work is measured. `capacity.rs` estimates from that the hardware for any number of links.
 #![doc = include_str!("../README.md")]
 
 pub mod bench;
@@ -9,6 +9,6 @@ mod capacity;
 mod direct;
 mod workload;
 
-pub use capacity::{Bill, Copies, Crowd, Hardware, Measured, Wanted};
+pub use capacity::{CacheSettings, Demand, Estimate, Hardware, Measurements, Traffic};
 pub use direct::Direct;
 pub use workload::Zipf;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use machine::Wall;
 use maud::{Markup, html};
 
-use shortener_api::When;
+use shortener_api::Timestamp;
 use url_shortener::{Device, LinkStats};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -54,12 +54,12 @@ pub(crate) fn devices(stats: &LinkStats) -> Markup {
     shares("What they came with", "Device", &kinds(stats, true))
 }
 
-/// Who followed the link and was nobody; nothing where there was none.
+/// The programs that followed the link; nothing if there were none.
 pub(crate) fn programs(stats: &LinkStats) -> Markup {
     let bars = kinds(stats, false);
     match bars.is_empty() {
         true => html! {},
-        false => shares("Counted apart: programs, not people", "Program", &bars),
+        false => shares("StatsJson apart: programs, not people", "Program", &bars),
     }
 }
 
@@ -94,9 +94,9 @@ fn latest(
     (first..=now).map(|bucket| Bar { label: label(bucket), count: count(bucket) }).collect()
 }
 
-/// These letters of a moment as the standard writes it.
+/// A range of characters of an RFC 3339 time.
 fn moment(millis: u64, letters: std::ops::Range<usize>) -> String {
-    let text = When::from(Wall::from_millis(millis)).to_string();
+    let text = Timestamp::from(Wall::from_millis(millis)).to_string();
     text.get(letters).unwrap_or(&text).to_owned()
 }
 
@@ -117,7 +117,7 @@ fn over_time(id: &str, title: &str, unit: &str, bars: &[Bar]) -> Markup {
     }
 }
 
-/// Bars above what they stand for, beside a scale.
+/// Bars above their labels, beside a scale.
 fn plot(title: &str, bars: &[Bar]) -> Markup {
     let sum: u64 = bars.iter().map(|bar| bar.count).sum();
     let most = bars.iter().map(|bar| bar.count).max().unwrap_or_default();
@@ -149,8 +149,8 @@ fn plot(title: &str, bars: &[Bar]) -> Markup {
     }
 }
 
-/// What stands beside the bars, from the top down to nought: a round number that no bar is above, and
-/// its half where that is a whole number.
+/// The labels of the scale, from the top down to zero: a round number that no bar exceeds, and its half
+/// if that is a whole number.
 fn scale(most: u64) -> Vec<u64> {
     let powers = (0..20).filter_map(|power| 10_u64.checked_pow(power));
     let round = powers.flat_map(|power| [1, 2, 4, 6, 8].map(|digit| power.saturating_mul(digit)));
@@ -158,7 +158,7 @@ fn scale(most: u64) -> Vec<u64> {
     if top % 2 == 0 { vec![top, top / 2, 0] } else { vec![top, 0] }
 }
 
-/// Of 100; something that is there is seen.
+/// In percent of the highest bar. A count above zero is always visible.
 fn height(count: u64, most: u64) -> u64 {
     let height = u128::from(count) * 100 / u128::from(most);
     let height = u64::try_from(height).unwrap_or(100);

@@ -11,7 +11,7 @@ use crate::fields::{self, Fields};
 use crate::frame::{self, Here};
 use crate::look::{self, SentForm};
 use crate::{Form, Pages, Visitor, see_other};
-use shortener_api::{Wanted, Wrong};
+use shortener_api::{CreateRequest, InvalidRequest};
 use url_shortener::{Answer, Ask};
 
 pub(crate) async fn show(page: State<Arc<Pages>>, headers: HeaderMap) -> Response {
@@ -39,16 +39,16 @@ pub(crate) async fn make(page: State<Arc<Pages>>, request: Request) -> Response 
         }
         Answer::Taken => {
             let why = "Somebody has this alias already. Please choose another.".to_owned();
-            again(StatusCode::CONFLICT, Wrong { field: "alias", why, target: None })
+            again(StatusCode::CONFLICT, InvalidRequest { field: "alias", why, target: None })
         }
         answer => look::refused(&visitor, answer),
     }
 }
 
-/// What a person wants, in the words of the programming interface.
-fn wanted(form: &Form) -> Result<Wanted, Wrong> {
+/// What a person filled in, as a request of the programming interface.
+fn wanted(form: &Form) -> Result<CreateRequest, InvalidRequest> {
     let text = |name| form.field(name).map(str::to_owned);
-    Ok(Wanted {
+    Ok(CreateRequest {
         url: fields::url(form).0.unwrap_or_default(),
         alias: text("alias"),
         domain: text("domain"),
@@ -57,7 +57,7 @@ fn wanted(form: &Form) -> Result<Wanted, Wrong> {
         tags: fields::tags(form),
         status: fields::status(form),
         forward_query: fields::forward_query(form),
-        ..Wanted::default()
+        ..CreateRequest::default()
     })
 }
 
@@ -67,7 +67,7 @@ impl Pages {
         visitor: &Visitor,
         status: StatusCode,
         form: &Form,
-        wrong: Option<Wrong>,
+        wrong: Option<InvalidRequest>,
     ) -> Response {
         let own = ("", "The service's own");
         let domains = self.api.front().site().domains().map(|domain| (domain, domain));
@@ -129,13 +129,13 @@ mod tests {
         let wanted = wanted(&form).unwrap_or_else(|wrong| panic!("{}", wrong.why));
         assert_eq!(
             wanted,
-            Wanted {
+            CreateRequest {
                 url: "https://example.org".into(),
                 title: Some("T".into()),
                 tags: vec!["a".into(), "b c".into()],
                 expires_at: Some("2030-01-01T00:00:00Z".parse().unwrap()),
                 status: Some(307),
-                ..Wanted::default()
+                ..CreateRequest::default()
             }
         );
     }

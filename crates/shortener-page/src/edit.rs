@@ -1,4 +1,4 @@
-//! To change a link. What a person did not touch stays as it is, exactly, whoever else changed it meanwhile.
+//! Changing a link. Only fields that the person edited are sent, so changes by others meanwhile stay.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::fields::{self, Fields};
 use crate::frame::{self, Here};
 use crate::look::{self, SentForm};
 use crate::{Form, Pages, Visitor, list, see_other};
-use shortener_api::{Changes, When, Wrong};
+use shortener_api::{EditRequest, InvalidRequest, Timestamp};
 use url_shortener::{Answer, Ask, Key, Link};
 
-/// Those of the form.
+/// The fields of the form.
 const FIELDS: [&str; 6] = ["url", "title", "tags", "expires_at", "status", "forward_query"];
 
 pub(crate) async fn show(
@@ -56,14 +56,14 @@ pub(crate) async fn change(
     }
 }
 
-/// The form for this link, of which nothing is touched yet.
+/// The form for this link, before anything is edited.
 fn filled_in(link: &Link) -> Form {
     let status: &str = link.status.into();
     let values = [
         link.url.to_string(),
         link.title.as_deref().unwrap_or_default().to_owned(),
         link.tags.join(", "),
-        link.expires_at.map(|at| fields::local(When::from(at))).unwrap_or_default(),
+        link.expires_at.map(|at| fields::local(Timestamp::from(at))).unwrap_or_default(),
         status.to_owned(),
         link.forward_query.map(|forwards| forwards.to_string()).unwrap_or_default(),
     ];
@@ -72,7 +72,7 @@ fn filled_in(link: &Link) -> Form {
     Form(FIELDS.into_iter().zip(values).flat_map(both).collect())
 }
 
-/// The name of the field that says what was in this one.
+/// The name of the hidden field with the original value of this field.
 fn was(name: &str) -> String {
     format!("was-{name}")
 }
@@ -81,11 +81,11 @@ fn touched(form: &Form, name: &str) -> bool {
     form.field(name) != form.field(&was(name))
 }
 
-/// What a person changed, in the words of the programming interface.
-fn changes(form: &Form) -> Result<Changes, Wrong> {
+/// What a person changed, as a request of the programming interface.
+fn changes(form: &Form) -> Result<EditRequest, InvalidRequest> {
     let touched = |name: &str| touched(form, name);
     let text = |name| touched(name).then(|| form.field(name).map(str::to_owned));
-    Ok(Changes {
+    Ok(EditRequest {
         url: touched("url").then(|| Some(fields::url(form).0.unwrap_or_default())),
         status: touched("status").then(|| fields::status(form)),
         expires_at: touched("expires_at").then(|| fields::expires_at(form)).transpose()?,
@@ -102,7 +102,7 @@ impl Pages {
         status: StatusCode,
         key: &Key,
         form: &Form,
-        wrong: Option<&Wrong>,
+        wrong: Option<&InvalidRequest>,
     ) -> Response {
         let short_url = self.api.front().site().short_url(key);
         let name = list::short(&short_url);
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_nobody_touched_is_not_changed() {
-        assert_eq!(changes(&filled_in(&link())), Ok(Changes::default()));
+        assert_eq!(changes(&filled_in(&link())), Ok(EditRequest::default()));
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
         set(&mut form, "expires_at", "");
         set(&mut form, "status", "308");
         set(&mut form, "forward_query", "false");
-        let wanted = Changes {
+        let wanted = EditRequest {
             url: Some(Some("https://b.example".into())),
             status: Some(Some(308)),
             expires_at: Some(None),
@@ -187,7 +187,7 @@ mod tests {
             ("2030-01-01T00:00:07Z", "2030-01-01T00:00:07"),
             ("2030-01-01T00:00:00.25Z", "2030-01-01T00:00:00.25"),
         ] {
-            let moment: When = moment.parse().unwrap();
+            let moment: Timestamp = moment.parse().unwrap();
             assert_eq!(fields::local(moment), local);
             let form = Form(vec![("expires_at".into(), local.into())]);
             assert_eq!(fields::expires_at(&form), Ok(Some(moment)));

@@ -3,14 +3,14 @@
 use maud::{Markup, html};
 
 use super::Form;
-use shortener_api::{Refused, with_scheme};
-use shortener_api::{When, Wrong};
-use url_shortener::LONGEST_URL;
+use shortener_api::{InvalidRequest, Timestamp};
+use shortener_api::{RefusedTarget, with_scheme};
+use url_shortener::MAX_URL_BYTES;
 
 /// The fields of a form, as they were filled in. They have the names of the programming interface.
 pub(crate) struct Fields<'a> {
     pub(crate) form: &'a Form,
-    pub(crate) wrong: Option<&'a Wrong>,
+    pub(crate) wrong: Option<&'a InvalidRequest>,
     /// Where a person begins, if nothing is wrong.
     pub(crate) first: Option<&'static str>,
 }
@@ -20,7 +20,7 @@ impl Fields<'_> {
     /// leads.
     pub(crate) fn alert(&self, not_done: &str) -> Markup {
         html! {
-            @if let Some(Wrong { field, .. }) = self.wrong {
+            @if let Some(InvalidRequest { field, .. }) = self.wrong {
                 div.notice.bad role="alert" {
                     p { (not_done) " Please look at " a href={ "#" (field) } { (label(field)) } "." }
                 }
@@ -71,7 +71,7 @@ impl Fields<'_> {
                         option value=(value) selected[chosen == *value] { (about) }
                     }
                 }
-                @if let Some(Wrong { why, .. }) = wrong { p.wrong id={ (name) "-wrong" } { (why) } }
+                @if let Some(InvalidRequest { why, .. }) = wrong { p.wrong id={ (name) "-wrong" } { (why) } }
             }
         }
     }
@@ -103,7 +103,7 @@ impl Fields<'_> {
                 autocomplete="off" autocapitalize="none" spellcheck="false"
                 aria-invalid=[wrong.map(|_| "true")]
                 aria-describedby=[(!about.is_empty()).then(|| about.join(" "))];
-            @if let Some(Wrong { why, .. }) = wrong { p.wrong id={ (name) "-wrong" } { (why) } }
+            @if let Some(InvalidRequest { why, .. }) = wrong { p.wrong id={ (name) "-wrong" } { (why) } }
         }
     }
 }
@@ -130,24 +130,24 @@ const FORWARDS: [(&str, &str); 3] = [
 ];
 
 /// What is wrong, as the page says it: the programming interface speaks to people who write programs.
-pub(crate) fn in_words(wrong: Wrong) -> Wrong {
+pub(crate) fn in_words(wrong: InvalidRequest) -> InvalidRequest {
     let why = match (wrong.field, &wrong.target) {
-        ("url", Some(Refused::TooLong(_))) => {
-            format!("This address is too long. The longest has {LONGEST_URL} letters.")
+        ("url", Some(RefusedTarget::TooLong(_))) => {
+            format!("This address is too long. The longest has {MAX_URL_BYTES} letters.")
         }
-        ("url", Some(Refused::NotUrl(_))) => {
+        ("url", Some(RefusedTarget::NotUrl(_))) => {
             "This is no address of a page. One is such as https://example.org/page.".to_owned()
         }
-        ("url", Some(Refused::Scheme(scheme))) => format!(
+        ("url", Some(RefusedTarget::Scheme(scheme))) => format!(
             "A long address begins with http:// or https://, and this one with {scheme:.40}:."
         ),
-        ("url", Some(Refused::Credentials)) => {
+        ("url", Some(RefusedTarget::Credentials)) => {
             "This address has a user name or a password in it. Everybody who follows the link would see \
              that, so please take it out."
                 .to_owned()
         }
-        ("url", Some(Refused::Loop)) => "This address leads back to this service.".to_owned(),
-        ("url", Some(Refused::Blocked(host))) => {
+        ("url", Some(RefusedTarget::Loop)) => "This address leads back to this service.".to_owned(),
+        ("url", Some(RefusedTarget::Blocked(host))) => {
             format!("This service makes no links to {host:.253}.")
         }
         ("url", None) => "Please say where the link leads.".to_owned(),
@@ -161,7 +161,7 @@ pub(crate) fn in_words(wrong: Wrong) -> Wrong {
         ("status", _) => "Please choose one of the kinds.".to_owned(),
         _ => wrong.why,
     };
-    Wrong { field: wrong.field, why, target: wrong.target }
+    InvalidRequest { field: wrong.field, why, target: wrong.target }
 }
 
 /// Where the link leads, and whether `https://` was put before what somebody wrote.
@@ -179,7 +179,7 @@ pub(crate) fn forward_query(form: &Form) -> Option<bool> {
 }
 
 /// When the link ends. The browser's field has no offset, and often no seconds; its label says UTC.
-pub(crate) fn expires_at(form: &Form) -> Result<Option<When>, Wrong> {
+pub(crate) fn expires_at(form: &Form) -> Result<Option<Timestamp>, InvalidRequest> {
     let moment = |at: &str| {
         let seconds = if at.len() == TO_THE_MINUTE.len() { ":00Z" } else { "Z" };
         let parsed = format!("{at}{seconds}").parse();
@@ -188,14 +188,14 @@ pub(crate) fn expires_at(form: &Form) -> Result<Option<When>, Wrong> {
                 "This is no moment that can be kept. One is such as 2030-01-01 00:00, and the \
                        last is in 2554."
                     .to_owned();
-            Wrong { field: "expires_at", why, target: None }
+            InvalidRequest { field: "expires_at", why, target: None }
         })
     };
     form.field("expires_at").map(moment).transpose()
 }
 
 /// A moment as the browser's field has it.
-pub(crate) fn local(at: When) -> String {
+pub(crate) fn local(at: Timestamp) -> String {
     let text = at.to_string();
     text.strip_suffix(":00Z").or(text.strip_suffix('Z')).unwrap_or(&text).to_owned()
 }
@@ -218,23 +218,23 @@ mod tests {
 
     use super::*;
     use machine::Wall;
-    use shortener_api::Wanted;
-    use shortener_api::{Blocked, Targets};
+    use shortener_api::CreateRequest;
+    use shortener_api::{BlockList, Targets};
     use url_shortener::server::Site;
 
     /// What is wrong with this link, as the page says it.
-    fn told(wanted: Wanted) -> (&'static str, String) {
+    fn told(wanted: CreateRequest) -> (&'static str, String) {
         let site = Arc::new(Site::new(([127, 0, 0, 1], 7441).into(), None, &[]).unwrap());
-        let targets = Targets::new(site.clone(), Blocked::parse("evil.example").unwrap());
+        let targets = Targets::new(site.clone(), BlockList::parse("evil.example").unwrap());
         let wrong =
             wanted.check(&site, &targets, Wall::from_millis(1_798_675_200_000)).unwrap_err();
-        let Wrong { field, why, .. } = in_words(wrong);
+        let InvalidRequest { field, why, .. } = in_words(wrong);
         (field, why)
     }
 
     #[test]
     fn errors_are_sentences_in_the_words_of_the_page() {
-        let to = |url: &str| Wanted { url: url.to_owned(), ..Wanted::default() };
+        let to = |url: &str| CreateRequest { url: url.to_owned(), ..CreateRequest::default() };
         let long = format!("https://a.example/{}", "x".repeat(2048));
         let good = to("https://a.example");
         let title = Some("x".repeat(1001));
@@ -247,13 +247,13 @@ mod tests {
             (to("http://127.0.0.1:7441/x"), "url"),
             (to("https://evil.example"), "url"),
             (to(&long), "url"),
-            (Wanted { alias: Some("a b".into()), ..good.clone() }, "alias"),
-            (Wanted { alias: Some("links".into()), ..good.clone() }, "alias"),
-            (Wanted { domain: Some("b.example".into()), ..good.clone() }, "domain"),
-            (Wanted { title, ..good.clone() }, "title"),
-            (Wanted { tags: vec!["t".into(); 33], ..good.clone() }, "tags"),
-            (Wanted { expires_at: past, ..good.clone() }, "expires_at"),
-            (Wanted { status: Some(0), ..good.clone() }, "status"),
+            (CreateRequest { alias: Some("a b".into()), ..good.clone() }, "alias"),
+            (CreateRequest { alias: Some("links".into()), ..good.clone() }, "alias"),
+            (CreateRequest { domain: Some("b.example".into()), ..good.clone() }, "domain"),
+            (CreateRequest { title, ..good.clone() }, "title"),
+            (CreateRequest { tags: vec!["t".into(); 33], ..good.clone() }, "tags"),
+            (CreateRequest { expires_at: past, ..good.clone() }, "expires_at"),
+            (CreateRequest { status: Some(0), ..good.clone() }, "status"),
         ] {
             let (about, why) = told(wanted);
             assert_eq!(about, field, "{why}");

@@ -1,4 +1,4 @@
-//! What is around every page.
+//! The frame of every page: head, navigation and footer.
 
 use axum::http::StatusCode;
 use maud::{DOCTYPE, Markup, PreEscaped, html};

@@ -1,8 +1,8 @@
-//! The page: the service for people, in a browser.
+//! The pages: the service for people, in a browser.
 //!
-//! The law: it decides nothing and asks the instance like everybody; it works without JavaScript; it
-//! loads nothing from elsewhere; whatever others wrote is shown as text; and nobody else's page acts
-//! through it, because a form is taken only with the token that this browser was given with it.
+//! The law: the pages decide nothing and ask the instance. They work without JavaScript, and load nothing
+//! from elsewhere. Everything that others wrote is shown as text. No other site can submit a form through
+//! a visitor's browser, because a form needs the token that this browser got with it.
 
 mod chart;
 mod create;
@@ -43,7 +43,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
                       connect-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-/// The paths of the page, and the document that describes those of the programming interface.
+/// The paths of the pages, and the OpenAPI document.
 pub fn routes(api: Arc<Api>) -> Router {
     let page = Arc::new(Pages { api, sessions: Sessions::default() });
     Router::new()
@@ -65,8 +65,8 @@ pub fn routes(api: Arc<Api>) -> Router {
         .with_state(page)
 }
 
-/// The page for a person whom a link leads nowhere, in the place of this response. It gives them no
-/// cookie: they follow links, and make none.
+/// The page for a person whose link leads nowhere, instead of this response. It sets no cookie, since
+/// visitors fill in no forms.
 pub fn leads_nowhere(headers: &HeaderMap, instead_of: Response) -> Response {
     let visitor = Visitor { token: Token::of(headers), inside: false, secure: false };
     let status = instead_of.status();
@@ -115,11 +115,11 @@ impl Pages {
 
     /// How often people followed this link.
     async fn clicks(&self, link: LinkId) -> u64 {
-        let stats = self.api.front().counted(link).await.flatten();
+        let stats = self.api.front().link_stats(link).await.flatten();
         stats.map_or(0, |stats| stats.of_people())
     }
 
-    /// Lets a person in, or sends them to the login.
+    /// The visitor, if logged in, or a redirect to the login.
     fn admit(&self, headers: &HeaderMap) -> Result<Visitor, Box<Response>> {
         let visitor = self.visitor(headers);
         match visitor.inside || self.api.front().keys().is_empty() {
@@ -211,7 +211,7 @@ fn fixed<S: Clone + Send + Sync + 'static>(
     text: &'static str,
 ) -> axum::routing::MethodRouter<S> {
     get(move || async move {
-        // Asked for again when the page is loaded again: it is small, and never an older version's.
+        // Never cached: it is small, and always fits the version of the page.
         let fixed = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")];
         (fixed, [(X_CONTENT_TYPE_OPTIONS, "nosniff")], text)
     })

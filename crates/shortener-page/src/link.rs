@@ -10,7 +10,7 @@ use maud::{Markup, html};
 
 use crate::frame::{self, Here};
 use crate::{Pages, Visitor, chart, list, look};
-use shortener_api::When;
+use shortener_api::Timestamp;
 use url_shortener::server::now;
 use url_shortener::{Answer, Ask, Key, Link, LinkId, LinkStats};
 
@@ -90,7 +90,7 @@ fn facts(link: &Link, now: Wall) -> Markup {
 
 /// To the minute.
 fn moment(at: Wall) -> Markup {
-    let text = When::from(at).to_string();
+    let text = Timestamp::from(at).to_string();
     let shown = text.get(..16).unwrap_or(&text).replace('T', " ");
     html! { time datetime=(text) { (shown) " UTC" } }
 }

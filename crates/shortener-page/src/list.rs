@@ -11,7 +11,7 @@ use crate::frame::{self, Here};
 use crate::{Pages, look};
 use shortener_api::{parse_positions, positions};
 use url_shortener::server::now;
-use url_shortener::{Answer, Ask, Key, LONGEST_SEARCH, Link, LinkId};
+use url_shortener::{Answer, Ask, Key, Link, LinkId, MAX_SEARCH_BYTES};
 
 /// Links on a page.
 const LIMIT: u32 = 25;
@@ -30,7 +30,7 @@ pub(crate) async fn show(page: State<Arc<Pages>>, request: Request) -> Response 
     let search = search.trim();
     let after = look::parameter(uri, "after");
     let below = after.as_deref().map(parse_positions);
-    if search.len() > LONGEST_SEARCH || below == Some(None) {
+    if search.len() > MAX_SEARCH_BYTES || below == Some(None) {
         let why = "The search is too long, or the address of this page is not one that it gave.";
         return *visitor.refuse(StatusCode::BAD_REQUEST, why);
     }

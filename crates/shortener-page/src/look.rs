@@ -13,7 +13,7 @@ use axum::response::Response;
 use crate::{Form, Pages, Visitor};
 use url_shortener::{Answer, Ask, Key, Link};
 
-/// A form that somebody sent who may.
+/// A form from a person who is logged in.
 pub(crate) struct SentForm<K = ()> {
     pub(crate) parts: Parts,
     pub(crate) visitor: Visitor,

@@ -1,4 +1,4 @@
-//! Sessions, where the service has keys: a person shows one, and is known by a cookie from then on.
+//! Sessions, if the service has keys: a person logs in with a key, and is recognised by a cookie.
 
 #![expect(clippy::disallowed_methods, reason = "sessions of real people end by a real clock")]
 
@@ -19,17 +19,17 @@ use crate::token::{cookie, secret, set};
 use crate::{Pages, Visitor, see_other};
 
 const COOKIE: &str = "shortener-session";
-/// After that a key has to be shown again.
+/// How long a session lasts.
 const SESSION: Duration = Duration::from_secs(12 * 3600);
-/// At once. The oldest gives way.
-const MOST_SESSIONS: usize = 1000;
+/// The most sessions at once. The oldest is ended first.
+const MAX_SESSIONS: usize = 1000;
 /// Wrong keys that one client may show at once, and how long it takes until it may show one more.
 const TRIES: u32 = 5;
-const ANOTHER_TRY: Duration = Duration::from_secs(12);
+const TIME_PER_TRY: Duration = Duration::from_secs(12);
 /// Clients whose wrong keys are surely remembered.
-const GUESSERS: usize = 10_000;
+const GUESSING_CLIENTS: usize = 10_000;
 
-/// Who is inside, and who guesses. A server that begins again has forgotten it.
+/// Sessions, and failed logins. A restart forgets both.
 pub(crate) struct Sessions {
     sessions: Mutex<BTreeMap<String, Instant>>,
     guesses: Mutex<Generations<u64, TokenBucket>>,
@@ -38,25 +38,25 @@ pub(crate) struct Sessions {
 
 impl Default for Sessions {
     fn default() -> Sessions {
-        let guesses = Mutex::new(Generations::new(GUESSERS));
+        let guesses = Mutex::new(Generations::new(GUESSING_CLIENTS));
         Sessions { sessions: Mutex::default(), guesses, began: Instant::now() }
     }
 }
 
 impl Sessions {
-    /// May this client show a key now? If not, in how long? Who may not is not told whether it is one.
+    /// May this client try a key now? If not, the error says in how long; the key is not checked.
     fn may_try(&self, client: u64, now: Time) -> Result<(), Duration> {
         let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bucket) = guesses.get(&client) {
             return bucket.take(now);
         }
-        let mut bucket = TokenBucket::every(ANOTHER_TRY, TRIES);
+        let mut bucket = TokenBucket::every(TIME_PER_TRY, TRIES);
         let taken = bucket.take(now);
         guesses.insert(client, bucket);
         taken
     }
 
-    /// It was one: what was wrong before is forgiven.
+    /// The key was right: failed logins before it are forgotten.
     fn knew_one(&self, client: u64) {
         self.guesses.lock().unwrap_or_else(PoisonError::into_inner).remove(&client);
     }
@@ -74,7 +74,7 @@ impl Sessions {
         let mut sessions = self.sessions();
         sessions.retain(|_, began| began.elapsed() < SESSION);
         let oldest = sessions.iter().min_by_key(|(_, began)| **began).map(|(name, _)| name.clone());
-        if let Some(oldest) = oldest.filter(|_| sessions.len() >= MOST_SESSIONS) {
+        if let Some(oldest) = oldest.filter(|_| sessions.len() >= MAX_SESSIONS) {
             sessions.remove(&oldest);
         }
         let name = secret();
@@ -89,7 +89,7 @@ impl Sessions {
     }
 
     fn sessions(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
-        // A map is whole between any two calls on it.
+        // No call on the map leaves it half changed, so a poisoned lock is harmless.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -193,7 +193,7 @@ mod tests {
             (0..100).take_while(|_| sessions.may_try(client, now).is_ok()).count()
         };
         assert_eq!([tries(1, 0), tries(2, 0), tries(1, 11)], [5, 5, 0]);
-        assert_eq!(sessions.may_try(1, Time(0)), Err(ANOTHER_TRY));
+        assert_eq!(sessions.may_try(1, Time(0)), Err(TIME_PER_TRY));
         assert_eq!([tries(1, 12), tries(1, 60)], [1, 4]);
         sessions.knew_one(1);
         assert_eq!(tries(1, 60), 5, "who has a key may mistype it again");
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn the_oldest_session_gives_way() {
         let sessions = Sessions::default();
-        let names: Vec<_> = (0..=MOST_SESSIONS).map(|_| sessions.enter()).collect();
+        let names: Vec<_> = (0..=MAX_SESSIONS).map(|_| sessions.enter()).collect();
         assert!(!sessions.is_inside(&headers(&names[0])));
         assert!(names[1..].iter().all(|name| sessions.is_inside(&headers(name))));
     }

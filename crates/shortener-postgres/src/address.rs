@@ -1,4 +1,4 @@
-//! Where the database is, and who asks.
+//! The address of the database, and the user.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -10,8 +10,8 @@ use tokio_postgres::config::{Host, SslMode};
 use crate::error::AddressError;
 use crate::passfile;
 
-/// The last words of every session, which nothing before them overrules: a commit is durable when it
-/// is answered, and no statement, lock or forgotten transaction holds a connection for longer.
+/// Options that every session ends with, so that none before overrides them: a commit is durable when it
+/// is answered, and no statement, lock or idle transaction holds a connection for longer.
 const SESSION: &str = "-c synchronous_commit=on -c statement_timeout=4s -c lock_timeout=3s \
                        -c idle_in_transaction_session_timeout=6s";
 

@@ -1,4 +1,4 @@
-//! What can go wrong between us and a database.
+//! Errors of addresses, of connecting, and of calls.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -55,7 +55,8 @@ impl Trouble {
             }
             Trouble::Statement(error) => error,
         };
-        // What the server itself turned down is undone. When it leaves in the middle, nobody knows.
+        // A statement that the server refused is rolled back. If the connection breaks, the outcome is
+        // unknown.
         match error.as_db_error() {
             Some(said) if said.parsed_severity() == Some(Severity::Error) => {
                 Some(Reply::Refused(if *said.code() == SqlState::DISK_FULL {
@@ -72,7 +73,7 @@ impl Trouble {
     }
 }
 
-/// Did it come, and was not what we keep there?
+/// Was a row read that is not a valid link?
 fn is_unreadable(error: &tokio_postgres::Error) -> bool {
     error.code().is_none() && error.to_string().starts_with("error deserializing")
 }

@@ -1,8 +1,7 @@
 //! PostgreSQL in the place of the shards, for who outgrows one machine.
 //!
-//! The law: it answers the calls that a shard answers, in the same words, and decides nothing. What it
-//! says is stored is committed. Where nobody can know whether it is, there is no reply, as from a
-//! shard that crashed in between.
+//! The law: it answers the calls of a shard with the same replies, and decides nothing. What it says is
+//! stored is committed. If the outcome is unknown there is no reply, as from a shard that crashed.
 //!
 //! It speaks to servers of this computer only, by a Unix socket or loopback: there is no TLS in it. One
 //! that is elsewhere is reached through a tunnel.
@@ -29,15 +28,15 @@ use url_shortener::{Call, Reply};
 pub use address::Address;
 pub use error::{AddressError, OpenError};
 
-/// More calls than this are not kept waiting at once.
-pub const MOST_CALLS: usize = 256;
-/// Of how many connections one is taken for a call.
-pub const MOST_CONNECTIONS: usize = 16;
-/// For a connection to be made.
+/// The most calls that wait at once.
+pub const MAX_WAITING_CALLS: usize = 256;
+/// The size of the connection pool.
+pub const MAX_CONNECTIONS: usize = 16;
+/// How long to wait for a new connection.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
-/// For a connection that others use to come free.
+/// How long to wait for a free connection.
 const WAIT_TIME: Duration = Duration::from_secs(2);
-/// For all of a call: more than its parts may take, which are bounded by the server itself.
+/// How long a call may take in all: more than its parts, which the database bounds.
 const CALL_TIME: Duration = Duration::from_secs(10);
 
 /// Links in a database.
@@ -53,11 +52,12 @@ impl Postgres {
     /// # Errors
     /// If the database cannot be reached, or holds what a newer version made. Nothing was changed.
     pub async fn open(address: Address) -> Result<Postgres, OpenError> {
-        // A connection that broke is noticed by its task; asking it each time would double the way.
+        // The task of a connection notices when it breaks. Testing it before each use would double the
+        // round trips.
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(address.into_config(CONNECT_TIME), NoTls, recycling);
         let pool = Pool::builder(manager)
-            .max_size(MOST_CONNECTIONS)
+            .max_size(MAX_CONNECTIONS)
             .wait_timeout(Some(WAIT_TIME))
             .create_timeout(Some(CONNECT_TIME))
             .recycle_timeout(Some(CONNECT_TIME))
@@ -65,10 +65,10 @@ impl Postgres {
             .build()
             .map_err(|error| OpenError::Pool(error.to_string()))?;
         schema::prepare(&mut *pool.get().await.map_err(OpenError::reach)?).await?;
-        Ok(Postgres { pool, places: Semaphore::new(MOST_CALLS) })
+        Ok(Postgres { pool, places: Semaphore::new(MAX_WAITING_CALLS) })
     }
 
-    /// What a shard would reply; none where nobody can know what came of the call.
+    /// The reply that a shard would give; none if the outcome is unknown.
     pub async fn answer(&self, wanted: Call) -> Option<Reply> {
         let Ok(_place) = self.places.try_acquire() else {
             return Some(Reply::Refused("too many calls wait for the database; nothing changed"));

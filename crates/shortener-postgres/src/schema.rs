@@ -1,4 +1,4 @@
-//! The tables, made by whoever comes first.
+//! The tables, made by the first server that connects.
 
 use deadpool_postgres::ClientWrapper;
 
@@ -7,7 +7,8 @@ use crate::error::OpenError;
 /// The format of the tables.
 pub(crate) const VERSION: i32 = 1;
 
-/// Two servers that begin at the same moment take turns; any number will do that is always the same.
+/// The advisory lock under which tables are made, so that servers that start at once take turns. Any
+/// constant will do.
 const TURN: i64 = 0x696e_6672_616c_6162;
 
 /// `position` is the order of lists: it stays when a link is edited. Links are kept as documents, in

@@ -7,12 +7,12 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 use crate::error::Trouble;
-use url_shortener::{CODES, Edit, Key, LONGEST_PAGE, Link, Named, RANGE, Range, Reply};
+use url_shortener::{CODES, Edit, Key, Link, MAX_PAGE_LINKS, Named, RANGE, Range, Reply};
 
 /// How often the database is asked for one page of a search, at most.
 const ROUNDS: u32 = 5;
 
-/// The primary key looks: two who put at the same moment are one after the other.
+/// The primary key decides which of two concurrent calls is first.
 pub(crate) async fn put_if_absent(
     client: &ClientWrapper,
     key: &Key,
@@ -38,7 +38,7 @@ pub(crate) async fn get(client: &ClientWrapper, key: &Key) -> Result<Reply, Trou
     })
 }
 
-/// Read, changed as a shard changes it, and written, while others who want to change it wait.
+/// Reads, changes and writes the link under a row lock.
 pub(crate) async fn edit(
     client: &mut ClientWrapper,
     key: &Key,
@@ -71,7 +71,7 @@ pub(crate) async fn remove(client: &ClientWrapper, key: &Key) -> Result<Reply, T
     Ok(if gone == 1 { Reply::Removed } else { Reply::Missing })
 }
 
-/// In the order in which they were made.
+/// In the order of creation.
 pub(crate) async fn scan(
     client: &ClientWrapper,
     after: Option<u64>,
@@ -84,7 +84,7 @@ pub(crate) async fn scan(
     Ok(Reply::Page { links, next })
 }
 
-/// The other way round.
+/// In the reverse order.
 pub(crate) async fn newest(
     client: &ClientWrapper,
     below: u64,
@@ -98,8 +98,8 @@ pub(crate) async fn newest(
     Ok(Reply::Page { links, next: next.filter(|below| *below > 1) })
 }
 
-/// What this statement finds from there on, and where to go on. A search is judged here, in the words of a
-/// shard, and not by the database, whose small letters depend on its locale.
+/// A page of the rows of this statement. The search is done here, as a shard does it, and not by the
+/// database, where lower case depends on the locale.
 async fn page(
     client: &ClientWrapper,
     statement: &str,
@@ -108,9 +108,9 @@ async fn page(
     search: Option<&str>,
 ) -> Result<(Vec<Named>, Option<u64>), Trouble> {
     let statement = client.prepare_cached(statement).await?;
-    let limit = limit.clamp(1, LONGEST_PAGE);
+    let limit = limit.clamp(1, MAX_PAGE_LINKS);
     let search = search.map(str::to_lowercase);
-    let rows_at_once = if search.is_some() { LONGEST_PAGE } else { limit };
+    let rows_at_once = if search.is_some() { MAX_PAGE_LINKS } else { limit };
     let mut links = Vec::new();
     for _ in 0..ROUNDS {
         let start = i64::try_from(from).unwrap_or(i64::MAX);
@@ -132,7 +132,7 @@ async fn page(
     Ok((links, Some(from)))
 }
 
-/// One statement takes the number and counts on: two who ask at once get two.
+/// One statement reads and increments the counter, so concurrent calls get distinct ranges.
 pub(crate) async fn lease_range(client: &ClientWrapper) -> Result<Reply, Trouble> {
     let lease = client
         .prepare_cached("UPDATE url_shortener.ranges SET leased = leased + 1 RETURNING leased - 1")

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::key_file;
 use path::link_path;
-use shortener_api::{OneShard, Shards, Shown, Wanted};
+use shortener_api::{CreateRequest, LinkJson, ShardStatus, ShardsStatus};
 
 pub use ask_error::AskError;
 pub use connection::{Answer, HttpClient};
@@ -29,7 +29,7 @@ pub use import::Imported;
 const KEY: &str = "INFRALAB_API_KEY";
 const SHARDS: &str = "/api/shards";
 /// How often to look whether a shard has its share.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+const DRAIN_POLL: Duration = Duration::from_millis(200);
 
 /// Which server, and who asks.
 #[derive(Clone, Debug, Args)]
@@ -78,7 +78,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// If it was not made, or nobody knows.
-    pub fn shorten(&mut self, wanted: &Wanted) -> Result<Answer<Shown>, AskError> {
+    pub fn shorten(&mut self, wanted: &CreateRequest) -> Result<Answer<LinkJson>, AskError> {
         self.ask(Method::POST, "/api/links", Some(wanted))?.whole()
     }
 
@@ -86,7 +86,11 @@ impl HttpClient {
     ///
     /// # Errors
     /// If there is none, or no answer.
-    pub fn expand(&mut self, code: &str, domain: Option<&str>) -> Result<Answer<Shown>, AskError> {
+    pub fn expand(
+        &mut self,
+        code: &str,
+        domain: Option<&str>,
+    ) -> Result<Answer<LinkJson>, AskError> {
         self.get(&link_path(code, domain))
     }
 
@@ -97,9 +101,10 @@ impl HttpClient {
     /// If none can be added, or there is no answer.
     pub fn add_shard(
         &mut self,
-        mut joins: impl FnMut(&OneShard),
-    ) -> Result<Answer<Shards>, AskError> {
-        let mut answer: Answer<Shards> = self.ask(Method::POST, SHARDS, None::<&()>)?.whole()?;
+        mut joins: impl FnMut(&ShardStatus),
+    ) -> Result<Answer<ShardsStatus>, AskError> {
+        let mut answer: Answer<ShardsStatus> =
+            self.ask(Method::POST, SHARDS, None::<&()>)?.whole()?;
         let mut seen = None;
         while !answer.value.settled {
             let joining = answer.value.shards.iter().find(|shard| shard.state == "joining");
@@ -108,7 +113,7 @@ impl HttpClient {
                 joins(shard);
             }
             seen = now;
-            self.pause(LOOK_AGAIN);
+            self.pause(DRAIN_POLL);
             answer = self.get(SHARDS)?;
         }
         Ok(answer)

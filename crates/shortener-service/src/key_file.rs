@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// In bytes. More than that is another file.
-const LONGEST: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The text of such a file, or what is wrong with it. Where others can read it too, `warn` is told.
 pub(crate) fn read(file: &Path, warn: &mut dyn FnMut(String)) -> Result<String, String> {
@@ -19,10 +19,10 @@ pub(crate) fn read(file: &Path, warn: &mut dyn FnMut(String)) -> Result<String, 
         warn(format!("others can read {0}; take that from them: chmod 600 {0}", file.display()));
     }
     let mut text = String::new();
-    let length = open.take(LONGEST + 1).read_to_string(&mut text);
+    let length = open.take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
     match length.map_err(|error| wrong(error.to_string()))? as u64 {
-        ..=LONGEST => Ok(without_mark(text)),
-        _ => Err(wrong(format!("it has more than {LONGEST} bytes"))),
+        ..=MAX_FILE_BYTES => Ok(without_mark(text)),
+        _ => Err(wrong(format!("it has more than {MAX_FILE_BYTES} bytes"))),
     }
 }
 

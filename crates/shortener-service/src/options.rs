@@ -10,16 +10,16 @@ use clap::{Args, ValueEnum};
 use host::{Access, Addresses, BadOption, Options, address, number};
 
 use crate::key_file::{self, without_mark};
-use shortener_api::{Api, Blocked};
+use shortener_api::{Api, BlockList};
 use shortener_postgres::Address;
 use url_shortener::server::{
-    self, Beside, Front, Handler, Keys, LinkStore, ServeError, ServerConfig,
+    self, Front, Handler, Keys, LinkStore, OtherRoutes, ServeError, ServerConfig,
 };
 
 /// Holds keys, one a line, besides those of `--keys`.
 const KEYS: &str = "INFRALAB_API_KEYS";
 /// In bytes. More than that is another file.
-const LONGEST_LIST: u64 = 256 << 20;
+const MAX_BLOCK_LIST_BYTES: u64 = 256 << 20;
 
 /// Of a server.
 #[derive(Clone, Debug, Args)]
@@ -33,7 +33,7 @@ pub struct ServeOptions {
     /// How many shards keep the links of a new data folder, one by default. Later ones are added while
     /// it runs: `add-shard`; then this may stay as it was.
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = number::<u16>(1..=u64::from(server::MOST_HERE)))]
+    #[arg(value_parser = number::<u16>(1..=u64::from(server::MAX_SHARDS_PER_PROCESS)))]
     shards: Option<u16>,
     /// Keeps the links in this database instead: postgres://USER@HOST/NAME, on this computer. Its
     /// password comes from PGPASSWORD or the file that PGPASSFILE names.
@@ -79,7 +79,7 @@ enum CodeKind {
 /// What a server is told, and to where no link of it may lead.
 pub struct ServiceConfig {
     server: ServerConfig,
-    blocked: Blocked,
+    blocked: BlockList,
 }
 
 impl Options for ServeOptions {
@@ -92,8 +92,8 @@ impl Options for ServeOptions {
         warn: &mut dyn FnMut(String),
     ) -> Result<ServiceConfig, BadOption> {
         let blocked = match self.block_list {
-            None => Blocked::default(),
-            Some(file) => Blocked::parse(&read(&file)?).map_err(|why| wrong(&file, why))?,
+            None => BlockList::default(),
+            Some(file) => BlockList::parse(&read(&file)?).map_err(|why| wrong(&file, why))?,
         };
         let server = ServerConfig {
             listen: self.listen,
@@ -117,7 +117,7 @@ impl Options for ServeOptions {
 
     fn serve(config: ServiceConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
         let ServiceConfig { server: config, blocked } = config;
-        server::serve(config, beside(blocked), ready)
+        server::serve(config, other_routes(blocked), ready)
     }
 
     fn is_argument(error: &ServeError) -> bool {
@@ -126,7 +126,7 @@ impl Options for ServeOptions {
 }
 
 /// The programming interface and the pages, which share what may not be led to.
-fn beside(blocked: Blocked) -> impl FnOnce(Arc<Front>) -> Beside {
+fn other_routes(blocked: BlockList) -> impl FnOnce(Arc<Front>) -> OtherRoutes {
     move |front| {
         let api = Arc::new(Api::new(front, blocked));
         let routes = shortener_page::routes(api.clone());
@@ -134,7 +134,7 @@ fn beside(blocked: Blocked) -> impl FnOnce(Arc<Front>) -> Beside {
             let api = api.clone();
             Box::pin(async move { api.respond(request).await })
         });
-        Beside { routes, other, leads_nowhere: shortener_page::leads_nowhere }
+        OtherRoutes { routes, other, leads_nowhere: shortener_page::leads_nowhere }
     }
 }
 
@@ -168,8 +168,8 @@ fn all_keys(file: Option<&Path>, warn: &mut dyn FnMut(String)) -> Result<Keys, B
 
 fn read(file: &Path) -> Result<String, BadOption> {
     let length = fs::metadata(file).map_err(|error| wrong(file, error))?.len();
-    if length > LONGEST_LIST {
-        return Err(wrong(file, format_args!("it has more than {LONGEST_LIST} bytes")));
+    if length > MAX_BLOCK_LIST_BYTES {
+        return Err(wrong(file, format_args!("it has more than {MAX_BLOCK_LIST_BYTES} bytes")));
     }
     fs::read_to_string(file).map(without_mark).map_err(|error| wrong(file, error))
 }

@@ -1,8 +1,7 @@
-//! Links as files: in from elsewhere, and out again, with what was counted.
+//! Links as files: imported from other shorteners, and exported, with their clicks.
 //!
-//! The law: what is read is somebody's, so it is bounded line by line; what makes no sense is named
-//! by the number of its line and does not end the rest; what a form has no place for is told, and
-//! never lost in silence.
+//! The law: input is untrusted, so every line is bounded. An invalid line is reported by its number, and
+//! reading goes on. What a form has no place for is reported, and never lost silently.
 //!
 //! Two forms: CSV, as shorteners export it, and JSON lines, which keep all of a link.
 
@@ -25,7 +24,7 @@ pub enum Form {
     JsonLines,
 }
 
-/// No line is longer, in bytes.
+/// The longest line, in bytes.
 pub const LONGEST_LINE: usize = 64 << 10;
 
 /// The links of a file, with the numbers of their lines, one after the other.
@@ -137,7 +136,7 @@ impl Malformed {
         Malformed::new(line, too_long())
     }
 
-    /// Nobody knows what comes after it.
+    /// Nothing after it can be read.
     fn unread(line: u64, error: &std::io::Error) -> Malformed {
         Malformed { is_last: true, ..Malformed::new(line, error.to_string()) }
     }
@@ -147,7 +146,7 @@ fn too_long() -> String {
     format!("it has more than {LONGEST_LINE} bytes")
 }
 
-/// The beginning of a stranger's text.
+/// The beginning of untrusted text, for an error.
 fn quoted(text: &str) -> String {
     let mut letters = text.chars();
     let begins: String = letters.by_ref().take(40).collect();
@@ -167,7 +166,7 @@ mod tests {
     use super::*;
     use machine::Wall;
     use proptest::prelude::*;
-    use shortener_api::When;
+    use shortener_api::Timestamp;
 
     fn records() -> impl Strategy<Value = Record> {
         let text = || proptest::option::of("\\PC{1,20}|a,\"b\"|line\nline");
@@ -185,8 +184,8 @@ mod tests {
                 domain: None,
                 url,
                 title,
-                created_at: created.map(|at| When::from(Wall::from_millis(at * 1000))),
-                expires_at: expires.map(|at| When::from(Wall::from_millis(at))),
+                created_at: created.map(|at| Timestamp::from(Wall::from_millis(at * 1000))),
+                expires_at: expires.map(|at| Timestamp::from(Wall::from_millis(at))),
                 status: None,
                 tags: tag.into_iter().collect(),
                 forward_query: None,

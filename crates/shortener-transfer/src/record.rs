@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use shortener_api::{Shown, Wanted, When};
+use shortener_api::{CreateRequest, LinkJson, Timestamp};
 
 /// A link, with how often it was followed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +21,10 @@ pub struct Record {
     pub title: Option<String>,
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created_at: Option<When>,
+    pub created_at: Option<Timestamp>,
     /// From then on it does not resolve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<When>,
+    pub expires_at: Option<Timestamp>,
     /// 301, 302, 307 or 308; 302 where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -58,8 +58,8 @@ pub enum Kept {
 }
 
 /// A link that a server listed, its clicks here and elsewhere added up.
-impl From<Shown> for Record {
-    fn from(shown: Shown) -> Record {
+impl From<LinkJson> for Record {
+    fn from(shown: LinkJson) -> Record {
         Record {
             code: shown.code,
             domain: shown.domain,
@@ -76,9 +76,9 @@ impl From<Shown> for Record {
 }
 
 /// What a server is asked to make of it.
-impl From<Record> for Wanted {
-    fn from(record: Record) -> Wanted {
-        Wanted {
+impl From<Record> for CreateRequest {
+    fn from(record: Record) -> CreateRequest {
+        CreateRequest {
             url: record.url,
             alias: Some(record.code),
             domain: record.domain,

@@ -1,11 +1,11 @@
 //! CSV: rows of fields with commas, semicolons or tabs between them, as shorteners export links.
 //!
-//! The first row names the columns, in any order. Where it does not, they are those of YOURLS:
-//! `keyword,url,title,timestamp,ip,clicks`. That is also what is written, without addresses: whoever made
-//! a link is not our business.
+//! The first row names the columns, in any order. Without such a row, they are those of YOURLS:
+//! `keyword,url,title,timestamp,ip,clicks`. These are also written, without the addresses of makers,
+//! which are private.
 //!
-//! Where a row makes no sense, the next one begins with the next line: a quotation without an end costs
-//! one line, and not those behind it.
+//! After an invalid row, the next row begins at the next line: an unclosed quote costs one line, and not
+//! all lines after it.
 
 mod columns;
 mod moment;
@@ -13,8 +13,8 @@ mod row;
 
 use std::io::{self, BufRead, Write};
 
+use jiff::ToSpan;
 use jiff::tz::Offset;
-use jiff::{Timestamp, ToSpan};
 use machine::Wall;
 
 use super::text::{Text, line_end};
@@ -22,7 +22,7 @@ use super::{Kept, LONGEST_LINE, Malformed, Record, quoted, too_long};
 use columns::{Columns, Says, YOURLS};
 use moment::{MOMENT, moment};
 use row::{Quoting, Row};
-use shortener_api::When;
+use shortener_api::Timestamp;
 
 /// What may stand between fields.
 const SEPARATORS: [u8; 3] = *b",;\t";
@@ -211,9 +211,9 @@ impl<W: Write> Writer<W> {
 }
 
 /// To the second, which is as much as there is room for.
-fn written(at: When) -> Result<String, jiff::Error> {
+fn written(at: Timestamp) -> Result<String, jiff::Error> {
     let seconds = (Wall::from(at).millis() / 1000).cast_signed().seconds();
-    let stamp = Timestamp::UNIX_EPOCH.checked_add(seconds)?;
+    let stamp = jiff::Timestamp::UNIX_EPOCH.checked_add(seconds)?;
     Ok(Offset::UTC.to_datetime(stamp).strftime(MOMENT).to_string())
 }
 

@@ -1,4 +1,4 @@
-//! The text of a file, of which a bounded part is in memory, whatever is in it.
+//! Reads the text of a file, with a bounded part of it in memory.
 //!
 //! A line ends with a line feed, a carriage return, or both: files come from all kinds of computers. What
 //! some programs put before the text, the mark of UTF-8, is no part of it.
@@ -17,7 +17,7 @@ const MARK: &[u8] = "\u{FEFF}".as_bytes();
 pub(super) struct Text<R> {
     from: R,
     held: Vec<u8>,
-    /// So much of what is held is over.
+    /// How much of the buffer was consumed.
     taken: usize,
     line: u64,
     is_begun: bool,

@@ -1,7 +1,7 @@
-//! Clicks: logged by the instance after the redirect has left, counted once by the tally.
+//! Clicks: logged by the instance after the redirect, counted once by the tally.
 //!
-//! One click's path: `clicks.rs` puts it into the log and onto the disk, and sends it; `tally.rs` counts what came as one
-//! round; `stats.rs` is what is known of a link.
+//! The path of a click: `clicks.rs` logs it, writes it to the disk and sends it. `tally.rs` counts what
+//! has arrived, in rounds. `stats.rs` has the statistics of a link.
 
 pub(crate) mod clicks;
 pub(crate) mod stats;

@@ -1,15 +1,15 @@
-//! An instance: answers users, from its cache where it can and from the shards where it must.
+//! An instance: answers users, from its cache if it can, from the shards if it must.
 //!
-//! One visit's path: it comes ([`Instance::hear`]); where the cache has a fresh copy it is answered at
-//! once (`instance/visit.rs`); otherwise it waits for a read, the only one of that link that is under
-//! way; the shard replies ([`Instance::returned`]), and all who waited are answered.
+//! The path of a visit: [`Instance::handle_ask`] takes it. If the cache has a fresh copy, it is answered
+//! at once (`instance/visit.rs`). Otherwise it waits for a read, of which there is one at a time for each
+//! link. When the shard has replied ([`Instance::call_ended`]), all who waited are answered.
 //!
 //! # The law
 //!
-//! Every question is answered once, as long as the instance lives: with what it asked for, or, when a
-//! call to a shard took too long or its connection broke, with [`Answer::Unavailable`]. A redirect is
-//! as fresh as its [`Freshness`] says, and waits neither for its click to be written nor to be counted.
-//! Whether a link has expired is judged at every answer, by the wall clock; expiry deletes nothing.
+//! While the instance runs, every question is answered once: with what it asked for, or, when a call to a
+//! shard timed out or its connection broke, with [`Answer::Unavailable`]. A redirect is as fresh as
+//! [`Freshness`] says, and does not wait until its click is written or counted. Expiry is checked at
+//! every answer, by the wall clock; it deletes nothing.
 
 pub(crate) mod cache;
 mod change;
@@ -29,42 +29,42 @@ use resilience::Calls;
 use crate::Key;
 use crate::analytics::clicks::{ClickLog, ClickTuning};
 use crate::message::{Answer, Ask, Call, Message, Op, Reply, Shortener, Timer};
-use crate::ring::{BadShards, Roster, Shards};
+use crate::ring::{BadShards, Roster, ShardMap};
 use cache::{Cache, Freshness};
 use create::{Create, Leasing};
 use limiter::{Limiter, Rate};
-pub use list::LONGEST_SEARCH;
-use list::{Gather, Statistics};
-use newest::Latest;
+pub use list::MAX_SEARCH_BYTES;
+use list::{ListQuery, StatsQuery};
+use newest::NewestQuery;
 use numbers::{Codes, Numbers};
 use visit::LinkRead;
 
-/// What an instance is told about the world and itself.
+/// The settings of an instance.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The shards, by their places: a link is where its shard's place is.
+    /// The shards, by their places on the ring.
     pub shards: Roster,
-    /// Who counts clicks.
+    /// The node that counts clicks.
     pub tally: NodeId,
     /// What picked codes are made of.
     pub codes: Codes,
-    /// Links that the cache surely holds, and codes of which it knows that there is no link.
+    /// The number of links, and of codes without a link, that the cache holds at least.
     pub cached: usize,
-    /// How long they are used.
+    /// How long a cached copy is used.
     pub freshness: Freshness,
-    /// When a shard is taken for silent.
+    /// How long to wait for a shard.
     pub patience: Duration,
-    /// What a client may ask of the shards.
+    /// How many calls to shards one client may cause.
     pub rate: Rate,
-    /// Clients that are surely remembered.
+    /// The number of clients whose limits are kept at least.
     pub clients: usize,
     /// How clicks are logged.
     pub clicks: ClickTuning,
 }
 
 impl Settings {
-    /// A service of these nodes: copies are used for ten seconds, and a client may ask the shards for 20
-    /// things a second.
+    /// A service of these nodes. Copies are used for ten seconds, and a client may cause 20 calls to
+    /// shards a second.
     pub fn new(shards: Vec<NodeId>, tally: NodeId, secret: [u8; 16]) -> Settings {
         let ten = Duration::from_secs(10);
         Settings {
@@ -81,11 +81,11 @@ impl Settings {
     }
 }
 
-/// The front of the service.
+/// The machine that answers users.
 #[derive(Clone, Debug)]
 pub struct Instance {
     switches: Switches,
-    shards: Shards,
+    shards: ShardMap,
     tally: NodeId,
     cache: Cache,
     limiter: Limiter,
@@ -93,9 +93,9 @@ pub struct Instance {
     leasing: Leasing,
     clicks: ClickLog,
     calls: Calls<Timer, Purpose>,
-    /// The read of a link that is under way (`single-flight`).
+    /// The call that reads each link, while it is under way (`single-flight`).
     reads: BTreeMap<Key, u64>,
-    /// Questions that wait.
+    /// The number of questions that wait for a call.
     waiting: usize,
 }
 
@@ -113,10 +113,10 @@ enum Purpose {
     Read(LinkRead),
     Create(Create),
     Change(Asker, Key),
-    Page(Gather),
-    Newest(Latest),
+    List(ListQuery),
+    Newest(NewestQuery),
     Lease,
-    Stats(Statistics),
+    Stats(StatsQuery),
 }
 
 impl Instance {
@@ -129,7 +129,7 @@ impl Instance {
             settings;
         Ok(Instance {
             switches,
-            shards: Shards::new(shards)?,
+            shards: ShardMap::new(shards)?,
             tally,
             cache: Cache::new(cached, freshness, switches),
             limiter: Limiter::new(rate, clients, switches),
@@ -147,8 +147,14 @@ impl Instance {
         &self.clicks
     }
 
-    /// 1. Somebody asks.
-    fn hear(&mut self, asker: Asker, ask: Ask, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
+    /// 1. A question arrives.
+    fn handle_ask(
+        &mut self,
+        asker: Asker,
+        ask: Ask,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
         match ask {
             Ask::Visit(click) => self.visit(asker, click, now, out),
             Ask::Look(key) => self.look(asker, key, now, out),
@@ -165,8 +171,8 @@ impl Instance {
         }
     }
 
-    /// 2. A call is over: with a reply, or without one.
-    fn returned(
+    /// 2. A call is over, with a reply or without one.
+    fn call_ended(
         &mut self,
         number: u64,
         (asked, purpose): (Time, Purpose),
@@ -175,19 +181,19 @@ impl Instance {
         out: &mut Outputs<Shortener>,
     ) {
         match purpose {
-            Purpose::Read(read) => self.has_read(number, asked, read, reply, now, out),
-            Purpose::Create(create) => self.created(create, reply, now, out),
-            Purpose::Change(asker, key) => self.changed(asker, key, reply, out),
-            Purpose::Page(gather) => self.paged(gather, reply, now.time, out),
-            Purpose::Newest(page) => self.has_newest(page, reply, now.time, out),
-            Purpose::Lease => self.leased(reply, now, out),
-            Purpose::Stats(told) => {
-                self.answer_waiting(told.asker, Answer::Unavailable("the tally is silent"), out);
+            Purpose::Read(read) => self.read_ended(number, asked, read, reply, now, out),
+            Purpose::Create(create) => self.create_ended(create, reply, now, out),
+            Purpose::Change(asker, key) => self.change_ended(asker, key, reply, out),
+            Purpose::List(query) => self.list_replied(query, reply, now.time, out),
+            Purpose::Newest(page) => self.newest_replied(page, reply, now.time, out),
+            Purpose::Lease => self.lease_ended(reply, now, out),
+            Purpose::Stats(query) => {
+                self.answer_waiting(query.asker, Answer::Unavailable("the tally is silent"), out);
             }
         }
     }
 
-    /// The link is another shard's by now, which is asked instead.
+    /// The link has moved to another shard, which is called instead.
     fn forward(
         &mut self,
         number: u64,
@@ -199,10 +205,10 @@ impl Instance {
         let shard = wanted.key().map_or(from, |key| self.shards.of(key));
         if shard == from {
             let nobody = Reply::Refused("no shard says that this link is its own");
-            return self.returned(number, (asked, purpose), Some(nobody), now, out);
+            return self.call_ended(number, (asked, purpose), Some(nobody), now, out);
         }
         let call = match purpose {
-            Purpose::Read(read) => self.read_again(number, shard, read, now.time, out),
+            Purpose::Read(read) => self.read_at_other_shard(number, shard, read, now.time, out),
             purpose => self.calls.begin(shard, purpose, now.time, out),
         };
         out.send(shard, Message::Call { call, wanted });
@@ -215,7 +221,7 @@ impl Machine for Instance {
     fn handle(&mut self, now: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
         match input {
             Input::Message { from: user, message: Message::Ask { token, client, ask } } => {
-                self.hear(Asker { user, token, client }, ask, now, out);
+                self.handle_ask(Asker { user, token, client }, ask, now, out);
             }
             Input::Message { from, message: Message::Reply { call, shards, reply } } => {
                 self.shards.learn(shards);
@@ -223,13 +229,13 @@ impl Machine for Instance {
                     (Some((asked, purpose)), Reply::Moved(wanted)) => {
                         self.forward(call, (from, asked, purpose), *wanted, now, out);
                     }
-                    (Some(ended), reply) => self.returned(call, ended, Some(reply), now, out),
+                    (Some(ended), reply) => self.call_ended(call, ended, Some(reply), now, out),
                     (None, _) => {}
                 }
             }
-            Input::Message { from, message: Message::Told { call, stats } } => {
-                if let Some((_, Purpose::Stats(told))) = self.calls.end(call, from) {
-                    self.told(told, stats, out);
+            Input::Message { from, message: Message::Stats { call, stats } } => {
+                if let Some((_, Purpose::Stats(query))) = self.calls.end(call, from) {
+                    self.stats_replied(query, stats, out);
                 }
             }
             Input::Message { message: Message::Counted { log, below }, .. } => {
@@ -237,12 +243,12 @@ impl Machine for Instance {
             }
             Input::Timer(Timer::Calls) => {
                 for (number, purpose) in self.calls.overdue(now.time, out) {
-                    self.returned(number, (now.time, purpose), None, now, out);
+                    self.call_ended(number, (now.time, purpose), None, now, out);
                 }
             }
             Input::LinkReset { peer } => {
                 for (number, purpose) in self.calls.reset(peer) {
-                    self.returned(number, (now.time, purpose), None, now, out);
+                    self.call_ended(number, (now.time, purpose), None, now, out);
                 }
                 self.clicks.reset(peer, now, out);
             }

@@ -2,36 +2,40 @@
 //!
 //! # The law
 //!
-//! A link that was acknowledged resolves until its owner takes it away, and no code ever means two
-//! links. A redirect waits for nothing that it does not need: not for the click to be counted, and not
-//! for the store where a fresh enough copy is at hand.
+//! A link that was acknowledged resolves until its owner deletes it, and no code ever means two links. A
+//! redirect waits for nothing that it does not need: not for the click to be counted, and not for the
+//! store when the cache has a fresh copy.
 //!
 //! # One redirect, file by file
 //!
-//! 1. `server/front.rs` takes the request, and `server/redirect.rs` reads it: the code, the domain (`server/site.rs`), what
-//!    the visitor came with (`server/visitor.rs`) and who it is without an address (`server/salt.rs`).
-//! 2. `server/ask.rs` hands it to the instance as a `message.rs`: `Ask::Visit`.
-//! 3. `instance.rs` takes it, and `instance/visit.rs` answers it: from `instance/cache.rs`, and the redirect leaves.
-//! 4. Where there is no copy the client pays (`instance/limiter.rs`), `ring.rs` says which shard has the link, and
-//!    `calls.rs` keeps the question until the reply. `server/delivery.rs` carries messages between nodes.
-//! 5. `shard.rs` waits for its turn at the link (`shard/queue.rs`), reads it from its store (the crate `bitcask`), and
-//!    `link/codec.rs` makes a link of the bytes.
-//! 6. The reply goes back through `instance.rs` to `instance/visit.rs`, into the cache and to all who wait;
+//! 1. `server/front.rs` takes the request. `server/redirect.rs` reads it: the code, the domain
+//!    (`server/site.rs`), the visitor's device and referrer (`server/visitor.rs`), and a hash in the place
+//!    of the address (`server/salt.rs`).
+//! 2. `server/ask.rs` sends it to the instance as `Ask::Visit` (`message.rs`).
+//! 3. `instance.rs` takes the message, and `instance/visit.rs` answers it from `instance/cache.rs`.
+//! 4. Without a copy in the cache, the client's token bucket pays (`instance/limiter.rs`), `ring.rs` says
+//!    which shard has the link, and a `Call::Get` goes there (`server/delivery.rs`).
+//! 5. `shard.rs` queues the call behind other calls on the same link, reads the link from its store (the
+//!    crate `bitcask`), and `link/codec.rs` decodes it.
+//! 6. The reply goes through `instance.rs` to `instance/visit.rs`, into the cache, and to all who wait;
 //!    `analytics/clicks.rs` logs the click.
-//! 7. `server/reply.rs` makes it a response.
+//! 7. `server/reply.rs` makes the answer an HTTP response.
 //!
 //! # One creation
 //!
-//! The crate `shortener-api` reads and checks what is wanted. `instance/create.rs` picks a code: `instance/numbers.rs` has
-//! leased numbers, and `link/code.rs` makes a code of one. `shard.rs` stores the link if nothing is there.
+//! The crate `shortener-api` reads and checks the request. `instance/create.rs` picks a code:
+//! `instance/numbers.rs` has leased numbers, and `link/code.rs` turns a number into a code. `shard.rs`
+//! stores the link if the code is free.
 //!
 //! # Read last
 //!
-//! `analytics/` counts clicks after the redirect. `shard/growth/` moves links when a shard joins, and `server/shards.rs`
-//! starts one. `scenario/`, `promise/`, `client.rs` and `shape.rs` are the simulated world. What else is served stands
-//! on this crate: `shortener-api`, `shortener-page`, `shortener-postgres`, `shortener-transfer`, `shortener-capacity`.
+//! `analytics/` counts clicks after the redirect. `shard/growth/` moves links when a shard joins, and
+//! `server/shards.rs` starts one. `sentence.rs` writes messages as sentences, for diagrams. Everything
+//! else is a crate of its own: `shortener-scenarios` (the simulated world), `shortener-api`,
+//! `shortener-page`, `shortener-postgres`, `shortener-transfer`, `shortener-capacity`, and
+//! `shortener-service`, which puts them together.
 //!
-//! The case study, with what was measured, is the README of the crate.
+//! The case study, with measurements, is the README of the crate.
 #![doc = include_str!("../README.md")]
 
 mod link;
@@ -47,29 +51,23 @@ mod analytics;
 mod mechanism;
 mod sentence;
 
-mod client;
-mod promise;
-mod scenario;
-mod shape;
-
 #[cfg(feature = "server")]
 pub mod server;
 
 pub use analytics::clicks::{Batch, ClickLog, ClickOp, ClickTuning, Clicks, LoggedClick};
 pub use analytics::stats::{LinkStats, Visitors};
-pub use analytics::tally::{Rounds, Tally};
+pub use analytics::tally::{RoundLimits, Tally};
 pub use bitcask::{INDEX_BYTES, Limits};
-pub use client::User;
 pub use instance::cache::Freshness;
 pub use instance::limiter::Rate;
 pub use instance::numbers::Codes;
-pub use instance::{Instance, LONGEST_SEARCH, Settings};
+pub use instance::{Instance, MAX_SEARCH_BYTES, Settings};
 pub use link::code::{CODE_LENGTH, CODES, Permutation};
 pub use link::codec::{decode_link, encode_link};
-pub use link::key::{Key, LONGEST_CODE, LONGEST_DOMAIN, LinkId};
+pub use link::key::{Key, LinkId, MAX_CODE_BYTES, MAX_DOMAIN_BYTES, is_code};
 pub use link::names::{
-    LONGEST_TAG, LONGEST_TITLE, LONGEST_URL, MOST_TAGS, Unfit, check_code, check_edit, check_new,
-    is_code,
+    InvalidLink, MAX_TAG_BYTES, MAX_TAGS, MAX_TITLE_BYTES, MAX_URL_BYTES, check_code, check_edit,
+    check_new,
 };
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
 pub use mechanism::Mechanism;
@@ -78,6 +76,4 @@ pub use message::{
     Shortener, Timer, Which, Why, Wish,
 };
 pub use ring::{BadShards, Roster};
-pub use scenario::UrlShortener;
-pub use shape::Node;
-pub use shard::{LONGEST_PAGE, MOST_SHARDS, RANGE, RingPhase, Shard};
+pub use shard::{MAX_PAGE_LINKS, MAX_SHARDS, RANGE, RingPhase, Shard};

@@ -49,7 +49,7 @@ pub enum RedirectStatus {
     PermanentRedirect,
 }
 
-/// A link as it is kept. Its target was normalised and allowed when it was made (`target.rs`).
+/// A link as it is stored. Its target was normalised and checked when it was made (`target.rs`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Link {
     /// Where it leads.
@@ -66,11 +66,11 @@ pub struct Link {
     pub tags: Vec<Arc<str>>,
     /// Clicks that were counted elsewhere, before it was imported.
     pub earlier_clicks: u64,
-    /// Tells it from all others that had its name before, whose clicks are not its own. Of a picked code,
-    /// which is nobody's again, it is 0.
+    /// Distinguishes it from earlier links with the same alias, whose clicks are not its own. It is 0 for
+    /// a picked code, which is never used again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub incarnation: u64,
-    /// Is a visitor's query appended to where it leads? As the service does it, where it is not said.
+    /// Is a visitor's query appended to the target? None: the service's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward_query: Option<bool>,
 }
@@ -79,7 +79,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// A link that somebody wants.
+/// A link to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NewLink {
     /// Under this code, if it is free; otherwise under one that the service picks.
@@ -92,7 +92,7 @@ pub struct NewLink {
     pub made_at: Option<Wall>,
 }
 
-/// What an owner changes. What is `None` stays.
+/// A change by the owner. Fields that are `None` stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Edit {
     /// Where it leads from now on.
@@ -105,12 +105,12 @@ pub struct Edit {
     pub title: Option<Option<Arc<str>>>,
     /// All of them.
     pub tags: Option<Vec<Arc<str>>>,
-    /// `Some(None)`: as the service does it.
+    /// `Some(None)`: the service's setting.
     pub forward_query: Option<Option<bool>>,
 }
 
 impl Link {
-    /// One that leads there, of which nothing else is said.
+    /// A link to this URL, with defaults for everything else.
     pub fn new(url: &str, created_at: Wall) -> Link {
         Link {
             url: url.into(),
@@ -130,8 +130,8 @@ impl Link {
         self.expires_at.is_none_or(|expires_at| at < expires_at)
     }
 
-    /// Is this anywhere in what people see of it under this key? What is sought is in small letters, and
-    /// may be in any here; names of domains are found as DNS has them and as people write them.
+    /// Does this text occur in what people see of the link? `sought` is in lower case; case is ignored.
+    /// Domain names are found in both spellings, Unicode and Punycode.
     pub fn matches(&self, key: &Key, sought: &str) -> bool {
         let texts = [Some(&key.domain), Some(&key.code), Some(&self.url), self.title.as_ref()];
         let mut texts = texts.into_iter().flatten().chain(&self.tags);

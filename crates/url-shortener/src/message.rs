@@ -1,4 +1,4 @@
-//! The words of the service: what users, instances, shards and the tally say to each other.
+//! The messages of the service, between users, instances, shards and the tally.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::shard::RingPhase;
 use crate::{Edit, Key, Link, LinkId, LinkStats, NewLink, RedirectStatus};
 use bitcask::{Change, Cut, Store, StoreOp};
 
-/// The protocol that all of them share.
+/// The protocol that they share.
 #[derive(Clone, Debug)]
 pub struct Shortener;
 
@@ -33,7 +33,7 @@ impl Embeds<Store> for Shortener {
     }
 }
 
-/// What is sent. Its `Debug` form is the sentence that diagrams show.
+/// A message. Its `Debug` form is the sentence that diagrams show.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// To a simulated user: something to do.
@@ -65,35 +65,35 @@ pub enum Message {
     Reply {
         /// Of the call.
         call: u64,
-        /// So many shards there are, as far as it knows.
+        /// How many shards there are, as far as the sender knows.
         shards: u32,
         /// What came of it.
         reply: Reply,
     },
     /// To the tally, from an instance: clicks of its log, in order.
     Clicks {
-        /// What is below this number is no longer in the log: it was counted, or the disk lost it. The
-        /// first click of a log has 0.
+        /// Clicks below this number are no longer in the log: they were counted, or the disk lost them.
+        /// The first click of a log has the number 0.
         kept: u64,
         /// An instance begins a new log at every boot.
         batch: Batch,
     },
-    /// From the tally: all clicks of that log below this number are counted, durably.
+    /// From the tally: clicks of a log are counted, durably.
     Counted {
         /// Which log.
         log: u64,
-        /// The number up to which, and without which, they are.
+        /// All clicks below this number are counted.
         below: u64,
     },
-    /// To the tally: what is known of this link?
-    Tell {
+    /// To the tally: a request for the statistics of a link.
+    GetStats {
         /// Comes back with the answer.
         call: u64,
         /// Which.
         link: LinkId,
     },
     /// From the tally.
-    Told {
+    Stats {
         /// Of the question.
         call: u64,
         /// None where no click was counted.
@@ -101,26 +101,26 @@ pub enum Message {
     },
 }
 
-/// What a user wants of an instance.
+/// A user's question to an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Ask {
-    /// To be led to where it points.
+    /// Follow a link.
     Visit(Click),
-    /// A new link.
+    /// Make a link.
     Create(NewLink),
-    /// To look at it, without following it.
+    /// Look at a link, without following it.
     Look(Key),
-    /// To change it.
+    /// Change a link.
     Edit(Key, Edit),
-    /// To take it away.
+    /// Delete a link.
     Delete(Key),
-    /// Some links, in the order of the store, and where to go on.
+    /// A page of links, in the order of the stores.
     List { after: Option<Cursor>, limit: u32, search: Option<Arc<str>> },
-    /// What was counted of the link that was looked at.
+    /// The statistics of a link that was looked at before.
     Stats(LinkId),
-    /// Some links, the newest first: as many of each shard, below the positions at which an earlier page
-    /// ended, by the shards' places.
+    /// A page of links, the newest first, with the same number of links from each shard. `below` has, by
+    /// place, the position in each shard's log at which the page before ended.
     Newest { below: Vec<u64>, limit: u32, search: Option<Arc<str>> },
 }
 
@@ -128,8 +128,8 @@ pub enum Ask {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Answer {
-    /// Go there. Where the link expires, it does so in this time: nobody is to keep the answer longer.
-    /// Is the visitor's query appended, where the link says so? Did it cost the store nothing?
+    /// Redirect to this URL. `expires_in` is the time until the link expires, if it does: nobody may
+    /// cache the answer for longer. `forward_query` is what the link says about the visitor's query.
     Redirect {
         url: Arc<str>,
         status: RedirectStatus,
@@ -137,69 +137,69 @@ pub enum Answer {
         forward_query: Option<bool>,
         from_cache: bool,
     },
-    /// Here it is: looked at, made or changed.
+    /// The link that was looked at, made or changed.
     Link(Key, Arc<Link>),
-    /// It is gone from the store.
+    /// The link is deleted.
     Deleted,
-    /// There is none.
+    /// There is no such link.
     Missing,
-    /// There was one; its time is over.
+    /// The link has expired.
     Expired,
-    /// Somebody has this alias. Nothing changed.
+    /// The alias is taken. Nothing changed.
     Taken,
-    /// Some links. Without a cursor there are no more.
+    /// A page of links, and a cursor for the next page; none after the last.
     Page { links: Vec<Named>, next: Option<Cursor> },
-    /// What was counted, and how much of this instance's own log of clicks is durable: all below
-    /// `acknowledged` are, and are or will be counted.
+    /// Statistics, and how much of this instance's own click log is durable: all clicks below
+    /// `acknowledged`, which are counted already or will be.
     Stats { link: LinkId, stats: Option<Arc<LinkStats>>, log: u64, acknowledged: u64 },
-    /// That makes no sense, for this reason. Nothing was done.
+    /// The question is invalid, for this reason. Nothing was done.
     Refused(&'static str),
-    /// This client asks too much. Nothing was done.
+    /// The client is over its limit. Nothing was done.
     TooMany { retry_after_ms: u64 },
-    /// The store did not answer in time, or could not. A change may have happened, or not.
+    /// The shard did not reply in time, or could not. A change may or may not have been made.
     Unavailable(&'static str),
-    /// Some links, and below which positions there are older ones; without these there are none.
+    /// A page of the newest links, and the positions for the next page; none after the last.
     Newest { links: Vec<Named>, below: Option<Vec<u64>> },
 }
 
 /// Where a list goes on: opaque to users.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
-    /// So many shards there were when it was given out: another instance may not know of all of them.
+    /// How many shards there were when the cursor was made. Another instance may not know of all of them.
     pub shards: u32,
-    /// The shard, by its place in the ring's list.
+    /// The place of the shard.
     pub shard: u32,
-    /// Where it said that it would go on; none at its beginning.
+    /// The position in the shard's log; none at its beginning.
     pub position: Option<u64>,
 }
 
-/// What an instance wants of a shard.
+/// A call to a shard.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Call {
-    /// Keep this, if nothing is there (`conditional-create`). A code of a leased range is nobody else's,
-    /// unless somebody imported it from elsewhere.
+    /// Store this link, if the code is free (`conditional-create`). A code from a leased range is free,
+    /// unless an import used it.
     PutIfAbsent(Key, Link),
-    /// What is there?
+    /// Read a link.
     Get(Key),
-    /// Change what is there.
+    /// Change a link.
     Edit(Key, Edit),
-    /// Take away what is there.
+    /// Delete a link.
     Remove(Key),
-    /// Some links, in the shard's order.
+    /// A page of links, in the order of the shard's log.
     Scan { after: Option<u64>, limit: u32, search: Option<Arc<str>> },
-    /// Numbers for codes, which nobody else gets.
+    /// Lease a range of numbers for codes.
     LeaseRange,
-    /// Join the others, as the last on the ring, and take its share of the links from them.
+    /// Join the ring as the last shard, and copy its links from the others.
     Join,
-    /// From the shard with which there are so many: hand it its share.
+    /// From the joining shard, with which there are `shards`: a step of the handover of its links.
     Handover { shards: u32, step: Handover },
-    /// Some links, the last of the shard's order first, below this position of it.
+    /// A page of links below this position of the shard's log, the last first.
     Newest { below: u64, limit: u32, search: Option<Arc<str>> },
 }
 
 impl Call {
-    /// The link that it is about; none where it is about no one in particular.
+    /// The link that the call is about; none if it is not about a single link.
     pub fn key(&self) -> Option<&Key> {
         match self {
             Call::PutIfAbsent(key, _) | Call::Get(key) | Call::Edit(key, _) | Call::Remove(key) => {
@@ -214,17 +214,17 @@ impl Call {
     }
 }
 
-/// What a shard that joins wants of another one.
+/// A step of the handover: what a joining shard asks of a donor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Handover {
-    /// What has happened to its share after this position of the other's log; 0 is before all of it.
+    /// Send the changes of its links after this position of the donor's log; 0 is the beginning.
     Changes {
-        /// Where an earlier page ended.
+        /// Where the page before ended.
         after: u64,
     },
-    /// Answer for its share no more, from now on and for good.
+    /// Stop answering for its links, for good.
     Cede,
-    /// It has everything: take the copies away.
+    /// Remove the copies: the joining shard has everything.
     Clean,
 }
 
@@ -232,25 +232,25 @@ pub enum Handover {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Reply {
-    /// It is durable: put, or changed to this.
+    /// Stored or changed, durably. This is the link now.
     Stored(Arc<Link>),
-    /// Here it is.
+    /// The link.
     Found(Arc<Link>),
     /// There is none.
     Missing,
-    /// It is gone, durably.
+    /// Deleted, durably.
     Removed,
-    /// Something is there already.
+    /// The code is taken.
     Taken,
-    /// Some links, and where to go on.
+    /// A page of links, and where the next page begins; none after the last.
     Page { links: Vec<Named>, next: Option<u64> },
-    /// They are yours.
+    /// A leased range.
     Leased(Range),
-    /// This link is another shard's; here is the call back. Nothing changed.
+    /// The link belongs to another shard. The call comes back, and nothing changed.
     Moved(Box<Call>),
-    /// What the log says of a share, and where to go on; without that, there is no more for now.
+    /// Changes from the log, and where the next page begins; none at the end of the log.
     Changes { changes: Vec<Change>, next: Option<u64> },
-    /// It is so, durably.
+    /// The step is done, durably.
     Agreed,
     /// The disk is full, the link cannot be read, or too many wait. Nothing changed.
     Refused(&'static str),
@@ -261,16 +261,16 @@ pub enum Reply {
 pub struct Range {
     /// The first.
     pub first: u64,
-    /// The first that is somebody else's.
+    /// The first after the range.
     pub end: u64,
 }
 
-/// A visit, as the log keeps it: no address, only a salted hash of it.
+/// A visit, as the click log keeps it, with a salted hash instead of an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Click {
     /// Which link.
     pub key: Key,
-    /// When, in milliseconds since 1970, by the clock of the instance (which sets it).
+    /// When, in milliseconds since 1970. The instance sets it, by its clock.
     pub at_ms: u64,
     /// A salted hash of the visitor's address, for unique visitors.
     pub visitor: u64,
@@ -280,33 +280,33 @@ pub struct Click {
     pub device: Device,
 }
 
-/// What a visitor came with: families of devices, and of programs, which are counted apart from people.
+/// What a visitor used: a kind of device or of program. Programs are counted apart from people.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Device {
-    /// A computer on or under a desk.
+    /// A desktop or laptop computer.
     Desktop,
     /// A phone.
     Phone,
     /// A tablet.
     Tablet,
-    /// A program that says so.
+    /// A robot or tool that says so.
     Bot,
     /// Anything else.
     #[default]
     Other,
-    /// A program that shows others what is behind a link.
+    /// A program that shows a preview of the link, as messengers do.
     Preview,
-    /// A browser that loads what its user may want next.
+    /// A browser that loads ahead what its user may want.
     Prefetch,
-    /// Whatever asks where the link leads (`HEAD`), and does not go there.
+    /// A request for the target only (`HEAD`).
     Head,
 }
 
 impl Device {
-    /// All of them, in the order of their numbers.
+    /// All kinds, in the order of their numbers.
     pub const ALL: [Device; 8] = [
         Device::Desktop,
         Device::Phone,
@@ -318,18 +318,18 @@ impl Device {
         Device::Head,
     ];
 
-    /// The family whose place in the enum this is.
+    /// The kind with this number.
     pub fn of_number(number: u8) -> Option<Device> {
         Device::ALL.into_iter().find(|device| *device as u8 == number)
     }
 
-    /// Did somebody look at what is behind the link?
+    /// Was it a person, and not a program?
     pub fn is_a_persons(self) -> bool {
         matches!(self, Device::Desktop | Device::Phone | Device::Tablet | Device::Other)
     }
 }
 
-/// Something for a simulated user to do: an operation of a plan.
+/// An operation of a plan: something for a simulated user to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Action {
@@ -339,7 +339,7 @@ pub struct Action {
     pub wish: Wish,
 }
 
-/// What a simulated user asks for. Where links lead is the user's to invent: every time elsewhere.
+/// What a simulated user does. The user invents a new target for every link and change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
@@ -350,54 +350,54 @@ pub enum Wish {
     Visit(Which),
     /// To look at it, without following it.
     Look(Which),
-    /// To let it lead elsewhere.
+    /// Change its target.
     Edit(Which),
     /// To take it away.
     Delete(Which),
-    /// That a shard joins the others (and it is the shard that is asked).
+    /// Tell a shard to join. `instance` is the shard.
     Join,
 }
 
-/// A link, as a plan knows it.
+/// A link, as a plan names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Which {
     /// The one of this alias.
     Alias(Arc<str>),
-    /// One of those for which the service picked a code when this user asked for it: the first is 0.
-    /// Where there are fewer, they are counted through again; where there is none, nothing is done.
+    /// The link with this number among those of this user with a picked code, counted from 0 and modulo
+    /// their number. Nothing is done if there is none.
     Picked(u32),
 }
 
-/// Why an instance asks the store something.
+/// Why an instance makes a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Why {
-    /// Somebody follows the link, and no fresh copy of it is at hand.
+    /// A visit, when the cache has no fresh copy.
     Visit,
-    /// Its owner looks at it.
+    /// A look by the owner.
     Look,
-    /// A read is over, and others have come who need a later one.
+    /// A second read, for those who came during the first and need a later one.
     Again,
-    /// It is new.
+    /// A new link.
     Create,
-    /// Its owner changes it or takes it away.
+    /// A change or a deletion.
     Change,
     /// A page of links.
     List,
-    /// Its clicks.
+    /// The statistics of a link.
     Stats,
 }
 
 /// The names of timers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Timer {
-    /// Of an instance or a shard: the oldest call to a shard may have taken too long.
+    /// Of an instance or a shard: the oldest call may have timed out.
     Calls,
-    /// Of a shard that joins: others may have more for it.
+    /// Of a joining shard or a donor: the next step of the handover is due.
     Handover,
     /// Of an instance: clicks are due to be written, or to be sent again.
     Clicks,
-    /// Of a simulated user: the answer to this question is not waited for any longer.
+    /// Of a simulated user: the question with this token has timed out.
     Answer(u64),
 }
 
@@ -410,7 +410,7 @@ pub enum Op {
     Clicks(crate::analytics::clicks::ClickOp),
 }
 
-/// What goes into the history. Its `Debug` form is the sentence that diagrams show.
+/// An entry of the history. Its `Debug` form is the sentence that diagrams show.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Note {
@@ -418,35 +418,35 @@ pub enum Note {
     Invoked { token: u64, instance: NodeId, ask: Ask },
     /// The user has its answer.
     Answered { token: u64, answer: Answer },
-    /// The user waits no longer: nobody knows what came of it.
+    /// The user waits no longer. The outcome is unknown.
     GivenUp { token: u64 },
-    /// An instance asks a shard or the tally, since this client wants it to.
+    /// An instance makes a call for this client.
     Called { call: u64, client: u64, why: Why, key: Option<Key> },
-    /// A read that an instance asked for is over; was there surely no link?
-    HasRead { call: u64, missing: bool },
-    /// An instance has done what this question wanted, and a link is not what it was: whoever asks it from
-    /// now on sees that.
+    /// A read by an instance is over. `missing`: there certainly was no link.
+    ReadEnded { call: u64, missing: bool },
+    /// An instance has made the change that this question asked for. Later questions to this instance see
+    /// it.
     Acknowledged { token: u64, key: Key },
-    /// An instance waits for numbers to make codes of.
+    /// An instance waits for numbers for codes.
     OutOfNumbers,
-    /// An instance holds numbers that nobody else gets.
+    /// An instance has leased these numbers.
     Leased(Range),
     /// A redirect left an instance, and its click is in the log's memory under this number.
     Clicked { log: u64, number: u64, link: LinkId },
     /// All clicks of this log below this number are on the disk: they are acknowledged.
     Logged { log: u64, below: u64 },
-    /// A redirect left an instance, and its click was dropped, since the disk has no space.
+    /// A redirect left an instance, and its click was dropped because the disk is full.
     Dropped { key: Key },
     /// The tally has counted all clicks of this log below this number, durably.
     Counted { log: u64, below: u64 },
-    /// The tally knows so many clicks of this link in all, durably.
+    /// The tally has durably counted this many clicks of the link.
     Total { link: LinkId, clicks: u64 },
-    /// So far a shard has come, durably, in a change of the ring.
+    /// The ring state of a shard, now durable.
     Ring { shards: u32, phase: RingPhase },
-    /// The end of a store was cut off: a crash tore the last write, of which nobody was told.
+    /// The end of a store was cut off: a crash tore the last write, which was never acknowledged.
     Cut,
-    /// The last shard has all that is its own, where there are so many.
+    /// The last of this many shards has copied all of its links.
     Joined { shards: u32 },
-    /// Something that a sweep must not be without.
+    /// An event that a sweep must reach.
     Sometimes(&'static str),
 }

@@ -6,36 +6,36 @@ use hash_ring::{Node, Nodes, Placement, Ring};
 use machine::NodeId;
 
 use crate::Key;
-use crate::shard::MOST_SHARDS;
+use crate::shard::MAX_SHARDS;
 
-/// Who the shards are.
+/// The shards of a service.
 #[derive(Clone, Debug)]
 pub struct Roster {
-    /// By their places: all that there are, and those that may join one day.
+    /// By their places: all shards, and those that may join later.
     pub nodes: Vec<NodeId>,
-    /// So many of them the service was founded with. It is for good.
+    /// How many of them the service was founded with. This never changes.
     pub founders: u32,
 }
 
 impl Roster {
-    /// These, and no others.
+    /// A roster of founders only.
     pub fn of(nodes: Vec<NodeId>) -> Roster {
         Roster { founders: nodes.len() as u32, nodes }
     }
 }
 
-/// The ring of so many shards, with virtual nodes.
+/// The hash ring of a number of shards, with virtual nodes.
 ///
-/// The law: the place of a key follows from the key and from how many shards there are, whatever their
-/// node numbers. One more shard takes keys from the others, and no key moves between those.
+/// The law: the place of a key depends only on the key and the number of shards, not on node numbers. One
+/// more shard takes keys from the others, and no key moves between those.
 #[derive(Clone, Debug)]
 pub(crate) struct ShardRing(Ring);
 
 impl ShardRing {
-    /// The ring of 1 to [`MOST_SHARDS`] shards.
+    /// The ring of 1 to [`MAX_SHARDS`] shards.
     pub(crate) fn of(shards: u32) -> Result<ShardRing, BadShards> {
         let bad = BadShards(shards as usize);
-        if shards == 0 || shards > MOST_SHARDS {
+        if shards == 0 || shards > MAX_SHARDS {
             return Err(bad);
         }
         let node = |place| Node::new(&format!("shard-{place}"));
@@ -43,7 +43,7 @@ impl ShardRing {
         named.and_then(Nodes::new).and_then(Ring::new).map(ShardRing).map_err(|_| bad)
     }
 
-    /// The place of the shard that keeps what is found by these bytes.
+    /// The place of the shard that keeps this key.
     pub(crate) fn place(&self, key: &[u8]) -> u32 {
         self.0.locate(self.0.hash(key)).0
     }
@@ -51,22 +51,22 @@ impl ShardRing {
 
 /// The shards, as an instance knows them.
 #[derive(Clone, Debug)]
-pub(crate) struct Shards {
+pub(crate) struct ShardMap {
     places: ShardRing,
     count: u32,
     nodes: Vec<NodeId>,
 }
 
-impl Shards {
-    /// The founders of these; of others their replies will tell.
-    pub(crate) fn new(Roster { nodes, founders }: Roster) -> Result<Shards, BadShards> {
+impl ShardMap {
+    /// The founders. Replies will tell of shards that joined later.
+    pub(crate) fn new(Roster { nodes, founders }: Roster) -> Result<ShardMap, BadShards> {
         if founders as usize > nodes.len() {
             return Err(BadShards(nodes.len()));
         }
-        Ok(Shards { places: ShardRing::of(founders)?, count: founders, nodes })
+        Ok(ShardMap { places: ShardRing::of(founders)?, count: founders, nodes })
     }
 
-    /// A shard says that there are so many. It may know less than others have said already.
+    /// A shard says how many shards there are. It may know of fewer than others said before.
     pub(crate) fn learn(&mut self, count: u32) {
         if count > self.count
             && count as usize <= self.nodes.len()
@@ -86,7 +86,7 @@ impl Shards {
         self.among(place, 0)
     }
 
-    /// The same, where there are at least so many: somebody who knew more may have said so.
+    /// The same, if there are at least `count` shards, as a cursor from another instance may say.
     pub(crate) fn among(&self, place: usize, count: usize) -> Option<NodeId> {
         self.nodes.iter().take(self.count().max(count)).nth(place).copied()
     }
@@ -103,7 +103,7 @@ pub struct BadShards(pub usize);
 
 impl fmt::Display for BadShards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a service has 1 to {MOST_SHARDS} shards, not {}", self.0)
+        write!(f, "a service has 1 to {MAX_SHARDS} shards, not {}", self.0)
     }
 }
 
@@ -113,9 +113,9 @@ impl std::error::Error for BadShards {}
 mod tests {
     use super::*;
 
-    fn shards(count: u32) -> Shards {
-        let nodes = (10..10 + MOST_SHARDS).map(NodeId).collect();
-        Shards::new(Roster { nodes, founders: count }).unwrap()
+    fn shards(count: u32) -> ShardMap {
+        let nodes = (10..10 + MAX_SHARDS).map(NodeId).collect();
+        ShardMap::new(Roster { nodes, founders: count }).unwrap()
     }
 
     #[test]
@@ -136,9 +136,9 @@ mod tests {
 
     #[test]
     fn there_are_one_to_1024_of_them() {
-        assert_eq!(Shards::new(Roster::of(Vec::new())).err(), Some(BadShards(0)));
-        assert!(Shards::new(Roster::of(vec![NodeId(0); 1025])).is_err());
+        assert_eq!(ShardMap::new(Roster::of(Vec::new())).err(), Some(BadShards(0)));
+        assert!(ShardMap::new(Roster::of(vec![NodeId(0); 1025])).is_err());
         let too_few = Roster { nodes: vec![NodeId(0)], founders: 2 };
-        assert_eq!(Shards::new(too_few).err(), Some(BadShards(1)));
+        assert_eq!(ShardMap::new(too_few).err(), Some(BadShards(1)));
     }
 }

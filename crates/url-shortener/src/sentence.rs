@@ -1,16 +1,16 @@
-//! The words of the service as sentences, for diagrams.
+//! Messages as sentences, for diagrams.
 
 use std::fmt::{self, Debug, Formatter};
 
 use crate::message::{Answer, Ask, Call, Handover, Message, Note, Reply, Which, Why, Wish};
 use crate::shard::RingPhase;
 
-/// A number at whoever drew it: the last digits tell it from its neighbours.
+/// The last digits of a token or call, enough to distinguish it in a diagram.
 fn short(number: &u64) -> u64 {
     number % 10_000
 }
 
-/// The last shard of so many: they are counted from 0.
+/// The place of the last of this many shards, counted from 0.
 fn last(shards: u32) -> u32 {
     shards.saturating_sub(1)
 }
@@ -155,8 +155,10 @@ impl Debug for Message {
             Message::Counted { log, below } => {
                 write!(f, "log {} is counted below {below}", short(log))
             }
-            Message::Tell { call, link } => write!(f, "call {}: clicks of {link:?}?", short(call)),
-            Message::Told { call, stats } => {
+            Message::GetStats { call, link } => {
+                write!(f, "call {}: clicks of {link:?}?", short(call))
+            }
+            Message::Stats { call, stats } => {
                 let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
                 write!(f, "call {}: {clicks} clicks", short(call))
             }
@@ -197,8 +199,8 @@ impl Debug for Note {
             Note::Answered { token, answer } => write!(f, "has {}: {answer}", short(token)),
             Note::GivenUp { token } => write!(f, "waits no longer for {}", short(token)),
             Note::Called { call, why, .. } => write!(f, "makes call {} for {why}", short(call)),
-            Note::HasRead { call, missing: false } => write!(f, "call {} is over", short(call)),
-            Note::HasRead { call, missing: true } => {
+            Note::ReadEnded { call, missing: false } => write!(f, "call {} is over", short(call)),
+            Note::ReadEnded { call, missing: true } => {
                 write!(f, "call {} is over: no link", short(call))
             }
             Note::Acknowledged { token, key } => {

@@ -1,10 +1,10 @@
 //! The real server: an instance, its shards and the tally in one process, with HTTP in front of them.
 //!
-//! The law: nothing in here decides. A request becomes an [`Ask`](crate::Ask), the instance's answer
-//! becomes the response, and what a machine wants done is done by `host`. The same machines, with the
-//! same mechanisms on, are what the scenarios judge.
+//! The law: the server decides nothing. A request becomes an [`Ask`](crate::Ask), the instance's answer
+//! becomes the response, and `host` carries out what a machine asks for. The scenarios check the same
+//! machines with the same mechanisms on.
 //!
-//! It listens on loopback unless it has keys, by which it knows who may make links, or the user insists.
+//! It listens on loopback only, unless it has API keys or the operator insists.
 
 // In the order of a request.
 mod front;
@@ -20,7 +20,7 @@ mod nodes;
 mod reply;
 mod starter;
 
-mod counts;
+mod metrics;
 mod owner;
 mod secret;
 
@@ -42,51 +42,51 @@ use tokio::time::{sleep, timeout};
 use crate::{
     ClickTuning, Codes, Freshness, Instance, Rate, Roster, Settings, Shard, Shortener, Tally,
 };
-use counts::ServerCounts;
+use metrics::ServerMetrics;
 use nodes::Nodes;
 use salt::Salt;
 
 pub use database::{Database, OpenError, Opening};
-pub use front::{Beside, Front, Handler};
+pub use front::{Front, Handler, OtherRoutes};
 pub use host::ServeError;
 pub use keys::{Keys, MalformedKey};
 pub use redirect::code_of;
-pub use reply::{Form, HttpReply, respond};
-pub use shards::{OneShard, Shards};
+pub use reply::{BodyKind, HttpReply, respond};
+pub use shards::{ShardStatus, ShardsStatus};
 pub use site::{BadName, Site};
 
-/// What a server is told.
+/// The settings of a server.
 pub struct ServerConfig {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Where to show what is counted, if anywhere.
+    /// Where to serve metrics, if anywhere.
     pub admin: Option<SocketAddr>,
-    /// Who may reach these addresses, where there are no keys.
+    /// Who may reach these addresses, if there are no keys.
     pub exposure: Exposure,
-    /// The data folder, which is made where there is none.
+    /// The data folder. It is made if it does not exist.
     pub data: PathBuf,
     /// Who keeps the links.
     pub link_store: LinkStore,
-    /// Are picked codes snowflake ids? They are leased numbers otherwise.
+    /// Are picked codes snowflake ids, rather than leased numbers?
     pub snowflakes: bool,
-    /// What short links begin with, where that is not the address.
+    /// What short links begin with, if not with the address.
     pub public_url: Option<String>,
     /// Custom domains.
     pub domains: Vec<String>,
-    /// Of those who may use the programming interface; everybody may where there are none.
+    /// The keys that open the programming interface. Without any, it is open to all.
     pub keys: Keys,
-    /// So many calls to shards a second one client may cause.
+    /// How many calls to shards one client may cause a second.
     pub rate: u32,
-    /// Is the address that a proxy of this computer names the visitor's?
+    /// Does a proxy on this computer name the visitor's address?
     pub behind_proxy: bool,
-    /// Is a visitor's query appended to where a link leads, unless the link says otherwise?
+    /// Is a visitor's query appended to the target, unless the link says otherwise?
     pub forward_query: bool,
 }
 
 /// Who keeps the links.
 pub enum LinkStore {
-    /// Shards in this process, each with a folder: so many in a new data folder, one where nothing is
-    /// said. Of one that is not new it is what must be there.
+    /// Shards in this process, each with a folder. A new data folder gets this many, or one. In an
+    /// existing folder, this many must be there.
     Shards(Option<u16>),
     /// A database.
     Database(Opening),
@@ -103,41 +103,40 @@ sim::nodes! {
 
 const INSTANCE: NodeId = NodeId(0);
 const TALLY: NodeId = NodeId(1);
-/// And those after it.
+/// Further shards have the numbers after it.
 const FIRST_SHARD: u32 = 2;
-/// Shards in one process, at most.
-pub const MOST_HERE: u32 = 64;
+/// The most shards in one process.
+pub const MAX_SHARDS_PER_PROCESS: u32 = 64;
 
-/// Links that the cache surely holds.
+/// The number of links that the cache holds at least.
 const CACHED: usize = 100_000;
-/// Another instance that shares the store may have changed a link. So long its visitors may see what
-/// it was.
+/// How long visitors may see an old link, after another instance with the same shards changed it.
 const FRESHNESS: Freshness =
     Freshness { links: Duration::from_secs(10), missing: Duration::from_secs(10) };
-/// For a shard to reply.
+/// How long to wait for a shard.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// For the last clicks to be counted when the server stops, and how often to look.
-const LAST_CLICKS: Duration = Duration::from_secs(2);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// Clients that are surely remembered.
+/// How long a stopping server waits for its last clicks to be counted, and how often it looks.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
+const DRAIN_POLL: Duration = Duration::from_millis(5);
+/// The number of clients whose limits are kept at least.
 const CLIENTS: usize = 100_000;
 
-/// Serves until it is told to stop, by SIGINT or SIGTERM: redirects, and what is beside them. `ready` is called once, with its addresses,
-/// when it takes requests.
+/// Serves redirects, and what `other_routes` adds, until SIGINT or SIGTERM. `ready` is called once, with
+/// the addresses, when the server takes requests.
 ///
 /// # Errors
-/// If it could not start, or if a node found that it cannot keep its promises.
+/// If the server could not start, or if a node halted.
 pub fn serve(
     config: ServerConfig,
-    beside: impl FnOnce(Arc<Front>) -> Beside,
+    other_routes: impl FnOnce(Arc<Front>) -> OtherRoutes,
     ready: impl FnOnce(Addresses),
 ) -> Result<(), ServeError> {
     let runtime = host::runtime().map_err(ServeError::Runtime)?;
-    // Whoever has keys knows who asks.
+    // With keys, it is safe to listen to everyone.
     let exposure = if config.keys.is_empty() { config.exposure } else { Exposure::Anyone };
-    // Addresses first: what cannot be reached need not touch a folder.
+    // Addresses first: a server that cannot listen leaves the folders alone.
     let listening =
-        |address, exposure| runtime.block_on(host::listen(address, exposure)).map_err(unheard);
+        |address, exposure| runtime.block_on(host::listen(address, exposure)).map_err(listen_error);
     let admin = config.admin.map(|address| listening(address, config.exposure)).transpose()?;
     let (listener, address) = listening(config.listen, exposure)?;
     let site = Site::new(address, config.public_url.as_deref(), &config.domains);
@@ -149,7 +148,7 @@ pub fn serve(
         runtime.handle(),
         &metrics,
     )?;
-    let salt = Salt::open(&config.data).map_err(no_secrets)?;
+    let salt = Salt::open(&config.data).map_err(secrets_error)?;
     let (instance, running) = (nodes.instance.clone(), nodes.running());
     let front = Arc::new(Front {
         nodes,
@@ -158,9 +157,9 @@ pub fn serve(
         salt,
         behind_proxy: config.behind_proxy,
         forward_query: config.forward_query,
-        counts: ServerCounts::new(&metrics),
+        counts: ServerMetrics::new(&metrics),
     });
-    let routes = front::routes(front.clone(), beside(front));
+    let routes = front::routes(front.clone(), other_routes(front));
     let booted = |shown: &Inspection| shown.state != "reads its disk";
     let shown = admin.as_ref().map(|(_, address)| *address);
     let listens = Addresses { clients: Some(address), admin: shown, nodes: None };
@@ -168,14 +167,14 @@ pub fn serve(
     let ready = || ready(listens);
     let work = |stop| async move {
         let why = http::serve(listener, routes, stop).await;
-        let _ = timeout(LAST_CLICKS, drained(&instance)).await;
+        let _ = timeout(DRAIN_DEADLINE, drained(&instance)).await;
         why
     };
     server.run(booted, ready, work).map_err(halted)
 }
 
-/// Where there are keys to be had, the sentence names them.
-fn unheard(error: ListenError) -> ServeError {
+/// The error also names `--keys` as a way out.
+fn listen_error(error: ListenError) -> ServeError {
     match error {
         ListenError::NotLoopback(_) => {
             ServeError::arguments(format_args!("{error}, or give it keys with --keys"))
@@ -184,7 +183,7 @@ fn unheard(error: ListenError) -> ServeError {
     }
 }
 
-fn no_secrets(error: io::Error) -> ServeError {
+fn secrets_error(error: io::Error) -> ServeError {
     ServeError::environment(format_args!("the secrets of the service: {error}"))
 }
 
@@ -192,26 +191,26 @@ fn halted(why: impl Display) -> ServeError {
     ServeError::Halted(format!("a node stopped: {why}"))
 }
 
-/// Ends when every click is counted: a server that is stopped well owes none. Those of one that is not
-/// are on its disk, but for the last few milliseconds'.
+/// Ends when every click is counted. After a crash instead, clicks are on the disk, except for those of
+/// the last few milliseconds.
 async fn drained(instance: &Node<Member>) {
     let owes = |member: &Member| match member {
         Member::Instance(instance) => !instance.clicks().is_drained(),
         _ => false,
     };
     while instance.look(owes).unwrap_or(false) {
-        sleep(LOOK_AGAIN).await;
+        sleep(DRAIN_POLL).await;
     }
 }
 
-/// What the wall clock shows.
+/// The time of the wall clock.
 #[expect(clippy::disallowed_methods, reason = "links of real people end by a real clock")]
 pub fn now() -> Wall {
     // A clock before 1970 is as wrong as one that shows 1970.
     Wall(0) + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// How the instance works.
+/// The settings of the instance.
 fn settings(shards: Roster, codes: Codes, rate: u32) -> Settings {
     Settings {
         shards,
@@ -220,7 +219,7 @@ fn settings(shards: Roster, codes: Codes, rate: u32) -> Settings {
         cached: CACHED,
         freshness: FRESHNESS,
         patience: PATIENCE,
-        // Where nothing else is said, a bulk request goes through at once.
+        // With the default rate, a full bulk request goes through at once.
         rate: Rate { per_second: rate, burst: rate.saturating_mul(2) },
         clients: CLIENTS,
         clicks: ClickTuning::default(),

@@ -1,16 +1,16 @@
 //! A shard: keeps the links of its arc of the ring, and leases numbers for codes.
 //!
-//! One call's path: it comes ([`Shard::hear`]) and waits while something of the same link is being
-//! changed; it is begun ([`Shard::begin`]) if the link is here, looks into the store or commits to it; the
-//! store says what became of it ([`Shard::stored`]), and the reply leaves.
+//! The path of a call: [`Shard::handle_call`] queues it behind other calls on the same link.
+//! [`Shard::begin_call`] starts it if the link is on this shard: it reads from the store or commits to
+//! it. [`Shard::handle_store_event`] gets the result, and the reply leaves.
 //!
-//! One link's path when a shard joins: the folder `growth`.
+//! How links move when a shard joins: the folder `growth`.
 //!
 //! # The law
 //!
-//! Calls on one link happen one after the other, and a reply leaves only when what it says is durable
-//! (`flush-before-ack`). So each link is linearizable, whatever crashes. A range of numbers is leased
-//! once: the counter of leases is in the same store, and durable before the reply.
+//! Calls on one link are carried out one after the other, and a reply leaves only when what it says is
+//! durable (`flush-before-ack`). So each link is linearizable, whatever crashes. A range of numbers is
+//! leased once: the counter of leases is in the same store, and durable before the reply.
 
 mod boot;
 mod growth;
@@ -31,22 +31,22 @@ use crate::{CODES, Key, Link, Roster};
 use bitcask::Mechanism::FlushBeforeAck;
 use bitcask::{Change, Event, Limits, Store, StoreOp};
 use boot::BootRead;
-use growth::joiner::{CopyBatch, Join};
-pub use growth::tenure::RingPhase;
-use growth::tenure::{KeyOwner, Ownership, Tenure};
+use growth::joiner::{CopyBatch, JoinState};
+pub use growth::ownership::RingPhase;
+use growth::ownership::{KeyOwner, Ownership, RingState};
 use newest::NewestScan;
-pub use page::LONGEST_PAGE;
 use page::ListScan;
+pub use page::MAX_PAGE_LINKS;
 
 /// Numbers in a range.
 pub const RANGE: u64 = 4096;
-/// More shards than this cannot lease ranges of their own.
-pub const MOST_SHARDS: u32 = 1024;
+/// The most shards that can lease disjoint ranges of numbers.
+pub const MAX_SHARDS: u32 = 1024;
 
-/// More calls than these a shard does not take.
-const MOST_CALLS: usize = 100_000;
+/// Further calls are refused.
+const MAX_WAITING_CALLS: usize = 100_000;
 
-/// Where the counter of leases is kept. No link's key begins like that.
+/// The store's key of the counter of leases. No key of a link begins with a zero byte.
 const LEASES: &[u8] = b"\0leases";
 
 /// Keeps links in a store on its disk.
@@ -57,25 +57,25 @@ pub struct Shard {
     switches: Switches,
     store: Store,
     ownership: Ownership,
-    /// What is being made durable of it.
-    recording: Option<Tenure>,
-    join: Join,
-    /// Up to here of the log there are no copies any more.
-    clean: u64,
-    /// None until the disk was read.
+    /// The next ring state, while it is being made durable.
+    recording: Option<RingState>,
+    join: JoinState,
+    /// Up to this position of the log, copies of ceded links were removed.
+    cleaned_to: u64,
+    /// None until the disk has been read.
     leases: Option<u64>,
-    /// Calls on one link, one after the other.
+    /// Calls that wait for earlier calls on the same link.
     queue: KeyQueue<Bytes, Job>,
-    /// Their turn has come.
+    /// Calls to begin next.
     due: VecDeque<Job>,
-    /// Their turn has come, and their link is on its way from one shard to another.
+    /// Calls whose link is moving between two shards. They begin again when it has moved.
     held: Vec<Job>,
     tickets: u64,
-    /// What the store is asked, and what for.
-    open: BTreeMap<u64, Open>,
+    /// Operations of the store that are under way, by ticket.
+    pending: BTreeMap<u64, PendingOp>,
 }
 
-/// A call, and who wants it.
+/// A call, and its sender.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     from: NodeId,
@@ -83,49 +83,48 @@ pub(crate) struct Job {
     wanted: Call,
 }
 
-/// What the store is asked for.
+/// Why an operation of the store was begun.
 #[derive(Clone, Debug)]
-enum Open {
+enum PendingOp {
     /// For a call.
-    Call(Job, Step),
+    Call(Job, CallStep),
     /// At boot.
     Boot(BootRead),
-    /// What the shard knows of the ring is durable; this call waits for it.
-    Recorded(Option<Job>),
-    /// A part of its share is here.
+    /// The ring state is being made durable. This call waits for it.
+    RingStateSaved(Option<Job>),
+    /// A batch of links from a donor is being stored.
     Copied(CopyBatch),
-    /// To take copies away that are another's now: some were found, or taken away, up to here.
+    /// Copies of ceded links are looked for; or those found were removed, up to this position.
     Cleaning,
     Cleaned(u64),
 }
 
-/// What is to be done for a call when the store has answered.
+/// What to do with the result.
 #[derive(Clone, Debug)]
-enum Step {
+enum CallStep {
     /// Reply with what was found.
     Read,
     /// Change what was found.
     Edit,
-    /// Reply with this: it is durable.
+    /// Reply with this, now that it is durable.
     Committed(Reply),
-    /// More of a page.
+    /// Add entries to a page.
     Scan(ListScan),
-    /// More of a page of the newest.
+    /// Add entries to a page of the newest links.
     Newest(NewestScan),
-    /// Reply with what has happened to the share of a shard that joins.
+    /// Reply with the changes of the links that move to the joining shard.
     Changes,
 }
 
 impl Shard {
-    /// The shard at this place of the ring, the first being 0, with files of this size.
+    /// The shard at this place of the ring, counted from 0, with files of this size.
     ///
-    /// On an empty disk a founder is on the ring from the beginning; any other waits until it is told to
-    /// join ([`Call::Join`]).
+    /// With an empty disk, a founder is on the ring at once; any other shard waits for [`Call::Join`].
     ///
     /// # Panics
-    /// If the place is not below [`MOST_SHARDS`], if it is not on the roster, or if nobody is a founder.
+    /// If the place is not below [`MAX_SHARDS`], if it is not on the roster, or if nobody is a founder.
     pub fn new(place: u32, roster: Roster, limits: Limits, switches: Switches) -> Shard {
-        assert!(place < MOST_SHARDS, "there are at most {MOST_SHARDS} shards");
+        assert!(place < MAX_SHARDS, "there are at most {MAX_SHARDS} shards");
         assert!((place as usize) < roster.nodes.len(), "place {place} is not on the roster");
         assert!(roster.founders > 0, "a ring is founded by somebody");
         let of_store = match Mechanism::FlushBeforeAck.on(switches) {
@@ -133,7 +132,7 @@ impl Shard {
             false => FlushBeforeAck.off(),
         };
         let mut store = Store::new(limits, of_store);
-        // Perhaps somebody follows the log; the disk will tell.
+        // A joining shard may be reading the log. The ring state on the disk will tell.
         store.keep_removals(Mechanism::KeepRemovals.on(switches));
         Shard {
             place,
@@ -142,69 +141,72 @@ impl Shard {
             store,
             ownership: Ownership::none(place),
             recording: None,
-            join: Join::default(),
-            clean: 0,
+            join: JoinState::default(),
+            cleaned_to: 0,
             leases: None,
-            queue: KeyQueue::new(MOST_CALLS),
+            queue: KeyQueue::new(MAX_WAITING_CALLS),
             due: VecDeque::new(),
             held: Vec::new(),
             tickets: 0,
-            open: BTreeMap::new(),
+            pending: BTreeMap::new(),
         }
     }
 
-    /// How it stands, in a word: `settled`, or what it does while the ring changes.
-    pub fn ring_state(&self) -> &'static str {
-        match self.ownership.tenure() {
+    /// The phase of the ring change in one word; `settled` when there is none.
+    pub fn ring_status(&self) -> &'static str {
+        match self.ownership.ring_state() {
             _ if self.leases.is_none() => "booting",
-            Tenure { shards: 0, .. } => "new",
-            Tenure { phase, .. } => phase.word(),
+            RingState { shards: 0, .. } => "new",
+            RingState { phase, .. } => phase.word(),
         }
     }
 
-    /// So much its store finds by keys: its links, copies of others' that are not yet taken away, and a few
-    /// notes of its own.
+    /// The number of keys in its store: its links, copies of ceded links that are not removed yet, and a
+    /// few entries about the shard itself.
     pub fn entries(&self) -> usize {
         self.store.keys()
     }
 
-    /// 1. A call comes: it begins, or waits for its turn.
-    fn hear(&mut self, job: Job, out: &mut Outputs<Shortener>) {
+    /// 1. A call arrives. It begins, or waits for earlier calls on its link.
+    fn handle_call(&mut self, job: Job, out: &mut Outputs<Shortener>) {
         if self.leases.is_none() {
             let reading = Reply::Refused("the shard is still reading its disk");
             return self.reply(&job, reading, out);
         }
         let access = access(&job.wanted);
-        match self.queue.enter(job, access, self.open.len() + self.held.len()) {
+        match self.queue.enter(job, access, self.pending.len() + self.held.len()) {
             Turn::Now(job) => self.due.push_back(job),
             Turn::Later => {}
             Turn::Full(job) => self.reply(&job, Reply::Refused("too many calls wait"), out),
         }
     }
 
-    /// 2. It begins, where its link is.
-    fn begin(&mut self, job: Job, out: &mut Outputs<Shortener>) {
+    /// 2. The call begins, if its link is on this shard.
+    fn begin_call(&mut self, job: Job, out: &mut Outputs<Shortener>) {
         match job.wanted.key().map_or(Location::Here, |key| self.locate(key)) {
             Location::Here => self.carry_out(job, out),
             Location::Moving => self.held.push(job),
             Location::Elsewhere => {
                 let moved = Reply::Moved(Box::new(job.wanted.clone()));
-                self.done(job, moved, out);
+                self.finish(job, moved, out);
             }
         }
     }
 
-    /// Where is this link?
+    /// Is this link on this shard?
     fn locate(&self, key: &Key) -> Location {
         let key = key.bytes();
-        let is_ceded = self.recording.is_some_and(|tenure| tenure.phase == RingPhase::Ceded);
+        let is_ceded =
+            self.recording.is_some_and(|ring_state| ring_state.phase == RingPhase::Ceded);
         let fenced = Mechanism::RingFence.on(self.switches);
         match self.ownership.of(&key) {
             KeyOwner::Other if fenced => Location::Elsewhere,
-            // Whether it goes is known when that is durable, or found no space.
-            KeyOwner::Me if fenced && is_ceded && self.ownership.goes(&key) => Location::Moving,
+            // Whether it is ceded is known when the write has succeeded or failed.
+            KeyOwner::Me if fenced && is_ceded && self.ownership.moves_away(&key) => {
+                Location::Moving
+            }
             KeyOwner::MineFrom(donor)
-                if Mechanism::CatchUp.on(self.switches) && !self.join.has(donor) =>
+                if Mechanism::CatchUp.on(self.switches) && !self.join.has_all_of(donor) =>
             {
                 Location::Moving
             }
@@ -214,25 +216,25 @@ impl Shard {
 
     fn carry_out(&mut self, job: Job, out: &mut Outputs<Shortener>) {
         match job.wanted.clone() {
-            Call::Get(key) => self.read(&key, job, Step::Read, out),
-            Call::Edit(key, _) => self.read(&key, job, Step::Edit, out),
+            Call::Get(key) => self.read(&key, job, CallStep::Read, out),
+            Call::Edit(key, _) => self.read(&key, job, CallStep::Edit, out),
             Call::PutIfAbsent(key, link) => {
                 if Mechanism::ConditionalCreate.on(self.switches)
                     && self.store.contains(&key.bytes())
                 {
-                    return self.done(job, Reply::Taken, out);
+                    return self.finish(job, Reply::Taken, out);
                 }
                 self.put(&key, link, job, out);
             }
             Call::Remove(key) if !self.store.contains(&key.bytes()) => {
-                self.done(job, Reply::Missing, out);
+                self.finish(job, Reply::Missing, out);
             }
             Call::Remove(key) => {
-                let (key, removed) = (key.bytes().into(), Step::Committed(Reply::Removed));
-                self.commit(vec![(key, None)], Open::Call(job, removed), out);
+                let (key, removed) = (key.bytes().into(), CallStep::Committed(Reply::Removed));
+                self.commit(vec![(key, None)], PendingOp::Call(job, removed), out);
             }
-            // Part of what belongs on it may be nowhere else any more.
-            Call::Scan { .. } | Call::Newest { .. } if self.join.lacks_something() => {
+            // Some links of this page may already be removed from the donor and not be here yet.
+            Call::Scan { .. } | Call::Newest { .. } if self.join.is_incomplete() => {
                 self.held.push(job);
             }
             Call::Scan { after, limit, search } => {
@@ -241,7 +243,7 @@ impl Shard {
             Call::Newest { below, limit, search } => {
                 match NewestScan::new(below.min(self.store.end()), limit, search) {
                     Some(page) => self.scan_newest(page, job, out),
-                    None => self.done(job, Reply::Page { links: Vec::new(), next: None }, out),
+                    None => self.finish(job, Reply::Page { links: Vec::new(), next: None }, out),
                 }
             }
             Call::LeaseRange => self.lease(job, out),
@@ -252,77 +254,79 @@ impl Shard {
 
     fn lease(&mut self, job: Job, out: &mut Outputs<Shortener>) {
         let counter = self.leases.unwrap_or(0);
-        let first = (counter * u64::from(MOST_SHARDS) + u64::from(self.place)) * RANGE;
+        let first = (counter * u64::from(MAX_SHARDS) + u64::from(self.place)) * RANGE;
         if first + RANGE > CODES {
-            return self.done(job, Reply::Refused("all codes of this shard are leased"), out);
+            return self.finish(job, Reply::Refused("all codes of this shard are leased"), out);
         }
         self.leases = Some(counter + 1);
         let counter = Bytes::copy_from_slice(&(counter + 1).to_le_bytes());
         let leased = Reply::Leased(Range { first, end: first + RANGE });
         let batch = vec![(Bytes::from_static(LEASES), Some(counter))];
-        self.commit(batch, Open::Call(job, Step::Committed(leased)), out);
+        self.commit(batch, PendingOp::Call(job, CallStep::Committed(leased)), out);
     }
 
     fn put(&mut self, key: &Key, link: Link, job: Job, out: &mut Outputs<Shortener>) {
         let batch = vec![(key.bytes().into(), Some(encode_link(&link)))];
-        let stored = Step::Committed(Reply::Stored(Arc::new(link)));
-        self.commit(batch, Open::Call(job, stored), out);
+        let stored = CallStep::Committed(Reply::Stored(Arc::new(link)));
+        self.commit(batch, PendingOp::Call(job, stored), out);
     }
 
-    fn read(&mut self, key: &Key, job: Job, step: Step, out: &mut Outputs<Shortener>) {
-        let ticket = self.ticket(Open::Call(job, step));
+    fn read(&mut self, key: &Key, job: Job, step: CallStep, out: &mut Outputs<Shortener>) {
+        let ticket = self.ticket(PendingOp::Call(job, step));
         self.store.get(&key.bytes(), ticket, out);
     }
 
     fn scan(&mut self, page: ListScan, job: Job, out: &mut Outputs<Shortener>) {
-        let (after, limit) = page.wants();
-        let ticket = self.ticket(Open::Call(job, Step::Scan(page)));
+        let (after, limit) = page.next_read();
+        let ticket = self.ticket(PendingOp::Call(job, CallStep::Scan(page)));
         self.store.scan(after, limit, ticket, out);
     }
 
     fn scan_newest(&mut self, page: NewestScan, job: Job, out: &mut Outputs<Shortener>) {
-        let (after, until, limit) = page.wants();
-        let ticket = self.ticket(Open::Call(job, Step::Newest(page)));
+        let (after, until, limit) = page.next_read();
+        let ticket = self.ticket(PendingOp::Call(job, CallStep::Newest(page)));
         self.store.scan_until(after, until, limit, ticket, out);
     }
 
-    fn commit(&mut self, batch: Vec<Change>, then: Open, out: &mut Outputs<Shortener>) {
+    fn commit(&mut self, batch: Vec<Change>, then: PendingOp, out: &mut Outputs<Shortener>) {
         let ticket = self.ticket(then);
         self.store.commit(batch, ticket, out);
     }
 
-    fn ticket(&mut self, then: Open) -> u64 {
+    fn ticket(&mut self, then: PendingOp) -> u64 {
         self.tickets += 1;
-        self.open.insert(self.tickets, then);
+        self.pending.insert(self.tickets, then);
         self.tickets
     }
 
-    /// 3. The store has something to say.
-    fn stored(&mut self, event: Event, out: &mut Outputs<Shortener>) {
+    /// 3. An operation of the store is over.
+    fn handle_store_event(&mut self, event: Event, out: &mut Outputs<Shortener>) {
         match event {
             Event::Ready => self.boot(BootRead::Ring, out),
             Event::Durable(ticket) => self.committed(ticket, None, out),
             Event::Full(ticket) => self.committed(ticket, Some("the disk is full"), out),
             Event::TooLarge(ticket) => self.committed(ticket, Some("the link is too large"), out),
-            Event::Found(ticket, bytes) => match self.open.remove(&ticket) {
-                Some(Open::Boot(read)) => self.booted(read, bytes, out),
-                Some(Open::Call(job, step)) => self.found(job, step, bytes, out),
+            Event::Found(ticket, bytes) => match self.pending.remove(&ticket) {
+                Some(PendingOp::Boot(read)) => self.booted(read, bytes, out),
+                Some(PendingOp::Call(job, step)) => self.found(job, step, bytes, out),
                 _ => {}
             },
             Event::Rotten(ticket) => self.rotten(ticket, out),
-            Event::Page(ticket, changes, next) => match self.open.remove(&ticket) {
-                Some(Open::Call(job, Step::Scan(page))) => {
+            Event::Page(ticket, changes, next) => match self.pending.remove(&ticket) {
+                Some(PendingOp::Call(job, CallStep::Scan(page))) => {
                     self.page(job, page, changes, next, out);
                 }
-                Some(Open::Call(job, Step::Newest(page))) => {
+                Some(PendingOp::Call(job, CallStep::Newest(page))) => {
                     let is_mine = |key: &[u8]| self.ownership.of(key) != KeyOwner::Other;
-                    match page.extended(changes, next, is_mine) {
-                        Ok(reply) => self.done(job, reply, out),
+                    match page.add(changes, next, is_mine) {
+                        Ok(reply) => self.finish(job, reply, out),
                         Err(page) => self.scan_newest(page, job, out),
                     }
                 }
-                Some(Open::Call(job, Step::Changes)) => self.changed(job, changes, next, out),
-                Some(Open::Cleaning) => self.clean(changes, next, out),
+                Some(PendingOp::Call(job, CallStep::Changes)) => {
+                    self.changes_read(job, changes, next, out)
+                }
+                Some(PendingOp::Cleaning) => self.remove_copies(changes, next, out),
                 _ => {}
             },
             Event::Broken(why) => out.halt(why),
@@ -335,44 +339,54 @@ impl Shard {
         failed: Option<&'static str>,
         out: &mut Outputs<Shortener>,
     ) {
-        match self.open.remove(&ticket) {
-            Some(Open::Call(job, Step::Committed(then))) => {
-                self.done(job, failed.map_or(then, Reply::Refused), out);
+        match self.pending.remove(&ticket) {
+            Some(PendingOp::Call(job, CallStep::Committed(then))) => {
+                self.finish(job, failed.map_or(then, Reply::Refused), out);
             }
-            Some(Open::Recorded(job)) => self.recorded(job, failed, out),
-            Some(Open::Copied(copied)) => self.copied(copied, failed.is_some(), out),
-            Some(Open::Cleaned(up_to)) => self.cleaned(up_to, failed.is_some(), out),
+            Some(PendingOp::RingStateSaved(job)) => self.ring_state_saved(job, failed, out),
+            Some(PendingOp::Copied(copied)) => self.copied(copied, failed.is_some(), out),
+            Some(PendingOp::Cleaned(up_to)) => self.cleaned(up_to, failed.is_some(), out),
             _ => {}
         }
     }
 
-    fn found(&mut self, job: Job, step: Step, bytes: Option<Bytes>, out: &mut Outputs<Shortener>) {
-        let Some(bytes) = bytes else { return self.done(job, Reply::Missing, out) };
+    fn found(
+        &mut self,
+        job: Job,
+        step: CallStep,
+        bytes: Option<Bytes>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        let Some(bytes) = bytes else { return self.finish(job, Reply::Missing, out) };
         let Some(mut link) = decode_link(&bytes) else {
-            return self.done(job, Reply::Refused("what is kept under this code is no link"), out);
+            return self.finish(
+                job,
+                Reply::Refused("what is kept under this code is no link"),
+                out,
+            );
         };
         match (step, job.wanted.clone()) {
-            // It may have gone elsewhere since.
-            (Step::Edit, Call::Edit(key, _)) if self.locate(&key) != Location::Here => {
-                self.begin(job, out);
+            // The link may have been ceded since the read began.
+            (CallStep::Edit, Call::Edit(key, _)) if self.locate(&key) != Location::Here => {
+                self.begin_call(job, out);
             }
-            (Step::Edit, Call::Edit(key, edit)) => {
+            (CallStep::Edit, Call::Edit(key, edit)) => {
                 link.edit(edit);
                 self.put(&key, link, job, out);
             }
-            _ => self.done(job, Reply::Found(Arc::new(link)), out),
+            _ => self.finish(job, Reply::Found(Arc::new(link)), out),
         }
     }
 
     fn rotten(&mut self, ticket: u64, out: &mut Outputs<Shortener>) {
-        match self.open.remove(&ticket) {
-            // Numbers may have been leased, or links ceded, that nobody remembers any more.
-            Some(Open::Boot(read)) => out.halt(format!("{read} is rotten on the disk")),
-            Some(Open::Call(job, _)) => {
-                self.done(job, Reply::Refused("a link is rotten on the disk"), out);
+        match self.pending.remove(&ticket) {
+            // Going on could lease numbers twice, or answer for ceded links.
+            Some(PendingOp::Boot(read)) => out.halt(format!("{read} is rotten on the disk")),
+            Some(PendingOp::Call(job, _)) => {
+                self.finish(job, Reply::Refused("a link is rotten on the disk"), out);
             }
-            // Copies that cannot be read are never found again either.
-            Some(Open::Cleaning) => self.end_change(out),
+            // A copy that cannot be read is never returned to anyone, so it may stay.
+            Some(PendingOp::Cleaning) => self.end_change(out),
             _ => {}
         }
     }
@@ -385,14 +399,14 @@ impl Shard {
         next: Option<u64>,
         out: &mut Outputs<Shortener>,
     ) {
-        match page.extended(changes, next, |key| self.ownership.of(key) != KeyOwner::Other) {
-            Ok(reply) => self.done(job, reply, out),
+        match page.add(changes, next, |key| self.ownership.of(key) != KeyOwner::Other) {
+            Ok(reply) => self.finish(job, reply, out),
             Err(page) => self.scan(page, job, out),
         }
     }
 
-    /// 4. It is over, and those that waited for it have their turn.
-    fn done(&mut self, job: Job, then: Reply, out: &mut Outputs<Shortener>) {
+    /// 4. The call is over, and calls that waited for it begin.
+    fn finish(&mut self, job: Job, then: Reply, out: &mut Outputs<Shortener>) {
         self.reply(&job, then, out);
         self.due.extend(self.queue.leave(&access(&job.wanted)));
     }
@@ -403,7 +417,7 @@ impl Shard {
     }
 }
 
-/// What a call does to which link. A page is about none in particular.
+/// Which link the call reads or changes. A page is not about a single link.
 fn access(wanted: &Call) -> Access<Bytes> {
     match wanted {
         Call::Get(key) => Access::Read(key.bytes().into()),
@@ -417,11 +431,11 @@ fn access(wanted: &Call) -> Access<Bytes> {
     }
 }
 
-/// Where a link is.
+/// Where a link is, as far as this shard knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Location {
     Here,
-    /// From here to another shard or the other way round: who answers for it is known soon.
+    /// It is moving to or from this shard. Calls on it wait until that is decided.
     Moving,
     Elsewhere,
 }
@@ -436,10 +450,10 @@ impl Machine for Shard {
                 self.store.start(out);
             }
             Input::Message { from, message: Message::Call { call, wanted } } => {
-                self.hear(Job { from, call, wanted }, out);
+                self.handle_call(Job { from, call, wanted }, out);
             }
             Input::Message { from, message: Message::Reply { call, shards, reply } } => {
-                self.given(from, call, shards, reply, out);
+                self.donor_replied(from, call, shards, reply, out);
             }
             Input::Disk { op: Op::Store(op), result } => {
                 if op == StoreOp::Compacted && result.is_ok() {
@@ -454,22 +468,22 @@ impl Machine for Shard {
         }
         loop {
             while let Some(event) = self.store.next_event() {
-                self.stored(event, out);
+                self.handle_store_event(event, out);
             }
-            // One after the other, and not out of each other: a queue may be long.
+            // In a loop rather than by recursion: the queue may be long.
             let Some(job) = self.due.pop_front() else { break };
-            self.begin(job, out);
+            self.begin_call(job, out);
         }
-        self.go_on(now.time, out);
+        self.ask_donors(now.time, out);
     }
 
     fn inspect(&self) -> Inspection {
-        let Tenure { shards, phase } = self.ownership.tenure();
+        let RingState { shards, phase } = self.ownership.ring_state();
         let state = match self.leases {
             None => "reads its disk".into(),
             Some(_) if shards == 0 => "waits to be told to join".into(),
             Some(leases) => {
-                let (open, ring) = (self.open.len(), phase.word());
+                let (open, ring) = (self.pending.len(), phase.word());
                 format!(
                     "{open} calls under way, {leases} ranges leased, of {shards} shards: {ring}"
                 )

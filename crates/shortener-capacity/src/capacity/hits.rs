@@ -1,5 +1,5 @@
-//! What a cache answers of visits that follow Zipf's law, by a model: Che's approximation (Che, Tung and Wang,
-//! "Hierarchical Web Caching Systems", 2002), for copies that are also used for a bounded time only.
+//! The hit rate of a cache under Zipf's law, by a model: Che's approximation (Che, Tung and Wang,
+//! "Hierarchical Web Caching Systems", 2002), extended to copies that expire.
 //!
 //! A cache that forgets what was not used for longest forgets each link after about the same time without a
 //! visit, the *characteristic time* t of the cache: that in which as many links are visited as it holds.
@@ -10,14 +10,14 @@
 //! - Otherwise the first t answer r t. Without an age it would answer exp(r t) - 1 in all; of those beyond
 //!   the first the copy sees as many as if it ended at random, at the rate at which pauses end it.
 //!
-//! Of m + 1 visits m are hits. The model knows no crash, no second instance and no rush hour; it is within two
-//! points of what `bench` measures.
+//! Of m + 1 visits m are hits. The model ignores crashes, further instances and rush hours. It is within
+//! two points of what `bench` measures.
 
 use std::time::Duration;
 
-/// Those who follow links.
+/// Links, and visits to them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Crowd {
+pub struct Traffic {
     /// All there are.
     pub links: u64,
     /// Of Zipf's law: the k-th most popular link is wanted in proportion to 1 / k^s.
@@ -26,12 +26,12 @@ pub struct Crowd {
     pub visits: u64,
 }
 
-/// The copies that an instance keeps.
+/// The settings of an instance's cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copies {
-    /// So many links it surely holds; twice as many at most, and between them on average.
+pub struct CacheSettings {
+    /// The number of links that the cache holds at least; at most twice as many.
     pub cached: u64,
-    /// So long they are used.
+    /// How long a copy is used.
     pub freshness: Duration,
 }
 
@@ -46,14 +46,14 @@ struct Block {
     rate: f64,
 }
 
-impl Crowd {
+impl Traffic {
     /// The share of the visits that find a copy which is fresh enough.
-    pub fn hit_rate(&self, copies: Copies) -> f64 {
-        if copies.cached == 0 {
+    pub fn hit_rate(&self, cache: CacheSettings) -> f64 {
+        if cache.cached == 0 {
             return 0.0;
         }
-        let (blocks, age) = (self.blocks(), copies.freshness.as_secs_f64());
-        let pause = characteristic_time(&blocks, copies.cached as f64 * 1.5);
+        let (blocks, age) = (self.blocks(), cache.freshness.as_secs_f64());
+        let pause = characteristic_time(&blocks, cache.cached as f64 * 1.5);
         let hits = blocks.iter().map(|block| {
             let a_copy = hits_of_a_copy(block.rate, pause, age);
             block.links * block.rate * a_copy / (1.0 + a_copy)
@@ -132,8 +132,8 @@ mod tests {
     use super::*;
 
     fn hit_rate(links: u64, exponent: f64, cached: u64, freshness: u64) -> f64 {
-        let copies = Copies { cached, freshness: Duration::from_secs(freshness) };
-        Crowd { links, exponent, visits: 10_000 }.hit_rate(copies)
+        let cache = CacheSettings { cached, freshness: Duration::from_secs(freshness) };
+        Traffic { links, exponent, visits: 10_000 }.hit_rate(cache)
     }
 
     #[test]
@@ -152,9 +152,9 @@ mod tests {
     #[test]
     fn blocks_of_ranks_have_the_weight_of_their_ranks() {
         for exponent in [0.8, 1.0, 1.2] {
-            let crowd = Crowd { links: 100_000, exponent, visits: 1 };
-            let all: f64 = (1..=crowd.links).map(|rank| (rank as f64).powf(-exponent)).sum();
-            let blocks = crowd.blocks();
+            let traffic = Traffic { links: 100_000, exponent, visits: 1 };
+            let all: f64 = (1..=traffic.links).map(|rank| (rank as f64).powf(-exponent)).sum();
+            let blocks = traffic.blocks();
             let links: f64 = blocks.iter().map(|block| block.links).sum();
             assert_eq!(links, 100_000.0);
             let of_ten: f64 = blocks[..10].iter().map(|block| block.rate).sum();

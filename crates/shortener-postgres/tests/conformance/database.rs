@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shortener_postgres::{Address, MOST_CALLS, OpenError, Postgres};
+use shortener_postgres::{Address, MAX_WAITING_CALLS, OpenError, Postgres};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, Config, NoTls};
@@ -149,7 +149,7 @@ fn calls_that_the_database_does_not_get_to_are_turned_away() {
     let work = wait(&database.runtime, visitor.transaction()).unwrap();
     let lock = work.batch_execute("LOCK TABLE url_shortener.links IN ACCESS EXCLUSIVE MODE");
     wait(&database.runtime, lock).unwrap();
-    let replies = database.together(vec![Call::Remove(key.clone()); MOST_CALLS + 10]);
+    let replies = database.together(vec![Call::Remove(key.clone()); MAX_WAITING_CALLS + 10]);
     wait(&database.runtime, work.rollback()).unwrap();
     let refused = |words: &str| {
         let said = |reply: &&Reply| matches!(reply, Reply::Refused(why) if why.contains(words));

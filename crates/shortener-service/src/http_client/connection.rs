@@ -20,11 +20,11 @@ use super::ask_error::AskError;
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// In bytes: a thousand links of the greatest lengths.
-const LONGEST_ANSWER: usize = 16 << 20;
+const MAX_ANSWER_BYTES: usize = 16 << 20;
 /// Who is told to come back later does so as often.
 const ATTEMPTS: u32 = 100;
 /// And waits no longer than this between two of them.
-const LONGEST_PAUSE: u64 = 60;
+const MAX_PAUSE_SECONDS: u64 = 60;
 
 /// Asks a server, over one connection.
 pub struct HttpClient {
@@ -72,7 +72,7 @@ impl HttpClient {
         for _ in 0..ATTEMPTS {
             let (answer, wait) = self.once(&method, path, body.clone())?;
             match wait.filter(|_| answer.status == StatusCode::TOO_MANY_REQUESTS) {
-                Some(wait) => self.pause(Duration::from_secs(wait.min(LONGEST_PAUSE))),
+                Some(wait) => self.pause(Duration::from_secs(wait.min(MAX_PAUSE_SECONDS))),
                 None => return Ok(answer),
             }
         }
@@ -110,7 +110,7 @@ impl HttpClient {
             let (parts, body) = answer.into_parts();
             let wait = parts.headers.get(RETRY_AFTER);
             let wait = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
-            let body = Limited::new(body, LONGEST_ANSWER).collect().await;
+            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
             let body = body.map_err(|error| error.to_string())?.to_bytes();
             Ok::<_, String>((sender, Reply { status: parts.status, body }, wait))
         };

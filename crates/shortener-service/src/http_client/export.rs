@@ -6,7 +6,7 @@ use hyper::Method;
 
 use super::ask_error::AskError;
 use super::connection::HttpClient;
-use shortener_api::{ListPage, MOST_AT_ONCE, Shown, When};
+use shortener_api::{LinkJson, ListPage, MAX_BULK_LINKS, Timestamp};
 use shortener_transfer::{Form, Kept, Record, Writer};
 
 /// What a form had no place for. All zero where the export could not be written to its end.
@@ -30,7 +30,7 @@ impl HttpClient {
         &mut self,
         form: Form,
         to: impl Write,
-        now: impl Fn() -> When,
+        now: impl Fn() -> Timestamp,
     ) -> Result<(Exported, io::Result<()>), AskError> {
         let mut writer = match Writer::new(form, to) {
             Ok(writer) => writer,
@@ -39,7 +39,7 @@ impl HttpClient {
         let mut exported = Exported::default();
         let mut after = String::new();
         loop {
-            let path = format!("/api/links?limit={MOST_AT_ONCE}&clicks=true{after}");
+            let path = format!("/api/links?limit={MAX_BULK_LINKS}&clicks=true{after}");
             let page: ListPage = self.ask(Method::GET, &path, None::<&()>)?.wanted()?;
             for shown in page.links {
                 let is_formula = form == Form::Csv && may_be_a_formula(&shown);
@@ -67,7 +67,7 @@ impl HttpClient {
 }
 
 /// Would a spreadsheet carry out what stands in a column, rather than show it?
-fn may_be_a_formula(shown: &Shown) -> bool {
+fn may_be_a_formula(shown: &LinkJson) -> bool {
     let begins = |text: &str| text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     begins(&shown.code) || shown.title.as_deref().is_some_and(begins)
 }

@@ -9,7 +9,7 @@ use hyper::Method;
 use super::ask_error::AskError;
 use super::connection::HttpClient;
 use super::path::link_path;
-use shortener_api::{Bulk, MOST_AT_ONCE, Outcomes, Shown, Wanted};
+use shortener_api::{BulkRequest, BulkResults, CreateRequest, LinkJson, MAX_BULK_LINKS};
 use shortener_transfer::{self as transfer, Form, Record};
 
 /// How long to wait where the server was busy.
@@ -55,7 +55,7 @@ impl HttpClient {
                     }
                 }
             }
-            if batch.len() == MOST_AT_ONCE {
+            if batch.len() == MAX_BULK_LINKS {
                 import.send(std::mem::take(&mut batch))?;
             }
         }
@@ -74,10 +74,11 @@ impl Import<'_> {
     /// Makes these links.
     fn send(&mut self, mut batch: Vec<(u64, Record)>) -> Result<(), AskError> {
         while !batch.is_empty() {
-            let links = batch.iter().map(|(_, record)| Wanted::from(record.clone())).collect();
-            let bulk = Some(&Bulk { links });
+            let links =
+                batch.iter().map(|(_, record)| CreateRequest::from(record.clone())).collect();
+            let bulk = Some(&BulkRequest { links });
             let answer = self.client.ask(Method::POST, "/api/links/bulk", bulk)?;
-            let Outcomes { results } = answer.wanted()?;
+            let BulkResults { results } = answer.wanted()?;
             if results.len() != batch.len() {
                 return Err(AskError::failed("the server", "it did not answer for each link"));
             }
@@ -107,7 +108,7 @@ impl Import<'_> {
         if !answer.status.is_success() {
             return Ok(false);
         }
-        let shown: Shown = answer.wanted()?;
+        let shown: LinkJson = answer.wanted()?;
         Ok(record.leads_to(&shown.url))
     }
 

@@ -1,11 +1,10 @@
 //! Moments as exports write them. Those without an offset are taken as UTC.
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use super::super::quoted;
-use shortener_api::When;
+use shortener_api::Timestamp;
 
 /// How the CSV of YOURLS has it.
 pub(super) const MOMENT: &str = "%Y-%m-%d %H:%M:%S";
@@ -14,7 +13,7 @@ pub(super) const MOMENT: &str = "%Y-%m-%d %H:%M:%S";
 ///
 /// # Errors
 /// If it is no moment, or none that a link can have.
-pub(super) fn moment(text: &str) -> Result<Option<When>, String> {
+pub(super) fn moment(text: &str) -> Result<Option<Timestamp>, String> {
     let text = text.trim();
     if matches!(text, "" | "null" | "NULL" | r"\N" | "0000-00-00 00:00:00") {
         return Ok(None);
@@ -25,16 +24,16 @@ pub(super) fn moment(text: &str) -> Result<Option<When>, String> {
         let civil: DateTime = text.parse().ok()?;
         Offset::UTC.to_timestamp(civil).ok()
     });
-    let when = When::try_from(stamp.ok_or_else(|| wrong(""))?);
+    let when = Timestamp::try_from(stamp.ok_or_else(|| wrong(""))?);
     when.map(Some).map_err(|why| wrong(&format!(": {why}")))
 }
 
 /// Seconds or milliseconds, by how many there are: dates without marks are shorter.
-fn since_1970(text: &str) -> Option<Timestamp> {
+fn since_1970(text: &str) -> Option<jiff::Timestamp> {
     let number = text.parse::<i64>().ok()?;
     match text.len() {
-        9..=11 => Timestamp::from_second(number).ok(),
-        12..=14 => Timestamp::from_millisecond(number).ok(),
+        9..=11 => jiff::Timestamp::from_second(number).ok(),
+        12..=14 => jiff::Timestamp::from_millisecond(number).ok(),
         _ => None,
     }
 }

@@ -1,18 +1,20 @@
-//! The click log of an instance: a part that it embeds.
+//! The click log, a part that the instance embeds.
 //!
 //! # The law
 //!
-//! A redirect does not wait for its click. The click gets a number and stays in memory until a timer or
-//! a size lets a batch be written and synced; from then on it is *acknowledged*. Only acknowledged clicks
-//! are sent to the tally, in order, at least once, and files are deleted when the tally has counted all
-//! that is in them. So counted <= logged <= served, and what is acknowledged is counted in the end.
+//! A redirect does not wait for its click. The click gets a number, and stays in memory until a timer
+//! fires or a batch is full. Then the batch is written and synced, and its clicks are *acknowledged*.
+//! Only acknowledged clicks are sent to the tally, in order, at least once. A file is deleted when the
+//! tally has counted all clicks in it. So counted <= logged <= served, and every acknowledged click is
+//! counted in the end.
 //!
 //! A log belongs to one boot: its id is drawn when the instance starts, and its numbers begin at 0. So
-//! nobody ever writes behind what a crash may have left in part, and a number that was sent is never given
-//! to another click. Files of earlier boots are sent as they are, up to where they can be read.
+//! nothing is ever appended to a torn file, and a number that was sent never names another click. Files
+//! of earlier boots are sent as they are, as far as they can be read.
 //!
-//! Memory is bounded. While the tally is away clicks wait on the disk, and are read back in order; while
-//! the disk is full they wait in memory, and then are dropped, and the drops counted. Redirects go on.
+//! Memory is bounded. While the tally is away, clicks wait on the disk and are read back in order. While
+//! the disk is full, they wait in memory; when that is full too, they are dropped, and the drops counted.
+//! Redirects go on.
 
 mod outbox;
 mod record;
@@ -28,7 +30,7 @@ use resilience::Backoff;
 use crate::LinkId;
 use crate::message::{Click, Note, Op, Shortener, Timer};
 use outbox::Outbox;
-use record::Gathering;
+use record::BatchBuilder;
 use segments::Segments;
 
 pub use record::{Batch, Clicks, LoggedClick};
@@ -38,50 +40,51 @@ pub use record::{Batch, Clicks, LoggedClick};
 pub enum ClickOp {
     /// At boot: the names of the files are known.
     Listed,
-    /// At boot: what the last boot wrote last is durable, if it was there at all.
-    Settled,
+    /// At boot: the last file of the boot before was synced.
+    SyncedAtBoot,
     /// A batch was written.
     Written,
-    /// And is durable.
+    /// And synced.
     Synced,
-    /// Batches that could not be kept in memory were read back.
+    /// Batches were read back.
     Read,
-    /// A file was deleted of which everything is counted.
+    /// A file was deleted, since all its clicks are counted.
     Deleted,
 }
 
-/// How a click log goes about it.
+/// The settings of a click log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClickTuning {
-    /// A click is on its way to the disk after so long.
+    /// A batch is written when its first click is this old.
     pub flush_after: Duration,
-    /// Or when so many wait. No batch has more, nor more than [`ClickTuning::MOST`].
+    /// Or when this many clicks wait. No batch has more, or more than [`ClickTuning::MAX_BATCH`].
     pub batch: usize,
-    /// When so many wait for the disk, further ones are dropped.
+    /// When this many clicks wait for the disk, further clicks are dropped.
     pub waiting: usize,
-    /// A file that is longer is not written to.
+    /// A file that is longer than this gets no further batch.
     pub segment: u64,
-    /// So many batches may be on their way to the tally and back.
+    /// How many batches may be sent and not counted yet.
     pub in_flight: usize,
-    /// Further ones wait in memory up to this number in all, and then on the disk.
+    /// How many batches are kept in memory, with those; others wait on the disk.
     pub in_memory: usize,
-    /// The tally has so long to count; then, and after each further time-out, a wait is added.
+    /// How long to wait for the tally before batches are sent again. A backoff is added after each
+    /// timeout.
     pub patience: Duration,
-    /// How long.
+    /// The backoff.
     pub backoff: Backoff,
 }
 
 impl ClickTuning {
-    /// More clicks than these are no batch: one must fit into what is read at once. So many come within
-    /// [`ClickTuning::flush_after`] where 200,000 come in a second, so that time alone decides.
-    pub const MOST: usize = 4_096;
+    /// The most clicks in a batch, which must fit into one read. At fewer than 200,000 clicks a second,
+    /// [`ClickTuning::flush_after`] comes first.
+    pub const MAX_BATCH: usize = 4_096;
 }
 
 impl Default for ClickTuning {
     fn default() -> Self {
         ClickTuning {
             flush_after: Duration::from_millis(20),
-            batch: Self::MOST,
+            batch: Self::MAX_BATCH,
             waiting: 1 << 16,
             segment: 4 << 20,
             in_flight: 4,
@@ -99,8 +102,8 @@ pub struct ClickLog {
     log: u64,
     /// The number of the next click.
     next: u64,
-    /// Those not on their way to the disk yet, in batches of which the last has room.
-    waiting: VecDeque<Gathering>,
+    /// Clicks that are not being written yet, in batches. The last batch has room.
+    waiting: VecDeque<BatchBuilder>,
     flush_due: Option<Time>,
     dropped: u64,
     segments: Segments,
@@ -124,14 +127,14 @@ impl ClickLog {
         }
     }
 
-    /// The node booted: a new log begins, and what older ones left on the disk is looked up.
+    /// At boot: begins a new log, and lists the files of older ones.
     pub fn start(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
         self.log = now.random.next_u64();
         self.segments.start(out);
     }
 
-    /// A redirect left. The number of its click; none if it was dropped, since too many wait for a disk
-    /// that is full.
+    /// Logs the click of a redirect. Returns its number; none if it was dropped, because too many wait
+    /// for the disk.
     pub fn clicked(
         &mut self,
         click: Click,
@@ -146,14 +149,14 @@ impl ClickLog {
         }
         let number = self.next;
         self.next += 1;
-        let most = self.tuning.batch.min(ClickTuning::MOST);
+        let most = self.tuning.batch.min(ClickTuning::MAX_BATCH);
         match self.waiting.back_mut().filter(|batch| batch.len() < most) {
             Some(batch) => batch.push(&click, incarnation),
-            None => self.waiting.push_back(Gathering::of(&click, incarnation)),
+            None => self.waiting.push_back(BatchBuilder::of(&click, incarnation)),
         }
         let link = LinkId { key: click.key, incarnation };
         out.note(Note::Clicked { log: self.log, number, link });
-        // The first of a batch sets its time, the last ends it; what is in between only joins.
+        // Only the first and the last click of a batch need anything done.
         if self.flush_due.is_none() || self.waiting() >= self.tuning.batch {
             self.flush_due.get_or_insert(now.time + self.tuning.flush_after);
             self.go_on(now, out);
@@ -197,7 +200,7 @@ impl ClickLog {
     ) {
         let ended = match op {
             ClickOp::Listed => self.segments.listed(result, out),
-            ClickOp::Settled => self.segments.settled(result),
+            ClickOp::SyncedAtBoot => self.segments.synced_at_boot(result),
             ClickOp::Written => self.segments.written(result, now, out),
             ClickOp::Synced => self.synced(result, out),
             ClickOp::Read => self.read(result, out),
@@ -219,7 +222,7 @@ impl ClickLog {
         self.dropped
     }
 
-    /// Is everything counted that was clicked?
+    /// Are all clicks counted?
     pub fn is_drained(&self) -> bool {
         let acknowledged = self.acknowledged() == (self.log, self.next);
         acknowledged && self.outbox.is_empty() && self.segments.is_caught_up()
@@ -232,11 +235,11 @@ impl ClickLog {
     ) -> Result<(), DiskError> {
         let (batch, place) = self.segments.synced(result)?;
         out.note(Note::Logged { log: batch.log, below: batch.end() });
-        // Otherwise what is older waits on the disk, and so must this: it is read back in its turn.
+        // Otherwise older batches wait on the disk. This one is read back after them.
         if self.segments.is_caught_up() && self.outbox.has_room() {
             self.outbox.push(batch, place.file);
         } else {
-            self.segments.leave(place);
+            self.segments.leave_on_disk(place);
         }
         Ok(())
     }
@@ -246,7 +249,7 @@ impl ClickLog {
             if batch.log == self.log {
                 out.note(Note::Sometimes("clicks-read-back"));
             } else {
-                // Whether the last boot knew it or not: it is durable.
+                // The boot before may not have noted it, but it is durable.
                 out.note(Note::Logged { log: batch.log, below: batch.end() });
             }
             self.outbox.push(batch, place.file);
@@ -254,14 +257,14 @@ impl ClickLog {
         Ok(())
     }
 
-    /// Does whatever can be done now, and sets the timer for the rest.
+    /// Does what can be done now, and sets the timer for the rest.
     fn go_on(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
         let due = self.flush_due.is_some_and(|due| due <= now.time);
         if self.segments.is_idle() && (due || self.waiting() >= self.tuning.batch) {
             self.flush(out);
         }
         self.outbox.send(now, out);
-        if self.outbox.is_hungry() {
+        if self.outbox.needs_more() {
             self.segments.read_on(out);
         }
         self.segments.trim(self.outbox.oldest_file(), out);
@@ -277,7 +280,7 @@ impl ClickLog {
 
     fn flush(&mut self, out: &mut Outputs<Shortener>) {
         let first = self.next - self.waiting() as u64;
-        if let Some(clicks) = self.waiting.pop_front().map(Gathering::clicks) {
+        if let Some(clicks) = self.waiting.pop_front().map(BatchBuilder::clicks) {
             self.segments.write(Batch { log: self.log, first, clicks }, out);
         }
         if self.waiting.is_empty() {
@@ -286,7 +289,7 @@ impl ClickLog {
     }
 
     fn waiting(&self) -> usize {
-        self.waiting.iter().map(Gathering::len).sum()
+        self.waiting.iter().map(BatchBuilder::len).sum()
     }
 }
 

@@ -1,7 +1,7 @@
-//! What is known of the clicks on a link.
+//! The statistics of a link.
 //!
-//! The law: it is bounded, however often a link is clicked and whatever clocks, browsers and visitors say,
-//! and no single visitor can be found in it.
+//! The law: their size is bounded, whatever clocks, browsers and visitors say, and no single visitor can
+//! be identified from them.
 
 mod bytes;
 mod visitors;
@@ -16,30 +16,29 @@ pub use visitors::Visitors;
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
-/// Hours that are kept: those in which somebody clicked, the latest.
+/// How many hours with a click are kept, the latest.
 const HOURS: usize = 72;
-/// And days.
+/// How many days with a click are kept.
 const DAYS: usize = 400;
-/// Hosts that are kept.
+/// How many referring hosts are kept.
 const REFERRERS: usize = 16;
 
-/// Counts of one link. Whatever tells more than the sum tells it of people alone.
+/// The counts of one link. All but `clicks` and `devices` count people only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LinkStats {
     /// All clicks that were counted, of people and of programs.
     pub clicks: u64,
-    /// By the hour since 1970 in which they happened; the latest 72 in which there was one. Older ones are
-    /// in the days alone.
+    /// By hour since 1970, the latest 72 hours with a click. Older clicks are in `by_day`.
     pub by_hour: BTreeMap<u64, u64>,
-    /// By the day since 1970; the latest 400 in which there was one. Older ones are in the sum alone.
+    /// By day since 1970, the latest 400 days with a click. Older clicks are in `clicks` only.
     pub by_day: BTreeMap<u64, u64>,
-    /// Where visitors came from: at most 16 hosts, in no order. A host that came late took the least
-    /// one's place and its count (Space-Saving: Metwally, Agrawal and El Abbadi, 2005), so a count is at most
-    /// a sixteenth of all too high, and no host that brought more than that is missing.
+    /// Referring hosts, at most 16, unsorted. A new host replaces the least frequent one and continues
+    /// its count (Space-Saving: Metwally, Agrawal and El Abbadi, 2005). So a count is too high by at most
+    /// a sixteenth of all, and no host with more than a sixteenth is missing.
     pub referrers: Vec<(Arc<str>, u64)>,
-    /// What they came with; programs are in here too, each under what it is.
+    /// By kind of device; programs are included, each under its kind.
     pub devices: BTreeMap<Device, u64>,
-    /// Who they were, each day anew, as an estimate of their number.
+    /// An estimate of the number of visitors, each day anew.
     pub visitors: Visitors,
 }
 
@@ -59,14 +58,14 @@ impl LinkStats {
         self.visitors.insert(click.visitor);
     }
 
-    /// How many of the clicks were people's.
+    /// How many of the clicks were made by people.
     pub fn of_people(&self) -> u64 {
         let programs = self.devices.iter().filter(|(device, _)| !device.is_a_persons());
         self.clicks.saturating_sub(programs.map(|(_, count)| count).sum())
     }
 
-    /// About how many people came, where one who came on two days is two: nobody is known again the day
-    /// after. They are never more than their clicks, as estimates may be.
+    /// About how many people came. A person who came on two days counts twice, since visitors are not
+    /// recognised the next day. The estimate is capped by the number of clicks.
     pub fn visitor_days(&self) -> u64 {
         self.visitors.estimate().min(self.of_people())
     }
@@ -82,7 +81,7 @@ impl LinkStats {
     }
 }
 
-/// Counts one in this bucket. A clock that was wrong once costs one bucket, not the others.
+/// Counts one in this bucket. A wrong clock costs one bucket and not the others.
 fn count_latest(buckets: &mut BTreeMap<u64, u64>, bucket: u64, most: usize) {
     *buckets.entry(bucket).or_default() += 1;
     if buckets.len() > most {

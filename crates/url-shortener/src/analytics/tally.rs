@@ -2,13 +2,13 @@
 //!
 //! # The law
 //!
-//! What is known of a link and how far each log is counted are written in one batch of the store, all of it
-//! or none. So a click that comes again, after a time-out, a reset or a crash on either side, is seen to be
-//! counted already. `Counted` leaves only when that batch is durable; until then the instance keeps the
-//! click on its own disk.
+//! The counts of links, and the position up to which each log is counted, are written in one atomic batch
+//! of the store. So a click that is sent again, after a timeout, a reset or a crash on either side, is
+//! recognised as counted. `Counted` is sent only when the batch is durable; until then the instance keeps
+//! the click on its own disk.
 //!
-//! Clicks that wait are counted in rounds: one read for each link and log, one commit, however many batches
-//! came from however many instances.
+//! Waiting clicks are counted in rounds. A round needs one read for each link and log, and one commit,
+//! for any number of batches and instances.
 
 mod round;
 
@@ -22,25 +22,25 @@ use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Op, Shortener};
 use crate::{LinkId, LinkStats};
 use bitcask::{Event, Limits, Store, StoreOp};
-use round::{Arrival, Round};
+use round::{ReceivedBatch, Round};
 
-/// More batches than these do not wait; whoever sent them sends them again.
-const MOST_WAITING: usize = 256;
-/// More questions than these are not read for at the same time.
-const MOST_ASKED: usize = 1_024;
+/// Further batches are dropped; their instances send them again.
+const MAX_WAITING: usize = 256;
+/// Further requests for statistics are dropped.
+const MAX_PENDING_READS: usize = 1_024;
 
-/// How much is counted at a time.
+/// The limits of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rounds {
-    /// Links of a round, at most 400: what is known of all of them fits into a batch of the store (4 MiB).
+pub struct RoundLimits {
+    /// The most links, up to 400: their counts must fit into one batch of the store (4 MiB).
     pub links: usize,
-    /// Clicks of a round: what the machine does at a time is bounded.
+    /// The most clicks, so that one round takes bounded time.
     pub clicks: u64,
 }
 
-impl Default for Rounds {
-    fn default() -> Rounds {
-        Rounds { links: 400, clicks: 16_384 }
+impl Default for RoundLimits {
+    fn default() -> RoundLimits {
+        RoundLimits { links: 400, clicks: 16_384 }
     }
 }
 
@@ -48,13 +48,13 @@ impl Default for Rounds {
 #[derive(Clone, Debug)]
 pub struct Tally {
     dedup: bool,
-    rounds: Rounds,
+    rounds: RoundLimits,
     store: Store,
     is_ready: bool,
-    waiting: VecDeque<Arrival>,
+    waiting: VecDeque<ReceivedBatch>,
     round: Option<Round>,
-    /// Questions that wait for the store, by their tickets.
-    asked: BTreeMap<u64, (NodeId, u64, LinkId)>,
+    /// Requests for statistics that wait for the store, by ticket.
+    stats_reads: BTreeMap<u64, (NodeId, u64, LinkId)>,
     next_ticket: u64,
     /// Clicks since the boot.
     counted: u64,
@@ -65,22 +65,22 @@ impl Tally {
     pub fn new(limits: Limits, switches: Switches) -> Tally {
         Tally {
             dedup: Mechanism::ClickDedup.on(switches),
-            rounds: Rounds::default(),
+            rounds: RoundLimits::default(),
             store: Store::new(limits, Switches::ALL_ON),
             is_ready: false,
             waiting: VecDeque::new(),
             round: None,
-            asked: BTreeMap::new(),
+            stats_reads: BTreeMap::new(),
             next_ticket: 0,
             counted: 0,
         }
     }
 
-    /// One whose rounds are smaller.
-    pub fn with_rounds(self, Rounds { links, clicks }: Rounds) -> Tally {
-        let most = Rounds::default();
+    /// The same tally, with smaller rounds.
+    pub fn with_round_limits(self, RoundLimits { links, clicks }: RoundLimits) -> Tally {
+        let most = RoundLimits::default();
         let (links, clicks) = (links.clamp(1, most.links), clicks.clamp(1, most.clicks));
-        Tally { rounds: Rounds { links, clicks }, ..self }
+        Tally { rounds: RoundLimits { links, clicks }, ..self }
     }
 
     /// How many clicks were counted since the boot.
@@ -90,56 +90,58 @@ impl Tally {
 
     fn message(&mut self, from: NodeId, message: Message, out: &mut Outputs<Shortener>) {
         match message {
-            // 1. Clicks come, and wait for the next round.
-            Message::Clicks { kept, batch } if self.waiting.len() < MOST_WAITING => {
-                self.waiting.push_back(Arrival { from, kept, batch });
+            // 1. Clicks arrive, and wait for the next round.
+            Message::Clicks { kept, batch } if self.waiting.len() < MAX_WAITING => {
+                self.waiting.push_back(ReceivedBatch { from, kept, batch });
             }
-            Message::Tell { call, link } if self.is_ready && self.asked.len() < MOST_ASKED => {
+            Message::GetStats { call, link }
+                if self.is_ready && self.stats_reads.len() < MAX_PENDING_READS =>
+            {
                 let ticket = self.ticket();
                 self.store.get(&stats_key(&link), ticket, out);
-                self.asked.insert(ticket, (from, call, link));
+                self.stats_reads.insert(ticket, (from, call, link));
             }
             _ => {}
         }
     }
 
-    /// 2. A round begins: what is known of its links, and how far its logs are counted, is read.
+    /// 2. A round begins: the counts of its links and the positions of its logs are read.
     fn begin(&mut self, out: &mut Outputs<Shortener>) {
         let mut round = Round::of(&mut self.waiting, self.rounds);
         if !self.waiting.is_empty() {
             out.note(Note::Sometimes("round-full"));
         }
-        for wanted in round.wants() {
+        for read in round.needed_reads() {
             let ticket = self.ticket();
-            self.store.get(&wanted.bytes(), ticket, out);
-            round.reads(ticket, wanted);
+            self.store.get(&read.bytes(), ticket, out);
+            round.expect_read(ticket, read);
         }
         self.round = Some(round);
     }
 
-    /// 3. All of it was read: the clicks are counted, and all is written at once.
+    /// 3. All reads are over: the clicks are counted, and everything is written in one batch.
     fn commit(&mut self, out: &mut Outputs<Shortener>) {
         let Some(round) = self.round.as_mut().filter(|round| round.has_read_all()) else { return };
         let batch = round.count(self.dedup);
         if batch.is_empty() {
-            // Nothing was new; what it says was durable before.
+            // Nothing was new, so everything is durable already.
             return self.end(out);
         }
         let ticket = self.ticket();
         if let Some(round) = &mut self.round {
-            round.commits(ticket);
+            round.expect_commit(ticket);
         }
         self.store.commit(batch, ticket, out);
     }
 
-    /// 4. It is durable: the instances may forget these clicks.
+    /// 4. The batch is durable: the instances may delete these clicks.
     fn end(&mut self, out: &mut Outputs<Shortener>) {
         let Some(round) = self.round.take() else { return };
         self.counted += round.counted();
         for (log, below) in round.positions() {
             out.note(Note::Counted { log, below });
         }
-        for (link, stats) in round.known() {
+        for (link, stats) in round.totals() {
             out.note(Note::Total { link: link.clone(), clicks: stats.clicks });
         }
         for (to, log, below) in round.answers() {
@@ -150,24 +152,24 @@ impl Tally {
     fn event(&mut self, event: Event, out: &mut Outputs<Shortener>) {
         match event {
             Event::Ready => self.is_ready = true,
-            Event::Found(ticket, bytes) => match self.asked.remove(&ticket) {
-                Some(asked) => tell(asked, bytes, out),
+            Event::Found(ticket, bytes) => match self.stats_reads.remove(&ticket) {
+                Some(stats_reads) => send_stats(stats_reads, bytes, out),
                 None => self.found(ticket, bytes, out),
             },
-            // Who asked waits in vain, and is told to ask again.
+            // No reply: the request times out at the instance, which says to ask again.
             Event::Rotten(ticket) => {
-                if self.asked.remove(&ticket).is_none() {
+                if self.stats_reads.remove(&ticket).is_none() {
                     out.halt(ROTTEN);
                 }
             }
             Event::Durable(ticket) => {
-                if self.round.as_ref().is_some_and(|round| round.waits_for(ticket)) {
+                if self.round.as_ref().is_some_and(|round| round.is_committing(ticket)) {
                     self.end(out);
                 }
             }
-            // Nothing changed. The instances have the clicks, and send them again.
+            // Nothing changed. The instances still have the clicks, and send them again.
             Event::Full(_) => self.round = None,
-            // A round is bounded so that this cannot be, and pages are never asked for.
+            // Rounds are bounded so that batches fit, and pages are never requested.
             Event::TooLarge(_) | Event::Page(..) => out.halt("the store answers out of turn"),
             Event::Broken(why) => out.halt(why),
         }
@@ -190,24 +192,24 @@ impl Tally {
 const ROTTEN: &str = "counts on this disk are not what was written, and nothing was counted on top of \
                       them: put a copy of its folder in its place; clicks wait on the instances";
 
-fn tell(
+fn send_stats(
     (to, call, link): (NodeId, u64, LinkId),
     bytes: Option<Bytes>,
     out: &mut Outputs<Shortener>,
 ) {
     let stats = bytes.map(|bytes| LinkStats::from_bytes(&bytes));
-    // As with what is rotten.
+    // As for a corrupt entry: no reply.
     if let Some(None) = stats {
         return;
     }
     let stats = stats.flatten().map(Arc::new);
     let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
     out.note(Note::Total { link, clicks });
-    out.send(to, Message::Told { call, stats });
+    out.send(to, Message::Stats { call, stats });
 }
 
-/// Neither domains nor codes have a `/` in them. What was counted before there were incarnations is that of
-/// links which have none.
+/// The store's key of a link's counts. Neither domains nor codes contain `/`. Counts of earlier versions
+/// belong to links without an incarnation.
 fn stats_key(LinkId { key, incarnation }: &LinkId) -> Vec<u8> {
     let key = [b"s", &key.bytes()[..]].concat();
     match incarnation {
@@ -311,20 +313,22 @@ mod tests {
     fn so_many_batches_wait_and_the_others_come_again() {
         let mut tally = ready();
         (0..1_000).for_each(|log| drop(said(&mut tally, clicks(log))));
-        let state = format!("0 clicks counted, {MOST_WAITING} batches wait");
+        let state = format!("0 clicks counted, {MAX_WAITING} batches wait");
         assert_eq!(tally.inspect().state, state);
     }
 
     #[test]
     fn clicks_are_called_counted_when_that_is_durable() {
         let mut tally = ready();
-        let tell =
-            || Input::Message { from: INSTANCE, message: Message::Tell { call: 1, link: link() } };
+        let tell = || Input::Message {
+            from: INSTANCE,
+            message: Message::GetStats { call: 1, link: link() },
+        };
         let (spoke, ops) = said(&mut tally, clicks(7));
         let [write, sync] = ops.try_into().expect("a write and its sync");
         assert_eq!((sync.clone(), spoke), (Op::Store(StoreOp::Synced), Vec::new()));
         assert_eq!(said(&mut tally, disk(write, DiskAnswer::Done)).0, []);
-        let nothing = Message::Told { call: 1, stats: None };
+        let nothing = Message::Stats { call: 1, stats: None };
         assert_eq!(said(&mut tally, tell()).0, [nothing], "what may be lost is not shown");
         let counted = Message::Counted { log: 7, below: 2 };
         assert_eq!(said(&mut tally, disk(sync, DiskAnswer::Done)).0, [counted]);

@@ -1,9 +1,8 @@
-//! Copies of links, so that a redirect need not wait for the store.
+//! Cached copies of links, so that a redirect need not wait for a shard.
 //!
-//! The law: what is found here was true at some moment within the last [`Freshness`], whatever any wall
-//! clock says: a copy ages from the moment at which it was asked for, not from that at which it came.
-//! That there is no link is remembered too, in a place of its own, so that somebody who tries out
-//! codes pushes no link out.
+//! The law: what is found here was true at some moment within the last [`Freshness`], by the monotonic
+//! clock. A copy ages from the moment of the request, not of the reply. Codes without a link are cached
+//! too, in a map of their own, so that somebody who tries out codes evicts no links.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +16,13 @@ use crate::{Key, Link};
 /// How long copies are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
-    /// A link, from the moment at which the shard was asked.
+    /// A link, counted from the request to the shard.
     pub links: Duration,
-    /// That there is none.
+    /// That a code has no link.
     pub missing: Duration,
 }
 
-/// What is known of a code without asking.
+/// What the cache knows of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
     Link(Arc<Link>),
@@ -40,13 +39,13 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// An empty one, which surely remembers this many links and as many codes without one.
+    /// An empty cache, for at least this many links and as many codes without a link.
     pub(crate) fn new(capacity: usize, freshness: Freshness, switches: Switches) -> Cache {
         let (links, missing) = (Generations::new(capacity), Generations::new(capacity));
         Cache { switches, freshness, links, missing }
     }
 
-    /// What is known of this code now.
+    /// What is known of this code, if it is fresh.
     pub(crate) fn get(&mut self, key: &Key, now: Time) -> Option<Known> {
         let expires = Mechanism::CacheExpiry.on(self.switches);
         let Freshness { links, missing } = self.freshness;
@@ -65,12 +64,12 @@ impl Cache {
         None
     }
 
-    /// Is what a shard says, that was asked at this moment, fresh enough for somebody who comes now?
+    /// Would the reply to a read that began at `asked` be fresh enough for a visitor who comes `now`?
     pub(crate) fn is_fresh(&self, asked: Time, now: Time) -> bool {
         now.since(asked) < self.freshness.links.min(self.freshness.missing)
     }
 
-    /// A shard that was asked at this moment has said what there is.
+    /// Keeps the reply of a shard that was asked at this moment.
     pub(crate) fn learn(&mut self, key: Key, known: Known, asked: Time) {
         self.forget(&key);
         match known {
@@ -82,13 +81,13 @@ impl Cache {
         }
     }
 
-    /// Somebody changes it: whatever was known is not known any more.
+    /// Forgets the code, because its link was changed.
     pub(crate) fn forget(&mut self, key: &Key) {
         self.links.remove(key);
         self.missing.remove(key);
     }
 
-    /// How many links there are copies of.
+    /// The number of links in the cache.
     pub(crate) fn len(&self) -> usize {
         self.links.len()
     }
@@ -109,17 +108,7 @@ mod tests {
     }
 
     fn link(url: &str) -> Known {
-        Known::Link(Arc::new(Link {
-            url: url.into(),
-            status: Default::default(),
-            created_at: Wall(0),
-            expires_at: None,
-            title: None,
-            tags: Vec::new(),
-            earlier_clicks: 0,
-            incarnation: 0,
-            forward_query: None,
-        }))
+        Known::Link(Arc::new(Link::new(url, Wall(0))))
     }
 
     #[test]

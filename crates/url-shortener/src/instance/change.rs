@@ -1,7 +1,7 @@
-//! To change a link, and to take it away.
+//! Changing a link, and deleting it.
 //!
-//! The law: once a change is acknowledged, whoever comes to this instance sees it; whoever comes to
-//! another one sees it when the copy there has aged. A change without an answer may be done later.
+//! The law: once a change is acknowledged, every visitor of this instance sees it; visitors of another
+//! instance see it when the copy there has expired. A change that got no answer may still be made later.
 
 use machine::{Now, Outputs};
 
@@ -27,7 +27,7 @@ impl Instance {
         }
     }
 
-    /// 1. Or takes it away.
+    /// 1. Or deletes it.
     pub(super) fn delete(
         &mut self,
         asker: Asker,
@@ -38,7 +38,7 @@ impl Instance {
         self.change(asker, key.clone(), Call::Remove(key), now, out);
     }
 
-    /// 2. Its shard does it.
+    /// 2. The shard of the link is called.
     fn change(
         &mut self,
         asker: Asker,
@@ -57,15 +57,15 @@ impl Instance {
         out.send(shard, Message::Call { call, wanted });
     }
 
-    /// 3. It has done it, or not. Copies that were made meanwhile are from before it.
-    pub(super) fn changed(
+    /// 3. The call is over. Copies read meanwhile may be older than the change.
+    pub(super) fn change_ended(
         &mut self,
         asker: Asker,
         key: Key,
         reply: Option<Reply>,
         out: &mut Outputs<Shortener>,
     ) {
-        self.touch(&key);
+        self.invalidate(&key);
         if matches!(reply, Some(Reply::Stored(_) | Reply::Removed)) {
             out.note(Note::Acknowledged { token: asker.token, key: key.clone() });
         }

@@ -1,9 +1,9 @@
-//! To make a link.
+//! Making a link.
 //!
-//! The law: a link is acknowledged under one code, and nobody else's. An alias is the first one's to ask
-//! for it: its shard keeps a link only where there is none. A picked code is made of a leased number, so
-//! nothing need be looked up before it is given out; the shard looks all the same, since an import may
-//! have brought a link under a code that this service would pick one day. Then the next one is tried.
+//! The law: an acknowledged link has a code that no other link has. An alias belongs to whoever asks
+//! first: the shard stores a link only if the code is free. A picked code comes from a leased number, so
+//! it needs no lookup to be unique among picked codes. The shard checks all the same, since an import may
+//! have used a code that is picked later; then the next code is tried.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ use crate::link::names;
 use crate::link::{Link, NewLink};
 use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
 
-/// Picked codes that are tried for one link.
+/// How many picked codes are tried for one link.
 const TRIES: u32 = 8;
 
 /// A link that is being made.
@@ -27,23 +27,23 @@ pub(super) struct Create {
     asker: Asker,
     key: Key,
     link: Link,
-    /// Codes that were picked for it so far; none are where it has an alias.
+    /// The number of codes picked for it so far; none for an alias.
     picks: Option<u32>,
 }
 
-/// Where numbers come from, and who waits for them.
+/// The lease of numbers that is under way, and the links that wait for it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leasing {
-    /// The place of the shard that is asked next.
+    /// The place of the shard to ask next.
     shard: usize,
     under_way: bool,
-    /// Shards that did not lease anything, one after the other.
+    /// The number of shards in a row that leased nothing.
     failures: usize,
     waiting: VecDeque<Create>,
 }
 
 impl Leasing {
-    /// The node booted: instances do not all begin with the same shard.
+    /// At boot: draws the first shard to ask, so that not all instances ask the same one.
     pub(super) fn start(&mut self, random: &mut Random, shards: usize) {
         self.shard = random.next_u64() as usize % shards;
     }
@@ -76,7 +76,7 @@ impl Instance {
         }
     }
 
-    /// 2. Where it has no alias, a code is picked for it, as soon as there are numbers.
+    /// 2. Without an alias, a code is picked as soon as there are numbers.
     fn pick(&mut self, mut create: Create, now: &Now<'_>, out: &mut Outputs<Shortener>) {
         create.key.code = match self.numbers.pick(now.wall) {
             Pick::Code(code) => code,
@@ -98,7 +98,7 @@ impl Instance {
         self.lease(now, out);
     }
 
-    /// What the store is asked for is paid for now: whoever waited for a number has not paid yet.
+    /// The call is paid for here, and not earlier: a link that waited for numbers has not paid yet.
     fn first_put(&mut self, create: Create, now: &Now<'_>, out: &mut Outputs<Shortener>) {
         match self.pay(create.asker, now.time) {
             Ok(()) => self.put(create, now, out),
@@ -111,7 +111,7 @@ impl Instance {
         }
     }
 
-    /// 3. Its shard keeps it.
+    /// 3. The shard of the code is called.
     fn put(&mut self, create: Create, now: &Now<'_>, out: &mut Outputs<Shortener>) {
         let (key, mut link, client) =
             (create.key.clone(), create.link.clone(), create.asker.client);
@@ -120,7 +120,7 @@ impl Instance {
             (create.picks.is_none_or(|picks| picks == 1), create.picks.is_none());
         let call = self.calls.begin(shard, Purpose::Create(create), now.time, out);
         if is_alias {
-            // Somebody may have had it before, and no two calls have one number.
+            // The alias may have named another link before. The number of the call tells them apart.
             link.incarnation = call;
         }
         if first {
@@ -129,16 +129,16 @@ impl Instance {
         out.send(shard, Message::Call { call, wanted: Call::PutIfAbsent(key, link) });
     }
 
-    /// 4. It has, or not.
-    pub(super) fn created(
+    /// 4. The call is over.
+    pub(super) fn create_ended(
         &mut self,
         create: Create,
         reply: Option<Reply>,
         now: &Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
-        // As after every change: what was read meanwhile may be from before it.
-        self.touch(&create.key);
+        // As after every change: copies read meanwhile may be older than it.
+        self.invalidate(&create.key);
         if matches!(reply, Some(Reply::Stored(_))) {
             let (token, key) = (create.asker.token, create.key.clone());
             out.note(Note::Acknowledged { token, key });
@@ -153,7 +153,7 @@ impl Instance {
         self.answer_waiting(create.asker, with, out);
     }
 
-    /// Numbers run low: a shard is asked for more.
+    /// Asks a shard for more numbers, if they run low.
     fn lease(&mut self, now: &Now<'_>, out: &mut Outputs<Shortener>) {
         if self.leasing.under_way || !self.numbers.run_low() {
             return;
@@ -164,9 +164,9 @@ impl Instance {
         out.send(shard, Message::Call { call, wanted: Call::LeaseRange });
     }
 
-    /// It leased some, or did not: then the next shard is asked, as long as somebody waits and not all
-    /// have failed.
-    pub(super) fn leased(
+    /// The lease is over. If it failed, the next shard is asked, while links wait and not all shards have
+    /// failed.
+    pub(super) fn lease_ended(
         &mut self,
         reply: Option<Reply>,
         now: &Now<'_>,

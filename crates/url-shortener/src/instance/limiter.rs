@@ -1,8 +1,8 @@
-//! How much a client may ask of the store.
+//! How many calls to shards a client may cause.
 //!
 //! The law: in any time t, an instance makes at most `burst` + t x `per_second` calls to shards for one
-//! client. What is answered from the cache is free: it costs the store nothing, and many people may
-//! share one address. Only so many clients are remembered; one that is forgotten was silent for longest,
+//! client. Answers from the cache are free: they cost no call, and many people may share an address. A
+//! bounded number of clients is remembered. The client that was silent for longest is forgotten first,
 //! and begins with a full bucket when it comes again.
 
 use std::time::Duration;
@@ -12,10 +12,10 @@ use resilience::{Generations, TokenBucket};
 
 use crate::mechanism::Mechanism;
 
-/// What each client has.
+/// The limit of each client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Calls in a second.
+    /// Calls a second.
     pub per_second: u32,
     /// Calls at once.
     pub burst: u32,
@@ -30,7 +30,7 @@ pub(crate) struct Limiter {
 }
 
 impl Limiter {
-    /// Full buckets; this many clients are surely remembered.
+    /// Full buckets, for at least this many clients.
     pub(crate) fn new(rate: Rate, clients: usize, switches: Switches) -> Limiter {
         Limiter { switches, rate, buckets: Generations::new(clients) }
     }
@@ -38,7 +38,7 @@ impl Limiter {
     /// Takes a token out of a client's bucket.
     ///
     /// # Errors
-    /// How long to wait until there is one. Nothing changed.
+    /// If the bucket is empty: how long until it has a token. Nothing changed.
     pub(crate) fn take(&mut self, client: u64, now: Time) -> Result<(), Duration> {
         if !Mechanism::RateLimit.on(self.switches) {
             return Ok(());

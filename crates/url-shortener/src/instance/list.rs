@@ -1,8 +1,8 @@
-//! To see many links, and what was counted of one.
+//! Lists of links, and the statistics of one link.
 //!
-//! The law: the shards are gone through one after the other, each in the order of its store. A link that
-//! is there from the first page to the last is on one of them; one that is changed meanwhile may be on
-//! two, or on none, and one that moves to a shard that joins on two.
+//! The law: a list goes through the shards one after the other, each in the order of its store. A link
+//! that exists from the first page to the last is on one page. A link that is changed meanwhile may be on
+//! two pages or none, and one that moves to a joining shard may be on two.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::LinkId;
 use crate::analytics::stats::LinkStats;
 use crate::link::Named;
 use crate::message::{Answer, Call, Cursor, Message, Note, Reply, Shortener, Why};
-use crate::shard::LONGEST_PAGE;
+use crate::shard::MAX_PAGE_LINKS;
 
-/// The longest text that is searched for, in bytes.
-pub const LONGEST_SEARCH: usize = 200;
+/// The longest search, in bytes.
+pub const MAX_SEARCH_BYTES: usize = 200;
 
 /// A page that is being gathered.
 #[derive(Clone, Debug)]
-pub(super) struct Gather {
+pub(super) struct ListQuery {
     asker: Asker,
     at: Cursor,
     limit: u32,
@@ -29,15 +29,15 @@ pub(super) struct Gather {
     links: Vec<Named>,
 }
 
-/// Who wants to know what was counted, and of what.
+/// A question about the statistics of a link.
 #[derive(Clone, Debug)]
-pub(super) struct Statistics {
+pub(super) struct StatsQuery {
     pub(super) asker: Asker,
     link: LinkId,
 }
 
 impl Instance {
-    /// 1. Somebody wants a page.
+    /// 1. A user asks for a page.
     pub(super) fn list(
         &mut self,
         asker: Asker,
@@ -47,7 +47,7 @@ impl Instance {
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
-        if search.as_ref().is_some_and(|search| search.len() > LONGEST_SEARCH) {
+        if search.as_ref().is_some_and(|search| search.len() > MAX_SEARCH_BYTES) {
             return answer(asker, Answer::Refused("a search is at most 200 bytes long"), out);
         }
         let at = after.unwrap_or(Cursor { shards: 0, shard: 0, position: None });
@@ -56,19 +56,19 @@ impl Instance {
         }
         if self.admit(asker, now.time, out) {
             self.waiting += 1;
-            let limit = limit.clamp(1, LONGEST_PAGE);
-            let gather = Gather { asker, at, limit, search, links: Vec::new() };
-            self.scan(gather, now.time, out);
+            let limit = limit.clamp(1, MAX_PAGE_LINKS);
+            let query = ListQuery { asker, at, limit, search, links: Vec::new() };
+            self.scan(query, now.time, out);
         }
     }
 
-    /// 2. A shard gives what it has.
-    fn scan(&mut self, gather: Gather, now: Time, out: &mut Outputs<Shortener>) {
-        let Some(shard) = self.shard_of(&gather.at) else { return };
-        let limit = gather.limit - gather.links.len() as u32;
-        let wanted = Call::Scan { after: gather.at.position, limit, search: gather.search.clone() };
-        let client = gather.asker.client;
-        let call = self.calls.begin(shard, Purpose::Page(gather), now, out);
+    /// 2. A shard is asked for its links.
+    fn scan(&mut self, query: ListQuery, now: Time, out: &mut Outputs<Shortener>) {
+        let Some(shard) = self.shard_of(&query.at) else { return };
+        let limit = query.limit - query.links.len() as u32;
+        let wanted = Call::Scan { after: query.at.position, limit, search: query.search.clone() };
+        let client = query.asker.client;
+        let call = self.calls.begin(shard, Purpose::List(query), now, out);
         out.note(Note::Called { call, client, why: Why::List, key: None });
         out.send(shard, Message::Call { call, wanted });
     }
@@ -77,33 +77,33 @@ impl Instance {
         self.shards.among(at.shard as usize, at.shards as usize)
     }
 
-    /// 3. Where it has no more, the next one is asked for the rest.
-    pub(super) fn paged(
+    /// 3. It has replied. If it has no more links, the next shard is asked for the rest.
+    pub(super) fn list_replied(
         &mut self,
-        mut gather: Gather,
+        mut query: ListQuery,
         reply: Option<Reply>,
         now: Time,
         out: &mut Outputs<Shortener>,
     ) {
         let Some(Reply::Page { links, next }) = reply else {
-            return self.answer_waiting(gather.asker, unavailable(reply), out);
+            return self.answer_waiting(query.asker, unavailable(reply), out);
         };
-        gather.links.extend(links);
-        gather.at.position = next;
-        gather.at.shards = gather.at.shards.max(self.shards.count() as u32);
+        query.links.extend(links);
+        query.at.position = next;
+        query.at.shards = query.at.shards.max(self.shards.count() as u32);
         if next.is_none() {
-            gather.at.shard += 1;
+            query.at.shard += 1;
         }
-        let last = self.shard_of(&gather.at).is_none();
-        let full = next.is_some() || gather.links.len() >= gather.limit as usize;
-        if !last && !full && self.limiter.take(gather.asker.client, now).is_ok() {
-            return self.scan(gather, now, out);
+        let last = self.shard_of(&query.at).is_none();
+        let full = next.is_some() || query.links.len() >= query.limit as usize;
+        if !last && !full && self.limiter.take(query.asker.client, now).is_ok() {
+            return self.scan(query, now, out);
         }
-        let next = (!last).then_some(gather.at);
-        self.answer_waiting(gather.asker, Answer::Page { links: gather.links, next }, out);
+        let next = (!last).then_some(query.at);
+        self.answer_waiting(query.asker, Answer::Page { links: query.links, next }, out);
     }
 
-    /// 1. Somebody wants to know what was counted: the tally is asked.
+    /// 1. A user asks for statistics: the tally is asked.
     pub(super) fn stats(
         &mut self,
         asker: Asker,
@@ -115,22 +115,22 @@ impl Instance {
             return;
         }
         self.waiting += 1;
-        let purpose = Purpose::Stats(Statistics { asker, link: link.clone() });
+        let purpose = Purpose::Stats(StatsQuery { asker, link: link.clone() });
         let call = self.calls.begin(self.tally, purpose, now.time, out);
         let (client, why) = (asker.client, Why::Stats);
         out.note(Note::Called { call, client, why, key: Some(link.key.clone()) });
-        out.send(self.tally, Message::Tell { call, link });
+        out.send(self.tally, Message::GetStats { call, link });
     }
 
-    /// 2. It knows something, or nothing.
-    pub(super) fn told(
+    /// 2. It has replied.
+    pub(super) fn stats_replied(
         &mut self,
-        told: Statistics,
+        query: StatsQuery,
         stats: Option<Arc<LinkStats>>,
         out: &mut Outputs<Shortener>,
     ) {
         let (log, acknowledged) = self.clicks.acknowledged();
-        let with = Answer::Stats { link: told.link, stats, log, acknowledged };
-        self.answer_waiting(told.asker, with, out);
+        let with = Answer::Stats { link: query.link, stats, log, acknowledged };
+        self.answer_waiting(query.asker, with, out);
     }
 }

@@ -1,11 +1,11 @@
-//! The numbers that an instance makes codes of: leased ones, or snowflake ids.
+//! The numbers that become codes: leased ones, or snowflake ids.
 //!
-//! The law (`range-lease`): a number is used once. A leased one by whoever leased the range that it is in;
-//! what an instance holds when it crashes is lost, which leaves a gap that nobody sees. The next range is asked
-//! for when half of one is left, so that nobody waits for it but after a boot.
+//! The law (`range-lease`): a number is used once. A leased number is used only by the instance that
+//! leased its range. Numbers that an instance holds when it crashes are lost, which does no harm. The
+//! next range is leased when half a range is left, so that links wait for numbers only after a boot.
 //!
-//! Of ids the worker number is leased, once a boot: nobody had it for the last 1,024 leases, so
-//! whatever the clock did meanwhile, what a predecessor minted has another number in it.
+//! For snowflake ids, the worker number is leased once for each boot. It was not in use during the last
+//! 1,024 leases, so ids stay distinct even if a clock went back.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,26 +15,26 @@ use machine::{Switches, Wall};
 use snowflake::{ClockPolicy, Generator, Layout};
 
 use crate::link::code::{self, Permutation};
-use crate::link::names::may_be_picked;
+use crate::link::names::check_code;
 use crate::mechanism::Mechanism;
 use crate::message::Range;
-use crate::shard::{MOST_SHARDS, RANGE};
+use crate::shard::{MAX_SHARDS, RANGE};
 
-/// How far ids may be ahead of the clock, when that goes back or many are wanted at once: some 30 years.
-/// They are names of links, not their dates.
+/// How far ids may be ahead of the clock when it goes back or many are needed at once: some 30 years. The
+/// time in an id is never used as a date.
 const AHEAD: Duration = Duration::from_secs(1_000_000_000);
 
 /// What picked codes are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codes {
-    /// Of leased numbers, permuted under this key: seven letters that say neither which come next nor how
-    /// many there are. The key is a secret, and for good.
+    /// Leased numbers, permuted under this key: seven letters that reveal neither the next code nor how
+    /// many there are. The key is secret, and must never change.
     Leased([u8; 16]),
-    /// Of snowflake ids (Twitter's layout): eleven letters that say when the link was made and sort by it.
+    /// Snowflake ids (Twitter's layout): eleven letters that contain, and sort by, the time of creation.
     Snowflake,
 }
 
-/// Numbers that nobody else has.
+/// The numbers of this instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Numbers {
     switches: Switches,
@@ -48,20 +48,20 @@ enum Source {
     Ranges {
         permutation: Permutation,
         ranges: VecDeque<Range>,
-        /// Without a lease: how many it has used since it booted.
+        /// Without `range-lease`: how many were used since the boot.
         unleased: u64,
     },
-    /// None before its worker number is leased.
+    /// None until the worker number is leased.
     Ids(Option<Generator>),
 }
 
-/// What comes of picking a code.
+/// The result of picking a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pick {
     Code(Arc<str>),
-    /// When something was leased.
+    /// There will be one when something is leased.
     Later,
-    /// Not before somebody does something about this.
+    /// There is none until an operator acts, for this reason.
     Never(&'static str),
 }
 
@@ -81,7 +81,8 @@ impl Numbers {
         Numbers { switches, source, spare: None }
     }
 
-    /// Of so many shards, how many lease numbers? Worker numbers of two would be the same.
+    /// How many of the shards lease numbers? For snowflake ids it is one, since two shards would lease
+    /// the same worker numbers.
     pub(crate) fn lessors(&self, shards: usize) -> usize {
         match self.source {
             Source::Ranges { .. } => shards,
@@ -89,13 +90,13 @@ impl Numbers {
         }
     }
 
-    /// A range is ours from now on.
+    /// Adds a leased range.
     pub(crate) fn leased(&mut self, range: Range) {
         match &mut self.source {
             Source::Ranges { ranges, .. } => ranges.push_back(range),
             Source::Ids(ids) => {
-                // Ranges of one shard are so far apart; those of a database are neighbours.
-                let (lease, apart) = (range.first / RANGE, u64::from(MOST_SHARDS));
+                // Ranges leased by one shard are this far apart; those of a database are adjacent.
+                let (lease, apart) = (range.first / RANGE, u64::from(MAX_SHARDS));
                 *ids = Some(generator(lease / apart + lease % apart));
             }
         }
@@ -127,14 +128,14 @@ impl Numbers {
                     permutation.code(number)
                 }
             };
-            // The service's own words are skipped.
-            if let Some(code) = code.filter(|code| may_be_picked(code)) {
+            // Reserved words are skipped.
+            if let Some(code) = code.filter(|code| check_code(code).is_ok()) {
                 return Pick::Code(code.into());
             }
         }
     }
 
-    /// The code that was picked last is not used, and is the next.
+    /// Takes back the code that was picked last. It is picked next.
     pub(crate) fn give_back(&mut self, code: Arc<str>) {
         self.spare = Some(code);
     }
@@ -190,7 +191,7 @@ mod tests {
     fn ids_of_a_boot_rise_whatever_the_clock_does_and_those_of_boots_differ() {
         let mut all = BTreeSet::new();
         // As a shard leases, and as a database does.
-        let of_shard = (0..1_000).map(|n| n * u64::from(MOST_SHARDS) * RANGE);
+        let of_shard = (0..1_000).map(|n| n * u64::from(MAX_SHARDS) * RANGE);
         let of_database = (0..1_000).map(|n| n * RANGE);
         for first in of_shard {
             let mut numbers = Numbers::new(Codes::Snowflake, Switches::ALL_ON);

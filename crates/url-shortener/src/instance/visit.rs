@@ -1,8 +1,8 @@
-//! To be led to where a link points, and to look at it.
+//! Visits, and looks at a link by its owner.
 //!
-//! The law (`single-flight`): of one link one read is under way. A visit joins it: what it brings is as
-//! fresh as a copy may be. An owner who looks wants to see what is there now, so a look waits for a read
-//! that begins after it came.
+//! The law (`single-flight`): at most one read of a link is under way. Visits that arrive meanwhile share
+//! its result, which is as fresh as a cached copy may be. A look by the owner must see the current link,
+//! so it waits for a read that begins after it arrived.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,27 +15,27 @@ use crate::mechanism::Mechanism;
 use crate::message::{Answer, Call, Click, Message, Note, Reply, Shortener, Why};
 use crate::{Key, Link};
 
-/// More questions than these do not wait for shards at once.
-const MOST_WAITING: usize = 1 << 14;
+/// The most questions that wait for calls at once.
+const MAX_WAITING: usize = 1 << 14;
 
 /// A read that is under way.
 #[derive(Clone, Debug)]
 pub(super) struct LinkRead {
     key: Key,
-    /// Those who are answered with what it brings.
+    /// Who is answered with its result.
     waiting: Vec<Visitor>,
-    /// Those who are not: they want a read of their own.
+    /// Who needs a read that begins later.
     later: Vec<Visitor>,
-    /// The link was changed through this instance meanwhile: what it brings is not kept, and for those
-    /// who came before the change.
+    /// The link was changed through this instance since the read began. The result is not cached, and
+    /// only answers those who came before the change.
     outdated: bool,
 }
 
-/// Somebody who waits for a link.
+/// A visitor, or an owner, who waits for a link.
 #[derive(Clone, Debug)]
 struct Visitor {
     asker: Asker,
-    /// None for an owner who looks.
+    /// None for a look by the owner.
     click: Option<Click>,
 }
 
@@ -55,12 +55,12 @@ impl Instance {
             }
             None => {
                 let (key, visitor) = (click.key.clone(), Visitor { asker, click: Some(click) });
-                self.want(key, visitor, now.time, out);
+                self.wait_for_read(key, visitor, now.time, out);
             }
         }
     }
 
-    /// 1. Or looks at it.
+    /// 1. Or an owner looks at it.
     pub(super) fn look(
         &mut self,
         asker: Asker,
@@ -68,21 +68,27 @@ impl Instance {
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
-        self.want(key, Visitor { asker, click: None }, now.time, out);
+        self.wait_for_read(key, Visitor { asker, click: None }, now.time, out);
     }
 
-    /// 2. There is no copy at hand.
+    /// 2. The cache has no copy.
     ///
-    /// A read begins, or the one that is under way is joined as long as what it brings is fresh enough.
-    /// Who cannot join it waits for the next.
-    fn want(&mut self, key: Key, visitor: Visitor, now: Time, out: &mut Outputs<Shortener>) {
+    /// Joins the read that is under way if its result will be fresh enough, waits for the next read if
+    /// not, or begins one if there is none.
+    fn wait_for_read(
+        &mut self,
+        key: Key,
+        visitor: Visitor,
+        now: Time,
+        out: &mut Outputs<Shortener>,
+    ) {
         let under_way = self.reads.get(&key).copied();
         if let Some((asked, Purpose::Read(read))) =
             under_way.and_then(|call| self.calls.get_mut(call))
             && visitor.click.is_some()
             && !read.outdated
             && self.cache.is_fresh(asked, now)
-            && self.waiting < MOST_WAITING
+            && self.waiting < MAX_WAITING
         {
             self.waiting += 1;
             return read.waiting.push(visitor);
@@ -100,7 +106,7 @@ impl Instance {
         }
     }
 
-    /// May this question go on to the store? If not, it is answered here.
+    /// May this question cause a call? If not, it is answered here.
     pub(super) fn admit(&mut self, asker: Asker, now: Time, out: &mut Outputs<Shortener>) -> bool {
         let refused = match self.has_room() {
             Ok(()) => self.pay(asker, now).err(),
@@ -112,13 +118,13 @@ impl Instance {
     }
 
     pub(super) fn has_room(&self) -> Result<(), Answer> {
-        match self.waiting < MOST_WAITING {
+        match self.waiting < MAX_WAITING {
             true => Ok(()),
             false => Err(Answer::Unavailable("too many questions wait already")),
         }
     }
 
-    /// Takes what a call to the store costs out of the client's bucket.
+    /// Takes the cost of a call out of the client's bucket.
     pub(super) fn pay(&mut self, asker: Asker, now: Time) -> Result<(), Answer> {
         let retry = |wait: Duration| wait.as_nanos().div_ceil(1_000_000) as u64;
         let paid = self.limiter.take(asker.client, now);
@@ -145,8 +151,9 @@ impl Instance {
         out.send(shard, Message::Call { call, wanted: Call::Get(key) });
     }
 
-    /// The link is another shard's by now: there it is read, later than what made the first call outdated.
-    pub(super) fn read_again(
+    /// The link has moved to another shard, and is read there. This read begins after any change that
+    /// made the first one outdated.
+    pub(super) fn read_at_other_shard(
         &mut self,
         call: u64,
         shard: NodeId,
@@ -154,7 +161,7 @@ impl Instance {
         now: Time,
         out: &mut Outputs<Shortener>,
     ) -> u64 {
-        out.note(Note::HasRead { call, missing: false });
+        out.note(Note::ReadEnded { call, missing: false });
         let client = read.waiting.first().map_or(0, |first| first.asker.client);
         let key = read.key.clone();
         let read = LinkRead { outdated: false, ..read };
@@ -167,7 +174,7 @@ impl Instance {
     }
 
     /// 3. The read is over.
-    pub(super) fn has_read(
+    pub(super) fn read_ended(
         &mut self,
         call: u64,
         asked: Time,
@@ -178,7 +185,7 @@ impl Instance {
     ) {
         let LinkRead { key, waiting, later, outdated } = read;
         self.reads.remove(&key);
-        out.note(Note::HasRead { call, missing: matches!(reply, Some(Reply::Missing)) });
+        out.note(Note::ReadEnded { call, missing: matches!(reply, Some(Reply::Missing)) });
         let known = match reply {
             Some(Reply::Found(link)) => Ok(Known::Link(link)),
             Some(Reply::Missing) => Ok(Known::Missing),
@@ -198,7 +205,7 @@ impl Instance {
         self.read(key, later, Why::Again, now.time, out);
     }
 
-    /// What a visitor is told, whose click is counted if it is a redirect.
+    /// The answer to a visitor. If it is a redirect, its click is logged.
     fn response(
         &mut self,
         known: &Known,
@@ -232,8 +239,9 @@ impl Instance {
         answer(asker, with, out);
     }
 
-    /// Somebody has changed a link through this instance, or may have: what is known of it is not kept.
-    pub(super) fn touch(&mut self, key: &Key) {
+    /// A link was changed through this instance, or may have been: what is cached of it, or being read,
+    /// is outdated.
+    pub(super) fn invalidate(&mut self, key: &Key) {
         self.cache.forget(key);
         let under_way = self.reads.get(key).copied();
         if let Some((_, Purpose::Read(read))) = under_way.and_then(|call| self.calls.get_mut(call))
@@ -247,7 +255,7 @@ pub(super) fn answer(asker: Asker, answer: Answer, out: &mut Outputs<Shortener>)
     out.send(asker.user, Message::Answer { token: asker.token, answer });
 }
 
-/// What a user is told when a shard did not do what it was asked to.
+/// The answer when a shard did not do what was asked.
 pub(super) fn unavailable(reply: Option<Reply>) -> Answer {
     Answer::Unavailable(match reply {
         Some(Reply::Refused(why)) => why,

@@ -1,10 +1,10 @@
 //! Codes: base62 of a number through a keyed permutation.
 //!
-//! Numbers are leased in ranges and used one after the other. Written down as they are they would say
-//! how many links there are and which code comes next, so they are permuted first: a Feistel network
-//! with a keyed hash as its rounds is a permutation, whatever the hash (Luby and Rackoff, 1988). It
-//! permutes 42 bits, a few more than there are codes; a number that falls outside goes through again
-//! until it is inside, which is a permutation too (cycle walking: Black and Rogaway, 2002).
+//! Numbers are leased in ranges and used one after the other. Unpermuted they would reveal how many links
+//! there are and which code comes next. A Feistel network with a keyed hash as round function is a
+//! permutation, whatever the hash (Luby and Rackoff, 1988). It permutes 42 bits, slightly more than there
+//! are codes. A result outside goes through again until it is inside, which is a permutation too (cycle
+//! walking: Black and Rogaway, 2002).
 
 use std::hash::Hasher;
 
@@ -17,7 +17,7 @@ pub const CODE_LENGTH: usize = 7;
 /// How many picked codes there are: 62^7.
 pub const CODES: u64 = 3_521_614_606_208;
 
-/// How long a code is that is a spelled id.
+/// The length of a code that is a snowflake id.
 const ID_LENGTH: usize = 11;
 
 /// Half of the 42 bits.
@@ -25,18 +25,18 @@ const HALF: u32 = 21;
 const MASK: u64 = (1 << HALF) - 1;
 const ROUNDS: u8 = 10;
 
-/// Turns numbers into codes that say nothing of their order and number without its key. How dense they are
-/// shows: whoever guesses hits one as often as there are links among [`CODES`].
+/// Turns numbers into codes. Without the key, codes reveal neither their order nor their number. They do
+/// reveal their density: a guess hits with the probability of links among [`CODES`].
 ///
-/// The law: below [`CODES`], two numbers have two codes, for good. A service that changes its key may
-/// pick codes that are taken.
+/// The law: distinct numbers below [`CODES`] have distinct codes, under one key. A service that changes
+/// its key may pick codes that are taken.
 #[derive(Clone, Copy)]
 pub struct Permutation {
     key: [u8; 16],
 }
 
 impl Permutation {
-    /// The permutation of this key, which is a secret.
+    /// The permutation with this secret key.
     pub fn new(key: [u8; 16]) -> Permutation {
         Permutation { key }
     }
@@ -83,7 +83,7 @@ impl Permutation {
     }
 }
 
-/// Its key is nobody's business.
+/// Never shows the key.
 impl std::fmt::Debug for Permutation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a permutation")

@@ -1,4 +1,4 @@
-//! A link as the bytes that a shard keeps.
+//! A link as the bytes that a shard stores.
 //!
 //! One byte says how the redirect is answered (its two lowest bits) and which fields there are; then
 //! come the fields in order. Numbers are little-endian, lengths and counts LEB128 in their shortest
@@ -25,7 +25,7 @@ const TITLE: u8 = 1 << 3;
 const TAGS: u8 = 1 << 4;
 const EARLIER_CLICKS: u8 = 1 << 5;
 const INCARNATION: u8 = 1 << 6;
-/// The last of the eight: another field wants another format.
+/// The last free bit: one more field needs another format.
 const FORWARD_QUERY: u8 = 1 << 7;
 
 /// The bytes of a link.
@@ -72,7 +72,7 @@ pub fn encode_link(link: &Link) -> Bytes {
     out.freeze()
 }
 
-/// The link that these bytes are, if they are one.
+/// The link in these bytes, if they are valid.
 pub fn decode_link(bytes: &[u8]) -> Option<Link> {
     Reader::whole(bytes, link).ok()
 }

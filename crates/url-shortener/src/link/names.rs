@@ -1,9 +1,9 @@
-//! What links may be called, and how long their texts may be.
+//! Which codes a link may have, and how long its texts may be.
 
-use crate::link::key::{LONGEST_CODE, LONGEST_DOMAIN};
+use crate::link::key::{MAX_DOMAIN_BYTES, is_code};
 use crate::link::{Edit, Link, NewLink};
 
-/// Codes that lead to the service itself, in any case of letters.
+/// Reserved codes, in any case: the service uses these paths, or may.
 const RESERVED: &[&str] = &[
     "about",
     "admin",
@@ -28,21 +28,20 @@ const RESERVED: &[&str] = &[
 ];
 
 /// The longest target, in bytes: what browsers and servers are known to take.
-pub const LONGEST_URL: usize = 2_048;
+pub const MAX_URL_BYTES: usize = 2_048;
 /// The longest title, in bytes.
-pub const LONGEST_TITLE: usize = 1_000;
+pub const MAX_TITLE_BYTES: usize = 1_000;
 /// The longest tag, in bytes.
-pub const LONGEST_TAG: usize = 64;
+pub const MAX_TAG_BYTES: usize = 64;
 /// Tags of a link.
-pub const MOST_TAGS: usize = 32;
+pub const MAX_TAGS: usize = 32;
 
 /// May a link have this code?
 ///
 /// # Errors
 /// Why not.
 pub fn check_code(code: &str) -> Result<(), &'static str> {
-    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if code.is_empty() || code.len() > LONGEST_CODE || !code.bytes().all(letter) {
+    if !is_code(code) {
         return Err("a code is 1 to 64 letters, digits, - and _");
     }
     match RESERVED.iter().any(|word| code.eq_ignore_ascii_case(word)) {
@@ -51,46 +50,46 @@ pub fn check_code(code: &str) -> Result<(), &'static str> {
     }
 }
 
-/// What cannot be kept, and why.
+/// Which field of a link is invalid, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unfit {
+pub struct InvalidLink {
     /// By its name in the programming interface.
     pub field: &'static str,
     /// Why it cannot.
     pub why: &'static str,
 }
 
-impl Unfit {
-    fn of(field: &'static str) -> impl Fn(&'static str) -> Unfit {
-        move |why| Unfit { field, why }
+impl InvalidLink {
+    fn of(field: &'static str) -> impl Fn(&'static str) -> InvalidLink {
+        move |why| InvalidLink { field, why }
     }
 }
 
-/// Is this a link that can be kept?
+/// Is this new link valid?
 ///
 /// # Errors
 /// Why not.
-pub fn check_new(new: &NewLink) -> Result<(), Unfit> {
+pub fn check_new(new: &NewLink) -> Result<(), InvalidLink> {
     let NewLink { alias, domain, link, made_at: _ } = new;
-    alias.iter().try_for_each(|alias| check_code(alias)).map_err(Unfit::of("alias"))?;
-    check_domain(domain).map_err(Unfit::of("domain"))?;
+    alias.iter().try_for_each(|alias| check_code(alias)).map_err(InvalidLink::of("alias"))?;
+    check_domain(domain).map_err(InvalidLink::of("domain"))?;
     let Link { url, title, tags, .. } = link;
     check_texts(Some(url), title.as_deref(), tags)
 }
 
-/// Is this an edit after which it still can be?
+/// Is a link still valid after this edit?
 ///
 /// # Errors
 /// Why not.
-pub fn check_edit(edit: &Edit) -> Result<(), Unfit> {
+pub fn check_edit(edit: &Edit) -> Result<(), InvalidLink> {
     let title = edit.title.as_ref().and_then(|title| title.as_deref());
     check_texts(edit.url.as_deref(), title, edit.tags.as_deref().unwrap_or_default())
 }
 
-/// A domain as it stands in keys: in lower case, and without what would end it.
+/// A domain as in keys: in lower case, and without `/`.
 fn check_domain(domain: &str) -> Result<(), &'static str> {
     let letter = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b':');
-    match domain.len() <= LONGEST_DOMAIN && domain.bytes().all(letter) {
+    match domain.len() <= MAX_DOMAIN_BYTES && domain.bytes().all(letter) {
         true => Ok(()),
         false => Err("a domain is up to 253 letters in lower case, digits, - and ."),
     }
@@ -100,34 +99,23 @@ fn check_texts<T: AsRef<str>>(
     url: Option<&str>,
     title: Option<&str>,
     tags: &[T],
-) -> Result<(), Unfit> {
+) -> Result<(), InvalidLink> {
     let tags = || tags.iter().map(AsRef::as_ref);
-    // Of the keepers of links a database takes no NUL.
-    let (field, why) = if url.is_some_and(|url| url.is_empty() || url.len() > LONGEST_URL) {
+    // PostgreSQL takes no NUL in texts.
+    let (field, why) = if url.is_some_and(|url| url.is_empty() || url.len() > MAX_URL_BYTES) {
         ("url", "a target is 1 to 2048 bytes long")
-    } else if title.is_some_and(|title| title.len() > LONGEST_TITLE) {
+    } else if title.is_some_and(|title| title.len() > MAX_TITLE_BYTES) {
         ("title", "a title is at most 1000 bytes long")
     } else if title.is_some_and(|title| title.contains('\0')) {
         ("title", "a title has no NUL in it")
-    } else if tags().len() > MOST_TAGS || tags().any(|tag| tag.len() > LONGEST_TAG) {
+    } else if tags().len() > MAX_TAGS || tags().any(|tag| tag.len() > MAX_TAG_BYTES) {
         ("tags", "a link has at most 32 tags of at most 64 bytes")
     } else if tags().any(|tag| tag.contains('\0')) {
         ("tags", "a tag has no NUL in it")
     } else {
         return Ok(());
     };
-    Err(Unfit { field, why })
-}
-
-/// May the service pick this code?
-pub(crate) fn may_be_picked(code: &str) -> bool {
-    check_code(code).is_ok()
-}
-
-/// Can a code be spelled like this?
-pub fn is_code(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(fits)
+    Err(InvalidLink { field, why })
 }
 
 #[cfg(test)]
@@ -151,7 +139,7 @@ mod tests {
         assert_eq!(check(Some("a\ttitle"), &["a tag"]), Ok(()));
         assert!(check(Some("a\0title"), &[]).is_err());
         assert!(check(None, &["a tag", "\0"]).is_err());
-        assert!(check_texts::<&str>(Some(&"x".repeat(LONGEST_URL + 1)), None, &[]).is_err());
+        assert!(check_texts::<&str>(Some(&"x".repeat(MAX_URL_BYTES + 1)), None, &[]).is_err());
     }
 
     #[test]

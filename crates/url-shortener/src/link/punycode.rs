@@ -1,14 +1,16 @@
-//! Names of domains as people write them: DNS, and with it every address that is kept, has `bücher` as
+//! Domain names as people write them. DNS, and so every stored address, spells `bücher` as
 //! `xn--bcher-kva` (Punycode, RFC 3492).
 
 use std::borrow::Cow;
 
-/// What DNS puts before a label that it has in Punycode.
-const PREFIX: &str = "xn--";
-/// The longest label of a name.
-const LONGEST_LABEL: usize = 63;
+use idna::punycode::decode_to_string;
 
-/// This text, with each label in it as people write it.
+/// The prefix of a label in Punycode.
+const PREFIX: &str = "xn--";
+/// Of one label, in DNS.
+const MAX_LABEL_BYTES: usize = 63;
+
+/// The text with every Punycode label in it decoded.
 pub(crate) fn readable(text: &str) -> Cow<'_, str> {
     if !text.contains(PREFIX) {
         return text.into();
@@ -18,56 +20,13 @@ pub(crate) fn readable(text: &str) -> Cow<'_, str> {
         let end = part.trim_end_matches(|c| !is_of_label(c)).len();
         let (label, rest) = part.split_at(end);
         let meant =
-            label.strip_prefix(PREFIX).filter(|label| (1..=LONGEST_LABEL).contains(&label.len()));
-        match meant.and_then(decode) {
+            label.strip_prefix(PREFIX).filter(|label| (1..=MAX_LABEL_BYTES).contains(&label.len()));
+        match meant.and_then(decode_to_string) {
             Some(meant) => meant + rest,
             None => part.to_owned(),
         }
     });
     Cow::Owned(labels.collect())
-}
-
-/// RFC 3492, 6.2: each number says how much further on the next character is to be put, and which.
-fn decode(label: &str) -> Option<String> {
-    let (basic, numbers) = label.rsplit_once('-').unwrap_or(("", label));
-    let mut characters: Vec<char> = basic.chars().collect();
-    let (mut code, mut place, mut bias) = (128_u32, 0_u32, 72_u32);
-    let mut digits = numbers.bytes().peekable();
-    while digits.peek().is_some() {
-        let (before, mut weight) = (place, 1_u32);
-        for position in (36..).step_by(36) {
-            let digit = u32::from(match digits.next()? {
-                letter @ b'a'..=b'z' => letter - b'a',
-                number @ b'0'..=b'9' => number - b'0' + 26,
-                _ => return None,
-            });
-            place = place.checked_add(digit.checked_mul(weight)?)?;
-            let threshold = u32::saturating_sub(position, bias).clamp(1, 26);
-            if digit < threshold {
-                break;
-            }
-            weight = weight.checked_mul(36 - threshold)?;
-        }
-        let length = characters.len() as u32 + 1;
-        bias = adapted(place - before, length, before == 0);
-        code = code.checked_add(place / length)?;
-        place %= length;
-        characters.insert(place as usize, char::from_u32(code)?);
-        place += 1;
-    }
-    Some(characters.into_iter().collect())
-}
-
-/// RFC 3492, 6.1: numbers that follow are about as large as those before.
-fn adapted(delta: u32, length: u32, is_first: bool) -> u32 {
-    let mut delta = if is_first { delta / 700 } else { delta / 2 };
-    delta += delta / length;
-    let mut bias = 0;
-    while delta > 455 {
-        delta /= 35;
-        bias += 36;
-    }
-    bias + 36 * delta / (delta + 38)
 }
 
 #[cfg(test)]

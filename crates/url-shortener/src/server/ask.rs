@@ -1,4 +1,5 @@
-//! To ask the machines: each request is handed to the instance, each answer to the request that waits for it.
+//! Questions to the machines: a question is handed to a node, and its answer to the request that waits
+//! for it.
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -12,12 +13,12 @@ use tokio::time::timeout;
 use super::front::Front;
 use crate::{Answer, Ask, LinkId, LinkStats, Message};
 
-/// For an answer: longer than an instance waits for a shard.
+/// How long a request waits: longer than an instance waits for a shard.
 const PATIENCE: Duration = Duration::from_secs(10);
 impl Front {
-    /// Asks the instance for whoever is behind this address.
+    /// Asks the instance on behalf of the client at this address.
     pub async fn ask(&self, address: IpAddr, ask: Ask) -> Answer {
-        // Whoever is not there would be waited for.
+        // A shard that does not exist would be waited for in vain.
         let goes_on = match &ask {
             Ask::List { after: Some(cursor), .. } => self.nodes.can_go_on(cursor),
             Ask::Newest { below, .. } => self.nodes.has_shards(below.len()),
@@ -29,7 +30,7 @@ impl Front {
         }
         self.nodes.instance.room().await;
         let client = self.salt.client(address);
-        let asked = self.nodes.waiting().answers.ask(
+        let asked = self.nodes.pending().answers.ask(
             &self.nodes.instance,
             |token| Message::Ask { token, client, ask },
             |asked, message| match message {
@@ -38,9 +39,9 @@ impl Front {
             },
         );
         let answer = match asked {
-            // No shard had to be asked.
+            // The cache had the answer.
             Asked::Answered(answer) => answer,
-            // Boxed, as what is below: every redirect would pay for the room that waiting takes.
+            // Boxed, so that a redirect from the cache does not pay for the memory that waiting needs.
             Asked::Waits(place) => match Box::pin(timeout(PATIENCE, place.answer())).await {
                 Ok(answer) => answer.unwrap_or(STOPPING),
                 Err(_) => Answer::Unavailable("there was no answer in time"),
@@ -53,11 +54,11 @@ impl Front {
         answer
     }
 
-    /// Asks the tally what it has counted; none where it does not say in time.
-    pub async fn counted(&self, link: LinkId) -> Option<Option<Arc<LinkStats>>> {
+    /// Asks the tally for the statistics of a link; none if it does not reply in time.
+    pub async fn link_stats(&self, link: LinkId) -> Option<Option<Arc<LinkStats>>> {
         self.nodes.tally.room().await;
-        let place = self.nodes.waiting().told.wait();
-        let message = Message::Tell { call: place.token, link };
+        let place = self.nodes.pending().stats.wait();
+        let message = Message::GetStats { call: place.token, link };
         if !self.nodes.tally.input(Input::Message { from: FRONT_END, message }) {
             return None;
         }

@@ -1,4 +1,4 @@
-//! The front end: which request is whose, and who may ask.
+//! The front end: routes requests, and checks who may ask.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -12,51 +12,52 @@ use axum::response::Response;
 use futures_util::future::BoxFuture;
 use host::http::{self, ClientAddress};
 
-use super::counts::ServerCounts;
 use super::keys::Keys;
+use super::metrics::ServerMetrics;
 use super::nodes::Nodes;
-use super::redirect::{self, hosts, strange_host};
+use super::redirect::{self, hosts, unknown_host};
 use super::reply::{HttpReply, respond};
 use super::salt::Salt;
-use super::shards::Shards;
+use super::shards::ShardsStatus;
 use super::site::Site;
 
-/// What all requests share.
+/// The state that all requests share.
 pub struct Front {
     pub(super) nodes: Nodes,
     pub(super) site: Arc<Site>,
     pub(super) keys: Keys,
     pub(super) salt: Salt,
-    /// Is the last address of `X-Forwarded-For` believed, when a proxy of this computer says it?
+    /// Is the last address of `X-Forwarded-For` trusted, if the request comes from this computer?
     pub(super) behind_proxy: bool,
-    /// Is a visitor's query appended, where a link does not say?
+    /// Is a visitor's query appended to the target, if the link does not say?
     pub(super) forward_query: bool,
-    pub(super) counts: ServerCounts,
+    pub(super) counts: ServerMetrics,
 }
 
-/// What is served beside redirects. It stands on this crate, so whoever starts the server hands it in.
-pub struct Beside {
-    /// Paths of their own, such as those of pages. None of them is a link's.
+/// What is served besides redirects. Its crates depend on this one, so the caller of `serve` passes it
+/// in.
+pub struct OtherRoutes {
+    /// Fixed paths, such as those of pages. None of them can be a link's.
     pub routes: Router,
-    /// Answers what is neither such a path nor a link's.
+    /// Answers all other requests that are not for a link.
     pub other: Handler,
-    /// A page for a person whom a link leads nowhere, in the place of this response.
+    /// Replaces an error response by a page, when a person followed a link that leads nowhere.
     pub leads_nowhere: fn(&HeaderMap, Response) -> Response,
 }
 
 /// Answers requests.
 pub type Handler = Box<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>;
 
-/// Redirects, and where to go with everything else.
+/// Where a request goes.
 struct Routes {
     front: Arc<Front>,
     other: Handler,
     leads_nowhere: fn(&HeaderMap, Response) -> Response,
 }
 
-/// Redirects, and what is served beside them.
-pub(super) fn routes(front: Arc<Front>, beside: Beside) -> Router {
-    let Beside { routes, other, leads_nowhere } = beside;
+/// The router of redirects and everything else.
+pub(super) fn routes(front: Arc<Front>, other_routes: OtherRoutes) -> Router {
+    let OtherRoutes { routes, other, leads_nowhere } = other_routes;
     let redirects = Arc::new(Routes { front, other, leads_nowhere });
     routes.merge(Router::new().fallback(handle).with_state(redirects))
 }
@@ -71,7 +72,7 @@ async fn handle(State(routes): State<Arc<Routes>>, request: Request) -> Response
         return redirect::robots(front, &parts);
     };
     let reply = redirect::visit(front, &parts, code).await;
-    // A person who is led nowhere is told so by a page.
+    // A person gets a page, a program the plain error.
     let leads_nowhere = reply.status >= 400 && wants_page(&parts.headers);
     match leads_nowhere && front.reject_foreign_hosts(&parts).is_ok() {
         true => (routes.leads_nowhere)(&parts.headers, respond(reply)),
@@ -84,38 +85,38 @@ fn wants_page(headers: &HeaderMap) -> bool {
 }
 
 impl Front {
-    /// What the service is called.
+    /// The names of the service.
     pub fn site(&self) -> &Arc<Site> {
         &self.site
     }
 
-    /// Who may use the service.
+    /// The keys of the service.
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// Who sent this request, as far as limits go.
+    /// The client of this request, as limits know it.
     pub fn client(&self, parts: &Parts) -> u64 {
         self.salt.client(self.address(parts))
     }
 
-    /// How the shards stand.
-    pub async fn shards(&self) -> Shards {
+    /// The status of the shards.
+    pub async fn shards(&self) -> ShardsStatus {
         self.nodes.shards().await
     }
 
-    /// One more shard joins; how they stand when it was told.
+    /// Adds a shard. Returns the status of the shards once it was told to join.
     ///
     /// # Errors
-    /// With a sentence, if none can join now.
-    pub async fn add_shard(&self) -> Result<Shards, String> {
+    /// If no shard can join now, with the reason.
+    pub async fn add_shard(&self) -> Result<ShardsStatus, String> {
         self.nodes.add_shard().await
     }
 
-    /// Who asks.
+    /// The address of the client.
     pub fn address(&self, parts: &Parts) -> IpAddr {
         let visitor = parts.extensions.get::<ClientAddress>();
-        // `host::http` names one with every request.
+        // `host::http` adds one to every request.
         let peer = visitor.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |visitor| visitor.0.ip());
         if !(self.behind_proxy && peer.is_loopback()) {
             return peer;
@@ -125,8 +126,8 @@ impl Front {
         last.and_then(|last| last.trim().parse().ok()).unwrap_or(peer)
     }
 
-    /// Programs and pages that name this service as the one they ask; the `Host` of a custom domain
-    /// leads to redirects and nothing else.
+    /// Admits requests for the service's own names, from no foreign page. Custom domains serve redirects
+    /// only.
     ///
     /// # Errors
     /// With the reply to everybody else.
@@ -137,7 +138,7 @@ impl Front {
                 Some(host) if self.site.domain_of(host).is_some() => {
                     HttpReply::error(421, "this domain has links and nothing else")
                 }
-                _ => strange_host(),
+                _ => unknown_host(),
             });
         }
         let public = Some(self.site.origin());
@@ -147,7 +148,7 @@ impl Front {
         }
     }
 
-    /// And who has a key, where there are keys.
+    /// Admits requests with a key, if the service has keys.
     ///
     /// # Errors
     /// With the reply to everybody else.

@@ -1,25 +1,24 @@
-//! The keys of those who may make, change and look at links.
+//! API keys: they allow their owners to make, change and look at links.
 //!
-//! The law: a key is compared in a time that says nothing about how much of a guess was right, and
-//! never printed.
+//! The law: keys are compared in constant time, and never printed.
 
 use std::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
 
 /// A shorter one can be guessed.
-const SHORTEST: usize = 16;
-const LONGEST: usize = 256;
+const MIN_KEY_BYTES: usize = 16;
+const MAX_KEY_BYTES: usize = 256;
 
-/// Keys, any of which opens the programming interface. Where there are none it is open.
+/// Keys, any of which opens the programming interface. Without keys it is open to all.
 #[derive(Clone, Default)]
 pub struct Keys(Vec<Box<str>>);
 
 impl Keys {
-    /// The keys in this text, one a line; lines that are empty or begin with `#` are for people.
+    /// Reads keys, one on each line. Empty lines and lines that begin with `#` are skipped.
     ///
     /// # Errors
-    /// If a line is no key, with its number.
+    /// If a line is not a key, with its number.
     pub fn parse(text: &str) -> Result<Keys, MalformedKey> {
         let lines = text.lines().map(str::trim).zip(1..);
         let keys = lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
@@ -31,7 +30,7 @@ impl Keys {
         .map(Keys)
     }
 
-    /// Those of both.
+    /// The keys of both.
     pub fn and(mut self, others: Keys) -> Keys {
         self.0.extend(others.0);
         self
@@ -44,13 +43,13 @@ impl Keys {
 
     /// Is it one of them?
     pub fn has(&self, guess: &[u8]) -> bool {
-        // All are compared, so that the time does not tell which one it was either. Only the length
-        // of a key shows.
+        // All keys are compared, so that the time does not reveal which one matched. Only lengths can
+        // leak.
         let none = Choice::from(0);
         self.0.iter().fold(none, |found, key| found | key.as_bytes().ct_eq(guess)).into()
     }
 
-    /// May who sends this `Authorization` come in?
+    /// Does this `Authorization` header have a valid key?
     pub(super) fn admit(&self, authorization: Option<&[u8]>) -> bool {
         let bearer = |header: &[u8]| {
             let (scheme, key) = header.split_at_checked(BEARER.len())?;
@@ -62,19 +61,20 @@ impl Keys {
 
 const BEARER: &[u8] = b"Bearer ";
 
-/// How many there are, and not which.
+/// Shows how many keys there are, and none of them.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} keys", self.0.len())
     }
 }
 
-/// What a header can carry without a doubt.
+/// Is this a key, of characters that any header can carry?
 fn is_key(key: &str) -> bool {
-    (SHORTEST..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    (MIN_KEY_BYTES..=MAX_KEY_BYTES).contains(&key.len())
+        && key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// A line that is no key. It is not repeated, because it may be nearly one.
+/// A line that is not a key. The error does not show it, because it may be a key with a typo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MalformedKey {
     line: usize,
@@ -84,7 +84,7 @@ impl fmt::Display for MalformedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "line {}: a key has {SHORTEST} to {LONGEST} characters, none of them a blank; draw one \
+            "line {}: a key has {MIN_KEY_BYTES} to {MAX_KEY_BYTES} characters, none of them a blank; draw one \
              with: openssl rand -hex 16",
             self.line
         )

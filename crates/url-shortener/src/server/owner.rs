@@ -1,4 +1,4 @@
-//! Whose data folder it is.
+//! The owner file of a data folder.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +7,8 @@ const SYSTEM: &str = "url-shortener";
 /// Who keeps the links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Keepers {
-    /// Shards, so many at first.
+pub(super) enum StoreKind {
+    /// Shards, of which this many are founders.
     Shards {
         founders: u32,
     },
@@ -21,12 +21,13 @@ pub(super) struct FolderOwner {
     system: String,
     /// Such as `shard-0`.
     node: String,
-    pub(super) keepers: Keepers,
+    #[serde(rename = "keepers")]
+    pub(super) store_kind: StoreKind,
 }
 
 impl FolderOwner {
-    pub(super) fn new(node: impl Into<String>, keepers: Keepers) -> FolderOwner {
-        FolderOwner { system: SYSTEM.to_owned(), node: node.into(), keepers }
+    pub(super) fn new(node: impl Into<String>, store_kind: StoreKind) -> FolderOwner {
+        FolderOwner { system: SYSTEM.to_owned(), node: node.into(), store_kind }
     }
 }
 
@@ -34,7 +35,8 @@ impl host::Owner for FolderOwner {
     const SYSTEMS: &'static [&'static str] = &[SYSTEM];
 
     fn is(&self, other: &FolderOwner) -> bool {
-        (&self.system, &self.node, self.keepers) == (&other.system, &other.node, other.keepers)
+        (&self.system, &self.node, self.store_kind)
+            == (&other.system, &other.node, other.store_kind)
     }
 
     fn name(&self) -> String {
@@ -42,9 +44,9 @@ impl host::Owner for FolderOwner {
     }
 
     fn arguments(&self) -> String {
-        match self.keepers {
-            Keepers::Shards { .. } => "it without --store".to_owned(),
-            Keepers::Database => "--store, with a database".to_owned(),
+        match self.store_kind {
+            StoreKind::Shards { .. } => "it without --store".to_owned(),
+            StoreKind::Database => "--store, with a database".to_owned(),
         }
     }
 

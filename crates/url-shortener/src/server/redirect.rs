@@ -1,5 +1,5 @@
-//! Visits. Everything that a redirect out of the cache costs is in this file: one lock of the
-//! instance, no place among requests that wait, no switch of tasks.
+//! Visits. A redirect from the cache costs one lock of the instance, no entry among waiting requests, and
+//! no task switch.
 
 use std::net::IpAddr;
 
@@ -15,24 +15,24 @@ use super::reply::{HttpReply, respond};
 use super::visitor;
 use crate::{Ask, Click, Device, Key, is_code};
 
-/// The code that this path asks for, if it is the path of a link. People write a slash behind it.
+/// The code in this path, if it is the path of a link. It may end with a slash, which people add.
 pub fn code_of(path: &str) -> Option<&str> {
     let rest = path.strip_prefix('/')?;
     Some(rest.strip_suffix('/').unwrap_or(rest)).filter(|code| is_code(code))
 }
 
-/// Leads a visitor to where the link of this code points. A `HEAD` is a visit too: whoever asks
-/// wants to know where it leads; it is counted apart from those of people.
+/// Redirects a visitor to the target of this code. A `HEAD` is a visit too, counted apart from those of
+/// people.
 pub(super) async fn visit(front: &Front, parts: &Parts, code: &str) -> HttpReply {
     if parts.method != Method::GET && parts.method != Method::HEAD {
         return HttpReply::error(405, "a link is followed with GET or HEAD")
             .with("allow", "GET, HEAD");
     }
     let mut domains = hosts(parts).map(|host| front.site.domain_of(host));
-    // A request may name whom it asks more than once; it is then to mean the same.
-    let Some(Some(domain)) = domains.next() else { return strange_host() };
+    // A request may name its host more than once. All names must mean the same domain.
+    let Some(Some(domain)) = domains.next() else { return unknown_host() };
     if !domains.all(|other| other.as_ref() == Some(&domain)) {
-        return strange_host();
+        return unknown_host();
     }
     let key = Key { domain, code: code.into() };
     let address = front.address(parts);
@@ -43,7 +43,7 @@ pub(super) async fn visit(front: &Front, parts: &Parts, code: &str) -> HttpReply
     HttpReply::visit(answer, query, front.forward_query)
 }
 
-/// What crawlers may follow: links, and nothing that is their owners'.
+/// Tells crawlers to follow links, and nothing else.
 pub(super) fn robots(front: &Front, parts: &Parts) -> Response {
     if parts.method != Method::GET && parts.method != Method::HEAD {
         return respond(
@@ -51,7 +51,7 @@ pub(super) fn robots(front: &Front, parts: &Parts) -> Response {
         );
     }
     if !hosts(parts).any(|host| front.site.domain_of(host).is_some()) {
-        return respond(strange_host());
+        return respond(unknown_host());
     }
     ([(CONTENT_TYPE, "text/plain; charset=utf-8")], ROBOTS).into_response()
 }
@@ -60,13 +60,13 @@ const ROBOTS: &str = "# Short links may be followed. What their owners see is th
                       User-agent: *\nDisallow: /api/\nDisallow: /links$\nDisallow: /links/\n\
                       Disallow: /links?\nDisallow: /login\n";
 
-/// All names that a request gives whom it asks.
+/// All hosts that a request names.
 pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = &str> {
     http::hosts(&parts.headers, &parts.uri)
 }
 
-/// Nobody is asked whom this request names.
-pub(super) fn strange_host() -> HttpReply {
+/// The reply to a request for an unknown host.
+pub(super) fn unknown_host() -> HttpReply {
     let why = "the Host of this request is no name of this service; serve it with --public-url or \
                --domain";
     HttpReply::error(421, why)
@@ -83,7 +83,7 @@ fn click(front: &Front, parts: &Parts, key: Key, address: IpAddr) -> Click {
         referrer: text(REFERER).and_then(visitor::referrer),
         device: if parts.method == Method::HEAD {
             Device::Head
-        } else if visitor::is_ahead(|name| {
+        } else if visitor::is_prefetch(|name| {
             parts.headers.get(name).and_then(|value| value.to_str().ok())
         }) {
             Device::Prefetch
@@ -104,6 +104,6 @@ mod tests {
         for other in ["/", "//", "", "x", "/a//", "//a", "/a/b", "/a.txt", "/%61", "/ü"] {
             assert_eq!(code_of(other), None, "{other}");
         }
-        assert_eq!(code_of(&format!("/{}", "x".repeat(crate::LONGEST_CODE + 1))), None);
+        assert_eq!(code_of(&format!("/{}", "x".repeat(crate::MAX_CODE_BYTES + 1))), None);
     }
 }

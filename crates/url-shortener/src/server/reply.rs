@@ -1,4 +1,4 @@
-//! What goes back.
+//! HTTP replies.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -15,8 +15,8 @@ use url::Url;
 
 use crate::{Answer, RedirectStatus};
 
-/// So long a browser or a proxy may keep a redirect that is for good, where its link does not expire
-/// before. It is bounded all the same: whoever edits the link wants to see it some day.
+/// How long browsers and proxies may cache a permanent redirect, if the link does not expire earlier. It
+/// is bounded so that edits are seen some day.
 const KEPT_FOR: Duration = Duration::from_hours(24);
 
 /// An answer of HTTP.
@@ -25,7 +25,7 @@ pub struct HttpReply {
     /// Its status.
     pub status: u16,
     /// What the body is.
-    pub form: Form,
+    pub form: BodyKind,
     /// All of it.
     pub body: Bytes,
     /// How long others may keep it.
@@ -36,7 +36,7 @@ pub struct HttpReply {
 
 /// What the body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum BodyKind {
     /// JSON.
     Json,
     /// There is none.
@@ -44,8 +44,8 @@ pub enum Form {
 }
 
 impl HttpReply {
-    /// What an instance answered to a visit with this query, which the service appends or not where the
-    /// link does not say.
+    /// The reply to a visit with this query. `forwards` says whether the query is appended, if the link
+    /// does not say.
     pub fn visit(answer: Answer, query: Option<&str>, forwards: bool) -> HttpReply {
         match answer {
             Answer::Redirect { url, status, expires_in, forward_query, .. } => {
@@ -72,10 +72,10 @@ impl HttpReply {
             RedirectStatus::PermanentRedirect => (308, kept()),
         };
         let header = Some(("location", Cow::Owned(url.to_owned())));
-        HttpReply { status, form: Form::Nothing, body: Bytes::new(), cache_control, header }
+        HttpReply { status, form: BodyKind::Nothing, body: Bytes::new(), cache_control, header }
     }
 
-    /// What an instance answered where it did not do what was asked.
+    /// The reply when the instance did not do what was asked.
     pub fn refused(answer: Answer) -> HttpReply {
         match answer {
             Answer::Missing => HttpReply::error(404, "there is no such link"),
@@ -97,12 +97,12 @@ impl HttpReply {
         serde_json::from_slice::<Error>(&self.body).map(|body| body.error).ok()
     }
 
-    /// It was not done: this is why.
+    /// An error with this reason. Nothing was done.
     pub fn error(status: u16, why: impl Display) -> HttpReply {
         HttpReply::new(status, http::error_body(why))
     }
 
-    /// Nobody knows whether it was done.
+    /// An error when nobody knows whether it was done.
     pub fn unavailable(why: impl Display) -> HttpReply {
         let why = format_args!("{why}; a change may have been made or not; ask again in a moment");
         HttpReply::error(503, why).with("retry-after", "1")
@@ -118,18 +118,18 @@ impl HttpReply {
         HttpReply { header: Some((name, value.into())), ..self }
     }
 
-    /// Done, and there is nothing to say about it.
+    /// Success without a body.
     pub fn nothing(status: u16) -> HttpReply {
-        HttpReply { form: Form::Nothing, ..HttpReply::new(status, "") }
+        HttpReply { form: BodyKind::Nothing, ..HttpReply::new(status, "") }
     }
 
     fn new(status: u16, body: impl Into<Bytes>) -> HttpReply {
         let body = body.into();
-        HttpReply { status, form: Form::Json, body, cache_control: NO_STORE, header: None }
+        HttpReply { status, form: BodyKind::Json, body, cache_control: NO_STORE, header: None }
     }
 }
 
-/// A target with a visitor's query behind its own.
+/// A target with the visitor's query appended to its own.
 fn with_query(target: &str, query: &str) -> String {
     let Ok(mut url) = Url::parse(target) else { return target.to_owned() };
     let query = match url.query().filter(|own| !own.is_empty()) {
@@ -154,7 +154,7 @@ pub fn respond(reply: HttpReply) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    // What stands in a header of ours was checked when it was read.
+    // Everything in our headers was checked when it was read.
     let value = |text| match text {
         Cow::Borrowed(fixed) => Some(HeaderValue::from_static(fixed)),
         Cow::Owned(made) => HeaderValue::try_from(made).ok(),
@@ -162,7 +162,7 @@ pub fn respond(reply: HttpReply) -> Response {
     if let Some(cache_control) = value(cache_control) {
         headers.insert(CACHE_CONTROL, cache_control);
     }
-    if form == Form::Json {
+    if form == BodyKind::Json {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     if let Some((name, text)) = header

@@ -1,8 +1,8 @@
-//! Visitors as numbers: counted, and not known.
+//! Visitors as hashes, so that they can be counted and not identified.
 //!
-//! The law: an address leaves this file only under a keyed hash. The key is drawn anew each day (by
-//! UTC) and the old one forgotten, so that a visitor of two days is two numbers, and nobody, not even
-//! who has the disk, can find out later who it was.
+//! The law: an address leaves this file only as a keyed hash. A new key is drawn each day (UTC) and the
+//! old one is deleted. So a visitor on two days has two hashes, and nobody can identify a visitor later,
+//! not even from the disk.
 
 use std::hash::Hasher;
 use std::io;
@@ -19,25 +19,25 @@ use super::secret;
 const FILE: &str = "visitors.json";
 const DAY: u64 = 24 * 60 * 60;
 
-/// The key of today, and one of this process.
+/// The key of today, and the key of this process.
 #[derive(Debug)]
 pub(super) struct Salt {
     folder: PathBuf,
     today: RwLock<Key>,
-    /// For what is not kept.
+    /// For hashes that are not stored.
     process: [u8; 16],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Key {
-    /// Since 1970.
+    /// Days since 1970.
     day: u64,
     key: [u8; 16],
 }
 
 impl Salt {
-    /// The key that is in this folder, if it is today's: a restart does not double the visitors.
+    /// Reads the key in this folder, if it is today's, so that a restart does not count visitors twice.
     ///
     /// # Errors
     /// If the folder cannot be read or written, or the operating system has no randomness.
@@ -58,7 +58,7 @@ impl Salt {
         Ok(Salt { folder, today: RwLock::new(today), process })
     }
 
-    /// The number of who visits from this address with this browser.
+    /// The hash of a visitor with this address and browser.
     pub(super) fn visitor(&self, address: IpAddr, browser: &[u8]) -> u64 {
         let mut hash = SipHasher13::new_with_key(&self.key(today()));
         hash.write(&network(address));
@@ -66,7 +66,7 @@ impl Salt {
         hash.finish()
     }
 
-    /// The number of whoever asks from this address, for limits. It is nobody's but this process's.
+    /// The hash of a client's address, for limits. Other processes have other hashes.
     pub(super) fn client(&self, address: IpAddr) -> u64 {
         let mut hash = SipHasher13::new_with_key(&self.process);
         hash.write(&network(address));
@@ -82,7 +82,7 @@ impl Salt {
         if today.day != day {
             match draw(&self.folder, day) {
                 Ok(key) => *today = key,
-                // A visitor of two days is one number then: better than none of today's.
+                // Then visitors on two days have one hash, which is better than not counting today's.
                 Err(error) => {
                     tracing::warn!("the key of visitors is yesterday's still: {error}");
                     today.day = day;
@@ -93,14 +93,14 @@ impl Salt {
     }
 }
 
-/// A key that nobody had before.
+/// Draws the key of this day, and stores it.
 fn draw(folder: &Path, day: u64) -> io::Result<Key> {
     let key = Key { day, key: secret::draw()? };
     secret::write(&folder.join(FILE), &serde_json::to_vec(&key)?)?;
     Ok(key)
 }
 
-/// Who has one address of version 6 has a whole network of them.
+/// The bytes that are hashed. Whoever has one IPv6 address has a whole /64 network.
 fn network(address: IpAddr) -> [u8; 8] {
     match address.to_canonical() {
         IpAddr::V4(ip) => (u64::from(ip.to_bits()) | 4 << 32).to_be_bytes(),

@@ -1,31 +1,31 @@
-//! Secrets: drawn by the operating system, kept in files that only we may read.
+//! Secrets: drawn by the operating system, kept in files that only this user may read.
 //!
-//! The law: what is written goes into a file that was not there before, and never where a link leads;
-//! what is read is a file of its own, and as it was written. Where others may read one, that is said.
+//! The law: a secret is written to a new file, never through a symbolic link. It is read only from a
+//! regular file with an intact checksum. If others can read the file, a warning says so.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// The key of the permutation of codes is for good.
+/// The file of the key that permutes codes. This key never changes.
 const CODES: &str = "codes.key";
-/// Its length, and that with the checksum behind it; the first keys had none.
+/// Its length without and with the checksum; the first versions wrote none.
 const LENGTHS: [usize; 2] = [16, 20];
 /// No secret takes more, in bytes.
-const LONGEST: u64 = 4096;
+const MAX_SECRET_BYTES: u64 = 4096;
 
-/// A secret that nobody had before.
+/// Draws a new secret.
 pub(super) fn draw() -> io::Result<[u8; 16]> {
     let mut secret = [0; 16];
     getrandom::fill(&mut secret).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(secret)
 }
 
-/// What is in this file; none where there is no file.
+/// The content of this file; none if it does not exist.
 ///
 /// # Errors
-/// If it cannot be read, or is a link or anything else that is no file of its own.
+/// If it cannot be read, or is not a regular file.
 pub(super) fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
     let trouble = |why: &str| io::Error::other(format!("{} {why}", file.display()));
     let about = match fs::symlink_metadata(file) {
@@ -33,7 +33,7 @@ pub(super) fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(trouble(&format!("cannot be read: {error}"))),
     };
-    if !about.is_file() || about.len() > LONGEST {
+    if !about.is_file() || about.len() > MAX_SECRET_BYTES {
         return Err(trouble(
             "is not the file that was written there, but a link, perhaps; restore it",
         ));
@@ -44,14 +44,14 @@ pub(super) fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
     }
     let mut bytes = Vec::new();
     let open = fs::OpenOptions::new().read(true).open(file)?;
-    open.take(LONGEST).read_to_end(&mut bytes)?;
+    open.take(MAX_SECRET_BYTES).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
 
-/// Puts this into the place of the file, durably: after a crash the old or the new one is there.
+/// Replaces the file atomically and durably: after a crash, the old or the new content is there.
 pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = file.with_extension("new");
-    // What a crash left there, or somebody: itself goes, and not what it may lead to.
+    // A file or link left there is removed itself, and is not followed.
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -67,11 +67,10 @@ pub(super) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The key by which codes are picked in this data folder. `is_new` says that no link was made yet.
+/// The key that permutes the codes of this data folder. `is_new` says that no link was made yet.
 ///
 /// # Errors
-/// If it is not there although links were made, or is not what was written: under another key codes that
-/// are taken would be picked, over and over.
+/// If the key is lost or damaged: with another key, codes that are taken would be picked over and over.
 pub(super) fn of_codes(folder: &Path, is_new: bool) -> io::Result<[u8; 16]> {
     let file = folder.join(CODES);
     match read(&file)? {

@@ -1,7 +1,8 @@
-//! How the shards of this process stand, and how one more of them joins.
+//! The status of the shards in this process, and adding a shard.
 //!
-//! The law: a shard is told to join when all others have settled, so one change of the ring is under way at
-//! most. What the disks say survives a crash at any moment: whoever asks again goes on where it stopped.
+//! The law: a shard is told to join only when all others have settled, so at most one change of the ring
+//! is under way. Progress is on the disks: after a crash at any moment, adding a shard again continues
+//! the same join.
 
 use std::sync::Arc;
 
@@ -10,26 +11,27 @@ use machine::Input;
 use tokio::time::timeout;
 
 use super::nodes::Nodes;
-use super::owner::Keepers;
-use super::{MOST_HERE, Member, PATIENCE};
+use super::owner::StoreKind;
+use super::{MAX_SHARDS_PER_PROCESS, Member, PATIENCE};
 use crate::{Call, Message, Reply};
 use serde::{Deserialize, Serialize};
 
-/// How the shards stand.
+/// The status of the shards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shards {
+pub struct ShardsStatus {
     /// Is no change of the ring under way?
     pub settled: bool,
-    /// By their places; none where a database keeps the links.
-    pub shards: Vec<OneShard>,
+    /// By their places; empty if a database keeps the links.
+    pub shards: Vec<ShardStatus>,
 }
 
-/// A shard.
+/// The status of one shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OneShard {
+pub struct ShardStatus {
     /// Its place.
     pub shard: u32,
-    /// What its store finds by keys: its links, copies that are not yet taken away, and a few notes of its own.
+    /// The number of keys in its store: its links, copies of ceded links that are not removed yet, and a
+    /// few entries about the shard itself.
     pub entries: u64,
     /// `settled`; `donating`, `ceded` or `cleaning` while another joins; `joining`; `new` before that;
     /// `booting` or `stopped`.
@@ -37,46 +39,48 @@ pub struct OneShard {
 }
 
 impl Nodes {
-    /// How the shards stand.
-    pub(super) async fn shards(&self) -> Shards {
-        stand(&self.shards.lock().await)
+    /// The status of the shards.
+    pub(super) async fn shards(&self) -> ShardsStatus {
+        status(&self.shards.lock().await)
     }
 
-    /// One more shard joins; how they stand when it was told.
+    /// Adds a shard. Returns the status of the shards once it was told to join.
     ///
     /// # Errors
-    /// With a sentence, if none can join now.
-    pub(super) async fn add_shard(&self) -> Result<Shards, String> {
+    /// If no shard can join now, with the reason.
+    pub(super) async fn add_shard(&self) -> Result<ShardsStatus, String> {
         let mut shards = self.shards.lock().await;
         let joins = self.next(&mut shards)?;
-        let place = self.waiting().replies.wait();
+        let place = self.pending().replies.wait();
         let message = Message::Call { call: place.token, wanted: Call::Join };
         joins.input(Input::Message { from: FRONT_END, message });
         match timeout(PATIENCE, place.answer()).await {
-            Ok(Some(Reply::Agreed)) => Ok(stand(&shards)),
+            Ok(Some(Reply::Agreed)) => Ok(status(&shards)),
             Ok(Some(Reply::Refused(why))) => Err(format!("the new shard says: {why}; ask again")),
             _ => Err("the new shard did not answer in time; ask again".to_owned()),
         }
     }
 
-    /// The shard that joins next: one that was made and not told yet, or a new one.
+    /// The shard that joins next: a new one, or one that was started before and not told to join.
     fn next(&self, shards: &mut Vec<Arc<Node<Member>>>) -> Result<Arc<Node<Member>>, String> {
-        let known = stand(shards).shards;
+        let known = status(shards).shards;
         if let Some(place) = known.iter().position(|shard| shard.state != "settled") {
-            let OneShard { shard, state, .. } = &known[place];
+            let ShardStatus { shard, state, .. } = &known[place];
             return match state.as_str() {
                 "new" => Ok(shards[place].clone()),
                 _ => Err(format!("shard {shard} is {state}; add another when all have settled")),
             };
         }
-        if self.starter.keepers == Keepers::Database {
+        if self.starter.store_kind == StoreKind::Database {
             return Err("the links are in a database, which grows by its own means".to_owned());
         }
         let place = shards.len() as u32;
-        if place == MOST_HERE {
-            return Err(format!("there are {MOST_HERE} shards, and no more in one process"));
+        if place == MAX_SHARDS_PER_PROCESS {
+            return Err(format!(
+                "there are {MAX_SHARDS_PER_PROCESS} shards, and no more in one process"
+            ));
         }
-        // Folders are made, and a disk is read.
+        // This makes folders and reads a disk.
         let node = tokio::task::block_in_place(|| {
             let node = self.starter.shard(place).map_err(|error| error.to_string())?;
             node.until(|shown| shown.state != "reads its disk").map(|()| node)
@@ -86,15 +90,15 @@ impl Nodes {
     }
 }
 
-fn stand(shards: &[Arc<Node<Member>>]) -> Shards {
+fn status(shards: &[Arc<Node<Member>>]) -> ShardsStatus {
     let one = |(shard, node): (u32, &Arc<Node<Member>>)| {
         let looked = node.look(|member| match member {
-            Member::Shard(shard) => Some((shard.entries() as u64, shard.ring_state())),
+            Member::Shard(shard) => Some((shard.entries() as u64, shard.ring_status())),
             _ => None,
         });
         let (entries, state) = looked.flatten().unwrap_or((0, "stopped"));
-        OneShard { shard, entries, state: state.to_owned() }
+        ShardStatus { shard, entries, state: state.to_owned() }
     };
-    let shards: Vec<OneShard> = (0..).zip(shards).map(one).collect();
-    Shards { settled: shards.iter().all(|shard| shard.state == "settled"), shards }
+    let shards: Vec<ShardStatus> = (0..).zip(shards).map(one).collect();
+    ShardsStatus { settled: shards.iter().all(|shard| shard.state == "settled"), shards }
 }

@@ -1,7 +1,7 @@
-//! What the service is called: its own names, and the custom domains that point at it.
+//! The names of the service: its own, and custom domains.
 //!
-//! The law: a request that names neither is nobody's here. A browser that was led astray (DNS
-//! rebinding) still says which name it asked for, and gets no link of another's.
+//! The law: a request for any other host is refused. So DNS rebinding fails: a browser that was tricked
+//! still sends the attacker's host name.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,30 +11,30 @@ use std::sync::Arc;
 use host::http;
 use url::{Host, Url};
 
-use crate::{Key, LONGEST_DOMAIN};
+use crate::{Key, MAX_DOMAIN_BYTES};
 
 /// The names of a service.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Where it listens.
     bound: SocketAddr,
-    /// The same, as browsers that ask there write it: nothing has to be read to see that this is ours.
+    /// The same as text, as browsers send it. Comparing it saves parsing.
     named: String,
-    /// What its own short links begin with, without a path.
+    /// What short links begin with, without a path.
     base: Url,
-    /// That of its pages, as browsers say it.
+    /// The origin of the pages, as browsers send it.
     origin: String,
-    /// In lower case, as DNS has them.
+    /// In lower case and Punycode.
     domains: BTreeSet<Arc<str>>,
     own: Arc<str>,
 }
 
 impl Site {
-    /// A service that listens here. `public_url` is what its links begin with where others reach it
-    /// by another name, such as `https://sho.rt`.
+    /// A service that listens at this address. `public_url` is what its links begin with, if others reach
+    /// it by another name, such as `https://sho.rt`.
     ///
     /// # Errors
-    /// If a domain is no name, or if the address is none.
+    /// If a domain or the public URL is invalid.
     pub fn new(
         bound: SocketAddr,
         public_url: Option<&str>,
@@ -46,7 +46,9 @@ impl Site {
         let domains = domains
             .iter()
             .map(|domain| match Host::parse(domain) {
-                Ok(Host::Domain(name)) if name.len() <= LONGEST_DOMAIN => Ok(bare(&name).into()),
+                Ok(Host::Domain(name)) if name.len() <= MAX_DOMAIN_BYTES => {
+                    Ok(without_root_dot(&name).into())
+                }
                 _ => Err(BadName::Domain(domain.clone())),
             })
             .collect::<Result<_, _>>()?;
@@ -54,7 +56,7 @@ impl Site {
         Ok(Site { bound, named, base, origin, domains, own: "".into() })
     }
 
-    /// The domain, as keys have it, of a request with this `Host`; none where it is not ours.
+    /// The domain, as in keys, of a request with this `Host`; none if it is not ours.
     pub fn domain_of(&self, host: &str) -> Option<Arc<str>> {
         if self.is_own(host) {
             return Some(self.own.clone());
@@ -69,7 +71,7 @@ impl Site {
         host == self.named
             || http::is_own_host(host, self.bound.ip())
             || without_port(host).eq_ignore_ascii_case(public())
-            || (!host.is_ascii() && spelled(without_port(host)).as_deref() == Some(public()))
+            || (!host.is_ascii() && canonical_name(without_port(host)).as_deref() == Some(public()))
     }
 
     /// The origin of its pages, where others reach them.
@@ -86,10 +88,10 @@ impl Site {
         }
     }
 
-    /// The same, however it is spelled.
+    /// The same, for any spelling.
     fn custom(&self, name: &str) -> Option<Arc<str>> {
-        let known = self.domains.get(bare(name));
-        known.or_else(|| self.domains.get(&*spelled(name)?)).cloned()
+        let known = self.domains.get(without_root_dot(name));
+        known.or_else(|| self.domains.get(&*canonical_name(name)?)).cloned()
     }
 
     /// The custom domains.
@@ -97,25 +99,24 @@ impl Site {
         self.domains.iter().map(|domain| &**domain)
     }
 
-    /// The link as people pass it on. A custom domain takes the place of the host in the service's
-    /// own address.
+    /// The short URL of a link. A custom domain replaces the host in the service's own address.
     pub fn short_url(&self, key: &Key) -> String {
         let mut url = self.base.clone();
         if !key.domain.is_empty() {
-            // It was read as a host when the service began.
+            // It was parsed as a host when the service started.
             let _ = url.set_host(Some(&key.domain));
         }
         url.set_path(&key.code);
         url.into()
     }
 
-    /// Would a browser that is sent there come back here?
+    /// Does this URL lead back to this service?
     pub fn leads_back(&self, target: &Url) -> bool {
         let port = target.port_or_known_default();
         match target.host() {
             None => false,
             Some(Host::Domain(name)) => {
-                let name = bare(name);
+                let name = without_root_dot(name);
                 let local = name == "localhost" || name.ends_with(".localhost");
                 self.domains.contains(name)
                     || self.base.host_str() == Some(name)
@@ -134,7 +135,7 @@ impl Site {
     }
 }
 
-/// Why a service cannot have this name. Nothing was started.
+/// Why a name is refused. Nothing was started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadName {
     /// No domain can be called so.
@@ -167,15 +168,15 @@ fn base(text: &str) -> Option<Url> {
     (is_web && is_bare && url.username().is_empty() && url.password().is_none()).then_some(url)
 }
 
-/// A name may be written with the dot of the root at its end.
-fn bare(name: &str) -> &str {
+/// The name without the dot of the root, which may end it.
+fn without_root_dot(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
-/// The one spelling of a name, as DNS has it: `bücher.example` is `xn--bcher-kva.example`.
-fn spelled(name: &str) -> Option<String> {
+/// The canonical spelling of a name: `bücher.example` is `xn--bcher-kva.example`.
+fn canonical_name(name: &str) -> Option<String> {
     match Host::parse(name) {
-        Ok(Host::Domain(name)) => Some(bare(&name).to_owned()),
+        Ok(Host::Domain(name)) => Some(without_root_dot(&name).to_owned()),
         _ => None,
     }
 }

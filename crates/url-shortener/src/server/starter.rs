@@ -1,4 +1,4 @@
-//! Where a node is put to work: its folder, its inbox, and where its messages go.
+//! Starts nodes: each gets a folder, an inbox, and a delivery for its messages.
 
 use std::sync::Arc;
 
@@ -6,20 +6,20 @@ use host::{Metrics, Node, RunningNodes, Whole};
 use machine::{NodeId, Switches};
 use tokio::runtime::Handle;
 
-use super::counts::ServerCounts;
-use super::delivery::{Delivery, Inboxes, Waiting, drain_inbox};
-use super::owner::{FolderOwner, Keepers};
-use super::{FIRST_SHARD, MOST_HERE, Member, ServeError};
+use super::delivery::{Delivery, Inboxes, PendingAnswers, drain_inbox};
+use super::metrics::ServerMetrics;
+use super::owner::{FolderOwner, StoreKind};
+use super::{FIRST_SHARD, MAX_SHARDS_PER_PROCESS, Member, ServeError};
 use crate::{Limits, Roster, Shard};
 
 /// What nodes of one service share.
 pub(super) struct NodeStarter {
     pub(super) whole: Whole,
-    pub(super) keepers: Keepers,
+    pub(super) store_kind: StoreKind,
     pub(super) runtime: Handle,
     pub(super) metrics: Metrics,
     pub(super) inboxes: Inboxes,
-    pub(super) waiting: Arc<Waiting>,
+    pub(super) pending: Arc<PendingAnswers>,
     pub(super) running: RunningNodes<Member>,
 }
 
@@ -27,17 +27,17 @@ impl NodeStarter {
     /// Starts this machine in the folder of this name.
     ///
     /// # Errors
-    /// If the folder cannot be used, or is another's.
+    /// If the folder cannot be used, or belongs to another node.
     pub(super) fn start(
         &self,
         me: NodeId,
         name: &str,
         machine: Member,
     ) -> Result<Arc<Node<Member>>, ServeError> {
-        let folder = self.whole.part(name, FolderOwner::new(name, self.keepers), &[]);
+        let folder = self.whole.part(name, FolderOwner::new(name, self.store_kind), &[]);
         let folder = folder.map_err(ServeError::Folder)?;
-        let (inboxes, waiting) = (self.inboxes.clone(), self.waiting.clone());
-        let outside = Delivery { me, inboxes, waiting, counts: ServerCounts::new(&self.metrics) };
+        let (inboxes, pending) = (self.inboxes.clone(), self.pending.clone());
+        let outside = Delivery { me, inboxes, pending, counts: ServerMetrics::new(&self.metrics) };
         let files = folder.files(&self.metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &self.metrics);
         drain_inbox(node.clone(), self.inboxes.open(me), self.runtime.clone());
@@ -51,7 +51,7 @@ impl NodeStarter {
     /// If the folder cannot be used, or is another's.
     pub(super) fn shard(&self, place: u32) -> Result<Arc<Node<Member>>, ServeError> {
         let limits = Limits::default();
-        let shard = Shard::new(place, self.keepers.roster(), limits, Switches::ALL_ON);
+        let shard = Shard::new(place, self.store_kind.roster(), limits, Switches::ALL_ON);
         self.start(NodeId(FIRST_SHARD + place), &folder_of(place), Member::Shard(shard))
     }
 }
@@ -61,12 +61,12 @@ pub(super) fn folder_of(place: u32) -> String {
     format!("shard-{place}")
 }
 
-impl Keepers {
-    /// Who the shards are, and who may join them. A database is in the place of one.
+impl StoreKind {
+    /// The shards, and those that may join. A database stands in for one shard.
     pub(super) fn roster(self) -> Roster {
         let (founders, most) = match self {
-            Keepers::Shards { founders } => (founders, MOST_HERE),
-            Keepers::Database => (1, 1),
+            StoreKind::Shards { founders } => (founders, MAX_SHARDS_PER_PROCESS),
+            StoreKind::Database => (1, 1),
         };
         Roster { nodes: (FIRST_SHARD..FIRST_SHARD + most).map(NodeId).collect(), founders }
     }

@@ -1,9 +1,9 @@
-//! A visit: what its request says of the visitor. Every redirect pays for this, so nothing here
-//! makes a copy that it does not need.
+//! What a request says about its visitor. Every redirect pays for this, so nothing is copied without
+//! need.
 
 use std::ops::Range;
 
-use crate::{Device, LONGEST_DOMAIN};
+use crate::{Device, MAX_DOMAIN_BYTES};
 
 /// The host of the page that the visitor came from, as the `Referer` says.
 pub(super) fn referrer(header: &str) -> Option<Box<str>> {
@@ -14,14 +14,14 @@ pub(super) fn referrer(header: &str) -> Option<Box<str>> {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let name = host.split_once(':').map_or(host, |(name, _)| name);
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let is_name = (1..=LONGEST_DOMAIN).contains(&name.len()) && name.bytes().all(fits);
+    let is_name = (1..=MAX_DOMAIN_BYTES).contains(&name.len()) && name.bytes().all(fits);
     is_name.then(|| name.to_ascii_lowercase().into())
 }
 
-/// Does a browser load what its user may want next? So say `Sec-Purpose` (Fetch Standard), and what
-/// browsers said before there was that. The values of headers are asked for by their names.
-pub(super) fn is_ahead<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> bool {
-    let is_ahead = |name| {
+/// Is this a prefetch by a browser? `Sec-Purpose` says so (Fetch Standard), and so do older headers.
+/// `header` returns the value of a header by name.
+pub(super) fn is_prefetch<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> bool {
+    let is_prefetch = |name| {
         header(name).is_some_and(|value| {
             let purpose = value.split([';', ',']).next().unwrap_or_default().trim();
             ["prefetch", "prerender", "preview"]
@@ -29,23 +29,23 @@ pub(super) fn is_ahead<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> 
                 .any(|word| purpose.eq_ignore_ascii_case(word))
         })
     };
-    ["sec-purpose", "purpose", "x-purpose", "x-moz"].into_iter().any(is_ahead)
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"].into_iter().any(is_prefetch)
 }
 
-/// The family of device, as the `User-Agent` says. Browsers call themselves each other's names, so
-/// the order matters; who lies is believed.
+/// The kind of device, by the `User-Agent`. Browsers carry each other's names, so the order of checks
+/// matters. A false `User-Agent` is believed.
 pub(super) fn device(user_agent: &str) -> Device {
     let bytes = user_agent.as_bytes();
-    let model = model(user_agent);
+    let device_name_range = device_name_range(user_agent);
     let known = |at: usize| {
         let rest = &bytes[at..];
-        // Most that begin alike part ways at the second byte.
+        // Most words that share the first byte differ in the second.
         let is_here = |word: &[u8]| rest.get(1) == word.get(1) && rest.starts_with(word);
         let found = words(rest[0]).iter().find(|(word, _)| is_here(word.as_bytes()));
-        // What a phone is called is not what it is: there are some with "bot" in their names.
+        // Some phones have "bot" in their names.
         found
             .map(|(_, family)| *family)
-            .filter(|family| !(family.is_program() && model.contains(&at)))
+            .filter(|family| !(family.is_program() && device_name_range.contains(&at)))
     };
     let found = (0..bytes.len()).filter_map(known).min();
     match found {
@@ -58,9 +58,9 @@ pub(super) fn device(user_agent: &str) -> Device {
     }
 }
 
-/// Where the name of the phone or tablet is: behind `Android` and its version, up to the end of the remark
-/// in which they stand. A robot that says so in there says where it is at home, too.
-fn model(user_agent: &str) -> Range<usize> {
+/// Where the name of the phone or tablet is: after `Android`, to the end of the comment in parentheses. A
+/// robot's comment has an address or `compatible` in it, and no device name.
+fn device_name_range(user_agent: &str) -> Range<usize> {
     let Some(from) = user_agent.find("Android") else { return 0..0 };
     let length = user_agent[from..].find(')').unwrap_or(user_agent.len() - from);
     let remark = &user_agent[from..from + length];
@@ -70,14 +70,14 @@ fn model(user_agent: &str) -> Range<usize> {
     }
 }
 
-/// Who says several of these is the first.
+/// If several match, the first of these counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Family {
     Preview,
     Bot,
     Tablet,
     Phone,
-    /// An Android browser says Mobile where it is a phone.
+    /// An Android device is a phone if it also says Mobile.
     Android,
     Desktop,
 }
@@ -88,7 +88,7 @@ impl Family {
     }
 }
 
-/// The words that begin with this byte: a header is gone through once, and most bytes begin none.
+/// The words that begin with this byte. The header is scanned once, and most bytes begin no word.
 fn words(first: u8) -> &'static [(&'static str, Family)] {
     use Family::{Android, Bot, Desktop, Phone, Preview, Tablet};
     match first {
@@ -224,12 +224,12 @@ mod tests {
             ("x-purpose", "preview"),
             ("x-moz", "prefetch"),
         ] {
-            assert!(is_ahead(|asked| (asked == name).then_some(value)), "{name}: {value}");
+            assert!(is_prefetch(|asked| (asked == name).then_some(value)), "{name}: {value}");
         }
         for value in ["", "navigation", "prefetched", "x;prefetch"] {
-            assert!(!is_ahead(|_| Some(value)), "{value}");
+            assert!(!is_prefetch(|_| Some(value)), "{value}");
         }
-        assert!(!is_ahead(|_| None));
+        assert!(!is_prefetch(|_| None));
     }
 
     #[test]
@@ -252,7 +252,7 @@ mod tests {
         {
             assert_eq!(host(nothing), None, "{nothing}");
         }
-        assert_eq!(host(&format!("https://{}/", "a".repeat(LONGEST_DOMAIN + 1))), None);
+        assert_eq!(host(&format!("https://{}/", "a".repeat(MAX_DOMAIN_BYTES + 1))), None);
     }
 
     proptest! {

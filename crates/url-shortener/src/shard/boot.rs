@@ -1,7 +1,7 @@
-//! What a shard reads of its own when its disk was read: one after the other, and then it answers.
+//! What a shard reads about itself at boot, one entry after the other, before it takes calls.
 //!
-//! The law: it answers when it knows which links are its own, how far it has come in fetching them, and
-//! which numbers it has leased; what is rotten of that halts it.
+//! The law: a shard takes calls only when it knows which links are its own, how much of them it has
+//! copied, and which numbers it has leased. If any of these entries is corrupt, the shard halts.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use bytes::Bytes;
 use machine::Outputs;
 
 use super::growth::joiner::cursor_key;
-use super::growth::tenure::{Ownership, RING, RingPhase, Tenure};
-use super::{LEASES, Open, Shard};
+use super::growth::ownership::{Ownership, RING, RingPhase, RingState};
+use super::{LEASES, PendingOp, Shard};
 use crate::message::Shortener;
 
 /// What is read at boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BootRead {
     Ring,
-    /// How far it has come with the shard at this place.
+    /// How much was copied from the donor at this place.
     Cursor(u32),
     Leases,
 }
@@ -34,7 +34,7 @@ impl fmt::Display for BootRead {
 
 impl Shard {
     pub(super) fn boot(&mut self, read: BootRead, out: &mut Outputs<Shortener>) {
-        let ticket = self.ticket(Open::Boot(read));
+        let ticket = self.ticket(PendingOp::Boot(read));
         match read {
             BootRead::Ring => self.store.get(RING, ticket, out),
             BootRead::Cursor(donor) => self.store.get(&cursor_key(donor), ticket, out),
@@ -49,14 +49,14 @@ impl Shard {
         out: &mut Outputs<Shortener>,
     ) {
         let known = match read {
-            BootRead::Ring => self.knows_ring(found.as_deref()),
-            BootRead::Cursor(donor) => self.join.knows(donor, found.as_deref()),
-            BootRead::Leases => self.knows_leases(found.as_deref()),
+            BootRead::Ring => self.restore_ring(found.as_deref()),
+            BootRead::Cursor(donor) => self.join.restore_donor(donor, found.as_deref()),
+            BootRead::Leases => self.restore_leases(found.as_deref()),
         };
         if known.is_none() {
             return out.halt(format!("{read} makes no sense"));
         }
-        let Tenure { shards, phase } = self.ownership.tenure();
+        let RingState { shards, phase } = self.ownership.ring_state();
         let donors = if phase == RingPhase::Joining { shards - 1 } else { 0 };
         match read {
             BootRead::Ring if donors > 0 => self.boot(BootRead::Cursor(0), out),
@@ -64,24 +64,24 @@ impl Shard {
                 self.boot(BootRead::Cursor(donor + 1), out)
             }
             BootRead::Ring | BootRead::Cursor(_) => self.boot(BootRead::Leases, out),
-            BootRead::Leases => self.entered(out),
+            BootRead::Leases => self.enter_phase(out),
         }
     }
 
-    fn knows_ring(&mut self, found: Option<&[u8]>) -> Option<()> {
-        let tenure = found.map_or(Some(self.at_first()), Tenure::of_bytes)?;
-        self.ownership = Ownership::new(self.place, tenure).ok()?;
+    fn restore_ring(&mut self, found: Option<&[u8]>) -> Option<()> {
+        let ring_state = found.map_or(Some(self.initial_ring_state()), RingState::of_bytes)?;
+        self.ownership = Ownership::new(self.place, ring_state).ok()?;
         Some(())
     }
 
-    /// What it knows of the ring on an empty disk.
-    pub(super) fn at_first(&self) -> Tenure {
+    /// The ring state of a shard with an empty disk.
+    pub(super) fn initial_ring_state(&self) -> RingState {
         let founders = self.roster.founders;
         let shards = if self.place < founders { founders } else { 0 };
-        Tenure { shards, phase: RingPhase::Settled }
+        RingState { shards, phase: RingPhase::Settled }
     }
 
-    fn knows_leases(&mut self, found: Option<&[u8]>) -> Option<()> {
+    fn restore_leases(&mut self, found: Option<&[u8]>) -> Option<()> {
         let counter = found.unwrap_or(&[0; 8]).try_into().ok()?;
         self.leases = Some(u64::from_le_bytes(counter));
         Some(())

@@ -1,8 +1,8 @@
-//! A shard joins: read last, since no redirect needs it while the ring stays as it is.
+//! A shard joins the ring. Read this last: a redirect needs none of it while the ring does not change.
 //!
-//! `tenure.rs` says who answers for a link meanwhile, `joiner.rs` asks for the links of the new shard's share, and
-//! `donor.rs` gives them away.
+//! `ownership.rs` says which shard answers for a link meanwhile, `joiner.rs` copies the links that the
+//! new shard gets, and `donor.rs` hands them over.
 
 pub(super) mod donor;
 pub(super) mod joiner;
-pub(super) mod tenure;
+pub(super) mod ownership;

@@ -1,26 +1,26 @@
-//! The newest links, gathered from the end of the store.
+//! A page of the newest links, gathered from the end of the store's log.
 //!
-//! The law: as that of a page, from the last entry to the first. The store reads forward only, so it is
-//! read in windows, the last one first, each as long as what is wanted yet: whatever is in one has room. An
-//! entry that is written again, as an edit does, is new.
+//! The law is that of `page.rs`, from the last entry to the first. The store reads forward only, so it is
+//! read in windows, the last one first. A window has as many entries as the page has room for. An edit
+//! writes an entry again, at the end, so it makes a link new.
 
 use std::sync::Arc;
 
-use super::page::found;
+use super::page::matching_links;
 use crate::link::Named;
 use crate::message::Reply;
-use crate::shard::LONGEST_PAGE;
+use crate::shard::MAX_PAGE_LINKS;
 use bitcask::Change;
 
-/// How often the store is asked for one page, at most.
+/// The most reads of the store for one page.
 const ROUNDS: u32 = 50;
 
 /// A page that is being gathered.
 #[derive(Clone, Debug)]
 pub(crate) struct NewestScan {
-    /// Nothing below this position was looked at.
+    /// Entries from this position on were read.
     below: u64,
-    /// The window begins behind this one, and was read up to that one.
+    /// The window begins after the first position, and was read up to the second.
     window: (u64, u64),
     in_window: Vec<Named>,
     left: u32,
@@ -30,10 +30,10 @@ pub(crate) struct NewestScan {
 }
 
 impl NewestScan {
-    /// An empty one of entries below this position; nothing where there are none.
+    /// An empty page of entries below this position; none if there are no such entries.
     pub(crate) fn new(below: u64, limit: u32, search: Option<Arc<str>>) -> Option<NewestScan> {
         let search = search.map(|search| search.to_lowercase().into());
-        let left = limit.clamp(1, LONGEST_PAGE);
+        let left = limit.clamp(1, MAX_PAGE_LINKS);
         let (in_window, links) = (Vec::new(), Vec::new());
         // The first entry has the position 1.
         let page = NewestScan { below, window: (0, 0), in_window, left, search, links, rounds: 0 };
@@ -46,19 +46,19 @@ impl NewestScan {
         self
     }
 
-    /// After which entry, up to which, and how many it wants next.
-    pub(crate) fn wants(&self) -> (u64, u64, u32) {
+    /// What to read next: after which position, up to which, and how many entries.
+    pub(crate) fn next_read(&self) -> (u64, u64, u32) {
         (self.window.1, self.below - 1, self.left)
     }
 
-    /// Takes entries in, and where the store goes on: the reply, or the page where it wants more.
-    pub(crate) fn extended(
+    /// Adds entries. The reply when the page is done, or else the page, which needs another read.
+    pub(crate) fn add(
         mut self,
         changes: Vec<Change>,
         next: Option<u64>,
         is_mine: impl Fn(&[u8]) -> bool,
     ) -> Result<Reply, NewestScan> {
-        self.in_window.extend(found(changes, self.search.as_deref(), is_mine));
+        self.in_window.extend(matching_links(changes, self.search.as_deref(), is_mine));
         self.rounds += 1;
         if let Some(next) = next.filter(|next| next + 1 < self.below) {
             self.window.1 = next;

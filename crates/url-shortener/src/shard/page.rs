@@ -1,8 +1,8 @@
 //! A page of links, gathered from the store.
 //!
-//! The law: it has at most as many links as were wanted, and goes on exactly behind the last entry that
-//! was looked at. A search that finds little looks at a bounded number of entries, and then says where
-//! to go on.
+//! The law: a page has at most the requested number of links, and the next page begins right after the
+//! last entry that was read. A search reads a bounded number of entries for a page, even if it finds
+//! little.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::message::Reply;
 use bitcask::Change;
 
 /// Links on a page, at most.
-pub const LONGEST_PAGE: u32 = 1_000;
-/// How often the store is asked for one page, at most.
+pub const MAX_PAGE_LINKS: u32 = 1_000;
+/// The most reads of the store for one page.
 const ROUNDS: u32 = 50;
 
 /// A page that is being gathered.
@@ -28,26 +28,31 @@ pub(crate) struct ListScan {
 }
 
 impl ListScan {
-    /// An empty one, which begins behind a position.
+    /// An empty page that begins after this position.
     pub(crate) fn new(after: Option<u64>, limit: u32, search: Option<Arc<str>>) -> ListScan {
         let search = search.map(|search| search.to_lowercase().into());
-        ListScan { after, left: limit.clamp(1, LONGEST_PAGE), search, links: Vec::new(), rounds: 0 }
+        ListScan {
+            after,
+            left: limit.clamp(1, MAX_PAGE_LINKS),
+            search,
+            links: Vec::new(),
+            rounds: 0,
+        }
     }
 
-    /// From where and how many entries it wants next: no more than have room.
-    pub(crate) fn wants(&self) -> (Option<u64>, u32) {
+    /// Where to read next, and how many entries: no more than there is room for.
+    pub(crate) fn next_read(&self) -> (Option<u64>, u32) {
         (self.after, self.left)
     }
 
-    /// Takes entries in that are the shard's, and where to go on: the reply, or the page where it wants
-    /// more.
-    pub(crate) fn extended(
+    /// Adds entries. The reply when the page is done, or else the page, which needs another read.
+    pub(crate) fn add(
         mut self,
         changes: Vec<Change>,
         next: Option<u64>,
         is_mine: impl Fn(&[u8]) -> bool,
     ) -> Result<Reply, ListScan> {
-        let found = found(changes, self.search.as_deref(), is_mine);
+        let found = matching_links(changes, self.search.as_deref(), is_mine);
         self.left -= found.len() as u32;
         self.links.extend(found);
         self.after = next;
@@ -59,13 +64,13 @@ impl ListScan {
     }
 }
 
-/// Those links among the entries that are the shard's, and are sought.
-pub(super) fn found(
+/// The links among these entries that belong to the shard and match the search.
+pub(super) fn matching_links(
     changes: Vec<Change>,
     search: Option<&str>,
     is_mine: impl Fn(&[u8]) -> bool,
 ) -> Vec<Named> {
-    // What is no link is the shard's own.
+    // Entries that are not links are about the shard itself.
     let named = |(key, value): Change| Some((Key::of_bytes(&key)?, decode_link(&value?)?));
     let mine = changes.into_iter().filter(|(key, _)| is_mine(key)).filter_map(named);
     mine.filter(|(key, link)| search.is_none_or(|search| link.matches(key, search))).collect()
@@ -107,11 +112,11 @@ mod tests {
         loop {
             let mut page = ListScan::new(after, limit, search.map(Arc::from));
             let (links, next) = loop {
-                let (after, wanted) = page.wants();
+                let (after, wanted) = page.next_read();
                 let from = after.unwrap_or(0) as usize;
                 let end = (from + wanted as usize).min(log.len());
                 let next = (end < log.len()).then_some(end as u64);
-                match page.extended(log[from..end].to_vec(), next, |_| true) {
+                match page.add(log[from..end].to_vec(), next, |_| true) {
                     Ok(Reply::Page { links, next }) => break (links, next),
                     Ok(other) => panic!("{other:?} is no page"),
                     Err(more) => page = more,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use machine::NodeId;
 use sim::Script;
-use url_shortener::{Answer, Ask, Call, Cursor, Edit, Limits, MOST_SHARDS, RANGE, Range, Reply};
+use url_shortener::{Answer, Ask, Call, Cursor, Edit, Limits, MAX_SHARDS, RANGE, Range, Reply};
 
 use crate::service::{INSTANCES, MS, SHARDS, Service, create, key, leads_to, visit};
 
@@ -104,7 +104,7 @@ fn each_shard_that_joins_takes_its_share_and_nothing_else_moves() {
         let (_, Reply::Leased(Range { first, .. })) = service.call(shard, Call::LeaseRange) else {
             panic!("no numbers");
         };
-        assert_eq!(first / RANGE % u64::from(MOST_SHARDS), place);
+        assert_eq!(first / RANGE % u64::from(MAX_SHARDS), place);
     }
     for alias in made {
         for instance in INSTANCES {

@@ -178,17 +178,7 @@ pub(crate) fn key(code: &str) -> Key {
 }
 
 pub(crate) fn link(url: &str) -> Link {
-    Link {
-        url: url.into(),
-        status: Default::default(),
-        created_at: Wall(0),
-        expires_at: None,
-        title: None,
-        tags: Vec::new(),
-        earlier_clicks: 0,
-        incarnation: 0,
-        forward_query: None,
-    }
+    Link::new(url, Wall(0))
 }
 
 pub(crate) fn create(alias: Option<&str>, url: &str) -> Ask {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use machine::{NodeId, Switches};
 use sim::{Entry, Script, World};
-use url_shortener::{Key, Limits, LinkId, Message, Note, Rounds, Tally};
+use url_shortener::{Key, Limits, LinkId, Message, Note, RoundLimits, Tally};
 
 use crate::front::{FRONT, MS, Node, TALLY, counting_world, log, visit, visit_at, world_of};
 
@@ -111,7 +111,7 @@ fn a_tally_tells_what_it_has_counted_and_nothing_else() {
     world.run_for(MS(500));
     let told = world.history().len();
     for link in [link("x"), link("never-clicked")] {
-        world.tell(TALLY, Message::Tell { call: 1, link });
+        world.tell(TALLY, Message::GetStats { call: 1, link });
     }
     world.run_for(MS(100));
     let news: Vec<Note> = world.history()[told..].iter().map(|entry| entry.note.clone()).collect();
@@ -143,7 +143,7 @@ fn a_tally_that_lost_its_disk_goes_on_from_what_is_left_in_the_logs() {
 fn clicks_that_do_not_fit_into_a_round_are_counted_in_the_next() {
     for (links, clicks) in [(1, 100), (3, 5), (2, 3)] {
         let tally = Tally::new(Limits { segment: 4_000 }, Switches::ALL_ON);
-        let tally = tally.with_rounds(Rounds { links, clicks });
+        let tally = tally.with_round_limits(RoundLimits { links, clicks });
         let mut world = world_of(1, Node::Tally(tally));
         for round in 0..10 {
             visit(&mut world, round * 20..round * 20 + 20);

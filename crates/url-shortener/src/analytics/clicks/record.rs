@@ -1,17 +1,17 @@
-//! Clicks as bytes, as they lie on the disk and are sent to the tally.
+//! Clicks as bytes, in the form in which they are stored and sent to the tally.
 //!
-//! A batch is a block ([`machine::codec::put_block`]) of the log, the number of the first click, how many there
-//! are, and the clicks. A file of clicks ends where the first batch is not whole.
+//! A batch is a block ([`machine::codec::put_block`]) with the id of the log, the number of the first
+//! click, the number of clicks, and the clicks. A file ends at the first incomplete batch.
 //!
-//! A click becomes bytes when it is logged, and is read from them where it is counted: in between nothing
-//! is made for it alone.
+//! A click is encoded when it is logged, and decoded when it is counted. In between nothing is allocated
+//! for a single click.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::codec::{Malformed, Reader, put_block};
 
 use crate::message::{Click, Device};
 
-/// Clicks that were written together, without gaps.
+/// Clicks that are written together, with consecutive numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Batch {
     /// Of which log.
@@ -28,7 +28,7 @@ impl Batch {
         self.first + self.clicks.len()
     }
 
-    /// Takes out so many of the first clicks, which leaves the others.
+    /// Splits off this many of the first clicks.
     pub(crate) fn split_to(&mut self, count: u64) -> Batch {
         let Batch { log, first, clicks } = self;
         let taken = Batch { log: *log, first: *first, clicks: clicks.split_to(count) };
@@ -44,13 +44,13 @@ pub struct Clicks {
     bytes: Bytes,
 }
 
-/// A click that lies among others; see [`Click`] for what its parts are.
+/// A decoded click, borrowed from a batch. [`Click`] explains the fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are named as those of a click")]
 pub struct LoggedClick<'a> {
     pub domain: &'a str,
     pub code: &'a str,
-    /// Of the link that the visitor was led by.
+    /// The incarnation of the visited link.
     pub incarnation: u64,
     pub at_ms: u64,
     pub visitor: u64,
@@ -73,7 +73,7 @@ impl Clicks {
 
     #[cfg(test)]
     pub(crate) fn of(clicks: &[Click]) -> Clicks {
-        let mut gathering = Gathering::default();
+        let mut gathering = BatchBuilder::default();
         clicks.iter().for_each(|click| gathering.push(click, 0));
         gathering.clicks()
     }
@@ -87,16 +87,16 @@ impl Clicks {
     }
 }
 
-/// Clicks that come one by one.
+/// Collects clicks one by one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gathering {
+pub(super) struct BatchBuilder {
     count: u32,
     bytes: BytesMut,
 }
 
-impl Gathering {
-    pub(super) fn of(click: &Click, incarnation: u64) -> Gathering {
-        let mut gathering = Gathering { count: 0, bytes: BytesMut::with_capacity(64) };
+impl BatchBuilder {
+    pub(super) fn of(click: &Click, incarnation: u64) -> BatchBuilder {
+        let mut gathering = BatchBuilder { count: 0, bytes: BytesMut::with_capacity(64) };
         gathering.push(click, incarnation);
         gathering
     }
@@ -128,10 +128,10 @@ pub(super) fn batch_bytes(batch: &Batch) -> Bytes {
     out.freeze()
 }
 
-/// In bytes: what is before the clicks in the body of a batch.
+/// Bytes before the clicks in the body of a batch.
 const HEAD: usize = 20;
 
-/// The next batch; none, and nothing is taken, where there is no other that is whole.
+/// The next batch; none, with nothing consumed, if no complete batch follows.
 pub(super) fn get_batch(from: &mut Bytes) -> Option<Batch> {
     let mut file = Reader::new(from.clone());
     let body = file.take_block().ok()?;
@@ -140,7 +140,7 @@ pub(super) fn get_batch(from: &mut Bytes) -> Option<Batch> {
     Some(Batch { log, first, clicks: Clicks { count, bytes: body.slice(HEAD..) } })
 }
 
-/// What a body says before its clicks, which are whole.
+/// Decodes the body of a block.
 fn get_body(from: &mut Reader<&[u8]>) -> Result<(u64, u64, u32), Malformed> {
     let (log, first, count) = (from.take_u64()?, from.take_u64()?, from.take_u32()?);
     if count == 0 || first.checked_add(count.into()).is_none() {
@@ -152,8 +152,7 @@ fn get_body(from: &mut Reader<&[u8]>) -> Result<(u64, u64, u32), Malformed> {
     Ok((log, first, count))
 }
 
-/// Of the device's byte the highest bit says that an incarnation comes behind it. Logs from before there were
-/// any have no such bit.
+/// The highest bit of the device's byte: an incarnation follows. Logs of earlier versions do not have it.
 const INCARNATION: u8 = 1 << 7;
 
 fn put_click(out: &mut BytesMut, click: &Click, incarnation: u64) {
@@ -169,7 +168,7 @@ fn put_click(out: &mut BytesMut, click: &Click, incarnation: u64) {
     }
     put_text(out, &key.domain);
     put_text(out, &key.code);
-    // No host has an empty name.
+    // An empty text stands for no referrer.
     put_text(out, referrer.as_deref().unwrap_or_default());
 }
 
@@ -186,7 +185,7 @@ fn get_click<'a>(from: &mut Reader<&'a [u8]>) -> Result<LoggedClick<'a>, Malform
     Ok(LoggedClick { domain, code, incarnation, at_ms, visitor, referrer, device })
 }
 
-/// Names of hosts and codes are shorter than 255 bytes; what is longer would not be one.
+/// Valid hosts and codes are shorter than 255 bytes.
 fn put_text(out: &mut BytesMut, text: &str) {
     let text = if text.len() < 255 { text } else { "" };
     out.put_u8(text.len() as u8);
@@ -242,7 +241,7 @@ mod tests {
         fn clicks_are_read_as_they_were_gathered(
             clicks in proptest::collection::vec(a_click(), 1..8), incarnation: u64,
         ) {
-            let mut gathering = Gathering::default();
+            let mut gathering = BatchBuilder::default();
             for (number, click) in clicks.iter().enumerate() {
                 gathering.push(click, incarnation.wrapping_mul(number as u64));
             }
@@ -315,11 +314,12 @@ mod tests {
 
     #[test]
     fn the_longest_batch_fits_into_what_is_read_at_once() {
-        let key = Key::new(&"d".repeat(crate::LONGEST_DOMAIN), &"c".repeat(crate::LONGEST_CODE));
+        let key =
+            Key::new(&"d".repeat(crate::MAX_DOMAIN_BYTES), &"c".repeat(crate::MAX_CODE_BYTES));
         let referrer = Some("r".repeat(253).into());
         let click = Click { key, at_ms: 0, visitor: 0, referrer, device: Device::Bot };
-        let mut clicks = Gathering::default();
-        (0..super::super::ClickTuning::MOST).for_each(|_| clicks.push(&click, u64::MAX));
+        let mut clicks = BatchBuilder::default();
+        (0..super::super::ClickTuning::MAX_BATCH).for_each(|_| clicks.push(&click, u64::MAX));
         let clicks = clicks.clicks();
         let longest = bytes(&[Batch { log: 0, first: 0, clicks }]).len() as u64;
         assert!(longest < super::super::segments::READ, "{longest}");

@@ -1,8 +1,8 @@
 //! The files of the click log: `clicks-N`, written one after the other, deleted from the oldest on.
 //!
-//! The law: nothing is handed out that is not durable, and a file is deleted only when its owner says that
-//! everything before it is counted. Nothing is read at boot; older files are read when their turn comes to
-//! be sent. A file ends where no batch can be read: a crash tore it, or it rotted.
+//! The law: only durable batches are handed out, and a file is deleted only when all its clicks are
+//! counted. Nothing is read at boot; older files are read when it is their turn to be sent. A file ends
+//! at the first batch that cannot be read, because a crash tore it or the disk corrupted it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use super::record::{Batch, batch_bytes, get_batch};
 use super::{ClickOp, op};
 use crate::message::Shortener;
 
-/// At least the longest batch.
+/// Bytes of one read: at least the longest batch.
 pub(super) const READ: u64 = 4 << 20;
-/// A full disk is tried again after so long.
+/// How long to wait after the disk was full.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// Where a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct BatchPosition {
     pub(super) file: u64,
     offset: u64,
 }
@@ -29,15 +29,16 @@ pub(super) struct Place {
 #[derive(Clone, Debug)]
 pub(super) struct Segments {
     limit: u64,
-    /// Those on the disk, oldest first. The last is being written to, once this boot has written.
+    /// The files on the disk, oldest first. The last one gets new batches, once this boot has written
+    /// one.
     files: VecDeque<u64>,
     /// Where the next batch goes.
-    end: Place,
-    /// On its way to the disk, and when to try again if there was no space.
+    end: BatchPosition,
+    /// The batch that is being written, and when to try again if the disk was full.
     writing: Option<(Batch, Bytes)>,
     retry: Option<Time>,
-    /// From here on batches are on the disk and not in memory; none where all are in memory.
-    behind: Option<Place>,
+    /// From here on, batches are on the disk and not in memory; none if all are in memory.
+    unread_from: Option<BatchPosition>,
     reading: bool,
     listed: bool,
 }
@@ -51,22 +52,22 @@ impl Segments {
         Segments {
             limit,
             files: VecDeque::new(),
-            end: Place { file: 0, offset: 0 },
+            end: BatchPosition { file: 0, offset: 0 },
             writing: None,
             retry: None,
-            behind: None,
+            unread_from: None,
             reading: false,
             listed: false,
         }
     }
 
-    /// 1. At boot: which files are there?
+    /// 1. At boot: lists the files.
     pub(super) fn start(&mut self, out: &mut Outputs<Shortener>) {
         out.disk(DiskCommand::List, op(ClickOp::Listed));
     }
 
-    /// 2. The last of them may hold what was written and not synced. It must not be sent, and called
-    ///    acknowledged, before it is durable.
+    /// 2. Syncs the last file, which may end with a batch that was never synced. It must not be sent
+    ///    before it is durable.
     pub(super) fn listed(
         &mut self,
         result: DiskResult,
@@ -81,18 +82,18 @@ impl Segments {
             self.listed = true;
             return Ok(());
         };
-        self.end = Place { file: last + 1, offset: 0 };
-        out.disk(DiskCommand::Sync { file: name(last) }, op(ClickOp::Settled));
+        self.end = BatchPosition { file: last + 1, offset: 0 };
+        out.disk(DiskCommand::Sync { file: name(last) }, op(ClickOp::SyncedAtBoot));
         Ok(())
     }
 
-    /// 3. Then they are read from the first on, and new batches go into a new file.
-    pub(super) fn settled(&mut self, result: DiskResult) -> Result<(), DiskError> {
+    /// 3. Now the files can be read from the first on. New batches go into a new file.
+    pub(super) fn synced_at_boot(&mut self, result: DiskResult) -> Result<(), DiskError> {
         match result {
             Ok(_) | Err(DiskError::NotFound) => {}
             Err(error) => return Err(error),
         }
-        self.behind = self.files.front().map(|&file| Place { file, offset: 0 });
+        self.unread_from = self.files.front().map(|&file| BatchPosition { file, offset: 0 });
         self.listed = true;
         Ok(())
     }
@@ -102,10 +103,10 @@ impl Segments {
         self.listed && self.writing.is_none()
     }
 
-    /// Writes a batch behind the last.
+    /// Appends a batch.
     pub(super) fn write(&mut self, batch: Batch, out: &mut Outputs<Shortener>) {
         if self.end.offset > self.limit {
-            self.end = Place { file: self.end.file + 1, offset: 0 };
+            self.end = BatchPosition { file: self.end.file + 1, offset: 0 };
         }
         let bytes = batch_bytes(&batch);
         self.writing = Some((batch, bytes));
@@ -114,12 +115,12 @@ impl Segments {
 
     fn write_again(&mut self, out: &mut Outputs<Shortener>) {
         let Some((_, bytes)) = &self.writing else { return };
-        let Place { file, offset } = self.end;
+        let BatchPosition { file, offset } = self.end;
         let command = DiskCommand::Write { file: name(file), offset, bytes: bytes.clone() };
         out.disk(command, op(ClickOp::Written));
     }
 
-    /// It was written, or finds no space for now.
+    /// The batch was written, or the disk is full.
     pub(super) fn written(
         &mut self,
         result: DiskResult,
@@ -134,8 +135,11 @@ impl Segments {
         Ok(())
     }
 
-    /// It is durable: the batch, and where it is.
-    pub(super) fn synced(&mut self, result: DiskResult) -> Result<(Batch, Place), DiskError> {
+    /// The batch is durable. Returns it, and where it is.
+    pub(super) fn synced(
+        &mut self,
+        result: DiskResult,
+    ) -> Result<(Batch, BatchPosition), DiskError> {
         result?;
         let (batch, bytes) = self.writing.take().ok_or(DiskError::Failed)?;
         let place = self.end;
@@ -146,12 +150,12 @@ impl Segments {
         Ok((batch, place))
     }
 
-    /// Clicks on their way to the disk.
+    /// The number of clicks that are being written.
     pub(super) fn unsynced(&self) -> u64 {
         self.writing.as_ref().map_or(0, |(batch, _)| batch.clicks.len())
     }
 
-    /// When to try again what found no space.
+    /// When to try again after the disk was full.
     pub(super) fn due(&self) -> Option<Time> {
         self.retry
     }
@@ -163,28 +167,34 @@ impl Segments {
         }
     }
 
-    /// Is nothing on the disk that is not in memory too, or counted?
+    /// Is every batch on the disk also in memory, or counted?
     pub(super) fn is_caught_up(&self) -> bool {
-        self.listed && self.behind.is_none()
+        self.listed && self.unread_from.is_none()
     }
 
-    /// This batch, and what comes after it, is to be read back.
-    pub(super) fn leave(&mut self, place: Place) {
-        self.behind.get_or_insert(place);
+    /// This batch, and all after it, are to be read back later.
+    pub(super) fn leave_on_disk(&mut self, place: BatchPosition) {
+        self.unread_from.get_or_insert(place);
     }
 
-    /// Reads what comes next, if it is not in memory.
+    /// Reads the next batches, if they are not in memory.
     pub(super) fn read_on(&mut self, out: &mut Outputs<Shortener>) {
-        let Some(Place { file, offset }) = self.behind.filter(|_| !self.reading) else { return };
+        let Some(BatchPosition { file, offset }) = self.unread_from.filter(|_| !self.reading)
+        else {
+            return;
+        };
         self.reading = true;
-        // What is being written behind the end is not durable yet.
+        // Beyond the end, a batch may be written and not durable yet.
         let durable = if file == self.end.file { self.end.offset - offset } else { READ };
         let length = durable.min(READ);
         out.disk(DiskCommand::Read { file: name(file), offset, length }, op(ClickOp::Read));
     }
 
-    /// What was read, in order.
-    pub(super) fn read(&mut self, result: DiskResult) -> Result<Vec<(Batch, Place)>, DiskError> {
+    /// The batches that were read, in order.
+    pub(super) fn read(
+        &mut self,
+        result: DiskResult,
+    ) -> Result<Vec<(Batch, BatchPosition)>, DiskError> {
         self.reading = false;
         let mut bytes = match result {
             Ok(DiskAnswer::Bytes(bytes)) => bytes,
@@ -192,7 +202,7 @@ impl Segments {
             Ok(_) => return Err(DiskError::Failed),
             Err(error) => return Err(error),
         };
-        let Some(mut place) = self.behind else { return Ok(Vec::new()) };
+        let Some(mut place) = self.unread_from else { return Ok(Vec::new()) };
         let mut batches = Vec::new();
         let total = bytes.len();
         while let Some(batch) = get_batch(&mut bytes) {
@@ -201,20 +211,20 @@ impl Segments {
         place.offset += (total - bytes.len()) as u64;
         let is_over =
             batches.is_empty() || (place.file == self.end.file && place.offset >= self.end.offset);
-        self.behind = if is_over { self.after(place.file) } else { Some(place) };
+        self.unread_from = if is_over { self.after(place.file) } else { Some(place) };
         Ok(batches)
     }
 
     /// The beginning of the next file.
-    fn after(&self, file: u64) -> Option<Place> {
+    fn after(&self, file: u64) -> Option<BatchPosition> {
         let next = self.files.iter().find(|&&next| next > file)?;
-        Some(Place { file: *next, offset: 0 })
+        Some(BatchPosition { file: *next, offset: 0 })
     }
 
-    /// Deletes what is older than the oldest file that is still of use: the given one, the one that is
-    /// read, or the one that is written.
+    /// Deletes all files older than those in use: the oldest in memory, the one that is read, and the one
+    /// that is written.
     pub(super) fn trim(&mut self, in_memory: Option<u64>, out: &mut Outputs<Shortener>) {
-        let read = self.behind.map(|place| place.file);
+        let read = self.unread_from.map(|place| place.file);
         let oldest = [in_memory, read, Some(self.end.file)].into_iter().flatten().min();
         while self.listed
             && let Some(&file) = self.files.front()

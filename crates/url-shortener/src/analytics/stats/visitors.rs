@@ -1,9 +1,9 @@
 //! How many different visitors there were: HyperLogLog (Flajolet, Fusy, Gandouet & Meunier, 2007), as
 //! Apache DataSketches has it.
 //!
-//! The law: what goes in is a salted hash of an address, and what stays of it is a few bits that it shares
-//! with others. The first dozens are counted as good as exactly and take four bytes each; from some hundred on it is
-//! 1 KiB, and off by 2% typically.
+//! The law: only salted hashes of addresses go in, and only a few bits of each are kept. The first dozens
+//! are counted nearly exactly and take four bytes each. From some hundred visitors on it takes 1 KiB,
+//! with a typical error of 2%.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -52,7 +52,7 @@ impl fmt::Debug for Visitors {
     }
 }
 
-/// Two are the same that say the same: the bytes depend on the order in which visitors came.
+/// Equal if the estimates are equal: the bytes depend on the order of visitors.
 impl PartialEq for Visitors {
     fn eq(&self, other: &Self) -> bool {
         self.0.estimate().to_bits() == other.0.estimate().to_bits()

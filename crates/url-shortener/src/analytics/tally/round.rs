@@ -1,112 +1,111 @@
-//! One round: what came, what was known, and what is known then.
+//! One round of counting: clicks that arrived, the counts before, and the counts after.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use machine::NodeId;
 
-use super::{Rounds, stats_key};
+use super::{RoundLimits, stats_key};
 use crate::analytics::clicks::{Batch, LoggedClick};
 use crate::{Key, LinkId, LinkStats};
 
-/// Clicks that came.
+/// A batch that arrived.
 #[derive(Clone, Debug)]
-pub(super) struct Arrival {
+pub(super) struct ReceivedBatch {
     pub(super) from: NodeId,
     /// The log has nothing below this number any more.
     pub(super) kept: u64,
     pub(super) batch: Batch,
 }
 
-/// Something that the store knows.
+/// An entry of the store that a round reads.
 #[derive(Clone, Debug)]
-pub(super) enum Wanted {
-    /// All clicks of this log below which number are counted?
+pub(super) enum RoundRead {
+    /// The position up to which this log is counted.
     Position(u64),
-    /// What is known of this link?
+    /// The counts of this link.
     Stats(LinkId),
 }
 
-impl Wanted {
-    /// What the store calls it.
+impl RoundRead {
+    /// Its key in the store.
     pub(super) fn bytes(&self) -> Vec<u8> {
         match self {
-            Wanted::Position(log) => [b"p", &log.to_le_bytes()[..]].concat(),
-            Wanted::Stats(link) => stats_key(link),
+            RoundRead::Position(log) => [b"p", &log.to_le_bytes()[..]].concat(),
+            RoundRead::Stats(link) => stats_key(link),
         }
     }
 }
 
-/// What the store has is not what was written.
+/// An entry of the store is not what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(super) struct Corrupt;
 
 #[derive(Clone, Debug)]
 pub(super) struct Round {
-    arrivals: Vec<Arrival>,
-    /// Reads whose answers are not there yet.
-    reading: BTreeMap<u64, Wanted>,
+    received: Vec<ReceivedBatch>,
+    /// Reads that are under way, by ticket.
+    reading: BTreeMap<u64, RoundRead>,
     positions: BTreeMap<u64, u64>,
     links: Links,
     counted: u64,
     ticket: Option<u64>,
 }
 
-/// Some links, in the order of their names, and what is known of each: a click finds its own by the texts
-/// in it.
+/// The links of a round, sorted by name, and their counts. A click finds its link by binary search.
 #[derive(Clone, Debug)]
 struct Links {
     links: Vec<LinkId>,
     stats: Vec<LinkStats>,
-    /// Somebody clicked who was not counted before.
+    /// Links with new clicks.
     changed: Vec<bool>,
 }
 
 impl Round {
-    /// A round of as many of these clicks as it may have, from the first on.
-    pub(super) fn of(waiting: &mut VecDeque<Arrival>, most: Rounds) -> Round {
-        let (mut arrivals, mut links, mut clicks) = (Vec::new(), Vec::new(), 0);
+    /// Takes waiting clicks, from the first on, up to the limits.
+    pub(super) fn of(waiting: &mut VecDeque<ReceivedBatch>, most: RoundLimits) -> Round {
+        let (mut received, mut links, mut clicks) = (Vec::new(), Vec::new(), 0);
         while let Some(next) = waiting.front_mut() {
-            let left = Rounds { clicks: most.clicks - clicks, ..most };
-            let fitting = fitting(&next.batch, &mut links, left);
+            let left = RoundLimits { clicks: most.clicks - clicks, ..most };
+            let fitting = count_fitting(&next.batch, &mut links, left);
             clicks += fitting;
             if fitting == next.batch.clicks.len() {
-                arrivals.extend(waiting.pop_front());
+                received.extend(waiting.pop_front());
                 continue;
             }
             if fitting > 0 {
-                arrivals.push(Arrival { batch: next.batch.split_to(fitting), ..*next });
+                received.push(ReceivedBatch { batch: next.batch.split_to(fitting), ..*next });
             }
             break;
         }
-        let positions = arrivals.iter().map(|arrival| (arrival.batch.log, 0)).collect();
+        let positions = received.iter().map(|received| (received.batch.log, 0)).collect();
         let (stats, changed) = (vec![LinkStats::default(); links.len()], vec![false; links.len()]);
         let links = Links { links, stats, changed };
-        Round { arrivals, reading: BTreeMap::new(), positions, links, counted: 0, ticket: None }
+        Round { received, reading: BTreeMap::new(), positions, links, counted: 0, ticket: None }
     }
 
-    /// What has to be read before anything can be counted.
-    pub(super) fn wants(&self) -> Vec<Wanted> {
-        let positions = self.positions.keys().copied().map(Wanted::Position);
-        positions.chain(self.links.links.iter().cloned().map(Wanted::Stats)).collect()
+    /// The entries to read before counting.
+    pub(super) fn needed_reads(&self) -> Vec<RoundRead> {
+        let positions = self.positions.keys().copied().map(RoundRead::Position);
+        positions.chain(self.links.links.iter().cloned().map(RoundRead::Stats)).collect()
     }
 
-    pub(super) fn reads(&mut self, ticket: u64, wanted: Wanted) {
-        self.reading.insert(ticket, wanted);
+    pub(super) fn expect_read(&mut self, ticket: u64, read: RoundRead) {
+        self.reading.insert(ticket, read);
     }
 
-    /// What the read of this ticket found.
-    pub(super) fn found(&mut self, ticket: u64, bytes: Option<Bytes>) -> Result<(), Unreadable> {
-        let (Some(wanted), Some(bytes)) = (self.reading.remove(&ticket), bytes) else {
+    /// Takes the result of the read with this ticket.
+    pub(super) fn found(&mut self, ticket: u64, bytes: Option<Bytes>) -> Result<(), Corrupt> {
+        let (Some(read), Some(bytes)) = (self.reading.remove(&ticket), bytes) else {
             return Ok(());
         };
-        match wanted {
-            Wanted::Position(log) => {
-                let bytes = bytes[..].try_into().map_err(|_| Unreadable)?;
+        match read {
+            RoundRead::Position(log) => {
+                let bytes = bytes[..].try_into().map_err(|_| Corrupt)?;
                 self.positions.insert(log, u64::from_le_bytes(bytes));
             }
-            Wanted::Stats(link) => {
-                let known = LinkStats::from_bytes(&bytes).ok_or(Unreadable)?;
+            RoundRead::Stats(link) => {
+                let known = LinkStats::from_bytes(&bytes).ok_or(Corrupt)?;
                 if let Ok(place) = self.links.links.binary_search(&link) {
                     self.links.stats[place] = known;
                 }
@@ -119,12 +118,12 @@ impl Round {
         self.reading.is_empty() && self.ticket.is_none()
     }
 
-    /// Counts what is new, all of which is one batch of the store. `dedup` is the mechanism `click-dedup`.
+    /// Counts new clicks, and returns the batch for the store. `dedup` is the mechanism `click-dedup`.
     pub(super) fn count(&mut self, dedup: bool) -> Vec<(Bytes, Option<Bytes>)> {
         let before = self.positions.clone();
-        for Arrival { kept, batch, .. } in &self.arrivals {
+        for ReceivedBatch { kept, batch, .. } in &self.received {
             let position = self.positions.entry(batch.log).or_default();
-            let known = if dedup { known_of(position, *kept, batch) } else { 0 };
+            let known = if dedup { already_counted(position, *kept, batch) } else { 0 };
             let new = batch.clicks.len().saturating_sub(known);
             batch.clicks.iter().skip(known as usize).for_each(|click| self.links.count(click));
             self.counted += new;
@@ -134,26 +133,29 @@ impl Round {
         }
         let moved = self.positions.iter().filter(|(log, at)| before.get(log) != Some(at));
         let positions = moved.map(|(log, at)| {
-            (Wanted::Position(*log).bytes().into(), Some(Bytes::copy_from_slice(&at.to_le_bytes())))
+            (
+                RoundRead::Position(*log).bytes().into(),
+                Some(Bytes::copy_from_slice(&at.to_le_bytes())),
+            )
         });
         positions.chain(self.links.changed()).collect()
     }
 
-    pub(super) fn commits(&mut self, ticket: u64) {
+    pub(super) fn expect_commit(&mut self, ticket: u64) {
         self.ticket = Some(ticket);
     }
 
-    pub(super) fn waits_for(&self, ticket: u64) -> bool {
+    pub(super) fn is_committing(&self, ticket: u64) -> bool {
         self.ticket == Some(ticket)
     }
 
-    /// How far each log is counted.
+    /// The position of each log after the round.
     pub(super) fn positions(&self) -> impl Iterator<Item = (u64, u64)> {
         self.positions.iter().map(|(log, below)| (*log, *below)).filter(|(_, below)| *below > 0)
     }
 
-    /// What is known now of every link in the round, whether its clicks were new or not.
-    pub(super) fn known(&self) -> impl Iterator<Item = (&LinkId, &LinkStats)> {
+    /// The counts of every link in the round, whether its clicks were new or not.
+    pub(super) fn totals(&self) -> impl Iterator<Item = (&LinkId, &LinkStats)> {
         self.links.links.iter().zip(&self.links.stats).filter(|(_, stats)| stats.clicks > 0)
     }
 
@@ -161,12 +163,12 @@ impl Round {
         self.counted
     }
 
-    /// Who is told what: once each, however many batches they sent.
+    /// The positions to send to instances, once each, however many batches they sent.
     pub(super) fn answers(&self) -> Vec<(NodeId, u64, u64)> {
-        let answer = |Arrival { from, batch, .. }: &Arrival| {
+        let answer = |ReceivedBatch { from, batch, .. }: &ReceivedBatch| {
             Some((*from, batch.log, *self.positions.get(&batch.log)?))
         };
-        let mut answers: Vec<_> = self.arrivals.iter().filter_map(answer).collect();
+        let mut answers: Vec<_> = self.received.iter().filter_map(answer).collect();
         answers.sort_unstable();
         answers.dedup();
         answers
@@ -181,7 +183,7 @@ impl Links {
         }
     }
 
-    /// What is known now of those that changed, as the store keeps it.
+    /// The counts that changed, as entries of the store.
     fn changed(&self) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
         let all = self.links.iter().zip(&self.stats).zip(&self.changed);
         all.filter(|(_, changed)| **changed)
@@ -189,7 +191,7 @@ impl Links {
     }
 }
 
-/// Where the link of this click is among these, or would be.
+/// The index of the link of this click, or where it would be inserted.
 fn place(links: &[LinkId], click: &LoggedClick<'_>) -> Result<usize, usize> {
     let sought = (click.domain, click.code, click.incarnation);
     links.binary_search_by(|LinkId { key, incarnation }| {
@@ -197,9 +199,8 @@ fn place(links: &[LinkId], click: &LoggedClick<'_>) -> Result<usize, usize> {
     })
 }
 
-/// How many of these clicks fit into a round that may have so many more, and has these links. Theirs are
-/// added.
-fn fitting(batch: &Batch, links: &mut Vec<LinkId>, most: Rounds) -> u64 {
+/// How many clicks of this batch fit into a round with these links, up to `most`. Their links are added.
+fn count_fitting(batch: &Batch, links: &mut Vec<LinkId>, most: RoundLimits) -> u64 {
     let mut fits = |click: &LoggedClick<'_>| match place(links, click) {
         Ok(_) => true,
         Err(_) if links.len() == most.links => false,
@@ -212,10 +213,10 @@ fn fitting(batch: &Batch, links: &mut Vec<LinkId>, most: Rounds) -> u64 {
     batch.clicks.iter().take(most.clicks as usize).take_while(|click| fits(click)).count() as u64
 }
 
-/// How many of these clicks were counted already. All, where some are missing before them: they are on
-/// their way once more, and these will come behind them.
-fn known_of(position: &mut u64, kept: u64, batch: &Batch) -> u64 {
-    // The log has lost what this tally never saw, or this tally what it had counted.
+/// How many clicks of this batch were counted already. After a gap, all are skipped: the missing clicks
+/// are sent again, and these after them.
+fn already_counted(position: &mut u64, kept: u64, batch: &Batch) -> u64 {
+    // The log lost clicks before they were sent, or this tally lost counts.
     *position = (*position).max(kept);
     position.checked_sub(batch.first).unwrap_or(batch.clicks.len())
 }
@@ -226,20 +227,20 @@ mod tests {
     use crate::analytics::clicks::Clicks;
     use crate::message::{Click, Device};
 
-    const MOST: Rounds = Rounds { links: 400, clicks: 16_384 };
+    const MOST: RoundLimits = RoundLimits { links: 400, clicks: 16_384 };
 
-    fn arrival(first: u64, codes: impl Iterator<Item = u64>) -> Arrival {
+    fn received(first: u64, codes: impl Iterator<Item = u64>) -> ReceivedBatch {
         let clicks = codes.map(|code| {
             let (key, device) = (Key::new("", &code.to_string()), Device::Other);
             Click { key, at_ms: 0, visitor: code, referrer: None, device }
         });
         let batch = Batch { log: 1, first, clicks: Clicks::of(&clicks.collect::<Vec<_>>()) };
-        Arrival { from: NodeId(0), kept: 0, batch }
+        ReceivedBatch { from: NodeId(0), kept: 0, batch }
     }
 
     #[test]
     fn what_does_not_fit_into_a_round_is_counted_once_in_those_after_it() {
-        let batch = || arrival(0, (0..1_000).map(|number| number * 7 % 900));
+        let batch = || received(0, (0..1_000).map(|number| number * 7 % 900));
         let mut waiting = VecDeque::from([batch(), batch()]);
         let (mut position, mut counted, mut rounds) = (0, 0, 0);
         while !waiting.is_empty() {
@@ -257,17 +258,19 @@ mod tests {
 
     #[test]
     fn few_links_take_as_many_clicks_as_a_round_may_have() {
-        let batches = (0..6).map(|number| arrival(number * 4_000, (0..4_000).map(|code| code % 3)));
+        let batches =
+            (0..6).map(|number| received(number * 4_000, (0..4_000).map(|code| code % 3)));
         let mut waiting: VecDeque<_> = batches.collect();
         let round = Round::of(&mut waiting, MOST);
-        assert_eq!(round.arrivals.last().unwrap().batch.end(), MOST.clicks);
+        assert_eq!(round.received.last().unwrap().batch.end(), MOST.clicks);
         assert_eq!(waiting.front().unwrap().batch.first, MOST.clicks);
         assert_eq!(round.links.links.len(), 3);
     }
 
     #[test]
     fn what_is_known_of_all_links_of_a_round_fits_into_a_batch_of_the_store() {
-        let (domain, code) = ("d".repeat(crate::LONGEST_DOMAIN), "c".repeat(crate::LONGEST_CODE));
+        let (domain, code) =
+            ("d".repeat(crate::MAX_DOMAIN_BYTES), "c".repeat(crate::MAX_CODE_BYTES));
         let mut stats = LinkStats::default();
         for number in 0..20_000 {
             let referrer = format!("{number:0>253}");

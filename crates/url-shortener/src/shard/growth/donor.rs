@@ -1,27 +1,27 @@
-//! To give away what is another's: a shard joins, and takes its share from all others.
+//! The donor's side of a join: every other shard hands over the links that move to the joining shard.
 //!
-//! The share is not counted out: it is read from the log, which has every change once more, in order. The
-//! shard that joins follows the log while this one goes on to answer; when it has come to the end the share
-//! is ceded, which takes one write, and the last few changes are read. Then the copies are taken away.
+//! The links are read from the donor's log, which has all changes in order. The joining shard reads the
+//! log while the donor still answers for these links. At the end of the log the donor cedes them with one
+//! write, and the last few changes are read. Then the donor removes its copies.
 //!
-//! The law: what is ceded is durable before it is said. While the log is followed it keeps removals
-//! (`keep-removals`).
+//! The law: a donor says that links are ceded only when that is durable. While a joining shard reads the
+//! log, the log keeps removals (`keep-removals`).
 
 use machine::Outputs;
 
-use super::tenure::{KeyOwner, Ownership, RING, RingPhase, Tenure};
+use super::ownership::{KeyOwner, Ownership, RING, RingPhase, RingState};
 use crate::Key;
 use crate::mechanism::Mechanism;
 use crate::message::{Handover, Note, Reply, Shortener, Timer};
-use crate::shard::{Job, Open, Shard, Step};
+use crate::shard::{CallStep, Job, PendingOp, Shard};
 use bitcask::Change;
 
-/// So many entries of the log are looked at for one reply: with the longest links less than 3 MiB, and a batch
-/// of the store may have 4.
-const LOOK_AT: u32 = 500;
+/// Log entries read for one reply. With the longest links these are less than 3 MiB; a batch of the store
+/// may have 4 MiB.
+const CHANGES_PER_PAGE: u32 = 500;
 
 impl Shard {
-    /// 1. The shard that joins wants something.
+    /// 1. The joining shard asks for a step of the handover.
     pub(in crate::shard) fn hand_over(
         &mut self,
         job: Job,
@@ -29,87 +29,87 @@ impl Shard {
         step: Handover,
         out: &mut Outputs<Shortener>,
     ) {
-        let Tenure { shards: mine, phase } = self.ownership.tenure();
+        let RingState { shards: mine, phase } = self.ownership.ring_state();
         let (before, since) = (mine + 1 == shards, mine == shards);
-        let next = |shards, phase| Tenure { shards, phase };
+        let next = |shards, phase| RingState { shards, phase };
         match (step, phase) {
             (Handover::Changes { .. }, RingPhase::Settled) if before && mine > 0 => {
-                self.record(next(mine, RingPhase::Donating), Some(job), out);
+                self.save_ring_state(next(mine, RingPhase::Donating), Some(job), out);
             }
             (Handover::Changes { after }, RingPhase::Donating) if before => {
-                self.follow(after, job, out);
+                self.read_changes(after, job, out);
             }
             (Handover::Changes { after }, RingPhase::Ceded) if since => {
-                self.follow(after, job, out)
+                self.read_changes(after, job, out)
             }
             (Handover::Cede, RingPhase::Donating) if before => {
-                self.record(next(shards, RingPhase::Ceded), Some(job), out);
+                self.save_ring_state(next(shards, RingPhase::Ceded), Some(job), out);
             }
             (Handover::Clean, RingPhase::Ceded) if since => {
-                self.record(next(shards, RingPhase::Cleaning), Some(job), out);
+                self.save_ring_state(next(shards, RingPhase::Cleaning), Some(job), out);
             }
-            // Asked again, since the first answer was lost; the next change may have begun meanwhile.
+            // Asked again because the first answer was lost. The next change may have begun meanwhile.
             (Handover::Cede | Handover::Clean, _) if mine >= shards => {
-                self.done(job, Reply::Agreed, out);
+                self.finish(job, Reply::Agreed, out);
             }
-            _ => self.done(job, Reply::Refused("the ring is in another change"), out),
+            _ => self.finish(job, Reply::Refused("the ring is in another change"), out),
         }
     }
 
-    /// What it knows of the ring changes, when that is durable. Then the call begins once more.
-    pub(in crate::shard) fn record(
+    /// Makes a new ring state durable. Then the call begins again.
+    pub(in crate::shard) fn save_ring_state(
         &mut self,
-        tenure: Tenure,
+        ring_state: RingState,
         job: Option<Job>,
         out: &mut Outputs<Shortener>,
     ) {
         if self.recording.is_some() {
             let busy = Reply::Refused("the ring is in another change");
-            return job.into_iter().for_each(|job| self.done(job, busy.clone(), out));
+            return job.into_iter().for_each(|job| self.finish(job, busy.clone(), out));
         }
-        self.recording = Some(tenure);
-        let mut batch = vec![(RING.into(), Some(tenure.bytes().to_vec().into()))];
-        if tenure.phase == RingPhase::Settled {
-            batch.extend(self.join.forgotten());
+        self.recording = Some(ring_state);
+        let mut batch = vec![(RING.into(), Some(ring_state.bytes().to_vec().into()))];
+        if ring_state.phase == RingPhase::Settled {
+            batch.extend(self.join.cursor_removals());
         }
-        self.commit(batch, Open::Recorded(job), out);
+        self.commit(batch, PendingOp::RingStateSaved(job), out);
     }
 
-    /// It is durable, or there was no space for it.
-    pub(in crate::shard) fn recorded(
+    /// The ring state is durable, or the disk was full.
+    pub(in crate::shard) fn ring_state_saved(
         &mut self,
         job: Option<Job>,
         failed: Option<&'static str>,
         out: &mut Outputs<Shortener>,
     ) {
-        let Some(tenure) = self.recording.take() else { return };
+        let Some(ring_state) = self.recording.take() else { return };
         self.due.extend(self.held.drain(..));
         match (failed, job) {
             (None, job) => {
-                match Ownership::new(self.place, tenure) {
+                match Ownership::new(self.place, ring_state) {
                     Ok(ownership) => self.ownership = ownership,
                     Err(bad) => return out.halt(bad.to_string()),
                 }
                 self.due.extend(job);
-                self.entered(out);
+                self.enter_phase(out);
             }
-            (Some(why), Some(job)) => self.done(job, Reply::Refused(why), out),
-            // It is tried again.
+            (Some(why), Some(job)) => self.finish(job, Reply::Refused(why), out),
+            // The timer tries again.
             (Some(_), None) => self.tick_later(out),
         }
     }
 
-    /// What it knows of the ring is durable: by boot, or just now.
-    pub(in crate::shard) fn entered(&mut self, out: &mut Outputs<Shortener>) {
-        let Tenure { shards, phase } = self.ownership.tenure();
-        if self.ownership.tenure() != self.at_first() {
+    /// The ring state is durable: after boot, or after a change.
+    pub(in crate::shard) fn enter_phase(&mut self, out: &mut Outputs<Shortener>) {
+        let RingState { shards, phase } = self.ownership.ring_state();
+        if self.ownership.ring_state() != self.initial_ring_state() {
             out.note(Note::Ring { shards, phase });
         }
         let is_followed = matches!(phase, RingPhase::Donating | RingPhase::Ceded);
         self.store.keep_removals(is_followed && Mechanism::KeepRemovals.on(self.switches));
         match phase {
             RingPhase::Settled => {
-                self.join = self.join.over();
+                self.join = self.join.ended();
                 out.cancel_timer(Timer::Handover);
             }
             RingPhase::Donating | RingPhase::Ceded => {}
@@ -121,31 +121,31 @@ impl Shard {
         }
     }
 
-    /// 2. Reads what has happened to its share.
-    fn follow(&mut self, after: u64, job: Job, out: &mut Outputs<Shortener>) {
-        let ticket = self.ticket(Open::Call(job, Step::Changes));
-        self.store.scan(Some(after), LOOK_AT, ticket, out);
+    /// 2. Reads the next changes from the log.
+    fn read_changes(&mut self, after: u64, job: Job, out: &mut Outputs<Shortener>) {
+        let ticket = self.ticket(PendingOp::Call(job, CallStep::Changes));
+        self.store.scan(Some(after), CHANGES_PER_PAGE, ticket, out);
     }
 
-    pub(in crate::shard) fn changed(
+    pub(in crate::shard) fn changes_read(
         &mut self,
         job: Job,
         mut changes: Vec<Change>,
         next: Option<u64>,
         out: &mut Outputs<Shortener>,
     ) {
-        changes.retain(|(key, _)| Key::of_bytes(key).is_some() && self.ownership.goes(key));
-        self.done(job, Reply::Changes { changes, next }, out);
+        changes.retain(|(key, _)| Key::of_bytes(key).is_some() && self.ownership.moves_away(key));
+        self.finish(job, Reply::Changes { changes, next }, out);
     }
 
-    /// 3. The share is the other's, who has all of it: what is left here are copies.
+    /// 3. The joining shard has everything: the copies here are looked for, and removed.
     fn look_for_copies(&mut self, after: u64, out: &mut Outputs<Shortener>) {
-        self.clean = after;
-        let ticket = self.ticket(Open::Cleaning);
-        self.store.scan(Some(after), LOOK_AT, ticket, out);
+        self.cleaned_to = after;
+        let ticket = self.ticket(PendingOp::Cleaning);
+        self.store.scan(Some(after), CHANGES_PER_PAGE, ticket, out);
     }
 
-    pub(in crate::shard) fn clean(
+    pub(in crate::shard) fn remove_copies(
         &mut self,
         changes: Vec<Change>,
         next: Option<u64>,
@@ -160,7 +160,7 @@ impl Shard {
             changes.into_iter().filter(is_copy).map(|(key, _)| (key, None)).collect();
         match copies.is_empty() {
             true => self.look_for_copies(next, out),
-            false => self.commit(copies, Open::Cleaned(next), out),
+            false => self.commit(copies, PendingOp::Cleaned(next), out),
         }
     }
 
@@ -176,15 +176,15 @@ impl Shard {
         }
     }
 
-    /// Its part of the change is over.
+    /// This shard's part in the change is over.
     pub(in crate::shard) fn end_change(&mut self, out: &mut Outputs<Shortener>) {
-        let Tenure { shards, .. } = self.ownership.tenure();
-        self.record(Tenure { shards, phase: RingPhase::Settled }, None, out);
+        let RingState { shards, .. } = self.ownership.ring_state();
+        self.save_ring_state(RingState { shards, phase: RingPhase::Settled }, None, out);
     }
 
-    /// What found no space is tried again.
+    /// Tries again what failed because the disk was full.
     pub(in crate::shard) fn tick(&mut self, out: &mut Outputs<Shortener>) {
-        match self.ownership.tenure().phase {
+        match self.ownership.ring_state().phase {
             RingPhase::Joining if self.join.is_over() && self.recording.is_none() => {
                 self.end_change(out);
             }
@@ -193,7 +193,7 @@ impl Shard {
                 self.tick_later(out);
             }
             RingPhase::Cleaning if self.recording.is_none() => {
-                self.look_for_copies(self.clean, out);
+                self.look_for_copies(self.cleaned_to, out);
             }
             _ => {}
         }

@@ -1,8 +1,9 @@
-//! To join: a shard follows the logs of all others until it has what is its own.
+//! The joining shard's side: it reads the logs of all other shards, its donors, until it has all of its
+//! links.
 //!
-//! The law: a change that was copied is durable together with how far that was, so that a crash repeats and
-//! leaves out nothing. It answers for what a donor knew of when that donor has ceded it and the end of its
-//! log was reached (`catch-up`).
+//! The law: copied changes are stored in one batch with the position in the donor's log, so that a crash
+//! neither repeats nor skips any. The shard answers for links of a donor only when the donor has ceded
+//! them and the end of its log was read (`catch-up`).
 
 use std::time::Duration;
 
@@ -11,56 +12,56 @@ use machine::codec::Reader;
 use machine::{NodeId, Outputs, Random, Time};
 use resilience::Calls;
 
-use super::tenure::{RingPhase, Tenure};
+use super::ownership::{RingPhase, RingState};
 use crate::message::{Call, Handover, Message, Note, Reply, Shortener, Timer};
-use crate::shard::{Job, Open, Shard};
+use crate::shard::{Job, PendingOp, Shard};
 use bitcask::Change;
 
 /// How often donors are asked whether there is more.
 const TICK: Duration = Duration::from_millis(50);
-/// When a donor is taken for silent, and asked again. A stream that loses something is reset, so this is
-/// for what should not happen; an answer that comes later than that is in vain, and a donor's disk slow.
+/// A donor that does not reply within this time is asked again. Lost messages reset the connection, so
+/// this is only a safety net. It is long because a late reply is ignored, and disks can be slow.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How far a shard has come.
+/// The progress of a join.
 #[derive(Clone, Debug)]
-pub(in crate::shard) struct Join {
+pub(in crate::shard) struct JoinState {
     calls: Calls<Timer, u32>,
-    /// By their places; none where nothing is joined.
+    /// By their places; empty when no join is under way.
     donors: Vec<Donor>,
 }
 
-impl Default for Join {
-    fn default() -> Join {
-        Join { calls: Calls::new(PATIENCE, Timer::Calls), donors: Vec::new() }
+impl Default for JoinState {
+    fn default() -> JoinState {
+        JoinState { calls: Calls::new(PATIENCE, Timer::Calls), donors: Vec::new() }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Donor {
-    /// What its log says up to this position is here.
+    /// Its log was copied up to this position.
     after: u64,
-    has: Has,
-    /// A call, or a commit of what it brought, is under way.
+    progress: CopyProgress,
+    /// A call, or the commit of its result, is under way.
     busy: bool,
     /// It may be asked.
     due: bool,
 }
 
-/// What is here of what a donor has.
+/// How much was copied from a donor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Has {
+enum CopyProgress {
     Some,
-    /// All of it, a moment ago.
+    /// All that was in its log when it replied.
     Most,
-    /// It has ceded the share; a few changes may be missing.
+    /// The donor has ceded the links; the last changes may be missing.
     Ceded,
     All,
-    /// And the donor takes its copies away.
+    /// All, and the donor removes its copies.
     Cleaned,
 }
 
-/// What was copied from the donor at this place, up to where.
+/// Changes copied from the donor at this place, up to this position.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::shard) struct CopyBatch {
     place: u32,
@@ -68,55 +69,60 @@ pub(in crate::shard) struct CopyBatch {
     is_all: bool,
 }
 
-/// Where it is kept how far a shard has come with the donor at this place. No link's key is like that.
+/// The store's key of the position in this donor's log. No key of a link begins with a zero byte.
 pub(in crate::shard) fn cursor_key(place: u32) -> Bytes {
     format!("\0from-{place}").into()
 }
 
-impl Join {
+impl JoinState {
     pub(in crate::shard) fn start(&mut self, random: &mut Random) {
         self.calls.start(random);
     }
 
-    /// So many donors are there; of some it may be known how far it has come.
+    /// Begins with this many donors. Positions that were restored at boot stay.
     pub(in crate::shard) fn begin(&mut self, donors: u32) {
-        let new = Donor { after: 0, has: Has::Some, busy: false, due: true };
+        let new = Donor { after: 0, progress: CopyProgress::Some, busy: false, due: true };
         self.donors.resize(donors as usize, new);
     }
 
-    /// It is over.
-    pub(in crate::shard) fn over(&self) -> Join {
-        Join { calls: self.calls.clone(), donors: Vec::new() }
+    /// The state after the join.
+    pub(in crate::shard) fn ended(&self) -> JoinState {
+        JoinState { calls: self.calls.clone(), donors: Vec::new() }
     }
 
-    /// At boot: what was kept of this donor.
-    pub(in crate::shard) fn knows(&mut self, place: u32, kept: Option<&[u8]>) -> Option<()> {
+    /// At boot: restores the position in this donor's log.
+    pub(in crate::shard) fn restore_donor(
+        &mut self,
+        place: u32,
+        kept: Option<&[u8]>,
+    ) -> Option<()> {
         self.begin(place + 1);
         if let Some(kept) = kept {
             let cursor = |from: &mut Reader<&[u8]>| Ok((from.take_u64()?, from.take_bool()?));
             let (after, is_all) = Reader::whole(kept, cursor).ok()?;
             let donor = &mut self.donors[place as usize];
-            (donor.after, donor.has) = (after, if is_all { Has::All } else { Has::Some });
+            (donor.after, donor.progress) =
+                (after, if is_all { CopyProgress::All } else { CopyProgress::Some });
         }
         Some(())
     }
 
-    /// Is all here of what the donor at this place has to give?
-    pub(in crate::shard) fn has(&self, place: u32) -> bool {
-        self.donors.get(place as usize).is_some_and(|donor| donor.has >= Has::All)
+    /// Was everything copied from the donor at this place?
+    pub(in crate::shard) fn has_all_of(&self, place: u32) -> bool {
+        self.donors.get(place as usize).is_some_and(|donor| donor.progress >= CopyProgress::All)
     }
 
-    pub(in crate::shard) fn lacks_something(&self) -> bool {
-        self.least().is_some_and(|least| least < Has::All)
+    pub(in crate::shard) fn is_incomplete(&self) -> bool {
+        self.least_progress().is_some_and(|least| least < CopyProgress::All)
     }
 
-    /// Does every donor take its copies away?
+    /// Do all donors remove their copies?
     pub(in crate::shard) fn is_over(&self) -> bool {
-        self.least() == Some(Has::Cleaned)
+        self.least_progress() == Some(CopyProgress::Cleaned)
     }
 
-    /// What was kept of donors, as removals.
-    pub(in crate::shard) fn forgotten(&self) -> impl Iterator<Item = Change> {
+    /// Removals of all stored positions.
+    pub(in crate::shard) fn cursor_removals(&self) -> impl Iterator<Item = Change> {
         (0..self.donors.len() as u32).map(|place| (cursor_key(place), None))
     }
 
@@ -126,53 +132,57 @@ impl Join {
 
     pub(in crate::shard) fn overdue(&mut self, now: Time, out: &mut Outputs<Shortener>) {
         for (_, place) in self.calls.overdue(now, out) {
-            self.free(place);
+            self.release(place);
         }
     }
 
     pub(in crate::shard) fn reset(&mut self, peer: NodeId) {
         for (_, place) in self.calls.reset(peer) {
-            self.free(place);
+            self.release(place);
         }
     }
 
-    fn free(&mut self, place: u32) {
+    fn release(&mut self, place: u32) {
         self.donors.get_mut(place as usize).into_iter().for_each(|donor| donor.busy = false);
     }
 
-    fn least(&self) -> Option<Has> {
-        self.donors.iter().map(|donor| donor.has).min()
+    fn least_progress(&self) -> Option<CopyProgress> {
+        self.donors.iter().map(|donor| donor.progress).min()
     }
 }
 
 impl Shard {
-    /// 1. Somebody wants it to join.
+    /// 1. The shard is told to join.
     pub(in crate::shard) fn join(&mut self, job: Job, out: &mut Outputs<Shortener>) {
-        match self.ownership.tenure().shards {
+        match self.ownership.ring_state().shards {
             0 => {
-                let tenure = Tenure { shards: self.place + 1, phase: RingPhase::Joining };
-                self.record(tenure, Some(job), out);
+                let ring_state = RingState { shards: self.place + 1, phase: RingPhase::Joining };
+                self.save_ring_state(ring_state, Some(job), out);
             }
-            _ => self.done(job, Reply::Agreed, out),
+            _ => self.finish(job, Reply::Agreed, out),
         }
     }
 
-    /// 2. Every donor that may be asked is asked for what comes next.
+    /// 2. Sends each idle donor its next request.
     ///
-    /// That is its changes; when all donors have given most of them, to cede; and when all have given all,
-    /// to take its copies away.
-    pub(in crate::shard) fn go_on(&mut self, now: Time, out: &mut Outputs<Shortener>) {
-        let Tenure { shards, phase } = self.ownership.tenure();
-        let Some(least) = self.join.least().filter(|_| phase == RingPhase::Joining) else { return };
+    /// First for changes; to cede when all donors' logs were read once; and to remove its copies when
+    /// everything was copied from all donors.
+    pub(in crate::shard) fn ask_donors(&mut self, now: Time, out: &mut Outputs<Shortener>) {
+        let RingState { shards, phase } = self.ownership.ring_state();
+        let Some(least) = self.join.least_progress().filter(|_| phase == RingPhase::Joining) else {
+            return;
+        };
         if self.leases.is_none() || self.recording.is_some() {
             return;
         }
         for (place, donor) in (0..).zip(&mut self.join.donors) {
-            let step = match donor.has {
-                Has::Most if least >= Has::Most => Handover::Cede,
-                Has::Some | Has::Most | Has::Ceded => Handover::Changes { after: donor.after },
-                Has::All if least == Has::All => Handover::Clean,
-                Has::All | Has::Cleaned => continue,
+            let step = match donor.progress {
+                CopyProgress::Most if least >= CopyProgress::Most => Handover::Cede,
+                CopyProgress::Some | CopyProgress::Most | CopyProgress::Ceded => {
+                    Handover::Changes { after: donor.after }
+                }
+                CopyProgress::All if least == CopyProgress::All => Handover::Clean,
+                CopyProgress::All | CopyProgress::Cleaned => continue,
             };
             if donor.busy || !donor.due {
                 continue;
@@ -184,8 +194,8 @@ impl Shard {
         }
     }
 
-    /// 3. A donor, which knows of so many shards, has replied.
-    pub(in crate::shard) fn given(
+    /// 3. A donor has replied. It knows of this many shards.
+    pub(in crate::shard) fn donor_replied(
         &mut self,
         from: NodeId,
         call: u64,
@@ -194,10 +204,10 @@ impl Shard {
         out: &mut Outputs<Shortener>,
     ) {
         let Some((_, place)) = self.join.calls.end(call, from) else { return };
-        self.join.free(place);
-        let has_ceded = shards >= self.ownership.tenure().shards;
+        self.join.release(place);
+        let has_ceded = shards >= self.ownership.ring_state().shards;
         let Some(donor) = self.join.donors.get_mut(place as usize) else { return };
-        match (reply, donor.has) {
+        match (reply, donor.progress) {
             (Reply::Changes { changes, next: Some(after) }, _) => {
                 self.copy(changes, CopyBatch { place, after, is_all: false }, out);
             }
@@ -205,24 +215,26 @@ impl Shard {
                 let after = donor.after;
                 self.copy(changes, CopyBatch { place, after, is_all: true }, out);
             }
-            (Reply::Changes { .. }, _) => donor.has = Has::Most,
-            (Reply::Agreed, Has::Most) => (donor.has, donor.due) = (Has::Ceded, true),
-            (Reply::Agreed, Has::All) => donor.has = Has::Cleaned,
-            // It cannot just now, and is asked again.
+            (Reply::Changes { .. }, _) => donor.progress = CopyProgress::Most,
+            (Reply::Agreed, CopyProgress::Most) => {
+                (donor.progress, donor.due) = (CopyProgress::Ceded, true)
+            }
+            (Reply::Agreed, CopyProgress::All) => donor.progress = CopyProgress::Cleaned,
+            // The donor refused for now, and is asked again.
             _ => {}
         }
     }
 
-    /// 4. What it gave is kept.
+    /// 4. Stores the changes.
     fn copy(&mut self, mut changes: Vec<Change>, copied: CopyBatch, out: &mut Outputs<Shortener>) {
         let CopyBatch { place, after, is_all } = copied;
         self.join.donors[place as usize].busy = true;
         let cursor = [&after.to_le_bytes()[..], &[u8::from(is_all)]].concat();
         changes.push((cursor_key(place), Some(cursor.into())));
-        self.commit(changes, Open::Copied(copied), out);
+        self.commit(changes, PendingOp::Copied(copied), out);
     }
 
-    /// 5. It is, or there was no space for it.
+    /// 5. They are stored, or the disk was full.
     pub(in crate::shard) fn copied(
         &mut self,
         copied: CopyBatch,
@@ -237,10 +249,10 @@ impl Shard {
         }
         (donor.after, donor.due) = (after, true);
         if is_all {
-            donor.has = Has::All;
+            donor.progress = CopyProgress::All;
             self.due.extend(self.held.drain(..));
-            if !self.join.lacks_something() {
-                out.note(Note::Joined { shards: self.ownership.tenure().shards });
+            if !self.join.is_incomplete() {
+                out.note(Note::Joined { shards: self.ownership.ring_state().shards });
             }
         }
     }
@@ -254,11 +266,12 @@ impl Shard {
 mod tests {
     use super::*;
     use crate::Key;
-    use crate::shard::MOST_SHARDS;
+    use crate::shard::MAX_SHARDS;
 
-    /// That of place 47 was once taken for a link, and its removal handed on to the next shard that joined.
+    /// The entry of place 47 was once taken for a link, since byte 47 is `/`, and handed on to the next
+    /// joining shard.
     #[test]
     fn what_is_kept_of_a_donor_is_no_link() {
-        assert!((0..MOST_SHARDS).all(|place| Key::of_bytes(&cursor_key(place)).is_none()));
+        assert!((0..MAX_SHARDS).all(|place| Key::of_bytes(&cursor_key(place)).is_none()));
     }
 }

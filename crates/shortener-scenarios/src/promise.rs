@@ -1,5 +1,5 @@
-//! What the service swears to, as code that watches it. It looks at what users asked and were told, at
-//! what instances asked of shards, and at what became of clicks, in the true time of the world.
+//! The promises of the service, as checkers. They watch the questions and answers of users, the calls of
+//! instances, and the clicks, in the true time of the simulated world.
 
 mod clicks;
 mod codes_distinct;

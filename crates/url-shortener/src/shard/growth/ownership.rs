@@ -1,65 +1,65 @@
-//! Which links are a shard's own: what it knows of the ring, and of the change that the ring is in.
+//! Which links a shard answers for: its view of the ring, and of the change that is under way.
 //!
 //! # The law
 //!
-//! Shards join one at a time, and each only when the change before it is over. Of a link one shard answers:
-//! its former owner until that has ceded it, durably (`ring-fence`); then its new one, as soon as it has
-//! all that the former knew of it, durably too. What was ceded is never answered for again.
+//! Shards join one at a time, and each only when the change before it is over. At most one shard answers
+//! for a link: its former owner until it has durably ceded the link (`ring-fence`), then the new owner,
+//! once it has durably copied everything. A shard never answers again for a link that it has ceded.
 
 use crate::ring::{BadShards, ShardRing};
 
-/// Where a shard keeps it. No link's key begins like that.
+/// The store's key of the ring state. No key of a link begins with a zero byte.
 pub(in crate::shard) const RING: &[u8] = b"\0ring";
 
-/// What a shard has on its disk about the ring.
+/// What a shard stores about the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::shard) struct Tenure {
-    /// So many shards are on the ring by which it answers; 0 before it joins.
+pub(in crate::shard) struct RingState {
+    /// The number of shards on the ring by which it answers; 0 before it joins.
     pub(in crate::shard) shards: u32,
     pub(in crate::shard) phase: RingPhase,
 }
 
-/// How far a shard is in a change of the ring.
+/// The phase of a ring change, at one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RingPhase {
-    /// There is none.
+    /// No change is under way.
     Settled,
-    /// One more shard copies its share; until it is ceded this one answers for it.
+    /// A joining shard copies its links. This shard answers for them until it cedes them.
     Donating,
-    /// The share was ceded, and is kept until the other has it.
+    /// The links are ceded, and kept until the joining shard has them.
     Ceded,
-    /// The other has it; the copies here are taken away.
+    /// The joining shard has them; the copies here are being removed.
     Cleaning,
-    /// It is the one that joins.
+    /// This is the joining shard.
     Joining,
 }
 
-impl Tenure {
+impl RingState {
     pub(in crate::shard) fn bytes(self) -> [u8; 5] {
         let [a, b, c, d] = self.shards.to_le_bytes();
         [a, b, c, d, self.phase as u8]
     }
 
-    pub(in crate::shard) fn of_bytes(bytes: &[u8]) -> Option<Tenure> {
+    pub(in crate::shard) fn of_bytes(bytes: &[u8]) -> Option<RingState> {
         use RingPhase::{Ceded, Cleaning, Donating, Joining, Settled};
         let (shards, [phase]) = bytes.split_first_chunk()? else { return None };
         let known = [Settled, Donating, Ceded, Cleaning, Joining];
         let phase = known.into_iter().find(|known| *known as u8 == *phase)?;
-        Some(Tenure { shards: u32::from_le_bytes(*shards), phase })
+        Some(RingState { shards: u32::from_le_bytes(*shards), phase })
     }
 }
 
-/// Whose a link is.
+/// Who owns a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::shard) enum KeyOwner {
     Me,
-    /// Mine as soon as I have what the shard at this place knows of it.
+    /// Mine once everything is copied from the donor at this place.
     MineFrom(u32),
     Other,
 }
 
 impl RingPhase {
-    /// Its name.
+    /// As the programming interface and `inspect` show it.
     pub fn word(self) -> &'static str {
         match self {
             RingPhase::Settled => "settled",
@@ -71,27 +71,27 @@ impl RingPhase {
     }
 }
 
-/// A tenure, and the rings that it is about.
+/// The ring state of a shard, and the rings that it is about.
 #[derive(Clone, Debug)]
 pub(in crate::shard) struct Ownership {
     me: u32,
-    tenure: Tenure,
-    /// That by which it answers; none before it joins.
+    ring_state: RingState,
+    /// The ring by which it answers; none before it joins.
     ring: Option<ShardRing>,
-    /// While it changes: the ring without, and with, the shard that joins.
+    /// During a change: the rings without and with the joining shard.
     change: Option<(ShardRing, ShardRing)>,
 }
 
 impl Ownership {
-    /// Of a shard that is on no ring.
+    /// Of a shard that is not on the ring.
     pub(in crate::shard) fn none(me: u32) -> Ownership {
-        let tenure = Tenure { shards: 0, phase: RingPhase::Settled };
-        Ownership { me, tenure, ring: None, change: None }
+        let ring_state = RingState { shards: 0, phase: RingPhase::Settled };
+        Ownership { me, ring_state, ring: None, change: None }
     }
 
     /// Of the shard at this place.
-    pub(in crate::shard) fn new(me: u32, tenure: Tenure) -> Result<Ownership, BadShards> {
-        let Tenure { shards, phase } = tenure;
+    pub(in crate::shard) fn new(me: u32, ring_state: RingState) -> Result<Ownership, BadShards> {
+        let RingState { shards, phase } = ring_state;
         let ring = if shards == 0 { None } else { Some(ShardRing::of(shards)?) };
         let with = match phase {
             RingPhase::Settled => None,
@@ -99,34 +99,34 @@ impl Ownership {
             RingPhase::Ceded | RingPhase::Cleaning | RingPhase::Joining => Some(shards),
         };
         let rings = |with: u32| Ok((ShardRing::of(with.saturating_sub(1))?, ShardRing::of(with)?));
-        Ok(Ownership { me, tenure, ring, change: with.map(rings).transpose()? })
+        Ok(Ownership { me, ring_state, ring, change: with.map(rings).transpose()? })
     }
 
-    pub(in crate::shard) fn tenure(&self) -> Tenure {
-        self.tenure
+    pub(in crate::shard) fn ring_state(&self) -> RingState {
+        self.ring_state
     }
 
-    /// So many shards there are for certain; 0 where it does not know: a shard may have been told to join
-    /// before the one ahead of it.
+    /// How many shards there certainly are; 0 if unknown: a joining shard may have been told to join
+    /// before its predecessor.
     pub(in crate::shard) fn shards(&self) -> u32 {
-        let Tenure { shards, phase } = self.tenure;
+        let RingState { shards, phase } = self.ring_state;
         if phase == RingPhase::Joining { 0 } else { shards }
     }
 
-    /// Whose is what is found by these bytes?
+    /// Who owns the link with this key?
     pub(in crate::shard) fn of(&self, key: &[u8]) -> KeyOwner {
         match (&self.ring, &self.change) {
             (Some(ring), _) if ring.place(key) != self.me => KeyOwner::Other,
             (None, _) => KeyOwner::Other,
-            (_, Some((without, _))) if self.tenure.phase == RingPhase::Joining => {
+            (_, Some((without, _))) if self.ring_state.phase == RingPhase::Joining => {
                 KeyOwner::MineFrom(without.place(key))
             }
             _ => KeyOwner::Me,
         }
     }
 
-    /// Is it of the share that goes from here to the shard that joins?
-    pub(in crate::shard) fn goes(&self, key: &[u8]) -> bool {
+    /// Does it move from here to the joining shard?
+    pub(in crate::shard) fn moves_away(&self, key: &[u8]) -> bool {
         let Some((without, with)) = &self.change else { return false };
         without.place(key) == self.me && with.place(key) != self.me
     }
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     fn ownership(me: u32, shards: u32, phase: RingPhase) -> Ownership {
-        Ownership::new(me, Tenure { shards, phase }).unwrap()
+        Ownership::new(me, RingState { shards, phase }).unwrap()
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
             for phase in [Donating, Ceded, Cleaning] {
                 for (place, donor) in donors(phase).iter().enumerate() {
                     let was_here = former == Some(place);
-                    assert_eq!(donor.goes(&key), was_here && moves, "{phase:?}");
+                    assert_eq!(donor.moves_away(&key), was_here && moves, "{phase:?}");
                     let answers = was_here && (phase == Donating || !moves);
                     assert_eq!(donor.of(&key) == KeyOwner::Me, answers, "{phase:?}");
                 }
@@ -172,11 +172,11 @@ mod tests {
     }
 
     #[test]
-    fn a_tenure_comes_back_and_nothing_else_is_one() {
-        let tenure = Tenure { shards: 7, phase: RingPhase::Ceded };
-        assert_eq!(Tenure::of_bytes(&tenure.bytes()), Some(tenure));
-        assert_eq!(Tenure::of_bytes(&tenure.bytes()[..4]), None);
-        assert_eq!(Tenure::of_bytes(&[7, 0, 0, 0, 5]), None);
-        assert!(Ownership::new(0, Tenure { shards: 5_000, ..tenure }).is_err());
+    fn a_ring_state_comes_back_and_nothing_else_is_one() {
+        let ring_state = RingState { shards: 7, phase: RingPhase::Ceded };
+        assert_eq!(RingState::of_bytes(&ring_state.bytes()), Some(ring_state));
+        assert_eq!(RingState::of_bytes(&ring_state.bytes()[..4]), None);
+        assert_eq!(RingState::of_bytes(&[7, 0, 0, 0, 5]), None);
+        assert!(Ownership::new(0, RingState { shards: 5_000, ..ring_state }).is_err());
     }
 }

@@ -8,8 +8,8 @@ use sim::{FaultKind, Script};
 use super::words::{
     MS, alias, anybody, between, chores, heal_ms, made, named, roll_call, somebody, visits,
 };
-use crate::message::Wish;
 use crate::shape::{Draft, Shape};
+use url_shortener::Wish;
 
 /// How far a wall clock may be off, in milliseconds.
 const SKEW: u64 = 1_000;

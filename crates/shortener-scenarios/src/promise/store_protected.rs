@@ -10,14 +10,14 @@ use machine::{Machine, NodeId, Time};
 use resilience::TokenBucket;
 use sim::{Entry, Promise, World};
 
-use crate::Key;
-use crate::message::{Answer, Ask, Note, Shortener, Why};
 use crate::shape::{FRESHNESS, RATE, Shape};
+use url_shortener::Key;
+use url_shortener::{Answer, Ask, Note, Shortener, Why};
 
 pub(super) struct StoreProtected {
     shape: Shape,
     instances: BTreeMap<NodeId, Seen>,
-    /// Changes that are under way somewhere: whoever makes one forgets what he knows of the code.
+    /// Changes that are under way: the instance that makes one forgets what it knows of the code.
     changes: BTreeMap<u64, Key>,
     changing: BTreeMap<Key, u32>,
     changed: BTreeMap<Key, Time>,
@@ -121,7 +121,7 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for StoreProtected {
             Note::Called { call, client, why, key } => {
                 return self.called(entry.node, entry.at, (*call, *client, *why), key.as_ref());
             }
-            Note::HasRead { call, missing } => self.has_read(entry.node, *call, *missing),
+            Note::ReadEnded { call, missing } => self.has_read(entry.node, *call, *missing),
             _ => {}
         }
         Ok(())

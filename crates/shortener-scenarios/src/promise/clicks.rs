@@ -14,14 +14,14 @@ use std::time::Duration;
 use machine::{Machine, NodeId, Time};
 use sim::{Entry, Promise, Verdict, World};
 
-use crate::LinkId;
-use crate::message::{Message, Note, Shortener};
+use url_shortener::LinkId;
+use url_shortener::{Message, Note, Shortener};
 
 /// After the heal: longer than any time-out and the wait after it.
 const RECOVERS: Duration = Duration::from_millis(2_400);
-/// What is acknowledged while all is calm is counted after so long.
+/// Once all is calm, an acknowledged click must be counted within this time.
 const COUNTS: Duration = Duration::from_millis(500);
-/// A calm tally has read so many counts after so long.
+/// How many counts the tally is asked for at once, and how long it may take to reply when all is calm.
 const ASKED_AT_ONCE: usize = 500;
 const TELLS: Duration = Duration::from_millis(500);
 
@@ -132,7 +132,7 @@ impl ClicksOnce {
         for links in due.keys().collect::<Vec<_>>().chunks(ASKED_AT_ONCE) {
             let noted = world.history().len();
             for (call, &link) in (0..).zip(links) {
-                world.tell(self.tally, Message::Tell { call, link: link.clone() });
+                world.tell(self.tally, Message::GetStats { call, link: link.clone() });
             }
             world.run_for(TELLS);
             world.history()[noted..].iter().try_for_each(|entry| self.see(entry))?;
@@ -173,8 +173,8 @@ mod tests {
     use sim::Script;
 
     use super::*;
-    use crate::message::{Action, Which, Wish};
     use crate::shape::{Node, Shape};
+    use url_shortener::{Action, Which, Wish};
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 

@@ -1,4 +1,4 @@
-//! The cluster of a scenario: who is who, and within which bounds.
+//! The cluster of a scenario: how many nodes of each kind, and with which settings.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use resilience::Backoff;
 use serde::{Deserialize, Serialize};
 use sim::{Delays, Shape as _, Target, within};
 
-use crate::analytics::clicks::ClickTuning;
-use crate::analytics::tally::{Rounds, Tally};
-use crate::client::User;
-use crate::instance::cache::Freshness;
-use crate::instance::limiter::Rate;
-use crate::instance::numbers::Codes;
-use crate::instance::{Instance, Settings};
-use crate::message::{Action, Shortener};
-use crate::ring::Roster;
-use crate::shard::Shard;
-use bitcask::Limits;
+use crate::user::User;
+use url_shortener::ClickTuning;
+use url_shortener::Codes;
+use url_shortener::Freshness;
+use url_shortener::Limits;
+use url_shortener::Rate;
+use url_shortener::Roster;
+use url_shortener::Shard;
+use url_shortener::{Action, Shortener};
+use url_shortener::{Instance, Settings};
+use url_shortener::{RoundLimits, Tally};
 
 sim::nodes! {
     /// A node of a simulated cluster.
@@ -32,9 +32,9 @@ sim::nodes! {
 /// How long copies are used.
 pub(crate) const FRESHNESS: Freshness =
     Freshness { links: Duration::from_millis(500), missing: Duration::from_millis(400) };
-/// When a shard is taken for silent.
+/// How long an instance waits for a shard.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(300);
-/// What a client may ask of the store at one instance.
+/// How many calls to shards one client may cause at one instance.
 pub(crate) const RATE: Rate = Rate { per_second: 40, burst: 10 };
 /// Links and dead codes in a cache; clients that are remembered.
 const REMEMBERED: usize = 1_000;
@@ -194,7 +194,7 @@ impl Shape {
         let shape = cluster.shape;
         let Portions { segment, round_links, round_clicks } = shape.portions;
         let limits = Limits { segment };
-        let rounds = Rounds { links: round_links, clicks: round_clicks };
+        let rounds = RoundLimits { links: round_links, clicks: round_clicks };
         if shape.instance_ids().contains(&id) {
             let instance = Instance::new(shape.settings(), switches);
             return Node::Instance(instance.expect("a cluster has 1 to 64 shards"));
@@ -203,7 +203,7 @@ impl Shape {
             return Node::Shard(Shard::new(place as u32, shape.roster(), limits, switches));
         }
         if id == shape.tally() {
-            return Node::Tally(Tally::new(limits, switches).with_rounds(rounds));
+            return Node::Tally(Tally::new(limits, switches).with_round_limits(rounds));
         }
         Node::User(User::new(id))
     }

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Wall};
 
-use crate::message::{
+use url_shortener::{
     Action, Answer, Ask, Call, Click, Device, Message, Note, Shortener, Timer, Which, Wish,
 };
-use crate::{Edit, Key, Link, NewLink, RedirectStatus};
+use url_shortener::{Edit, Key, Link, NewLink, RedirectStatus};
 
-/// Longer than an instance takes to give a shard up.
+/// Longer than an instance waits for a shard.
 const PATIENCE: Duration = Duration::from_millis(1_000);
 
-/// Somebody who makes links, follows them, and takes them away.
+/// A user who makes, follows, changes and deletes links.
 #[derive(Clone, Debug)]
 pub struct User {
     id: NodeId,

@@ -1,44 +1,44 @@
-//! What was counted, as JSON.
+//! Statistics as JSON.
 
 use std::collections::BTreeMap;
 
 use machine::Wall;
 use serde::{Deserialize, Serialize};
 
-use super::When;
+use super::Timestamp;
 use url_shortener::server::Site;
 use url_shortener::{Key, Link, LinkStats};
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
-/// What is known of the clicks on a link.
+/// The statistics of a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counted {
+pub struct StatsJson {
     /// The code of the link.
     pub code: String,
     /// The custom domain, if it is in one.
     pub domain: Option<String>,
-    /// What people pass on.
+    /// The short URL.
     pub short_url: String,
     /// All clicks of people, here and, before an import, elsewhere.
     pub clicks: u64,
     /// Those elsewhere.
     pub earlier_clicks: u64,
-    /// About how many people came here, never more than clicks; one who came on two days is two.
+    /// About how many people came here, at most `clicks`. A person who came on two days counts twice.
     pub visitor_days: u64,
-    /// By the hour in which they happened, by UTC: the latest in which there were any.
+    /// By hour, in UTC: the latest hours with clicks.
     pub hours: Vec<Bucket>,
     /// By the day.
     pub days: Vec<Bucket>,
     /// Where visitors came from, the most frequent first.
     pub referrers: Vec<Referrer>,
-    /// What they came with.
+    /// By kind of device.
     pub devices: BTreeMap<String, u64>,
-    /// Counted apart, since nobody looked: robots and tools (`bot`), previews of the link (`preview`),
-    /// browsers that load ahead (`prefetch`), and requests for the address alone (`head`).
+    /// Programs, counted apart: robots and tools (`bot`), previews (`preview`), browsers that load ahead
+    /// (`prefetch`), and requests for the target only (`head`).
     pub programs: BTreeMap<String, u64>,
-    /// How far the log of clicks is on the disk.
+    /// How much of the click log is durable.
     pub log: LogPosition,
 }
 
@@ -46,7 +46,7 @@ pub struct Counted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     /// When it began.
-    pub from: When,
+    pub from: Timestamp,
     /// How many there were.
     pub clicks: u64,
 }
@@ -60,8 +60,8 @@ pub struct Referrer {
     pub clicks: u64,
 }
 
-/// The clicks of this server since it started, of all links together, are numbered from 0 on. What
-/// lies below `acknowledged` is on the disk, and will be counted whatever happens.
+/// Clicks since the server started, of all links, are numbered from 0. All below `acknowledged` are
+/// durable, and will be counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPosition {
     /// Which log: another one after each start.
@@ -70,15 +70,15 @@ pub struct LogPosition {
     pub acknowledged: u64,
 }
 
-impl Counted {
-    /// How it looks.
+impl StatsJson {
+    /// The JSON of these statistics.
     pub(crate) fn of(
         key: &Key,
         link: &Link,
         stats: Option<&LinkStats>,
         (log, acknowledged): (u64, u64),
         site: &Site,
-    ) -> Counted {
+    ) -> StatsJson {
         let nothing = LinkStats::default();
         let stats = stats.unwrap_or(&nothing);
         let buckets = |counts: &BTreeMap<u64, u64>, length: u64| {
@@ -98,7 +98,7 @@ impl Counted {
             let kinds = stats.devices.iter().filter(|(device, _)| device.is_a_persons() == people);
             kinds.map(|(device, clicks)| (format!("{device:?}").to_lowercase(), *clicks)).collect()
         };
-        Counted {
+        StatsJson {
             code: key.code.to_string(),
             domain: key.custom_domain(),
             short_url: site.short_url(key),

@@ -8,19 +8,19 @@ use url::Host;
 
 /// Domains, each with all that is below it, and addresses.
 #[derive(Clone, Debug, Default)]
-pub struct Blocked {
+pub struct BlockList {
     /// In lower case and Punycode, without a dot at the end.
     domains: BTreeSet<Box<str>>,
     addresses: BTreeSet<IpAddr>,
 }
 
-impl Blocked {
+impl BlockList {
     /// The list that this text is: one domain or address a line; what follows a `#` is for people.
     ///
     /// # Errors
     /// If a line is neither, with its number.
-    pub fn parse(text: &str) -> Result<Blocked, MalformedList> {
-        let mut blocked = Blocked::default();
+    pub fn parse(text: &str) -> Result<BlockList, MalformedBlockList> {
+        let mut blocked = BlockList::default();
         for (number, line) in text.lines().enumerate() {
             let name = line.split('#').next().unwrap_or_default().trim();
             if name.is_empty() {
@@ -32,7 +32,9 @@ impl Blocked {
                 }
                 Ok(Host::Ipv4(ip)) => drop(blocked.addresses.insert(ip.into())),
                 Ok(Host::Ipv6(ip)) => drop(blocked.addresses.insert(ip.to_canonical())),
-                Err(_) => return Err(MalformedList { line: number + 1, text: name.to_owned() }),
+                Err(_) => {
+                    return Err(MalformedBlockList { line: number + 1, text: name.to_owned() });
+                }
             }
         }
         Ok(blocked)
@@ -59,19 +61,19 @@ impl Blocked {
 
 /// A line of a block list that is neither a domain nor an address. Nothing was taken from the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MalformedList {
+pub struct MalformedBlockList {
     line: usize,
     text: String,
 }
 
-impl fmt::Display for MalformedList {
+impl fmt::Display for MalformedBlockList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text: String = self.text.chars().take(80).collect();
         write!(f, "line {}: {text:?} is neither a domain nor an address", self.line)
     }
 }
 
-impl std::error::Error for MalformedList {}
+impl std::error::Error for MalformedBlockList {}
 
 #[cfg(test)]
 mod tests {
@@ -81,14 +83,14 @@ mod tests {
     fn lines_are_domains_addresses_or_for_people() {
         let text =
             "# list\n\n  Evil.Example.  # why\nb\u{fc}cher.example\n192.0.2.1\n[2001:db8::1]\n";
-        let blocked = Blocked::parse(text).unwrap();
+        let blocked = BlockList::parse(text).unwrap();
         assert!(
             blocked.has_domain("www.evil.example") && blocked.has_domain("xn--bcher-kva.example")
         );
         assert!(!blocked.has_domain("example") && !blocked.has_domain("evil"));
         assert!(blocked.has_address("192.0.2.1".parse().unwrap()));
         assert!(blocked.has_address("2001:db8::1".parse().unwrap()));
-        let wrong = Blocked::parse("good.example\n\nnot a domain\n").unwrap_err();
+        let wrong = BlockList::parse("good.example\n\nnot a domain\n").unwrap_err();
         assert_eq!(
             wrong.to_string(),
             "line 3: \"not a domain\" is neither a domain nor an address"

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use machine::{NodeId, Time, nanos};
 
-use crate::message::{Action, Which, Wish};
 use crate::shape::{Draft, Shape};
+use url_shortener::{Action, Which, Wish};
 
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
 

@@ -10,11 +10,11 @@ mod words;
 use machine::{MechanismInfo, NodeId, Switches};
 use sim::{NoteKind, PromiseSpec, Scenario, System, Witness};
 
-use crate::mechanism::Mechanism;
-use crate::message::{Action, Answer, Message, Note, Why};
 use crate::promise::PROMISES;
 use crate::shape::{Cluster, Node, Shape};
-use crate::shard::RingPhase;
+use url_shortener::Mechanism;
+use url_shortener::RingPhase;
+use url_shortener::{Action, Answer, Message, Note, Why};
 
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,7 @@ impl System for UrlShortener {
     const ABOUT: &'static str = "Links, redirects and click analytics: a sharded service that a person can use in a browser.";
     const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
     const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
+    const ROLES: &'static [&'static str] = &["instance", "shard", "tally", "user"];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
@@ -55,7 +56,7 @@ impl System for UrlShortener {
             Note::GivenUp { token } => NoteKind::GivenUp(*token),
             Note::Called { why: Why::Visit, .. } => NoteKind::Sometimes("visit-read"),
             Note::Called { why: Why::Again, .. } => NoteKind::Sometimes("read-again"),
-            Note::HasRead { missing: true, .. } => NoteKind::Sometimes("read-in-vain"),
+            Note::ReadEnded { missing: true, .. } => NoteKind::Sometimes("read-in-vain"),
             Note::OutOfNumbers => NoteKind::Sometimes("out-of-numbers"),
             Note::Leased(_) => NoteKind::Sometimes("range-leased"),
             Note::Clicked { .. } => NoteKind::Sometimes("redirected"),
@@ -66,7 +67,7 @@ impl System for UrlShortener {
             Note::Sometimes(what) => NoteKind::Sometimes(what),
             Note::Cut => NoteKind::Sometimes("store-cut"),
             Note::Called { .. }
-            | Note::HasRead { .. }
+            | Note::ReadEnded { .. }
             | Note::Acknowledged { .. }
             | Note::Dropped { .. }
             | Note::Ring { .. }

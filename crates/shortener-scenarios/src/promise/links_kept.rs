@@ -15,10 +15,10 @@ use check::{Budget, Operation, Verdict as Found, linearizable};
 use machine::{Machine, NodeId, Time};
 use sim::{Entry, Promise, Verdict, World};
 
-use crate::Key;
-use crate::message::{Answer, Ask, Click, Note, Shortener};
 use crate::shape::FRESHNESS;
 use model::{Answered, Register, RegisterOp, What};
+use url_shortener::Key;
+use url_shortener::{Answer, Ask, Click, Note, Shortener};
 
 type Event = Operation<RegisterOp, Answered>;
 
@@ -214,7 +214,7 @@ mod tests {
     use machine::NodeId;
 
     use super::*;
-    use crate::{Device, Edit, Link, NewLink, RedirectStatus};
+    use url_shortener::{Device, Edit, Link, NewLink, RedirectStatus};
 
     fn key() -> Key {
         Key::new("", "a")

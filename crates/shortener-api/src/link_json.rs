@@ -1,28 +1,28 @@
-//! Links, as JSON shows them.
+//! Links as JSON.
 
 use serde::{Deserialize, Serialize};
 
-use super::{When, cursor};
+use super::{Timestamp, cursor};
 use url_shortener::server::Site;
 use url_shortener::{Cursor, Key, Link};
 
 /// A link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shown {
+pub struct LinkJson {
     /// Its code, in its domain.
     pub code: String,
     /// The custom domain, if it is in one.
     pub domain: Option<String>,
-    /// What people pass on.
+    /// The short URL.
     pub short_url: String,
     /// Where it leads.
     pub url: String,
     /// 301, 302, 307 or 308.
     pub status: u16,
     /// When it was made.
-    pub created_at: When,
+    pub created_at: Timestamp,
     /// From then on it does not resolve.
-    pub expires_at: Option<When>,
+    pub expires_at: Option<Timestamp>,
     /// For people.
     pub title: Option<String>,
     /// For people.
@@ -31,7 +31,7 @@ pub struct Shown {
     pub forward_query: Option<bool>,
     /// Clicks that were counted elsewhere, before it was imported.
     pub earlier_clicks: u64,
-    /// Those and the ones of people that were counted here; in lists that are asked for with `clicks=true`.
+    /// All clicks of people, here and elsewhere; only in lists with `clicks=true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clicks: Option<u64>,
 }
@@ -40,23 +40,23 @@ pub struct Shown {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListPage {
     /// In the order of the store.
-    pub links: Vec<Shown>,
-    /// Given as `after`, it leads to those that follow; null where there are no more.
+    pub links: Vec<LinkJson>,
+    /// The cursor for the next page, to be sent as `after`; null after the last page.
     pub next: Option<String>,
 }
 
-impl Shown {
-    /// How this link looks.
-    pub(crate) fn of(key: &Key, link: &Link, site: &Site) -> Shown {
+impl LinkJson {
+    /// The JSON of this link.
+    pub(crate) fn of(key: &Key, link: &Link, site: &Site) -> LinkJson {
         let status: &'static str = link.status.into();
-        Shown {
+        LinkJson {
             code: key.code.to_string(),
             domain: key.custom_domain(),
             short_url: site.short_url(key),
             url: link.url.to_string(),
             status: status.parse().unwrap_or_default(),
             created_at: link.created_at.into(),
-            expires_at: link.expires_at.map(When::from),
+            expires_at: link.expires_at.map(Timestamp::from),
             title: link.title.as_deref().map(str::to_owned),
             tags: link.tags.iter().map(|tag| tag.to_string()).collect(),
             forward_query: link.forward_query,
@@ -67,8 +67,8 @@ impl Shown {
 }
 
 impl ListPage {
-    /// How these look.
-    pub(crate) fn of(links: Vec<Shown>, next: Option<&Cursor>) -> ListPage {
+    /// The JSON of these links.
+    pub(crate) fn of(links: Vec<LinkJson>, next: Option<&Cursor>) -> ListPage {
         ListPage { links, next: next.map(cursor::text) }
     }
 }

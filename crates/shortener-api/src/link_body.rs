@@ -1,4 +1,4 @@
-//! What is asked for, as JSON: new links and changes.
+//! Request bodies as JSON: new links and changes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use host::http;
 use machine::Wall;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Shown, When};
-use crate::target::{Refused, Targets};
+use super::{LinkJson, Timestamp};
+use crate::target::{RefusedTarget, Targets};
 use url_shortener::server::Site;
-use url_shortener::{Edit, Link, NewLink, RedirectStatus, Unfit, check_edit, check_new};
+use url_shortener::{Edit, InvalidLink, Link, NewLink, RedirectStatus, check_edit, check_new};
 
-/// No bulk request has more links.
-pub const MOST_AT_ONCE: usize = 1000;
-/// A link that somebody wants.
+/// The most links in a bulk request.
+pub const MAX_BULK_LINKS: usize = 1000;
+/// A request for a new link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
+pub struct CreateRequest {
     /// Where it leads.
     pub url: String,
-    /// Its code, if that is free; otherwise the service picks one.
+    /// Its code. Without one, the service picks a code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
     /// The custom domain.
@@ -28,7 +28,7 @@ pub struct Wanted {
     pub domain: Option<String>,
     /// From then on it does not resolve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<When>,
+    pub expires_at: Option<Timestamp>,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -43,25 +43,25 @@ pub struct Wanted {
     pub forward_query: Option<bool>,
     /// Of an import: when it was made elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created_at: Option<When>,
+    pub created_at: Option<Timestamp>,
     /// Of an import: how many clicks were counted elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_clicks: Option<u64>,
 }
 
-/// What an owner changes. What is not named stays; null takes away.
+/// A request to change a link. Absent fields stay; null clears a field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Changes {
-    /// Where it leads; that cannot be taken away.
+pub struct EditRequest {
+    /// The target, which cannot be cleared.
     #[serde(default, deserialize_with = "named")]
     pub url: Option<Option<String>>,
-    /// 301, 302, 307 or 308; 302 where it is taken away.
+    /// 301, 302, 307 or 308; null means 302.
     #[serde(default, deserialize_with = "named")]
     pub status: Option<Option<u16>>,
     /// From then on it does not resolve.
     #[serde(default, deserialize_with = "named")]
-    pub expires_at: Option<Option<When>>,
+    pub expires_at: Option<Option<Timestamp>>,
     /// For people.
     #[serde(default, deserialize_with = "named")]
     pub title: Option<Option<String>>,
@@ -73,80 +73,85 @@ pub struct Changes {
     pub forward_query: Option<Option<bool>>,
 }
 
-/// Why there can be no such link.
+/// Why a request is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
-    /// What it is about.
+pub struct InvalidRequest {
+    /// The field.
     pub field: &'static str,
-    /// The sentence.
+    /// The reason, as a sentence.
     pub why: String,
-    /// Where it leads, if that is what is wrong.
-    pub target: Option<Refused>,
+    /// Why the target is refused, if that is the reason.
+    pub target: Option<RefusedTarget>,
 }
 
-impl Wrong {
-    fn of<W: ToString>(field: &'static str) -> impl Fn(W) -> Wrong {
-        move |why| Wrong { field, why: why.to_string(), target: None }
+impl InvalidRequest {
+    fn of<W: ToString>(field: &'static str) -> impl Fn(W) -> InvalidRequest {
+        move |why| InvalidRequest { field, why: why.to_string(), target: None }
     }
 }
 
-impl From<Unfit> for Wrong {
-    fn from(Unfit { field, why }: Unfit) -> Wrong {
-        Wrong { field, why: why.to_owned(), target: None }
+impl From<InvalidLink> for InvalidRequest {
+    fn from(InvalidLink { field, why }: InvalidLink) -> InvalidRequest {
+        InvalidRequest { field, why: why.to_owned(), target: None }
     }
 }
 
-impl From<Refused> for Wrong {
-    fn from(refused: Refused) -> Wrong {
-        Wrong { field: "url", why: refused.to_string(), target: Some(refused) }
+impl From<RefusedTarget> for InvalidRequest {
+    fn from(refused: RefusedTarget) -> InvalidRequest {
+        InvalidRequest { field: "url", why: refused.to_string(), target: Some(refused) }
     }
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for InvalidRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
     }
 }
 
-/// Many new links. Each is read by itself, so that one that makes no sense is not all.
+/// A bulk request. Each link is parsed by itself, so that an invalid one does not fail the others.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Bulk<L = serde_json::Value> {
-    /// At most [`MOST_AT_ONCE`].
+pub struct BulkRequest<L = serde_json::Value> {
+    /// At most [`MAX_BULK_LINKS`].
     pub links: Vec<L>,
 }
 
-/// What came of many, in their order.
+/// The results of a bulk request, in its order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Outcomes {
-    /// One for each.
-    pub results: Vec<Outcome>,
+pub struct BulkResults {
+    /// One result for each link.
+    pub results: Vec<BulkResult>,
 }
 
-/// What came of one.
+/// The result for one link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// As if it had been asked for alone.
+pub struct BulkResult {
+    /// The status that a request for this link alone would get.
     pub status: u16,
-    /// Where it was made.
+    /// The link, if it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<Shown>,
-    /// Where it was not.
+    pub link: Option<LinkJson>,
+    /// The reason, if it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-impl Wanted {
+impl CreateRequest {
     /// `now` is what the wall clock shows.
     ///
     /// # Errors
     /// If there can be no such link, with the reason.
-    pub fn check(self, site: &Site, targets: &Targets, now: Wall) -> Result<NewLink, Wrong> {
+    pub fn check(
+        self,
+        site: &Site,
+        targets: &Targets,
+        now: Wall,
+    ) -> Result<NewLink, InvalidRequest> {
         let imported = self.created_at.is_some() || self.earlier_clicks.is_some();
         if !imported && self.expires_at.is_some_and(|at| Wall::from(at) <= now) {
             let why =
-                format!("the link would be over before it is made: it is {}", When::from(now));
-            return Err(Wrong::of("expires_at")(why));
+                format!("the link would be over before it is made: it is {}", Timestamp::from(now));
+            return Err(InvalidRequest::of("expires_at")(why));
         }
         let link = Link {
             url: targets.allow(&self.url)?,
@@ -159,7 +164,7 @@ impl Wanted {
             incarnation: 0,
             forward_query: self.forward_query,
         };
-        let domain = domain(self.domain.as_deref(), site).map_err(Wrong::of("domain"))?;
+        let domain = domain(self.domain.as_deref(), site).map_err(InvalidRequest::of("domain"))?;
         let made_at = self.created_at.map(Wall::from);
         let new = NewLink { alias: self.alias.map(Arc::from), domain, link, made_at };
         check_new(&new)?;
@@ -167,13 +172,14 @@ impl Wanted {
     }
 }
 
-impl Changes {
+impl EditRequest {
     /// # Errors
     /// If a link cannot be changed so, with the reason.
-    pub fn check(self, targets: &Targets) -> Result<Edit, Wrong> {
-        let allow = |url: Option<String>| -> Result<_, Wrong> {
-            let url =
-                url.ok_or_else(|| Wrong::of("url")("a link leads somewhere: url is no null"))?;
+    pub fn check(self, targets: &Targets) -> Result<Edit, InvalidRequest> {
+        let allow = |url: Option<String>| -> Result<_, InvalidRequest> {
+            let url = url.ok_or_else(|| {
+                InvalidRequest::of("url")("a link leads somewhere: url is no null")
+            })?;
             Ok(targets.allow(&url)?)
         };
         let kind =
@@ -199,12 +205,12 @@ pub(super) fn domain(named: Option<&str>, site: &Site) -> Result<Arc<str>, Strin
     })
 }
 
-fn status(number: u16) -> Result<RedirectStatus, Wrong> {
+fn status(number: u16) -> Result<RedirectStatus, InvalidRequest> {
     let why = format_args!("a redirect is answered 301, 302, 307 or 308, and not {number}");
-    number.to_string().parse().map_err(|_| Wrong::of("status")(why))
+    number.to_string().parse().map_err(|_| InvalidRequest::of("status")(why))
 }
 
-/// One without a letter is none.
+/// A blank title is no title.
 fn title(text: Option<String>) -> Option<Arc<str>> {
     text.filter(|text| !text.trim().is_empty()).map(Arc::from)
 }
@@ -217,7 +223,7 @@ fn null_is_none<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Er
     Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
-/// Named, be it as null.
+/// Distinguishes null from an absent field.
 fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Option<T>>, D::Error> {

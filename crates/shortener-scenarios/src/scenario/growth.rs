@@ -4,8 +4,8 @@ use machine::NodeId;
 use sim::{FaultKind, Script, Target};
 
 use super::words::{MS, between, chores, chores_within, heal_ms, made, picked, roll_call, visits};
-use crate::message::{Action, Wish};
 use crate::shape::{Draft, Shape};
+use url_shortener::{Action, Wish};
 
 /// One or two shards join, one after the other, while owners are busy. They are told more than once, since
 /// nobody may have heard it; at last when all is well again.

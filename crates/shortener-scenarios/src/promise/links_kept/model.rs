@@ -4,7 +4,7 @@ use std::fmt;
 
 use check::Model;
 
-use crate::Key;
+use url_shortener::Key;
 
 /// The model.
 #[derive(Clone, Copy, Debug)]

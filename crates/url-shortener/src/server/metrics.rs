@@ -1,15 +1,15 @@
-//! What is counted, for Prometheus. Nothing in here is about a visitor.
+//! Metrics of the server, for Prometheus. None is about a single visitor.
 //!
-//! The hit rate of the cache is the redirects from it over all redirects.
+//! The cache's hit rate is the redirects from the cache divided by all redirects.
 
 use host::{Count, Metrics};
 
 use crate::message::Why;
 use crate::{Answer, Note};
 
-/// Numbers of a service. Clones are the same numbers.
+/// The counters of a server. Clones share them.
 #[derive(Clone)]
-pub(super) struct ServerCounts {
+pub(super) struct ServerMetrics {
     from_cache: Count,
     from_store: Count,
     missing: Count,
@@ -22,8 +22,8 @@ pub(super) struct ServerCounts {
     cut: Count,
 }
 
-impl ServerCounts {
-    pub(super) fn new(metrics: &Metrics) -> ServerCounts {
+impl ServerMetrics {
+    pub(super) fn new(metrics: &Metrics) -> ServerMetrics {
         let visits = |result| {
             let help = "Visits, by what came of them.";
             metrics.labelled("shortener_visits_total", help, "result", result)
@@ -36,7 +36,7 @@ impl ServerCounts {
             let help = "Clicks, by whether the log had room for them.";
             metrics.labelled("shortener_clicks_total", help, "fate", fate)
         };
-        ServerCounts {
+        ServerMetrics {
             from_cache: visits("redirect-from-cache"),
             from_store: visits("redirect-from-store"),
             missing: visits("missing"),
@@ -50,7 +50,7 @@ impl ServerCounts {
         }
     }
 
-    /// A visit came to this.
+    /// Counts a visit by its answer.
     pub(super) fn visited(&self, answer: &Answer) {
         match answer {
             Answer::Redirect { from_cache: true, .. } => self.from_cache.one(),
@@ -60,12 +60,12 @@ impl ServerCounts {
         }
     }
 
-    /// A link was made.
+    /// Counts a new link.
     pub(super) fn created(&self) {
         self.created.one();
     }
 
-    /// A node noted something.
+    /// Counts a note of a node.
     pub(super) fn note(&self, note: &Note) {
         match note {
             Note::Called { why: Why::Visit, .. } => self.read.one(),

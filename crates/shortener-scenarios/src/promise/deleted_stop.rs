@@ -6,9 +6,9 @@ use std::time::Duration;
 use machine::{Machine, Time, Wall};
 use sim::{Entry, Promise, WORLD_BEGINS, World};
 
-use crate::Key;
-use crate::message::{Answer, Ask, Note, Shortener};
 use crate::shape::{FRESHNESS, Shape};
+use url_shortener::Key;
+use url_shortener::{Answer, Ask, Note, Shortener};
 
 /// What is known of links. Every one leads elsewhere, so its target tells which it is.
 pub(super) struct DeletedStop {
@@ -150,7 +150,7 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for DeletedStop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Click, Device, Link, NewLink, RedirectStatus};
+    use url_shortener::{Click, Device, Link, NewLink, RedirectStatus};
 
     fn key() -> Key {
         Key::new("", "a")

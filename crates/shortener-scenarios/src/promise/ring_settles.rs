@@ -6,8 +6,8 @@ use std::time::Duration;
 use machine::{Machine, NodeId};
 use sim::{Entry, Promise, Verdict, World};
 
-use crate::message::{Note, Shortener};
-use crate::shard::RingPhase;
+use url_shortener::RingPhase;
+use url_shortener::{Note, Shortener};
 
 /// After the heal: for two shards that join, one after the other.
 const SETTLES: Duration = Duration::from_secs(2);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use machine::Machine;
 use sim::{Entry, Promise, World};
 
-use crate::Key;
-use crate::message::{Answer, Ask, Note, Shortener};
+use url_shortener::Key;
+use url_shortener::{Answer, Ask, Note, Shortener};
 
 /// A code whose owner ever wanted it to be deleted may be given out again, so it is not looked at.
 #[derive(Default)]

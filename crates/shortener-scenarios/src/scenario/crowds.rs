@@ -5,8 +5,8 @@ use sim::{FaultKind, Script, Target};
 use super::words::{
     MS, anybody, between, chores, heal_ms, made, named, roll_call, rush, somebody, visits,
 };
-use crate::message::Wish;
 use crate::shape::{Draft, Shape};
+use url_shortener::Wish;
 
 /// What the shards may suffer while visitors wait.
 const SLOW: &[FaultKind] =

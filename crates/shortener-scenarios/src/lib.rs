@@ -1,0 +1,13 @@
+//! The simulated world of the `url-shortener`.
+#![doc = include_str!("../README.md")]
+
+mod scenario;
+
+mod shape;
+mod user;
+
+mod promise;
+
+pub use scenario::UrlShortener;
+pub use shape::{Node, Shape};
+pub use user::User;
