@@ -126,8 +126,8 @@ impl Table {
         at
     }
 
-    /// The home slot of a hash, in proportion to the hash. So keys keep their order when a table grows, and it
-    /// is read and written from its beginning to its end.
+    /// The home slot of a hash, in proportion to the hash. So keys keep their order when a table grows, and
+    /// it is read and written from its beginning to its end.
     fn home(&self, key: &KeyHash) -> usize {
         let [.., a, b, c, d, e, f, g, h] = key.0;
         let hash = u64::from_le_bytes([a, b, c, d, e, f, g, h]);

@@ -60,7 +60,8 @@ const TIMED_KEYS: u64 = 1 << 16;
 const ROUNDS: u32 = 3;
 
 /// Measures every algorithm with nodes of the same weight; at least two, so that one can go. All but
-/// the times follows from the seed; `stopwatch` gives the time since any fixed moment. The keys are not kept, so that there may be any number of them.
+/// the times follows from the seed; `stopwatch` gives the time since any fixed moment. The keys are not kept,
+/// so that there may be any number of them.
 pub fn compare(
     nodes: u32,
     keys: u64,

@@ -19,8 +19,8 @@ use crate::placement::Placement;
 ///
 /// The law: every slot has an owner. Of nodes of the same weight none has two slots more than another;
 /// with weights, a node has turns in proportion to its own: of n nodes one with the part p of the weight
-/// has fewer than two slots less than its part of them, and fewer than 1 + n x p more. The table follows from names and weights
-/// and from the number of slots, which stays what it was when the table was made.
+/// has fewer than two slots less than its part of them, and fewer than 1 + n x p more. The table follows from
+/// names and weights and from the number of slots, which stays what it was when the table was made.
 #[derive(Clone, Debug)]
 pub struct Maglev {
     nodes: Nodes,

@@ -13,8 +13,8 @@ use crate::placement::Placement;
 ///
 /// The law: every node has one range of the keys. At first ranges are as wide as the weights say. A node that
 /// comes takes its part of the widest one (for its weight); one that goes leaves its range to the one before
-/// it (the first, to the one after). So only keys of that node move, but in time some ranges are twice as wide
-/// as others, and more.
+/// it (the first, to the one after). So only keys of that node move, but in time some ranges are twice as
+/// wide as others, and more.
 #[derive(Clone, Debug)]
 pub struct Range {
     nodes: Nodes,

@@ -1,4 +1,5 @@
-//! What all servers share on the command line: their options, the lines when they are ready, and how they end.
+//! What all servers share on the command line: their options, the lines when they are ready, and how they
+//! end.
 
 use std::io::Write;
 use std::net::SocketAddr;

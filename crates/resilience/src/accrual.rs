@@ -48,7 +48,8 @@ impl fmt::Display for Phi {
 pub struct AccrualRule {
     /// How far heartbeats are apart, until more is known.
     pub expected: Duration,
-    /// They deviate by at least so much: without it, the first delay after very regular heartbeats would look like a failure.
+    /// They deviate by at least so much: without it, the first delay after very regular heartbeats would look
+    /// like a failure.
     pub least_deviation: Duration,
     /// How many intervals are remembered, up to a thousand.
     pub window: usize,
