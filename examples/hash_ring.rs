@@ -1,5 +1,5 @@
 //! hash-ring in a program of yours: keys on nodes, copies in different zones, a node that is lost, and
-//! a key that everybody wants.
+//! a hot key.
 //! Run: cargo run --example hash_ring
 
 use hash_ring::{BoundedRing, Maglev, Node, Nodes, Placement, Ring};
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let table = Maglev::new(fleet.clone())?;
     println!("the table has {} slots for {} nodes", table.slots().count(), table.nodes().count());
 
-    // A key that everybody wants: requests that find their node full walk on.
+    // A hot key: requests that find their node full walk on.
     let mut bounded = BoundedRing::new(fleet)?;
     let mut requests: Vec<_> = (0..1_000).map(|_| bounded.admit(key)).collect();
     requests.sort_unstable();
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let name = bounded.nodes()[of_one[0]].name();
         println!("{name} has {} of 1000 requests for one key", of_one.len());
     }
-    // What is done makes room.
+    // A request that is done makes room.
     bounded.release(requests[0])?;
     Ok(())
 }

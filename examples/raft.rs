@@ -33,7 +33,7 @@ fn leader(world: &World<Node>) -> Option<NodeId> {
 }
 
 fn main() {
-    // Any seed: it draws how long messages travel and when followers lose patience.
+    // Any seed: it draws how long messages travel and when followers time out.
     let delays = Delays::micros(200, 2_000);
     let mut world = World::new(7, &[0, 1, 2, 0], delays, Arc::new(boot));
     world.run_for(Duration::from_secs(1));

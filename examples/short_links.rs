@@ -1,5 +1,5 @@
-//! The shortener in a world of its own: whoever follows a link does not notice that its shard lost power,
-//! and every click is counted, though the tally was away too. Run: cargo run --example short_links
+//! The shortener in a world of its own: a visitor does not notice that the shard of a link lost power,
+//! and every click is counted, though the tally was down too. Run: cargo run --example short_links
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const SHARD: NodeId = NodeId(1);
 const TALLY: NodeId = NodeId(2);
 const PERSON: NodeId = NodeId(3);
 const MS: fn(u64) -> Duration = Duration::from_millis;
-/// Asks the instance what it is told to, and remembers the answers.
+/// Sends the instance the requests that it is given, and keeps the answers.
 #[derive(Clone, Default)]
 struct Person(Vec<Answer>);
 

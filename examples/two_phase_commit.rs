@@ -1,9 +1,9 @@
 //! A protocol that is not ours, put to the test: two-phase commit (Gray 1978), and why it blocks.
 //!
-//! Who has voted yes may neither commit nor abort by itself. If the coordinator is lost then, it waits
-//! for ever. Babaoglu and Toueg (1993) mend it: whoever learns a decision passes it on to all before it
-//! acts on it. If anybody has acted on one, all hear of it within two delays, so who hears of none may
-//! abort. That rests on bounded delays, and on participants that stay; consensus needs neither.
+//! A participant that has voted yes may neither commit nor abort by itself. If the coordinator is then lost,
+//! it waits for ever. Babaoglu and Toueg (1993) fix it: a participant that learns a decision relays it to all
+//! before it acts on it. If any has acted on a decision, all learn it within two delays, so one that learns
+//! none may abort. That rests on bounded delays, and on participants that stay; consensus needs neither.
 //! Run: cargo run --example two_phase_commit
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +29,8 @@ impl Protocol for Words {
     type Note = Note;
 }
 
-/// Each is about the transaction of this number. Whoever refuses votes no; the coordinator has no vote.
+/// Each is about the transaction of this number. A participant that refuses votes no; the coordinator has no
+/// vote.
 #[derive(Clone, Debug, Hash, Serialize, Deserialize)]
 enum Message {
     Prepare { tx: u64, refuses: NodeId },
@@ -89,7 +90,7 @@ impl Machine for Node {
                 }
             }
             Input::Message { message: Decision { tx, commit }, .. } => self.act(tx, commit, out),
-            // Without the relay somebody else may have committed, and it can only wait.
+            // Without the relay another may have committed, and it can only wait.
             Input::Timer(tx) if Mechanism::Relay.on(self.switches) => self.act(tx, false, out),
             _ => {}
         }

@@ -10,7 +10,7 @@ use sim::{
     World,
 };
 
-/// The words. A message is the token of a request, so that a copy of it is known as one.
+/// The protocol. A message is the token of a request, so that a copy of it is known as one.
 #[derive(Clone, Debug)]
 struct Words;
 
@@ -97,7 +97,7 @@ impl Promise<Node> for CountedOnce {
     }
 }
 
-/// What the lab is told.
+/// What the lab needs to know of the system.
 struct Tallies;
 
 impl System for Tallies {

@@ -18,14 +18,14 @@ use crate::{Cut, Store, StoreOp};
 /// No segment and no hint is longer.
 const LONGEST: u64 = 1 << 30;
 
-/// What was found so far. The segment that is being read is the newest of the log until then.
+/// What was found so far. While it is read, a segment is the newest of the log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Boot {
     segments: BTreeSet<u32>,
     hints: BTreeSet<u32>,
     /// The largest such number in any header.
     cleaned: u32,
-    /// Files that count no more.
+    /// Files that are obsolete.
     pub(crate) outdated: Vec<FileName>,
 }
 
@@ -195,7 +195,7 @@ impl Boot {
         self.forget_until(&header.clone());
         header.rewrites += 1;
         if header.number < self.cleaned {
-            // What is removed from now on must count as later than what was cleaned: elsewhere.
+            // New removals must come after what was cleaned: they go into another segment.
             header.next = header.next.max(self.cleaned);
         }
         let mut bytes = BytesMut::with_capacity(sound.len() + frame::OVERHEAD);
@@ -208,7 +208,7 @@ impl Boot {
     }
 }
 
-/// Numbers have no gap between segments: a file that was cut between two frames is noticed by the next.
+/// Numbers have no gap between segments: if a file was cut between two frames, the next segment shows it.
 fn continues(log: &Log) -> Result<(), String> {
     let Header { number, first, .. } = log.newest.header;
     let sound = first == log.next;

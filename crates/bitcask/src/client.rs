@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs};
 
-use crate::message::{Keeping, Message, Note, Order, Rotten, Seen};
+use crate::message::{Keeping, Message, Note, Order, ReadValue, Rotten};
 
 /// The node that keeps the store.
 pub(crate) const KEEPER: NodeId = NodeId(0);
-/// Then a client waits no longer.
+/// A client gives a request up after this time.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Does what the plan tells it, once.
@@ -78,14 +78,14 @@ fn value(token: u64, key: u8, length: u16) -> Bytes {
     let mut value = BytesMut::with_capacity(usize::from(length) + 9);
     value.put_u64_le(token);
     value.put_u8(key);
-    value.extend((0..length).map(|place| (token as u8).wrapping_add(place as u8)));
+    value.extend((0..length).map(|index| (token as u8).wrapping_add(index as u8)));
     value.freeze()
 }
 
-fn seen(key: u8, found: &Result<Option<Bytes>, Rotten>) -> Seen {
+fn seen(key: u8, found: &Result<Option<Bytes>, Rotten>) -> ReadValue {
     let bytes = match found {
-        Err(Rotten) => return Seen::Rotten,
-        Ok(None) => return Seen::Nothing,
+        Err(Rotten) => return ReadValue::Rotten,
+        Ok(None) => return ReadValue::Nothing,
         Ok(Some(bytes)) => bytes,
     };
     let token = bytes.first_chunk().map(|token| u64::from_le_bytes(*token));
@@ -93,7 +93,7 @@ fn seen(key: u8, found: &Result<Option<Bytes>, Rotten>) -> Seen {
         let length = bytes.len().saturating_sub(9).try_into();
         length.is_ok_and(|length| value(*token, key, length) == *bytes)
     };
-    token.filter(sound).map_or(Seen::False, Seen::Of)
+    token.filter(sound).map_or(ReadValue::False, ReadValue::Of)
 }
 
 impl Machine for Client {

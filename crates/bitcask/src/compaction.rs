@@ -1,12 +1,12 @@
-//! Compaction: what is still pointed to is written anew, and the rest is gone.
+//! Compaction: what the index still points to is rewritten, and the rest is dropped.
 //!
 //! It starts when more than half of what is sealed is garbage, and passes once over the segments, from
 //! the oldest on. Neighbours that fit into one segment are put together in the place of the first,
 //! atomically: after a crash the old or the new is there. Entries keep their order and their numbers.
 //!
 //! A removal must stay as long as an older segment has something that a boot would bring back without
-//! it. Each segment says up to where it was cleaned of such; a pass goes from old to new, so it can
-//! take away the removals that it finds.
+//! it. The header of each segment says up to where it was cleaned of such entries. A pass goes from old
+//! to new, so it can drop the removals that it finds.
 
 use bytes::{Bytes, BytesMut};
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, Outputs};
@@ -14,12 +14,12 @@ use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, Outputs};
 use crate::entry::Entry;
 use crate::frame::{self, At, Opened, Parsed};
 use crate::hint;
-use crate::index::{KeyHash, Place};
+use crate::index::{KeyHash, Location};
 use crate::log::Log;
 use crate::segment::{HEADER, Header, Known, Segment, hint_name, segment_name};
 use crate::{Store, StoreOp};
 
-/// So much is read at once; more only if one frame is longer.
+/// The most bytes of one read, unless a frame is longer.
 const CHUNK: u32 = 1 << 20;
 /// A frame of a compacted segment is closed when it is so long.
 const FRAME: usize = 64 << 10;
@@ -54,7 +54,7 @@ struct Run {
 #[derive(Clone, Copy, Debug)]
 struct CopiedEntry {
     known: Known,
-    old: Place,
+    old: Location,
 }
 
 impl Compaction {
@@ -142,7 +142,7 @@ impl Compaction {
                 out.disk(DiskCommand::Replace { file, bytes }, P::op(StoreOp::Compacted));
             }
             None => {
-                // Reads tell what can still be read of it.
+                // A read may still find what is sound in it.
                 if let Some(segment) = log.sealed.get_mut(&run.sources[run.read]) {
                     segment.rotten = true;
                 }
@@ -164,7 +164,7 @@ impl Compaction {
     ) -> Result<(), DiskError> {
         let Some(run) = self.run.take() else { return Ok(()) };
         match result {
-            // All is as it was; the next segment that is sealed is the next occasion.
+            // Nothing changed; the next pass may begin when the next segment is sealed.
             Err(DiskError::Full) => self.pass = None,
             Err(error) => return Err(error),
             Ok(_) => {
@@ -228,7 +228,7 @@ impl Run {
                 Parsed::Frame(frame) => {
                     for (number, offset, entry) in frame.entries() {
                         let length = entry.length() as u32;
-                        let old = Place { segment: at.segment, offset, length };
+                        let old = Location { segment: at.segment, offset, length };
                         self.copy_if_live(number, entry, old, source.header.next, log);
                     }
                     self.offset += frame.length() as u32;
@@ -243,7 +243,7 @@ impl Run {
         Some(CHUNK)
     }
 
-    fn copy_if_live(&mut self, number: u64, entry: Entry<'_>, old: Place, ends: u32, log: &Log) {
+    fn copy_if_live(&mut self, number: u64, entry: Entry<'_>, old: Location, ends: u32, log: &Log) {
         let key = KeyHash::of(entry.key);
         let needed = match entry.value {
             Some(_) => log.index.get(&key) == Some(old),
@@ -303,7 +303,7 @@ impl Run {
             }
             // It may have been changed or removed meanwhile.
             if log.index.get(&known.key) == Some(*old) {
-                log.index.set(known.key, Some(known.place(number)));
+                log.index.set(known.key, Some(known.location(number)));
                 segment.live += known.length;
             }
         }

@@ -2,19 +2,19 @@
 //!
 //! CRC-32 of the rest (4 bytes) | number in its frame (4) | length of the key (2) | length of the value
 //! (4; all ones: removed) | key | value; little-endian, as all numbers of the store. The checksum is its
-//! own, so that one entry can be read and believed without its neighbours.
+//! own, so that one entry can be read and trusted without its neighbours.
 
 use bytes::{BufMut, BytesMut};
 use machine::codec::{Malformed, Reader};
 
-/// What an entry needs besides its key and value.
+/// The bytes of an entry besides its key and value.
 pub(crate) const OVERHEAD: usize = 14;
 const REMOVED: u32 = u32::MAX;
 
 /// What was written about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
-    /// Counted from the first of its frame.
+    /// Its number in its frame.
     pub(crate) number: u32,
     pub(crate) key: &'a [u8],
     /// None: removed.
@@ -42,14 +42,14 @@ impl<'a> Entry<'a> {
         out[start..start + 4].copy_from_slice(&crc.to_le_bytes());
     }
 
-    /// The entry that these bytes begin with, if it is what was written.
+    /// Reads the entry at the beginning of these bytes, if its checksum is right.
     pub(crate) fn take(from: &'a [u8]) -> Option<Entry<'a>> {
         let entry = Entry::parse(from)?;
         let crc = crc32fast::hash(&from[4..entry.length()]);
         (from[..4] == crc.to_le_bytes()).then_some(entry)
     }
 
-    /// The same, believed without its checksum.
+    /// The same, without a look at its checksum.
     pub(crate) fn parse(from: &'a [u8]) -> Option<Entry<'a>> {
         Entry::read(&mut Reader::new(from)).ok()
     }

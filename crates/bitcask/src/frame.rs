@@ -1,8 +1,8 @@
 //! A frame: a batch of entries in a segment, there whole or not at all.
 //!
 //! Mark (4 bytes) | length of the entries (4) | so much of the segment was synced when this was
-//! written (4) | number of the first entry (8) | CRC-32 (4) | entries. The checksum covers the place of
-//! the frame too: one that landed elsewhere is none. The mark is not UTF-8, so no text that a user has
+//! written (4) | number of the first entry (8) | CRC-32 (4) | entries. The checksum covers the offset of
+//! the frame too, so a misdirected write is no frame. The mark is not UTF-8, so no text that a user has
 //! kept looks like a frame.
 
 use bytes::{BufMut, BytesMut};
@@ -10,7 +10,7 @@ use machine::codec::{Malformed, Reader};
 
 use crate::entry::Entry;
 
-/// What a frame needs besides its entries.
+/// The bytes of a frame besides its entries.
 pub(crate) const OVERHEAD: usize = 24;
 /// The longest batch, in bytes of its frame.
 pub(crate) const LONGEST: usize = 4 << 20;
@@ -36,7 +36,7 @@ pub(crate) struct Frame<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Parsed<'a> {
     Frame(Frame<'a>),
-    /// Maybe a frame: so many bytes are needed to know.
+    /// It cannot be told yet: so many bytes are needed.
     Short(usize),
     Unsound,
 }
@@ -105,9 +105,9 @@ fn get_head(from: &mut Reader<&[u8]>) -> Result<(usize, u32, u64, u32), Malforme
     Ok((length, from.take_u32()?, from.take_u64()?, from.take_u32()?))
 }
 
-/// The segment cannot be read from this offset on, at which `tail` begins. Was it synced there once?
-/// Then no crash tore it: the disk lost what it had. A frame that was written later says so; of the
-/// last write nobody can know.
+/// The segment cannot be read from this offset on, at which `tail` begins. Was it synced there once? Then no
+/// crash tore it: the disk lost what it had. A later frame records that; for the last write it cannot be
+/// known.
 pub(crate) fn was_synced(tail: &[u8], at: At) -> bool {
     let marks = tail.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK);
     marks.into_iter().any(|(skip, _)| {

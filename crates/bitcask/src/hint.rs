@@ -3,7 +3,7 @@
 //! `hint-N` is the header of the segment it is of | the length of the segment (4 bytes) | the number of
 //! the next entry (8) | how many marks there are (4) | the marks, each a number (8) and an offset (4) |
 //! the entries, each a hash (16), an offset (4) and a length (4; its highest bit: removed) | CRC-32 (4).
-//! It is only ever believed whole: of another rewriting of the segment, or rotten, it is as good as none.
+//! A hint that is rotten, or that belongs to another rewriting of the segment, is ignored.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::codec::{self, Reader};
@@ -15,7 +15,7 @@ const MARK: usize = 12;
 const ENTRY: usize = 24;
 const REMOVED: u32 = 1 << 31;
 
-/// A hint that may be believed.
+/// A hint that was checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hint<'a> {
     pub(crate) length: u32,

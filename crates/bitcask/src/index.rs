@@ -18,7 +18,7 @@ impl KeyHash {
 
 /// Where an entry lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     pub(crate) segment: u32,
     pub(crate) offset: u32,
     pub(crate) length: u32,
@@ -30,7 +30,7 @@ pub const INDEX_BYTES: u64 = size_of::<Slot>() as u64 * 2;
 /// A table grows by moving all that is in it; many small ones do so one at a time.
 const TABLES: usize = 64;
 
-/// The newest places, by key.
+/// The newest locations, by key.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     tables: Vec<Table>,
@@ -41,15 +41,15 @@ impl Index {
         Index { tables: vec![Table::default(); TABLES] }
     }
 
-    pub(crate) fn get(&self, key: &KeyHash) -> Option<Place> {
+    pub(crate) fn get(&self, key: &KeyHash) -> Option<Location> {
         self.tables[table_of(key)].get(key)
     }
 
-    /// Puts a place (`Some`) or takes it away; the place before.
-    pub(crate) fn set(&mut self, key: KeyHash, place: Option<Place>) -> Option<Place> {
+    /// Puts a location (`Some`) or removes it; returns the one before.
+    pub(crate) fn set(&mut self, key: KeyHash, location: Option<Location>) -> Option<Location> {
         let table = &mut self.tables[table_of(&key)];
-        match place {
-            Some(place) => table.put(key, place),
+        match location {
+            Some(location) => table.put(key, location),
             None => table.remove(&key),
         }
     }
@@ -64,9 +64,9 @@ fn table_of(key: &KeyHash) -> usize {
     usize::from(key.0[0]) % TABLES
 }
 
-/// Open addressing with linear probing: a key lies at its home or in the next free slot after it, so that
-/// it is found by looking at one place in memory. Of a large index each such place is a miss of every
-/// cache, and `std`'s map looks at two: the tags of its slots lie apart from them.
+/// Open addressing with linear probing: a key lies in its home slot or in the next free one after it, so
+/// that it is found with one look into memory. In a large index each look misses every cache, and `std`'s
+/// map needs two: it keeps the tags of its slots apart from them.
 #[derive(Clone, Debug, Default)]
 struct Table {
     /// At most three quarters are in use, and none for good: there is always a free one.
@@ -75,34 +75,34 @@ struct Table {
 }
 
 /// Free where the number of the segment is 0, which no segment has.
-type Slot = (KeyHash, Place);
+type Slot = (KeyHash, Location);
 
-const FREE: Slot = (KeyHash([0; 16]), Place { segment: 0, offset: 0, length: 0 });
+const FREE: Slot = (KeyHash([0; 16]), Location { segment: 0, offset: 0, length: 0 });
 
-fn is_free((_, place): &Slot) -> bool {
-    place.segment == 0
+fn is_free((_, location): &Slot) -> bool {
+    location.segment == 0
 }
 
 impl Table {
-    fn get(&self, key: &KeyHash) -> Option<Place> {
+    fn get(&self, key: &KeyHash) -> Option<Location> {
         let slot = self.slots.get(self.find(key))?;
         (!is_free(slot)).then_some(slot.1)
     }
 
-    fn put(&mut self, key: KeyHash, place: Place) -> Option<Place> {
+    fn put(&mut self, key: KeyHash, location: Location) -> Option<Location> {
         if self.used >= self.slots.len() / 4 * 3 {
             self.grow();
         }
         let at = self.find(&key);
-        let before = std::mem::replace(&mut self.slots[at], (key, place));
+        let before = std::mem::replace(&mut self.slots[at], (key, location));
         self.used += usize::from(is_free(&before));
         (!is_free(&before)).then_some(before.1)
     }
 
-    fn remove(&mut self, key: &KeyHash) -> Option<Place> {
+    fn remove(&mut self, key: &KeyHash) -> Option<Location> {
         let mut gap = self.find(key);
         let (_, removed) = *self.slots.get(gap).filter(|slot| !is_free(slot))?;
-        // Whoever looks for a key stops at a gap, so those behind it move up, as far as their homes.
+        // A look-up stops at a gap, so the entries behind it move up, though not beyond their home slots.
         let mut at = self.after(gap);
         while !is_free(&self.slots[at]) {
             let home = self.home(&self.slots[at].0);
@@ -126,8 +126,8 @@ impl Table {
         at
     }
 
-    /// As far into the table as the hash is into all hashes: they keep their order when a table grows,
-    /// so that it is read and written from its beginning to its end.
+    /// The home slot of a hash, in proportion to the hash. So keys keep their order when a table grows, and
+    /// it is read and written from its beginning to its end.
     fn home(&self, key: &KeyHash) -> usize {
         let [.., a, b, c, d, e, f, g, h] = key.0;
         let hash = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
@@ -138,7 +138,7 @@ impl Table {
         if at + 1 == self.slots.len() { 0 } else { at + 1 }
     }
 
-    /// How many slots on, from the end to the beginning too.
+    /// The distance from one slot to another, around the end.
     fn distance(&self, from: usize, to: usize) -> usize {
         if from <= to { to - from } else { to + self.slots.len() - from }
     }
@@ -172,15 +172,15 @@ mod tests {
             key.0[..8].copy_from_slice(&(drawn % many).to_le_bytes());
             key.0[15] = [0, 0x55, 0xFE, 0xFF][(drawn % 4) as usize];
             key.0[14] = 0xFF;
-            let place = Place { segment: step, offset: 0, length: 0 };
+            let location = Location { segment: step, offset: 0, length: 0 };
             let (before, known) = match drawn / 1_000 % 3 {
                 0 => (table.remove(&key), map.remove(&key.0)),
-                1 => (table.put(key, place), map.insert(key.0, place)),
+                1 => (table.put(key, location), map.insert(key.0, location)),
                 _ => (table.get(&key), map.get(&key.0).copied()),
             };
             assert_eq!(before, known, "step {step}");
             assert_eq!(table.used, map.len());
         }
-        assert!(map.iter().all(|(key, place)| table.get(&KeyHash(*key)) == Some(*place)));
+        assert!(map.iter().all(|(key, location)| table.get(&KeyHash(*key)) == Some(*location)));
     }
 }

@@ -1,4 +1,4 @@
-//! A node that keeps one store: what its clients ask, and what the store says of it.
+//! A node that keeps one store: it takes the requests of clients, and answers when the store has.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +15,16 @@ pub struct Keeper {
     /// Before that, requests are dropped: clients give up.
     ready: bool,
     tickets: u64,
-    open: BTreeMap<u64, Open>,
-    /// Reads of which not all values are there, by the ticket of the first.
+    open: BTreeMap<u64, Purpose>,
+    /// Reads that wait for values, by the ticket of the first.
     reads: BTreeMap<u64, Reading>,
 }
 
 /// What a ticket of the store is for.
 #[derive(Clone, Copy, Debug)]
-enum Open {
+enum Purpose {
     Commit { client: NodeId, token: u64 },
-    Get { read: u64, place: usize },
+    Get { read: u64, index: usize },
 }
 
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl Keeper {
         Keeper { store: Store::new(limits, switches), ready: false, tickets: 0, open, reads }
     }
 
-    fn ticket(&mut self, open: Open) -> u64 {
+    fn ticket(&mut self, open: Purpose) -> u64 {
         self.tickets += 1;
         self.open.insert(self.tickets, open);
         self.tickets
@@ -51,15 +51,15 @@ impl Keeper {
     fn asked(&mut self, client: NodeId, message: Message, out: &mut Outputs<Keeping>) {
         match message {
             Message::Commit { token, batch } => {
-                let ticket = self.ticket(Open::Commit { client, token });
+                let ticket = self.ticket(Purpose::Commit { client, token });
                 self.store.commit(batch, ticket, out);
             }
             Message::Get { token, keys } => {
                 out.note(Note::Looked { token });
                 let read = self.tickets + 1;
                 self.reads.insert(read, Reading { client, token, values: vec![None; keys.len()] });
-                for (place, key) in keys.iter().enumerate() {
-                    let ticket = self.ticket(Open::Get { read, place });
+                for (index, key) in keys.iter().enumerate() {
+                    let ticket = self.ticket(Purpose::Get { read, index });
                     self.store.get(key, ticket, out);
                 }
             }
@@ -75,13 +75,13 @@ impl Keeper {
                 out.note(Note::Ready { keys: self.store.keys() });
             }
             Event::Durable(ticket) => {
-                if let Some(Open::Commit { client, token }) = self.open.remove(&ticket) {
+                if let Some(Purpose::Commit { client, token }) = self.open.remove(&ticket) {
                     out.note(Note::Kept { token });
                     out.send(client, Message::Durable { token });
                 }
             }
             Event::Full(ticket) | Event::TooLarge(ticket) => {
-                if let Some(Open::Commit { client, token }) = self.open.remove(&ticket) {
+                if let Some(Purpose::Commit { client, token }) = self.open.remove(&ticket) {
                     out.send(client, Message::Full { token });
                 }
             }
@@ -101,9 +101,9 @@ impl Keeper {
         value: Result<Option<Bytes>, Rotten>,
         out: &mut Outputs<Keeping>,
     ) {
-        let Some(Open::Get { read, place }) = self.open.remove(&ticket) else { return };
+        let Some(Purpose::Get { read, index }) = self.open.remove(&ticket) else { return };
         let Some(reading) = self.reads.get_mut(&read) else { return };
-        reading.values[place] = Some(value);
+        reading.values[index] = Some(value);
         if reading.values.iter().all(Option::is_some)
             && let Some(Reading { client, token, values }) = self.reads.remove(&read)
         {

@@ -2,9 +2,9 @@
 //!
 //! # The law
 //!
-//! A batch is there whole or not at all, and once it was said to be durable it stays, whatever crash
-//! follows. Reads see what is durable and nothing else. What the disk lost or altered is never handed
-//! out and never silently missing: a read says [`Event::Rotten`], a boot [`Event::Broken`].
+//! A batch is there whole or not at all, and once it was acknowledged it stays, whatever crash
+//! follows. Reads see what is durable and nothing else. What the disk lost or altered is never returned
+//! and never silently missing: a read says [`Event::Rotten`], a boot [`Event::Broken`].
 //!
 //! Memory is one index entry a key, whatever the length of keys and values. How many batches and reads
 //! wait is its owner's to bound.
@@ -42,7 +42,7 @@ pub use client::Client;
 pub use index::INDEX_BYTES;
 pub use keeper::Keeper;
 pub use mechanism::Mechanism;
-pub use message::{Keeping, Keys, Message, Note, Order, Rotten, Seen};
+pub use message::{Keeping, Keys, Message, Note, Order, ReadValue, Rotten};
 pub use scan::ScanStep;
 pub use scenario::Bitcask;
 pub use shape::{Node, Shape};

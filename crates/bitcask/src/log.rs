@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::index::{Index, Place};
+use crate::index::{Index, Location};
 use crate::segment::{Header, Known, Segment};
 
 /// All that is durable.
@@ -17,12 +17,12 @@ pub(crate) struct Log {
     pub(crate) index: Index,
     /// The number of the next entry.
     pub(crate) next: u64,
-    /// Somebody follows the log: see [`crate::Store::keep_removals`].
+    /// Another store follows the log: see [`crate::Store::keep_removals`].
     pub(crate) keep_removals: bool,
 }
 
 impl Log {
-    /// That of an empty disk.
+    /// The log of an empty disk.
     pub(crate) fn new() -> Log {
         Log {
             sealed: BTreeMap::new(),
@@ -56,8 +56,8 @@ impl Log {
     /// This entry of the newest segment is durable, and the newest about its key.
     pub(crate) fn apply(&mut self, known: Known) {
         let number = self.newest.header.number;
-        let place = (!known.removed).then(|| known.place(number));
-        if let Some(old) = self.index.set(known.key, place) {
+        let location = (!known.removed).then(|| known.location(number));
+        if let Some(old) = self.index.set(known.key, location) {
             self.forget(old);
         }
         self.newest.count(&known);
@@ -66,10 +66,10 @@ impl Log {
         }
     }
 
-    /// Nothing points to this place any more.
-    fn forget(&mut self, place: Place) {
-        if let Some(segment) = self.segment_mut(place.segment) {
-            segment.live -= place.length;
+    /// The index no longer points to this location.
+    fn forget(&mut self, location: Location) {
+        if let Some(segment) = self.segment_mut(location.segment) {
+            segment.live -= location.length;
         }
     }
 

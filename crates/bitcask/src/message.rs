@@ -49,7 +49,7 @@ impl Keys {
     }
 }
 
-/// What a client is told to do. All keys of an order are one batch.
+/// An operation of a client. All keys of an operation are one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Order {
@@ -63,12 +63,12 @@ pub enum Order {
 
 /// What is under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Seen {
+pub enum ReadValue {
     /// Nothing.
     Nothing,
     /// What the batch of this token put there.
     Of(u64),
-    /// Something that nobody put there.
+    /// Something that no batch put there.
     False,
     /// The store says that the disk altered it.
     Rotten,
@@ -141,7 +141,7 @@ pub enum Note {
         /// The request.
         token: u64,
         /// Its keys in order, and what is there.
-        seen: Vec<(u8, Seen)>,
+        seen: Vec<(u8, ReadValue)>,
     },
     /// A client waits no longer.
     GivenUp {

@@ -1,4 +1,4 @@
-//! What a store swears to, as code that watches its clients. Each client has keys of its own and waits for
+//! What a store promises, as code that watches its clients. Each client has keys of its own and waits for
 //! no answer before it asks again; what it asks arrives in order.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use machine::{Machine, NodeId};
 use sim::{Entry, Promise, PromiseSpec, World};
 
-use crate::message::{Keeping, Note, Order, Seen};
+use crate::message::{Keeping, Note, Order, ReadValue};
 use crate::shape::{Node, Shape};
 
 /// All of them.
@@ -30,7 +30,7 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
 ];
 
 /// Judges what was read.
-type Judge = fn(&Ledger, &Read, u8, Seen) -> Result<(), String>;
+type Judge = fn(&Ledger, &Read, u8, ReadValue) -> Result<(), String>;
 
 struct Checker {
     clients: BTreeMap<NodeId, Ledger>,
@@ -67,7 +67,7 @@ struct Read {
     /// How many batches had become durable when the keeper looked for its keys.
     looked: usize,
     /// All that it saw, once it has ended.
-    seen: Vec<(u8, Seen)>,
+    seen: Vec<(u8, ReadValue)>,
 }
 
 impl Batch {
@@ -76,7 +76,7 @@ impl Batch {
         keys
     }
 
-    /// May a key that it has look like this after it?
+    /// May one of its keys hold this after it?
     fn leaves(&self, nothing: bool) -> bool {
         !self.refused && nothing == matches!(self.order, Order::Remove(_))
     }
@@ -105,30 +105,30 @@ impl Ledger {
         read.durable.get(&key).copied().unwrap_or(0)
     }
 
-    fn lost(&self, read: &Read, key: u8, seen: Seen) -> Result<(), String> {
+    fn lost(&self, read: &Read, key: u8, seen: ReadValue) -> Result<(), String> {
         let floor = Ledger::floor(read, key);
         let since = |nothing: bool| {
             let mut since = self.batches.range(floor..);
             since.any(|(_, batch)| batch.keys().has(key) && batch.leaves(nothing))
         };
         let (sound, what) = match seen {
-            Seen::Nothing => (floor == 0 || since(true), "nothing is there".to_owned()),
-            Seen::Of(token) => (token >= floor, format!("what {} put is there", short(token))),
-            Seen::False | Seen::Rotten => return Ok(()),
+            ReadValue::Nothing => (floor == 0 || since(true), "nothing is there".to_owned()),
+            ReadValue::Of(token) => (token >= floor, format!("what {} put is there", short(token))),
+            ReadValue::False | ReadValue::Rotten => return Ok(()),
         };
         let why = || format!("key {key}: batch {} was durable, and {what}", short(floor));
         sound.then_some(()).ok_or_else(why)
     }
 
-    fn falsehood(&self, _: &Read, key: u8, seen: Seen) -> Result<(), String> {
+    fn falsehood(&self, _: &Read, key: u8, seen: ReadValue) -> Result<(), String> {
         let put = |token| {
             self.batches
                 .get(&token)
                 .is_some_and(|batch| batch.keys().has(key) && batch.leaves(false))
         };
         match seen {
-            Seen::False => Err(format!("key {key}: what was read, nobody put there")),
-            Seen::Of(token) if !put(token) => {
+            ReadValue::False => Err(format!("key {key}: what was read, nobody put there")),
+            ReadValue::Of(token) if !put(token) => {
                 Err(format!("key {key}: batch {} put nothing there, and was read", short(token)))
             }
             _ => Ok(()),
@@ -137,8 +137,8 @@ impl Ledger {
 
     /// All keys are looked for at once, and a value that is compacted or changed meanwhile may be read as it
     /// is later. So a batch that became durable meanwhile proves nothing.
-    fn torn(&self, read: &Read, _: u8, seen: Seen) -> Result<(), String> {
-        let Seen::Of(token) = seen else { return Ok(()) };
+    fn torn(&self, read: &Read, _: u8, seen: ReadValue) -> Result<(), String> {
+        let ReadValue::Of(token) = seen else { return Ok(()) };
         if self.kept[read.looked..].contains(&token) {
             return Ok(());
         }
@@ -149,9 +149,9 @@ impl Ledger {
                 since.any(|(_, batch)| batch.keys().has(*key) && batch.leaves(true))
             };
             let sound = match other {
-                Seen::Of(other) => *other >= token,
-                Seen::Nothing => removed_since(),
-                Seen::False | Seen::Rotten => true,
+                ReadValue::Of(other) => *other >= token,
+                ReadValue::Nothing => removed_since(),
+                ReadValue::False | ReadValue::Rotten => true,
             };
             if !sound {
                 return Err(format!("a part of batch {} is there; key {key} is not", short(token)));
@@ -193,9 +193,9 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
                 for (key, seen) in &read.seen {
                     (self.judge)(ledger, &read, *key, *seen)?;
                 }
-                // What was seen is durable, though nobody said so yet.
+                // What was read is durable, even if that was not yet acknowledged.
                 for (key, seen) in &read.seen {
-                    if let Seen::Of(token) = seen {
+                    if let ReadValue::Of(token) = seen {
                         let last = ledger.durable.entry(*key).or_default();
                         *last = (*last).max(*token);
                     }

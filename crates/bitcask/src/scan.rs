@@ -1,18 +1,18 @@
 //! Scanning: the log from its beginning to its end, a page at a time.
 //!
-//! Entries are numbered as they are written, and keep their numbers when they are compacted: that of
-//! the last entry seen is where the next page goes on.
+//! Entries are numbered as they are written, and keep their numbers when they are compacted: the next
+//! page begins after the number of the last entry seen.
 
 use bytes::Bytes;
 use machine::{DiskAnswer, DiskCommand, DiskResult, Embeds, Outputs};
 
 use crate::frame::{self, At, Frame, Parsed};
-use crate::index::{KeyHash, Place};
+use crate::index::{KeyHash, Location};
 use crate::log::Log;
 use crate::segment::{HEADER, Segment, segment_name};
 use crate::{Change, Event, Store, StoreOp};
 
-/// So much is read at once; more only if one frame is longer.
+/// The most bytes of one read, unless a frame is longer.
 const CHUNK: u32 = 256 << 10;
 
 /// A scan that is on its way.
@@ -149,10 +149,10 @@ impl Page {
                 return;
             }
             self.last = number;
-            let place = Place { segment, offset, length: entry.length() as u32 };
+            let location = Location { segment, offset, length: entry.length() as u32 };
             let newest = log.index.get(&KeyHash::of(entry.key));
             let shown = entry.value.is_some() || log.keep_removals;
-            if shown && newest == entry.value.map(|_| place) {
+            if shown && newest == entry.value.map(|_| location) {
                 let value = entry.value.map(|value| bytes.slice_ref(value));
                 self.values.push((bytes.slice_ref(entry.key), value));
             }

@@ -1,5 +1,5 @@
 //! Named failure scenarios: one keeper, clients, and what goes wrong with the disk. The tests, the tour and
-//! the command line run these. Segments are small, so that sealing and compaction are met.
+//! the command line run these. Segments are small, so that runs reach sealing and compaction.
 
 use std::time::Duration;
 

@@ -2,28 +2,28 @@
 //!
 //! `segment-N` begins with a header: mark and format (4 bytes) | N (4) | the number of the next segment
 //! (4) | cleaned (4) | rewrites (4) | number of the first entry (8) | CRC-32 (4). The first segment is
-//! number 1, and from it each names the next: one that is missing is missed.
+//! number 1, and each names the next, so a segment that is missing is noticed.
 
 use machine::FileName;
 
 use crate::frame::At;
-use crate::index::{KeyHash, Place};
+use crate::index::{KeyHash, Location};
 
 /// The length of a header.
 pub(crate) const HEADER: u32 = 32;
 const MARK: [u8; 4] = [0xFF, b'b', b'c', 1];
-/// Between two marks of a segment lie at least so many bytes.
+/// The least distance of two marks in a segment, in bytes.
 const SPACING: u32 = 64 << 10;
 
-/// What a segment says of itself.
+/// The header of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Header {
     pub(crate) number: u32,
-    /// Usually the number after it; further on where compaction put others' entries in here.
+    /// Usually the number after it; a later one where compaction moved entries of others in here.
     pub(crate) next: u32,
-    /// No removal in a segment below this number has anything to remove in here.
+    /// Removals in segments below this number remove nothing in here.
     pub(crate) cleaned: u32,
-    /// How often it was put in place as a whole. A hint is of one of these.
+    /// How often it was rewritten as a whole. A hint belongs to one rewriting.
     pub(crate) rewrites: u32,
     /// All entries of earlier segments have smaller numbers than this one; none in here has.
     pub(crate) first: u64,
@@ -38,8 +38,8 @@ impl Header {
         let mut bytes = [0; HEADER as usize];
         bytes[..4].copy_from_slice(&MARK);
         let fields = [self.number, self.next, self.cleaned, self.rewrites];
-        for (place, field) in bytes[4..20].chunks_exact_mut(4).zip(fields) {
-            place.copy_from_slice(&field.to_le_bytes());
+        for (slot, field) in bytes[4..20].chunks_exact_mut(4).zip(fields) {
+            slot.copy_from_slice(&field.to_le_bytes());
         }
         bytes[20..28].copy_from_slice(&self.first.to_le_bytes());
         let crc = crc32fast::hash(&bytes[..28]);
@@ -47,7 +47,7 @@ impl Header {
         bytes
     }
 
-    /// The header that these bytes begin with, if it is of that segment.
+    /// Reads the header at the beginning of these bytes, if it is that of this segment.
     pub(crate) fn parse(from: &[u8], number: u32) -> Option<Header> {
         let bytes = from.get(..HEADER as usize)?;
         let field = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
@@ -74,8 +74,8 @@ pub(crate) struct Known {
 
 impl Known {
     /// Where it lies, if it is in this segment.
-    pub(crate) fn place(&self, segment: u32) -> Place {
-        Place { segment, offset: self.offset, length: self.length }
+    pub(crate) fn location(&self, segment: u32) -> Location {
+        Location { segment, offset: self.offset, length: self.length }
     }
 }
 
@@ -83,7 +83,7 @@ impl Known {
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     pub(crate) header: Header,
-    /// So much of it is durable; 0 where there is no file yet.
+    /// How many bytes of it are durable; 0 where there is no file yet.
     pub(crate) length: u32,
     /// The bytes of entries that the index points to.
     pub(crate) live: u32,
@@ -91,7 +91,7 @@ pub(crate) struct Segment {
     pub(crate) puts: u32,
     /// The bytes of removals.
     pub(crate) removals: u32,
-    /// As in the header, or later where nobody had to write it down.
+    /// As in the header, or a later number that need not be written.
     pub(crate) cleaned: u32,
     /// Where some frames begin, and the number of their first entry.
     pub(crate) marks: Vec<(u64, u32)>,
@@ -118,7 +118,7 @@ impl Segment {
         self.live == self.puts && self.removals == 0
     }
 
-    /// The bytes that a compaction would leave, or fewer.
+    /// A lower bound of the bytes that a compaction would leave.
     pub(crate) fn needed(&self) -> u64 {
         u64::from(self.live) + u64::from(self.removals)
     }

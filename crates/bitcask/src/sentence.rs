@@ -1,8 +1,8 @@
-//! The words of the simulated world as sentences, for diagrams.
+//! Messages and notes as sentences, for diagrams.
 
 use std::fmt::{self, Debug, Formatter};
 
-use crate::message::{Keys, Message, Note, Order, Seen};
+use crate::message::{Keys, Message, Note, Order, ReadValue};
 use crate::promise::short;
 
 /// As sentences name them.
@@ -58,10 +58,10 @@ impl Debug for Note {
                 write!(f, "{} read", short(*token))?;
                 for (key, seen) in seen {
                     match seen {
-                        Seen::Nothing => write!(f, " {key}: -")?,
-                        Seen::Of(token) => write!(f, " {key}: {}", short(*token))?,
-                        Seen::False => write!(f, " {key}: false")?,
-                        Seen::Rotten => write!(f, " {key}: rotten")?,
+                        ReadValue::Nothing => write!(f, " {key}: -")?,
+                        ReadValue::Of(token) => write!(f, " {key}: {}", short(*token))?,
+                        ReadValue::False => write!(f, " {key}: false")?,
+                        ReadValue::Rotten => write!(f, " {key}: rotten")?,
                     }
                 }
                 Ok(())

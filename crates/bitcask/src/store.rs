@@ -1,4 +1,4 @@
-//! The store itself: what its owner may ask, what it is told, and which part does what.
+//! The store itself: its operations, its events, and which part does what.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -11,7 +11,7 @@ use machine::{
 use crate::boot::{Boot, Step};
 use crate::compaction::Compaction;
 use crate::entry::Entry;
-use crate::index::{KeyHash, Place};
+use crate::index::{KeyHash, Location};
 use crate::log::Log;
 use crate::mechanism::Mechanism;
 use crate::scan::ScanStep;
@@ -27,7 +27,7 @@ impl Protocol for Store {
     type Note = Cut;
 }
 
-/// A crash tore the last write, of which nobody was told: it was cut off.
+/// A crash tore the last write, which was not acknowledged: it was cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cut;
 
@@ -58,7 +58,7 @@ pub enum StoreOp {
     Collected,
     /// A compacted segment was put in place.
     Compacted,
-    /// A file was deleted that counts no more.
+    /// An obsolete file was deleted.
     Deleted,
     /// An entry was read.
     Read(ReadStep),
@@ -71,7 +71,7 @@ pub enum StoreOp {
 pub struct ReadStep {
     ticket: u64,
     key: Bytes,
-    place: Place,
+    location: Location,
 }
 
 /// What its owner is told, in the order in which it happened.
@@ -181,7 +181,7 @@ impl Store {
         let key = Bytes::copy_from_slice(key);
         match self.log.index.get(&KeyHash::of(&key)) {
             None => self.events.push_back(Event::Found(ticket, None)),
-            Some(place) => ask(ReadStep { ticket, key, place }, out),
+            Some(location) => ask(ReadStep { ticket, key, location }, out),
         }
     }
 
@@ -199,7 +199,7 @@ impl Store {
     /// A page may have fewer, even none, and still say where to go on: a step reads a bounded number
     /// of bytes.
     ///
-    /// What is neither changed nor removed while somebody goes from page to page is on exactly one of
+    /// An entry that is neither changed nor removed while a caller reads page after page is on exactly one of
     /// them, whatever is compacted or restarted meanwhile. What is changed meanwhile moves to the end
     /// of the log, so it may be seen twice, once as it was and once as it is. So is the removal of a key,
     /// as long as removals are kept ([`Store::keep_removals`]).
@@ -231,8 +231,8 @@ impl Store {
         self.log.next
     }
 
-    /// May a compaction forget that a key was removed? Not while somebody follows the log, who has read of
-    /// the key and not yet of its removal.
+    /// May a compaction forget that a key was removed? Not while another store follows the log: it may have
+    /// read the key and not yet its removal.
     pub fn keep_removals(&mut self, keep: bool) {
         self.log.keep_removals = keep;
     }
@@ -270,7 +270,7 @@ impl Store {
                 let compacted = self.compaction.compacted(result, &mut self.log, out);
                 compacted.map_err(|error| format!("a segment that was compacted: {error}"))?;
             }
-            // A file that counts no more may stay until the next boot.
+            // An obsolete file may stay until the next boot.
             StoreOp::Deleted => {}
             StoreOp::Listed | StoreOp::HeaderRead | StoreOp::HintRead | StoreOp::SegmentRead => {
                 self.booting(&op, result, out)?;
@@ -304,7 +304,7 @@ impl Store {
             (StoreOp::NewestRestored, Ok(_)) => self.writer.newest_restored(&mut self.log),
             (_, Ok(_)) => {}
             (StoreOp::NewestRestored, Err(DiskError::Full)) if self.boot.is_some() => {
-                // A boot needs no space: what is there is read, and nothing is appended before there is.
+                // A boot needs no space: it only reads, and nothing is appended before there is space.
                 self.writer.refuse(&mut self.events);
                 let file = segment_name(self.log.newest.header.number);
                 out.disk(DiskCommand::Sync { file }, P::op(StoreOp::NewestSynced));
@@ -340,7 +340,7 @@ impl Store {
     fn seal<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
         let number = self.log.newest.header.number;
         if !Mechanism::FlushBeforeAck.on(self.switches) {
-            // Only the newest segment may be torn, whatever is acknowledged when.
+            // Only the newest segment may be torn, even if nothing of this was acknowledged.
             let file = segment_name(number);
             out.disk(DiskCommand::Sync { file }, P::op(StoreOp::Sealed));
         }
@@ -352,7 +352,7 @@ impl Store {
     }
 
     fn read<P: Embeds<Store>>(&mut self, step: ReadStep, result: DiskResult, out: &mut Outputs<P>) {
-        let ReadStep { ticket, ref key, place } = step;
+        let ReadStep { ticket, ref key, location } = step;
         if let Ok(DiskAnswer::Bytes(bytes)) = result
             && let Some(value) = value_of(key, bytes, Mechanism::EntryChecksum.on(self.switches))
         {
@@ -361,20 +361,20 @@ impl Store {
         match self.log.index.get(&KeyHash::of(key)) {
             None => self.events.push_back(Event::Found(ticket, None)),
             // It was compacted or changed meanwhile.
-            Some(now) if now != place => ask(ReadStep { place: now, ..step }, out),
+            Some(now) if now != location => ask(ReadStep { location: now, ..step }, out),
             Some(_) => self.events.push_back(Event::Rotten(ticket)),
         }
     }
 }
 
 fn ask<P: Embeds<Store>>(step: ReadStep, out: &mut Outputs<P>) {
-    let Place { segment, offset, length } = step.place;
+    let Location { segment, offset, length } = step.location;
     let file = segment_name(segment);
     let read = DiskCommand::Read { file, offset: offset.into(), length: length.into() };
     out.disk(read, P::op(StoreOp::Read(step)));
 }
 
-/// The value in these bytes, if they are what was written under this key.
+/// Reads the value from these bytes, if they are the entry of this key and sound.
 fn value_of(key: &[u8], mut bytes: Bytes, checked: bool) -> Option<Bytes> {
     let entry = if checked { Entry::take(&bytes) } else { Entry::parse(&bytes) };
     let entry = entry.filter(|entry| entry.key == key)?;

@@ -29,7 +29,7 @@ pub(crate) struct Writer {
     restoring: bool,
 }
 
-/// A write, until the last of its answers is there.
+/// A write whose disk operations have not all ended.
 #[derive(Clone, Debug)]
 struct WriteInFlight {
     /// The length of the segment afterwards.
@@ -63,8 +63,8 @@ impl Writer {
         self.waiting.push_back((batch, ticket));
     }
 
-    /// The newest segment must look like this before anything is appended to it: nobody appends
-    /// behind what a crash may have left in part, or a failed sync in the page cache only.
+    /// The newest segment must be rewritten like this before anything is appended to it: a crash may have
+    /// left its end in part, or a failed sync may have left it in the page cache only.
     pub(crate) fn restore_newest<P: Embeds<Store>>(
         &mut self,
         content: Bytes,

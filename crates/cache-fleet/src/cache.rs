@@ -1,7 +1,7 @@
 //! A cache: keeps what it is given in memory, and answers at once or nearly.
 //!
-//! The law: it finds what it was given since it started, until the time of that is up. A restart
-//! finds nothing: that is what makes the loss of a cache a burden for the database long after the cache
+//! The law: it finds what it was given since it started, until that expires. A restart
+//! begins empty: that is what makes the loss of a cache a burden for the database long after the cache
 //! is back.
 
 use std::collections::BTreeSet;
@@ -46,7 +46,7 @@ impl Machine for Cache {
     fn handle(&mut self, _: &mut Now<'_>, input: Input<Fleet>, out: &mut Outputs<Fleet>) {
         match input {
             Input::Message { from, message: Message::Get { token, key } } => {
-                // What does not fit into the line is not answered.
+                // What does not fit into the queue is not answered.
                 let _ = self.pool.enter(Job { from, token, key }, self.look_up, out);
             }
             Input::Timer(Timer::Served(number)) => {

@@ -1,11 +1,11 @@
 //! The database: knows every key, and can read a hundred of them in a second.
 //!
-//! The law: it serves in the order of coming, two at a time, and turns away what finds the queue full.
+//! The law: it serves in order of arrival, two at a time, and turns away what finds the queue full.
 //! To turn a read away takes time too, a fifth of serving it (a connection, a handshake, an error to
 //! write), and that time is missing from the reads behind. So an overload makes it slower, down to a
-//! tenth. A read that waits for longer than its front does leaves the line, if the front said how long that
+//! tenth. A read that waits for longer than its front does leaves the queue, if the front said how long that
 //! is. And there is a load above which every answer comes too late: then it works at its limit and
-//! nobody gets anything (Bronson et al., "Metastable failures in distributed systems", HotOS 2021).
+//! no user gets an answer in time (Bronson et al., "Metastable failures in distributed systems", HotOS 2021).
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ const WORKERS: usize = 2;
 const QUEUE: usize = 8;
 /// How long a read takes.
 const READ: Duration = Duration::from_millis(20);
-/// And how long it takes to say no.
+/// How long it takes to turn a read away.
 const TURN_AWAY: Duration = Duration::from_millis(4);
 /// What was turned away holds the next read up for at most so long.
 const LONGEST: Duration = Duration::from_millis(180);
 
-/// How many reads it has under way or in line before it turns the next away.
+/// How many reads may be under way or queued.
 pub(crate) const CAPACITY: usize = WORKERS + QUEUE;
 
 /// The server behind the caches.
@@ -71,7 +71,7 @@ impl Database {
         Database::note_begun(next, out);
     }
 
-    /// Nobody waits any longer for those whose time has passed.
+    /// Drops the reads whose callers have stopped waiting.
     fn drop_late(&mut self, now: Time, out: &mut Outputs<Fleet>) {
         let is_late = |job: &Job| job.deadline.is_some_and(|deadline| deadline.has_passed(now));
         (0..self.pool.give_up(is_late)).for_each(|_| out.note(Note::GivenUp));

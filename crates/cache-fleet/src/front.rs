@@ -5,8 +5,8 @@
 //! after the other ([`Front::ask_next`]); one has the key, or does not ([`Front::returned`]); then the
 //! database is asked ([`Reads`]), and what it answers is put into the caches ([`Front::row`]).
 //!
-//! The law: every request is answered or fails, once, and a cache that is dead only makes work for the
-//! next copy or for the database.
+//! The law: every request is answered or fails, once, and a cache that is down only adds load to the
+//! next copy or to the database.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -16,12 +16,12 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
 use resilience::{Breaker, BreakerRule, BreakerWindow, Pass};
 
 use crate::mechanism::Mechanism;
-use crate::message::{Attempt, Browse, Fleet, Message, Note, Order, Outcome, Timer};
+use crate::message::{Attempt, Browse, CallOutcome, Fleet, Message, Note, Order, Timer};
 use crate::open_loop::{OpenLoop, keys};
 use crate::reads::{Read, Reads};
 use crate::router::{Member, Router};
 
-/// A cache that has not answered by then is taken for dead, for this request.
+/// A cache that has not answered by then has failed, for this request.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Half of the calls may fail, or take twenty times as long as they should, without three in a row that
 /// fail.
@@ -151,12 +151,12 @@ impl Front {
         self.read(token, None, out);
     }
 
-    /// 3. The call that is out has ended. An answer to one that was given up is nobody's.
+    /// 3. The pending call has ended. An answer to one that was given up is ignored.
     fn returned(
         &mut self,
         token: u64,
         from: NodeId,
-        outcome: Outcome,
+        outcome: CallOutcome,
         now: Time,
         out: &mut Outputs<Fleet>,
     ) {
@@ -169,7 +169,7 @@ impl Front {
         if let Some(cache) = request.counted.take() {
             self.fleet.release(cache);
         }
-        let answered = matches!(outcome, Outcome::Hit | Outcome::Miss);
+        let answered = matches!(outcome, CallOutcome::Hit | CallOutcome::Miss);
         if let (Some(pass), Some(breaker)) = (pass, self.breakers.get_mut(&cache)) {
             let opened = match answered {
                 true => breaker.succeeded(pass, now),
@@ -180,12 +180,12 @@ impl Front {
             }
         }
         match outcome {
-            Outcome::Hit => {
+            CallOutcome::Hit => {
                 self.requests.remove(&token);
                 out.note(Note::Answered { token });
             }
-            Outcome::Miss => self.read(token, Some(cache), out),
-            Outcome::TimedOut | Outcome::Reset => self.ask_next(token, now, out),
+            CallOutcome::Miss => self.read(token, Some(cache), out),
+            CallOutcome::TimedOut | CallOutcome::Reset => self.ask_next(token, now, out),
         }
     }
 
@@ -206,7 +206,7 @@ impl Front {
         tokens.into_iter().for_each(|token| out.note(Note::Answered { token }));
     }
 
-    /// 5. Or nobody has it, for all that was tried.
+    /// 5. Or the read failed, after all retries.
     fn give_up(read: Option<Read>, out: &mut Outputs<Fleet>) {
         let tokens = read.map_or_else(Vec::new, |read| read.tokens);
         tokens.into_iter().for_each(|token| out.note(Note::Failed { token }));
@@ -218,7 +218,7 @@ impl Front {
         let tokens: Vec<_> =
             self.requests.iter().filter(|(_, request)| with(request)).map(|(id, _)| *id).collect();
         for token in tokens {
-            self.returned(token, peer, Outcome::Reset, now.time, out);
+            self.returned(token, peer, CallOutcome::Reset, now.time, out);
         }
         if self.reads.database() == peer {
             for attempt in self.reads.calling() {
@@ -243,8 +243,10 @@ impl Front {
             Message::Order(Order::Browse(crowd)) => self.begin(crowd, now, out),
             Message::Order(Order::Join(cache)) => self.resize(cache, true, out),
             Message::Order(Order::Leave(cache)) => self.resize(cache, false, out),
-            Message::Found { token } => self.returned(token, from, Outcome::Hit, now.time, out),
-            Message::Missing { token } => self.returned(token, from, Outcome::Miss, now.time, out),
+            Message::Found { token } => self.returned(token, from, CallOutcome::Hit, now.time, out),
+            Message::Missing { token } => {
+                self.returned(token, from, CallOutcome::Miss, now.time, out)
+            }
             Message::Row { attempt } => self.row(attempt, out),
             Message::TurnedAway { attempt } => {
                 Front::give_up(self.reads.attempt_failed(attempt, now.random, out), out);
@@ -268,7 +270,7 @@ impl Machine for Front {
             Input::Timer(Timer::Call(token)) => {
                 let call = self.requests.get(&token).and_then(|request| request.call);
                 if let Some(Call { cache, .. }) = call {
-                    self.returned(token, cache, Outcome::TimedOut, now.time, out);
+                    self.returned(token, cache, CallOutcome::TimedOut, now.time, out);
                 }
             }
             Input::Timer(Timer::Read(read)) => {

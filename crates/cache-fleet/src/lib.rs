@@ -3,14 +3,14 @@
 //! # The law
 //!
 //! Every request that a user makes is answered or fails, once. Which caches keep a key follows from the
-//! key and the caches in the fleet, so that all fronts that know the same caches agree without a word.
+//! key and the caches in the fleet, so that all fronts that know the same caches agree without a message.
 //! A cache keeps nothing over a restart; only the database knows every key, and it cannot serve them all.
 //!
 //! # Reading order
 //!
 //! One read through the fleet, file by file:
 //!
-//! 1. `message.rs`: the words. `shape.rs`: who is there.
+//! 1. `message.rs`: the protocol. `shape.rs`: who is there.
 //! 2. `open_loop.rs`: users come to a front, as often as they want to.
 //! 3. `front.rs`: one request's path. `router.rs` places its key with the crate `hash-ring`.
 //! 4. `cache.rs`: a cache looks for the key. `worker_pool.rs` is its queue, and the database's.
@@ -45,7 +45,7 @@ pub use cache::Cache;
 pub use database::Database;
 pub use front::Front;
 pub use mechanism::Mechanism;
-pub use message::{Attempt, Browse, Fleet, Message, Note, Order, Outcome, Timer};
+pub use message::{Attempt, Browse, CallOutcome, Fleet, Message, Note, Order, Timer};
 pub use router::Member;
 pub use scenario::CacheFleet;
 pub use shape::Server;

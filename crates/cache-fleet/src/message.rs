@@ -1,4 +1,4 @@
-//! The words of the fleet: what application servers, caches and the database say to each other.
+//! The protocol of the fleet: what application servers, caches and the database say to each other.
 
 use std::time::Duration;
 
@@ -21,19 +21,19 @@ impl Protocol for Fleet {
 pub enum Message {
     /// To a front or a cache, from outside.
     Order(Order),
-    /// To a cache: is this key there?
+    /// To a cache: a look-up.
     Get {
         /// The request, which comes back with the answer.
         token: u64,
         /// What it is about.
         key: u64,
     },
-    /// From a cache: yes, and here it is.
+    /// From a cache: a hit, with the value.
     Found {
         /// Of the request.
         token: u64,
     },
-    /// From a cache: no.
+    /// From a cache: a miss.
     Missing {
         /// Of the request.
         token: u64,
@@ -64,7 +64,7 @@ pub enum Message {
     },
 }
 
-/// A call to the database. An answer to one that was given up is an answer to nobody.
+/// A call to the database. An answer to a call that was given up is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
     /// The read.
@@ -87,7 +87,7 @@ pub enum Order {
     Expire(u64),
 }
 
-/// A crowd of users, who come whether or not those before them were served.
+/// A crowd of users, who come whether or not earlier ones were served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Browse {
@@ -118,7 +118,7 @@ pub enum Timer {
 
 /// How a call to a cache ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum CallOutcome {
     /// With the value.
     Hit,
     /// Without.
@@ -165,13 +165,13 @@ pub enum Note {
         /// Who was called.
         cache: NodeId,
         /// How.
-        outcome: Outcome,
+        outcome: CallOutcome,
     },
     /// A request was sent on to another cache, since its home is at the bound.
     SentOn,
     /// A call to a cache failed at once, since its breaker is open.
     FailedFast {
-        /// Whom nobody called.
+        /// Which cache.
         cache: NodeId,
     },
     /// A breaker opened.

@@ -1,4 +1,4 @@
-//! Users who come to a front, at their own pace.
+//! Users who send requests to a front at their own rate (an open loop).
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use rand::Rng;
 
 use crate::message::{Browse, Fleet, Timer};
 
-/// More than this no crowd has: an order may come from a stranger's file.
+/// The largest crowd: an operation may come from an untrusted file.
 const MOST: u32 = 100_000;
 
-/// OpenLoop of users. The law: they come as often as they want to, however they are served (an open
-/// loop): users who do not know each other do not wait for each other.
+/// The users of a front. The law: requests come at a rate that does not depend on how they are served (an
+/// open loop), since users who do not know each other do not wait for each other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpenLoop(Vec<Browse>);
 
@@ -51,5 +51,5 @@ impl OpenLoop {
 /// The keys that a crowd may ask for, as many as caches may be warmed with.
 pub(crate) fn keys(crowd: &Browse) -> impl Iterator<Item = u64> {
     let first = crowd.first;
-    (0..crowd.keys.min(MOST.into())).map(move |place| first.wrapping_add(place))
+    (0..crowd.keys.min(MOST.into())).map(move |index| first.wrapping_add(index))
 }

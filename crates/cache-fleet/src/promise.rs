@@ -1,4 +1,4 @@
-//! What the fleet swears to, as code that watches it. It looks at nothing but what fronts were asked,
+//! What the fleet promises, as code that watches it. It looks at nothing but what fronts were asked,
 //! whom they called and what they answered, in the true time of the world.
 
 mod calls;

@@ -5,7 +5,7 @@
 //! its timer fires ([`Reads::timer`]), as long as there are retries and the budget pays for them.
 //!
 //! The law: every token that went in comes out once, with a row or without; and an answer to an
-//! attempt that was given up is nobody's.
+//! attempt that was given up is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(150);
 const RETRIES: u32 = 3;
 const BACKOFF: Backoff =
     Backoff { base: Duration::from_millis(400), cap: Duration::from_millis(1_600) };
-/// Ten reads earn a retry, and ten retries are saved for bad times.
+/// Ten reads earn a retry, and up to ten retries are saved.
 const BUDGET: fn() -> RetryBudget = || RetryBudget::new(10, 10);
 
 /// The reads of one front.
@@ -86,7 +86,7 @@ impl Reads {
         self.open.remove(&attempt.read)
     }
 
-    /// 2. Or it has not: tries again later, or gives the read up and back.
+    /// 2. Or it has not: tries again later, or gives the read up and returns it.
     pub(crate) fn attempt_failed(
         &mut self,
         attempt: Attempt,

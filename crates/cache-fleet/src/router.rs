@@ -1,7 +1,7 @@
 //! Which caches a key lives on, as an application server sees its fleet.
 //!
 //! The law: where a key lives follows from the key and the caches in the fleet, so that all fronts that
-//! know of the same caches agree without a word. Only where one request of many is *sent* may depend
+//! know of the same caches agree without a message. Only where one request of many is *sent* may depend
 //! on what is under way.
 
 use std::collections::BTreeMap;
@@ -30,12 +30,12 @@ pub(crate) struct Router {
     switches: Switches,
     /// How many caches a key lives on.
     copies: usize,
-    places: Places,
+    placements: Placements,
     ids: BTreeMap<NodeIndex, NodeId>,
 }
 
 #[derive(Clone, Debug)]
-enum Places {
+enum Placements {
     Bounded(BoundedRing),
     Ring(Ring),
     Modulo(Modulo),
@@ -53,27 +53,27 @@ impl Router {
         let ids =
             nodes.iter().zip(members).map(|((index, _), member)| (index, member.id)).collect();
         let vnodes = if Mechanism::VirtualNodes.on(switches) { Ring::VNODES } else { 1 };
-        let places = if !Mechanism::ConsistentHashing.on(switches) {
-            Places::Modulo(Modulo::new(nodes)?)
+        let placements = if !Mechanism::ConsistentHashing.on(switches) {
+            Placements::Modulo(Modulo::new(nodes)?)
         } else if Mechanism::BoundedLoad.on(switches) {
             let ring = Ring::with_vnodes(nodes, vnodes)?;
-            Places::Bounded(BoundedRing::with_bound(ring, BoundedRing::BOUND)?)
+            Placements::Bounded(BoundedRing::with_bound(ring, BoundedRing::BOUND)?)
         } else {
-            Places::Ring(Ring::with_vnodes(nodes, vnodes)?)
+            Placements::Ring(Ring::with_vnodes(nodes, vnodes)?)
         };
-        Ok(Router { switches, copies, places, ids })
+        Ok(Router { switches, copies, placements, ids })
     }
 
     /// The caches that a key lives on, its home first.
     pub(crate) fn copies(&self, key: u64) -> Vec<NodeId> {
-        let (places, key) = (self.places.idle(), place(key));
+        let (placements, key) = (self.placements.idle(), hash_of(key));
         let chosen = if self.copies == 1 {
-            vec![places.locate(key)]
+            vec![placements.locate(key)]
         } else if Mechanism::ReplicaSpread.on(self.switches) {
-            places.replicas(key, self.copies)
+            placements.replicas(key, self.copies)
         } else {
             let mut chosen = Vec::new();
-            for index in places.candidates(key) {
+            for index in placements.candidates(key) {
                 if chosen.len() < self.copies && !chosen.contains(&index) {
                     chosen.push(index);
                 }
@@ -85,13 +85,15 @@ impl Router {
 
     /// The cache that a request for a key is sent to, and counted on until it is released.
     pub(crate) fn admit(&mut self, key: u64) -> NodeId {
-        let index = self.places.busy().admit(place(key));
+        let index = self.placements.busy().admit(hash_of(key));
         self.ids[&index]
     }
 
     /// A request is no longer with the cache that it was counted on.
     pub(crate) fn release(&mut self, cache: NodeId) {
-        if let (Places::Bounded(ring), Some(index)) = (&mut self.places, index(&self.ids, cache)) {
+        if let (Placements::Bounded(ring), Some(index)) =
+            (&mut self.placements, index(&self.ids, cache))
+        {
             // The requests of a cache that left went with it.
             let _ = ring.release(index);
         }
@@ -99,35 +101,35 @@ impl Router {
 
     /// Takes a cache in.
     pub(crate) fn join(&mut self, member: &Member) -> Result<(), Refused> {
-        let index = self.places.busy().add(describe(member, self.switches)?)?;
+        let index = self.placements.busy().add(describe(member, self.switches)?)?;
         self.ids.insert(index, member.id);
         Ok(())
     }
 
     /// Takes a cache out.
     pub(crate) fn leave(&mut self, member: &Member) -> Result<(), Refused> {
-        self.places.busy().remove(&member.name)?;
+        self.placements.busy().remove(&member.name)?;
         self.ids.retain(|_, id| *id != member.id);
         Ok(())
     }
 }
 
-impl Places {
+impl Placements {
     /// The placement of an idle fleet.
     fn idle(&self) -> &dyn Placement {
         match self {
-            Places::Bounded(ring) => ring.ring(),
-            Places::Ring(ring) => ring,
-            Places::Modulo(modulo) => modulo,
+            Placements::Bounded(ring) => ring.ring(),
+            Placements::Ring(ring) => ring,
+            Placements::Modulo(modulo) => modulo,
         }
     }
 
     /// The placement with all that is under way.
     fn busy(&mut self) -> &mut dyn Placement {
         match self {
-            Places::Bounded(ring) => ring,
-            Places::Ring(ring) => ring,
-            Places::Modulo(modulo) => modulo,
+            Placements::Bounded(ring) => ring,
+            Placements::Ring(ring) => ring,
+            Placements::Modulo(modulo) => modulo,
         }
     }
 }
@@ -143,6 +145,6 @@ fn index(ids: &BTreeMap<NodeIndex, NodeId>, cache: NodeId) -> Option<NodeIndex> 
     ids.iter().find(|(_, id)| **id == cache).map(|(index, _)| *index)
 }
 
-fn place(key: u64) -> u64 {
+fn hash_of(key: u64) -> u64 {
     hash(&key.to_le_bytes())
 }

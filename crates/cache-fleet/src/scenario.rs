@@ -9,7 +9,7 @@ use machine::{MechanismInfo, NodeId, Switches, Time};
 use sim::{FaultKind, NoteKind, PromiseSpec, Scenario, Script, System, Witness};
 
 use crate::mechanism::Mechanism;
-use crate::message::{Browse, Message, Note, Order, Outcome};
+use crate::message::{Browse, CallOutcome, Message, Note, Order};
 use crate::promise::PROMISES;
 use crate::shape::{Cluster, Draft, Server, Shape};
 
@@ -60,10 +60,10 @@ impl System for CacheFleet {
             Note::Failed { token } => NoteKind::Failed(*token),
             Note::Called { .. } => NoteKind::Plain,
             Note::Returned { outcome, .. } => NoteKind::Sometimes(match outcome {
-                Outcome::Hit => "hit",
-                Outcome::Miss => "miss",
-                Outcome::TimedOut => "cache-timed-out",
-                Outcome::Reset => "connection-reset",
+                CallOutcome::Hit => "hit",
+                CallOutcome::Miss => "miss",
+                CallOutcome::TimedOut => "cache-timed-out",
+                CallOutcome::Reset => "connection-reset",
             }),
             Note::SentOn => NoteKind::Sometimes("sent-on"),
             Note::FailedFast { .. } => NoteKind::Sometimes("failed-fast"),
@@ -282,7 +282,7 @@ fn scale_out(draft: &mut Draft) {
     for change in changes {
         let at = draft.number(0, draft.heal_at().0);
         for front in shape.front_ids() {
-            // Fronts hear of it one after the other.
+            // Fronts learn of it one after the other.
             let later = draft.number(0, 50_000_000);
             draft.operation(Time(at + later), front, change.clone());
         }
@@ -313,8 +313,8 @@ fn retry_storm(draft: &mut Draft) {
     crowds(draft, shape, crowd(200, 0, 60, true));
 }
 
-/// Three to six times as many as the database can serve: whoever is in its line waits for longer than
-/// anybody does.
+/// Three to six times as many as the database can serve: a read in its queue waits for longer than any
+/// front does.
 fn rush(draft: &mut Draft) {
     let shape = fleet(draft, 2, 4, 1);
     draft.phases(MS(2_000), MS(1_000));

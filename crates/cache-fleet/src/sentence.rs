@@ -1,8 +1,8 @@
-//! The words of the fleet as sentences, for diagrams.
+//! Messages and notes of the fleet as sentences, for diagrams.
 
 use std::fmt::{self, Debug, Formatter};
 
-use crate::message::{Message, Note, Order, Outcome};
+use crate::message::{CallOutcome, Message, Note, Order};
 
 /// A request's number at its front.
 fn short(token: &u64) -> u64 {
@@ -45,10 +45,10 @@ impl Debug for Note {
             Note::Called { token, cache } => write!(f, "asks {cache:?} for {}", short(token)),
             Note::Returned { token, cache, outcome } => {
                 let outcome = match outcome {
-                    Outcome::Hit => "has it",
-                    Outcome::Miss => "does not have it",
-                    Outcome::TimedOut => "is silent",
-                    Outcome::Reset => "is gone",
+                    CallOutcome::Hit => "has it",
+                    CallOutcome::Miss => "does not have it",
+                    CallOutcome::TimedOut => "is silent",
+                    CallOutcome::Reset => "is gone",
                 };
                 write!(f, "{cache:?} {outcome}, for {}", short(token))
             }

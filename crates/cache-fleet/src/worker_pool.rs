@@ -11,14 +11,14 @@ use crate::message::{Fleet, Timer};
 /// What a server has to do. The law: a job that was taken in ends once, after it was served.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerPool<J> {
-    places: Bulkhead<J>,
+    bulkhead: Bulkhead<J>,
     serving: BTreeMap<u64, J>,
     jobs: u64,
 }
 
 impl<J: Copy> WorkerPool<J> {
     pub(crate) fn new(workers: usize, queue: usize) -> Self {
-        WorkerPool { places: Bulkhead::new(workers, queue), serving: BTreeMap::new(), jobs: 0 }
+        WorkerPool { bulkhead: Bulkhead::new(workers, queue), serving: BTreeMap::new(), jobs: 0 }
     }
 
     /// Takes a job in, unless the queue is full. It takes so long if it is begun at once, and is given back
@@ -29,7 +29,7 @@ impl<J: Copy> WorkerPool<J> {
         takes: Duration,
         out: &mut Outputs<Fleet>,
     ) -> Result<Option<J>, Full> {
-        let begins = self.places.enter(job)?;
+        let begins = self.bulkhead.enter(job)?;
         Ok(self.begin(begins, takes, out))
     }
 
@@ -41,18 +41,18 @@ impl<J: Copy> WorkerPool<J> {
         out: &mut Outputs<Fleet>,
     ) -> Option<(J, Option<J>)> {
         let done = self.serving.remove(&number)?;
-        let next = self.places.leave();
+        let next = self.bulkhead.leave();
         Some((done, self.begin(next, takes, out)))
     }
 
-    /// Those who wait and of whom this is true give up; how many these are.
+    /// Drops the waiting jobs for which this is true, and returns how many they were.
     pub(crate) fn give_up(&mut self, gives_up: impl FnMut(&J) -> bool) -> usize {
-        self.places.give_up(gives_up).len()
+        self.bulkhead.give_up(gives_up).len()
     }
 
-    /// Jobs in line or being served.
+    /// Jobs that wait or are being served.
     pub(crate) fn load(&self) -> usize {
-        self.places.inside() + self.places.waiting()
+        self.bulkhead.inside() + self.bulkhead.waiting()
     }
 
     fn begin(&mut self, job: Option<J>, takes: Duration, out: &mut Outputs<Fleet>) -> Option<J> {

@@ -23,9 +23,9 @@ use crate::placement::Placement;
 pub struct Anchor {
     nodes: Nodes,
     buckets: Vec<Bucket>,
-    /// The working buckets, in the first `nodes.count()` places; where a bucket is or was in it.
+    /// The working buckets, in the first `nodes.count()` positions; and the position of each bucket.
     working: Vec<u32>,
-    place: Vec<u32>,
+    position: Vec<u32>,
     /// Buckets that do not work, the last one that was removed at the end.
     removed: Vec<u32>,
 }
@@ -59,7 +59,7 @@ impl Anchor {
             nodes: nodes.packed(),
             buckets: (0..capacity).map(bucket).collect(),
             working: (0..capacity).collect(),
-            place: (0..capacity).collect(),
+            position: (0..capacity).collect(),
             removed: (count..capacity).rev().collect(),
         })
     }
@@ -79,13 +79,13 @@ impl Placement for Anchor {
                 return NodeIndex(bucket);
             }
             let mut next = scale(nth(key, u64::from(bucket)), u64::from(left)) as u32;
-            // What was at this place when `bucket` went: earlier removals had put others there.
+            // What was at this position when `bucket` went: earlier removals had moved others there.
             loop {
                 let Bucket { left: its, successor } = self.buckets[next as usize];
                 if its < left {
                     break;
                 }
-                // Or it would look for ever.
+                // Or it would loop for ever.
                 assert!(self.buckets[successor as usize].left < its, "a successor goes later");
                 next = successor;
             }
@@ -102,8 +102,8 @@ impl Placement for Anchor {
         let index = self.nodes.add(node)?;
         debug_assert_eq!(index.0, bucket, "both give out what was removed last");
         self.removed.pop();
-        let at = self.place[bucket as usize];
-        self.place[self.working[end] as usize] = end as u32;
+        let at = self.position[bucket as usize];
+        self.position[self.working[end] as usize] = end as u32;
         self.working[at as usize] = bucket;
         self.buckets[bucket as usize] = Bucket { left: 0, successor: bucket };
         Ok(index)
@@ -113,15 +113,15 @@ impl Placement for Anchor {
         let (index, node) = self.nodes.remove(name)?;
         let (bucket, end) = (index.0, self.nodes.count());
         self.removed.push(bucket);
-        let (at, last) = (self.place[index.at()], self.working[end]);
+        let (at, last) = (self.position[index.at()], self.working[end]);
         self.working[at as usize] = last;
-        self.place[last as usize] = at;
+        self.position[last as usize] = at;
         self.buckets[index.at()] = Bucket { left: end as u32, successor: last };
         Ok(node)
     }
 
     fn bytes(&self) -> usize {
-        let lists = self.working.capacity() + self.place.capacity() + self.removed.capacity();
+        let lists = self.working.capacity() + self.position.capacity() + self.removed.capacity();
         self.buckets.capacity() * size_of::<Bucket>() + lists * size_of::<u32>()
     }
 }

@@ -1,6 +1,6 @@
 //! Bounded loads: a ring on which no node is given more than its share and a bit.
 //!
-//! However even a ring is, one popular key can drown its node. Mirrokni, Thorup and Zadimoghaddam,
+//! However even a ring is, one popular key can overload its node. Mirrokni, Thorup and Zadimoghaddam,
 //! "Consistent Hashing with Bounded Loads" (SODA 2018): count the requests that each node has at the
 //! moment, and let a request that finds its node at the bound walk on along the ring to the first with
 //! room. There is always one, as the bounds add up to more than the requests. A bound of 1.25 keeps
@@ -26,7 +26,7 @@ pub struct BoundedRing {
 }
 
 impl BoundedRing {
-    /// The bound, in averages, unless told otherwise.
+    /// The default bound, as a multiple of the average.
     pub const BOUND: f64 = 1.25;
 
     /// A ring with [`BOUND`](BoundedRing::BOUND) and no requests.

@@ -21,8 +21,8 @@ pub struct Row {
     pub algorithm: &'static str,
     /// How many nodes of the same weight it had.
     pub nodes: u32,
-    /// How many keys it placed. Where every key is a look at every node they may be fewer than asked
-    /// for; then they only tell the time, and how even and how steady it is cannot be told from them.
+    /// How many keys it placed. Where a look-up visits every node they may be fewer than asked for;
+    /// then only the times are meaningful, and not how even it is or how much moves.
     pub keys: u64,
     /// The keys of the fullest node, in averages. Chance alone makes it larger than 1.
     pub peak_to_mean: f64,
@@ -52,16 +52,16 @@ pub(crate) fn tells(row: &Row, rows: &[Row]) -> bool {
     rows.iter().all(|other| other.keys <= row.keys)
 }
 
-/// Keys times nodes that are looked at where every key is a look at every node.
+/// The most keys times nodes where a look-up visits every node.
 const PATIENCE: u64 = 1_000_000_000;
-/// The same to time it alone.
+/// The same where only the time is measured.
 const GLANCE: u64 = PATIENCE / 100;
 const TIMED_KEYS: u64 = 1 << 16;
 const ROUNDS: u32 = 3;
 
 /// Measures every algorithm with nodes of the same weight; at least two, so that one can go. All but
-/// the times follows from the seed; `stopwatch` says how long ago something was, it does not matter
-/// what. The keys are not kept, so that there may be any number of them.
+/// the times follows from the seed; `stopwatch` gives the time since any fixed moment. The keys are not kept,
+/// so that there may be any number of them.
 pub fn compare(
     nodes: u32,
     keys: u64,
@@ -116,7 +116,7 @@ fn measure<P: Placement + Clone>(
     let build_time = best(stopwatch, || nodes.clone(), build);
     let lookup_ns = lookup_ns(&placement, keys, stopwatch);
     let bytes_per_node = placement.bytes() as f64 / count;
-    let Placed { loads, adding, removing } = place(placement, keys)?;
+    let Placed { loads, adding, removing } = place_keys(placement, keys)?;
     let (peak_to_mean, deviation) = balance(&loads);
     let moved = adding.moved + removing.moved;
     Ok(Row {
@@ -145,7 +145,7 @@ struct Placed {
 
 /// Gives every key its node in three fleets side by side: this one, one with a node more, and one with
 /// a node less.
-fn place<P: Placement + Clone>(mut placement: P, keys: Keys) -> Result<Placed, Refused> {
+fn place_keys<P: Placement + Clone>(mut placement: P, keys: Keys) -> Result<Placed, Refused> {
     let (mut more, mut less) = (placement.clone(), placement.clone());
     let mut adding = Moves::of(more.add(Node::new("one-more")?)?);
     let mut removing = Moves::of(remove_one(&mut less)?);

@@ -1,8 +1,8 @@
-//! Sorted points on a circle, and the first one at or after a place on it.
+//! Sorted points on a circle, and the first one at or after a position on it.
 //!
 //! A binary search over a million points misses the cache at most of its twenty steps, and the
 //! processor guesses half of them wrong. The points are hashes, though, spread evenly, so that their
-//! upper bits nearly tell where they stand: a table that is indexed with these bits says where to
+//! upper bits nearly give their position: a table that is indexed with these bits says where to
 //! start, and the few points from there on are counted without a branch.
 
 use crate::nodes::NodeIndex;
@@ -10,7 +10,7 @@ use crate::nodes::NodeIndex;
 /// The most points that a circle may have: 128 MiB of them.
 pub(crate) const MOST_POINTS: u32 = 1 << 24;
 
-/// A node's stand on the circle.
+/// A node's point on the circle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Point {
     pub(crate) at: u32,
@@ -19,7 +19,7 @@ pub(crate) struct Point {
 
 /// The law: the points are sorted and there is at least one; after them come [`WINDOW`] more at the
 /// end of the circle, which belong to the owner of the first and so lead back to it. `starts[b]` is the
-/// number of points before the places whose upper bits are `b`.
+/// number of points before the positions whose upper bits are `b`.
 #[derive(Clone, Debug)]
 pub(crate) struct Continuum {
     points: Vec<Point>,
@@ -31,7 +31,7 @@ pub(crate) struct Continuum {
 const WINDOW: usize = 4;
 
 impl Continuum {
-    /// Points in the order in which they stand; of two at the same place the first owns it.
+    /// Points in the order in which they stand; of two at the same position the first owns it.
     pub(crate) fn new(mut points: Vec<Point>) -> Continuum {
         debug_assert!(points.is_sorted_by_key(|point| point.at));
         // One or two points for each entry.
@@ -49,15 +49,15 @@ impl Continuum {
         Continuum { points, starts, shift }
     }
 
-    /// The owner of the first point at or after a place; after the last one comes the first.
+    /// The owner of the first point at or after a position; after the last one comes the first.
     #[inline]
-    pub(crate) fn locate(&self, place: u32) -> NodeIndex {
-        self.points[self.first_from(place)].owner
+    pub(crate) fn locate(&self, position: u32) -> NodeIndex {
+        self.points[self.first_from(position)].owner
     }
 
-    /// The owners of the points from a place on, once around.
-    pub(crate) fn walk(&self, place: u32) -> impl Iterator<Item = NodeIndex> {
-        let (before, after) = self.points().split_at(self.first_from(place));
+    /// The owners of the points from a position on, once around.
+    pub(crate) fn walk(&self, position: u32) -> impl Iterator<Item = NodeIndex> {
+        let (before, after) = self.points().split_at(self.first_from(position));
         after.iter().chain(before).map(|point| point.owner)
     }
 
@@ -74,13 +74,13 @@ impl Continuum {
         self.points.capacity() * size_of::<Point>() + self.starts.capacity() * size_of::<u32>()
     }
 
-    /// How many points are before a place.
+    /// How many points are before a position.
     #[inline]
-    fn first_from(&self, place: u32) -> usize {
-        let mut first = self.starts[(u64::from(place) >> self.shift) as usize] as usize;
+    fn first_from(&self, position: u32) -> usize {
+        let mut first = self.starts[(u64::from(position) >> self.shift) as usize] as usize;
         loop {
             let window = &self.points[first..first + WINDOW];
-            let before: usize = window.iter().map(|point| usize::from(point.at < place)).sum();
+            let before: usize = window.iter().map(|point| usize::from(point.at < position)).sum();
             first += before;
             if before < WINDOW {
                 return first;

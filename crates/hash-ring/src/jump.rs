@@ -6,10 +6,10 @@ use crate::placement::Placement;
 
 /// The bucket of a key among `buckets`, of which there is at least one.
 ///
-/// Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm" (2014). Picture buckets that
-/// are added one at a time, where a key moves to the n-th with a probability of 1/n and always by the
-/// same throws of its dice. Its next jump then follows from where it is and a single throw, so the
-/// function leaps from jump to jump, ln(buckets) times on average, until it would leave the buckets.
+/// Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm" (2014). Think of buckets
+/// that are added one at a time: a key moves to the n-th with a probability of 1/n, decided by random numbers
+/// that follow from the key. One such number gives the next bucket to which the key moves, so the function
+/// computes only the moves, ln(buckets) of them on average, until one would leave the buckets.
 #[inline]
 pub fn jump(mut key: u64, buckets: u32) -> u32 {
     // Signed, as in the paper: processors convert these to floats in one step.

@@ -13,9 +13,9 @@ use crate::placement::Placement;
 const LONGEST_LIST: u64 = 1 << 28;
 /// The longest key, in bytes.
 const LONGEST_KEY: usize = 1 << 16;
-/// So much of a key is repeated to who wrote it, in characters.
+/// How much of a bad key an error shows, in characters.
 const SHOWN: usize = 40;
-/// The mark of UTF-8 that editors of some systems put before a text.
+/// The byte order mark that some editors put before a text.
 const MARK: &[u8] = "\u{FEFF}".as_bytes();
 
 /// Answers keys, each with the names of so many nodes.
@@ -126,7 +126,7 @@ impl<R: BufRead> KeyLines<R> {
 
     /// The key.
     pub fn key(&self) -> &str {
-        // It was looked at on the way here; before, and after a bad one, there is none.
+        // It was checked when it was read; before the first, and after a bad one, there is none.
         str::from_utf8(&self.line).unwrap_or_default()
     }
 

@@ -19,8 +19,8 @@ use crate::placement::Placement;
 ///
 /// The law: every slot has an owner. Of nodes of the same weight none has two slots more than another;
 /// with weights, a node has turns in proportion to its own: of n nodes one with the part p of the weight
-/// has fewer than two slots less than its part of them, and fewer than 1 + n x p more. The table follows from names and weights
-/// and from the number of slots, which stays what it was when the table was made.
+/// has fewer than two slots less than its part of them, and fewer than 1 + n x p more. The table follows from
+/// names and weights and from the number of slots, which stays what it was when the table was made.
 #[derive(Clone, Debug)]
 pub struct Maglev {
     nodes: Nodes,
@@ -41,8 +41,8 @@ const VACANT: u32 = u32::MAX;
 
 impl Maglev {
     /// A table for these nodes: about 16 slots a node at the least and 65521 in all, the largest prime
-    /// below a power of two or one and a half of it. So small that with ten thousand nodes it leaves
-    /// room in a cache of half a megabyte, which most processors have close by; in steps so wide that
+    /// below a power of two or one and a half of it. Small enough that with ten thousand nodes it leaves
+    /// room in a cache of half a megabyte, which most processors have; in steps so wide that
     /// fleets of about the same size agree on it. A fleet that grows beyond keeps its table, and the
     /// balance gets coarser.
     pub fn new(nodes: Nodes) -> Result<Maglev, Refused> {

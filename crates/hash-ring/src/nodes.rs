@@ -1,4 +1,4 @@
-//! The nodes that keys are placed on: their names, weights and whereabouts.
+//! The nodes that keys are placed on: their names, weights and zones.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -187,7 +187,7 @@ impl Nodes {
         numbered.filter_map(|(at, node)| Some((NodeIndex(at as u32), node.as_ref()?)))
     }
 
-    /// The nodes by their names, which are the same whatever the history.
+    /// The nodes by name: an order that does not depend on their history.
     pub(crate) fn by_name(&self) -> Vec<(NodeIndex, &Node)> {
         let mut nodes: Vec<_> = self.iter().collect();
         nodes.sort_unstable_by_key(|(_, node)| node.name());

@@ -11,7 +11,8 @@ const PANEL: usize = BARS + 90;
 const TOP: usize = 60;
 
 /// The rows as an SVG of two panels: how full the fullest node is, and how many keys move when a node
-/// comes. A fine line marks the best there can be; what placed too few keys to tell is left out. It follows the reader's light or dark colours.
+/// comes. A fine line marks the best there can be; algorithms that placed too few keys are left out. It
+/// follows the reader's light or dark colours.
 pub fn plot(rows: &[Row]) -> String {
     let rows: Vec<&Row> = rows.iter().filter(|row| tells(row, rows)).collect();
     let (width, height) = (LABELS + 2 * PANEL, TOP + LINE * rows.len() + 20);

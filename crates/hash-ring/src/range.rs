@@ -2,8 +2,8 @@
 //!
 //! Bigtable, HBase and most sharded SQL databases cut the ordered keys into ranges. It is the one way
 //! here by which a scan from one key to the next stays on its node, if keys are placed by their order
-//! instead of a hash. In return the ranges follow the keys: a popular stretch is a popular node, and
-//! someone has to keep the boundaries.
+//! instead of a hash. In return the ranges follow the keys: a popular range makes a hot node, and
+//! the boundaries have to be stored.
 
 use crate::error::Refused;
 use crate::nodes::{Node, NodeIndex, Nodes};
@@ -11,9 +11,10 @@ use crate::placement::Placement;
 
 /// Placement by boundaries.
 ///
-/// The law: every node has one range of the keys. At first they are as wide as the weights say. A node
-/// that comes takes its part of the widest one (for its weight); one that goes leaves its range to the
-/// one before it (the first, to the one after). So only keys of that node move, but ranges come to differ by two and more.
+/// The law: every node has one range of the keys. At first ranges are as wide as the weights say. A node that
+/// comes takes its part of the widest one (for its weight); one that goes leaves its range to the one before
+/// it (the first, to the one after). So only keys of that node move, but in time some ranges are twice as
+/// wide as others, and more.
 #[derive(Clone, Debug)]
 pub struct Range {
     nodes: Nodes,

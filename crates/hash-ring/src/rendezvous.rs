@@ -101,8 +101,8 @@ fn have_one_weight(bidders: &[Bidder]) -> bool {
     bidders.windows(2).all(|pair| pair[0].weight == pair[1].weight)
 }
 
-/// The natural logarithm of a number above 0, by sums and products alone: the last bits of a
-/// platform's own differ from those of another's, and with them, once in a long while, a winner.
+/// The natural logarithm of a number above 0, by sums and products alone: the last bits of a platform's own
+/// function differ from another's, and with them, rarely, the winner.
 fn ln(number: f64) -> f64 {
     let bits = number.to_bits();
     let mut exponent = (bits >> 52) as i64 - 1023;

@@ -36,7 +36,7 @@ impl<'a> Copies<'a> {
         Copies { nodes, chosen: Vec::new(), in_zone: none.clone(), in_rack: none }
     }
 
-    /// The least crowd that a node which is left can have.
+    /// The fewest copies that a node which is left can have beside it.
     fn fewest(&self) -> Crowd {
         let racks = self.nodes.racks().iter().enumerate();
         let left = racks.filter(|(at, rack)| rack.nodes > self.in_rack[*at]);

@@ -25,7 +25,7 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Points for a weight of 1, unless told otherwise.
+    /// The default number of points for a weight of 1.
     pub const VNODES: u32 = 160;
 
     /// A ring with [`VNODES`](Ring::VNODES).
@@ -47,7 +47,7 @@ impl Ring {
 
     /// The owners of the points from a key on, once around, with repetitions.
     pub(crate) fn walk(&self, key: u64) -> impl Iterator<Item = NodeIndex> {
-        self.points.walk(place(key))
+        self.points.walk(position(key))
     }
 }
 
@@ -58,7 +58,7 @@ impl Placement for Ring {
 
     #[inline]
     fn locate(&self, key: u64) -> NodeIndex {
-        self.points.locate(place(key))
+        self.points.locate(position(key))
     }
 
     fn add(&mut self, node: Node) -> Result<NodeIndex, Refused> {
@@ -87,7 +87,7 @@ impl Placement for Ring {
 
 /// Where a key stands.
 #[inline]
-fn place(key: u64) -> u32 {
+fn position(key: u64) -> u32 {
     (key >> 32) as u32
 }
 
@@ -100,10 +100,10 @@ fn lay_out(nodes: &Nodes, vnodes: u32) -> Result<Continuum, Refused> {
     let mut points = Vec::with_capacity(count as usize);
     for (owner, node) in nodes.by_name() {
         let seed = hash_name(node.name());
-        let at = (0..share(node) as u64).map(|vnode| place(nth(seed, vnode)));
+        let at = (0..share(node) as u64).map(|vnode| position(nth(seed, vnode)));
         points.extend(at.map(|at| Point { at, owner }));
     }
-    // Some of a million points share their place; a stable sort leaves them by the names of their
+    // Some of a million points share a position; a stable sort leaves them by the names of their
     // nodes, so that the order of the list does not matter.
     points.sort_by_key(|point| point.at);
     Ok(Continuum::new(points))

@@ -16,8 +16,8 @@ pub trait Options {
     /// Why the server did not start, or ended.
     type Error: fmt::Display;
 
-    /// Reads what they name (a cluster file, a file of keys) and makes one configuration of it. Nothing is started.
-    /// `warn` is told what the operator should know.
+    /// Reads what they name (a cluster file, a file of keys) and makes one configuration of it. Nothing is
+    /// started. `warn` is told what the operator should know.
     ///
     /// # Errors
     /// If they contradict each other, or name what cannot be used.

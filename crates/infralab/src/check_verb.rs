@@ -12,12 +12,12 @@ use check::{
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::exit::{Failure, Found, Outcome};
+use crate::exit::{Failure, Found, Outcome, harmless};
 use crate::results::{save_to, say};
 
-/// A larger file is no history that a search would end for.
+/// No search would end for a larger history.
 const LARGEST: u64 = 1 << 30;
-/// The mark of UTF-8 that editors of some systems put before a text.
+/// The byte order mark that some editors put before a text.
 const MARK: char = '\u{FEFF}';
 /// Configurations that may be remembered: some gigabytes.
 const REMEMBERED: usize = 40_000_000;
@@ -129,7 +129,7 @@ impl CheckArguments {
     }
 
     fn malformed(&self, why: &Malformed) -> Failure {
-        Failure::input(format!("{}: {}", self.file.display(), harmless(&why.to_string())))
+        Failure::input(format!("{}: {why}", self.file.display()))
     }
 
     #[expect(clippy::disallowed_methods, reason = "the user bounds the time that it may take")]
@@ -204,11 +204,6 @@ where
         "stuck": operation(&refuted.stuck),
         "concurrent": refuted.concurrent.iter().map(operation).collect::<Vec<_>>(),
     })
-}
-
-/// Values come from a stranger's file: nothing in them may steer the terminal.
-fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c }).collect()
 }
 
 fn text(file: &Path) -> Result<String, Failure> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use machine::{Wall, nanos};
 
-/// Says how long ago it was made.
+/// A function that returns how long ago it was made.
 pub(crate) fn stopwatch() -> impl Fn() -> Duration + Sync {
     let began = Instant::now();
     move || began.elapsed()

@@ -34,12 +34,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Input may come from a stranger's file.
+    /// The reason may quote an untrusted file.
     pub(crate) fn input(why: impl fmt::Display) -> Failure {
         Failure::Input(harmless(&why.to_string()))
     }
 
-    /// The world may be a stranger's server.
+    /// The reason may quote an untrusted server.
     pub(crate) fn environment(what: impl fmt::Display, why: impl fmt::Display) -> Failure {
         Failure::Environment(harmless(&format!("{what}: {why}")))
     }
@@ -60,8 +60,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A stranger's text as a terminal may show it: nothing in it steers the terminal, or has letters stand
-/// elsewhere than where they were written.
+/// Untrusted text as a terminal may show it: without control characters, and without marks that change the
+/// direction of text.
 pub(crate) fn harmless(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\t' => c,
@@ -72,7 +72,7 @@ pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Tells who runs a command what is not a result, on stderr. It may have a stranger's words in it.
+/// Prints a warning on stderr. It may quote untrusted text.
 pub(crate) fn warn(said: &str) {
     anstream::eprintln!("infralab: {}", harmless(said));
 }

@@ -1,6 +1,6 @@
 //! The command line as it is parsed, completed and printed on manual pages: the verbs that all systems
-//! share with examples of each system's own, and numbers below zero as values, so that who writes one is
-//! told what the number may be.
+//! share with examples of each system's own, and negative numbers as values, so that the error for one
+//! says which numbers are allowed.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use sim::Registered;
 
 use crate::exit::{Failure, Found, Outcome};
-use crate::results::printed;
+use crate::results::outcome_of;
 use crate::systems::systems;
 
 /// What `derive` says of the arguments, with the rest.
@@ -27,7 +27,7 @@ pub(crate) fn completions(shell: Shell, mut grammar: Command) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut grammar, "infralab", &mut script);
     let mut out = io::stdout().lock();
-    printed(out.write_all(&script).and_then(|()| out.flush()))
+    outcome_of(out.write_all(&script).and_then(|()| out.flush()))
 }
 
 /// Writes a manual page for each verb into a folder.

@@ -8,15 +8,13 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use hash_ring::lookup::{BadList, KeyLines, Lookup, read_nodes};
-use hash_ring::plot::plot as plotted;
-use hash_ring::table::table;
-use hash_ring::{Algorithm, Nodes, compare};
+use hash_ring::{Algorithm, Nodes, compare, plot, table};
 use host::number;
 use serde_json::json;
 
 use crate::clock::stopwatch;
 use crate::exit::{Failure, Outcome};
-use crate::progress::during;
+use crate::progress::with_spinner;
 use crate::results::{print_lines, print_pieces, print_result, save_to};
 use crate::shared_verbs::SharedVerb;
 
@@ -129,7 +127,7 @@ fn compare_help() -> String {
 fn compare(arguments: &CompareArguments) -> Outcome {
     let CompareArguments { nodes, keys, seed, json, plot } = arguments;
     let measure = || compare::compare(*nodes, *keys, *seed, &mut stopwatch());
-    let rows = during("measuring every algorithm", measure).map_err(Failure::input)?;
+    let rows = with_spinner("measuring every algorithm", measure).map_err(Failure::input)?;
     let list = Nodes::numbered(*nodes).map_err(Failure::input)?.bytes() as f64 / f64::from(*nodes);
     let object = || {
         json!({
@@ -138,7 +136,7 @@ fn compare(arguments: &CompareArguments) -> Outcome {
         })
     };
     let text = || {
-        let table = table(&rows);
+        let table = table::table(&rows);
         format!(
             "{table}\n{COLUMNS}\nThe list of nodes, which all of them need, is not counted: {list:.0} bytes a node.\n"
         )
@@ -146,7 +144,7 @@ fn compare(arguments: &CompareArguments) -> Outcome {
     let found = print_result(*json, object, text)?;
     // After the results: a file that cannot be written must not cost them.
     if let Some(file) = plot {
-        save_to(file, &plotted(&rows))?;
+        save_to(file, &plot::plot(&rows))?;
     }
     Ok(found)
 }

@@ -14,7 +14,7 @@ pub(crate) struct Without {
 impl Without {
     /// Their names. A mechanism that is left out twice is left out.
     pub(crate) fn names(&self) -> Vec<String> {
-        let first = |(place, name): &(usize, &String)| !self.without[..*place].contains(name);
+        let first = |(index, name): &(usize, &String)| !self.without[..*index].contains(name);
         self.without.iter().enumerate().filter(first).map(|(_, name)| name.clone()).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! How runs are told to people.
+//! Runs as text for people.
 
 use anstyle::Style;
 use machine::Time;
@@ -75,7 +75,7 @@ pub(crate) fn print_waits(latency: &Durations, downtime: &Durations) {
 /// The last rows of a run, or, where a promise broke, the last before that, as a diagram.
 pub(crate) fn draw_last(ran: &RunRecord, rows: usize) -> String {
     let broke = |(_, moment): &(Time, Moment)| matches!(moment, Moment::Broken { .. });
-    let end = ran.moments.iter().position(broke).map_or(ran.moments.len(), |place| place + 1);
+    let end = ran.moments.iter().position(broke).map_or(ran.moments.len(), |index| index + 1);
     diagram(&ran.nodes, &ran.moments[..end], sim::Window::Last(rows))
 }
 

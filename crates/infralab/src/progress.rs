@@ -1,11 +1,11 @@
-//! How far a command is that takes a while: on stderr, on a terminal alone, from the first moment on.
+//! Progress of commands that take a while: on stderr, only on a terminal, from the start.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-/// Drawn so often, whether or not anything is done.
+/// How often it is drawn, even if nothing changed.
 const TICK: Duration = Duration::from_millis(100);
 
 /// A bar over so many seeds.
@@ -14,14 +14,14 @@ pub(crate) fn seeds(count: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     let rate = |state: &ProgressState, out: &mut dyn Write| {
-        // There is nobody to be told that a terminal does not take it.
+        // If the terminal does not take it, there is nowhere to say so.
         let _ = write!(out, "{:.2}/s", state.per_sec());
     };
-    shown(ProgressBar::new(count).with_style(style.with_key("rate", rate)))
+    ticking(ProgressBar::new(count).with_style(style.with_key("rate", rate)))
 }
 
-/// Shows that something is under way whose end nobody knows.
-pub(crate) fn during<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
+/// Shows a spinner while work of unknown length is under way.
+pub(crate) fn with_spinner<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
     let _busy = busy(what);
     work()
 }
@@ -29,11 +29,11 @@ pub(crate) fn during<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
 fn busy(with: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {msg}, {elapsed}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
-    shown(ProgressBar::new_spinner().with_style(style).with_message(with))
+    ticking(ProgressBar::new_spinner().with_style(style).with_message(with))
 }
 
 /// It goes away when it is dropped, also where a command fails.
-fn shown(bar: ProgressBar) -> ProgressBar {
+fn ticking(bar: ProgressBar) -> ProgressBar {
     bar.enable_steady_tick(TICK);
     bar
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::clock::stopwatch;
 use crate::exit::{Failure, Outcome};
-use crate::progress::during;
+use crate::progress::with_spinner;
 use crate::results::print_result;
 use crate::serving::Serving;
 use crate::shared_verbs::SharedVerb;
@@ -64,7 +64,8 @@ impl RaftVerb {
             RaftVerb::Shared(verb) => verb.carry_out("raft"),
             RaftVerb::Serve(serving) => serving.carry_out(),
             RaftVerb::Bench { stops: None, json } => {
-                let commits = during("committing in the simulated world", || bench(stopwatch()));
+                let commits =
+                    with_spinner("committing in the simulated world", || bench(stopwatch()));
                 print_result(json, || json!(commits), || commits.to_string())
             }
             RaftVerb::Bench { stops: Some(rounds), json } => {

@@ -8,7 +8,7 @@ use host::number;
 use sim::SavedRun;
 
 use crate::exit::{Failure, Outcome};
-use crate::progress::during;
+use crate::progress::with_spinner;
 use crate::rerun::program;
 use crate::run_report::show;
 use crate::systems::system;
@@ -36,7 +36,7 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Outcome {
     let saved = SavedRun::parse(&bytes).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     let system = system(&saved.system).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     let began = Instant::now();
-    let ran = during("running", || system.replay(&saved));
+    let ran = with_spinner("running", || system.replay(&saved));
     let ran = ran.map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     if ran.saved.trace_hash != saved.trace_hash {
         anstream::eprintln!(

@@ -15,9 +15,8 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// A reader who has seen enough and closed the pipe (`| head`) misses the words, not the verdict:
-/// the command goes on and its exit status stands. Words that cannot be written for another reason
-/// (a full disk) end it with 4.
+/// If the reader closed the pipe (`| head`), the command continues and its exit status stands. Any other
+/// failure to write (a full disk) ends it with 4.
 pub(crate) fn write_line(words: fmt::Arguments<'_>) {
     match writeln!(anstream::stdout(), "{words}") {
         Err(why) if why.kind() != ErrorKind::BrokenPipe => {
@@ -28,11 +27,11 @@ pub(crate) fn write_line(words: fmt::Arguments<'_>) {
     }
 }
 
-/// Prints a result: as it is for a program, and harmless for a terminal. Whoever stops reading has read
-/// enough.
+/// Prints a result: as it is for a program, and harmless for a terminal. A reader that closes the pipe
+/// is no failure.
 pub(crate) fn print(text: &str) -> Outcome {
     let mut out = Results::new();
-    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    outcome_of(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
 /// Prints a result as one JSON object, or as text for people.
@@ -59,10 +58,10 @@ pub(crate) fn print_pieces<P: fmt::Display>(
     for piece in pieces {
         let written = write!(out, "{}", piece?);
         if written.is_err() {
-            return printed(written);
+            return outcome_of(written);
         }
     }
-    printed(out.flush())
+    outcome_of(out.flush())
 }
 
 struct Line<L>(L);
@@ -73,11 +72,11 @@ impl<L: fmt::Display> fmt::Display for Line<L> {
     }
 }
 
-/// Where results go, which may have a stranger's text in them.
+/// Standard output for results, which may quote untrusted text.
 pub(crate) struct Results {
     to: StdoutLock<'static>,
     is_terminal: bool,
-    /// A letter that has not come as a whole.
+    /// The first bytes of a character that is not complete yet.
     begun: Vec<u8>,
 }
 
@@ -114,8 +113,8 @@ pub(crate) fn save_to(file: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(file, text).map_err(|why| Failure::environment(file.display(), why))
 }
 
-/// What printing came to.
-pub(crate) fn printed(result: std::io::Result<()>) -> Outcome {
+/// The outcome of a command whose result was printed so.
+pub(crate) fn outcome_of(result: std::io::Result<()>) -> Outcome {
     match result {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::environment("cannot write the result", error))

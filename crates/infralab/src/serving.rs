@@ -1,4 +1,5 @@
-//! What every server is told, how it says that it is ready, and how it ends.
+//! What all servers share on the command line: their options, the lines when they are ready, and how they
+//! end.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -33,7 +34,7 @@ impl<O: Args + Options> Serving<O> {
     }
 }
 
-/// What all real servers are told.
+/// The options of all servers.
 #[derive(Debug, Args)]
 struct ServerArguments {
     /// Shows what is counted at this address: /metrics for Prometheus, /health for people.
@@ -59,7 +60,7 @@ impl ServerArguments {
             .with_writer(std::io::stderr)
             .with_max_level(self.log)
             .with_ansi(false)
-            // Nobody need listen.
+            // A closed stderr is no failure.
             .log_internal_errors(false)
             .init();
     }
@@ -73,8 +74,8 @@ fn ready(addresses: Addresses) {
     let clients = clients.map(|address| format!("http://{address}"));
     let admin = admin.map(|address| format!("http://{address}/metrics"));
     let mut out = std::io::stdout().lock();
-    for place in clients.or(nodes).into_iter().chain(admin) {
-        // Nobody need listen for it.
-        let _ = writeln!(out, "listening on {place}").and_then(|()| out.flush());
+    for address in clients.or(nodes).into_iter().chain(admin) {
+        // A closed stdout is no failure.
+        let _ = writeln!(out, "listening on {address}").and_then(|()| out.flush());
     }
 }

@@ -12,7 +12,7 @@ use snowflake::{Decoded, Layout, bench, catalogue, decode_text};
 
 use crate::clock::{sleep, stopwatch, wall};
 use crate::exit::{Failure, Outcome};
-use crate::progress::during;
+use crate::progress::with_spinner;
 use crate::results::{print, print_lines, print_result};
 use crate::serving::Serving;
 use crate::shared_verbs::SharedVerb;
@@ -110,12 +110,12 @@ impl SnowflakeVerb {
             }
             SnowflakeVerb::Compare { seed, json } => {
                 let compare = || compare::compare(seed, &mut stopwatch());
-                let rows = during("measuring every scheme", compare);
+                let rows = with_spinner("measuring every scheme", compare);
                 let table = || format!("{}\n{COLUMNS}", compare::table(&rows));
                 print_result(json, || json!({"rows": rows}), table)
             }
             SnowflakeVerb::Bench { json } => {
-                let speed = during("minting", || bench::bench(wall, stopwatch()));
+                let speed = with_spinner("minting", || bench::bench(wall, stopwatch()));
                 let speed = speed.map_err(|error| Failure::environment(error, "set the clock"))?;
                 print_result(json, || json!(speed), || speed.to_string())
             }

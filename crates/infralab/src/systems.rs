@@ -1,4 +1,4 @@
-//! The register of systems.
+//! The systems of the lab.
 
 use sim::Registered;
 

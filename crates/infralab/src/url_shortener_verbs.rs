@@ -15,7 +15,7 @@ use shortener_transfer::Form;
 
 use crate::clock::{stopwatch, wall};
 use crate::exit::{Failure, Found, Outcome, warn};
-use crate::results::{Results, print, print_result, printed};
+use crate::results::{Results, outcome_of, print, print_result};
 use crate::serving::Serving;
 use crate::shared_verbs::SharedVerb;
 
@@ -248,7 +248,7 @@ fn export(form: Form, server: &ClientOptions) -> Outcome {
             told.formulas
         ));
     }
-    printed(written)
+    outcome_of(written)
 }
 
 fn add_shard(json: bool, server: &ClientOptions) -> Outcome {

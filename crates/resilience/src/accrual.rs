@@ -48,7 +48,8 @@ impl fmt::Display for Phi {
 pub struct AccrualRule {
     /// How far heartbeats are apart, until more is known.
     pub expected: Duration,
-    /// They deviate by at least so much: without it, the first delay after very regular heartbeats would look like a failure.
+    /// They deviate by at least so much: without it, the first delay after very regular heartbeats would look
+    /// like a failure.
     pub least_deviation: Duration,
     /// How many intervals are remembered, up to a thousand.
     pub window: usize,
@@ -87,12 +88,12 @@ impl Accrual {
         let silence = nanos(now.since(self.heard));
         let Some(late) = silence.checked_sub(mean) else { return Phi(0) };
         // Thousandths of a step of the table.
-        let place = u128::from(late) * 4_000 / u128::from(deviation);
-        let place = u64::try_from(place).unwrap_or(u64::MAX);
+        let position = u128::from(late) * 4_000 / u128::from(deviation);
+        let position = u64::try_from(position).unwrap_or(u64::MAX);
         let last = TAIL.len() - 2;
-        let step = usize::try_from(place / 1_000).unwrap_or(last).min(last);
+        let step = usize::try_from(position / 1_000).unwrap_or(last).min(last);
         // Beyond the table the last line goes on; the true phi grows faster still.
-        let beyond = place - step as u64 * 1_000;
+        let beyond = position - step as u64 * 1_000;
         let rise = (TAIL[step + 1] - TAIL[step]).saturating_mul(beyond) / 1_000;
         Phi(TAIL[step] + rise)
     }
@@ -103,8 +104,8 @@ impl Accrual {
         let outage = self.rule.outage.0;
         let step = TAIL.partition_point(|phi| *phi <= outage).clamp(1, TAIL.len() - 1) - 1;
         let rise = outage.saturating_sub(TAIL[step]).saturating_mul(1_000);
-        let place = (step as u64 * 1_000).saturating_add(rise / (TAIL[step + 1] - TAIL[step]));
-        let late = u128::from(place) * u128::from(deviation) / 4_000;
+        let position = (step as u64 * 1_000).saturating_add(rise / (TAIL[step + 1] - TAIL[step]));
+        let late = u128::from(position) * u128::from(deviation) / 4_000;
         mean.saturating_add(u64::try_from(late).unwrap_or(u64::MAX))
     }
 

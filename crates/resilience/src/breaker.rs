@@ -5,8 +5,8 @@
 //! *half-open*: one call is let through, and decides whether the breaker closes or opens again.
 //!
 //! A callee that fails now and then never fails so often in a row, and one that is only slow does not fail
-//! at all. For these there is a [`BreakerWindow`] over the calls that ended last: it opens the breaker where the
-//! share of failed or of slow ones is too large (both shares are resilience4j's).
+//! at all. For these there is a [`BreakerWindow`] over the calls that ended last: it opens the breaker where
+//! the share of failed or of slow ones is too large (both shares are resilience4j's).
 //!
 //! The law: while what is called stays dead, at most `failures` calls that end one after the other,
 //! and then one call in each cool-down, are let through. A result counts only while the breaker is in

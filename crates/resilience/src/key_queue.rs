@@ -1,8 +1,8 @@
 //! Jobs on many keys: those on one key happen one after the other.
 //!
 //! The law: while a key is being changed no other job on it begins; reads that found no change ahead of
-//! them go side by side, and hold up no other job. Jobs that wait are served in the order in which they came. Only
-//! so many jobs may wait or be under way.
+//! them go side by side, and hold up no other job. Jobs that wait are served in the order in which they came.
+//! Only so many jobs may wait or be under way.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! What a front does to its caches: bounded loads, and no waiting for the dead.
+//! What a front does to its caches: bounded loads, and no waiting for caches that are down.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use machine::{Machine, NodeId, Time};
 use sim::{Entry, Promise, World};
 
-use crate::message::{Fleet, Note, Outcome};
+use crate::message::{CallOutcome, Fleet, Note};
 use crate::shape::Shape;
 
 /// The calls of each front that are under way, by cache. It is checked where no cache comes or goes.
@@ -73,7 +73,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for FailsFast {
             Note::Returned { token, cache, outcome } => {
                 let Some(begun) = self.begun.remove(token) else { return Ok(()) };
                 let silence = self.silences.entry((entry.node, *cache)).or_default();
-                if *outcome == Outcome::TimedOut {
+                if *outcome == CallOutcome::TimedOut {
                     return silence.timed_out(*cache, begun, entry.at);
                 }
                 *silence = Silence::default();

@@ -1,4 +1,4 @@
-//! What users get, and what the database has to bear: no overload, recovery, no herd.
+//! What users get, and what the database has to bear: no overload, recovery, no thundering herd.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -129,9 +129,9 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for NoHerd {
 
 /// The most that came together, and when they did.
 fn peak(times: &[Time]) -> Option<(usize, Time)> {
-    let together = |(place, at): (usize, &Time)| {
+    let together = |(index, at): (usize, &Time)| {
         let end = times.partition_point(|time| *time < *at + HERD_WINDOW);
-        (end - place, *at)
+        (end - index, *at)
     };
     times.iter().enumerate().map(together).max_by_key(|(count, _)| *count)
 }

@@ -1,4 +1,4 @@
-//! How long users wait while a part of the fleet limps.
+//! How long users wait while a part of the fleet is slow (a gray failure).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use sim::{Promise, Verdict, World};
 
 use crate::message::{Fleet, Note};
 
-/// A request that takes longer was held up by somebody.
+/// A request that takes longer was held up by a slow cache.
 const PROMPT: Duration = Duration::from_millis(30);
 /// It is judged over so long at a time, where so many came to a front.
 const WINDOW: Duration = Duration::from_secs(1);

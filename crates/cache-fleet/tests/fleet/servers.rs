@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cache_fleet::{
-    Attempt, Browse, Cache, Database, Fleet, Front, Mechanism, Member, Message, Note, Order,
-    Outcome, Timer,
+    Attempt, Browse, Cache, CallOutcome, Database, Fleet, Front, Mechanism, Member, Message, Note,
+    Order, Timer,
 };
 use machine::{
     Generation, Input, Machine, NodeId, Now, Output, Outputs, Random, Switches, Time, Wall,
@@ -188,7 +188,7 @@ fn a_silent_cache_is_not_called_after_three_time_outs_but_for_probes() {
         assert!(gone.noted(&Note::Returned {
             token,
             cache: called.unwrap(),
-            outcome: Outcome::TimedOut
+            outcome: CallOutcome::TimedOut
         }));
     }
     assert_eq!(ask(&mut front, 7).1, None, "straight to the database");

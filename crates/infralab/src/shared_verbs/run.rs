@@ -9,7 +9,7 @@ use sim::Registered;
 
 use crate::exit::{Failure, Outcome};
 use crate::left_out::Without;
-use crate::progress::during;
+use crate::progress::with_spinner;
 use crate::rerun::command;
 use crate::results::save_to;
 use crate::run_report::show;
@@ -45,7 +45,8 @@ pub(crate) fn run(system: &dyn Registered, arguments: &RunArguments) -> Outcome 
     let RunArguments { scenario, seed, without, save, history, json, diagram } = arguments;
     let without = &without.names();
     let began = Instant::now();
-    let ran = during("running", || system.run(scenario, *seed, without)).map_err(Failure::input)?;
+    let ran =
+        with_spinner("running", || system.run(scenario, *seed, without)).map_err(Failure::input)?;
     let history = match (history, &ran.history) {
         (Some(_), None) => return Err(has_no_history(system)),
         (Some(file), Some(lines)) => Some((file, lines)),

@@ -72,7 +72,7 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
     let counterexample = match report.violations.first() {
         Some(first) if *shrink => {
             let shrink = || system.shrink(scenario, first.seed, without, &first.promise);
-            let counterexample = progress::during("looking for the shortest history", shrink);
+            let counterexample = progress::with_spinner("looking for the shortest history", shrink);
             Some(counterexample.map_err(Failure::input)?)
         }
         _ => None,

@@ -35,6 +35,19 @@ fn the_last_line_is_the_verdict_and_the_status_says_it_too() {
 }
 
 #[test]
+fn a_value_in_a_file_does_not_change_the_direction_of_the_text() {
+    let scratch = Scratch::new("check-direction");
+    let file = scratch.text("read.edn");
+    let read = "{:process 0, :type :invoke, :f :read, :value nil}
+{:process 0, :type :ok, :f :read, :value \"\u{202e}4\"}
+";
+    std::fs::write(&file, read).unwrap();
+    let said = lab(&["check", "--model", "cas-register", &file]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains("\"\u{fffd}4\"") && !said.stdout.contains('\u{202e}'), "{said:?}");
+}
+
+#[test]
 fn one_object_for_programs() {
     let scratch = Scratch::new("check-json");
     let file = scratch.text("bad.json");
