@@ -9,8 +9,8 @@ mod body;
 mod origin;
 mod progress;
 mod query;
+mod reply;
 
-use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,14 +18,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -36,6 +34,7 @@ use progress::{Progress, Watched};
 pub use body::{BadBody, body};
 pub use origin::{hosts, is_cross_origin, is_own_host, reject_foreign_hosts};
 pub use query::{cut, parameters, shortened};
+pub use reply::{BYTES, HttpReply, JSON, TEXT, json_body};
 
 /// More wait in the operating system's queue until one of these is closed.
 pub const MOST_CONNECTIONS: usize = 512;
@@ -127,22 +126,9 @@ pub async fn serve_on_threads(
     result.unwrap_or_else(|| Err("no thread could take connections".to_owned()))
 }
 
-/// A value as the body of an answer.
-pub fn json_body(value: &impl Serialize) -> String {
-    // Structs of strings and numbers always have a JSON form.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-/// The body of an answer that refuses: `{"error":"a sentence"}`.
-pub fn error_body(why: impl Display) -> String {
-    serde_json::json!({ "error": why.to_string() }).to_string()
-}
-
-/// An error, as every path of every server says it.
+/// The response that [`HttpReply::error`] is.
 pub fn error(status: StatusCode, why: &str) -> Response {
-    let body = error_body(why);
-    let fixed = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    (status, fixed, body).into_response()
+    HttpReply::error(status.as_u16(), why).into_response()
 }
 
 async fn next(

@@ -1,7 +1,7 @@
 //! What an instance answered, as the programming interface says it.
 
 use url_shortener::Answer;
-use url_shortener::server::{HttpReply, Site};
+use url_shortener::server::{HttpReply, Site, refused};
 
 use crate::{ListPage, Outcome, Shown};
 
@@ -12,12 +12,12 @@ pub(crate) fn reply(answer: Answer, created: bool, site: &Site) -> HttpReply {
             let status = if created { 201 } else { 200 };
             HttpReply::json(status, &Shown::of(&key, &link, site))
         }
-        Answer::Deleted => HttpReply::nothing(204),
+        Answer::Deleted => HttpReply::empty(204),
         Answer::Page { links, next } => {
             let shown = links.iter().map(|(key, link)| Shown::of(key, link, site));
             HttpReply::json(200, &ListPage::of(shown.collect(), next.as_ref()))
         }
-        answer => HttpReply::refused(answer),
+        answer => refused(answer),
     }
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn outcome(answer: Answer, site: &Site) -> Outcome {
             Outcome { status: 201, link: Some(Shown::of(&key, &link, site)), error: None }
         }
         answer => {
-            let refused = HttpReply::refused(answer);
+            let refused = refused(answer);
             Outcome { status: refused.status, link: None, error: refused.sentence() }
         }
     }

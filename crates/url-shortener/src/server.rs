@@ -49,9 +49,10 @@ use salt::Salt;
 pub use database::{Database, OpenError, Opening};
 pub use front::{Beside, Front, Handler};
 pub use host::ServeError;
+pub use host::http::HttpReply;
 pub use keys::{Keys, MalformedKey};
 pub use redirect::code_of;
-pub use reply::{Form, HttpReply, respond};
+pub use reply::{refused, unavailable};
 pub use shards::{OneShard, Shards};
 pub use site::{BadName, Site};
 

@@ -8,11 +8,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, Method};
 use axum::response::{IntoResponse, Response};
 
-use host::http;
+use host::http::{self, HttpReply};
 
 use super::front::Front;
-use super::reply::{HttpReply, respond};
-use super::visitor;
+use super::{reply, visitor};
 use crate::{Ask, Click, Device, Key, is_code};
 
 /// The code that this path asks for, if it is the path of a link. People write a slash behind it.
@@ -40,18 +39,18 @@ pub(super) async fn visit(front: &Front, parts: &Parts, code: &str) -> HttpReply
     let answer = front.ask(address, ask).await;
     front.counts.visited(&answer);
     let query = parts.uri.query().filter(|query| !query.is_empty());
-    HttpReply::visit(answer, query, front.forward_query)
+    reply::visit(answer, query, front.forward_query)
 }
 
 /// What crawlers may follow: links, and nothing that is their owners'.
 pub(super) fn robots(front: &Front, parts: &Parts) -> Response {
     if parts.method != Method::GET && parts.method != Method::HEAD {
-        return respond(
-            HttpReply::error(405, "this is read with GET or HEAD").with("allow", "GET, HEAD"),
-        );
+        return HttpReply::error(405, "this is read with GET or HEAD")
+            .with("allow", "GET, HEAD")
+            .into_response();
     }
     if !hosts(parts).any(|host| front.site.domain_of(host).is_some()) {
-        return respond(strange_host());
+        return strange_host().into_response();
     }
     ([(CONTENT_TYPE, "text/plain; charset=utf-8")], ROBOTS).into_response()
 }
