@@ -33,13 +33,12 @@ use progress::{Progress, Watched};
 
 pub use body::{BadBody, body};
 pub use origin::{hosts, is_cross_origin, is_own_host, reject_foreign_hosts};
+pub use progress::LONGEST_HEADER;
 pub use query::{cut, parameters, shortened};
 pub use reply::{BYTES, HttpReply, JSON, TEXT, json_body};
 
 /// More wait in the operating system's queue until one of these is closed.
 pub const MOST_CONNECTIONS: usize = 512;
-/// For the request line and all headers.
-pub const LONGEST_HEADER: usize = 16 << 10;
 /// For a client to send a request's header, or, between requests, to begin one.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// For a client to take some bytes of its answer.
@@ -168,7 +167,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(LONGEST_HEADER)
-        // Who has said all there is to say may close that half, and still gets the answer.
+        // A client that closed its sending half still gets the answer.
         .half_close(true)
         .serve_connection(stream, service);
     let mut connection = std::pin::pin!(connection);

@@ -20,6 +20,7 @@
 //! done, 504 that nobody knows.
 
 mod reply;
+mod text;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -30,14 +31,15 @@ use machine::NodeId;
 use percent_encoding::percent_decode_str;
 use raft::Session;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::command::{Command, LONGEST_VALUE};
 use crate::message::{Ask, ReadMode};
 use crate::store::MOST_PAIRS;
+use text::Text;
 
-pub(crate) use reply::{elsewhere, outside, reply_of, unavailable, unknown};
+pub(crate) use reply::{elsewhere, reply_of, unavailable, unknown, why_not_member};
 
 /// No body is longer, in bytes: a value, or two of them in JSON.
 pub(crate) const LONGEST_BODY: usize = 1 << 20;
@@ -210,32 +212,6 @@ struct Members {
 #[serde(deny_unknown_fields)]
 struct Transfer {
     to: Option<NodeId>,
-}
-
-/// Bytes in JSON: a string, or an array of numbers where they are no text.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Text {
-    Text(String),
-    Bytes(Vec<u8>),
-}
-
-impl From<Text> for Bytes {
-    fn from(text: Text) -> Bytes {
-        match text {
-            Text::Text(text) => text.into(),
-            Text::Bytes(bytes) => bytes.into(),
-        }
-    }
-}
-
-impl From<&Bytes> for Text {
-    fn from(bytes: &Bytes) -> Text {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Text::Text(text.to_owned()),
-            Err(_) => Text::Bytes(bytes.to_vec()),
-        }
-    }
 }
 
 fn json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, HttpReply> {

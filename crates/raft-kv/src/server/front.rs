@@ -1,7 +1,5 @@
 //! The front end: each request is handed to the replica, each answer to the request that waits for it.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,24 +14,22 @@ use machine::{Input, NodeId};
 use raft::Session;
 use tokio::time::timeout;
 
-use super::status::Status;
+use super::status::{ClientAddresses, Status};
 use crate::message::{Answer, Ask, Message, Request};
 use crate::replica::Replica;
 use crate::wire::{
-    self, LONGEST_BODY, Parsed, RawRequest, elsewhere, outside, reply_of, unavailable, unknown,
+    self, LONGEST_BODY, Parsed, RawRequest, elsewhere, reply_of, unavailable, unknown,
+    why_not_member,
 };
 
 /// For an answer: longer than an election takes, as a rule.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where the front ends of the replicas are.
-pub(super) type ClientAddresses = Arc<BTreeMap<NodeId, SocketAddr>>;
-
 /// Turns requests into inputs.
 pub(super) struct FrontEnd {
     pub(super) me: NodeId,
     pub(super) node: Arc<Node<Replica>>,
-    pub(super) desk: Arc<PendingRequests<Answer>>,
+    pub(super) pending: Arc<PendingRequests<Answer>>,
     pub(super) addresses: ClientAddresses,
 }
 
@@ -69,18 +65,18 @@ impl FrontEnd {
     async fn ask(&self, parts: &Parts, ask: Ask, session: Option<Session>) -> HttpReply {
         self.node.room().await;
         let (is_write, is_read) = (ask.change().is_some(), ask.is_read());
-        let place = self.desk.wait();
-        let request = Request { token: place.token, session, ask };
+        let waiting = self.pending.wait();
+        let request = Request { token: waiting.token, session, ask };
         if !self.node.input(Input::Message { from: FRONT_END, message: Message::Request(request) })
         {
             return stopping();
         }
-        match timeout(PATIENCE, place.answer()).await {
+        match timeout(PATIENCE, waiting.answer()).await {
             Ok(Some(Answer::NotLeader { leader: Some(leader) })) if leader != self.me => {
                 self.elsewhere("another node leads", leader, parts)
             }
-            Ok(Some(Answer::Outside { removed, member: Some(member) })) => {
-                self.elsewhere(outside(removed), member, parts)
+            Ok(Some(Answer::NotMember { removed, member: Some(member) })) => {
+                self.elsewhere(why_not_member(removed), member, parts)
             }
             Ok(Some(answer)) => reply_of(answer, is_write),
             Ok(None) | Err(_) if is_read => unavailable("there was no answer in time"),

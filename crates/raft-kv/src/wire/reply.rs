@@ -6,7 +6,7 @@ use bytes::Bytes;
 use host::http::{self, HttpReply};
 use serde::Serialize;
 
-use super::Text;
+use super::text::Text;
 use crate::message::{Answer, Refusal};
 use crate::store::Pairs;
 
@@ -24,7 +24,7 @@ pub(crate) fn reply_of(answer: Answer, is_write: bool) -> HttpReply {
             HttpReply::error(409, "the value is not what `from` says; nothing was done")
         }
         Answer::NotLeader { .. } => unavailable("nobody leads at the moment"),
-        Answer::Outside { removed, .. } => unavailable(outside(removed)),
+        Answer::NotMember { removed, .. } => unavailable(why_not_member(removed)),
         Answer::Lost => unknown("this node stopped leading before it was done"),
         Answer::Refused(why) => match why {
             Refusal::TooLarge => HttpReply::error(413, why),
@@ -56,7 +56,7 @@ pub(crate) fn elsewhere(why: &str, location: String) -> HttpReply {
 }
 
 /// Why a node answers nothing itself.
-pub(crate) fn outside(removed: bool) -> &'static str {
+pub(crate) fn why_not_member(removed: bool) -> &'static str {
     match removed {
         true => "this node was removed from the group",
         false => "this node is no member of the group",

@@ -13,17 +13,17 @@ use host::http::HttpReply;
 use host::{FRONT_END, Node};
 use machine::Input;
 
-use super::answers::Answers;
+use super::pending::PendingMints;
 use crate::wire::{self, Format, unavailable};
 use crate::{Layout, Message, Worker};
 
-/// More than the worker lets a request wait, so that it is nearly always the worker who answers.
+/// More than the worker lets a request wait, so that it is nearly always the worker who pending.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Turns requests into inputs.
 pub(super) struct FrontEnd {
     pub(super) node: Arc<Node<Worker>>,
-    pub(super) answers: Arc<Answers>,
+    pub(super) pending: Arc<PendingMints>,
     /// For `/decode` where the request names none.
     pub(super) layout: Layout,
 }
@@ -42,12 +42,12 @@ impl FrontEnd {
 
     async fn mint(&self, count: u32) -> Result<Message, HttpReply> {
         self.node.room().await;
-        let place = self.answers.wait();
-        let message = Message::Mint { token: place.token, count };
+        let waiting = self.pending.wait();
+        let message = Message::Mint { token: waiting.token, count };
         if !self.node.input(Input::Message { from: FRONT_END, message }) {
             return Err(unavailable("the server is stopping"));
         }
-        match tokio::time::timeout(PATIENCE, place.answer()).await {
+        match tokio::time::timeout(PATIENCE, waiting.answer()).await {
             Ok(Some(message)) => Ok(message),
             Ok(None) => Err(unavailable("the server is stopping")),
             Err(_) => Err(unavailable(

@@ -30,7 +30,7 @@ impl FolderOwner {
     }
 }
 
-impl host::Owner for FolderOwner {
+impl host::FolderOwner for FolderOwner {
     const SYSTEMS: &'static [&'static str] = &[SYSTEM];
 
     fn is(&self, other: &FolderOwner) -> bool {
