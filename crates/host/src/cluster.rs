@@ -133,7 +133,7 @@ impl Cluster {
     pub fn neighbours(&self, me: NodeId) -> Neighbours {
         let others = self.members.iter().filter(|(id, _)| **id != me);
         let others = others.map(|(&id, member)| (id, member.addresses.nodes)).collect();
-        Neighbours { me, others, strangers: false }
+        Neighbours { me, others, accepts_unlisted: false }
     }
 
     fn lacks(&self, what: String) -> ClusterError {

@@ -34,7 +34,7 @@ const MOST_READ: usize = 128;
 pub type DiskFailure = (DiskError, String);
 
 /// How an operation ended.
-pub type Outcome = Result<DiskAnswer, DiskFailure>;
+pub type DiskOutcome = Result<DiskAnswer, DiskFailure>;
 
 /// The folder.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Files {
 
     /// Does these, now, on this thread, in this order, and says how each ended. Syncs wait for
     /// writes behind them as long as there is nothing else in between.
-    pub fn carry_out(&mut self, group: Vec<DiskCommand>) -> Vec<Outcome> {
+    pub fn carry_out(&mut self, group: Vec<DiskCommand>) -> Vec<DiskOutcome> {
         let mut outcomes = Vec::with_capacity(group.len());
         // The places of syncs that wait, by file.
         let mut waiting: BTreeMap<FileName, Vec<usize>> = BTreeMap::new();
@@ -100,7 +100,7 @@ impl Files {
     fn sync_waiting(
         &mut self,
         waiting: &mut BTreeMap<FileName, Vec<usize>>,
-        outcomes: &mut [Outcome],
+        outcomes: &mut [DiskOutcome],
     ) {
         for (file, places) in std::mem::take(waiting) {
             let synced = self.sync(&file);
@@ -108,7 +108,7 @@ impl Files {
         }
     }
 
-    fn perform(&mut self, command: DiskCommand) -> Outcome {
+    fn perform(&mut self, command: DiskCommand) -> DiskOutcome {
         let wants_space = match &command {
             DiskCommand::Write { bytes, .. } | DiskCommand::Replace { bytes, .. } => bytes.len(),
             _ => 0,
@@ -120,7 +120,7 @@ impl Files {
 
     /// Tells when the disk is full, and when it is no more: once each, and not at every write that still
     /// finds a place while a longer one does not.
-    fn watch_space(&mut self, wanted: usize, outcome: &Outcome) {
+    fn watch_space(&mut self, wanted: usize, outcome: &DiskOutcome) {
         let folder = self.folder.display();
         match (outcome, self.refused) {
             (Err((DiskError::Full, why)), None) => {
@@ -138,7 +138,7 @@ impl Files {
         }
     }
 
-    fn done(&mut self, command: DiskCommand) -> Outcome {
+    fn done(&mut self, command: DiskCommand) -> DiskOutcome {
         match command {
             DiskCommand::Write { file, offset, bytes } => self.write(file, offset, &bytes),
             DiskCommand::Sync { file } => self.sync(&file),
@@ -150,7 +150,7 @@ impl Files {
         }
     }
 
-    fn write(&mut self, name: FileName, offset: u64, bytes: &[u8]) -> Outcome {
+    fn write(&mut self, name: FileName, offset: u64, bytes: &[u8]) -> DiskOutcome {
         let path = self.path(&name)?;
         let file = self.open(name, &path, true)?;
         let length = file.metadata().map_err(unchanged)?.len();
@@ -165,7 +165,7 @@ impl Files {
         }
     }
 
-    fn sync(&mut self, name: &str) -> Outcome {
+    fn sync(&mut self, name: &str) -> DiskOutcome {
         let path = self.path(name)?;
         self.lost.clone().map_or(Ok(()), Err)?;
         let file = match self.unsynced.remove(name) {
@@ -180,7 +180,7 @@ impl Files {
         Ok(DiskAnswer::Done)
     }
 
-    fn read(&mut self, name: FileName, offset: u64, length: u64) -> Outcome {
+    fn read(&mut self, name: FileName, offset: u64, length: u64) -> DiskOutcome {
         let bytes = self.opened(name)?.read(offset, length).map_err(unchanged)?;
         Ok(DiskAnswer::Bytes(bytes))
     }
@@ -201,7 +201,7 @@ impl Files {
         })
     }
 
-    fn truncate(&mut self, name: FileName, length: u64) -> Outcome {
+    fn truncate(&mut self, name: FileName, length: u64) -> DiskOutcome {
         // What it may have mapped is to be gone before the file is.
         self.read.remove(&name);
         let path = self.path(&name)?;
@@ -212,7 +212,7 @@ impl Files {
         Ok(DiskAnswer::Done)
     }
 
-    fn replace(&mut self, name: &str, bytes: &[u8]) -> Outcome {
+    fn replace(&mut self, name: &str, bytes: &[u8]) -> DiskOutcome {
         let path = self.path(name)?;
         self.unsynced.remove(name);
         self.read.remove(name);
@@ -221,7 +221,7 @@ impl Files {
         Ok(DiskAnswer::Done)
     }
 
-    fn delete(&mut self, name: &str) -> Outcome {
+    fn delete(&mut self, name: &str) -> DiskOutcome {
         system::remove(&self.path(name)?).map_err(unchanged)?;
         self.unsynced.remove(name);
         self.read.remove(name);
@@ -229,7 +229,7 @@ impl Files {
         Ok(DiskAnswer::Done)
     }
 
-    fn list(&self) -> Outcome {
+    fn list(&self) -> DiskOutcome {
         let entries: io::Result<Vec<_>> = fs::read_dir(&self.folder).and_then(Iterator::collect);
         let names = entries.map_err(unchanged)?.into_iter().map(|entry| entry.file_name());
         let mut names: Vec<_> = names.filter_map(|name| name.into_string().ok()).collect();

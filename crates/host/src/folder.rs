@@ -14,7 +14,8 @@
 
 mod error;
 mod format;
-mod whole;
+mod owner;
+mod shared;
 
 use std::fs::{self, File, TryLockError};
 use std::hash::BuildHasher;
@@ -23,8 +24,6 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use machine::DiskId;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::files::{self, Files, make_folder};
 use crate::metrics::Metrics;
@@ -33,30 +32,11 @@ use format::{Said, put_file};
 
 pub use error::FolderError;
 use error::Wrong;
-pub use whole::Whole;
+pub use owner::FolderOwner;
+pub use shared::SharedFolder;
 
 const LOCK: &str = "lock";
 const DISK: &str = "disk";
-
-/// Whose files they are: a system and what its promises about these files depend on.
-pub trait Owner: Serialize + DeserializeOwned {
-    /// What servers of this system call it in the field `system` of an owner, first of all the one that has
-    /// several nodes in a folder. Files of any other are another's.
-    const SYSTEMS: &'static [&'static str];
-
-    /// Are the files of the one those of the other?
-    fn is(&self, other: &Self) -> bool;
-
-    /// Such as `snowflake, worker 3, layout twitter`.
-    fn name(&self) -> String;
-
-    /// The arguments with which they are used, such as `--worker 3 --layout twitter`.
-    fn arguments(&self) -> String;
-
-    /// What else a server with another folder needs, such as `and another worker with --worker`;
-    /// nothing where that is all.
-    fn with_another_folder(&self) -> &'static str;
-}
 
 /// A file that a new folder begins with, and that an old one must have.
 pub type FirstFile = (&'static str, Bytes);
@@ -67,7 +47,7 @@ pub struct Folder {
     path: PathBuf,
     disk: DiskId,
     /// The folder that it is in, if that one has to be ours as well.
-    _whole: Option<Whole>,
+    _shared: Option<SharedFolder>,
     /// The system lets go of the lock when the file is closed, however the process ends.
     _lock: File,
 }
@@ -77,7 +57,7 @@ impl Folder {
     ///
     /// # Errors
     /// If it cannot be used, is in use, or is another's. Nothing in it was changed.
-    pub fn open<O: Owner>(
+    pub fn open<O: FolderOwner>(
         path: &Path,
         owner: O,
         first: &[FirstFile],
@@ -90,17 +70,21 @@ impl Folder {
     ///
     /// # Errors
     /// If what it says of that cannot be read.
-    pub fn owner<O: Owner>(path: &Path) -> Result<Option<O>, FolderError> {
+    pub fn owner<O: FolderOwner>(path: &Path) -> Result<Option<O>, FolderError> {
         let owner = match format::read(path) {
             Ok(None) => Ok(None),
             Ok(Some(Said::Node { owner, .. })) => Ok(Some(owner)),
-            Ok(Some(Said::Whole { system })) => Err(Wrong::Whole(system)),
+            Ok(Some(Said::Shared { system })) => Err(Wrong::Shared(system)),
             Err(what) => Err(what),
         };
         owner.map_err(|what| FolderError::new(path, "", what))
     }
 
-    fn try_open<O: Owner>(path: &Path, owner: O, first: &[FirstFile]) -> Result<Folder, Wrong> {
+    fn try_open<O: FolderOwner>(
+        path: &Path,
+        owner: O,
+        first: &[FirstFile],
+    ) -> Result<Folder, Wrong> {
         make(path)?;
         // Ask before touching it, and again when nobody else can: it may have been begun meanwhile.
         check(path, &owner, first)?;
@@ -110,7 +94,7 @@ impl Folder {
             None => begin(path, &owner, first)?,
         };
         make(&path.join(DISK))?;
-        Ok(Folder { path: path.to_owned(), disk: DiskId(disk), _whole: None, _lock: lock })
+        Ok(Folder { path: path.to_owned(), disk: DiskId(disk), _shared: None, _lock: lock })
     }
 
     /// The machine's disk.
@@ -125,11 +109,15 @@ impl Folder {
 }
 
 /// The identity of the disk that is in the folder; none where it is new.
-fn check<O: Owner>(path: &Path, owner: &O, first: &[FirstFile]) -> Result<Option<u64>, Wrong> {
+fn check<O: FolderOwner>(
+    path: &Path,
+    owner: &O,
+    first: &[FirstFile],
+) -> Result<Option<u64>, Wrong> {
     let (disk, known) = match format::read::<O>(path)? {
         None if is_new(path, first)? => return Ok(None),
         None => return Err(Wrong::NotOurs),
-        Some(Said::Whole { system }) => return Err(Wrong::Whole(system)),
+        Some(Said::Shared { system }) => return Err(Wrong::Shared(system)),
         Some(Said::Node { disk, owner }) => (disk, owner),
     };
     if !known.is(owner) {
@@ -200,7 +188,7 @@ fn lock(path: &Path) -> Result<File, Wrong> {
 }
 
 /// The format file comes last: with it the folder is whole.
-fn begin<O: Owner>(path: &Path, owner: &O, first: &[FirstFile]) -> Result<u64, Wrong> {
+fn begin<O: FolderOwner>(path: &Path, owner: &O, first: &[FirstFile]) -> Result<u64, Wrong> {
     let disk = path.join(DISK);
     make(&disk)?;
     for (name, bytes) in first {

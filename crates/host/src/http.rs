@@ -9,8 +9,8 @@ mod body;
 mod origin;
 mod progress;
 mod query;
+mod reply;
 
-use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,14 +18,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -35,12 +33,12 @@ use progress::{Progress, Watched};
 
 pub use body::{BadBody, body};
 pub use origin::{hosts, is_cross_origin, is_own_host, reject_foreign_hosts};
+pub use progress::LONGEST_HEADER;
 pub use query::{cut, parameters, shortened};
+pub use reply::{BYTES, HttpReply, JSON, TEXT, json_body};
 
 /// More wait in the operating system's queue until one of these is closed.
 pub const MOST_CONNECTIONS: usize = 512;
-/// For the request line and all headers.
-pub const LONGEST_HEADER: usize = 16 << 10;
 /// For a client to send a request's header, or, between requests, to begin one.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// For a client to take some bytes of its answer.
@@ -127,22 +125,9 @@ pub async fn serve_on_threads(
     result.unwrap_or_else(|| Err("no thread could take connections".to_owned()))
 }
 
-/// A value as the body of an answer.
-pub fn json_body(value: &impl Serialize) -> String {
-    // Structs of strings and numbers always have a JSON form.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-/// The body of an answer that refuses: `{"error":"a sentence"}`.
-pub fn error_body(why: impl Display) -> String {
-    serde_json::json!({ "error": why.to_string() }).to_string()
-}
-
-/// An error, as every path of every server says it.
+/// The response that [`HttpReply::error`] is.
 pub fn error(status: StatusCode, why: &str) -> Response {
-    let body = error_body(why);
-    let fixed = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    (status, fixed, body).into_response()
+    HttpReply::error(status.as_u16(), why).into_response()
 }
 
 async fn next(
@@ -182,7 +167,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(LONGEST_HEADER)
-        // Who has said all there is to say may close that half, and still gets the answer.
+        // A client that closed its sending half still gets the answer.
         .half_close(true)
         .serve_connection(stream, service);
     let mut connection = std::pin::pin!(connection);

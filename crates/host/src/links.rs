@@ -43,7 +43,7 @@ use peer::{Peer, Sent};
 const MOST_CONNECTIONS: usize = 2048;
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
 pub const PEER_TIMEOUT: Duration = Duration::from_secs(5);
-/// A stream that broke while nobody carried it is told of after this.
+/// The machine hears after this of a stream that broke while no task carried it.
 const RESET_DELAY: Duration = Duration::from_millis(10);
 /// For what waits when the server stops.
 const FLUSH_DEADLINE: Duration = Duration::from_millis(500);
@@ -56,13 +56,13 @@ pub struct Links<M: Machine> {
     this: Weak<Links<M>>,
     me: NodeId,
     boot: u64,
-    /// Are nodes welcome that are on no list?
-    strangers: bool,
+    /// May nodes connect that are not listed?
+    accepts_unlisted: bool,
     runtime: Handle,
     peers: Mutex<BTreeMap<NodeId, Arc<Peer>>>,
     node: OnceLock<Weak<Node<M>>>,
     stopping: watch::Sender<bool>,
-    counts: Counts,
+    counts: LinkCounts,
 }
 
 /// Whom a node has links with.
@@ -72,8 +72,8 @@ pub struct Neighbours {
     pub me: NodeId,
     /// The others, and where those of them listen whom others can dial.
     pub others: Vec<(NodeId, Option<SocketAddr>)>,
-    /// May others still dial, under numbers above this node's?
-    pub strangers: bool,
+    /// May nodes that are not listed dial this one, under numbers above its own?
+    pub accepts_unlisted: bool,
 }
 
 impl<M: Machine> Links<M>
@@ -82,7 +82,7 @@ where
 {
     /// Links that are not up yet; what is sent in the meantime waits.
     pub fn new(neighbours: Neighbours, runtime: Handle, metrics: &Metrics) -> Arc<Self> {
-        let Neighbours { me, others, strangers } = neighbours;
+        let Neighbours { me, others, accepts_unlisted } = neighbours;
         let listed = |&(id, address): &(NodeId, Option<SocketAddr>)| {
             (id, Arc::new(Peer::listed(id, address.filter(|_| id < me))))
         };
@@ -90,12 +90,12 @@ where
             this: this.clone(),
             me,
             boot: random().next_u64(),
-            strangers,
+            accepts_unlisted,
             runtime,
             peers: Mutex::new(others.iter().map(listed).collect()),
             node: OnceLock::new(),
             stopping: watch::Sender::new(false),
-            counts: Counts::new(metrics),
+            counts: LinkCounts::new(metrics),
         })
     }
 
@@ -168,7 +168,7 @@ where
                 );
                 Sent::Broke
             }
-            // A stranger that has gone. The sender of a datagram need not know.
+            // An unlisted node that has gone. The sender of a datagram need not know.
             (None, _) if link == Link::Datagram => Sent::Dropped,
             (None, _) => Sent::Broke,
         };
@@ -220,7 +220,7 @@ where
 }
 
 #[derive(Debug)]
-struct Counts {
+struct LinkCounts {
     up: Count,
     sent: Count,
     received: Count,
@@ -229,10 +229,10 @@ struct Counts {
     refused: Count,
 }
 
-impl Counts {
-    fn new(metrics: &Metrics) -> Counts {
+impl LinkCounts {
+    fn new(metrics: &Metrics) -> LinkCounts {
         let count = |name, help| metrics.counter(name, help);
-        Counts {
+        LinkCounts {
             up: metrics.gauge("host_links_up", "Peers that are connected."),
             sent: count("host_link_batches_sent_total", "Batches of messages written to peers."),
             received: count("host_link_messages_received_total", "Messages that peers sent."),

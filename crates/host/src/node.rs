@@ -29,7 +29,7 @@ use machine::{
 use rand::SeedableRng;
 use tokio::sync::{Notify, watch};
 
-use crate::files::{Files, Outcome};
+use crate::files::{DiskOutcome, Files};
 use crate::metrics::{Count, Metrics};
 
 /// The number under which the host itself asks a machine: for a front end, by token.
@@ -40,7 +40,7 @@ const MAX_PENDING_DISK_OPS: usize = 1024;
 /// Operations that wait are carried out together, at most so many.
 const MAX_DISK_BATCH: usize = 256;
 
-/// What the machine's words reach. Called while the machine is busy: be quick, and hand it nothing.
+/// Where the outputs of a machine go. Called under the machine's lock: be quick, and hand it no input.
 pub trait Outside<P: Protocol>: Send + Sync + 'static {
     /// The machine sent this to another node.
     fn deliver(&self, to: NodeId, message: P::Message, link: Link);
@@ -79,7 +79,7 @@ pub struct Node<M: Machine> {
     /// There are few of them again.
     room: Notify,
     halted: watch::Sender<Option<String>>,
-    counts: Counts,
+    counts: NodeCounts,
 }
 
 struct State<M: Machine> {
@@ -95,7 +95,7 @@ struct State<M: Machine> {
     trouble: Option<String>,
 }
 
-struct Counts {
+struct NodeCounts {
     messages: Count,
     timers: Count,
     disk: Count,
@@ -131,7 +131,7 @@ impl<M: Machine> Node<M> {
             pending: AtomicUsize::new(0),
             room: Notify::new(),
             halted: watch::Sender::new(None),
-            counts: Counts::new(metrics),
+            counts: NodeCounts::new(metrics),
         });
         let (timers, disks) = (node.clone(), node.clone());
         std::thread::spawn(move || timers.run_timers());
@@ -367,7 +367,7 @@ impl<M: Machine> Node<M> {
     }
 
     /// Tells the machine how an operation ended; false where it takes no more.
-    fn ended(&self, op: Op<M>, durable: bool, outcome: Outcome) -> bool {
+    fn ended(&self, op: Op<M>, durable: bool, outcome: DiskOutcome) -> bool {
         let Some(mut state) = self.lock() else { return false };
         // Nobody knows what is on the disk now (fsyncgate). The machine may say so in its own
         // words, but nothing else of what it says is let out.
@@ -408,13 +408,13 @@ enum Allowed {
     Halt,
 }
 
-impl Counts {
-    fn new(metrics: &Metrics) -> Counts {
+impl NodeCounts {
+    fn new(metrics: &Metrics) -> NodeCounts {
         let inputs = |kind| {
             let help = "Inputs that the machine handled.";
             metrics.labelled("host_inputs_total", help, "kind", kind)
         };
-        Counts {
+        NodeCounts {
             messages: inputs("message"),
             timers: inputs("timer"),
             disk: inputs("disk"),

@@ -1,7 +1,7 @@
 //! Requests of a front end that wait for their answers, each under a token of its own.
 //!
 //! An answer that needs neither disk nor timer is there before the request begins to wait: then
-//! nothing is ever parked and woken, and one who asks with [`PendingRequests::ask`] is not even listed.
+//! no task waits and is woken, and a request made by [`PendingRequests::ask`] is not even entered.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -65,7 +65,7 @@ impl<A> PendingRequests<A> {
         }
     }
 
-    /// There will be no more answers: who waits is told at once.
+    /// There will be no more answers: requests that wait end at once.
     pub fn close(&self) {
         self.waiting().clear();
     }

@@ -99,14 +99,14 @@ impl Client {
             _ if open.asked != Some(from) => {}
             Answer::Refused(Refusal::TooLarge) => self.fail(now, out),
             Answer::NotLeader { leader: Some(other) }
-            | Answer::Outside { member: Some(other), .. }
+            | Answer::NotMember { member: Some(other), .. }
                 if other != from && !open.followed =>
             {
                 (open.asked, open.followed) = (Some(other), true);
                 self.ask(out);
             }
             Answer::NotLeader { .. }
-            | Answer::Outside { .. }
+            | Answer::NotMember { .. }
             | Answer::Refused(_)
             | Answer::Lost => {
                 open.doubt |= answer == Answer::Lost;

@@ -1,4 +1,4 @@
-//! The words of the key-value system: what clients and replicas say to each other.
+//! The messages of the key-value system: what clients and replicas say to each other.
 
 use std::collections::BTreeSet;
 
@@ -170,7 +170,7 @@ pub enum Answer {
         leader: Option<NodeId>,
     },
     /// Nothing was done: this replica is no member of the group.
-    Outside {
+    NotMember {
         /// It was one, and was taken out.
         removed: bool,
         /// Who is one.

@@ -1,4 +1,4 @@
-//! What Raft and the store on it swear to, as code that watches a world: the machines of the
+//! What Raft and the store on it promise, as code that watches a world: the machines of the
 //! replicas, whose logs it may read, and what clients asked and were told.
 
 mod leaders;

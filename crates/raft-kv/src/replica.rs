@@ -6,19 +6,16 @@
 //! all that waits that it may have been done. A read changes nothing, so one that cannot be answered
 //! was never done.
 
+mod apply;
+mod request;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
-use raft::{
-    ChangeRefused, Consistency, Entry, Event, Group, GroupId, Groups, Growth, Index, NotApplied,
-    NotLeader, Payload, Term, TransferRefused, Tuning,
-};
+use raft::{Group, GroupId, Groups, Growth, Index, Term, Tuning};
 
-use crate::command::{Change, Command, TooLarge};
-use crate::message::{
-    Answer, Ask, KeyValue, Message, Note, Op, ReadMode, Refusal, Request, Response, Timer,
-};
-use crate::store::{Effect, MOST_PAIRS, Store};
+use crate::message::{Answer, Ask, KeyValue, Message, Op, Response, Timer};
+use crate::store::Store;
 
 /// The only group.
 pub const GROUP: GroupId = GroupId(0);
@@ -102,186 +99,6 @@ impl Replica {
     pub fn store(&self) -> &Store {
         &self.store
     }
-
-    fn request(
-        &mut self,
-        client: NodeId,
-        request: Request,
-        now: &mut Now<'_>,
-        out: &mut Outputs<KeyValue>,
-    ) {
-        let token = request.token;
-        let answer = match &request.ask {
-            _ if self.group().is_some_and(Group::is_outside) => Some(self.outside(token)),
-            _ if self.writes.len() + self.reads.len() >= self.limits.most_waiting => {
-                Some(Answer::Refused(Refusal::Overloaded))
-            }
-            Ask::Change { voters } => {
-                let changed = self.groups.change(GROUP, voters, now);
-                Some(changed.map_or_else(Answer::from, |()| Answer::Done))
-            }
-            Ask::Transfer { to } => {
-                let transferred = self.groups.transfer(GROUP, *to, now);
-                Some(transferred.map_or_else(Answer::from, |()| Answer::Done))
-            }
-            Ask::Get { read, .. } | Ask::Range { read, .. } => {
-                self.read(client, *read, request, now)
-            }
-            write => match write.change() {
-                Some((key, change)) => {
-                    let command = Command { session: request.session, key, change };
-                    self.write(client, token, command, now)
-                }
-                None => None,
-            },
-        };
-        if let Some(answer) = answer {
-            respond(client, token, answer, out);
-        }
-    }
-
-    /// The members are others. Whoever asks again is sent to another of them.
-    fn outside(&self, token: u64) -> Answer {
-        let Some(group) = self.group() else { return Answer::NotLeader { leader: None } };
-        let voters = &group.membership().voters;
-        let member = voters.iter().nth(token as usize % voters.len().max(1));
-        let removed = group.is_removed();
-        Answer::Outside { removed, member: member.map(|member| member.node) }
-    }
-
-    /// Proposes it. An answer at once is that nothing was done.
-    fn write(
-        &mut self,
-        client: NodeId,
-        token: u64,
-        command: Command<'_>,
-        now: &mut Now<'_>,
-    ) -> Option<Answer> {
-        let bytes = match command.encode() {
-            Ok(bytes) => bytes,
-            Err(too_large) => return Some(too_large.into()),
-        };
-        match self.groups.propose(GROUP, bytes, now) {
-            Err(refused) => Some(refused.into()),
-            Ok(at) => {
-                let is_cas = matches!(command.change, Change::Cas { .. });
-                self.writes.push_back(PendingWrite { at, client, token, is_cas });
-                None
-            }
-        }
-    }
-
-    fn read(
-        &mut self,
-        client: NodeId,
-        read: ReadMode,
-        Request { token, ask, .. }: Request,
-        now: &mut Now<'_>,
-    ) -> Option<Answer> {
-        let consistency = match read {
-            ReadMode::Stale => return self.look_up(&ask),
-            ReadMode::Index => Consistency::Index,
-            ReadMode::Lease => Consistency::Lease,
-        };
-        let number = self.next_read;
-        match self.groups.read(GROUP, consistency, number, now) {
-            Err(refused) => Some(refused.into()),
-            Ok(()) => {
-                self.next_read += 1;
-                self.reads.insert(number, PendingRead { client, token, ask });
-                None
-            }
-        }
-    }
-
-    /// What a read finds in the store.
-    fn look_up(&self, ask: &Ask) -> Option<Answer> {
-        match ask {
-            Ask::Get { key, .. } => Some(Answer::Value(self.store.get(key).cloned())),
-            Ask::Range { start, end, limit, .. } => {
-                let limit = (*limit as usize).min(MOST_PAIRS);
-                Some(Answer::Pairs(self.store.range(start, end.as_ref(), limit)))
-            }
-            _ => None,
-        }
-    }
-
-    /// Takes what the log has to tell, in its order, until it has no more.
-    fn catch_up(&mut self, now: &mut Now<'_>, out: &mut Outputs<KeyValue>) {
-        loop {
-            if let Some((_, event)) = self.groups.next_event() {
-                self.event(event, out);
-            } else if let Some((index, entry)) = self.groups.next_committed(GROUP) {
-                self.apply(index, &entry, out);
-            } else {
-                break;
-            }
-        }
-        if self.growth.is_due() {
-            let state = self.store.snapshot();
-            self.growth.restart(&state);
-            self.groups.compact(GROUP, self.applied, state, now);
-        }
-    }
-
-    fn event(&mut self, event: Event, out: &mut Outputs<KeyValue>) {
-        match event {
-            Event::Leads { .. } => {}
-            Event::Follows { .. } => {
-                for PendingWrite { client, token, .. } in self.writes.drain(..) {
-                    respond(client, token, Answer::Lost, out);
-                }
-            }
-            Event::Readable { token, .. } => {
-                if let Some(PendingRead { client, token, ask }) = self.reads.remove(&token)
-                    && let Some(answer) = self.look_up(&ask)
-                {
-                    respond(client, token, answer, out);
-                }
-            }
-            Event::ReadLost { token } => {
-                if let Some(PendingRead { client, token, .. }) = self.reads.remove(&token) {
-                    let leader = self.group().and_then(Group::leader);
-                    respond(client, token, Answer::NotLeader { leader }, out);
-                }
-            }
-            Event::Restored { index, state } => match self.store.restore(&state) {
-                Ok(()) => {
-                    self.applied = index;
-                    self.growth.restart(&state);
-                }
-                Err(rotten) => out.halt(rotten.to_string()),
-            },
-            Event::Noted(what) => out.note(Note::Sometimes(what)),
-        }
-    }
-
-    fn apply(&mut self, index: Index, entry: &Entry, out: &mut Outputs<KeyValue>) {
-        self.applied = index;
-        self.growth.add(entry);
-        let mut outcome = Err(NotApplied::Stale);
-        if let Payload::Command(bytes) = &entry.payload {
-            let before = self.store.repeats();
-            outcome = self.store.apply(bytes);
-            if self.store.repeats() > before {
-                out.note(Note::Sometimes("repeated-command"));
-            }
-        }
-        let due = |write: &mut PendingWrite| write.at.1 <= index;
-        while let Some(PendingWrite { at, client, token, is_cas }) = self.writes.pop_front_if(due) {
-            let answer = match outcome {
-                // Another entry took its place.
-                _ if at != (entry.term, index) => Answer::Lost,
-                Ok(Effect::Done) if is_cas => Answer::Swapped(true),
-                Ok(Effect::Done) => Answer::Done,
-                Ok(Effect::Unmatched) => Answer::Swapped(false),
-                Ok(Effect::Refused) => Answer::Refused(Refusal::TooLarge),
-                Err(NotApplied::Reused) => Answer::Refused(Refusal::Reused),
-                Err(NotApplied::Stale) => Answer::Lost,
-            };
-            respond(client, token, answer, out);
-        }
-    }
 }
 
 impl Machine for Replica {
@@ -314,39 +131,6 @@ impl Machine for Replica {
         let state =
             format!("term {term}, log {first} to {last}, committed to {commit}, {keys} keys");
         Inspection { role: group.role_name(), state }
-    }
-}
-
-impl From<TooLarge> for Answer {
-    fn from(TooLarge: TooLarge) -> Answer {
-        Answer::Refused(Refusal::TooLarge)
-    }
-}
-
-impl From<NotLeader> for Answer {
-    fn from(NotLeader { leader }: NotLeader) -> Answer {
-        Answer::NotLeader { leader }
-    }
-}
-
-impl From<ChangeRefused> for Answer {
-    fn from(refused: ChangeRefused) -> Answer {
-        match refused {
-            ChangeRefused::NotLeader(refused) => refused.into(),
-            ChangeRefused::Nothing => Answer::Nothing,
-            ChangeRefused::Unknown(_) => Answer::Refused(Refusal::Unknown),
-            ChangeRefused::Nobody => Answer::Refused(Refusal::Nobody),
-        }
-    }
-}
-
-impl From<TransferRefused> for Answer {
-    fn from(refused: TransferRefused) -> Answer {
-        match refused {
-            TransferRefused::NotLeader(refused) => refused.into(),
-            TransferRefused::Nothing => Answer::Nothing,
-            TransferRefused::NoVote => Answer::Refused(Refusal::NoVote),
-        }
     }
 }
 

@@ -70,7 +70,7 @@ impl Debug for Answer {
             Answer::NotLeader { leader: None } => write!(f, "not the leader"),
             Answer::NotLeader { leader: Some(leader) } => write!(f, "the leader is {leader:?}"),
             Answer::Nothing => write!(f, "nothing to be done"),
-            Answer::Outside { .. } => write!(f, "no member"),
+            Answer::NotMember { .. } => write!(f, "no member"),
             Answer::Lost => write!(f, "lost: it may have been done"),
             Answer::Refused(why) => write!(f, "refused: {why:?}"),
         }

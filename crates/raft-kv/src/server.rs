@@ -8,10 +8,10 @@
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
 mod codec;
+mod delivery;
 mod front;
 mod owner;
 mod status;
-mod switchboard;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use std::time::Duration;
 use axum::Router;
 use host::{
     Addresses, Exposure, FRONT_END, Folder, FolderError, Links, Metrics, Neighbours, Node,
-    PendingRequests, RunningNodes, Server, Stop, Whole, http,
+    PendingRequests, RunningNodes, Server, SharedFolder, Stop, http,
 };
 use machine::{Input, Inspection, NodeId, Switches};
 use raft::server::watch_leader;
@@ -34,9 +34,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::message::{Ask, Message, Request};
 use crate::replica::{Limits, Replica};
-use front::{ClientAddresses, FrontEnd};
-use owner::Owner;
-use switchboard::Switchboard;
+use delivery::Delivery;
+use front::FrontEnd;
+use owner::FolderOwner;
+use status::ClientAddresses;
 
 pub use host::ServeError;
 
@@ -123,7 +124,7 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
             }
             ready(Addresses { clients, admin: shown, nodes: None });
         };
-        work(running, all_here, ready, stop).await
+        run_until_stopped(running, all_here, ready, stop).await
     };
     let booted = |shown: &Inspection| shown.role != "booting";
     let nodes = RunningNodes::new(nodes, folders);
@@ -136,17 +137,17 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
 fn open(local: &LocalReplicas, local_ids: &[NodeId]) -> Result<Vec<Folder>, FolderError> {
     match local {
         LocalReplicas::All(data) => {
-            let whole = Whole::open::<Owner>(data, &[])?;
-            let part = |id: &NodeId| whole.part(&format!("n{}", id.0), Owner::new(id.0), &[]);
+            let whole = SharedFolder::open::<FolderOwner>(data, &[])?;
+            let part = |id: &NodeId| whole.part(&format!("n{}", id.0), FolderOwner::new(id.0), &[]);
             local_ids.iter().map(part).collect()
         }
-        LocalReplicas::One(id, data) => Ok(vec![Folder::open(data, Owner::new(id.0), &[])?]),
+        LocalReplicas::One(id, data) => Ok(vec![Folder::open(data, FolderOwner::new(id.0), &[])?]),
     }
 }
 
 const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-/// At the desk nobody waits under this token.
+/// No request waits under this token.
 const NOBODY: u64 = u64::MAX;
 /// While nobody leads.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -176,11 +177,11 @@ impl RunningReplica {
     ) -> RunningReplica {
         let others = replicas.iter().filter(|replica| replica.id != id);
         let others = others.map(|replica| (replica.id, replica.nodes)).collect();
-        let neighbours = Neighbours { me: id, others, strangers: false };
+        let neighbours = Neighbours { me: id, others, accepts_unlisted: false };
         let links = Links::new(neighbours, runtime.handle().clone(), metrics);
-        let desk = Arc::new(PendingRequests::default());
+        let pending = Arc::new(PendingRequests::default());
         let outside =
-            Switchboard { desk: desk.clone(), links: links.clone(), metrics: metrics.clone() };
+            Delivery { pending: pending.clone(), links: links.clone(), metrics: metrics.clone() };
         let founders =
             replicas.iter().filter(|replica| !replica.spare).map(|replica| replica.id).collect();
         let (tuning, limits) = (Tuning::default(), Limits::default());
@@ -193,7 +194,7 @@ impl RunningReplica {
         let addresses =
             replicas.iter().filter_map(|replica| Some((replica.id, replica.clients?))).collect();
         let addresses: ClientAddresses = Arc::new(addresses);
-        let routes = FrontEnd { me: id, node: node.clone(), desk, addresses }.routes();
+        let routes = FrontEnd { me: id, node: node.clone(), pending, addresses }.routes();
         let routes = http::reject_foreign_hosts(routes, listeners.clients.1.ip());
         RunningReplica { node, links, routes, listeners }
     }
@@ -201,7 +202,7 @@ impl RunningReplica {
 
 /// Takes connections until `stop` ends: then a leader hands over to a node elsewhere, and clients are let
 /// finish before the links end.
-async fn work(
+async fn run_until_stopped(
     running: Vec<RunningReplica>,
     all_here: bool,
     ready: impl Future<Output = ()>,
@@ -212,8 +213,8 @@ async fn work(
     let nodes: Vec<_> = running.iter().map(|one| one.node.clone()).collect();
     for RunningReplica { links, routes, listeners, .. } in running {
         let clients = listeners.clients.0;
-        fronts.spawn(http::serve(clients, routes, told(stop_clients.subscribe())));
-        let stopped = told(stop_links.subscribe());
+        fronts.spawn(http::serve(clients, routes, stopped(stop_clients.subscribe())));
+        let stopped = stopped(stop_links.subscribe());
         match listeners.nodes {
             Some(listener) => drop(backs.spawn(links.accept(listener, stopped))),
             None => drop(backs.spawn(async move {
@@ -243,8 +244,8 @@ async fn work(
     over
 }
 
-/// A leader that went without a word would be missed for an election timeout. It need not stop later
-/// than a transfer takes, which is given up after one.
+/// Transfers leadership before the server stops (thesis 3.10): else the group has no leader for an election
+/// timeout. The wait is bounded by one, after which the transfer is given up.
 async fn hand_over(node: &Arc<Node<Replica>>) {
     if !leads(node) {
         return;
@@ -263,7 +264,7 @@ async fn hand_over(node: &Arc<Node<Replica>>) {
     let _ = timeout(Tuning::default().election_timeout, over).await;
 }
 
-async fn told(mut stop: watch::Receiver<bool>) {
+async fn stopped(mut stop: watch::Receiver<bool>) {
     // A sender that is gone has nothing more to say.
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::Switches;
 use machine::codec::{self, Malformed, Reader};
-use raft::{NotApplied, Outcome, Sessions};
+use raft::{CommandOutcome, NotApplied, Sessions};
 
 use crate::command::{Change, Command, LONGEST_VALUE, is_key};
 
@@ -52,7 +52,7 @@ pub enum Effect {
     Refused = 2,
 }
 
-impl Outcome for Effect {
+impl CommandOutcome for Effect {
     fn to_byte(self) -> u8 {
         self as u8
     }

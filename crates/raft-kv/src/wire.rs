@@ -20,24 +20,26 @@
 //! done, 504 that nobody knows.
 
 mod reply;
+mod text;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use host::http;
+use host::http::{self, HttpReply};
 use machine::NodeId;
 use percent_encoding::percent_decode_str;
 use raft::Session;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::command::{Command, LONGEST_VALUE};
 use crate::message::{Ask, ReadMode};
 use crate::store::MOST_PAIRS;
+use text::Text;
 
-pub(crate) use reply::{Form, Reply, outside};
+pub(crate) use reply::{elsewhere, reply_of, unavailable, unknown, why_not_member};
 
 /// No body is longer, in bytes: a value, or two of them in JSON.
 pub(crate) const LONGEST_BODY: usize = 1 << 20;
@@ -65,7 +67,7 @@ pub(crate) enum Parsed {
 ///
 /// # Errors
 /// With the reply, if it makes no sense. Nothing was done.
-pub(crate) fn read(asked: &RawRequest<'_>) -> Result<Parsed, Reply> {
+pub(crate) fn read(asked: &RawRequest<'_>) -> Result<Parsed, HttpReply> {
     let RawRequest { method, path, query, .. } = *asked;
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let body = || asked.body.clone();
@@ -106,7 +108,7 @@ pub(crate) fn read(asked: &RawRequest<'_>) -> Result<Parsed, Reply> {
 }
 
 /// Another path, or another method than this path takes.
-fn no_such(segments: &[&str]) -> Reply {
+fn no_such(segments: &[&str]) -> HttpReply {
     let takes = match segments {
         ["status"] | ["kv"] => "GET, HEAD",
         ["kv", _] => "GET, HEAD, PUT, DELETE",
@@ -115,28 +117,30 @@ fn no_such(segments: &[&str]) -> Reply {
         _ => {
             let path = "/".to_owned() + &segments.join("/");
             let path = http::shortened(&path);
-            return Reply::error(404, format_args!("there is no {path:?} here; {PATHS}"));
+            return HttpReply::error(404, format_args!("there is no {path:?} here; {PATHS}"));
         }
     };
-    Reply::error(405, format_args!("only {takes} is understood here")).with("allow", takes)
+    HttpReply::error(405, format_args!("only {takes} is understood here")).with("allow", takes)
 }
 
-fn key(segment: &str) -> Result<Bytes, Reply> {
+fn key(segment: &str) -> Result<Bytes, HttpReply> {
     let key: Cow<'_, [u8]> = percent_decode_str(segment).into();
     match key.is_empty() {
-        true => Err(Reply::error(400, "a key has a byte at least, as in /kv/a")),
+        true => Err(HttpReply::error(400, "a key has a byte at least, as in /kv/a")),
         false => Ok(Bytes::from(key.into_owned())),
     }
 }
 
-fn value(body: Bytes) -> Result<Bytes, Reply> {
+fn value(body: Bytes) -> Result<Bytes, HttpReply> {
     match body.len() <= LONGEST_VALUE {
         true => Ok(body),
-        false => Err(Reply::error(413, format_args!("a value has at most {LONGEST_VALUE} bytes"))),
+        false => {
+            Err(HttpReply::error(413, format_args!("a value has at most {LONGEST_VALUE} bytes")))
+        }
     }
 }
 
-fn range(query: &str) -> Result<Ask, Reply> {
+fn range(query: &str) -> Result<Ask, HttpReply> {
     let [_, _, limit, read] = parameters(query, ["start", "end", "limit", "read"])?;
     let limit = match limit {
         None => 100,
@@ -145,7 +149,7 @@ fn range(query: &str) -> Result<Ask, Reply> {
                 Some(limit) => limit,
                 None => {
                     let why = format!("the limit is a number from 1 to {MOST_PAIRS}");
-                    return Err(Reply::error(400, why));
+                    return Err(HttpReply::error(400, why));
                 }
             }
         }
@@ -161,26 +165,26 @@ fn bytes(query: &str, name: &str) -> Option<Bytes> {
     pairs.find(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value))
 }
 
-fn consistency(text: Option<Cow<'_, str>>) -> Result<ReadMode, Reply> {
+fn consistency(text: Option<Cow<'_, str>>) -> Result<ReadMode, HttpReply> {
     match text.as_deref() {
         None | Some("index") => Ok(ReadMode::Index),
         Some("lease") => Ok(ReadMode::Lease),
         Some("stale") => Ok(ReadMode::Stale),
-        Some(_) => Err(Reply::error(400, "read is index, lease or stale")),
+        Some(_) => Err(HttpReply::error(400, "read is index, lease or stale")),
     }
 }
 
 /// Who sends a command with the same key again is the same session, which is known by the name, and has
 /// one command, which is known by what it says. Neither is drawn, so they are the same at every replica.
-fn session(idempotency_key: Option<&[u8]>, ask: &Ask) -> Result<Option<Session>, Reply> {
+fn session(idempotency_key: Option<&[u8]>, ask: &Ask) -> Result<Option<Session>, HttpReply> {
     let (Some(name), Some((key, change))) = (idempotency_key, ask.change()) else {
         return Ok(None);
     };
     if !(1..=255).contains(&name.len()) {
-        return Err(Reply::error(400, "an Idempotency-Key has 1 to 255 bytes"));
+        return Err(HttpReply::error(400, "an Idempotency-Key has 1 to 255 bytes"));
     }
     let command = Command { session: None, key, change }.encode();
-    let command = command.map_err(|too_large| Reply::of(too_large.into(), true))?;
+    let command = command.map_err(|too_large| reply_of(too_large.into(), true))?;
     Ok(Some(Session { client: xxh3_128(name), number: xxh3_64(&command), only: true }))
 }
 
@@ -210,42 +214,16 @@ struct Transfer {
     to: Option<NodeId>,
 }
 
-/// Bytes in JSON: a string, or an array of numbers where they are no text.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Text {
-    Text(String),
-    Bytes(Vec<u8>),
-}
-
-impl From<Text> for Bytes {
-    fn from(text: Text) -> Bytes {
-        match text {
-            Text::Text(text) => text.into(),
-            Text::Bytes(bytes) => bytes.into(),
-        }
-    }
-}
-
-impl From<&Bytes> for Text {
-    fn from(bytes: &Bytes) -> Text {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Text::Text(text.to_owned()),
-            Err(_) => Text::Bytes(bytes.to_vec()),
-        }
-    }
-}
-
-fn json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Reply> {
+fn json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, HttpReply> {
     serde_json::from_slice(body).map_err(|why| {
         // It names what it found, at whatever length.
         let why = why.to_string();
         let why = http::cut(&why, 200);
-        Reply::error(400, format_args!("the body must be JSON such as {example}: {why}"))
+        HttpReply::error(400, format_args!("the body must be JSON such as {example}: {why}"))
     })
 }
 
-fn no_parameters(query: &str) -> Result<(), Reply> {
+fn no_parameters(query: &str) -> Result<(), HttpReply> {
     parameters(query, []).map(|[]| ())
 }
 
@@ -253,8 +231,8 @@ fn no_parameters(query: &str) -> Result<(), Reply> {
 fn parameters<'a, const N: usize>(
     query: &'a str,
     names: [&str; N],
-) -> Result<[Option<Cow<'a, str>>; N], Reply> {
-    http::parameters(query, names).map_err(|why| Reply::error(400, why))
+) -> Result<[Option<Cow<'a, str>>; N], HttpReply> {
+    http::parameters(query, names).map_err(|why| HttpReply::error(400, why))
 }
 
 #[cfg(test)]
@@ -365,7 +343,7 @@ mod tests {
     #[test]
     fn answers_are_these_bytes() {
         let reply = |answer| {
-            let Reply { status, body, .. } = Reply::of(answer, true);
+            let HttpReply { status, body, .. } = reply_of(answer, true);
             (status, String::from_utf8(body.to_vec()).unwrap())
         };
         assert_eq!(reply(Answer::Done), (200, r#"{"done":true}"#.to_owned()));

@@ -4,9 +4,14 @@
 //! earlier one. It rests on two majorities having a member in common, on that member remembering what
 //! it promised (the journal), and on the rules in the files of this folder.
 
-mod election;
-mod following;
 mod leading;
+mod progress;
+
+mod following;
+
+mod commit;
+
+mod election;
 mod membership;
 mod reads;
 mod snapshots;
@@ -21,12 +26,11 @@ use crate::effects::{Effects, Event};
 use crate::log::Log;
 use crate::mechanism::Mechanism;
 use crate::member::{Configuration, Member};
-use crate::rpc::{Entry, GroupId, Index, Rpc, Term};
+use crate::rpc::{GroupId, Index, Rpc, Term};
 use crate::tuning::Tuning;
 
 pub use election::Votes;
 pub use leading::Leadership;
-pub(crate) use membership::ANY_DISK;
 pub use membership::{ChangeRefused, KnownDisks};
 pub use reads::{Consistency, TransferRefused};
 
@@ -137,8 +141,14 @@ impl Group {
         group
     }
 
-    /// Takes a message.
-    pub(crate) fn hear(&mut self, from: Member, rpc: Rpc, now: &mut Now<'_>, fx: &mut Effects) {
+    /// Handles a message of another member.
+    pub(crate) fn on_message(
+        &mut self,
+        from: Member,
+        rpc: Rpc,
+        now: &mut Now<'_>,
+        fx: &mut Effects,
+    ) {
         if let Role::Blank(_) = self.role
             && !self.is_for_blank(&rpc)
         {
@@ -149,13 +159,13 @@ impl Group {
             Rpc::Vote { term, pre, granted } => self.on_vote(from, term, pre, granted, now, fx),
             Rpc::AppendEntries(append) => self.on_append_entries(from, append, now, fx),
             Rpc::Appended { term, round, outcome } => {
-                if self.is_mine(term, now, fx) {
+                if self.is_current_term(term, now, fx) {
                     self.on_appended(from, round, outcome, now, fx);
                 }
             }
             Rpc::InstallSnapshot(part) => self.on_install_snapshot(from, part, now, fx),
             Rpc::SnapshotTaken { term, round, last_index, next } => {
-                if self.is_mine(term, now, fx) {
+                if self.is_current_term(term, now, fx) {
                     self.on_snapshot_taken(from, round, last_index, next, now, fx);
                 }
             }
@@ -199,41 +209,11 @@ impl Group {
         }
     }
 
-    /// What was written before a moment in this term, when the log ended here, is durable.
-    pub(crate) fn persisted(
-        &mut self,
-        (term, last_index): (Term, Index),
-        now: &mut Now<'_>,
-        fx: &mut Effects,
-    ) {
-        if term != self.term {
-            return;
-        }
-        match &mut self.role {
-            Role::Candidate(_) => self.on_vote(self.me, term, false, true, now, fx),
-            Role::Leader(leadership) => {
-                leadership.persisted(last_index);
-                self.advance_commit_index(now, fx);
-            }
-            _ => {}
-        }
-    }
-
     /// The stream to a node broke: what was on its way may be lost.
     pub(crate) fn link_reset(&mut self, peer: NodeId) {
         if let Role::Leader(leadership) = &mut self.role {
             leadership.link_reset(peer);
         }
-    }
-
-    /// The next entry to be applied.
-    pub(crate) fn next_committed(&mut self) -> Option<(Index, Entry)> {
-        if self.applied_index >= self.commit_index {
-            return None;
-        }
-        let entry = self.log.entry(self.applied_index + 1)?.clone();
-        self.applied_index += 1;
-        Some((self.applied_index, entry))
     }
 
     /// A read of which everything that it must see was applied.
@@ -243,8 +223,8 @@ impl Group {
         Some(Event::Readable { token, index })
     }
 
-    /// Rules for all servers (figure 2): a message of a later term makes a follower. Is it of this one?
-    fn is_mine(&mut self, term: Term, now: &mut Now<'_>, fx: &mut Effects) -> bool {
+    /// Rules for all servers (figure 2): a later term makes a follower. Is the message of the current term?
+    fn is_current_term(&mut self, term: Term, now: &mut Now<'_>, fx: &mut Effects) -> bool {
         if term > self.term {
             self.follow(term, None, now, fx);
         }

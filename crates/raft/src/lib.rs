@@ -10,19 +10,20 @@
 //!
 //! 1. `groups.rs`: the owner hands its inputs to [`Groups`], and proposes a command to one of them.
 //! 2. `group.rs` is one member of one group, in the words of the paper's figure 2; `group/leading.rs`
-//!    appends the command to the log (`log.rs`), and notes what is to be written and sent (`effects.rs`).
-//! 3. `journal.rs` writes it to the disk, as the bytes of `record.rs`, and holds back what may only leave
-//!    when it is durable. Meanwhile it is sent to the followers, as a message of `rpc.rs`, of which `codec.rs`
-//!    has the bytes.
+//!    appends the command to the log (`log.rs`), notes what is to be written and sent (`effects.rs`), and
+//!    knows how far each follower is (`group/progress.rs`).
+//! 3. `groups/carry_out.rs` does what was noted. `journal.rs` writes the command to the disk, as the bytes of
+//!    `record.rs`, and holds back what may only leave when it is durable. Meanwhile the command is sent to
+//!    the followers, as a message of `rpc.rs`, of which `codec.rs` has the bytes.
 //! 4. `group/following.rs`: a follower appends it, and answers when its own journal has it.
-//! 5. `group/leading.rs` again: a majority has it, so it is committed, and [`Groups::next_committed`] gives it
+//! 5. `group/commit.rs`: a majority has it, so it is committed, and [`Groups::next_committed`] gives it
 //!    to the owner. `sessions.rs` has the owner apply it once, and `growth.rs` says when its state is to take
 //!    the place of the log.
 //!
 //! What there is besides: who leads (`group/election.rs`), reads (`group/reads.rs`), snapshots
 //! (`group/snapshots.rs`), who takes part (`member.rs`, `reconfiguration.rs`, `group/membership.rs`), a
-//! restart (`groups/recovery.rs`), a log as the disk of a machine that knows nothing of it (`replicated.rs`), and
-//! the switches (`mechanism.rs`) and sizes (`tuning.rs`).
+//! restart (`groups/recovery.rs`), a log as the disk of a machine that knows nothing of it (`replicated.rs`),
+//! and the switches (`mechanism.rs`) and sizes (`tuning.rs`).
 #![doc = include_str!("../README.md")]
 
 mod groups;
@@ -67,5 +68,5 @@ pub use rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, LONGEST_COMMAND,
     Payload, RequestVote, Rpc, Term,
 };
-pub use sessions::{MOST_SESSIONS, NotApplied, Outcome, Session, Sessions};
+pub use sessions::{CommandOutcome, MOST_SESSIONS, NotApplied, Session, Sessions};
 pub use tuning::{DRIFT_BOUND_PPM, Tuning};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use machine::{DiskId, NodeId};
 
-/// A node with a disk. What a member has sworn is on its disk, so a node whose disk was replaced is
+/// A node with a disk. Its votes and its log are on that disk, so a node whose disk was replaced is
 /// another member: it never votes or answers in the place of the one that was lost.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Member {
@@ -14,6 +14,9 @@ pub struct Member {
     /// What it remembers with.
     pub disk: DiskId,
 }
+
+/// The disk of a member whose disk is not known.
+pub(crate) const ANY_DISK: DiskId = DiskId(0);
 
 /// As diagrams write it: the node; its disk is a long number.
 impl fmt::Debug for Member {

@@ -11,13 +11,13 @@
 //!
 //! ```
 //! use machine::Switches;
-//! use raft::{NotApplied, Outcome, Session, Sessions};
+//! use raft::{NotApplied, CommandOutcome, Session, Sessions};
 //!
 //! /// What came of an addition: the sum, as long as it is small.
 //! #[derive(Clone, Copy, Debug, PartialEq)]
 //! struct Sum(u8);
 //!
-//! impl Outcome for Sum {
+//! impl CommandOutcome for Sum {
 //!     fn to_byte(self) -> u8 {
 //!         self.0
 //!     }
@@ -67,7 +67,7 @@ pub struct Session {
 }
 
 /// What came of a command, as it is remembered: a byte in snapshots.
-pub trait Outcome: Copy {
+pub trait CommandOutcome: Copy {
     /// The byte.
     fn to_byte(self) -> u8;
 
@@ -103,7 +103,7 @@ struct Newest<O> {
     outcome: O,
 }
 
-impl<O: Outcome> Sessions<O> {
+impl<O: CommandOutcome> Sessions<O> {
     /// An empty one.
     pub fn new(switches: Switches) -> Self {
         let dedup = Mechanism::SessionDedup.on(switches);
@@ -214,7 +214,7 @@ mod tests {
     #[derive(Clone, Copy, Debug, PartialEq)]
     struct Matched(bool);
 
-    impl Outcome for Matched {
+    impl CommandOutcome for Matched {
         fn to_byte(self) -> u8 {
             self.0.into()
         }

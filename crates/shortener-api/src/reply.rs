@@ -1,7 +1,7 @@
 //! Answers of the instance as HTTP replies.
 
 use url_shortener::Answer;
-use url_shortener::server::{HttpReply, Site};
+use url_shortener::server::{HttpReply, Site, refused};
 
 use crate::{BulkResult, LinkJson, ListPage};
 
@@ -12,12 +12,12 @@ pub(crate) fn reply(answer: Answer, created: bool, site: &Site) -> HttpReply {
             let status = if created { 201 } else { 200 };
             HttpReply::json(status, &LinkJson::of(&key, &link, site))
         }
-        Answer::Deleted => HttpReply::nothing(204),
+        Answer::Deleted => HttpReply::empty(204),
         Answer::Page { links, next } => {
             let shown = links.iter().map(|(key, link)| LinkJson::of(key, link, site));
             HttpReply::json(200, &ListPage::of(shown.collect(), next.as_ref()))
         }
-        answer => HttpReply::refused(answer),
+        answer => refused(answer),
     }
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn outcome(answer: Answer, site: &Site) -> BulkResult {
             BulkResult { status: 201, link: Some(LinkJson::of(&key, &link, site)), error: None }
         }
         answer => {
-            let refused = HttpReply::refused(answer);
+            let refused = refused(answer);
             BulkResult { status: refused.status, link: None, error: refused.sentence() }
         }
     }

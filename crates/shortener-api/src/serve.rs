@@ -6,12 +6,12 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use host::http;
 use tokio::sync::Semaphore;
-use url_shortener::server::{Front, HttpReply, now, respond};
+use url_shortener::server::{Front, HttpReply, now, unavailable};
 use url_shortener::{Answer, Ask, Edit, Key, LinkId, NewLink};
 
 use crate::reply::{outcome, reply};
@@ -70,7 +70,7 @@ impl Api {
     /// Answers a request.
     pub async fn respond(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        respond(carry_out(self, &parts, body).await.unwrap_or_else(|refused| refused))
+        carry_out(self, &parts, body).await.unwrap_or_else(|refused| refused).into_response()
     }
 }
 
@@ -156,7 +156,7 @@ async fn list(front: &Front, address: IpAddr, Paging { list, clicks }: Paging) -
         for (shown, clicks) in shown.iter_mut().zip(counts.await) {
             // An unknown count must not look like zero.
             if clicks.is_none() {
-                return HttpReply::unavailable("the tally did not answer in time");
+                return unavailable("the tally did not answer in time");
             }
             shown.clicks = clicks;
         }

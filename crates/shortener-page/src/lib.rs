@@ -35,7 +35,7 @@ use maud::Markup;
 use sessions::Sessions;
 use shortener_api::{Api, OPENAPI, read_body};
 use token::Token;
-use url_shortener::server::{code_of, respond};
+use url_shortener::server::code_of;
 use url_shortener::{Answer, Ask, Key, LinkId};
 
 /// Nothing but what this server sends is loaded or run, and nothing is sent elsewhere.
@@ -82,7 +82,7 @@ async fn greet(page: State<Arc<Pages>>, request: Request, next: Next) -> Respons
     let (parts, body) = request.into_parts();
     match page.api.front().reject_foreign_hosts(&parts) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(reply) => respond(reply),
+        Err(reply) => reply.into_response(),
     }
 }
 

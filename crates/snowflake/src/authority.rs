@@ -17,12 +17,10 @@ use machine::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::lease_client::SKEW_BOUND;
+use crate::lease::{LEASE, SKEW_BOUND};
 use crate::mechanism::Mechanism;
 use crate::message::{Grant, Lease, Message, Note, Op, Snowflake, Wanted};
 
-/// How long a lease lasts.
-pub const LEASE: Duration = Duration::from_millis(1_000);
 /// And how much longer the authority waits: drift of its clock against a worker's, both ways.
 const GRACE: Duration = Duration::from_millis(50);
 /// A ceiling may be raised so far above the authority's own clock: a worker's lead in asking, and

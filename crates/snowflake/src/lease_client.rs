@@ -13,7 +13,7 @@ use std::time::Duration;
 use machine::{NodeId, Now, Outputs, Switches, Time, Wall};
 use rand::Rng;
 
-use crate::authority::LEASE;
+use crate::lease::{LEASE, SKEW_BOUND};
 use crate::mechanism::Mechanism;
 use crate::message::{Grant, Lease, Message, Note, Refusal, Snowflake, Timer, Wanted};
 
@@ -21,8 +21,6 @@ use crate::message::{Grant, Lease, Message, Note, Refusal, Snowflake, Timer, Wan
 const RENEW_EVERY: Duration = Duration::from_millis(300);
 /// How soon it asks again where no worker id was free.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
-/// A worker's clock may be so far from the authority's.
-pub(crate) const SKEW_BOUND: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
 pub(crate) struct LeaseClient {

@@ -16,18 +16,58 @@
 //!
 //! Nothing here reads a clock, draws a random number or opens a socket: all of these are arguments.
 //!
+//! # The files, in the order in which a request for ids meets them
+//!
+//! 1. `server/front.rs` takes the HTTP request, which `wire.rs` reads. In the simulated world it is `client.rs`
+//!    that asks. Both say it in the messages of `message.rs`.
+//! 2. `worker.rs` is the machine: the request waits in its queue until it may mint. `mark.rs` keeps the
+//!    high-water mark on its disk; with a leased number `lease_client.rs` knows how long it may mint.
+//! 3. `generator.rs` mints by the rules of `claim.rs`, and gives a `block.rs` of ids, each an `id.rs` with the
+//!    bits of a `layout.rs`.
+//! 4. `server/delivery.rs` brings the answer to the request that waits (`server/pending.rs`), and `wire.rs`
+//!    makes the HTTP response of it.
+//!
+//! Leases come from `authority.rs`, or from several of them (`replicated_authority.rs`). `scenario.rs` has
+//! what may go wrong, `promise.rs` what holds all the same, and `shape.rs` the clusters.
+//!
 //! The case study, with what fails and what was measured, is the README of the crate.
 #![doc = include_str!("../README.md")]
 
+mod client;
+mod message;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+pub mod wire;
+
+mod worker;
+
+mod lease;
+mod lease_client;
+mod mark;
+mod stoppage;
+
+mod generator;
+
+mod claim;
+
+mod block;
 mod error;
 mod id;
 mod layout;
 
-mod block;
-mod claim;
-mod generator;
-mod shared;
-pub mod wait;
+mod authority;
+#[cfg(feature = "server")]
+mod codec;
+mod replicated_authority;
+
+mod mechanism;
+#[cfg(feature = "server")]
+pub mod options;
+mod promise;
+mod scenario;
+mod sentence;
+mod shape;
 
 pub mod alternatives;
 pub mod bench;
@@ -35,45 +75,24 @@ mod catalogue;
 pub mod compare;
 mod decode;
 mod mint;
+mod shared;
+pub mod wait;
 
+pub use authority::Authority;
 pub use block::Block;
 pub use catalogue::{Catalogue, catalogue};
 pub use claim::ClockPolicy;
+pub use client::Client;
 pub use decode::{BadText, decode_text};
 pub use error::{IdError, LayoutError, NotNow, OutOfYears, TooLarge};
 pub use generator::Generator;
 pub use id::Id;
 pub use layout::{Decoded, Field, Layout};
-pub use mint::Mint;
-pub use shared::Shared;
-
-mod authority;
-mod client;
-mod lease_client;
-mod mark;
-mod mechanism;
-mod message;
-mod promise;
-mod replicated_authority;
-mod scenario;
-mod sentence;
-mod shape;
-mod stoppage;
-mod worker;
-
-#[cfg(feature = "server")]
-mod codec;
-#[cfg(feature = "server")]
-pub mod options;
-#[cfg(feature = "server")]
-pub mod server;
-#[cfg(feature = "server")]
-pub mod wire;
-
-pub use authority::{Authority, LEASE};
-pub use client::Client;
+pub use lease::LEASE;
 pub use mechanism::Mechanism;
 pub use message::{Get, Grant, Lease, Message, Note, Op, Refusal, Snowflake, Timer, Wanted};
+pub use mint::Mint;
 pub use replicated_authority::{MOST_WORKERS, replicated_authority};
 pub use scenario::Snowflakes;
+pub use shared::Shared;
 pub use worker::{MOST_IDS, Worker};

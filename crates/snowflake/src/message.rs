@@ -1,4 +1,4 @@
-//! The words of the protocol: what clients, workers and the lease authority say to each other.
+//! The messages of the protocol: what clients, workers and the lease authority say to each other.
 
 use std::time::Duration;
 
@@ -218,5 +218,5 @@ pub enum Note {
     /// The authority refused to renew a lease that is no longer the newest.
     Fenced,
     /// Something happened to the group of several authorities.
-    Council(&'static str),
+    Group(&'static str),
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use host::{Access, Addresses, BadOption, Cluster, Member, Neighbours, Options, address, number};
 use machine::{NodeId, Wall};
 
-use crate::server::{self, AUTHORITY, Number, Place, Seat, ServeError};
+use crate::server::{self, AUTHORITY, AuthorityConfig, Number, ServeError, ServerConfig};
 use crate::{Layout, LayoutError, Mint};
 
 /// What ids are made of.
@@ -107,7 +107,7 @@ pub struct AuthorityOptions {
 }
 
 impl Options for ServeOptions {
-    type Config = (Place, Layout, Number);
+    type Config = (ServerConfig, Layout, Number);
     type Error = ServeError;
 
     fn config(self, access: Access, _: &mut dyn FnMut(String)) -> Result<Self::Config, BadOption> {
@@ -139,13 +139,13 @@ impl Options for ServeOptions {
 }
 
 impl Options for AuthorityOptions {
-    type Config = (Place, u64, Seat);
+    type Config = (ServerConfig, u64, AuthorityConfig);
     type Error = ServeError;
 
     fn config(self, access: Access, _: &mut dyn FnMut(String)) -> Result<Self::Config, BadOption> {
         let AuthorityOptions { listen, workers, data, cluster, node } = self;
         let (place, seat) = match cluster {
-            None => (place(listen, data, access), Seat::alone()),
+            None => (place(listen, data, access), AuthorityConfig::alone()),
             Some(file) => authority_of(&file, NodeId(node), access)?,
         };
         Ok((place, workers, seat))
@@ -161,12 +161,12 @@ impl Options for AuthorityOptions {
     }
 }
 
-fn place(listen: SocketAddr, data: PathBuf, access: Access) -> Place {
-    Place { listen, admin: access.admin, exposure: access.exposure, data }
+fn place(listen: SocketAddr, data: PathBuf, access: Access) -> ServerConfig {
+    ServerConfig { listen, admin: access.admin, exposure: access.exposure, data }
 }
 
 /// A worker of a cluster: where it is, and who the others are.
-fn worker_of(file: &Path, me: NodeId, access: Access) -> Result<(Place, Number), BadOption> {
+fn worker_of(file: &Path, me: NodeId, access: Access) -> Result<(ServerConfig, Number), BadOption> {
     let cluster = read(file)?;
     let authorities = authorities(&cluster)?;
     if authorities.contains(&me) {
@@ -182,7 +182,11 @@ fn worker_of(file: &Path, me: NodeId, access: Access) -> Result<(Place, Number),
 }
 
 /// An authority of a cluster. Where no workers are listed, whoever asks is one.
-fn authority_of(file: &Path, me: NodeId, access: Access) -> Result<(Place, Seat), BadOption> {
+fn authority_of(
+    file: &Path,
+    me: NodeId,
+    access: Access,
+) -> Result<(ServerConfig, AuthorityConfig), BadOption> {
     let cluster = read(file)?;
     let authorities = authorities(&cluster)?;
     cluster.member(me)?;
@@ -195,9 +199,9 @@ fn authority_of(file: &Path, me: NodeId, access: Access) -> Result<(Place, Seat)
     }
     let listen = cluster.address(me, "nodes", |addresses| addresses.nodes)?;
     let place = place_in(&cluster, me, listen, access)?;
-    let strangers = cluster.members().count() == authorities.len();
-    let neighbours = Neighbours { strangers, ..cluster.neighbours(me) };
-    Ok((place, Seat { authorities, neighbours }))
+    let accepts_unlisted = cluster.members().count() == authorities.len();
+    let neighbours = Neighbours { accepts_unlisted, ..cluster.neighbours(me) };
+    Ok((place, AuthorityConfig { authorities, neighbours }))
 }
 
 /// Who leases numbers out: node 0, and whoever listens for nodes and not for clients.
@@ -235,7 +239,7 @@ fn place_in(
     me: NodeId,
     listen: SocketAddr,
     access: Access,
-) -> Result<Place, BadOption> {
+) -> Result<ServerConfig, BadOption> {
     let member = cluster.member(me)?;
     let admin = access.admin.or(member.addresses.admin);
     Ok(place(listen, member.data.clone(), Access { admin, ..access }))

@@ -1,4 +1,4 @@
-//! What snowflake swears to, as code that watches clients. It looks at nothing but what clients
+//! What snowflake promises, as code that watches clients. It looks at nothing but what clients
 //! asked, what they got and when, in the true time of the world.
 
 mod availability;

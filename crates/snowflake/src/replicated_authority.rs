@@ -70,7 +70,7 @@ impl Embeds<Groups> for Snowflake {
     }
 
     fn note(what: &'static str) -> Note {
-        Note::Council(what)
+        Note::Group(what)
     }
 }
 

@@ -4,7 +4,7 @@
 //! own disk keeps it safe; in the others an authority leases numbers out, in the last one of several. Each leaves out the
 //! mechanisms that would hide those it is about.
 
-mod council;
+mod authorities;
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ impl System for Snowflakes {
             Note::GenerationChanged => NoteKind::Sometimes("generation-changed"),
             Note::HolderChanged => NoteKind::Sometimes("holder-changed"),
             Note::Fenced => NoteKind::Sometimes("fenced"),
-            Note::Council(what) => NoteKind::Sometimes(what),
+            Note::Group(what) => NoteKind::Sometimes(what),
         }
     }
 }
@@ -168,12 +168,12 @@ fn scenarios() -> Vec<Scenario<Snowflakes>> {
         },
         Scenario {
             leaves_out: &["timestamp-ceiling"],
-            heals: council::heal_a_majority,
+            heals: authorities::heal_a_majority,
             ..scenario(
                 "authority-crash",
                 "leased numbers; of three authorities the acting one crashes or is cut off, and in \
                  the end one may be missing for good",
-                council::authority_crash,
+                authorities::authority_crash,
                 &[("crash", 150), ("partition", 200), ("took-over", 500), ("lease-expired", 100)],
             )
         },
@@ -389,7 +389,7 @@ fn fixed(draft: &mut Draft, skew_ms: u64, sequence_bits: u64) -> Shape {
 fn leased(draft: &mut Draft) -> Shape {
     let (pool, clients) = (draft.number(1, 3), draft.number(1, 2));
     let workers = pool + draft.number(1, 2);
-    let skew_ms = crate::lease_client::SKEW_BOUND.as_millis() as u64;
+    let skew_ms = crate::lease::SKEW_BOUND.as_millis() as u64;
     let shape = Shape { pool, authorities: 1, workers, clients, skew_ms, sequence_bits: 12 };
     draw(draft, shape);
     draft.phases(MS(4_000), shape.recovers_within() + MS(1_500));

@@ -54,7 +54,7 @@ impl Debug for Note {
             Note::GenerationChanged => write!(f, "notices that it was resumed from a snapshot"),
             Note::HolderChanged => write!(f, "a worker id changes hands"),
             Note::Fenced => write!(f, "a renewal with a stale epoch is refused"),
-            Note::Council(what) => f.write_str(what),
+            Note::Group(what) => f.write_str(what),
         }
     }
 }

@@ -7,12 +7,12 @@
 //!
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
-mod answers;
 mod counts;
+mod pending;
 
+mod delivery;
 mod front;
 mod owner;
-mod switchboard;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,11 +32,11 @@ use tokio::runtime::Runtime;
 use crate::{
     Authority, Layout, MOST_WORKERS, Snowflake, Worker, authority, mark, replicated_authority,
 };
-use answers::Answers;
-use counts::Counts;
+use counts::NoteCounts;
+use delivery::Delivery;
 use front::FrontEnd;
-use owner::Owner;
-use switchboard::Switchboard;
+use owner::FolderOwner;
+use pending::PendingMints;
 
 pub use host::ServeError;
 
@@ -45,7 +45,7 @@ pub const AUTHORITY: NodeId = NodeId(0);
 
 /// Where a server is, whatever it is.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct ServerConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where to show what is counted, if anywhere.
@@ -70,18 +70,18 @@ pub enum Number {
 
 /// An authority among its like.
 #[derive(Clone, Debug)]
-pub struct Seat {
+pub struct AuthorityConfig {
     /// All of them, this one too. Several act as one, as long as a majority is up.
     pub authorities: Vec<NodeId>,
     /// Everybody whom it knows.
     pub neighbours: Neighbours,
 }
 
-impl Seat {
+impl AuthorityConfig {
     /// The only one, for whoever asks.
-    pub fn alone() -> Seat {
-        let neighbours = Neighbours { me: AUTHORITY, others: Vec::new(), strangers: true };
-        Seat { authorities: vec![AUTHORITY], neighbours }
+    pub fn alone() -> AuthorityConfig {
+        let neighbours = Neighbours { me: AUTHORITY, others: Vec::new(), accepts_unlisted: true };
+        AuthorityConfig { authorities: vec![AUTHORITY], neighbours }
     }
 }
 
@@ -91,7 +91,7 @@ impl Seat {
 /// # Errors
 /// If it could not start, or if the worker found that it cannot keep its promises.
 pub fn serve(
-    place: Place,
+    place: ServerConfig,
     layout: Layout,
     number: Number,
     ready: impl FnOnce(Addresses),
@@ -106,25 +106,25 @@ pub fn serve(
             let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
             let machine = machine.map_err(ServeError::arguments)?;
             let first = [mark::first_file()];
-            let setup = Setup::open(place, Owner::worker(worker, &layout), &first)?;
+            let setup = Setup::open(place, FolderOwner::worker(worker, &layout), &first)?;
             let workers = vec![setup.worker(machine, layout, None)];
             setup.serve(workers, "worker", ready)
         }
         Number::LeasedFrom(addresses, threads) => {
-            let setup = Setup::open(place, Owner::leased(), &[])?;
+            let setup = Setup::open(place, FolderOwner::leased(), &[])?;
             let numbers = (AUTHORITY.0..).map(NodeId);
             let others: Vec<_> = numbers.zip(addresses.into_iter().map(Some)).collect();
-            let answers = |thread| {
+            let pending = |thread| {
                 let me = own_number(setup.folder.disk(), thread);
                 let authorities = others.iter().map(|(id, _)| *id).collect();
-                let neighbours = Neighbours { me, others: others.clone(), strangers: false };
+                let neighbours = Neighbours { me, others: others.clone(), accepts_unlisted: false };
                 setup.worker(leased(authorities), layout.clone(), Some(neighbours))
             };
-            let workers = (0..threads).map(answers).collect();
+            let workers = (0..threads).map(pending).collect();
             setup.serve(workers, "holder", ready)
         }
         Number::LeasedAmong(authorities, neighbours) => {
-            let setup = Setup::open(place, Owner::leased(), &[])?;
+            let setup = Setup::open(place, FolderOwner::leased(), &[])?;
             let workers = vec![setup.worker(leased(authorities), layout.clone(), Some(neighbours))];
             setup.serve(workers, "holder", ready)
         }
@@ -138,12 +138,12 @@ pub fn serve(
 /// # Errors
 /// If it could not start, or if the authority found that it cannot keep its promises.
 pub fn serve_authority(
-    place: Place,
+    place: ServerConfig,
     workers: u64,
-    seat: Seat,
+    seat: AuthorityConfig,
     ready: impl FnOnce(Addresses),
 ) -> Result<(), ServeError> {
-    let Seat { authorities, neighbours } = seat;
+    let AuthorityConfig { authorities, neighbours } = seat;
     if authorities.len() > 1 {
         if workers > MOST_WORKERS {
             return Err(ServeError::arguments(format_args!(
@@ -152,13 +152,13 @@ pub fn serve_authority(
             )));
         }
         let me = neighbours.me;
-        let setup = Setup::open(place, Owner::replicated_authority(workers, me.0), &[])?;
+        let setup = Setup::open(place, FolderOwner::replicated_authority(workers, me.0), &[])?;
         let machine = replicated_authority(me, authorities, workers, Switches::ALL_ON);
         let booted = |shown: &Inspection| shown.role != "booting";
         let leader = |one: &Replicated<Authority>| one.group().and_then(Group::leader);
         return setup.lease_out(machine, neighbours, Some(leader), booted, ready);
     }
-    let setup = Setup::open(place, Owner::authority(workers), &[authority::first_file()])?;
+    let setup = Setup::open(place, FolderOwner::authority(workers), &[authority::first_file()])?;
     let machine = Authority::new(workers, Switches::ALL_ON);
     let is_ready = |shown: &Inspection| shown.role == "authority";
     setup.lease_out(machine, neighbours, None, is_ready, ready)
@@ -177,8 +177,12 @@ struct Setup {
 
 impl Setup {
     /// Addresses first: what cannot be reached need not touch a folder.
-    fn open(place: Place, owner: Owner, first: &[host::FirstFile]) -> Result<Setup, ServeError> {
-        let Place { listen, admin, exposure, data } = place;
+    fn open(
+        place: ServerConfig,
+        owner: FolderOwner,
+        first: &[host::FirstFile],
+    ) -> Result<Setup, ServeError> {
+        let ServerConfig { listen, admin, exposure, data } = place;
         let runtime = host::runtime().map_err(ServeError::Runtime)?;
         let listening = |address| {
             let listening = runtime.block_on(host::listen(address, exposure));
@@ -198,22 +202,27 @@ impl Setup {
     }
 
     /// A worker, and the paths that lead to it.
-    fn worker(&self, machine: Worker, layout: Layout, neighbours: Option<Neighbours>) -> Staffed {
+    fn worker(
+        &self,
+        machine: Worker,
+        layout: Layout,
+        neighbours: Option<Neighbours>,
+    ) -> RunningWorker {
         let metrics = &self.metrics;
         let handle = self.runtime.handle().clone();
         let links = neighbours.map(|neighbours| Links::new(neighbours, handle, metrics));
-        let answers = Arc::new(Answers::new(layout.clone(), metrics));
-        let outside = Switchboard {
-            answers: Some(answers.clone()),
+        let pending = Arc::new(PendingMints::new(layout.clone(), metrics));
+        let outside = Delivery {
+            pending: Some(pending.clone()),
             links: links.clone(),
-            counts: Counts::new(metrics),
+            counts: NoteCounts::new(metrics),
         };
         let files = self.folder.files(metrics);
         let node = Node::start(machine, files, self.folder.disk(), Arc::new(outside), metrics);
         if let Some(links) = &links {
             links.join(&node);
         }
-        let routes = FrontEnd { node: node.clone(), answers, layout }.routes();
+        let routes = FrontEnd { node: node.clone(), pending, layout }.routes();
         (node, http::reject_foreign_hosts(routes, self.address.ip()))
     }
 
@@ -230,10 +239,10 @@ impl Setup {
         let Setup { runtime, listener, admin, folder, metrics, data, .. } = self;
         let me = neighbours.me;
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-        let outside = Switchboard {
-            answers: None,
+        let outside = Delivery {
+            pending: None,
             links: Some(links.clone()),
-            counts: Counts::new(&metrics),
+            counts: NoteCounts::new(&metrics),
         };
         let files = folder.files(&metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
@@ -249,7 +258,7 @@ impl Setup {
     /// Serves ids once all workers have this role: one shared by all threads, or one for each.
     fn serve(
         self,
-        workers: Vec<Staffed>,
+        workers: Vec<RunningWorker>,
         role: &'static str,
         ready: impl FnOnce(Addresses),
     ) -> Result<(), ServeError> {
@@ -274,7 +283,7 @@ impl Setup {
 }
 
 /// A worker at work, and the paths that lead to it.
-type Staffed = (Arc<Node<Worker>>, Router);
+type RunningWorker = (Arc<Node<Worker>>, Router);
 
 #[expect(clippy::disallowed_methods, reason = "a server that could mint nothing is not started")]
 fn wall() -> Wall {

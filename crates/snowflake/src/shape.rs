@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use sim::{Shape as _, Target, within};
 
 use crate::Layout;
-use crate::authority::{Authority, LEASE};
+use crate::authority::Authority;
 use crate::client::Client;
+use crate::lease::LEASE;
 use crate::mark::AHEAD;
 use crate::message::{Get, Snowflake};
 use crate::replicated_authority::tuning;
@@ -19,7 +20,7 @@ sim::nodes! {
     /// A node of a simulated cluster.
     pub enum Node: Snowflake {
         Authority(Authority),
-        Council(Replicated<Authority>),
+        ReplicatedAuthority(Replicated<Authority>),
         Worker(Worker),
         Client(Client),
     }
@@ -111,7 +112,7 @@ impl Shape {
             let authority = Authority::new(shape.pool, switches);
             return match authorities.len() {
                 1 => Node::Authority(authority),
-                _ => Node::Council(Replicated::new(
+                _ => Node::ReplicatedAuthority(Replicated::new(
                     id,
                     authorities,
                     tuning(),

@@ -12,7 +12,7 @@
 
 use std::fmt::{Display, Write};
 
-use host::http;
+use host::http::{self, HttpReply};
 use serde::Serialize;
 
 use crate::layout::Decoded;
@@ -44,106 +44,83 @@ pub fn decoded_text(decoded: &Decoded) -> String {
 
 /// How the client wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum Format {
     Json,
     Text,
 }
 
-impl Form {
+impl Format {
     /// By the `Accept` header: text for those who name it and do not take JSON as well.
-    pub(crate) fn accepted(accept: Option<&str>) -> Form {
+    pub(crate) fn accepted(accept: Option<&str>) -> Format {
         let names = |wanted: &str| {
             let ranges = accept.unwrap_or_default().split(',');
             ranges
                 .filter_map(|range| range.split(';').next())
                 .any(|range| range.trim().eq_ignore_ascii_case(wanted))
         };
-        if names("text/plain") && !names("application/json") { Form::Text } else { Form::Json }
+        if names("text/plain") && !names("application/json") { Format::Text } else { Format::Json }
     }
 
-    pub(crate) fn content_type(self) -> &'static str {
+    fn reply(self, body: String) -> HttpReply {
         match self {
-            Form::Json => "application/json",
-            Form::Text => "text/plain; charset=utf-8",
+            Format::Json => HttpReply::new(200, http::JSON, body),
+            Format::Text => HttpReply::new(200, http::TEXT, body),
         }
     }
 }
 
-/// What goes back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    /// Of HTTP.
-    pub(crate) status: u16,
-    pub(crate) form: Form,
-    pub(crate) body: String,
+/// The reply to `/id`, from what the worker answered.
+pub(crate) fn one_id(format: Format, answer: &Message) -> HttpReply {
+    #[derive(Serialize)]
+    struct One {
+        id: Id,
+    }
+    match answer {
+        Message::Minted { ids, .. } => match (ids.first(), format) {
+            (None, _) => unavailable(NO_ANSWER),
+            (Some(id), Format::Json) => format.reply(http::json_body(&One { id: *id })),
+            (Some(id), Format::Text) => format.reply(format!("{id}\n")),
+        },
+        other => refused(other),
+    }
 }
 
-impl Answer {
-    /// The answer to `/id`, from what the worker said.
-    pub(crate) fn one(form: Form, said: &Message) -> Answer {
-        #[derive(Serialize)]
-        struct One {
-            id: Id,
-        }
-        match (said, form) {
-            (Message::Minted { ids, .. }, _) if ids.is_empty() => Answer::unavailable(NO_ANSWER),
-            (Message::Minted { ids, .. }, Form::Json) => {
-                Answer::ok(form, http::json_body(&One { id: ids[0] }))
-            }
-            (Message::Minted { ids, .. }, Form::Text) => Answer::ok(form, format!("{}\n", ids[0])),
-            (other, _) => Answer::refused(other),
-        }
+/// The reply to `/ids`, from what the worker answered.
+pub(crate) fn many_ids(format: Format, answer: &Message) -> HttpReply {
+    let Message::Minted { ids, .. } = answer else { return refused(answer) };
+    // 20 digits and what is between them.
+    let mut body = String::with_capacity(ids.len() * 23 + 10);
+    let (open, between, close) = match format {
+        Format::Json => ("{\"ids\":[\"", "\",\"", "\"]}"),
+        Format::Text => ("", "\n", "\n"),
+    };
+    let separators = std::iter::once(open).chain(std::iter::repeat(between));
+    for (separator, id) in separators.zip(ids) {
+        body.push_str(separator);
+        let _ = write!(body, "{}", id.0);
     }
+    body.push_str(close);
+    format.reply(body)
+}
 
-    /// The answer to `/ids`, from what the worker said.
-    pub(crate) fn many(form: Form, said: &Message) -> Answer {
-        let Message::Minted { ids, .. } = said else { return Answer::refused(said) };
-        // 20 digits and what is between them.
-        let mut body = String::with_capacity(ids.len() * 23 + 10);
-        let (open, between, close) = match form {
-            Form::Json => ("{\"ids\":[\"", "\",\"", "\"]}"),
-            Form::Text => ("", "\n", "\n"),
-        };
-        let separators = std::iter::once(open).chain(std::iter::repeat(between));
-        for (separator, id) in separators.zip(ids) {
-            body.push_str(separator);
-            let _ = write!(body, "{}", id.0);
-        }
-        body.push_str(close);
-        Answer::ok(form, body)
-    }
+/// The reply to `/decode`.
+pub(crate) fn decoded(format: Format, decoded: &Decoded) -> HttpReply {
+    format.reply(match format {
+        Format::Json => decoded_json(std::slice::from_ref(decoded)),
+        Format::Text => decoded_text(decoded) + "\n",
+    })
+}
 
-    /// The answer to `/decode`.
-    pub(crate) fn decoded(form: Form, decoded: &Decoded) -> Answer {
-        Answer::ok(
-            form,
-            match form {
-                Form::Json => decoded_json(std::slice::from_ref(decoded)),
-                Form::Text => decoded_text(decoded) + "\n",
-            },
-        )
-    }
+/// Nobody can answer now; perhaps later.
+pub(crate) fn unavailable(why: impl Display) -> HttpReply {
+    HttpReply::error(503, why).retry_after(1)
+}
 
-    /// The request was not understood: this is why.
-    pub(crate) fn error(status: u16, why: impl Display) -> Answer {
-        Answer { status, form: Form::Json, body: http::error_body(why) }
-    }
-
-    /// Nobody can answer now; perhaps later.
-    pub(crate) fn unavailable(why: impl Display) -> Answer {
-        Answer::error(503, why)
-    }
-
-    fn ok(form: Form, body: String) -> Answer {
-        Answer { status: 200, form, body }
-    }
-
-    fn refused(said: &Message) -> Answer {
-        match said {
-            Message::Refused { why: why @ Refusal::BadCount, .. } => Answer::error(400, why),
-            Message::Refused { why, .. } => Answer::unavailable(why),
-            _ => Answer::unavailable(NO_ANSWER),
-        }
+fn refused(answer: &Message) -> HttpReply {
+    match answer {
+        Message::Refused { why: why @ Refusal::BadCount, .. } => HttpReply::error(400, why),
+        Message::Refused { why, .. } => unavailable(why),
+        _ => unavailable(NO_ANSWER),
     }
 }
 
@@ -198,31 +175,32 @@ mod tests {
     #[test]
     fn answers_are_these_bytes() {
         let one = minted(&[u64::MAX]);
-        assert_eq!(Answer::one(Form::Json, &one).body, r#"{"id":"18446744073709551615"}"#);
-        assert_eq!(Answer::one(Form::Text, &one).body, "18446744073709551615\n");
+        assert_eq!(one_id(Format::Json, &one).body, r#"{"id":"18446744073709551615"}"#);
+        assert_eq!(one_id(Format::Text, &one).body, "18446744073709551615\n");
         let two = minted(&[7, 8]);
-        assert_eq!(Answer::many(Form::Json, &two).body, r#"{"ids":["7","8"]}"#);
-        assert_eq!(Answer::many(Form::Text, &two).body, "7\n8\n");
+        assert_eq!(many_ids(Format::Json, &two).body, r#"{"ids":["7","8"]}"#);
+        assert_eq!(many_ids(Format::Text, &two).body, "7\n8\n");
         let decoded = decode("175928847299117063", "layout=discord", &Layout::twitter()).unwrap();
         assert_eq!(
-            Answer::decoded(Form::Json, &decoded).body,
+            super::decoded(Format::Json, &decoded).body,
             r#"{"ids":[{"id":"175928847299117063","layout":"discord","timestamp_ms":1462015105796,"time":"2016-04-30T11:18:25.796Z","fields":{"worker":1,"process":0,"sequence":7}}]}"#
         );
         assert_eq!(
-            Answer::decoded(Form::Text, &decoded).body,
+            super::decoded(Format::Text, &decoded).body,
             "175928847299117063  2016-04-30T11:18:25.796Z  worker 1  process 0  sequence 7\n"
         );
     }
 
     #[test]
     fn a_refusal_is_the_clients_mistake_or_a_reason_to_come_back() {
-        let refused = |why| Answer::one(Form::Text, &Message::Refused { token: 1, why });
+        let refused = |why| one_id(Format::Text, &Message::Refused { token: 1, why });
         assert_eq!(refused(Refusal::BadCount).status, 400);
         let full = refused(Refusal::DiskFull);
-        assert_eq!((full.status, full.form), (503, Form::Json));
-        assert!(full.body.starts_with(r#"{"error":"the disk is full"#), "{}", full.body);
-        assert_eq!(Answer::one(Form::Json, &minted(&[])).status, 503);
-        assert_eq!(Answer::many(Form::Json, &Message::Denied { request: 1 }).status, 503);
+        assert_eq!((full.status, full.content_type), (503, Some(http::JSON)));
+        assert_eq!(full.header, Some(("retry-after", "1".into())));
+        assert!(full.body.starts_with(br#"{"error":"the disk is full"#), "{full:?}");
+        assert_eq!(one_id(Format::Json, &minted(&[])).status, 503);
+        assert_eq!(many_ids(Format::Json, &Message::Denied { request: 1 }).status, 503);
     }
 
     #[test]
@@ -250,10 +228,10 @@ mod tests {
     #[test]
     fn text_is_for_those_who_ask_for_it() {
         for json in [None, Some("*/*"), Some("text/html, */*;q=0.8"), Some("")] {
-            assert_eq!(Form::accepted(json), Form::Json, "{json:?}");
+            assert_eq!(Format::accepted(json), Format::Json, "{json:?}");
         }
-        assert_eq!(Form::accepted(Some("text/plain, application/json")), Form::Json);
-        assert_eq!(Form::accepted(Some("Text/Plain; charset=utf-8, */*")), Form::Text);
+        assert_eq!(Format::accepted(Some("text/plain, application/json")), Format::Json);
+        assert_eq!(Format::accepted(Some("Text/Plain; charset=utf-8, */*")), Format::Text);
     }
 
     /// Requests that are nearly right.
@@ -281,7 +259,7 @@ mod tests {
             for why in refusals.into_iter().flatten() {
                 prop_assert!(!why.contains('\n') && why.len() < 1_000, "{}", why);
                 let parsed: serde_json::Value =
-                    serde_json::from_str(&Answer::error(400, &why).body).unwrap();
+                    serde_json::from_slice(&HttpReply::error(400, &why).body).unwrap();
                 prop_assert_eq!(parsed["error"].as_str(), Some(why.as_str()));
             }
             if let Ok(decoded) = decode(&id, &query, &own) {
@@ -294,9 +272,10 @@ mod tests {
             #[derive(serde::Deserialize)]
             struct Ids { ids: Vec<Id> }
             let said = minted(&ids);
-            let read: Ids = serde_json::from_str(&Answer::many(Form::Json, &said).body).unwrap();
+            let read: Ids = serde_json::from_slice(&many_ids(Format::Json, &said).body).unwrap();
             prop_assert!(read.ids.iter().map(|id| id.0).eq(ids.iter().copied()));
-            let text = Answer::many(Form::Text, &said).body;
+            let body = many_ids(Format::Text, &said).body;
+            let text = str::from_utf8(&body).unwrap();
             prop_assert!(text.lines().map(|id| id.parse::<u64>().unwrap()).eq(ids));
         }
     }

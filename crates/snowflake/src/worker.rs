@@ -170,7 +170,7 @@ impl Worker {
                     _ => self.refuse_all(Refusal::ClockBehind, now, out),
                 }
             }
-            // The mark is on its way up (see `raise`), and wakes us when it is durable.
+            // The mark is on its way up (see `raise`), and the worker serves again when it is durable.
             NotNow::AboveCeiling if matches!(self.number, Number::Fixed { .. }) => {}
             NotNow::AboveCeiling => self.refuse_all(Refusal::NotReady, now, out),
             NotNow::BeforeEpoch { .. } | NotNow::LayoutExhausted => {

@@ -49,9 +49,10 @@ use salt::Salt;
 pub use database::{Database, OpenError, Opening};
 pub use front::{Front, Handler, OtherRoutes};
 pub use host::ServeError;
+pub use host::http::HttpReply;
 pub use keys::{Keys, MalformedKey};
 pub use redirect::code_of;
-pub use reply::{BodyKind, HttpReply, respond};
+pub use reply::{refused, unavailable};
 pub use shards::{ShardStatus, ShardsStatus};
 pub use site::{BadName, Site};
 

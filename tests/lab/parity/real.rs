@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use host::{Addresses, Exposure, FRONT_END, Files, Links, Metrics, Neighbours, Node, Outside};
 use machine::{DiskId, Input, Link, NodeId};
-use snowflake::server::{Place, Seat, serve_authority};
+use snowflake::server::{AuthorityConfig, ServerConfig, serve_authority};
 use snowflake::{Message, Snowflake};
 use tokio::runtime::Runtime;
 
@@ -27,9 +27,9 @@ pub(super) fn serve_if_asked() {
     let Ok(asked) = std::env::var(ASKED) else { return };
     let (listen, data) = asked.split_once(' ').unwrap();
     let (listen, data) = (listen.parse().unwrap(), data.into());
-    let place = Place { listen, admin: None, exposure: Exposure::Loopback, data };
+    let place = ServerConfig { listen, admin: None, exposure: Exposure::Loopback, data };
     let ready = |at: Addresses| println!("\nlistening on {}", at.nodes.expect("it talks to nodes"));
-    serve_authority(place, 2, Seat::alone(), ready).unwrap();
+    serve_authority(place, 2, AuthorityConfig::alone(), ready).unwrap();
 }
 
 pub(super) struct Real {
@@ -139,7 +139,7 @@ impl Process {
 impl RealAsker {
     fn new(me: NodeId, authority: SocketAddr, runtime: &Runtime) -> Self {
         let others = vec![(AUTHORITY, Some(authority))];
-        let neighbours = Neighbours { me, others, strangers: false };
+        let neighbours = Neighbours { me, others, accepts_unlisted: false };
         let metrics = Metrics::default();
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
         let files = Files::new(".".into(), &metrics);

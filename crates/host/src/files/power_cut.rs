@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
 
 use super::system::watch;
-use super::{Files, MOST_OPEN, Outcome};
-use crate::folder::{Owner, Whole};
+use super::{DiskOutcome, Files, MOST_OPEN};
+use crate::folder::{FolderOwner, SharedFolder};
 use crate::metrics::Metrics;
 
 const LOG: FileName = FileName::Borrowed("log");
@@ -35,7 +35,7 @@ impl Disk {
         watch::calls()
     }
 
-    fn outcome(&mut self, command: DiskCommand) -> Outcome {
+    fn outcome(&mut self, command: DiskCommand) -> DiskOutcome {
         self.files.carry_out(vec![command]).remove(0)
     }
 
@@ -117,7 +117,8 @@ fn what_could_not_be_synced_early_is_never_called_durable() {
     std::os::unix::fs::symlink("/dev/null", first).unwrap();
     let name = |number| FileName::Owned(format!("file-{number:03}"));
     (0..MOST_OPEN).for_each(|number| drop(disk.calls(write(name(number), "x"))));
-    let failed = |outcome: Outcome| outcome.map_err(|(error, _)| error) == Err(DiskError::Failed);
+    let failed =
+        |outcome: DiskOutcome| outcome.map_err(|(error, _)| error) == Err(DiskError::Failed);
     assert!(failed(disk.outcome(write(name(MOST_OPEN), "x"))));
     assert_eq!(disk.outcome(write(name(MOST_OPEN), "x")), Ok(DiskAnswer::Done));
     for number in [1, MOST_OPEN] {
@@ -215,7 +216,7 @@ struct Mine {
     system: String,
 }
 
-impl Owner for Mine {
+impl FolderOwner for Mine {
     const SYSTEMS: &'static [&'static str] = &["test"];
 
     fn is(&self, other: &Mine) -> bool {
@@ -245,7 +246,7 @@ fn a_new_folder_is_begun_before_it_says_so() {
         let [create, write] = ["create", "write"].map(|call| format!("{call} {temporary}"));
         [create, write, synced(temporary), format!("rename to {file}"), synced(folder)]
     };
-    let whole = Whole::open::<Mine>(&disk.around.join("data"), &[]).unwrap();
+    let whole = SharedFolder::open::<Mine>(&disk.around.join("data"), &[]).unwrap();
     let made = ["create data".to_owned(), synced(&around)];
     assert_eq!(
         watch::calls(),

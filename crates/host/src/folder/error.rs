@@ -28,7 +28,7 @@ pub(super) enum Wrong {
     /// It was made for another system.
     OtherSystem(String),
     /// It has the folders of all nodes of a process of this system in it, and is none of those.
-    Whole(String),
+    Shared(String),
     /// It is that of one node, and not of all.
     OneNode(String),
     /// It was made for another server.
@@ -46,7 +46,7 @@ impl FolderError {
     pub fn is_other_owner(&self) -> bool {
         matches!(
             self.what,
-            Wrong::OtherOwner { .. } | Wrong::OtherSystem(_) | Wrong::Whole(_) | Wrong::OneNode(_)
+            Wrong::OtherOwner { .. } | Wrong::OtherSystem(_) | Wrong::Shared(_) | Wrong::OneNode(_)
         )
     }
 }
@@ -89,7 +89,7 @@ impl fmt::Display for FolderError {
                 f,
                 "was made for {system}, and was left as it is; give another folder with --data"
             ),
-            Wrong::Whole(system) => write!(
+            Wrong::Shared(system) => write!(
                 f,
                 "was made for all nodes of {system} in one process, and was left as it is; give one of \
                  the folders in it, or another, with --data"

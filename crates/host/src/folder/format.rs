@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Owner;
 use super::error::Wrong;
+use super::owner::FolderOwner;
 use crate::files::replace;
 
 const FORMAT: u32 = 1;
@@ -27,7 +27,7 @@ pub(super) enum Said<O> {
         owner: O,
     },
     /// It is that of all nodes of a process, each of which has a folder in it.
-    Whole { system: String },
+    Shared { system: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,7 +38,7 @@ struct Node<O> {
 }
 
 #[derive(Serialize)]
-struct Whole<'a> {
+struct SharedFolder<'a> {
     format: u32,
     whole: bool,
     owner: System<'a>,
@@ -50,7 +50,7 @@ struct System<'a> {
 }
 
 /// What the folder says of itself; nothing where it has no format file.
-pub(super) fn read<O: Owner>(folder: &Path) -> Result<Option<Said<O>>, Wrong> {
+pub(super) fn read<O: FolderOwner>(folder: &Path) -> Result<Option<Said<O>>, Wrong> {
     let malformed = |error: serde_json::Error| Wrong::Malformed(error.to_string());
     let Some(text) = text(folder)? else { return Ok(None) };
     // The format first: another one may well have another shape.
@@ -68,20 +68,20 @@ pub(super) fn read<O: Owner>(folder: &Path) -> Result<Option<Said<O>>, Wrong> {
         return Err(Wrong::OtherSystem(system.to_owned()));
     }
     if value.get("whole").and_then(Value::as_bool) == Some(true) {
-        return Ok(Some(Said::Whole { system: system.to_owned() }));
+        return Ok(Some(Said::Shared { system: system.to_owned() }));
     }
     let Node { disk, owner, .. } = serde_json::from_value(value).map_err(malformed)?;
     Ok(Some(Said::Node { disk, owner }))
 }
 
 /// Says whose disk of this identity it is.
-pub(super) fn put_node<O: Owner>(folder: &Path, disk: u64, owner: &O) -> io::Result<()> {
+pub(super) fn put_node<O: FolderOwner>(folder: &Path, disk: u64, owner: &O) -> io::Result<()> {
     put(folder, &Node { format: FORMAT, disk, owner })
 }
 
 /// Says that it is this system's, the folder and all that is in it.
-pub(super) fn put_whole(folder: &Path, system: &str) -> io::Result<()> {
-    put(folder, &Whole { format: FORMAT, whole: true, owner: System { system } })
+pub(super) fn put_shared(folder: &Path, system: &str) -> io::Result<()> {
+    put(folder, &SharedFolder { format: FORMAT, whole: true, owner: System { system } })
 }
 
 fn put(folder: &Path, format: &impl Serialize) -> io::Result<()> {

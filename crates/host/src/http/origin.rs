@@ -32,7 +32,7 @@ pub fn hosts<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> impl Iterator<Item = &
 
 /// Did a page that is not of this server have a browser send this? A page of ours has the origin that
 /// the request asks for, or, where a proxy shows the server under another one, `public` (such as
-/// `https://sho.rt`). Whoever follows a link from elsewhere is welcome: that only looks.
+/// `https://sho.rt`). Following a link from elsewhere is allowed, since it changes nothing.
 pub fn is_cross_origin(
     method: &Method,
     headers: &HeaderMap,

@@ -15,7 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutStream;
 
-use super::LONGEST_HEADER;
+/// The request line and all headers have at most so many bytes.
+pub const LONGEST_HEADER: usize = 16 << 10;
 
 /// Is somebody working on an answer, and is the client taking it?
 #[derive(Debug, Default)]

@@ -27,12 +27,12 @@ pub fn parameters<'a, const N: usize>(
     Ok(found)
 }
 
-/// Enough of a stranger's text to recognise it by: 40 characters.
+/// The first 40 characters of a client's text: enough to recognise it by.
 pub fn shortened(text: &str) -> &str {
     cut(text, 40)
 }
 
-/// At most so many characters of a text that has a stranger's in it.
+/// The first characters of a text that may have a client's text in it, at most so many.
 pub fn cut(text: &str, most: usize) -> &str {
     text.char_indices().nth(most).map_or(text, |(end, _)| &text[..end])
 }

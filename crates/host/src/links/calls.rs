@@ -1,4 +1,5 @@
-//! How connections come about: dialled, and dialled again; or taken, from those who are welcome.
+//! How connections are made: dialled, and dialled again; or accepted, from listed nodes and, where that is
+//! allowed, from others.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -122,7 +123,7 @@ where
         let mut peers = self.peers();
         let peer = match peers.get(&id) {
             Some(peer) => peer.clone(),
-            None if self.strangers => Arc::new(Peer::stranger(id)),
+            None if self.accepts_unlisted => Arc::new(Peer::unlisted(id)),
             None => return Err(format!("{id:?} is not a node of this cluster")),
         };
         let claim = peer.claim(theirs.boot);

@@ -61,11 +61,11 @@ pub(super) enum Sent {
 impl Peer {
     /// One on the list.
     pub(super) fn listed(id: NodeId, dialled_at: Option<SocketAddr>) -> Peer {
-        Peer { listed: true, dialled_at, ..Peer::stranger(id) }
+        Peer { listed: true, dialled_at, ..Peer::unlisted(id) }
     }
 
     /// One that called.
-    pub(super) fn stranger(id: NodeId) -> Peer {
+    pub(super) fn unlisted(id: NodeId) -> Peer {
         Peer {
             id,
             listed: false,

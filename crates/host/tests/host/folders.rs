@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use host::{Folder, Owner, Whole};
+use host::{Folder, FolderOwner, SharedFolder};
 use serde::{Deserialize, Serialize};
 
 use crate::scratch::Scratch;
@@ -22,7 +22,7 @@ struct Walker {
     system: String,
 }
 
-impl Owner for Talker {
+impl FolderOwner for Talker {
     const SYSTEMS: &'static [&'static str] = &["talk"];
 
     fn is(&self, other: &Talker) -> bool {
@@ -42,7 +42,7 @@ impl Owner for Talker {
     }
 }
 
-impl Owner for Walker {
+impl FolderOwner for Walker {
     const SYSTEMS: &'static [&'static str] = &["walk"];
 
     fn is(&self, _: &Walker) -> bool {
@@ -102,30 +102,38 @@ fn refused<T>(folder: &Path, open: impl FnOnce() -> Result<T, host::FolderError>
 fn a_whole_folder_belongs_to_one_system() {
     let scratch = Scratch::new("whole");
     let data = scratch.0.join("data");
-    let whole = Whole::open::<Talker>(&data, &[]).unwrap();
+    let whole = SharedFolder::open::<Talker>(&data, &[]).unwrap();
     let part = whole.part("n0", talker(0), &[]).unwrap();
     drop((part, whole));
-    refused(&data, || Whole::open::<Walker>(&data, &[]), &["was made for talk,"]);
+    refused(&data, || SharedFolder::open::<Walker>(&data, &[]), &["was made for talk,"]);
     refused(&data, || Folder::open(&data, walker(), &[]), &["was made for talk,"]);
     refused(&data, || Folder::open(&data.join("n0"), walker(), &[]), &["was made for talk,"]);
     refused(&data, || Folder::open(&data, talker(0), &[]), &["all nodes of talk in one process"]);
     let alone = data.join("n0");
-    refused(&alone, || Whole::open::<Talker>(&alone, &[]), &["was made for talk, node 0, alone"]);
+    refused(
+        &alone,
+        || SharedFolder::open::<Talker>(&alone, &[]),
+        &["was made for talk, node 0, alone"],
+    );
     Folder::open(&alone, talker(0), &[]).unwrap();
-    Whole::open::<Talker>(&data, &[]).unwrap();
+    SharedFolder::open::<Talker>(&data, &[]).unwrap();
 }
 
 #[test]
 fn a_folder_is_locked_as_long_as_a_part_of_it_is_in_use() {
     let scratch = Scratch::new("whole-locked");
     let data = scratch.0.join("data");
-    let whole = Whole::open::<Talker>(&data, &[]).unwrap();
+    let whole = SharedFolder::open::<Talker>(&data, &[]).unwrap();
     let part = whole.part("n0", talker(0), &[]).unwrap();
     drop(whole);
-    refused(&data, || Whole::open::<Talker>(&data, &[]), &["belongs to a server that is running"]);
+    refused(
+        &data,
+        || SharedFolder::open::<Talker>(&data, &[]),
+        &["belongs to a server that is running"],
+    );
     refused(&data, || Folder::open(&data.join("n0"), talker(0), &[]), &["is running"]);
     drop(part);
-    Whole::open::<Talker>(&data, &[]).unwrap();
+    SharedFolder::open::<Talker>(&data, &[]).unwrap();
 }
 
 /// Before whole folders said whose they are there were only their parts.
@@ -139,12 +147,20 @@ fn a_folder_with_parts_alone_is_taken_over_by_the_system_of_the_parts() {
     // A start that was cut short, and what these servers keep beside their folders.
     fs::create_dir_all(data.join("n3/disk")).unwrap();
     fs::write(data.join("secret"), "kept").unwrap();
-    refused(&data, || Whole::open::<Walker>(&data, &["secret"]), &["data/n", "made for talk,"]);
-    refused(&data, || Whole::open::<Talker>(&data, &[]), &["data has other files in it"]);
-    let whole = Whole::open::<Talker>(&data, &["secret"]).unwrap();
+    refused(
+        &data,
+        || SharedFolder::open::<Walker>(&data, &["secret"]),
+        &["data/n", "made for talk,"],
+    );
+    refused(&data, || SharedFolder::open::<Talker>(&data, &[]), &["data has other files in it"]);
+    let whole = SharedFolder::open::<Talker>(&data, &["secret"]).unwrap();
     (0..4).for_each(|node| drop(whole.part(&format!("n{node}"), talker(node), &[]).unwrap()));
     drop(whole);
-    refused(&data, || Whole::open::<Walker>(&data, &["secret"]), &["data was made for talk,"]);
+    refused(
+        &data,
+        || SharedFolder::open::<Walker>(&data, &["secret"]),
+        &["data was made for talk,"],
+    );
 }
 
 #[test]
@@ -153,11 +169,15 @@ fn a_folder_with_parts_of_two_systems_is_nobodys() {
     let data = scratch.0.join("data");
     Folder::open(&data.join("n0"), talker(0), &[]).unwrap();
     Folder::open(&data.join("legs"), walker(), &[]).unwrap();
-    refused(&data, || Whole::open::<Talker>(&data, &[]), &["data/legs was made for walk,"]);
-    refused(&data, || Whole::open::<Walker>(&data, &[]), &["data/n0 was made for talk,"]);
+    refused(&data, || SharedFolder::open::<Talker>(&data, &[]), &["data/legs was made for walk,"]);
+    refused(&data, || SharedFolder::open::<Walker>(&data, &[]), &["data/n0 was made for talk,"]);
     fs::remove_dir_all(data.join("legs")).unwrap();
     fs::write(data.join("n0/format.json"), "{\"format\":1}").unwrap();
-    refused(&data, || Whole::open::<Talker>(&data, &[]), &["data/n0 has a damaged format.json"]);
+    refused(
+        &data,
+        || SharedFolder::open::<Talker>(&data, &[]),
+        &["data/n0 has a damaged format.json"],
+    );
     fs::write(data.join("n0/format.json"), "{\"format\":2}").unwrap();
-    refused(&data, || Whole::open::<Talker>(&data, &[]), &["data/n0 has format 2"]);
+    refused(&data, || SharedFolder::open::<Talker>(&data, &[]), &["data/n0 has format 2"]);
 }

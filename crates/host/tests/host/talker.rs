@@ -146,12 +146,17 @@ impl Speaker {
         Speaker::start_as(me, "127.0.0.1:0", others, false)
     }
 
-    fn start_as(me: u32, listen: &str, others: &[(u32, SocketAddr)], strangers: bool) -> Speaker {
+    fn start_as(
+        me: u32,
+        listen: &str,
+        others: &[(u32, SocketAddr)],
+        accepts_unlisted: bool,
+    ) -> Speaker {
         let runtime = host::runtime().unwrap();
         let listener = runtime.block_on(TcpListener::bind(listen)).unwrap();
         let address = listener.local_addr().unwrap();
         let others = others.iter().map(|&(id, address)| (NodeId(id), Some(address))).collect();
-        let neighbours = Neighbours { me: NodeId(me), others, strangers };
+        let neighbours = Neighbours { me: NodeId(me), others, accepts_unlisted };
         let metrics = Metrics::default();
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
         let files = Files::new(".".into(), &metrics);

@@ -4,23 +4,23 @@ use serde::{Deserialize, Serialize};
 
 const RAFT: &str = "raft";
 
-/// A node of a cluster. What is in the folder was sworn under its number.
+/// A node of a cluster. The votes and entries in the folder are those of its number.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Owner {
+pub(super) struct FolderOwner {
     system: String,
     node: u32,
 }
 
-impl Owner {
-    pub(super) fn new(node: u32) -> Owner {
-        Owner { system: RAFT.to_owned(), node }
+impl FolderOwner {
+    pub(super) fn new(node: u32) -> FolderOwner {
+        FolderOwner { system: RAFT.to_owned(), node }
     }
 }
 
-impl host::Owner for Owner {
+impl host::FolderOwner for FolderOwner {
     const SYSTEMS: &'static [&'static str] = &[RAFT];
 
-    fn is(&self, other: &Owner) -> bool {
+    fn is(&self, other: &FolderOwner) -> bool {
         (&self.system, self.node) == (&other.system, other.node)
     }
 

@@ -1,13 +1,17 @@
 //! What a node knows, for people and for scripts.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use machine::NodeId;
 use raft::{Configuration, Group, Index, Term};
 use serde::Serialize;
 
-use super::front::ClientAddresses;
 use crate::replica::Replica;
+
+/// Where the front ends of the replicas are.
+pub(super) type ClientAddresses = Arc<BTreeMap<NodeId, SocketAddr>>;
 
 /// The answer to `/status`.
 #[derive(Debug, Serialize)]

@@ -78,7 +78,7 @@ impl Group {
             let term = if granted { request.term } else { self.term };
             return fx.send_durable(from, Rpc::Vote { term, pre: true, granted });
         }
-        let free = self.is_mine(request.term, now, fx)
+        let free = self.is_current_term(request.term, now, fx)
             && self.voted_for.is_none_or(|candidate| candidate == from);
         let granted = free && self.is_up_to_date(request);
         if granted {
@@ -116,7 +116,7 @@ impl Group {
         fx: &mut Effects,
     ) {
         if !granted {
-            self.is_mine(term, now, fx);
+            self.is_current_term(term, now, fx);
             return;
         }
         let wanted = if pre { self.term + 1 } else { self.term };
@@ -159,7 +159,7 @@ mod tests {
                 [(1, true, true), (2, false, false), (1, true, false)]
             {
                 let mut fx = Effects::default();
-                group.hear(member(candidate), Rpc::RequestVote(request), now, &mut fx);
+                group.on_message(member(candidate), Rpc::RequestVote(request), now, &mut fx);
                 assert_eq!(fx.held, [(member(candidate), Rpc::Vote { term, pre, granted })]);
                 assert!(fx.sends.is_empty() && group.voted_for() == Some(member(1)));
                 assert_eq!(fx.state, written, "candidate {candidate}");

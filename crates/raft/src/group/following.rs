@@ -16,18 +16,18 @@ impl Group {
         now: &mut Now<'_>,
         fx: &mut Effects,
     ) {
-        let (round, outcome) = if self.obey(from, append.term, now, fx) {
+        let (round, outcome) = if self.accept_leader(from, append.term, now, fx) {
             (append.round, self.take(append, fx))
         } else {
-            // Rule 1: the term in the answer tells it that its time is over. By the time the answer comes
-            // it may lead again, in this very term, and must not take its old round for a new one.
+            // Rule 1: the term in the answer deposes it. It may lead again, in this term, before the
+            // answer comes, and must not take the old round for one of this term.
             (0, Appended::Conflicts(0))
         };
         fx.send_durable(from, Rpc::Appended { term: self.term, round, outcome });
     }
 
-    /// Hears a leader; false if its time is over.
-    pub(super) fn obey(
+    /// Follows the leader of this message; false if its term is over.
+    pub(super) fn accept_leader(
         &mut self,
         from: Member,
         term: Term,
@@ -108,7 +108,7 @@ mod tests {
             let append =
                 AppendEntries { term, round, prev_index, prev_term, entries, leader_commit };
             let mut fx = Effects::default();
-            group.hear(member(1), Rpc::AppendEntries(append), now, &mut fx);
+            group.on_message(member(1), Rpc::AppendEntries(append), now, &mut fx);
             let refusal = Rpc::Appended { term: 5, round: 0, outcome: Appended::Conflicts(0) };
             assert_eq!(fx.held, [(member(1), refusal)]);
         });

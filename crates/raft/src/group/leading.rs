@@ -1,28 +1,27 @@
-//! The leader's part of replication: batches on their way to every follower, and the commit rule.
+//! The leader's part of replication: its own log first, then batches to every follower.
 //!
-//! A follower is probed, one message at a time, until it is known where its log agrees; from then on
-//! batches follow each other without waiting (pipelining). A heartbeat carries the place before the
-//! next batch, so that a lost batch is noticed by the follower's own check.
+//! A heartbeat carries the index and term before the next batch, so that a lost batch is noticed by the
+//! follower's own consistency check.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use machine::{NodeId, Now, Time};
 
 use super::membership::TargetMembers;
+use super::progress::{Progress, Stage};
 use super::reads::{Reads, Transfer};
-use super::snapshots::Sending;
 use super::{Group, NotLeader, Role};
 use crate::effects::Effects;
 use crate::mechanism::Mechanism;
 use crate::member::Member;
-use crate::rpc::{AppendEntries, Appended, Entry, Index, Payload, Rpc, Term};
+use crate::rpc::{AppendEntries, Entry, Index, Payload, Rpc, Term};
 
 /// What a leader knows (figure 2: volatile state on leaders).
 #[derive(Clone, Debug)]
 pub struct Leadership {
     me: Member,
-    followers: BTreeMap<Member, Progress>,
+    pub(super) followers: BTreeMap<Member, Progress>,
     /// The paper's matchIndex of the leader itself: what is on its own disk.
     durable: Index,
     pub(super) reads: Reads,
@@ -32,29 +31,6 @@ pub struct Leadership {
     quorum_due: Time,
     /// Followers may be owed entries.
     pub(super) unsent: bool,
-}
-
-/// How far a follower is.
-#[derive(Clone, Debug)]
-pub(super) struct Progress {
-    /// The paper's nextIndex and matchIndex.
-    pub(super) next: Index,
-    pub(super) matched: Index,
-    pub(super) stage: Stage,
-    /// The newest round that it answered, and when.
-    pub(super) round: u64,
-    pub(super) heard: Time,
-}
-
-/// How it is sent to.
-#[derive(Clone, Debug)]
-pub(super) enum Stage {
-    /// Where does its log agree? One question at a time.
-    Probe { asked: bool },
-    /// The last entries of the batches on their way.
-    Pipeline { in_flight: VecDeque<Index> },
-    /// It is so far behind that it gets a snapshot first.
-    Snapshot(Sending),
 }
 
 impl Leadership {
@@ -139,27 +115,6 @@ impl Leadership {
     }
 }
 
-impl Progress {
-    /// The stream to it broke: what was on its way may be lost.
-    pub(super) fn probe(&mut self) {
-        self.next = self.matched + 1;
-        self.stage = Stage::Probe { asked: false };
-    }
-
-    fn may_send(&self, last_index: Index, max_batch: usize, max_in_flight: usize) -> bool {
-        let owed = (last_index + 1).saturating_sub(self.next);
-        match &self.stage {
-            Stage::Probe { asked } => !asked,
-            // The first leaves at once; while others are on their way, batches fill up.
-            Stage::Pipeline { in_flight } => {
-                owed > 0 && in_flight.is_empty()
-                    || owed >= max_batch as u64 && in_flight.len() < max_in_flight
-            }
-            Stage::Snapshot(sending) => !sending.asked,
-        }
-    }
-}
-
 impl Group {
     /// Takes a command into the log (figure 2, leaders). It is safe when it comes out of
     /// [`Group::next_committed`] in this term.
@@ -201,7 +156,7 @@ impl Group {
         }
     }
 
-    /// A leader that does not hear from a majority makes room (section 6.2 of the thesis).
+    /// A leader that does not hear from a majority steps down (section 6.2 of the thesis).
     fn check_quorum(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
         let timeout = self.tuning.election_timeout;
         let Role::Leader(leadership) = &mut self.role else { return };
@@ -286,100 +241,5 @@ impl Group {
         let others = voters.filter(|voter| *voter != self.me);
         let hears = |voter| leadership.hears(voter, self.tuning.election_timeout, now.time);
         others.max_by_key(|voter| (hears(*voter), leadership.matched(*voter)))
-    }
-
-    pub(super) fn on_appended(
-        &mut self,
-        from: Member,
-        round: u64,
-        outcome: Appended,
-        now: &mut Now<'_>,
-        fx: &mut Effects,
-    ) {
-        let last = self.log.last_index();
-        let Role::Leader(leadership) = &mut self.role else { return };
-        let Some(progress) = leadership.followers.get_mut(&from) else { return };
-        (progress.round, progress.heard) = (progress.round.max(round), now.time);
-        leadership.target.hear(from);
-        match outcome {
-            Appended::Matches(index) if index <= last => progress.matches(index),
-            Appended::Matches(_) => return,
-            Appended::Conflicts(hint) => progress.conflicts(hint),
-        }
-        leadership.unsent = true;
-        self.advance_commit_index(now, fx);
-        if self.log.configuration().learners.contains(&from) {
-            self.advance_change(now, fx);
-        }
-        self.confirm_reads(now, fx);
-        self.hand_over(fx);
-    }
-
-    /// If there is an entry that a majority has, and it is of this term, then it is committed, and with
-    /// it all before it (figure 2, leaders; why only of this term: section 5.4.2 and figure 8).
-    pub(super) fn advance_commit_index(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
-        let Role::Leader(leadership) = &self.role else { return };
-        let index = self.log.configuration().reached(|member| leadership.matched(member));
-        let of_this_term = self.log.term_at(index) == Some(self.term)
-            || !Mechanism::CommitOnlyCurrentTerm.on(self.switches);
-        if index > self.commit_index && of_this_term {
-            let before = self.commit_index;
-            self.commit_index = index;
-            // The newest configuration, or that of the leader before, is committed only now.
-            if before < self.log.configured_at() || self.log.term_at(before) != Some(self.term) {
-                self.advance_change(now, fx);
-            }
-            self.ask_for_reads(now, fx);
-        }
-    }
-}
-
-impl Progress {
-    /// Its log does not agree there; at this place it may. Where that is no news it is not asked again
-    /// before the next heartbeat: if each answer were a question, they would never end.
-    fn conflicts(&mut self, hint: Index) {
-        let next = self.next.min(hint + 1).max(self.matched + 1);
-        if next < self.next && !matches!(self.stage, Stage::Snapshot(_)) {
-            self.next = next;
-            self.stage = Stage::Probe { asked: false };
-        }
-    }
-
-    /// Its log is the leader's up to here.
-    fn matches(&mut self, index: Index) {
-        self.matched = self.matched.max(index);
-        self.next = self.next.max(self.matched + 1);
-        match &mut self.stage {
-            Stage::Probe { .. } => self.stage = Stage::Pipeline { in_flight: VecDeque::new() },
-            Stage::Pipeline { in_flight } => {
-                while in_flight.front().is_some_and(|last| *last <= self.matched) {
-                    in_flight.pop_front();
-                }
-            }
-            // A heartbeat says nothing about the snapshot that is on its way.
-            Stage::Snapshot(_) => {}
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_conflict_that_is_no_news_is_no_reason_to_ask_again() {
-        let stage = Stage::Pipeline { in_flight: VecDeque::new() };
-        let mut progress = Progress { next: 9, matched: 3, stage, round: 0, heard: Time(0) };
-        let asks = |progress: &Progress| matches!(progress.stage, Stage::Probe { asked: false });
-        progress.conflicts(6);
-        assert!(asks(&progress) && progress.next == 7);
-        progress.stage = Stage::Probe { asked: true };
-        progress.conflicts(6);
-        assert!(!asks(&progress), "the answer to a question before the last");
-        progress.conflicts(1);
-        assert!(asks(&progress) && progress.next == 4, "it had more than that");
-        progress.stage = Stage::Probe { asked: true };
-        progress.conflicts(0);
-        assert!(!asks(&progress), "it has lost what it had");
     }
 }

@@ -1,13 +1,13 @@
 //! Who belongs to the group: founding it, changing it (section 6), and taking a node back whose disk
 //! was lost.
 //!
-//! A node with an empty disk cannot know whether it is new or has lost what it swore. So it has no
+//! A node with an empty disk cannot know whether it is new or has lost its votes. So it has no
 //! vote: it says hello, with the identity of its disk. If all founders' disks are empty, the one with
 //! the lowest number founds the group. If the group is there, its leader takes the node in as a new
 //! member, in the place of the one with the lost disk.
 //!
 //! Any other node without a vote says hello too, and again until it has one: it may have been heard by
-//! a leader whose word came to nothing, or not be wanted any more. Which change a leader makes of what
+//! a leader whose entries were lost, or not be wanted any more. Which change a leader makes of what
 //! it knows is in `reconfiguration.rs`; here is when it makes it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,15 +18,13 @@ use machine::{DiskId, NodeId, Now};
 use super::{Group, NotLeader, Role};
 use crate::effects::Effects;
 use crate::mechanism::Mechanism;
-use crate::member::{Configuration, Member};
+use crate::member::{ANY_DISK, Configuration, Member};
 use crate::reconfiguration::Wanted;
 use crate::rpc::{Entry, Index, Payload, Rpc};
 
 /// Those who said hello.
 pub type KnownDisks = BTreeMap<NodeId, DiskId>;
 
-/// In whose name a node speaks whose disk is not known.
-pub(crate) const ANY_DISK: DiskId = DiskId(0);
 /// Nodes that a leader keeps in mind.
 const MOST_PRESENT: usize = 64;
 
@@ -328,7 +326,7 @@ mod tests {
     #[test]
     fn to_hear_of_the_founders_late_lowers_no_term() {
         follower_in(5, |group, now| {
-            group.hear(member(1), Rpc::Founders(founders()), now, &mut Effects::default());
+            group.on_message(member(1), Rpc::Founders(founders()), now, &mut Effects::default());
             assert_eq!((group.term(), group.log().last_index()), (5, 1));
             assert_eq!(group.log().last_term(), 1, "the entry is the same everywhere");
         });
@@ -338,10 +336,10 @@ mod tests {
     fn what_was_told_holds_until_the_own_log_is_newer() {
         follower_in(5, |group, now| {
             let mut fx = Effects::default();
-            group.hear(member(1), Rpc::Founders(founders()), now, &mut fx);
+            group.on_message(member(1), Rpc::Founders(founders()), now, &mut fx);
             let mut hear = |group: &mut Group, index, nodes: &[u32]| {
                 let members = Arc::new(Configuration::of(nodes.iter().map(|node| member(*node))));
-                group.hear(member(1), Rpc::Members { index, members }, now, &mut fx);
+                group.on_message(member(1), Rpc::Members { index, members }, now, &mut fx);
                 (group.is_voter(), group.is_outside())
             };
             assert_eq!(hear(group, 1, &[1, 2]), (true, false), "its log says so itself");
@@ -361,7 +359,7 @@ mod tests {
         follower_in(5, |group, now| {
             let mut hello = |group: &mut Group, node| {
                 let mut fx = Effects::default();
-                group.hear(member(node), Rpc::Hello, now, &mut fx);
+                group.on_message(member(node), Rpc::Hello, now, &mut fx);
                 fx.sends
             };
             assert_eq!(hello(group, 9), [], "it knows nobody");

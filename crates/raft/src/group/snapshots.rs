@@ -1,63 +1,20 @@
 //! Snapshots: in the place of a log that grows, and of entries that a follower missed (section 7).
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use machine::Now;
 
-use super::leading::{Progress, Stage};
+use super::progress::Stage;
 use super::{Group, Role};
 use crate::effects::{Effects, Event};
-use crate::log::{Log, Snapshot};
+use crate::log::Snapshot;
 use crate::member::Member;
 use crate::rpc::{Index, InstallSnapshot, Rpc, Term};
-
-/// A snapshot on its way to a follower.
-#[derive(Clone, Debug)]
-pub(super) struct Sending {
-    snapshot: Snapshot,
-    offset: u64,
-    /// A piece is on its way.
-    pub(super) asked: bool,
-}
 
 /// The pieces of a snapshot that have arrived.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Incoming {
     of: (Index, Term),
     bytes: Vec<u8>,
-}
-
-impl Progress {
-    /// Sends the next piece; the first, if none was sent yet.
-    pub(super) fn send_snapshot(
-        &mut self,
-        to: Member,
-        log: &Log,
-        chunk: usize,
-        (term, round): (Term, u64),
-        fx: &mut Effects,
-    ) {
-        if !matches!(self.stage, Stage::Snapshot(_)) {
-            let (snapshot, offset) = (log.snapshot().clone(), 0);
-            self.stage = Stage::Snapshot(Sending { snapshot, offset, asked: false });
-        }
-        let Stage::Snapshot(Sending { snapshot, offset, asked }) = &mut self.stage else { return };
-        *asked = true;
-        let start = (*offset as usize).min(snapshot.state.len());
-        let end = snapshot.state.len().min(start + chunk);
-        let part = InstallSnapshot {
-            term,
-            round,
-            last_index: snapshot.last_index,
-            last_term: snapshot.last_term,
-            configuration: Arc::clone(&snapshot.configuration),
-            offset: *offset,
-            bytes: snapshot.state.slice(start..end),
-            done: end == snapshot.state.len(),
-        };
-        fx.send(to, Rpc::InstallSnapshot(part));
-    }
 }
 
 impl Group {
@@ -82,7 +39,7 @@ impl Group {
         fx: &mut Effects,
     ) {
         let (part_round, last_index) = (part.round, part.last_index);
-        let obeys = self.obey(from, part.term, now, fx);
+        let obeys = self.accept_leader(from, part.term, now, fx);
         // A refusal confirms no round, as in `on_append_entries`.
         let (round, next) = if obeys { (part_round, self.gather(part, fx)) } else { (0, Some(0)) };
         fx.send_durable(from, Rpc::SnapshotTaken { term: self.term, round, last_index, next });

@@ -61,7 +61,7 @@ impl Story {
     }
 
     fn hear(&mut self, from: u32, rpc: Rpc) -> Effects {
-        self.act(|group, now, fx| group.hear(member(from), rpc, now, fx))
+        self.act(|group, now, fx| group.on_message(member(from), rpc, now, fx))
     }
 
     /// Member 1 answers this round: it has everything up to there.

@@ -89,7 +89,7 @@ struct Mine {
     system: String,
 }
 
-impl host::Owner for Mine {
+impl host::FolderOwner for Mine {
     const SYSTEMS: &'static [&'static str] = &["a test"];
 
     fn is(&self, _: &Mine) -> bool {

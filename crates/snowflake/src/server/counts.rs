@@ -6,20 +6,20 @@ use sim::{NoteKind, System};
 
 use crate::{Note, Snowflakes};
 
-pub(super) struct Counts {
+pub(super) struct NoteCounts {
     metrics: Metrics,
     stopped: Count,
     stepped_back: Count,
     distance: Count,
 }
 
-impl Counts {
-    pub(super) fn new(metrics: &Metrics) -> Counts {
+impl NoteCounts {
+    pub(super) fn new(metrics: &Metrics) -> NoteCounts {
         let stepped_back =
             "Milliseconds by which the wall clock stepped back behind what was minted.";
         let distance = "How far the wall clock is from the authority's at most, in microseconds, when a \
                         lease was last given or renewed.";
-        Counts {
+        NoteCounts {
             metrics: metrics.clone(),
             stopped: metrics.gauge("snowflake_stopped_workers", "Workers that mint nothing now."),
             stepped_back: metrics.counter("snowflake_clock_stepped_back_ms_total", stepped_back),

@@ -7,11 +7,11 @@ use crate::Layout;
 const WORKER: &str = "snowflake";
 const LEASED: &str = "snowflake with a leased number";
 const AUTHORITY: &str = "the authority of snowflake";
-const COUNCIL: &str = "one of several authorities of snowflake";
+const REPLICATED_AUTHORITY: &str = "one of several authorities of snowflake";
 
 /// One of the servers, and what its promises about the files in the folder depend on.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Owner {
+pub(super) struct FolderOwner {
     system: String,
     /// What a server with another number mints knows nothing of the high-water mark in the folder.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,38 +22,44 @@ pub(super) struct Owner {
     /// The leases of another number of workers are not these.
     #[serde(skip_serializing_if = "Option::is_none")]
     workers: Option<u64>,
-    /// What one of several authorities swore it swore under its number.
+    /// One of several authorities votes under its number, so another number's folder has other votes.
     #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<u32>,
 }
 
-impl Owner {
+impl FolderOwner {
     /// A worker with a number of its own.
-    pub(super) fn worker(worker: u64, layout: &Layout) -> Owner {
+    pub(super) fn worker(worker: u64, layout: &Layout) -> FolderOwner {
         let (worker, layout) = (Some(worker), Some(layout.to_string()));
-        Owner { system: WORKER.to_owned(), worker, layout, workers: None, node: None }
+        FolderOwner { system: WORKER.to_owned(), worker, layout, workers: None, node: None }
     }
 
     /// A worker that leases its number. What it keeps is who it is, so that it gets its number back.
-    pub(super) fn leased() -> Owner {
-        Owner { system: LEASED.to_owned(), worker: None, layout: None, workers: None, node: None }
+    pub(super) fn leased() -> FolderOwner {
+        FolderOwner {
+            system: LEASED.to_owned(),
+            worker: None,
+            layout: None,
+            workers: None,
+            node: None,
+        }
     }
 
     /// An authority over so many workers.
-    pub(super) fn authority(workers: u64) -> Owner {
+    pub(super) fn authority(workers: u64) -> FolderOwner {
         let (system, workers) = (AUTHORITY.to_owned(), Some(workers));
-        Owner { system, worker: None, layout: None, workers, node: None }
+        FolderOwner { system, worker: None, layout: None, workers, node: None }
     }
 
     /// One of several authorities over so many workers.
-    pub(super) fn replicated_authority(workers: u64, node: u32) -> Owner {
-        let (system, workers, node) = (COUNCIL.to_owned(), Some(workers), Some(node));
-        Owner { system, worker: None, layout: None, workers, node }
+    pub(super) fn replicated_authority(workers: u64, node: u32) -> FolderOwner {
+        let (system, workers, node) = (REPLICATED_AUTHORITY.to_owned(), Some(workers), Some(node));
+        FolderOwner { system, worker: None, layout: None, workers, node }
     }
 
     /// The same bits, whether or not one of the two says them by a name.
-    fn has_layout_of(&self, other: &Owner) -> bool {
-        let parsed = |owner: &Owner| owner.layout.as_ref()?.parse::<Layout>().ok();
+    fn has_layout_of(&self, other: &FolderOwner) -> bool {
+        let parsed = |owner: &FolderOwner| owner.layout.as_ref()?.parse::<Layout>().ok();
         match (parsed(self), parsed(other)) {
             (Some(ours), Some(theirs)) => ours.is_the_same_as(&theirs),
             _ => self.layout == other.layout,
@@ -61,11 +67,12 @@ impl Owner {
     }
 }
 
-impl host::Owner for Owner {
-    const SYSTEMS: &'static [&'static str] = &[WORKER, LEASED, AUTHORITY, COUNCIL];
+impl host::FolderOwner for FolderOwner {
+    const SYSTEMS: &'static [&'static str] = &[WORKER, LEASED, AUTHORITY, REPLICATED_AUTHORITY];
 
-    fn is(&self, other: &Owner) -> bool {
-        let key = |owner: &Owner| (owner.system.clone(), owner.worker, owner.workers, owner.node);
+    fn is(&self, other: &FolderOwner) -> bool {
+        let key =
+            |owner: &FolderOwner| (owner.system.clone(), owner.worker, owner.workers, owner.node);
         key(self) == key(other) && self.has_layout_of(other)
     }
 
@@ -99,7 +106,7 @@ impl host::Owner for Owner {
     fn with_another_folder(&self) -> &'static str {
         match self.system.as_str() {
             LEASED => "(the worker then leases another number)",
-            COUNCIL => "(it then comes back as a new member)",
+            REPLICATED_AUTHORITY => "(it then comes back as a new member)",
             AUTHORITY => "once no worker holds a lease of this one any more",
             _ => "and a worker number never used before with --worker",
         }
@@ -109,34 +116,36 @@ impl host::Owner for Owner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host::Owner as _;
+    use host::FolderOwner as _;
 
     #[test]
     fn a_layout_is_its_bits_not_its_name() {
         let spec = "custom:epoch=1288834974657,tick=1ms,timestamp=41,worker=10,sequence=12";
         let spelled: Layout = spec.parse().unwrap();
-        let (named, spelled) = (Owner::worker(3, &Layout::twitter()), Owner::worker(3, &spelled));
+        let (named, spelled) =
+            (FolderOwner::worker(3, &Layout::twitter()), FolderOwner::worker(3, &spelled));
         assert!(named.is(&spelled) && spelled.is(&named));
-        assert!(!named.is(&Owner::worker(4, &Layout::twitter())));
-        assert!(!named.is(&Owner::worker(3, &Layout::wide())));
+        assert!(!named.is(&FolderOwner::worker(4, &Layout::twitter())));
+        assert!(!named.is(&FolderOwner::worker(3, &Layout::wide())));
     }
 
     #[test]
     fn servers_of_different_kinds_own_different_folders() {
-        let worker = Owner::worker(3, &Layout::twitter());
+        let worker = FolderOwner::worker(3, &Layout::twitter());
         let council = [
-            Owner::replicated_authority(8, 0),
-            Owner::replicated_authority(8, 1),
-            Owner::replicated_authority(9, 0),
+            FolderOwner::replicated_authority(8, 0),
+            FolderOwner::replicated_authority(8, 1),
+            FolderOwner::replicated_authority(9, 0),
         ];
-        let kinds = [worker, Owner::leased(), Owner::authority(8), Owner::authority(9)];
+        let kinds =
+            [worker, FolderOwner::leased(), FolderOwner::authority(8), FolderOwner::authority(9)];
         let kinds: Vec<_> = kinds.into_iter().chain(council).collect();
         for (at, one) in kinds.iter().enumerate() {
             for (other_at, other) in kinds.iter().enumerate() {
                 assert_eq!(one.is(other), at == other_at);
             }
             let text = serde_json::to_string(one).unwrap();
-            assert!(serde_json::from_str::<Owner>(&text).unwrap().is(one), "{text}");
+            assert!(serde_json::from_str::<FolderOwner>(&text).unwrap().is(one), "{text}");
         }
     }
 }

@@ -8,15 +8,14 @@ use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use host::http::{self, ClientAddress};
+use host::http::{self, ClientAddress, HttpReply};
 
 use super::keys::Keys;
 use super::metrics::ServerMetrics;
 use super::nodes::Nodes;
 use super::redirect::{self, hosts, unknown_host};
-use super::reply::{HttpReply, respond};
 use super::salt::Salt;
 use super::shards::ShardsStatus;
 use super::site::Site;
@@ -75,8 +74,8 @@ async fn handle(State(routes): State<Arc<Routes>>, request: Request) -> Response
     // A person gets a page, a program the plain error.
     let leads_nowhere = reply.status >= 400 && wants_page(&parts.headers);
     match leads_nowhere && front.reject_foreign_hosts(&parts).is_ok() {
-        true => (routes.leads_nowhere)(&parts.headers, respond(reply)),
-        false => respond(reply),
+        true => (routes.leads_nowhere)(&parts.headers, reply.into_response()),
+        false => reply.into_response(),
     }
 }
 

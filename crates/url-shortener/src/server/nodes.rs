@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{Folder, Metrics, Node, RunningNodes, Whole};
+use host::{Folder, Metrics, Node, RunningNodes, SharedFolder};
 use machine::{Input, NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -51,7 +51,7 @@ impl Nodes {
                 Some(runtime.block_on(opening).map_err(ServeError::environment)?)
             }
         };
-        let whole = Whole::open::<FolderOwner>(data, BESIDE).map_err(ServeError::Folder)?;
+        let whole = SharedFolder::open::<FolderOwner>(data, BESIDE).map_err(ServeError::Folder)?;
         let is_new = !data.join("instance").exists();
         let secret = secret::of_codes(data, is_new).map_err(secrets_error)?;
         let codes = if snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };

@@ -31,7 +31,7 @@ impl FolderOwner {
     }
 }
 
-impl host::Owner for FolderOwner {
+impl host::FolderOwner for FolderOwner {
     const SYSTEMS: &'static [&'static str] = &[SYSTEM];
 
     fn is(&self, other: &FolderOwner) -> bool {

@@ -8,11 +8,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, Method};
 use axum::response::{IntoResponse, Response};
 
-use host::http;
+use host::http::{self, HttpReply};
 
 use super::front::Front;
-use super::reply::{HttpReply, respond};
-use super::visitor;
+use super::{reply, visitor};
 use crate::{Ask, Click, Device, Key, is_code};
 
 /// The code in this path, if it is the path of a link. It may end with a slash, which people add.
@@ -40,18 +39,18 @@ pub(super) async fn visit(front: &Front, parts: &Parts, code: &str) -> HttpReply
     let answer = front.ask(address, ask).await;
     front.counts.visited(&answer);
     let query = parts.uri.query().filter(|query| !query.is_empty());
-    HttpReply::visit(answer, query, front.forward_query)
+    reply::visit(answer, query, front.forward_query)
 }
 
 /// Tells crawlers to follow links, and nothing else.
 pub(super) fn robots(front: &Front, parts: &Parts) -> Response {
     if parts.method != Method::GET && parts.method != Method::HEAD {
-        return respond(
-            HttpReply::error(405, "this is read with GET or HEAD").with("allow", "GET, HEAD"),
-        );
+        return HttpReply::error(405, "this is read with GET or HEAD")
+            .with("allow", "GET, HEAD")
+            .into_response();
     }
     if !hosts(parts).any(|host| front.site.domain_of(host).is_some()) {
-        return respond(unknown_host());
+        return unknown_host().into_response();
     }
     ([(CONTENT_TYPE, "text/plain; charset=utf-8")], ROBOTS).into_response()
 }

@@ -1,16 +1,9 @@
 //! HTTP replies.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::Response;
-use bytes::Bytes;
-use host::http;
-use serde::Serialize;
+use host::http::HttpReply;
 use url::Url;
 
 use crate::{Answer, RedirectStatus};
@@ -19,114 +12,56 @@ use crate::{Answer, RedirectStatus};
 /// is bounded so that edits are seen some day.
 const KEPT_FOR: Duration = Duration::from_hours(24);
 
-/// An answer of HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpReply {
-    /// Its status.
-    pub status: u16,
-    /// What the body is.
-    pub form: BodyKind,
-    /// All of it.
-    pub body: Bytes,
-    /// How long others may keep it.
-    pub cache_control: Cow<'static, str>,
-    /// One more header.
-    pub header: Option<(&'static str, Cow<'static, str>)>,
+/// The reply to a visit with this query. `forwards` says whether the query is appended, if the link does
+/// not say.
+pub(super) fn visit(answer: Answer, query: Option<&str>, forwards: bool) -> HttpReply {
+    match answer {
+        Answer::Redirect { url, status, expires_in, forward_query, .. } => {
+            match query.filter(|_| forward_query.unwrap_or(forwards)) {
+                None => redirect(&url, status, expires_in),
+                Some(query) => redirect(&with_query(&url, query), status, expires_in),
+            }
+        }
+        answer => refused(answer),
+    }
 }
 
-/// What the body is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyKind {
-    /// JSON.
-    Json,
-    /// There is none.
-    Nothing,
+fn redirect(url: &str, status: RedirectStatus, expires_in: Option<Duration>) -> HttpReply {
+    let kept = |status| {
+        let kept_for = expires_in.map_or(KEPT_FOR, |expires_in| expires_in.min(KEPT_FOR));
+        let cache_control = format!("public, max-age={}", kept_for.as_secs()).into();
+        HttpReply { cache_control, ..HttpReply::empty(status) }
+    };
+    let reply = match status {
+        RedirectStatus::MovedPermanently => kept(301),
+        RedirectStatus::Found => HttpReply::empty(302),
+        RedirectStatus::TemporaryRedirect => HttpReply::empty(307),
+        RedirectStatus::PermanentRedirect => kept(308),
+    };
+    reply.with("location", url.to_owned())
 }
 
-impl HttpReply {
-    /// The reply to a visit with this query. `forwards` says whether the query is appended, if the link
-    /// does not say.
-    pub fn visit(answer: Answer, query: Option<&str>, forwards: bool) -> HttpReply {
-        match answer {
-            Answer::Redirect { url, status, expires_in, forward_query, .. } => {
-                match query.filter(|_| forward_query.unwrap_or(forwards)) {
-                    None => HttpReply::redirect(&url, status, expires_in),
-                    Some(query) => {
-                        HttpReply::redirect(&with_query(&url, query), status, expires_in)
-                    }
-                }
-            }
-            answer => HttpReply::refused(answer),
+/// The reply when the instance did not do what was asked.
+pub fn refused(answer: Answer) -> HttpReply {
+    match answer {
+        Answer::Missing => HttpReply::error(404, "there is no such link"),
+        Answer::Expired => HttpReply::error(410, "there was such a link; its time is over"),
+        Answer::Taken => HttpReply::error(409, "this alias is taken; nothing was changed"),
+        Answer::Refused(why) => HttpReply::error(400, why),
+        Answer::TooMany { retry_after_ms } => {
+            let seconds = retry_after_ms.div_ceil(1000).max(1);
+            let why = format_args!("too many requests; ask again in {seconds} s");
+            HttpReply::error(429, why).retry_after(seconds)
         }
+        Answer::Unavailable(why) => unavailable(why),
+        _ => HttpReply::error(500, "the instance gave an answer to another question"),
     }
+}
 
-    fn redirect(url: &str, status: RedirectStatus, expires_in: Option<Duration>) -> HttpReply {
-        let kept = || {
-            let kept_for = expires_in.map_or(KEPT_FOR, |expires_in| expires_in.min(KEPT_FOR));
-            Cow::Owned(format!("public, max-age={}", kept_for.as_secs()))
-        };
-        let (status, cache_control) = match status {
-            RedirectStatus::MovedPermanently => (301, kept()),
-            RedirectStatus::Found => (302, NO_STORE),
-            RedirectStatus::TemporaryRedirect => (307, NO_STORE),
-            RedirectStatus::PermanentRedirect => (308, kept()),
-        };
-        let header = Some(("location", Cow::Owned(url.to_owned())));
-        HttpReply { status, form: BodyKind::Nothing, body: Bytes::new(), cache_control, header }
-    }
-
-    /// The reply when the instance did not do what was asked.
-    pub fn refused(answer: Answer) -> HttpReply {
-        match answer {
-            Answer::Missing => HttpReply::error(404, "there is no such link"),
-            Answer::Expired => HttpReply::error(410, "there was such a link; its time is over"),
-            Answer::Taken => HttpReply::error(409, "this alias is taken; nothing was changed"),
-            Answer::Refused(why) => HttpReply::error(400, why),
-            Answer::TooMany { retry_after_ms } => {
-                let seconds = retry_after_ms.div_ceil(1000).max(1);
-                let why = format_args!("too many requests; ask again in {seconds} s");
-                HttpReply::error(429, why).with("retry-after", seconds.to_string())
-            }
-            Answer::Unavailable(why) => HttpReply::unavailable(why),
-            _ => HttpReply::error(500, "the instance gave an answer to another question"),
-        }
-    }
-
-    /// The sentence of an error.
-    pub fn sentence(&self) -> Option<String> {
-        serde_json::from_slice::<Error>(&self.body).map(|body| body.error).ok()
-    }
-
-    /// An error with this reason. Nothing was done.
-    pub fn error(status: u16, why: impl Display) -> HttpReply {
-        HttpReply::new(status, http::error_body(why))
-    }
-
-    /// An error when nobody knows whether it was done.
-    pub fn unavailable(why: impl Display) -> HttpReply {
-        let why = format_args!("{why}; a change may have been made or not; ask again in a moment");
-        HttpReply::error(503, why).with("retry-after", "1")
-    }
-
-    /// This value, as JSON.
-    pub fn json(status: u16, value: &impl Serialize) -> HttpReply {
-        HttpReply::new(status, http::json_body(value))
-    }
-
-    /// With one more header.
-    pub fn with(self, name: &'static str, value: impl Into<Cow<'static, str>>) -> HttpReply {
-        HttpReply { header: Some((name, value.into())), ..self }
-    }
-
-    /// Success without a body.
-    pub fn nothing(status: u16) -> HttpReply {
-        HttpReply { form: BodyKind::Nothing, ..HttpReply::new(status, "") }
-    }
-
-    fn new(status: u16, body: impl Into<Bytes>) -> HttpReply {
-        let body = body.into();
-        HttpReply { status, form: BodyKind::Json, body, cache_control: NO_STORE, header: None }
-    }
+/// An error when nobody knows whether it was done.
+pub fn unavailable(why: impl Display) -> HttpReply {
+    let why = format_args!("{why}; a change may have been made or not; ask again in a moment");
+    HttpReply::error(503, why).retry_after(1)
 }
 
 /// A target with the visitor's query appended to its own.
@@ -140,39 +75,6 @@ fn with_query(target: &str, query: &str) -> String {
     url.into()
 }
 
-const NO_STORE: Cow<'static, str> = Cow::Borrowed("no-store");
-
-#[derive(serde::Deserialize)]
-struct Error {
-    error: String,
-}
-
-/// The response that this reply is.
-pub fn respond(reply: HttpReply) -> Response {
-    let HttpReply { status, form, body, cache_control, header } = reply;
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    // Everything in our headers was checked when it was read.
-    let value = |text| match text {
-        Cow::Borrowed(fixed) => Some(HeaderValue::from_static(fixed)),
-        Cow::Owned(made) => HeaderValue::try_from(made).ok(),
-    };
-    if let Some(cache_control) = value(cache_control) {
-        headers.insert(CACHE_CONTROL, cache_control);
-    }
-    if form == BodyKind::Json {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    if let Some((name, text)) = header
-        && let Some(value) = value(text)
-    {
-        headers.insert(HeaderName::from_static(name), value);
-    }
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +85,7 @@ mod tests {
             let (url, status) = ("https://a.example/?a=1".into(), RedirectStatus::Found);
             let answer =
                 Answer::Redirect { url, status, expires_in: None, forward_query, from_cache: true };
-            HttpReply::visit(answer, query, forwards).header.unwrap().1.into_owned()
+            visit(answer, query, forwards).header.unwrap().1.into_owned()
         };
         for (forward_query, forwards, goes) in [
             (None, false, false),
@@ -205,7 +107,7 @@ mod tests {
             let forward_query = None;
             let answer =
                 Answer::Redirect { url, status, expires_in, forward_query, from_cache: true };
-            HttpReply::visit(answer, None, false).cache_control.into_owned()
+            visit(answer, None, false).cache_control.into_owned()
         };
         let hours = |hours| Some(Duration::from_hours(hours));
         for status in [RedirectStatus::MovedPermanently, RedirectStatus::PermanentRedirect] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use host::{Metrics, Node, RunningNodes, Whole};
+use host::{Metrics, Node, RunningNodes, SharedFolder};
 use machine::{NodeId, Switches};
 use tokio::runtime::Handle;
 
@@ -14,7 +14,7 @@ use crate::{Limits, Roster, Shard};
 
 /// What nodes of one service share.
 pub(super) struct NodeStarter {
-    pub(super) whole: Whole,
+    pub(super) whole: SharedFolder,
     pub(super) store_kind: StoreKind,
     pub(super) runtime: Handle,
     pub(super) metrics: Metrics,

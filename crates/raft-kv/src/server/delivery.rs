@@ -1,5 +1,5 @@
-//! Where a replica's words go: answers to the desk, everything else over the links, notes to the
-//! metrics.
+//! Where the outputs of a replica go: answers to the requests that wait, other messages over the links,
+//! notes to the metrics.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use machine::{Link, NodeId};
 use crate::message::{Answer, KeyValue, Message, Note};
 use crate::replica::Replica;
 
-pub(super) struct Switchboard {
-    pub(super) desk: Arc<PendingRequests<Answer>>,
+pub(super) struct Delivery {
+    pub(super) pending: Arc<PendingRequests<Answer>>,
     pub(super) links: Arc<Links<Replica>>,
     pub(super) metrics: Metrics,
 }
 
-impl Outside<KeyValue> for Switchboard {
+impl Outside<KeyValue> for Delivery {
     fn deliver(&self, to: NodeId, message: Message, link: Link) {
         match message {
             Message::Response(response) if to == FRONT_END => {
-                self.desk.answer(response.token, response.answer);
+                self.pending.answer(response.token, response.answer);
             }
             message => self.links.send(to, &message, link),
         }
@@ -38,6 +38,6 @@ impl Outside<KeyValue> for Switchboard {
     }
 
     fn halted(&self, _why: &str) {
-        self.desk.close();
+        self.pending.close();
     }
 }

@@ -16,23 +16,23 @@ use std::sync::Arc;
 
 use super::error::Wrong;
 use super::format::{self, Said};
-use super::{FirstFile, Folder, FolderError, LOCK, Owner, is_new, lock, make};
+use super::{FirstFile, Folder, FolderError, FolderOwner, LOCK, is_new, lock, make};
 
 /// A folder with a folder for each node, which is ours until this and the last of those are dropped.
 #[derive(Clone, Debug)]
-pub struct Whole {
+pub struct SharedFolder {
     path: PathBuf,
     _lock: Arc<File>,
 }
 
-impl Whole {
+impl SharedFolder {
     /// Opens the folder, or makes it. One that only has folders of this system's nodes in it, and what
     /// these servers keep beside them under the names of `beside`, is taken over: it was made before
     /// whole folders said whose they are.
     ///
     /// # Errors
     /// If it cannot be used, is in use, or is another's. Nothing in it was changed.
-    pub fn open<O: Owner>(path: &Path, beside: &[&str]) -> Result<Whole, FolderError> {
+    pub fn open<O: FolderOwner>(path: &Path, beside: &[&str]) -> Result<SharedFolder, FolderError> {
         let at_fault = |what| FolderError::new(path, "", what);
         make(path).map_err(|error| at_fault(error.into()))?;
         // Ask before touching it, and again when nobody else can: it may have been begun meanwhile.
@@ -40,32 +40,32 @@ impl Whole {
         let lock = lock(path).map_err(at_fault)?;
         if !is_marked::<O>(path, beside)? {
             let system = O::SYSTEMS.first().copied().unwrap_or_default();
-            format::put_whole(path, system).map_err(|error| at_fault(error.into()))?;
+            format::put_shared(path, system).map_err(|error| at_fault(error.into()))?;
         }
-        Ok(Whole { path: path.to_owned(), _lock: Arc::new(lock) })
+        Ok(SharedFolder { path: path.to_owned(), _lock: Arc::new(lock) })
     }
 
     /// Opens a node's folder in it, or makes it.
     ///
     /// # Errors
     /// As [`Folder::open`].
-    pub fn part<O: Owner>(
+    pub fn part<O: FolderOwner>(
         &self,
         name: &str,
         owner: O,
         first: &[FirstFile],
     ) -> Result<Folder, FolderError> {
         let folder = Folder::open(&self.path.join(name), owner, first)?;
-        Ok(Folder { _whole: Some(self.clone()), ..folder })
+        Ok(Folder { _shared: Some(self.clone()), ..folder })
     }
 }
 
 /// Does it say that it is this system's? One that says nothing must be new, or have nothing of others' in
 /// it.
-fn is_marked<O: Owner>(path: &Path, beside: &[&str]) -> Result<bool, FolderError> {
+fn is_marked<O: FolderOwner>(path: &Path, beside: &[&str]) -> Result<bool, FolderError> {
     let at_fault = |what| FolderError::new(path, "", what);
     match format::read::<O>(path).map_err(at_fault)? {
-        Some(Said::Whole { .. }) => return Ok(true),
+        Some(Said::Shared { .. }) => return Ok(true),
         Some(Said::Node { owner, .. }) => return Err(at_fault(Wrong::OneNode(owner.name()))),
         None => {}
     }

@@ -11,7 +11,7 @@ use crate::shape::{Cluster, Draft, Node, Shape};
 const BEGUN: u64 = 1_000;
 
 pub(super) fn authority_crash(draft: &mut Draft) {
-    let shape = council(draft);
+    let shape = three_authorities(draft);
     for _ in 0..draft.number(1, 3) {
         let (at, lasts) = (moment(draft), MS(draft.magnitude(5, 2_000)));
         strike(draft, shape, at, at + lasts);
@@ -60,10 +60,10 @@ fn moment(draft: &mut Draft) -> Time {
 }
 
 /// Workers that lease their numbers, of which there are fewer, from three authorities.
-fn council(draft: &mut Draft) -> Shape {
+fn three_authorities(draft: &mut Draft) -> Shape {
     let (pool, clients) = (draft.number(1, 3), draft.number(1, 2));
     let workers = pool + draft.number(1, 2);
-    let skew_ms = crate::lease_client::SKEW_BOUND.as_millis() as u64;
+    let skew_ms = crate::lease::SKEW_BOUND.as_millis() as u64;
     let shape = Shape { pool, authorities: 3, workers, clients, skew_ms, sequence_bits: 12 };
     draw(draft, shape);
     draft.phases(MS(5_000), shape.recovers_within() + MS(1_500));
@@ -80,7 +80,9 @@ pub(super) fn heal_a_majority(cluster: &Cluster, world: &World<Node>) -> Vec<Nod
     };
     let troubled: Vec<NodeId> = world.active_faults().flat_map(smaller).collect();
     let begun = |node: &NodeId| match world.machine(*node) {
-        Some(Node::Council(seat)) => seat.group().is_some_and(|group| group.log().last_index() > 0),
+        Some(Node::ReplicatedAuthority(seat)) => {
+            seat.group().is_some_and(|group| group.log().last_index() > 0)
+        }
         _ => false,
     };
     let well = |node: &NodeId| !troubled.contains(node) && begun(node);

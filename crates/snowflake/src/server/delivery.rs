@@ -1,27 +1,27 @@
-//! Where a machine's words go: answers to the answers, everything else over the links, notes to what is
-//! counted.
+//! Where the outputs of a machine go: answers to the requests that wait, other messages over the links,
+//! notes to the metrics.
 
 use std::sync::Arc;
 
 use host::{FRONT_END, Links, Outside};
 use machine::{Link, Machine, NodeId};
 
-use super::answers::Answers;
-use super::counts::Counts;
+use super::counts::NoteCounts;
+use super::pending::PendingMints;
 use crate::{Message, Note, Snowflake};
 
-pub(super) struct Switchboard<M: Machine> {
+pub(super) struct Delivery<M: Machine> {
     /// Of a server that has clients.
-    pub(super) answers: Option<Arc<Answers>>,
+    pub(super) pending: Option<Arc<PendingMints>>,
     /// Of a node that has others to talk to.
     pub(super) links: Option<Arc<Links<M>>>,
-    pub(super) counts: Counts,
+    pub(super) counts: NoteCounts,
 }
 
-impl<M: Machine<Protocol = Snowflake>> Outside<Snowflake> for Switchboard<M> {
+impl<M: Machine<Protocol = Snowflake>> Outside<Snowflake> for Delivery<M> {
     fn deliver(&self, to: NodeId, message: Message, link: Link) {
-        match (to, &self.answers, &self.links) {
-            (FRONT_END, Some(answers), _) => answers.answer(message),
+        match (to, &self.pending, &self.links) {
+            (FRONT_END, Some(pending), _) => pending.answer(message),
             (_, _, Some(links)) => links.send(to, &message, link),
             // A worker with a number of its own has nobody else to talk to.
             _ => {}
@@ -33,8 +33,8 @@ impl<M: Machine<Protocol = Snowflake>> Outside<Snowflake> for Switchboard<M> {
     }
 
     fn halted(&self, _why: &str) {
-        if let Some(answers) = &self.answers {
-            answers.close();
+        if let Some(pending) = &self.pending {
+            pending.close();
         }
     }
 }

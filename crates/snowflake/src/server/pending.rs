@@ -1,4 +1,4 @@
-//! Where requests wait for the worker's answers, which are counted as they pass.
+//! Requests that wait for the worker's answers, and the counters of what it answered.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,17 +6,17 @@ use host::{Count, Metrics, PendingRequest};
 
 use crate::{Id, Layout, Message};
 
-pub(super) struct Answers {
+pub(super) struct PendingMints {
     requests: host::PendingRequests<Message>,
     ticks: Mutex<Ticks>,
     minted: Count,
     refused: Count,
 }
 
-impl Answers {
-    pub(super) fn new(layout: Layout, metrics: &Metrics) -> Answers {
+impl PendingMints {
+    pub(super) fn new(layout: Layout, metrics: &Metrics) -> PendingMints {
         let refused = "Requests that the worker refused: nothing was minted for them.";
-        Answers {
+        PendingMints {
             requests: host::PendingRequests::default(),
             ticks: Mutex::new(Ticks::new(layout, metrics)),
             minted: metrics.counter("snowflake_minted_total", "Ids that the worker minted."),
@@ -47,7 +47,7 @@ impl Answers {
         self.requests.answer(token, message);
     }
 
-    /// There will be no more answers: who waits is told at once.
+    /// There will be no more answers: requests that wait end at once.
     pub(super) fn close(&self) {
         self.requests.close();
     }
