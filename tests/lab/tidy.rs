@@ -226,8 +226,10 @@ fn pages() -> Vec<(PathBuf, PathBuf)> {
         let folder = entry.unwrap().path();
         let page = folder.join("README.md");
         if page.exists() {
-            pages.push((page, folder));
+            pages.push((page, folder.clone()));
         }
+        // Its head says in which order the files are read.
+        pages.push((folder.join("src/lib.rs"), folder));
     }
     pages
 }

@@ -59,7 +59,7 @@ pub(crate) fn programs(stats: &LinkStats) -> Markup {
     let bars = kinds(stats, false);
     match bars.is_empty() {
         true => html! {},
-        false => shares("StatsJson apart: programs, not people", "Program", &bars),
+        false => shares("Counted apart: programs, not people", "Program", &bars),
     }
 }
 

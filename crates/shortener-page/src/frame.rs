@@ -52,7 +52,7 @@ pub(crate) fn page(visitor: &Visitor, title: &str, here: Here, content: Markup) 
                 p.band.faint.small id="live" role="status" aria-live="polite" {}
                 footer {
                     div.band {
-                        span { "A room of infralab: small, real and breakable." }
+                        span { "A system of infralab: small, real and breakable." }
                         a href="/api/openapi.json" { "OpenAPI document" }
                     }
                 }

@@ -1,4 +1,4 @@
-//! What a codec swears to, as assertions for its tests. They try every cut and every flipped bit of the
+//! What a codec promises, as assertions for its tests. They try every cut and every flipped bit of the
 //! bytes of a value, or some of them where the bytes are many.
 
 use std::fmt::Debug;

@@ -1,4 +1,4 @@
-//! What the counter swears to, and the scenarios that put it to the test.
+//! What the counter promises, and the scenarios that put it to the test.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -85,7 +85,7 @@ impl Outside<Shortener> for Delivery {
     fn noted(&self, note: Note) {
         self.counts.note(&note);
         if matches!(note, Note::Cut) {
-            let why = "a crash tore the last write to it, which nobody was stats of";
+            let why = "a crash tore the last write to it, which nobody was told of";
             tracing::warn!("the end of the store of node {} was cut off: {why}", self.me.0);
         }
     }
