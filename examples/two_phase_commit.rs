@@ -29,8 +29,7 @@ impl Protocol for Words {
     type Note = Note;
 }
 
-/// Each is about the transaction of this number. A participant that refuses votes no; the coordinator has no
-/// vote.
+/// About a transaction, by its number. Whoever refuses votes no; the coordinator has no vote.
 #[derive(Clone, Debug, Hash, Serialize, Deserialize)]
 enum Message {
     Prepare { tx: u64, refuses: NodeId },

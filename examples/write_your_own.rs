@@ -7,7 +7,6 @@ use std::time::Duration;
 use machine::{Input, Machine, MechanismInfo, NodeId, Now, Outputs, Protocol, Switches, Time};
 use sim::{
     Cluster, Entry, FaultKind, OUTSIDE, OneServer, Promise, PromiseSpec, Scenario, System, Verdict,
-    World,
 };
 
 /// The protocol. A message is the token of a request, so that a copy of it is known as one.
@@ -83,7 +82,7 @@ sim::nodes! {
 struct CountedOnce(BTreeSet<u64>, BTreeSet<u64>);
 
 impl Promise<Node> for CountedOnce {
-    fn note(&mut self, _: &World<Node>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &sim::World<Node>, entry: &Entry<Note>) -> Result<(), String> {
         let (token, new) = match entry.note {
             Note::Counted(token) => (token, self.0.insert(token)),
             Note::Answered(token) => (token, self.1.insert(token)),
@@ -91,13 +90,12 @@ impl Promise<Node> for CountedOnce {
         new.then_some(()).ok_or(format!("request {token} was counted or answered twice"))
     }
 
-    fn end(&mut self, _: &World<Node>) -> Verdict {
+    fn end(&mut self, _: &sim::World<Node>) -> Verdict {
         let lost = self.0.difference(&self.1).next();
         lost.map_or(Verdict::Held, |token| Verdict::Broken(format!("{token} has no answer")))
     }
 }
 
-/// What the lab needs to know of the system.
 struct Tallies;
 
 impl System for Tallies {
@@ -114,8 +112,7 @@ impl System for Tallies {
         vec![Scenario::new("bad-network", "links are lossy", &["counted-once"], |draft| {
             draft.cluster(OneServer { clients: 1 }, 1);
             draft.phases(Duration::from_secs(2), Duration::from_secs(1));
-            let kinds = [FaultKind::Loss, FaultKind::Duplication, FaultKind::Delay];
-            draft.swarm(&kinds, &[0.into()]);
+            draft.swarm(&[FaultKind::Loss, FaultKind::Duplication, FaultKind::Delay], &[0.into()]);
             for token in 0..50 {
                 let at = Time(draft.number(0, draft.heal_at().0));
                 draft.operation(at, NodeId(1), token);
