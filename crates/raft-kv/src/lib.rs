@@ -10,9 +10,12 @@
 //!
 //! 1. `server/front.rs` takes the HTTP request, which `wire.rs` reads. In the simulated world it is
 //!    `client.rs` that asks. Both say it in the words of `message.rs`.
-//! 2. `replica.rs` is the machine. `replica/request.rs` proposes the command, whose bytes `command.rs` has, to
-//!    the group in it; there the files of the library follow, from `raft/src/groups.rs` on.
-//! 3. When the command is committed, `replica/apply.rs` has `store.rs` apply it, and answers.
+//! 2. `replica.rs` is the machine. `replica/request.rs` proposes the command, whose bytes `command.rs` has,
+//!    to the group in it; there the files of the library follow, from `raft/src/groups.rs` on. What the
+//!    group sends leaves by `server/delivery.rs`, as the bytes of `server/codec.rs`, over the links of
+//!    `host`.
+//! 3. When the command is committed, `replica.rs` takes it from the group, and `replica/apply.rs` has
+//!    `store.rs` apply it, once for each session (`raft/src/sessions.rs`), and answers.
 //! 4. `server/delivery.rs` brings the answer to the request that waits, and `wire/reply.rs` makes the HTTP
 //!    response of it.
 //!

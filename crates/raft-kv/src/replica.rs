@@ -41,7 +41,7 @@ impl Default for Limits {
 pub struct Replica {
     groups: Groups,
     store: Store,
-    /// Up to here, and without what follows, the store is the log.
+    /// The last entry that was applied to the store.
     applied: Index,
     limits: Limits,
     growth: Growth,

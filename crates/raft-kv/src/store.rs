@@ -351,7 +351,7 @@ mod tests {
             prop_assert_eq!(before.snapshot(), restored.snapshot());
         }
 
-        /// As is bytes that somebody sealed who is not this store.
+        /// So are bytes that were sealed by somebody else.
         #[test]
         fn a_snapshot_that_was_changed_is_refused(
             store in filled(), at in any::<prop::sample::Index>(), to: u8, sealed: bool

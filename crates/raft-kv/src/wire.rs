@@ -174,8 +174,8 @@ fn consistency(text: Option<Cow<'_, str>>) -> Result<ReadMode, HttpReply> {
     }
 }
 
-/// Who sends a command with the same key again is the same session, which is known by the name, and has
-/// one command, which is known by what it says. Neither is drawn, so they are the same at every replica.
+/// The session of an `Idempotency-Key`. The key names the session, and the command in it is numbered by its
+/// own hash: neither is drawn, so they are the same at every replica.
 fn session(idempotency_key: Option<&[u8]>, ask: &Ask) -> Result<Option<Session>, HttpReply> {
     let (Some(name), Some((key, change))) = (idempotency_key, ask.change()) else {
         return Ok(None);

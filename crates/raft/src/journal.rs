@@ -58,7 +58,7 @@ pub(crate) struct Journal {
     /// Of the file in use; it is not there yet where its length is 0.
     number: u64,
     length: u64,
-    /// It was so long when it was written anew.
+    /// Its length after the last rewrite.
     compact: u64,
     buffer: BytesMut,
     snapshots: VecDeque<(GroupId, Bytes)>,

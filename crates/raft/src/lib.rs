@@ -1,4 +1,4 @@
-//! One owner of the truth: consensus as a part of other machines.
+//! Raft consensus (Ongaro and Ousterhout 2014), as a part of other machines.
 //!
 //! # The law
 //!
@@ -10,15 +10,16 @@
 //!
 //! 1. `groups.rs`: the owner hands its inputs to [`Groups`], and proposes a command to one of them.
 //! 2. `group.rs` is one member of one group, in the words of the paper's figure 2; `group/leading.rs`
-//!    appends the command to the log (`log.rs`), notes what is to be written and sent (`effects.rs`), and
-//!    knows how far each follower is (`group/progress.rs`).
-//! 3. `groups/carry_out.rs` does what was noted. `journal.rs` writes the command to the disk, as the bytes of
-//!    `record.rs`, and holds back what may only leave when it is durable. Meanwhile the command is sent to
-//!    the followers, as a message of `rpc.rs`, of which `codec.rs` has the bytes.
-//! 4. `group/following.rs`: a follower appends it, and answers when its own journal has it.
-//! 5. `group/commit.rs`: a majority has it, so it is committed, and [`Groups::next_committed`] gives it
-//!    to the owner. `sessions.rs` has the owner apply it once, and `growth.rs` says when its state is to take
-//!    the place of the log.
+//!    appends the command to the log (`log.rs`), and notes that there is something to write (`effects.rs`).
+//! 3. `groups/carry_out.rs` ends the input. It has the leader send what each follower lacks, as far as
+//!    `group/progress.rs` knows it, in messages of `rpc.rs`, of which `codec.rs` has the bytes. Meanwhile
+//!    `journal.rs` writes the command to the disk, as the bytes of `record.rs`, and holds back what may only
+//!    leave when it is durable.
+//! 4. On a follower the message comes in by `groups.rs` and `group.rs` again; `group/following.rs` appends
+//!    it, and answers when its own journal has it.
+//! 5. The answer comes in likewise. `group/commit.rs`: a majority has it, so it is committed, and
+//!    [`Groups::next_committed`] gives it to the owner. `sessions.rs` has the owner apply it once, and
+//!    `growth.rs` says when its state is to take the place of the log.
 //!
 //! What there is besides: who leads (`group/election.rs`), reads (`group/reads.rs`), snapshots
 //! (`group/snapshots.rs`), who takes part (`member.rs`, `reconfiguration.rs`, `group/membership.rs`), a

@@ -5,9 +5,9 @@ use std::iter::FusedIterator;
 use crate::claim::{Rules, Run};
 use crate::id::Id;
 
-/// Ids of one tick that belong to whoever leased them; handing one out is an addition.
+/// Ids of one tick that belong to whoever took them; handing one out is an addition.
 ///
-/// The law: every id of a block carries the tick in which the block was leased, however late it is
+/// The law: every id of a block carries the tick in which the block was taken, however late it is
 /// handed out. So ids of different blocks are out of order by up to the age of a block. Whoever
 /// wants them in order keeps blocks small and drops the rest when it stops minting for a while; what
 /// is dropped is lost, never minted again.

@@ -10,16 +10,22 @@
 //!
 //! 1. `server/front.rs` takes the request. `server/redirect.rs` reads it: the code, the domain
 //!    (`server/site.rs`), the visitor's device and referrer (`server/visitor.rs`), and a hash in the place
-//!    of the address (`server/salt.rs`).
-//! 2. `server/ask.rs` sends it to the instance as `Ask::Visit` (`message.rs`).
+//!    of the address, by which visitors are counted (`server/salt.rs`).
+//! 2. `server/ask.rs` sends it to the instance as `Ask::Visit` (`message.rs`), with another hash, by which
+//!    the client is limited. The request waits among the pending ones of `host`, whose node has the
+//!    instance.
 //! 3. `instance.rs` takes the message, and `instance/visit.rs` answers it from `instance/cache.rs`.
-//! 4. Without a copy in the cache, the client's token bucket pays (`instance/limiter.rs`), `ring.rs` says
-//!    which shard has the link, and a `Call::Get` goes there (`server/delivery.rs`).
-//! 5. `shard.rs` queues the call behind other calls on the same link, reads the link from its store (the
-//!    crate `bitcask`), and `link/codec.rs` decodes it.
-//! 6. The reply goes through `instance.rs` to `instance/visit.rs`, into the cache, and to all who wait;
-//!    `analytics/clicks.rs` logs the click.
-//! 7. `server/reply.rs` makes the answer an HTTP response.
+//! 4. Without a copy in the cache, the visitor joins a read of the link that is under way. Where there is
+//!    none, the client's token bucket pays for one (`instance/limiter.rs`), `ring.rs` says which shard has
+//!    the link, and a `Call::Get` goes there (`server/delivery.rs`), as one of the open calls of
+//!    `resilience`.
+//! 5. `shard.rs` has the call wait while the link (`link.rs`, by its `link/key.rs`) is being changed (the
+//!    per-key queue of `resilience`), looks whether the link is here (`shard/growth/ownership.rs`) and
+//!    reads it from its store (the crate `bitcask`); `link/codec.rs` decodes it.
+//! 6. The reply comes back through `instance.rs` to `instance/visit.rs`, which logs a click for each who
+//!    waits (`analytics/clicks.rs`), answers them, and keeps a copy in the cache unless it is outdated
+//!    already.
+//! 7. Back in `server/redirect.rs`, `server/reply.rs` makes the answer an HTTP response.
 //!
 //! # One creation
 //!
@@ -29,9 +35,9 @@
 //!
 //! # Read last
 //!
-//! `analytics/` counts clicks after the redirect. `shard/growth/` moves links when a shard joins, and
-//! `server/shards.rs` starts one. `sentence.rs` writes messages as sentences, for diagrams. Everything
-//! else is a crate of its own: `shortener-scenarios` (the simulated world), `shortener-api`,
+//! `analytics/` counts clicks after the redirect. The rest of `shard/growth/` moves links when a shard
+//! joins, and `server/shards.rs` starts one. `sentence.rs` writes messages as sentences, for diagrams.
+//! Everything else is a crate of its own: `shortener-scenarios` (the simulated world), `shortener-api`,
 //! `shortener-page`, `shortener-postgres`, `shortener-transfer`, `shortener-capacity`, and
 //! `shortener-service`, which puts them together.
 //!

@@ -1,16 +1,17 @@
 //! A shard: keeps the links of its arc of the ring, and leases numbers for codes.
 //!
-//! The path of a call: [`Shard::handle_call`] queues it behind other calls on the same link.
-//! [`Shard::begin_call`] starts it if the link is on this shard: it reads from the store or commits to
-//! it. [`Shard::handle_store_event`] gets the result, and the reply leaves.
+//! The path of a call: [`Shard::handle_call`] has it wait while the same link is being changed; reads run
+//! side by side. [`Shard::begin_call`] starts it if the link is on this shard: it reads from the store or
+//! commits to it. [`Shard::handle_store_event`] gets the result, and the reply leaves.
 //!
 //! How links move when a shard joins: the folder `growth`.
 //!
 //! # The law
 //!
-//! Calls on one link are carried out one after the other, and a reply leaves only when what it says is
-//! durable (`flush-before-ack`). So each link is linearizable, whatever crashes. A range of numbers is
-//! leased once: the counter of leases is in the same store, and durable before the reply.
+//! Changes of one link are carried out one after the other, with no read beside them, and a reply leaves
+//! only when what it says is durable (`flush-before-ack`). So each link is linearizable, whatever crashes.
+//! A range of numbers is leased once: the counter of leases is in the same store, and durable before the
+//! reply.
 
 mod boot;
 mod growth;

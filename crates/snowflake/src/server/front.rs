@@ -17,7 +17,7 @@ use super::pending::PendingMints;
 use crate::wire::{self, Format, unavailable};
 use crate::{Layout, Message, Worker};
 
-/// More than the worker lets a request wait, so that it is nearly always the worker who pending.
+/// More than the worker lets a request wait, so that it is nearly always the worker who answers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Turns requests into inputs.

@@ -127,8 +127,8 @@ impl Site {
         }
     }
 
-    /// A service that listens at every address is reached by loopback; whichever others this computer
-    /// has, a browser ends such a circle.
+    /// A service that listens at every address is reached by loopback. Other addresses of this computer are
+    /// not known here; a browser ends a loop of redirects.
     fn is_here(&self, ip: IpAddr, port: Option<u16>) -> bool {
         let this = ip.is_loopback() || ip.is_unspecified() || ip == self.bound.ip();
         this && port == Some(self.bound.port())
