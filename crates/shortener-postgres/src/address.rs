@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use crate::error::AddressError;
+use crate::error::{AddressError, whole};
 use crate::passfile;
 
 /// Options that every session ends with, so that none before overrides them: a commit is durable when it
@@ -78,14 +78,6 @@ fn elsewhere(host: &Host) -> Option<String> {
         Err(_) => name.eq_ignore_ascii_case("localhost"),
     };
     (!ours).then(|| name.clone())
-}
-
-/// An error of the driver with its cause, which it leaves out of its own words.
-pub(crate) fn whole(error: &tokio_postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }
 
 #[cfg(test)]

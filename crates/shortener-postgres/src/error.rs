@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{Severity, SqlState};
 
-use crate::address::whole;
 use url_shortener::Reply;
+
+/// The format of the tables that this version makes and knows.
+pub(crate) const SCHEMA_VERSION: i32 = 1;
 
 /// Why an address of a database is not taken. Nothing was connected to.
 #[derive(Debug)]
@@ -155,7 +157,7 @@ impl fmt::Display for OpenError {
                 f,
                 "a newer version made the tables of the database (format {version}, and this one \
                  knows {}); nothing changed",
-                crate::schema::VERSION
+                SCHEMA_VERSION
             ),
         }
     }
@@ -163,3 +165,11 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for AddressError {}
 impl std::error::Error for OpenError {}
+
+/// An error of the driver with its cause, which it leaves out of its own words.
+pub(crate) fn whole(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

@@ -2,10 +2,7 @@
 
 use deadpool_postgres::ClientWrapper;
 
-use crate::error::OpenError;
-
-/// The format of the tables.
-pub(crate) const VERSION: i32 = 1;
+use crate::error::{OpenError, SCHEMA_VERSION};
 
 /// The advisory lock under which tables are made, so that servers that start at once take turns. Any
 /// constant will do.
@@ -38,7 +35,7 @@ pub(crate) async fn prepare(client: &mut ClientWrapper) -> Result<(), OpenError>
     if there.await?.try_get(0)? {
         let row = work.query_one("SELECT version FROM url_shortener.format", &[]).await?;
         return match row.try_get(0)? {
-            VERSION => Ok(()),
+            SCHEMA_VERSION => Ok(()),
             newer => Err(OpenError::Newer(newer)),
         };
     }
@@ -47,7 +44,7 @@ pub(crate) async fn prepare(client: &mut ClientWrapper) -> Result<(), OpenError>
          CREATE TABLE url_shortener.format (version integer NOT NULL)",
     )
     .await?;
-    work.execute("INSERT INTO url_shortener.format VALUES ($1)", &[&VERSION]).await?;
+    work.execute("INSERT INTO url_shortener.format VALUES ($1)", &[&SCHEMA_VERSION]).await?;
     work.batch_execute(TABLES).await?;
     Ok(work.commit().await?)
 }

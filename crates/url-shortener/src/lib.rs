@@ -60,6 +60,7 @@ mod sentence;
 #[cfg(feature = "server")]
 pub mod server;
 
+pub use analytics::click::{Click, Device};
 pub use analytics::clicks::{Batch, ClickLog, ClickOp, ClickTuning, Clicks, LoggedClick};
 pub use analytics::stats::{LinkStats, Visitors};
 pub use analytics::tally::{RoundLimits, Tally};
@@ -78,8 +79,8 @@ pub use link::names::{
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
 pub use mechanism::Mechanism;
 pub use message::{
-    Action, Answer, Ask, Call, Click, Cursor, Device, Handover, Message, Note, Op, Range, Reply,
-    Shortener, Timer, Which, Why, Wish,
+    Action, Answer, Ask, Call, Cursor, Handover, Message, Note, Op, Range, Reply, Shortener, Timer,
+    Which, Why, Wish,
 };
-pub use ring::{BadShards, Roster};
-pub use shard::{MAX_PAGE_LINKS, MAX_SHARDS, RANGE, RingPhase, Shard};
+pub use ring::{BadShards, MAX_SHARDS, RingPhase, Roster};
+pub use shard::{MAX_PAGE_LINKS, RANGE, Shard};

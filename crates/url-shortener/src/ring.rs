@@ -6,7 +6,37 @@ use hash_ring::{Node, Nodes, Placement, Ring};
 use machine::NodeId;
 
 use crate::Key;
-use crate::shard::MAX_SHARDS;
+
+/// The most shards that can lease disjoint ranges of numbers.
+pub const MAX_SHARDS: u32 = 1024;
+
+/// The phase of a ring change, at one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RingPhase {
+    /// No change is under way.
+    Settled,
+    /// A joining shard copies its links. This shard answers for them until it cedes them.
+    Donating,
+    /// The links are ceded, and kept until the joining shard has them.
+    Ceded,
+    /// The joining shard has them; the copies here are being removed.
+    Cleaning,
+    /// This is the joining shard.
+    Joining,
+}
+
+impl RingPhase {
+    /// As the programming interface and `inspect` show it.
+    pub fn word(self) -> &'static str {
+        match self {
+            RingPhase::Settled => "settled",
+            RingPhase::Donating => "donating",
+            RingPhase::Ceded => "ceded",
+            RingPhase::Cleaning => "cleaning",
+            RingPhase::Joining => "joining",
+        }
+    }
+}
 
 /// The shards of a service.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug, Formatter};
 
 use crate::message::{Answer, Ask, Call, Handover, Message, Note, Reply, Which, Why, Wish};
-use crate::shard::RingPhase;
+use crate::ring::RingPhase;
 
 /// The last digits of a token or call, enough to distinguish it in a diagram.
 fn short(number: &u64) -> u64 {

@@ -28,12 +28,12 @@ use resilience::{Access, KeyQueue, Turn};
 use crate::link::codec::{decode_link, encode_link};
 use crate::mechanism::Mechanism;
 use crate::message::{Call, Message, Note, Op, Range, Reply, Shortener, Timer};
+use crate::ring::{MAX_SHARDS, RingPhase};
 use crate::{CODES, Key, Link, Roster};
 use bitcask::Mechanism::FlushBeforeAck;
 use bitcask::{Change, Event, Limits, Store, StoreOp};
 use boot::BootRead;
 use growth::joiner::{CopyBatch, JoinState};
-pub use growth::ownership::RingPhase;
 use growth::ownership::{KeyOwner, Ownership, RingState};
 use newest::NewestScan;
 use page::ListScan;
@@ -41,8 +41,6 @@ pub use page::MAX_PAGE_LINKS;
 
 /// Numbers in a range.
 pub const RANGE: u64 = 4096;
-/// The most shards that can lease disjoint ranges of numbers.
-pub const MAX_SHARDS: u32 = 1024;
 
 /// Further calls are refused.
 const MAX_WAITING_CALLS: usize = 100_000;

@@ -16,8 +16,9 @@
 //! the disk is full, they wait in memory; when that is full too, they are dropped, and the drops counted.
 //! Redirects go on.
 
+pub(crate) mod op;
 mod outbox;
-mod record;
+pub(crate) mod record;
 mod segments;
 
 use std::collections::VecDeque;
@@ -27,30 +28,15 @@ use machine::{DiskError, DiskResult, NodeId, Now, Outputs, Time};
 use rand::Rng;
 use resilience::Backoff;
 
+use super::click::Click;
 use crate::LinkId;
-use crate::message::{Click, Note, Op, Shortener, Timer};
+use crate::message::{Note, Op, Shortener, Timer};
 use outbox::Outbox;
 use record::BatchBuilder;
 use segments::Segments;
 
+pub use op::ClickOp;
 pub use record::{Batch, Clicks, LoggedClick};
-
-/// What to do when a disk operation of the click log ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ClickOp {
-    /// At boot: the names of the files are known.
-    Listed,
-    /// At boot: the last file of the boot before was synced.
-    SyncedAtBoot,
-    /// A batch was written.
-    Written,
-    /// And synced.
-    Synced,
-    /// Batches were read back.
-    Read,
-    /// A file was deleted, since all its clicks are counted.
-    Deleted,
-}
 
 /// The settings of a click log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

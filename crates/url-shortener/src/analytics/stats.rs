@@ -9,8 +9,8 @@ mod visitors;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::analytics::click::Device;
 use crate::analytics::clicks::LoggedClick;
-use crate::message::Device;
 
 pub use visitors::Visitors;
 

@@ -261,8 +261,8 @@ mod tests {
 
     use super::*;
     use crate::Key;
+    use crate::analytics::click::{Click, Device};
     use crate::analytics::clicks::{Batch, Clicks};
-    use crate::message::{Click, Device};
     use bitcask::StoreOp;
 
     const INSTANCE: NodeId = NodeId(3);

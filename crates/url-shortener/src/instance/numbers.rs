@@ -18,7 +18,8 @@ use crate::link::code::{self, Permutation};
 use crate::link::names::check_code;
 use crate::mechanism::Mechanism;
 use crate::message::Range;
-use crate::shard::{MAX_SHARDS, RANGE};
+use crate::ring::MAX_SHARDS;
+use crate::shard::RANGE;
 
 /// How far ids may be ahead of the clock when it goes back or many are needed at once: some 30 years. The
 /// time in an id is never used as a date.

@@ -10,9 +10,10 @@ use std::time::Duration;
 use machine::{NodeId, Now, Outputs, Time};
 
 use super::{Asker, Instance, Purpose};
+use crate::analytics::click::Click;
 use crate::instance::cache::Known;
 use crate::mechanism::Mechanism;
-use crate::message::{Answer, Call, Click, Message, Note, Reply, Shortener, Why};
+use crate::message::{Answer, Call, Message, Note, Reply, Shortener, Why};
 use crate::{Key, Link};
 
 /// The most questions that wait for calls at once.

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use machine::Outputs;
 
 use super::growth::joiner::cursor_key;
-use super::growth::ownership::{Ownership, RING, RingPhase, RingState};
+use super::growth::ownership::{Ownership, RING, RingState};
 use super::{LEASES, PendingOp, Shard};
 use crate::message::Shortener;
+use crate::ring::RingPhase;
 
 /// What is read at boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

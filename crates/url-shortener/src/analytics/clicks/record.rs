@@ -9,7 +9,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::codec::{Malformed, Reader, put_block};
 
-use crate::message::{Click, Device};
+use crate::analytics::click::{Click, Device};
 
 /// Clicks that are written together, with consecutive numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use machine::codec::{Malformed, Reader, put_number};
 
 use super::{DAYS, HOURS, LinkStats, REFERRERS, Visitors};
-use crate::message::Device;
+use crate::analytics::click::Device;
 
 /// Earlier ones have 1, and robots in their hours, days, hosts and visitors.
 const FORMAT: u8 = 2;

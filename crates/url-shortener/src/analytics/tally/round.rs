@@ -224,8 +224,8 @@ fn already_counted(position: &mut u64, kept: u64, batch: &Batch) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analytics::click::{Click, Device};
     use crate::analytics::clicks::Clicks;
-    use crate::message::{Click, Device};
 
     const MOST: RoundLimits = RoundLimits { links: 400, clicks: 16_384 };
 

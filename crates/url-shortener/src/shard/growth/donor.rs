@@ -9,10 +9,11 @@
 
 use machine::Outputs;
 
-use super::ownership::{KeyOwner, Ownership, RING, RingPhase, RingState};
+use super::ownership::{KeyOwner, Ownership, RING, RingState};
 use crate::Key;
 use crate::mechanism::Mechanism;
 use crate::message::{Handover, Note, Reply, Shortener, Timer};
+use crate::ring::RingPhase;
 use crate::shard::{CallStep, Job, PendingOp, Shard};
 use bitcask::Change;
 

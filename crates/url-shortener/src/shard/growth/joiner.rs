@@ -12,8 +12,9 @@ use machine::codec::Reader;
 use machine::{NodeId, Outputs, Random, Time};
 use resilience::Calls;
 
-use super::ownership::{RingPhase, RingState};
+use super::ownership::RingState;
 use crate::message::{Call, Handover, Message, Note, Reply, Shortener, Timer};
+use crate::ring::RingPhase;
 use crate::shard::{Job, PendingOp, Shard};
 use bitcask::Change;
 
@@ -266,7 +267,7 @@ impl Shard {
 mod tests {
     use super::*;
     use crate::Key;
-    use crate::shard::MAX_SHARDS;
+    use crate::ring::MAX_SHARDS;
 
     /// The entry of place 47 was once taken for a link, since byte 47 is `/`, and handed on to the next
     /// joining shard.

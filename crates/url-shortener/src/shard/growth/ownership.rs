@@ -6,7 +6,7 @@
 //! for a link: its former owner until it has durably ceded the link (`ring-fence`), then the new owner,
 //! once it has durably copied everything. A shard never answers again for a link that it has ceded.
 
-use crate::ring::{BadShards, ShardRing};
+use crate::ring::{BadShards, RingPhase, ShardRing};
 
 /// The store's key of the ring state. No key of a link begins with a zero byte.
 pub(in crate::shard) const RING: &[u8] = b"\0ring";
@@ -17,21 +17,6 @@ pub(in crate::shard) struct RingState {
     /// The number of shards on the ring by which it answers; 0 before it joins.
     pub(in crate::shard) shards: u32,
     pub(in crate::shard) phase: RingPhase,
-}
-
-/// The phase of a ring change, at one shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RingPhase {
-    /// No change is under way.
-    Settled,
-    /// A joining shard copies its links. This shard answers for them until it cedes them.
-    Donating,
-    /// The links are ceded, and kept until the joining shard has them.
-    Ceded,
-    /// The joining shard has them; the copies here are being removed.
-    Cleaning,
-    /// This is the joining shard.
-    Joining,
 }
 
 impl RingState {
@@ -56,19 +41,6 @@ pub(in crate::shard) enum KeyOwner {
     /// Mine once everything is copied from the donor at this place.
     MineFrom(u32),
     Other,
-}
-
-impl RingPhase {
-    /// As the programming interface and `inspect` show it.
-    pub fn word(self) -> &'static str {
-        match self {
-            RingPhase::Settled => "settled",
-            RingPhase::Donating => "donating",
-            RingPhase::Ceded => "ceded",
-            RingPhase::Cleaning => "cleaning",
-            RingPhase::Joining => "joining",
-        }
-    }
 }
 
 /// The ring state of a shard, and the rings that it is about.
