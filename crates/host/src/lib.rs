@@ -14,6 +14,7 @@ mod node;
 mod options;
 mod pending;
 mod running;
+pub mod secret;
 mod server;
 mod shutdown;
 mod threads;

@@ -67,8 +67,7 @@ pub(crate) fn set(name: &str, value: &str, secure: bool) -> HeaderValue {
 
 /// 128 bits that nobody can guess.
 pub(crate) fn secret() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("without randomness there are no secrets to be had");
+    let bytes = host::secret::draw().expect("without randomness there are no secrets to be had");
     format!("{:032x}", u128::from_be_bytes(bytes))
 }
 

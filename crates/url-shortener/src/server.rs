@@ -20,9 +20,9 @@ mod nodes;
 mod reply;
 mod starter;
 
+mod code_key;
 mod metrics;
 mod owner;
-mod secret;
 
 // Read last.
 mod database;

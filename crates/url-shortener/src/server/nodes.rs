@@ -14,8 +14,8 @@ use super::delivery::{Envelope, Inboxes, PendingAnswers};
 use super::owner::{FolderOwner, StoreKind};
 use super::starter::{NodeStarter, folder_of};
 use super::{
-    FIRST_SHARD, INSTANCE, LinkStore, MAX_SHARDS_PER_PROCESS, Member, ServeError, TALLY, halted,
-    secret, secrets_error, settings,
+    FIRST_SHARD, INSTANCE, LinkStore, MAX_SHARDS_PER_PROCESS, Member, ServeError, TALLY, code_key,
+    halted, secrets_error, settings,
 };
 use crate::{Codes, Cursor, Instance, Limits, Message, Tally};
 
@@ -53,7 +53,7 @@ impl Nodes {
         };
         let whole = SharedFolder::open::<FolderOwner>(data, BESIDE).map_err(ServeError::Folder)?;
         let is_new = !data.join("instance").exists();
-        let secret = secret::of_codes(data, is_new).map_err(secrets_error)?;
+        let secret = code_key::of_codes(data, is_new).map_err(secrets_error)?;
         let codes = if snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
         let settings = settings(store_kind.roster(), codes, rate);
         let instance = Instance::new(settings, Switches::ALL_ON);

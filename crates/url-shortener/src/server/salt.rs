@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
-use super::secret;
+use host::secret;
 
 const FILE: &str = "visitors.json";
 const DAY: u64 = 24 * 60 * 60;

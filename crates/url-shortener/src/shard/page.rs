@@ -88,17 +88,8 @@ mod tests {
     fn entries(count: u64) -> Vec<Change> {
         let entry = |n: u64| {
             let url = format!("https://example.org/{n}");
-            let link = Link {
-                url: url.into(),
-                status: Default::default(),
-                created_at: Wall(n),
-                expires_at: None,
-                title: n.is_multiple_of(7).then(|| "Lucky Seven".into()),
-                tags: Vec::new(),
-                earlier_clicks: 0,
-                incarnation: 0,
-                forward_query: None,
-            };
+            let title = n.is_multiple_of(7).then(|| "Lucky Seven".into());
+            let link = Link { title, ..Link::new(&url, Wall(n)) };
             let key =
                 if n % 10 == 5 { b"\0own".to_vec() } else { Key::new("", &n.to_string()).bytes() };
             (key.into(), Some(encode_link(&link)))

@@ -7,6 +7,7 @@ mod fence;
 mod front;
 mod growth;
 mod hand;
+mod link_bytes;
 mod links;
 mod service;
 mod tally;
