@@ -15,11 +15,9 @@ fn last(shards: u32) -> u32 {
     shards.saturating_sub(1)
 }
 
-struct Named<'a>(&'a Which);
-
-impl fmt::Display for Named<'_> {
+impl fmt::Display for Which {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match self {
             Which::Alias(alias) => write!(f, "/{alias}"),
             Which::Picked(number) => write!(f, "picked link {number}"),
         }
@@ -36,10 +34,10 @@ impl fmt::Display for Wish {
                 }
                 expires_in_ms.map_or(Ok(()), |ms| write!(f, " for {ms} ms"))
             }
-            Wish::Visit(which) => write!(f, "visit {}", Named(which)),
-            Wish::Look(which) => write!(f, "look at {}", Named(which)),
-            Wish::Edit(which) => write!(f, "change {}", Named(which)),
-            Wish::Delete(which) => write!(f, "delete {}", Named(which)),
+            Wish::Visit(which) => write!(f, "visit {which}"),
+            Wish::Look(which) => write!(f, "look at {which}"),
+            Wish::Edit(which) => write!(f, "change {which}"),
+            Wish::Delete(which) => write!(f, "delete {which}"),
             Wish::Join => f.write_str("join"),
         }
     }

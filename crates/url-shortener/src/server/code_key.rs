@@ -18,23 +18,18 @@ const LENGTHS: [usize; 2] = [16, 20];
 /// If the key is lost or damaged: with another key, codes that are taken would be picked over and over.
 pub(super) fn of_codes(folder: &Path, is_new: bool) -> io::Result<[u8; 16]> {
     let file = folder.join(CODES);
+    let restore = |why: &str| format!("{} {why}; restore it", file.display());
     match read(&file)? {
-        Some(bytes) => sound(&bytes).ok_or_else(|| {
-            io::Error::other(format!(
-                "{} is not what was written there; restore it",
-                file.display()
-            ))
-        }),
+        Some(bytes) => {
+            sound(&bytes).ok_or_else(|| io::Error::other(restore("is not what was written there")))
+        }
         None if is_new => {
             fs::create_dir_all(folder)?;
             let secret = draw()?;
             write(&file, &[&secret[..], &crc32fast::hash(&secret).to_le_bytes()].concat())?;
             Ok(secret)
         }
-        None => {
-            let lost = format!("{} is lost; restore it", file.display());
-            Err(io::Error::new(io::ErrorKind::NotFound, lost))
-        }
+        None => Err(io::Error::new(io::ErrorKind::NotFound, restore("is lost"))),
     }
 }
 
