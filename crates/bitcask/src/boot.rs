@@ -174,7 +174,8 @@ impl Boot {
         self.forget_until(&header);
         if !log.known.is_empty() {
             let bytes = hint::of(&log.newest, log.next, &log.known);
-            let replace = DiskCommand::Replace { file: hint_name(header.number), bytes };
+            let replace =
+                DiskCommand::Replace { file: hint_name(header.number), parts: bytes.into() };
             out.disk(replace, P::op(StoreOp::HintPut));
         }
         log.seal();

@@ -139,7 +139,10 @@ impl Compaction {
             Some(_) => {
                 let file = segment_name(run.segment.header.number);
                 let bytes = run.finish(log);
-                out.disk(DiskCommand::Replace { file, bytes }, P::op(StoreOp::Compacted));
+                out.disk(
+                    DiskCommand::Replace { file, parts: bytes.into() },
+                    P::op(StoreOp::Compacted),
+                );
             }
             None => {
                 // A read may still find what is sound in it.
@@ -311,7 +314,7 @@ impl Run {
         let known: Vec<Known> = kept.iter().map(|kept| kept.known).collect();
         let replace = DiskCommand::Replace {
             file: hint_name(number),
-            bytes: hint::of(&segment, next, &known),
+            parts: hint::of(&segment, next, &known).into(),
         };
         out.disk(replace, P::op(StoreOp::HintPut));
         for source in sources {

@@ -142,7 +142,7 @@ impl Store {
 
     /// The node booted: its disk is read first. Nothing else may be asked before [`Event::Ready`].
     pub fn start<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
-        out.disk(DiskCommand::List, P::op(StoreOp::Listed));
+        out.disk(DiskCommand::List { prefix: "".into() }, P::op(StoreOp::Listed));
     }
 
     /// A disk operation ended.
@@ -307,7 +307,10 @@ impl Store {
                 // A boot needs no space: it only reads, and nothing is appended before there is space.
                 self.writer.refuse(&mut self.events);
                 let file = segment_name(self.log.newest.header.number);
-                out.disk(DiskCommand::Sync { file }, P::op(StoreOp::NewestSynced));
+                out.disk(
+                    DiskCommand::Sync { file, data_only: false },
+                    P::op(StoreOp::NewestSynced),
+                );
                 return Ok(());
             }
             (StoreOp::NewestRestored, Err(DiskError::Full)) => self.writer.refuse(&mut self.events),
@@ -342,10 +345,10 @@ impl Store {
         if !Mechanism::FlushBeforeAck.on(self.switches) {
             // Only the newest segment may be torn, even if nothing of this was acknowledged.
             let file = segment_name(number);
-            out.disk(DiskCommand::Sync { file }, P::op(StoreOp::Sealed));
+            out.disk(DiskCommand::Sync { file, data_only: false }, P::op(StoreOp::Sealed));
         }
         let bytes = hint::of(&self.log.newest, self.log.next, &self.log.known);
-        let replace = DiskCommand::Replace { file: hint_name(number), bytes };
+        let replace = DiskCommand::Replace { file: hint_name(number), parts: bytes.into() };
         out.disk(replace, P::op(StoreOp::HintPut));
         self.log.seal();
         self.compaction.begin_if_due(&mut self.log, out);

@@ -73,7 +73,7 @@ impl Writer {
     ) {
         let file = segment_name(log.newest.header.number);
         out.disk(
-            DiskCommand::Replace { file, bytes: content.clone() },
+            DiskCommand::Replace { file, parts: content.clone().into() },
             P::op(StoreOp::NewestRestored),
         );
         (self.unrestored, self.restoring) = (Some(content), true);
@@ -116,11 +116,14 @@ impl Writer {
         let (bytes, flight) = self.joined(log);
         self.flight = Some(flight);
         let file = segment_name(log.newest.header.number);
-        let write =
-            DiskCommand::Write { file: file.clone(), offset: log.newest.length.into(), bytes };
+        let write = DiskCommand::Write {
+            file: file.clone(),
+            offset: log.newest.length.into(),
+            parts: bytes.into(),
+        };
         out.disk(write, P::op(StoreOp::Written));
         if self.syncs {
-            out.disk(DiskCommand::Sync { file }, P::op(StoreOp::Synced));
+            out.disk(DiskCommand::Sync { file, data_only: false }, P::op(StoreOp::Synced));
         }
     }
 

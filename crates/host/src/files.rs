@@ -79,7 +79,7 @@ impl Files {
         for command in group {
             match command {
                 // One that is not there yet must not be found by waiting.
-                DiskCommand::Sync { file } if self.exists(&file) => {
+                DiskCommand::Sync { file, .. } if self.exists(&file) => {
                     waiting.entry(file).or_default().push(outcomes.len());
                     outcomes.push(Ok(DiskAnswer::Done));
                     continue;
@@ -87,7 +87,9 @@ impl Files {
                 DiskCommand::Write { .. }
                 | DiskCommand::Sync { .. }
                 | DiskCommand::Read { .. }
-                | DiskCommand::List => {}
+                | DiskCommand::Length { .. }
+                | DiskCommand::Allocate { .. }
+                | DiskCommand::List { .. } => {}
                 // These would change what there is to sync.
                 _ => self.sync_waiting(&mut waiting, &mut outcomes),
             }
@@ -110,7 +112,7 @@ impl Files {
 
     fn perform(&mut self, command: DiskCommand) -> DiskOutcome {
         let wants_space = match &command {
-            DiskCommand::Write { bytes, .. } | DiskCommand::Replace { bytes, .. } => bytes.len(),
+            DiskCommand::Write { parts, .. } | DiskCommand::Replace { parts, .. } => parts.len(),
             _ => 0,
         };
         let outcome = self.done(command);
@@ -140,13 +142,15 @@ impl Files {
 
     fn done(&mut self, command: DiskCommand) -> DiskOutcome {
         match command {
-            DiskCommand::Write { file, offset, bytes } => self.write(file, offset, &bytes),
-            DiskCommand::Sync { file } => self.sync(&file),
+            DiskCommand::Write { file, offset, parts } => self.write(file, offset, &parts.joined()),
+            DiskCommand::Sync { file, .. } => self.sync(&file),
             DiskCommand::Read { file, offset, length } => self.read(file, offset, length),
             DiskCommand::Truncate { file, length } => self.truncate(file, length),
-            DiskCommand::Replace { file, bytes } => self.replace(&file, &bytes),
+            DiskCommand::Replace { file, parts } => self.replace(&file, &parts.joined()),
             DiskCommand::Delete { file } => self.delete(&file),
-            DiskCommand::List => self.list(),
+            DiskCommand::Length { file } => self.length(file),
+            DiskCommand::Allocate { file, length } => self.allocate(file, length),
+            DiskCommand::List { prefix } => self.list(&prefix),
         }
     }
 
@@ -229,11 +233,23 @@ impl Files {
         Ok(DiskAnswer::Done)
     }
 
-    fn list(&self) -> DiskOutcome {
+    fn length(&mut self, name: FileName) -> DiskOutcome {
+        let path = self.path(&name)?;
+        Ok(DiskAnswer::Length(fs::metadata(path).map_err(unchanged)?.len()))
+    }
+
+    fn allocate(&mut self, name: FileName, length: u64) -> DiskOutcome {
+        let path = self.path(&name)?;
+        let file = self.open(name, &path, true)?;
+        system::allocate(file, &path, length).map_err(unchanged)?;
+        Ok(DiskAnswer::Done)
+    }
+
+    fn list(&self, prefix: &str) -> DiskOutcome {
         let entries: io::Result<Vec<_>> = fs::read_dir(&self.folder).and_then(Iterator::collect);
         let names = entries.map_err(unchanged)?.into_iter().map(|entry| entry.file_name());
         let mut names: Vec<_> = names.filter_map(|name| name.into_string().ok()).collect();
-        names.retain(|name| self.path(name).is_ok());
+        names.retain(|name| name.starts_with(prefix) && self.path(name).is_ok());
         names.sort_unstable();
         Ok(DiskAnswer::Names(names))
     }

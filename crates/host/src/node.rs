@@ -296,6 +296,7 @@ impl<M: Machine> Node<M> {
             }
             Output::Note(note) => self.outside.noted(note),
             Output::Halt { why } => self.halt_now(state, String::from(why)),
+            Output::Meet { .. } | Output::Stopped => {}
         }
     }
 
@@ -426,7 +427,7 @@ impl NodeCounts {
 
     fn count<P: Protocol>(&self, input: &Input<P>) {
         match input {
-            Input::Start { .. } => {}
+            Input::Start { .. } | Input::Writable { .. } | Input::Stop => {}
             Input::Message { .. } => self.messages.one(),
             Input::Timer(_) => self.timers.one(),
             Input::Disk { .. } => self.disk.one(),

@@ -116,7 +116,7 @@ impl<P: Embeds<Checkpoint<P>>> Checkpoint<P> {
 
     fn write(&mut self, bytes: Bytes, then: Vec<Output<P>>, out: &mut Outputs<P>) {
         self.in_flight = Some(then);
-        let replace = DiskCommand::Replace { file: self.file.clone(), bytes };
+        let replace = DiskCommand::Replace { file: self.file.clone(), parts: bytes.into() };
         out.disk(replace, P::op(CheckpointOp::Saved));
     }
 }
@@ -178,7 +178,7 @@ mod tests {
     fn writes(out: &mut Outputs<Words>) -> Vec<Bytes> {
         let replaced = |output| match output {
             Output::Disk { command, .. } => match *command {
-                DiskCommand::Replace { bytes, .. } => Some(bytes),
+                DiskCommand::Replace { parts, .. } => Some(parts.joined()),
                 _ => None,
             },
             _ => None,

@@ -9,6 +9,8 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::parts::Parts;
+
 /// The name of a file in the node's data folder: one component, no path.
 pub type FileName = Cow<'static, str>;
 
@@ -19,7 +21,11 @@ pub type FileName = Cow<'static, str>;
 )]
 pub struct DiskId(pub u64);
 
-/// A disk operation. Those of one node end in the order in which they were asked for.
+/// A disk operation.
+///
+/// What changes a file, and its syncs, end in the order in which they were asked for; operations on
+/// different files end in any order. A read sees all changes of its file that were asked for before it, waits for
+/// no sync, and may see later changes. Each operation is told by itself when it ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DiskCommand {
     /// Writes bytes at an offset, making the file, and zeros up to the offset, as needed. Not
@@ -29,14 +35,17 @@ pub enum DiskCommand {
         file: FileName,
         /// Bytes from its beginning.
         offset: u64,
-        /// What to write.
-        bytes: Bytes,
+        /// What to write, in one vectored write.
+        parts: Parts,
     },
-    /// Makes all writes to the file that ended before durable. If it fails, nobody knows what is
-    /// on the disk (fsyncgate): the machine must halt.
+    /// Makes all changes of the file that were asked for before durable, and its name. If it fails,
+    /// nobody knows what is on the disk (fsyncgate): the machine must halt, and is halted where it does not.
     Sync {
         /// The file.
         file: FileName,
+        /// Only what is needed to read the bytes back (`fdatasync`), which is quicker where the length of the
+        /// file stayed what it was.
+        data_only: bool,
     },
     /// Reads up to `length` bytes from an offset; fewer at the end of the file.
     Read {
@@ -46,6 +55,11 @@ pub enum DiskCommand {
         offset: u64,
         /// At most this many bytes.
         length: u64,
+    },
+    /// How long the file is, in bytes. It sees what a read would see.
+    Length {
+        /// The file.
+        file: FileName,
     },
     /// Cuts the file to a length. Durable with the next sync.
     Truncate {
@@ -60,15 +74,27 @@ pub enum DiskCommand {
         /// The file.
         file: FileName,
         /// Its whole new content.
-        bytes: Bytes,
+        parts: Parts,
     },
     /// Removes the file, durably.
     Delete {
         /// The file.
         file: FileName,
     },
-    /// Names all files, in order of name.
-    List,
+    /// Reserves space behind the end of the file, making it as needed; its length stays. Writes there need no
+    /// new space, and a data-only sync of them has less to do.
+    Allocate {
+        /// The file.
+        file: FileName,
+        /// How many bytes from its beginning are to have space.
+        length: u64,
+    },
+    /// Names the files whose names begin so, in order of name. What had ended when it was asked for
+    /// is seen; what is in flight may be.
+    List {
+        /// How the names begin; empty for all.
+        prefix: FileName,
+    },
 }
 
 /// What an operation that went well brings back.
@@ -80,6 +106,8 @@ pub enum DiskAnswer {
     Bytes(Bytes),
     /// The names of the files, sorted.
     Names(Vec<String>),
+    /// The length of the file, in bytes.
+    Length(u64),
 }
 
 /// Why a disk operation failed.

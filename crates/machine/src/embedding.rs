@@ -25,8 +25,8 @@
 //! impl Counter {
 //!     fn count<P: Embeds<Counter>>(&mut self, out: &mut Outputs<P>) {
 //!         self.0 += 1;
-//!         let bytes = self.0.to_le_bytes().to_vec().into();
-//!         out.disk(DiskCommand::Replace { file: "count".into(), bytes }, P::op("counted"));
+//!         let parts = self.0.to_le_bytes().to_vec().into();
+//!         out.disk(DiskCommand::Replace { file: "count".into(), parts }, P::op("counted"));
 //!     }
 //! }
 //!

@@ -7,14 +7,32 @@
 //! that it was not handed, and never iterates a map whose order is not fixed. It is `Clone`, so a
 //! world can step back, branch and explore.
 //!
-//! Whoever drives a machine (the simulated world or the real one) keeps four promises in return:
+//! Whoever drives a machine (the simulated world or the real one) keeps these laws in return. Both are run
+//! through the same script for each of them (`tests/lab/laws`).
 //!
-//! 1. [`Input::Start`] comes first, once, after every boot; nothing survives a crash but the disk.
-//! 2. Disk operations end in the order in which they were asked for, and none that was asked for
-//!    before a crash ever ends after it.
-//! 3. A timer fires no earlier than asked, by the machine's monotonic clock, and at most once for
-//!    each time it was set.
-//! 4. A message may be lost, late or (a datagram) doubled and out of order; it is never altered.
+//! 1. [`Input::Start`] is the first input of a boot. Nothing that was asked for before a crash ends after
+//!    it, and nothing survives one but the disk. Inputs come one at a time; what one of them asks for is carried
+//!    out in order, and nothing after [`Output::Halt`].
+//! 2. A timer fires once for each time it was set, never early on the machine's monotonic clock; of two
+//!    that are due at the same time the one that was set first.
+//! 3. What arrives on a lane ([`Link::Stream`], [`Link::Bulk`]) between two [`Input::LinkReset`]s of a peer
+//!    is a beginning of what was sent on it, in order. The two lanes of a pair are not ordered with each
+//!    other. A reset ends both; what is sent after it is told goes on new ones.
+//! 4. *Outstanding* on a lane, in one direction, is the weight of what was sent less the credit that the peer's
+//!    driver gave: [`CREDIT`] for each so much that the peer's machine was handed. It never exceeds
+//!    [`WINDOW`]: a send that would exceed it, or that is heavier than [`LONGEST`], resets the pair.
+//! 5. [`Input::Writable`] is told for each such credit. Who stops sending at half a window, as [`Window`]
+//!    does, is never reset for what it sent.
+//! 6. A datagram ([`Link::Datagram`]) of at most [`DATAGRAM`] is lost, doubled, overtaken, or arrives. A
+//!    heavier one is an error of the machine, and never does. No message is ever altered.
+//! 7. A message to a node that is neither listed, met nor connected is answered by a reset; a datagram is lost.
+//! 8. Changes and syncs of one file end in the order in which they were asked for; see [`DiskCommand`]. After a
+//!    crash each file shows a beginning of its changes that were in flight, each file by itself.
+//! 9. [`DiskError::Full`]: the operation did nothing. [`DiskError::Failed`]: it happened in part or not at all.
+//!    After a failed sync, replacement or deletion only a halt of that input is carried out, and a machine
+//!    that does not halt is halted.
+//! 10. A new disk holds [`Machine::first_files`] before the first start. One that is gone later is not put back.
+//! 11. [`Input::Stop`] comes at most once. The node ends at [`Output::Stopped`], or later as a process that dies.
 //!
 //! # A machine, moved by hand
 //!
@@ -46,8 +64,8 @@
 //!         match input {
 //!             Input::Message { from, .. } => {
 //!                 self.0 += 1;
-//!                 let bytes = self.0.to_le_bytes().to_vec().into();
-//!                 let replace = DiskCommand::Replace { file: "count".into(), bytes };
+//!                 let parts = self.0.to_le_bytes().to_vec().into();
+//!                 let replace = DiskCommand::Replace { file: "count".into(), parts };
 //!                 out.disk(replace, Written { answer: self.0, to: from });
 //!             }
 //!             Input::Disk { op, result: Ok(_) } => out.send(op.to, op.answer),
@@ -86,9 +104,11 @@ mod embedding;
 mod machine;
 mod memory;
 mod outputs;
+mod parts;
 mod protocol;
 mod switches;
 mod time;
+mod window;
 
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointOp};
 pub use disk::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName};
@@ -96,6 +116,8 @@ pub use embedding::{Embeds, Separates};
 pub use machine::{Generation, Input, Inspection, Machine, Now, Random};
 pub use memory::MemoryDisk;
 pub use outputs::{Output, Outputs};
+pub use parts::Parts;
 pub use protocol::{Link, NodeId, Protocol};
 pub use switches::{MechanismInfo, Switches};
 pub use time::{Time, Wall, nanos};
+pub use window::{CREDIT, DATAGRAM, LONGEST, WINDOW, Window};

@@ -1,10 +1,13 @@
 //! The contract: what a machine is handed, and the trait that it implements.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{DiskId, DiskResult};
+use crate::disk::{DiskId, DiskResult, FileName};
+#[cfg(doc)]
+use crate::outputs::Output;
 use crate::outputs::Outputs;
-use crate::protocol::{NodeId, Protocol};
+use crate::protocol::{Link, NodeId, Protocol};
 use crate::time::{Time, Wall};
 
 /// The random stream that a machine is handed. Xoshiro256++ is portable: a seed gives the same
@@ -29,6 +32,12 @@ pub trait Machine: Clone + Send + Sync + 'static {
         input: Input<Self::Protocol>,
         out: &mut Outputs<Self::Protocol>,
     );
+
+    /// What a new disk holds before the first start, in both worlds. So a machine can tell a new disk from one
+    /// that lost its files.
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        Vec::new()
+    }
 
     /// Its role and the state worth showing: for faults aimed at roles, and for people.
     fn inspect(&self) -> Inspection {
@@ -73,12 +82,22 @@ pub enum Input<P: Protocol> {
         /// How it ended.
         result: DiskResult,
     },
-    /// The stream to and from this peer was reset: what was on its way in either direction may be
-    /// lost. The next [`Link::Stream`] send opens a new one.
+    /// The lanes to and from this peer were reset: what was on its way in either direction may be
+    /// lost. The next send on [`Link::Stream`] or [`Link::Bulk`] opens new ones.
     LinkReset {
         /// The other end.
         peer: NodeId,
     },
+    /// The peer's machine has taken [`CREDIT`](crate::CREDIT) more of what was sent on this lane.
+    Writable {
+        /// The other end.
+        peer: NodeId,
+        /// The lane.
+        link: Link,
+    },
+    /// The operator wants the node to end: hand over, make durable what is worth it, then
+    /// [`Output::Stopped`].
+    Stop,
 }
 
 /// What a machine shows of itself.

@@ -22,27 +22,32 @@ impl MemoryDisk {
     pub fn perform(&mut self, command: DiskCommand) -> DiskResult {
         let files = &mut self.files;
         match command {
-            DiskCommand::Write { file, offset, bytes } => {
+            DiskCommand::Write { file, offset, parts } => {
                 let content = files.entry(file).or_default();
-                let (start, end) = (offset as usize, offset as usize + bytes.len());
+                let (start, end) = (offset as usize, offset as usize + parts.len());
                 content.resize(content.len().max(end), 0);
-                content[start..end].copy_from_slice(&bytes);
+                content[start..end].copy_from_slice(&parts.joined());
             }
-            DiskCommand::Sync { file } => drop(files.get(&file).ok_or(DiskError::NotFound)?),
+            DiskCommand::Sync { file, .. } => drop(files.get(&file).ok_or(DiskError::NotFound)?),
             DiskCommand::Read { file, offset, length } => {
                 let content = files.get(&file).ok_or(DiskError::NotFound)?;
                 let end = offset.saturating_add(length).min(content.len() as u64);
                 let bytes = content.get(offset as usize..end as usize).unwrap_or_default();
                 return Ok(DiskAnswer::Bytes(bytes.to_vec().into()));
             }
+            DiskCommand::Length { file } => {
+                let content = files.get(&file).ok_or(DiskError::NotFound)?;
+                return Ok(DiskAnswer::Length(content.len() as u64));
+            }
             DiskCommand::Truncate { file, length } => {
                 files.get_mut(&file).ok_or(DiskError::NotFound)?.truncate(length as usize);
             }
-            DiskCommand::Replace { file, bytes } => drop(files.insert(file, bytes.to_vec())),
+            DiskCommand::Replace { file, parts } => drop(files.insert(file, parts.joined().into())),
+            DiskCommand::Allocate { file, .. } => drop(files.entry(file).or_default()),
             DiskCommand::Delete { file } => drop(files.remove(&file).ok_or(DiskError::NotFound)?),
-            DiskCommand::List => {
-                let names = files.keys().map(|name| name.to_string()).collect();
-                return Ok(DiskAnswer::Names(names));
+            DiskCommand::List { prefix } => {
+                let names = files.keys().filter(|name| name.starts_with(&*prefix));
+                return Ok(DiskAnswer::Names(names.map(|name| name.to_string()).collect()));
             }
         }
         Ok(DiskAnswer::Done)

@@ -1,6 +1,7 @@
 //! What a machine wants done.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::disk::DiskCommand;
@@ -38,6 +39,15 @@ pub enum Output<P: Protocol> {
     },
     /// Tell the history, or the owner.
     Note(P::Note),
+    /// A node that may be spoken with from now on: the host dials the address.
+    Meet {
+        /// Its number.
+        peer: NodeId,
+        /// Where it listens, as a host and a port.
+        address: Arc<str>,
+    },
+    /// What the machine had to do before its end is done: [`crate::Input::Stop`] is answered.
+    Stopped,
     /// Stop this node, as a crash does: the machine has found that it cannot keep its promises.
     Halt {
         /// The sentence that the operator reads.
@@ -77,6 +87,12 @@ impl<P: Protocol> Outputs<P> {
         self.add(|| Output::Send { to, message, link: Link::Datagram });
     }
 
+    /// Sends in bulk: as on a stream, on a connection beside it.
+    #[inline]
+    pub fn bulk(&mut self, to: NodeId, message: P::Message) {
+        self.add(|| Output::Send { to, message, link: Link::Bulk });
+    }
+
     /// Sets a timer, replacing the one of the same name.
     #[inline]
     pub fn set_timer(&mut self, timer: P::Timer, after: Duration) {
@@ -97,6 +113,16 @@ impl<P: Protocol> Outputs<P> {
     #[inline]
     pub fn note(&mut self, note: P::Note) {
         self.add(|| Output::Note(note));
+    }
+
+    /// Makes a node known.
+    pub fn meet(&mut self, peer: NodeId, address: Arc<str>) {
+        self.push(Output::Meet { peer, address });
+    }
+
+    /// Answers [`crate::Input::Stop`].
+    pub fn stopped(&mut self) {
+        self.push(Output::Stopped);
     }
 
     /// Stops this node.

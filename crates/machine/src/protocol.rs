@@ -28,13 +28,23 @@ pub trait Protocol: Clone + Debug + 'static {
     type Op: Clone + Debug + Hash + Send + Sync;
     /// What a machine tells the history, or its owner when it is embedded in another.
     type Note: Clone + Debug + Hash + Send + Sync;
+
+    /// What a message weighs, in bytes: no less than it has on the wire, and not much more (at most an eighth
+    /// and 64). Both worlds count the windows of their links by it.
+    fn weight(message: &Self::Message) -> u32 {
+        let _ = message;
+        64
+    }
 }
 
-/// The two kinds of link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The kinds of link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Link {
     /// UDP: lost, doubled and reordered.
     Datagram,
     /// TCP: in order and without gaps, stalling until it is healed or reset.
     Stream,
+    /// As [`Link::Stream`], on a connection of its own beside it: what is large goes here, and delays
+    /// no heartbeat.
+    Bulk,
 }

@@ -113,10 +113,10 @@ impl Machine for Replica {
             Input::Message { from, message: Message::Request(request) } => {
                 self.request(from, request, now, out);
             }
-            Input::Message { .. } | Input::Timer(Timer::Attempt) => {}
             Input::Timer(Timer::Raft) => self.groups.timer(now, out),
             Input::Disk { op: Op(op), result } => self.groups.disk(op, result, now, out),
             Input::LinkReset { peer } => self.groups.link_reset(peer, now),
+            _ => {}
         }
         self.catch_up(now, out);
         self.groups.flush(now, out);

@@ -89,7 +89,7 @@ impl Groups {
     pub fn start<P: Embeds<Groups>>(&mut self, disk: DiskId, out: &mut Outputs<P>) {
         let identified = Mechanism::DiskIdentity.on(self.switches);
         self.disk = if identified { disk } else { ANY_DISK };
-        out.disk(DiskCommand::List, P::op(JournalOp::Listed));
+        out.disk(DiskCommand::List { prefix: "".into() }, P::op(JournalOp::Listed));
     }
 
     /// An envelope came. One for another disk than this node's is not opened.

@@ -209,14 +209,20 @@ impl Journal {
         (self.failed, self.stalled) = (false, false);
         match self.in_flight.clone() {
             Some(Flight::Write(file, offset, bytes)) => {
-                let sync = DiskCommand::Sync { file: file.clone() };
-                out.disk(DiskCommand::Write { file, offset, bytes }, P::op(JournalOp::Written));
+                let sync = DiskCommand::Sync { file: file.clone(), data_only: false };
+                out.disk(
+                    DiskCommand::Write { file, offset, parts: bytes.into() },
+                    P::op(JournalOp::Written),
+                );
                 if self.syncs {
                     out.disk(sync, P::op(JournalOp::Synced));
                 }
             }
             Some(Flight::Replace(file, bytes)) => {
-                out.disk(DiskCommand::Replace { file, bytes }, P::op(JournalOp::Replaced));
+                out.disk(
+                    DiskCommand::Replace { file, parts: bytes.into() },
+                    P::op(JournalOp::Replaced),
+                );
             }
             Some(Flight::Delete(file)) => {
                 out.disk(DiskCommand::Delete { file }, P::op(JournalOp::Deleted));

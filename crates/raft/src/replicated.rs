@@ -129,7 +129,7 @@ where
             }
             Input::Timer(()) => self.groups.timer(now, out),
             Input::Disk { op, result } => self.groups.disk(op, result, now, out),
-            Input::Message { .. } | Input::Start { .. } | Input::LinkReset { .. } => {}
+            _ => {}
         }
     }
 
@@ -172,7 +172,7 @@ where
             DiskCommand::Read { file, offset, length } => {
                 DiskRequest::Read { file, offset, length }
             }
-            DiskCommand::Replace { file, bytes } => match put_file(&file, &bytes) {
+            DiskCommand::Replace { file, parts } => match put_file(&file, &parts.joined()) {
                 None => DiskRequest::TooLong,
                 Some(command) => match self.groups.propose(GROUP, command, now) {
                     Ok((_, index)) => DiskRequest::Replace(index),

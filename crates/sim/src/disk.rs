@@ -99,8 +99,8 @@ impl Disk {
     /// How long the operation takes, in nanoseconds.
     pub(crate) fn latency(&mut self, command: &DiskCommand) -> u64 {
         let (size, (least, most)) = match command {
-            DiskCommand::Write { bytes, .. } => (bytes.len() as u64, LATENCY),
-            DiskCommand::Replace { bytes, .. } => (bytes.len() as u64, SYNC_LATENCY),
+            DiskCommand::Write { parts, .. } => (parts.len() as u64, LATENCY),
+            DiskCommand::Replace { parts, .. } => (parts.len() as u64, SYNC_LATENCY),
             DiskCommand::Read { length, .. } => ((*length).min(1 << 20), LATENCY),
             DiskCommand::Sync { .. } => (0, SYNC_LATENCY),
             _ => (0, LATENCY),
@@ -113,7 +113,7 @@ impl Disk {
     pub(crate) fn perform(&mut self, command: DiskCommand) -> DiskResult {
         let failed = happens(&mut self.random, self.disk_faults.failing_ppm);
         if failed {
-            if let DiskCommand::Sync { file } = &command {
+            if let DiskCommand::Sync { file, .. } = &command {
                 self.forget_dirty(file);
             }
             return Err(DiskError::Failed);
@@ -123,16 +123,22 @@ impl Disk {
             return Err(DiskError::Full);
         }
         match command {
-            DiskCommand::Write { file, offset, bytes } => self.write(file, offset, bytes),
-            DiskCommand::Sync { file } => self.sync(&file),
+            DiskCommand::Write { file, offset, parts } => self.write(file, offset, parts.joined()),
+            DiskCommand::Sync { file, .. } => self.sync(&file),
             DiskCommand::Read { file, offset, length } => self.read(&file, offset, length),
             DiskCommand::Truncate { file, length } => self.truncate(&file, length),
-            DiskCommand::Replace { file, bytes } => self.replace(file, bytes),
+            DiskCommand::Replace { file, parts } => self.replace(file, parts.joined()),
+            DiskCommand::Length { file } => self.length(&file),
+            DiskCommand::Allocate { file, .. } => {
+                self.files.entry(file).or_default();
+                Ok(DiskAnswer::Done)
+            }
             DiskCommand::Delete { file } => {
                 self.files.remove(&file).map(|_| DiskAnswer::Done).ok_or(DiskError::NotFound)
             }
-            DiskCommand::List => {
-                Ok(DiskAnswer::Names(self.files.keys().map(|name| name.to_string()).collect()))
+            DiskCommand::List { prefix } => {
+                let names = self.files.keys().filter(|name| name.starts_with(&*prefix));
+                Ok(DiskAnswer::Names(names.map(|name| name.to_string()).collect()))
             }
         }
     }
@@ -216,6 +222,11 @@ impl Disk {
     fn read(&mut self, name: &FileName, offset: u64, length: u64) -> DiskResult {
         let file = self.files.get(name).ok_or(DiskError::NotFound)?;
         Ok(DiskAnswer::Bytes(file.seen.read(offset, length)))
+    }
+
+    fn length(&self, name: &FileName) -> DiskResult {
+        let file = self.files.get(name).ok_or(DiskError::NotFound)?;
+        Ok(DiskAnswer::Length(file.seen.len()))
     }
 
     fn truncate(&mut self, name: &FileName, length: u64) -> DiskResult {

@@ -39,15 +39,20 @@ impl Recorder {
     /// A disk command in a few words.
     pub(crate) fn short(command: &DiskCommand) -> String {
         match command {
-            DiskCommand::Write { file, offset, bytes } => {
-                format!("write {} bytes of {file} at {offset}", bytes.len())
+            DiskCommand::Write { file, offset, parts } => {
+                format!("write {} bytes of {file} at {offset}", parts.len())
             }
-            DiskCommand::Sync { file } => format!("sync {file}"),
+            DiskCommand::Sync { file, .. } => format!("sync {file}"),
             DiskCommand::Read { file, .. } => format!("read {file}"),
             DiskCommand::Truncate { file, length } => format!("truncate {file} to {length}"),
             DiskCommand::Replace { file, .. } => format!("replace {file}"),
             DiskCommand::Delete { file } => format!("delete {file}"),
-            DiskCommand::List => "list".into(),
+            DiskCommand::Length { file } => format!("ask for the length of {file}"),
+            DiskCommand::Allocate { file, length } => format!("allocate {length} bytes of {file}"),
+            DiskCommand::List { prefix } => match prefix.as_ref() {
+                "" => "list".into(),
+                prefix => format!("list {prefix}"),
+            },
         }
     }
 }

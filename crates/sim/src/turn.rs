@@ -142,6 +142,7 @@ impl<M: Machine> World<M> {
                 self.history.push(Entry { at: self.now, node: id, note });
             }
             Output::Halt { why } => self.halt(id, why),
+            Output::Meet { .. } | Output::Stopped => {}
         }
     }
 

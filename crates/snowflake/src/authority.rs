@@ -203,10 +203,7 @@ impl Machine for Authority {
             Input::Message { from, message: Message::Renew(wanted, lease) } => {
                 self.renew(from, wanted, lease, now, out);
             }
-            Input::Message { .. }
-            | Input::Timer(_)
-            | Input::Disk { op: Op::Raft(_), .. }
-            | Input::LinkReset { .. } => {}
+            _ => {}
         }
     }
 

@@ -343,7 +343,7 @@ impl Machine for Worker {
             }
             Input::Disk { op: Op::Loaded, result } => self.loaded(result, now, out),
             Input::Disk { op: Op::Saved, result } => self.saved(result, now, out),
-            Input::Disk { op: Op::Raft(_), .. } | Input::Timer(_) | Input::LinkReset { .. } => {}
+            _ => {}
         }
         self.raise(looks, now, out);
         self.serve(now, out);

@@ -108,14 +108,14 @@ fn commands() -> impl Strategy<Value = DiskCommand> {
     let place = || 0..40_u64;
     prop_oneof![
         4 => (file(), place(), bytes())
-            .prop_map(|(file, offset, bytes)| DiskCommand::Write { file, offset, bytes }),
-        4 => file().prop_map(|file| DiskCommand::Sync { file }),
+            .prop_map(|(file, offset, bytes)| DiskCommand::Write { file, offset, parts: bytes.into() }),
+        4 => file().prop_map(|file| DiskCommand::Sync { file, data_only: false }),
         4 => (file(), place(), place())
             .prop_map(|(file, offset, length)| DiskCommand::Read { file, offset, length }),
         1 => (file(), place()).prop_map(|(file, length)| DiskCommand::Truncate { file, length }),
-        2 => (file(), bytes()).prop_map(|(file, bytes)| DiskCommand::Replace { file, bytes }),
+        2 => (file(), bytes()).prop_map(|(file, bytes)| DiskCommand::Replace { file, parts: bytes.into() }),
         1 => file().prop_map(|file| DiskCommand::Delete { file }),
-        1 => Just(DiskCommand::List),
+        1 => Just(DiskCommand::List { prefix: "".into() }),
     ]
 }
 

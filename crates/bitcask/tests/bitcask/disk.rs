@@ -50,16 +50,17 @@ impl Disk {
         if grows && self.full {
             return Err(DiskError::Full);
         }
-        if let DiskCommand::Write { bytes, .. } | DiskCommand::Replace { bytes, .. } = &command {
-            self.written += bytes.len();
+        if let DiskCommand::Write { parts, .. } | DiskCommand::Replace { parts, .. } = &command {
+            self.written += parts.len();
         }
         match command {
-            DiskCommand::Write { file, offset, bytes } => {
+            DiskCommand::Write { file, offset, parts } => {
+                let bytes = parts.joined();
                 let file = self.files.entry(file.into()).or_default();
                 put(&mut file.seen, offset as usize, &bytes);
                 file.dirty.push((offset as usize, bytes));
             }
-            DiskCommand::Sync { file } => {
+            DiskCommand::Sync { file, .. } => {
                 let file = self.files.get_mut(&*file).ok_or(DiskError::NotFound)?;
                 for (offset, bytes) in file.dirty.drain(..) {
                     put(&mut file.durable, offset, &bytes);
@@ -72,7 +73,8 @@ impl Disk {
                 let to = from.saturating_add(length as usize).min(seen.len());
                 return Ok(DiskAnswer::Bytes(Bytes::copy_from_slice(&seen[from..to])));
             }
-            DiskCommand::Replace { file, bytes } => {
+            DiskCommand::Replace { file, parts } => {
+                let bytes = parts.joined();
                 let (seen, durable) = (bytes.to_vec(), bytes.to_vec());
                 let replaced = File { seen, durable, dirty: Vec::new(), linked: true };
                 self.files.insert(file.into(), replaced);
@@ -80,10 +82,14 @@ impl Disk {
             DiskCommand::Delete { file } => {
                 self.files.remove(&*file).ok_or(DiskError::NotFound)?;
             }
-            DiskCommand::List => {
+            DiskCommand::List { .. } => {
                 return Ok(DiskAnswer::Names(self.files.keys().cloned().collect()));
             }
-            DiskCommand::Truncate { .. } => panic!("a store never truncates"),
+            DiskCommand::Truncate { .. }
+            | DiskCommand::Length { .. }
+            | DiskCommand::Allocate { .. } => {
+                panic!("a store never asks that")
+            }
         }
         Ok(DiskAnswer::Done)
     }

@@ -52,15 +52,15 @@ impl Drop for Disk {
 }
 
 fn write(file: FileName, text: &'static str) -> DiskCommand {
-    DiskCommand::Write { file, offset: 0, bytes: text.into() }
+    DiskCommand::Write { file, offset: 0, parts: text.into() }
 }
 
 fn sync(file: FileName) -> DiskCommand {
-    DiskCommand::Sync { file }
+    DiskCommand::Sync { file, data_only: false }
 }
 
 fn replace(file: FileName, text: &'static str) -> DiskCommand {
-    DiskCommand::Replace { file, bytes: text.into() }
+    DiskCommand::Replace { file, parts: text.into() }
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_write_that_finds_no_space_leaves_the_file_as_it_was() {
     let mut disk = Disk::new("full");
     disk.calls(write(LOG, "kept"));
     watch::set_room(3);
-    let more = DiskCommand::Write { file: LOG, offset: 4, bytes: " and more".into() };
+    let more = DiskCommand::Write { file: LOG, offset: 4, parts: " and more".into() };
     let outcome = disk.outcome(more.clone());
     assert_eq!(outcome.map_err(|(error, _)| error), Err(DiskError::Full));
     assert_eq!(watch::calls(), ["write log", "set length log"]);
@@ -171,11 +171,11 @@ fn a_full_disk_and_its_end_are_told_once_each() {
     let mut disk = Disk::new("full-told");
     disk.files = Files::new(disk.around.join("disk"), &metrics);
     let full = metrics.gauge("host_disks_full", "");
-    let put = |text| DiskCommand::Replace { file: LOG, bytes: text };
+    let put = |text: &'static str| DiskCommand::Replace { file: LOG, parts: text.into() };
     tracing::subscriber::with_default(subscriber, || {
         let mut after = |room, text: &'static str| {
             watch::set_room(room);
-            let _ = disk.outcome(put(text.into()));
+            let _ = disk.outcome(put(text));
             (full.get(), log.lines())
         };
         assert_eq!(after(100, "there is space").0, 0);

@@ -45,6 +45,12 @@ pub(super) fn set_length(file: &File, path: &Path, length: u64) -> io::Result<()
     file.set_len(length)
 }
 
+/// Reserves space for a file behind its end.
+pub(super) fn allocate(file: &File, path: &Path, length: u64) -> io::Result<()> {
+    saw("allocate", path);
+    Ok(rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, length)?)
+}
+
 /// Makes durable what is in a file.
 pub(super) fn sync(file: &File, path: &Path) -> io::Result<()> {
     saw("sync", path);

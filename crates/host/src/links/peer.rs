@@ -85,17 +85,17 @@ impl Peer {
             return Sent::Queued;
         }
         let fits = state.bytes + frame.len() <= MOST_QUEUED;
-        let goes = state.up.is_some() || (dials && link == Link::Stream);
+        let goes = state.up.is_some() || (dials && link != Link::Datagram);
         match (fits && goes, link) {
             (true, _) => {
-                state.used |= link == Link::Stream;
+                state.used |= link != Link::Datagram;
                 state.bytes += frame.len();
                 state.queue.push_back(frame);
                 self.wake.notify_one();
                 Sent::Queued
             }
             (false, Link::Datagram) => Sent::Dropped,
-            (false, Link::Stream) => {
+            (false, Link::Stream | Link::Bulk) => {
                 state.broken = true;
                 state.used = true;
                 self.wake.notify_one();

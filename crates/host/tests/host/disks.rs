@@ -11,15 +11,15 @@ use crate::scratch::Scratch;
 const LOG: FileName = FileName::Borrowed("log");
 
 fn write(offset: u64, text: &'static str) -> DiskCommand {
-    DiskCommand::Write { file: LOG, offset, bytes: text.into() }
+    DiskCommand::Write { file: LOG, offset, parts: text.into() }
 }
 
 fn sync() -> DiskCommand {
-    DiskCommand::Sync { file: LOG }
+    DiskCommand::Sync { file: LOG, data_only: false }
 }
 
 fn replace(text: &'static str) -> DiskCommand {
-    DiskCommand::Replace { file: LOG, bytes: text.into() }
+    DiskCommand::Replace { file: LOG, parts: text.into() }
 }
 
 fn read() -> DiskCommand {
@@ -74,7 +74,10 @@ fn a_file_is_written_synced_cut_listed_and_deleted() {
     assert_eq!(disk.alone(DiskCommand::Truncate { file: LOG, length: 3 }), DONE);
     assert_eq!(disk.alone(DiskCommand::Truncate { file: LOG, length: 9 }), DONE);
     assert_eq!(disk.alone(read()), bytes("abc"), "a longer length changes nothing");
-    assert_eq!(disk.alone(DiskCommand::List), Ok(DiskAnswer::Names(vec!["log".to_owned()])));
+    assert_eq!(
+        disk.alone(DiskCommand::List { prefix: "".into() }),
+        Ok(DiskAnswer::Names(vec!["log".to_owned()]))
+    );
     assert_eq!(disk.alone(DiskCommand::Delete { file: LOG }), DONE);
     assert_eq!(disk.alone(read()), NOT_FOUND);
     assert_eq!(disk.alone(sync()), NOT_FOUND, "the handle from before went with the file");
@@ -99,7 +102,11 @@ fn no_name_leads_out_of_the_folder() {
         let file = FileName::Owned(name.to_owned());
         let refused = disk.alone(DiskCommand::Read { file: file.clone(), offset: 0, length: 1 });
         assert_eq!(refused, Err(DiskError::Failed), "{name:?}");
-        assert_eq!(disk.alone(DiskCommand::Sync { file }), Err(DiskError::Failed), "{name:?}");
+        assert_eq!(
+            disk.alone(DiskCommand::Sync { file, data_only: false }),
+            Err(DiskError::Failed),
+            "{name:?}"
+        );
     }
 }
 
@@ -132,11 +139,14 @@ fn more_files_than_may_be_open_are_synced_early() {
     let mut disk = Disk::new("many");
     let name = |n: u32| FileName::Owned(format!("file-{n:03}"));
     for n in 0..300 {
-        let bytes = n.to_string().into();
-        assert_eq!(disk.alone(DiskCommand::Write { file: name(n), offset: 0, bytes }), DONE);
+        let bytes = n.to_string().into_bytes();
+        assert_eq!(
+            disk.alone(DiskCommand::Write { file: name(n), offset: 0, parts: bytes.into() }),
+            DONE
+        );
     }
     for n in 0..300 {
-        assert_eq!(disk.alone(DiskCommand::Sync { file: name(n) }), DONE);
+        assert_eq!(disk.alone(DiskCommand::Sync { file: name(n), data_only: false }), DONE);
         let read = disk.alone(DiskCommand::Read { file: name(n), offset: 0, length: 9 });
         assert_eq!(read, Ok(DiskAnswer::Bytes(n.to_string().into())));
     }
@@ -166,7 +176,7 @@ fn what_is_read_is_what_is_there_now() {
 fn what_is_read_often_is_what_is_there_now() {
     let mut disk = Disk::new("maps");
     let pages = |byte: u8, count: usize| Bytes::from(vec![byte; count * 4096]);
-    let put = |offset, bytes| DiskCommand::Write { file: LOG, offset, bytes };
+    let put = |offset, bytes: Bytes| DiskCommand::Write { file: LOG, offset, parts: bytes.into() };
     let mut often = |changed: DiskCommand, offset: u64, is: &Bytes| {
         assert_eq!(disk.alone(changed), DONE);
         for _ in 0..200 {
@@ -179,8 +189,8 @@ fn what_is_read_often_is_what_is_there_now() {
     often(put(12288, pages(3, 1)), 12288, &pages(3, 1));
     often(DiskCommand::Truncate { file: LOG, length: 8192 }, 12288, &Bytes::new());
     often(put(8192, pages(4, 2)), 12288, &pages(4, 1));
-    often(DiskCommand::Replace { file: LOG, bytes: pages(5, 4) }, 12288, &pages(5, 1));
-    often(DiskCommand::Replace { file: LOG, bytes: pages(6, 1) }, 12288, &Bytes::new());
+    often(DiskCommand::Replace { file: LOG, parts: pages(5, 4).into() }, 12288, &pages(5, 1));
+    often(DiskCommand::Replace { file: LOG, parts: pages(6, 1).into() }, 12288, &Bytes::new());
     assert_eq!(disk.alone(DiskCommand::Delete { file: LOG }), DONE);
     assert_eq!(disk.alone(read()), NOT_FOUND);
 }

@@ -50,10 +50,12 @@ impl Machine for Ringer {
                 out.send(NodeId(0), "from beyond");
             }
             Input::Message { message: "sync", .. } => {
-                out.disk(DiskCommand::Sync { file: file() }, ());
+                out.disk(DiskCommand::Sync { file: file(), data_only: false }, ());
             }
             Input::Message { message: "flood", .. } => {
-                (0..2_000).for_each(|_| out.disk(DiskCommand::Sync { file: file() }, ()));
+                (0..2_000).for_each(|_| {
+                    out.disk(DiskCommand::Sync { file: file(), data_only: false }, ())
+                });
             }
             Input::Message { .. } => panic!("as it was told"),
             Input::Timer(timer) => out.send(NodeId(now.time.0 as u32), timer),
@@ -62,9 +64,9 @@ impl Machine for Ringer {
             }
             Input::Start { .. } => {
                 out.note("started");
-                out.disk(DiskCommand::List, ());
+                out.disk(DiskCommand::List { prefix: "".into() }, ());
             }
-            Input::LinkReset { .. } => {}
+            _ => {}
         }
     }
     fn inspect(&self) -> Inspection {

@@ -354,7 +354,7 @@ impl Cluster {
             Output::Note(note) if ["campaigned", "elected", "founded"].contains(&&*note) => {}
             Output::Note(note) => self.write(format_args!("    {id:?}: {note}")),
             Output::Halt { why } => panic!("{id:?} halted: {why}"),
-            Output::Send { .. } | Output::CancelTimer(()) => {}
+            _ => {}
         }
     }
 
@@ -371,18 +371,20 @@ impl Node {
 
     fn does(&mut self, command: DiskCommand) -> DiskResult {
         match command {
-            DiskCommand::Write { file, offset, bytes } => {
+            DiskCommand::Write { file, offset, parts } => {
+                let bytes = parts.joined();
                 let content = self.files.entry(file).or_default();
                 content.resize(offset as usize, 0);
                 content.extend_from_slice(&bytes);
             }
-            DiskCommand::Replace { file, bytes } => {
+            DiskCommand::Replace { file, parts } => {
+                let bytes = parts.joined();
                 self.files.insert(file, bytes.to_vec());
             }
             DiskCommand::Delete { file } => {
                 self.files.remove(&file);
             }
-            DiskCommand::List => {
+            DiskCommand::List { .. } => {
                 let names = self.files.keys().map(ToString::to_string).collect();
                 return Ok(DiskAnswer::Names(names));
             }
@@ -390,7 +392,10 @@ impl Node {
                 let content = self.files.get(&file).ok_or(DiskError::NotFound)?;
                 return Ok(DiskAnswer::Bytes(content.clone().into()));
             }
-            DiskCommand::Sync { .. } | DiskCommand::Truncate { .. } => {}
+            DiskCommand::Sync { .. }
+            | DiskCommand::Truncate { .. }
+            | DiskCommand::Allocate { .. } => {}
+            DiskCommand::Length { .. } => panic!("a journal never asks that"),
         }
         Ok(DiskAnswer::Done)
     }

@@ -127,6 +127,7 @@ impl Machine for Keeper {
             Input::Timer(()) => self.groups.timer(now, out),
             Input::Disk { op, result } => self.groups.disk(op, result, now, out),
             Input::LinkReset { peer } => self.groups.link_reset(peer, now),
+            Input::Writable { .. } | Input::Stop => {}
         }
         self.apply(out);
         self.groups.flush(now, out);

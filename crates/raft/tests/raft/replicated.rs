@@ -261,12 +261,12 @@ fn what_a_log_cannot_do_is_refused() {
         (answers, world.machine(acting).is_none())
     };
     let file = || FileName::from("other");
-    let replace = |length| DiskCommand::Replace { file: file(), bytes: vec![7; length].into() };
+    let replace = |length| DiskCommand::Replace { file: file(), parts: vec![7; length].into() };
     assert_eq!(ask(replace(LONGEST_COMMAND - 100)), (vec![Ok(())], false));
     assert_eq!(ask(replace(LONGEST_COMMAND)), (vec![Err(DiskError::Full)], false));
     let missing = DiskCommand::Read { file: file(), offset: 0, length: 1 };
     assert_eq!(ask(missing), (vec![Err(DiskError::NotFound)], false));
     // A mistake in the machine, and it hears of it.
-    assert_eq!(ask(DiskCommand::Sync { file: file() }), (vec![], true));
-    assert_eq!(ask(DiskCommand::List), (vec![], true));
+    assert_eq!(ask(DiskCommand::Sync { file: file(), data_only: false }), (vec![], true));
+    assert_eq!(ask(DiskCommand::List { prefix: "".into() }), (vec![], true));
 }

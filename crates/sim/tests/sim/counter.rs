@@ -114,11 +114,11 @@ impl Server {
         }
         let bytes: Vec<u8> = counted.iter().flat_map(|token| token.to_le_bytes()).collect();
         if Mechanism::Fsync.on(self.switches) {
-            let replace = DiskCommand::Replace { file: FILE, bytes: bytes.into() };
+            let replace = DiskCommand::Replace { file: FILE, parts: bytes.into() };
             out.disk(replace, Op::Saved { client, token });
         } else {
             out.disk(
-                DiskCommand::Write { file: FILE, offset: 0, bytes: bytes.into() },
+                DiskCommand::Write { file: FILE, offset: 0, parts: bytes.into() },
                 Op::Written,
             );
             out.datagram(client, Message::Added(token));

@@ -183,10 +183,10 @@ fn a_disk_does_what_it_is_asked() {
     let part = DiskCommand::Read { file: file(), offset: 1, length: 4 };
     let beyond = DiskCommand::Read { file: file(), offset: 60, length: 4 };
     tell(&mut world, 0, &[Act::Disk("part", part), Act::Disk("beyond", beyond)]);
-    tell(&mut world, 0, &[Act::Disk("list", DiskCommand::List)]);
+    tell(&mut world, 0, &[Act::Disk("list", DiskCommand::List { prefix: "".into() })]);
     tell(&mut world, 0, &[Act::Disk("delete", DiskCommand::Delete { file: file() })]);
     tell(&mut world, 0, &[Act::Disk("delete", DiskCommand::Delete { file: file() })]);
-    tell(&mut world, 0, &[Act::Disk("list again", DiskCommand::List)]);
+    tell(&mut world, 0, &[Act::Disk("list again", DiskCommand::List { prefix: "".into() })]);
     world.run_until(at(50));
     let results = |name| disk_results(&world, 0, name);
     assert_eq!(results("sync"), [Err(DiskError::NotFound)]);

@@ -58,7 +58,7 @@ impl Machine for Diary {
         match input {
             Input::Message { message: Some(entry), .. } => {
                 let (offset, bytes) = (u64::from(entry) * LENGTH, vec![entry; LENGTH as usize]);
-                let write = DiskCommand::Write { file: FILE, offset, bytes: bytes.into() };
+                let write = DiskCommand::Write { file: FILE, offset, parts: bytes.into() };
                 out.disk(write, Op::Wrote { entry, asked: now.time });
             }
             Input::Message { message: None, .. } => {
@@ -66,7 +66,10 @@ impl Machine for Diary {
             }
             Input::Disk { result: Err(_), .. } if self.heeds_errors => {}
             Input::Disk { op: Op::Wrote { entry, asked }, .. } if self.syncs => {
-                out.disk(DiskCommand::Sync { file: FILE }, Op::Synced { entry, asked });
+                out.disk(
+                    DiskCommand::Sync { file: FILE, data_only: false },
+                    Op::Synced { entry, asked },
+                );
             }
             Input::Disk {
                 op: Op::Wrote { entry, asked } | Op::Synced { entry, asked }, ..

@@ -74,8 +74,8 @@ impl Machine for DiskTally {
             }
             Input::Message { .. } => {
                 self.count += 1;
-                let bytes = self.count.to_le_bytes().to_vec().into();
-                out.disk(DiskCommand::Replace { file: file(), bytes }, ());
+                let bytes = self.count.to_le_bytes().to_vec();
+                out.disk(DiskCommand::Replace { file: file(), parts: bytes.into() }, ());
             }
             _ => {}
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{
-    DiskAnswer, DiskCommand, DiskId, DiskResult, Generation, Input, Inspection, Machine, NodeId,
-    Now, Outputs, Protocol, Time, Wall,
+    DiskAnswer, DiskCommand, DiskId, DiskResult, Generation, Input, Inspection, Link, Machine,
+    NodeId, Now, Outputs, Parts, Protocol, Time, Wall,
 };
 use sim::{Delays, World};
 
@@ -55,6 +55,8 @@ pub(crate) enum What {
     Timer(&'static str),
     Disk(&'static str, DiskResult),
     Reset(NodeId),
+    Writable(NodeId, Link),
+    Stop,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +84,8 @@ impl Machine for Puppet {
             Input::Timer(name) => note(What::Timer(name)),
             Input::Disk { op, result } => note(What::Disk(op, result)),
             Input::LinkReset { peer } => note(What::Reset(peer)),
+            Input::Writable { peer, link } => note(What::Writable(peer, link)),
+            Input::Stop => note(What::Stop),
         }
     }
 
@@ -170,16 +174,16 @@ pub(crate) fn read(world: &mut World<Puppet>, node: u32) -> Option<Bytes> {
     }
 }
 
-pub(crate) fn write(offset: u64, bytes: impl Into<Bytes>) -> Act {
-    Act::Disk("write", DiskCommand::Write { file: "file".into(), offset, bytes: bytes.into() })
+pub(crate) fn write(offset: u64, parts: impl Into<Parts>) -> Act {
+    Act::Disk("write", DiskCommand::Write { file: "file".into(), offset, parts: parts.into() })
 }
 
 pub(crate) fn sync() -> Act {
-    Act::Disk("sync", DiskCommand::Sync { file: "file".into() })
+    Act::Disk("sync", DiskCommand::Sync { file: "file".into(), data_only: false })
 }
 
-pub(crate) fn replace(bytes: impl Into<Bytes>) -> Act {
-    Act::Disk("replace", DiskCommand::Replace { file: "file".into(), bytes: bytes.into() })
+pub(crate) fn replace(parts: impl Into<Parts>) -> Act {
+    Act::Disk("replace", DiskCommand::Replace { file: "file".into(), parts: parts.into() })
 }
 
 /// So many milliseconds into the run.

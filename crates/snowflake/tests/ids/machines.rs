@@ -84,7 +84,7 @@ pub(crate) fn refusal(outputs: &[Output<Snowflake>]) -> Option<Refusal> {
 pub(crate) fn replaced(outputs: &[Output<Snowflake>]) -> Option<bytes::Bytes> {
     outputs.iter().find_map(|output| match output {
         Output::Disk { command, .. } => match &**command {
-            DiskCommand::Replace { bytes, .. } => Some(bytes.clone()),
+            DiskCommand::Replace { parts, .. } => Some(parts.joined()),
             _ => None,
         },
         _ => None,

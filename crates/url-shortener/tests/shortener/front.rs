@@ -31,11 +31,10 @@ impl Machine for Front {
             Input::Message { message: Message::Counted { log: id, below }, .. } => {
                 log.counted(id, below, now, out);
             }
-            Input::Message { .. } => {}
             Input::Timer(_) => log.timer(now, out),
             Input::Disk { op: Op::Clicks(op), result } => log.ended(op, result, now, out),
-            Input::Disk { .. } => {}
             Input::LinkReset { peer } => log.reset(peer, now, out),
+            _ => {}
         }
     }
 

@@ -63,7 +63,7 @@ impl Segments {
 
     /// 1. At boot: lists the files.
     pub(super) fn start(&mut self, out: &mut Outputs<Shortener>) {
-        out.disk(DiskCommand::List, op(ClickOp::Listed));
+        out.disk(DiskCommand::List { prefix: "".into() }, op(ClickOp::Listed));
     }
 
     /// 2. Syncs the last file, which may end with a batch that was never synced. It must not be sent
@@ -83,7 +83,10 @@ impl Segments {
             return Ok(());
         };
         self.end = BatchPosition { file: last + 1, offset: 0 };
-        out.disk(DiskCommand::Sync { file: name(last) }, op(ClickOp::SyncedAtBoot));
+        out.disk(
+            DiskCommand::Sync { file: name(last), data_only: false },
+            op(ClickOp::SyncedAtBoot),
+        );
         Ok(())
     }
 
@@ -116,7 +119,7 @@ impl Segments {
     fn write_again(&mut self, out: &mut Outputs<Shortener>) {
         let Some((_, bytes)) = &self.writing else { return };
         let BatchPosition { file, offset } = self.end;
-        let command = DiskCommand::Write { file: name(file), offset, bytes: bytes.clone() };
+        let command = DiskCommand::Write { file: name(file), offset, parts: bytes.clone().into() };
         out.disk(command, op(ClickOp::Written));
     }
 
@@ -128,7 +131,10 @@ impl Segments {
         out: &mut Outputs<Shortener>,
     ) -> Result<(), DiskError> {
         match result {
-            Ok(_) => out.disk(DiskCommand::Sync { file: name(self.end.file) }, op(ClickOp::Synced)),
+            Ok(_) => out.disk(
+                DiskCommand::Sync { file: name(self.end.file), data_only: false },
+                op(ClickOp::Synced),
+            ),
             Err(DiskError::Full) => self.retry = Some(now.time + RETRY),
             Err(error) => return Err(error),
         }
