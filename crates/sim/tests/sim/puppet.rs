@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{
-    DiskAnswer, DiskCommand, DiskId, DiskResult, Generation, Input, Inspection, Link, Machine,
-    NodeId, Now, Outputs, Parts, Protocol, Time, Wall,
+    DiskAnswer, DiskCommand, DiskId, DiskResult, FileName, Generation, Input, Inspection, Link,
+    Machine, NodeId, Now, Outputs, Parts, Protocol, Time, Wall,
 };
 use sim::{Delays, World};
 
@@ -64,6 +64,7 @@ pub(crate) struct Puppet {
     /// What it has in memory: every number it heard since it booted.
     pub(crate) heard: Vec<u64>,
     role: &'static str,
+    first_files: &'static [(&'static str, &'static str)],
 }
 
 impl Machine for Puppet {
@@ -89,6 +90,10 @@ impl Machine for Puppet {
         }
     }
 
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        self.first_files.iter().map(|&(name, text)| (name.into(), text.into())).collect()
+    }
+
     fn inspect(&self) -> Inspection {
         Inspection { role: self.role, state: format!("{:?}", self.heard) }
     }
@@ -110,7 +115,16 @@ impl Puppet {
 
 /// A world of puppets, one in each of these zones, a millisecond or two apart.
 pub(crate) fn stage(seed: u64, zones: &[u8]) -> World<Puppet> {
-    let boot = |_| Puppet { heard: Vec::new(), role: "puppet" };
+    stage_with(seed, zones, &[])
+}
+
+/// As [`stage`], with disks that hold these files when they are new.
+pub(crate) fn stage_with(
+    seed: u64,
+    zones: &[u8],
+    first_files: &'static [(&'static str, &'static str)],
+) -> World<Puppet> {
+    let boot = move |_| Puppet { heard: Vec::new(), role: "puppet", first_files };
     World::new(seed, zones, Delays::micros(1_000, 2_000), Arc::new(boot))
 }
 
