@@ -127,6 +127,7 @@
 
 mod assertions;
 mod chaos;
+mod chunks;
 mod clock;
 mod cluster;
 mod conditions;
@@ -162,13 +163,16 @@ mod trace;
 mod turn;
 mod world;
 
+#[doc(hidden)]
+pub use bytes::Bytes;
+
 pub use assertions::{assert_breaks_without, assert_holds};
 pub use chaos::FaultId;
 pub use clock::WORLD_BEGINS;
 pub use cluster::{Cluster, OneServer, Shape, within};
 pub use conditions::{Delays, Distance};
 pub use diagram::{Window, diagram};
-pub use disk::Unsynced;
+pub use disk::{FileChange, Unsynced};
 pub use draft::Draft;
 pub use durations::Durations;
 pub use fault::{Fault, FaultKind, Target};

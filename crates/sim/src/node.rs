@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use machine::{DiskCommand, Generation, Input, Link, Machine, NodeId, Protocol, Random, Time};
+use machine::{Generation, Input, Link, Machine, NodeId, Protocol, Random, Time};
 
 use crate::clock::Clock;
-use crate::disk::{Disk, Unsynced};
+use crate::disk::{Disk, InFlight, Unsynced};
 use crate::random::{Purpose, stream};
 
 pub(crate) type Op<M> = <<M as Machine>::Protocol as Protocol>::Op;
@@ -44,6 +44,8 @@ pub(crate) enum Waiting<P: Protocol> {
         peer: NodeId,
         epoch: u32,
     },
+    /// An operation failed after which the machine may do nothing but halt.
+    DiskFailed(Input<P>),
 }
 
 /// What waits for a node that is busy or paused. Nearly always nothing: then it is one word, at which
@@ -98,10 +100,8 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) timers: Vec<Timer<TimerName<M>>>,
     pub(crate) random: Random,
     pub(crate) disk: Disk,
-    /// On their way to the disk, in order.
-    pub(crate) disk_ops: VecDeque<(DiskCommand, Op<M>)>,
-    /// Grows when the disk turns slow or quick: what is on its way then ends at another time.
-    pub(crate) disk_schedule: u32,
+    /// Asked of the disk, and not ended yet.
+    pub(crate) disk_ops: InFlight<Op<M>>,
     /// It lost its power, and its peers have not heard of that yet.
     pub(crate) silent: bool,
     /// The machine stopped itself.
@@ -114,7 +114,7 @@ pub(crate) struct Snapshot<M: Machine> {
     incarnation: u32,
     machine: M,
     disk: Disk,
-    disk_ops: VecDeque<(DiskCommand, Op<M>)>,
+    disk_ops: InFlight<Op<M>>,
     inbox: Inbox<M::Protocol>,
     mono: Time,
     timers: Vec<Timer<TimerName<M>>>,
@@ -127,12 +127,11 @@ impl<M: Machine> Node<M> {
             incarnation: 0,
             generation: Generation(0),
             clock: Clock::new(),
-            disk: Disk::new(stream(seed, Purpose::Disk, id.0)),
+            disk: Disk::new(seed, id.0),
             random: stream(seed, Purpose::Machine, id.0),
             timers: Vec::new(),
             tickets: 0,
-            disk_ops: VecDeque::new(),
-            disk_schedule: 0,
+            disk_ops: InFlight::NONE,
             inbox: Inbox::EMPTY,
             busy_until: Time(0),
             service_ns: 0,
@@ -185,9 +184,8 @@ impl<M: Machine> Node<M> {
         self.timers.clear();
         self.inbox = Inbox::EMPTY;
         self.busy_until = Time(0);
-        let in_flight = self.disk_ops.drain(..).map(|(command, _)| command).collect();
-        self.disk.crash(in_flight, unsynced);
-        self.disk.busy_until = now.0;
+        let in_flight = self.disk_ops.drain();
+        self.disk.crash(now, in_flight, unsynced);
     }
 
     /// A snapshot of the node, if it is up.
@@ -195,7 +193,7 @@ impl<M: Machine> Node<M> {
         Some(Snapshot {
             incarnation: self.incarnation,
             machine: self.machine.clone()?,
-            disk: self.disk.clone(),
+            disk: self.disk.snapshot(now),
             disk_ops: self.disk_ops.clone(),
             inbox: self.inbox.clone(),
             mono: self.clock.mono(now),
@@ -204,17 +202,14 @@ impl<M: Machine> Node<M> {
     }
 
     /// Sets memory, disk and monotonic clock back to a snapshot; false where the node is down or
-    /// was rebooted since. The disk_faults of the disk stay: they are the device's.
+    /// was rebooted since.
     pub(crate) fn resume(&mut self, now: Time, snapshot: Snapshot<M>) -> bool {
         if self.machine.is_none() || self.incarnation != snapshot.incarnation {
             return false;
         }
-        let disk_faults = self.disk.disk_faults.clone();
         self.machine = Some(snapshot.machine);
-        self.disk = snapshot.disk;
-        self.disk.disk_faults = disk_faults;
-        self.disk.busy_until = now.0;
-        self.disk_ops = snapshot.disk_ops;
+        self.disk.resume(now, snapshot.disk);
+        self.disk_ops.resume(snapshot.disk_ops);
         self.timers = snapshot.timers;
         self.clock.set_mono(now, snapshot.mono);
         self.inbox = snapshot.inbox;
