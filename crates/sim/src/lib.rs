@@ -158,6 +158,7 @@ mod scenario;
 mod script;
 mod shrink;
 mod sweep;
+mod timers;
 mod trace;
 mod turn;
 mod world;
