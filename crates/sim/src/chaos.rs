@@ -383,12 +383,7 @@ impl<M: Machine> World<M> {
             return;
         }
         self.record(|| Moment::Resumed { node: id });
-        let node = self.node_mut(id);
-        let incarnation = node.incarnation;
-        let timers = node.reset_timers(now);
-        for (ticket, at) in timers {
-            self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
-        }
+        self.arm(id);
         self.reschedule_disk(id);
         // Its peers have packets that the node, as it is now, has not sent.
         self.network.lanes.begin_anew(id);

@@ -116,10 +116,8 @@ impl<M: Machine> World<M> {
             slew.clamp(-400_000, 400_000),
         );
         if timers_move {
-            let incarnation = node.incarnation;
-            for (ticket, at) in node.reset_timers(now) {
-                self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
-            }
+            node.void_alarm();
+            self.arm(id);
         }
     }
 }

@@ -159,6 +159,7 @@ mod scenario;
 mod script;
 mod shrink;
 mod sweep;
+mod timers;
 mod trace;
 mod turn;
 mod world;

@@ -9,6 +9,7 @@ use crate::fault::FaultKind;
 use crate::history::Entry;
 use crate::node::{Op, Waiting};
 use crate::recorder::{Moment, Recorder};
+use crate::timers::Ticket;
 use crate::world::{Event, Message, Note, World, kind};
 
 impl<M: Machine> World<M> {
@@ -45,12 +46,27 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// As [`World::dispatch`], for a timer that came due.
-    pub(crate) fn dispatch_timer(&mut self, id: NodeId, ticket: u32) {
-        if self.node(id).is_ready(self.now) {
-            self.fire(id, ticket);
-        } else {
-            self.queue_input(id, Waiting::Timer(ticket));
+    /// The earliest timer of a node fires, or waits its turn; an event comes for the next one.
+    pub(crate) fn timer_due(&mut self, id: NodeId) {
+        let now = self.now;
+        let node = self.node_mut(id);
+        let mono = node.clock.mono(now);
+        if let Some(ticket) = node.timers.come_due(mono) {
+            if node.is_ready(now) {
+                self.fire(id, ticket);
+            } else {
+                self.queue_input(id, Waiting::Timer(ticket));
+            }
+        }
+        self.arm(id);
+    }
+
+    /// Schedules an event for the earliest timer, if there is none that is due as soon.
+    #[inline]
+    pub(crate) fn arm(&mut self, id: NodeId) {
+        let now = self.now;
+        if let Some((at, number)) = self.node_mut(id).next_alarm(now) {
+            self.schedule_event(at, Event::Timer { node: id, number });
         }
     }
 
@@ -127,8 +143,8 @@ impl<M: Machine> World<M> {
     }
 
     /// Lets a timer fire, unless it was cancelled or set again since it came due.
-    fn fire(&mut self, id: NodeId, ticket: u32) -> bool {
-        let Some(name) = self.node_mut(id).take_timer(ticket) else { return false };
+    fn fire(&mut self, id: NodeId, ticket: Ticket) -> bool {
+        let Some(name) = self.node_mut(id).timers.take(ticket) else { return false };
         self.trace.event(self.now.0, kind(2, id, id), &name);
         self.record(|| Moment::Timer { node: id, name: format!("{name:?}") });
         self.handle(id, Input::Timer(name));
@@ -186,14 +202,10 @@ impl<M: Machine> World<M> {
             Output::Send { to, message, link } => self.send(id, to, message, link),
             Output::SetTimer { timer, after } => {
                 let now = self.now;
-                let node = self.node_mut(id);
-                let incarnation = node.incarnation;
-                let (ticket, at) = node.set_timer(now, timer, machine::nanos(after));
-                self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
+                self.node_mut(id).set_timer(now, timer, machine::nanos(after));
+                self.arm(id);
             }
-            Output::CancelTimer(name) => {
-                self.node_mut(id).timers.retain(|timer| timer.name != name);
-            }
+            Output::CancelTimer(name) => self.node_mut(id).timers.cancel(&name),
             Output::Disk { command, op } => self.ask_disk(id, command, op),
             Output::Note(note) => {
                 // When and where was hashed with the input that it answers.

@@ -61,10 +61,10 @@ pub(crate) enum Event<M> {
         link: Link,
         epoch: u32,
     },
+    /// The earliest timer of a node is due.
     Timer {
         node: NodeId,
-        incarnation: u32,
-        ticket: u32,
+        number: u32,
     },
     Disk {
         node: NodeId,
@@ -167,9 +167,9 @@ impl<M: Machine> World<M> {
                 self.segment((from, to), link, epoch, message);
             }
             Event::Credit { from, to, link, epoch } => self.credit_arrives((from, to), link, epoch),
-            Event::Timer { node, incarnation, ticket } => {
-                if self.node(node).incarnation == incarnation {
-                    self.dispatch_timer(node, ticket);
+            Event::Timer { node, number } => {
+                if self.node_mut(node).take_alarm(number) {
+                    self.timer_due(node);
                 }
             }
             Event::Disk { node, slot, ticket } => self.disk_done(node, slot, ticket),
