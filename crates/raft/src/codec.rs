@@ -13,7 +13,9 @@ use host::Malformed;
 use machine::DiskId;
 use machine::codec::Reader;
 
-use crate::record::{get_configuration, get_entry, put_configuration, put_entry};
+use crate::record::{
+    configuration_length, entry_length, get_configuration, get_entry, put_configuration, put_entry,
+};
 use crate::rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, InstallSnapshot, LONGEST_COMMAND, Payload,
     RequestVote, Rpc,
@@ -34,6 +36,12 @@ impl Envelope {
             out.put_u32_le(group.0);
             put_rpc(rpc, out);
         }
+    }
+
+    /// How many bytes it has, counted without making them.
+    pub fn length(&self) -> usize {
+        let rpcs: usize = self.rpcs.iter().map(|(_, rpc)| 4 + rpc_length(rpc)).sum();
+        8 + maybe_length(self.to.map(|disk| disk.0)) + rpcs
     }
 
     /// The envelope that these bytes are, all of them.
@@ -103,6 +111,29 @@ fn put_rpc(rpc: &Rpc, out: &mut BytesMut) {
             put_configuration(out, members);
         }
     }
+}
+
+/// How many bytes [`put_rpc`] makes of it.
+fn rpc_length(rpc: &Rpc) -> usize {
+    1 + match rpc {
+        Rpc::RequestVote(_) | Rpc::Appended { .. } => 3 * 8 + 1,
+        Rpc::Vote { .. } => 8 + 1,
+        Rpc::AppendEntries(append) => {
+            5 * 8 + 4 + append.entries.iter().map(entry_length).sum::<usize>()
+        }
+        Rpc::InstallSnapshot(part) => {
+            5 * 8 + 1 + configuration_length(&part.configuration) + 4 + part.bytes.len()
+        }
+        Rpc::SnapshotTaken { next, .. } => 3 * 8 + maybe_length(*next),
+        Rpc::TimeoutNow { .. } => 8,
+        Rpc::Hello => 0,
+        Rpc::Founders(founders) => configuration_length(founders),
+        Rpc::Members { members, .. } => 8 + configuration_length(members),
+    }
+}
+
+fn maybe_length(number: Option<u64>) -> usize {
+    if number.is_some() { 9 } else { 1 }
 }
 
 fn put_numbers<const N: usize>(numbers: [u64; N], out: &mut BytesMut) {
@@ -201,10 +232,11 @@ fn get_maybe(from: &mut Reader<Bytes>) -> Result<Option<u64>, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::groups::Groups;
     use crate::member::{Configuration, Member};
     use crate::tuning::Tuning;
     use machine::NodeId;
-    use machine::codec::{assert_canonical, assert_codec};
+    use machine::codec::{assert_canonical, assert_codec, assert_weight};
     use proptest::prelude::*;
 
     fn bytes(message: &Envelope) -> Bytes {
@@ -328,6 +360,8 @@ mod tests {
         #[test]
         fn what_is_sent_arrives_and_nothing_else(message in message()) {
             assert_codec(&message, bytes, Envelope::decode);
+            prop_assert_eq!(message.length(), bytes(&message).len());
+            assert_weight::<Groups>(&message, &bytes(&message));
         }
 
         #[test]

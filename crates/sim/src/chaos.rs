@@ -119,7 +119,7 @@ impl<M: Machine> World<M> {
     pub fn heal(&mut self, nodes: &[NodeId]) {
         self.healed_at = Some(self.now);
         self.record(|| Moment::Healed);
-        nodes.iter().for_each(|&node| self.network.heal(node));
+        nodes.iter().for_each(|&node| self.network.conditions.heal(node));
         for index in 0..self.chaos.faults.len() {
             let fault = &mut self.chaos.faults[index];
             if !fault.on || fault.fault.is_of_links() {
@@ -253,6 +253,8 @@ impl<M: Machine> World<M> {
             Partition { a, b }
             | OneWayPartition { from: a, to: b }
             | FlappingLink { a, b, .. }
+            | SlowLink { a, b, .. }
+            | LossyLink { a, b, .. }
             | LinkReset { a, b } => {
                 let (a, b) = (find(a), find(b));
                 let hit = pairs(&a, &b).any(|link| self.is_exposed(link));
@@ -346,7 +348,8 @@ impl<M: Machine> World<M> {
         }
         self.reschedule_disk(id);
         // Its peers have packets that the node, as it is now, has not sent.
-        for peer in self.network.peers(id) {
+        self.network.lanes.begin_anew(id);
+        for peer in self.network.lanes.peers(id) {
             self.reset_link(id, peer);
         }
         self.drain_inbox(id);

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use machine::{DiskCommand, Generation, Input, Machine, NodeId, Protocol, Random, Time};
+use machine::{DiskCommand, Generation, Input, Link, Machine, NodeId, Protocol, Random, Time};
 
 use crate::clock::Clock;
 use crate::disk::{Disk, Unsynced};
-use crate::random::{DrawStream, Purpose, stream};
+use crate::random::{Purpose, stream};
 
 pub(crate) type Op<M> = <<M as Machine>::Protocol as Protocol>::Op;
 pub(crate) type TimerName<M> = <<M as Machine>::Protocol as Protocol>::Timer;
@@ -26,6 +26,24 @@ pub(crate) enum Waiting<P: Protocol> {
     Input(Input<P>),
     /// The ticket of a timer that came due: until its turn comes it can be cancelled or set again.
     Timer(u32),
+    /// On a lane, which counts it as taken when its turn comes.
+    Message {
+        from: NodeId,
+        link: Link,
+        epoch: u32,
+        message: P::Message,
+    },
+    /// For what was sent on this lane; void if that was reset since.
+    Credit {
+        from: NodeId,
+        link: Link,
+        epoch: u32,
+    },
+    /// The lanes with this peer were reset, which began this epoch.
+    Reset {
+        peer: NodeId,
+        epoch: u32,
+    },
 }
 
 /// What waits for a node that is busy or paused. Nearly always nothing: then it is one word, at which
@@ -74,8 +92,6 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) inbox: Inbox<M::Protocol>,
     pub(crate) generation: Generation,
     pub(crate) clock: Clock,
-    /// Decide what becomes of what it sends.
-    pub(crate) draws: DrawStream,
     /// Grows with every crash; what belongs to an earlier one is void.
     pub(crate) incarnation: u32,
     tickets: u32,
@@ -113,7 +129,6 @@ impl<M: Machine> Node<M> {
             clock: Clock::new(),
             disk: Disk::new(stream(seed, Purpose::Disk, id.0)),
             random: stream(seed, Purpose::Machine, id.0),
-            draws: DrawStream::new(seed, Purpose::Network, id.0),
             timers: Vec::new(),
             tickets: 0,
             disk_ops: VecDeque::new(),

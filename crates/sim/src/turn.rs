@@ -1,8 +1,9 @@
 //! The turn of a node: an input is handed to its machine, or waits until the node is free; what the
 //! machine asks for is carried out.
 
-use machine::{DiskCommand, Input, Machine, NodeId, Now, Output, Time};
+use machine::{DiskCommand, Input, Link, Machine, NodeId, Now, Output, Time};
 
+use crate::delivery::{handling_ns, weight};
 use crate::disk::Unsynced;
 use crate::history::Entry;
 use crate::node::{Op, Waiting};
@@ -17,6 +18,20 @@ impl<M: Machine> World<M> {
         } else {
             self.queue_input(id, Waiting::Input(input));
         }
+    }
+
+    /// As [`World::dispatch`], for what concerns lanes and is no message.
+    pub(crate) fn admit(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
+        if self.node(id).is_ready(self.now) {
+            self.serve(id, waiting);
+        } else {
+            self.queue_input(id, waiting);
+        }
+    }
+
+    /// Hands an input to the machine of a node.
+    pub(crate) fn handle(&mut self, id: NodeId, input: Input<M::Protocol>) {
+        self.handle_inline(id, input);
     }
 
     /// As [`World::dispatch`], for what nearly every event is: in place, without a call.
@@ -39,7 +54,7 @@ impl<M: Machine> World<M> {
     }
 
     /// To a node that is down, paused or busy, or will be busy with this input.
-    fn queue_input(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
+    pub(crate) fn queue_input(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
         let now = self.now;
         let node = self.node_mut(id);
         if node.machine.is_none() {
@@ -47,8 +62,8 @@ impl<M: Machine> World<M> {
         }
         if node.is_busy(now) || !node.inbox.is_empty() {
             node.inbox.push(waiting);
-        } else if self.serve(id, waiting) {
-            self.wake_later(id);
+        } else if let Some(handling) = self.serve(id, waiting) {
+            self.wake_later(id, handling);
         }
     }
 
@@ -61,21 +76,42 @@ impl<M: Machine> World<M> {
                 return;
             }
             let Some(waiting) = node.inbox.pop() else { return };
-            if self.serve(id, waiting) && self.wake_later(id) {
+            let handling = self.serve(id, waiting);
+            if handling.is_some_and(|handling| self.wake_later(id, handling)) {
                 return;
             }
         }
     }
 
-    /// False where nothing was left to do.
-    fn serve(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) -> bool {
+    /// How long it takes by its weight, in nanoseconds; nothing where nothing was left to do.
+    fn serve(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) -> Option<u64> {
         match waiting {
-            Waiting::Timer(ticket) => self.fire(id, ticket),
-            Waiting::Input(input) => {
-                self.handle(id, input);
-                true
+            Waiting::Timer(ticket) => return self.fire(id, ticket).then_some(0),
+            Waiting::Input(input) => self.handle(id, input),
+            Waiting::Message { from, link, epoch, message } => {
+                let weight = weight::<M>(&message);
+                self.take((from, id), link, epoch, weight);
+                self.handle(id, Input::Message { from, message });
+                return Some(handling_ns(weight));
+            }
+            Waiting::Credit { from, link, epoch } => return self.credit(id, from, link, epoch),
+            Waiting::Reset { peer, epoch } => {
+                self.network.lanes.told(id, peer, epoch);
+                self.handle(id, Input::LinkReset { peer });
             }
         }
+        Some(0)
+    }
+
+    /// The peer has taken more of what was sent on a lane, unless that was reset since.
+    fn credit(&mut self, id: NodeId, peer: NodeId, link: Link, epoch: u32) -> Option<u64> {
+        if self.network.lanes.way(peer, id).epoch != epoch {
+            return None;
+        }
+        self.network.lanes.way(id, peer).credit(link);
+        self.trace.event(self.now.0, kind(10, peer, id), &link);
+        self.handle(id, Input::Writable { peer, link });
+        Some(0)
     }
 
     /// Lets a timer fire, unless it was cancelled or set again since it came due.
@@ -87,21 +123,18 @@ impl<M: Machine> World<M> {
         true
     }
 
-    /// Where an input takes time, what comes next waits for the end of it.
-    fn wake_later(&mut self, id: NodeId) -> bool {
+    /// Where an input takes time, by itself or by its weight, what comes next waits for the end of it.
+    fn wake_later(&mut self, id: NodeId, handling: u64) -> bool {
         let now = self.now;
         let node = self.node_mut(id);
-        if node.service_ns == 0 || node.machine.is_none() {
+        let takes = node.service_ns + handling;
+        if takes == 0 || node.machine.is_none() {
             return false;
         }
-        node.busy_until = Time(now.0 + node.service_ns);
+        node.busy_until = Time(now.0 + takes);
         let (at, incarnation) = (node.busy_until, node.incarnation);
         self.schedule_event(at, Event::Wake { node: id, incarnation });
         true
-    }
-
-    fn handle(&mut self, id: NodeId, input: Input<M::Protocol>) {
-        self.handle_inline(id, input);
     }
 
     #[inline(always)]

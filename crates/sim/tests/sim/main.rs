@@ -8,6 +8,7 @@ mod determinism;
 mod disks;
 mod faults;
 mod frame;
+mod lanes;
 mod naive_clocks;
 mod naive_disks;
 mod naive_networks;
