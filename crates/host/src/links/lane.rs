@@ -1,107 +1,181 @@
-//! The life of a stream: one connection, read and written until either ends it.
+//! One lane of a pair: a connection that is read and written until either ends it.
+//!
+//! The law: the machine is handed what came, in order, and the peer is given credit for it then and not before.
+//! A stream is over when no whole frame came for [`PEER_TIMEOUT`], and when its peer takes nothing; bulk may
+//! stall for as long as the stream beside it lives.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use machine::{Input, Machine};
+use bytes::{BufMut, Bytes};
+use machine::codec::{Malformed, Reader};
+use machine::{Input, Link, Machine};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
-use super::frame::{Frames, HEARTBEAT};
-use super::peer::Peer;
-use super::{FLUSH_DEADLINE, Links, Message, PEER_TIMEOUT};
+use super::frame::{BEAT, FrameError, Frames, Kind, frame};
+use super::peer::{Claim, Peer};
+use super::{Links, Message, PEER_TIMEOUT, weight};
 use crate::codec::Codec;
 
 /// Who has nothing to say says so.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
-/// For a peer to take a batch.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// For a peer to take a batch of a stream.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Of a credit: the lane and the pair.
+const CREDIT_BYTES: usize = 1 + 8;
+
+/// The lanes of a pair, each a connection of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    Stream,
+    Bulk,
+}
+
+impl Lane {
+    /// In the order of their bytes.
+    pub(super) const ALL: [Lane; 2] = [Lane::Stream, Lane::Bulk];
+
+    /// How machines call it.
+    pub(super) fn link(self) -> Link {
+        match self {
+            Lane::Stream => Link::Stream,
+            Lane::Bulk => Link::Bulk,
+        }
+    }
+
+    /// The frame that gives credit for what came on this lane of a pair.
+    pub(super) fn credit(self, pair: u64) -> Bytes {
+        let frame = frame(Kind::Credit, CREDIT_BYTES, |out| {
+            out.put_u8(self as u8);
+            out.put_u64_le(pair);
+        });
+        frame.unwrap_or_default().joined()
+    }
+}
+
+/// The lane, and the pair, that credit is for.
+fn read_credit(body: &[u8]) -> Result<(Lane, u64), Malformed> {
+    Reader::whole(body, |reader| {
+        Ok((Lane::ALL[usize::from(reader.take_below(2)?)], reader.take_u64()?))
+    })
+}
+
+/// Why no more is read from a lane.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The other end closed it, between two frames.
+    Closed,
+    Broken(String),
+}
+
+/// A lane that is carried.
+#[derive(Clone, Debug)]
+pub(super) struct Carried {
+    pub(super) peer: Arc<Peer>,
+    pub(super) claim: Claim,
+    pub(super) lane: Lane,
+}
 
 impl<M: Machine> Links<M>
 where
     Message<M>: Codec,
 {
-    /// The life of a stream.
-    pub(super) async fn carry(&self, peer: &Arc<Peer>, mut frames: Frames<TcpStream>, claim: u64) {
-        if peer.is_broken() {
-            // Of a stream before this one.
-            self.tell(peer.id);
-        }
-        self.counts.up.one();
-        tracing::info!("the link with {:?} is up", peer.id);
-        frames.set_longest(Message::<M>::LONGEST);
-        let (mut frames, mut writer) = frames.split();
-        let why = tokio::select! {
-            why = self.read(peer, &mut frames) => why,
-            why = self.write(peer, &mut writer) => why,
-            () = self.stopped() => {
-                let _ = timeout(FLUSH_DEADLINE, self.write_rest(peer, &mut writer)).await;
-                "the server stops".to_owned()
-            }
-        };
-        self.counts.up.less(1);
-        peer.release(claim);
-        tracing::info!("the link with {:?} is down: {why}", peer.id);
-        if peer.has_lost() {
-            self.tell(peer.id);
-        }
-    }
-
-    async fn read(&self, peer: &Peer, frames: &mut Frames<OwnedReadHalf>) -> String {
+    /// Hands the machine what comes, until there is no more: why.
+    pub(super) async fn read(
+        self: Arc<Self>,
+        carried: Carried,
+        mut frames: Frames<OwnedReadHalf>,
+    ) -> End {
         loop {
-            // Whoever does not take what is said, or says more than the disk can take, waits.
-            peer.room().await;
-            let Some(node) = self.node.get().and_then(Weak::upgrade) else {
-                return "the machine is gone".to_owned();
+            let next = match carried.lane {
+                Lane::Stream => timeout(PEER_TIMEOUT, frames.next()).await,
+                Lane::Bulk => Ok(frames.next().await),
             };
-            node.room().await;
-            let frame = match timeout(PEER_TIMEOUT, frames.next()).await {
-                Err(_) => return "nothing came in time".to_owned(),
-                Ok(Err(error)) => return error.to_string(),
-                Ok(Ok(frame)) if frame.is_empty() => continue,
-                Ok(Ok(frame)) => frame,
+            let taken = match next {
+                Err(_) => return End::Broken("nothing came in time".to_owned()),
+                Ok(Err(FrameError::Closed)) => return End::Closed,
+                Ok(Err(error)) => return End::Broken(error.to_string()),
+                Ok(Ok((Kind::Beat, _))) => continue,
+                Ok(Ok((Kind::Credit, body))) => self.take_credit(&carried, &body),
+                Ok(Ok((Kind::Message, body))) => self.take_message(&carried, body),
             };
-            peer.came();
-            self.counts.received.one();
-            match Message::<M>::decode(frame) {
-                Err(error) => return format!("it sent what is no message: {error}"),
-                Ok(message) => {
-                    if !node.input(Input::Message { from: peer.id, message }) {
-                        return "the machine has stopped".to_owned();
-                    }
-                }
+            if let Err(why) = taken {
+                return End::Broken(why);
             }
         }
     }
 
-    async fn write(&self, peer: &Peer, writer: &mut OwnedWriteHalf) -> String {
+    fn take_message(&self, carried: &Carried, body: Bytes) -> Result<(), String> {
+        let length = body.len();
+        let message = Message::<M>::decode(body)
+            .map_err(|error| format!("it sent what is no message: {error}"))?;
+        let weight = weight::<M>(&message, length);
+        carried.peer.came(carried.claim, carried.lane, weight)?;
+        self.counts.received.one();
+        let Carried { peer, claim, lane } = carried.clone();
+        let input = Input::Message { from: peer.id, message };
+        self.hand(move || peer.handed(claim, lane, weight), input)
+    }
+
+    fn take_credit(&self, carried: &Carried, body: &[u8]) -> Result<(), String> {
+        let credit = read_credit(body).map_err(|error| format!("it gave no credit: {error}"))?;
+        let (lane, pair) = credit;
+        if carried.lane != Lane::Stream || pair != carried.claim.pair {
+            return Err("it gave credit for another connection".to_owned());
+        }
+        let Carried { peer, claim, .. } = carried.clone();
+        let input = Input::Writable { peer: peer.id, link: lane.link() };
+        self.hand(move || peer.credited(claim, lane), input)
+    }
+
+    /// Hands the machine an input; what is to be done at the same moment is done with it.
+    fn hand(
+        &self,
+        with: impl FnOnce() + Send + 'static,
+        input: Input<M::Protocol>,
+    ) -> Result<(), String> {
+        let node = self.node.get().and_then(Weak::upgrade).ok_or("the machine is gone")?;
+        let taken = node.input_after(with, input);
+        if taken { Ok(()) } else { Err("the machine has stopped".to_owned()) }
+    }
+
+    /// Writes what waits, until that fails or the pair is broken: why.
+    pub(super) async fn write(
+        self: Arc<Self>,
+        carried: Carried,
+        mut writer: OwnedWriteHalf,
+    ) -> String {
+        let Carried { peer, claim, lane } = carried;
         loop {
-            let batch = match peer.take_batch() {
-                None => return "the stream broke".to_owned(),
-                Some(batch) if !batch.is_empty() => {
+            let mut batch = match peer.take_batch(claim, lane) {
+                Err(why) => return why.to_owned(),
+                Ok(batch) if !batch.is_empty() => {
                     self.counts.sent.one();
                     batch
                 }
-                Some(_) => match timeout(HEARTBEAT_EVERY, peer.wake.notified()).await {
+                Ok(_) if lane == Lane::Bulk => {
+                    peer.to_write(lane).await;
+                    continue;
+                }
+                Ok(mut empty) => match timeout(BEAT_EVERY, peer.to_write(lane)).await {
                     Ok(()) => continue,
-                    Err(_) => Bytes::from_static(&HEARTBEAT),
+                    Err(_) => {
+                        empty.push(Bytes::from_static(&BEAT));
+                        empty
+                    }
                 },
             };
-            match timeout(WRITE_TIMEOUT, writer.write_all(&batch)).await {
+            let written = match lane {
+                Lane::Stream => timeout(WRITE_TIMEOUT, writer.write_all_buf(&mut batch)).await,
+                Lane::Bulk => Ok(writer.write_all_buf(&mut batch).await),
+            };
+            match written {
                 Err(_) => return "it took nothing in time".to_owned(),
                 Ok(Err(error)) => return error.to_string(),
-                Ok(Ok(())) => peer.written(),
+                Ok(Ok(())) => {}
             }
         }
-    }
-
-    async fn write_rest(&self, peer: &Peer, writer: &mut OwnedWriteHalf) -> std::io::Result<()> {
-        while let Some(batch) = peer.take_batch().filter(|batch| !batch.is_empty()) {
-            writer.write_all(&batch).await?;
-        }
-        writer.shutdown().await
     }
 }
