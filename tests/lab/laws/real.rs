@@ -107,7 +107,7 @@ impl Process {
         let outside = Arc::new(Mouth { links: links.clone(), log, halted: halted.clone() });
         let node =
             Node::start(Probe::default(), folder.files(&metrics), folder.disk(), outside, &metrics);
-        links.join(&node);
+        links.join(&node, Some(address));
         runtime.spawn(links.accept(listener, std::future::pending::<()>()));
         Ok((Process { node, metrics, runtime, halted, _folder: folder }, address))
     }
