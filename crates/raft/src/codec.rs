@@ -13,9 +13,7 @@ use host::Malformed;
 use machine::DiskId;
 use machine::codec::Reader;
 
-use crate::record::{
-    configuration_length, entry_length, get_configuration, get_entry, put_configuration, put_entry,
-};
+use crate::record::{get_configuration, get_entry, put_configuration, put_entry};
 use crate::rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, InstallSnapshot, LONGEST_COMMAND, Payload,
     RequestVote, Rpc,
@@ -36,12 +34,6 @@ impl Envelope {
             out.put_u32_le(group.0);
             put_rpc(rpc, out);
         }
-    }
-
-    /// How many bytes it has, counted without making them.
-    pub fn length(&self) -> usize {
-        let rpcs: usize = self.rpcs.iter().map(|(_, rpc)| 4 + rpc_length(rpc)).sum();
-        8 + maybe_length(self.to.map(|disk| disk.0)) + rpcs
     }
 
     /// The envelope that these bytes are, all of them.
@@ -111,29 +103,6 @@ fn put_rpc(rpc: &Rpc, out: &mut BytesMut) {
             put_configuration(out, members);
         }
     }
-}
-
-/// How many bytes [`put_rpc`] makes of it.
-fn rpc_length(rpc: &Rpc) -> usize {
-    1 + match rpc {
-        Rpc::RequestVote(_) | Rpc::Appended { .. } => 3 * 8 + 1,
-        Rpc::Vote { .. } => 8 + 1,
-        Rpc::AppendEntries(append) => {
-            5 * 8 + 4 + append.entries.iter().map(entry_length).sum::<usize>()
-        }
-        Rpc::InstallSnapshot(part) => {
-            5 * 8 + 1 + configuration_length(&part.configuration) + 4 + part.bytes.len()
-        }
-        Rpc::SnapshotTaken { next, .. } => 3 * 8 + maybe_length(*next),
-        Rpc::TimeoutNow { .. } => 8,
-        Rpc::Hello => 0,
-        Rpc::Founders(founders) => configuration_length(founders),
-        Rpc::Members { members, .. } => 8 + configuration_length(members),
-    }
-}
-
-fn maybe_length(number: Option<u64>) -> usize {
-    if number.is_some() { 9 } else { 1 }
 }
 
 fn put_numbers<const N: usize>(numbers: [u64; N], out: &mut BytesMut) {

@@ -208,11 +208,19 @@ impl<O, C: Shape> Draft<O, C> {
             FaultKind::Pause => Fault::Pause { node },
             FaultKind::SlowNode => Fault::SlowNode { node, service_ns: strength * 10_000 },
             FaultKind::SnapshotResumed => Fault::SnapshotResumed { node },
-            FaultKind::MisdirectedWrite => Fault::MisdirectedWrite { node, ppm },
-            FaultKind::BitRot => Fault::BitRot { node, bits: 1 + strength as u32 / 100 },
-            FaultKind::FullDisk => Fault::FullDisk { node },
+            FaultKind::MisdirectedWrite => Fault::MisdirectedWrite { node, ppm, prefix: None },
+            FaultKind::BitRot => {
+                Fault::BitRot { node, bits: 1 + strength as u32 / 100, prefix: None }
+            }
+            FaultKind::BadSector => {
+                Fault::BadSector { node, sectors: 1 + strength as u32 / 100, prefix: None }
+            }
+            FaultKind::FullDisk => Fault::FullDisk { node, room: (strength - 1) * 16 },
             FaultKind::SlowDisk => Fault::SlowDisk { node, times: 1 + strength as u32 },
+            FaultKind::HungDisk => Fault::HungDisk { node },
             FaultKind::FailingDisk => Fault::FailingDisk { node, ppm },
+            FaultKind::FileCut => Fault::FileCut { node, prefix: None },
+            FaultKind::FileMissing => Fault::FileMissing { node, prefix: None },
             FaultKind::DiskReplaced => Fault::DiskReplaced { node },
             FaultKind::ClockJump => Fault::ClockJump { node, by_ns: strength * 1_000_000 },
             FaultKind::ClockRollback => Fault::ClockRollback { node, by_ns: strength * 1_000_000 },
@@ -231,7 +239,10 @@ fn duration_range(kind: FaultKind) -> (Duration, Duration) {
     let ms = Duration::from_millis;
     match kind {
         FaultKind::Crash | FaultKind::PowerLoss | FaultKind::TornWrite => (ms(1), ms(2_000)),
-        FaultKind::DiskReplaced | FaultKind::SnapshotResumed => (ms(10), ms(3_000)),
+        FaultKind::DiskReplaced
+        | FaultKind::SnapshotResumed
+        | FaultKind::FileCut
+        | FaultKind::FileMissing => (ms(10), ms(3_000)),
         FaultKind::Pause => (ms(5), ms(3_000)),
         _ => (ms(20), ms(4_000)),
     }

@@ -61,28 +61,33 @@ impl<M: Machine> World<M> {
     }
 
     pub(crate) fn rebuild_node(&mut self, id: NodeId) {
-        let (mut disk_faults, mut service) = (DiskFaults::default(), 0);
+        let (mut disk_faults, mut service) = (DiskFaults::NONE, 0);
+        let mut hung = false;
         for scheduled in self.chaos.on(id) {
-            match scheduled.fault {
-                Fault::SlowNode { service_ns, .. } => service = service_ns.max(service),
-                Fault::SlowDisk { times, .. } => {
-                    disk_faults.slow = disk_faults.slow.max(Some(times))
+            match &scheduled.fault {
+                Fault::SlowNode { service_ns, .. } => service = service.max(*service_ns),
+                Fault::SlowDisk { times, .. } => disk_faults.times = disk_faults.times.max(*times),
+                Fault::HungDisk { .. } => hung = true,
+                Fault::FullDisk { .. } => {
+                    let capacities = [disk_faults.capacity, scheduled.capacity];
+                    disk_faults.capacity = capacities.into_iter().flatten().min();
                 }
-                Fault::FullDisk { .. } => disk_faults.full = true,
                 Fault::FailingDisk { ppm, .. } => {
-                    disk_faults.failing_ppm = disk_faults.failing_ppm.max(ppm);
+                    disk_faults.failing_ppm = disk_faults.failing_ppm.max(*ppm);
                 }
-                Fault::MisdirectedWrite { ppm, .. } => {
-                    disk_faults.misdirected_ppm = disk_faults.misdirected_ppm.max(ppm);
+                Fault::MisdirectedWrite { ppm, prefix, .. } => {
+                    disk_faults.misdirected.push((*ppm, prefix.clone()));
                 }
                 _ => {}
             }
         }
+        if hung {
+            disk_faults.times = 0;
+        }
+        let now = self.now;
         let node = self.node_mut(id);
-        let paced = node.disk.disk_faults.slow == disk_faults.slow;
-        node.disk.disk_faults = disk_faults;
         node.service_ns = service;
-        if !paced {
+        if node.disk.set_faults(now, disk_faults) {
             self.reschedule_disk(id);
         }
         self.rebuild_clock(id);
@@ -111,10 +116,8 @@ impl<M: Machine> World<M> {
             slew.clamp(-400_000, 400_000),
         );
         if timers_move {
-            let incarnation = node.incarnation;
-            for (ticket, at) in node.reset_timers(now) {
-                self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
-            }
+            node.void_alarm();
+            self.arm(id);
         }
     }
 }

@@ -127,6 +127,7 @@
 
 mod assertions;
 mod chaos;
+mod chunks;
 mod clock;
 mod cluster;
 mod conditions;
@@ -158,9 +159,13 @@ mod scenario;
 mod script;
 mod shrink;
 mod sweep;
+mod timers;
 mod trace;
 mod turn;
 mod world;
+
+#[doc(hidden)]
+pub use bytes::Bytes;
 
 pub use assertions::{assert_breaks_without, assert_holds};
 pub use chaos::FaultId;
@@ -168,7 +173,7 @@ pub use clock::WORLD_BEGINS;
 pub use cluster::{Cluster, OneServer, Shape, within};
 pub use conditions::{Delays, Distance};
 pub use diagram::{Window, diagram};
-pub use disk::Unsynced;
+pub use disk::{FileChange, Unsynced};
 pub use draft::Draft;
 pub use durations::Durations;
 pub use fault::{Fault, FaultKind, Target};

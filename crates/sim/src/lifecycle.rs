@@ -15,6 +15,9 @@ impl<M: Machine> World<M> {
         let machine = (self.boot)(id);
         let now = self.now;
         let node = self.node_mut(id);
+        if std::mem::take(&mut node.disk.is_new) {
+            machine.first_files().into_iter().for_each(|(name, bytes)| node.disk.put(name, bytes));
+        }
         node.machine = Some(machine);
         node.halted = false;
         node.clock.reboot(now);

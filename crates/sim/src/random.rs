@@ -64,6 +64,14 @@ impl DrawStream {
         DrawStream(spread(initial_state(seed, purpose, from) ^ u64::from(to)))
     }
 
+    /// As [`DrawStream::new`], for something that has a name besides.
+    pub(crate) fn named(seed: u64, purpose: Purpose, node: u32, name: &str) -> Self {
+        let hashed = name.bytes().fold(initial_state(seed, purpose, node), |state, byte| {
+            spread(state ^ u64::from(byte))
+        });
+        DrawStream(hashed)
+    }
+
     #[inline(always)]
     pub(crate) fn draw(&mut self) -> u64 {
         let drawn = spread(self.0);

@@ -16,11 +16,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use machine::{Inspection, Link, Machine, NodeId, Outputs, Protocol, Time, Wall};
 use std::hash::Hasher;
 
 use crate::chaos::Chaos;
 use crate::conditions::{Delays, Distance};
+use crate::disk::FileChange;
 use crate::history::Entry;
 use crate::network::Network;
 use crate::node::{Node, Waiting};
@@ -59,15 +61,15 @@ pub(crate) enum Event<M> {
         link: Link,
         epoch: u32,
     },
+    /// The earliest timer of a node is due.
     Timer {
         node: NodeId,
-        incarnation: u32,
-        ticket: u32,
+        number: u32,
     },
     Disk {
         node: NodeId,
-        incarnation: u32,
-        schedule: u32,
+        slot: u32,
+        ticket: u32,
     },
     Wake {
         node: NodeId,
@@ -165,14 +167,12 @@ impl<M: Machine> World<M> {
                 self.segment((from, to), link, epoch, message);
             }
             Event::Credit { from, to, link, epoch } => self.credit_arrives((from, to), link, epoch),
-            Event::Timer { node, incarnation, ticket } => {
-                if self.node(node).incarnation == incarnation {
-                    self.dispatch_timer(node, ticket);
+            Event::Timer { node, number } => {
+                if self.node_mut(node).take_alarm(number) {
+                    self.timer_due(node);
                 }
             }
-            Event::Disk { node, incarnation, schedule } => {
-                self.disk_done(node, incarnation, schedule)
-            }
+            Event::Disk { node, slot, ticket } => self.disk_done(node, slot, ticket),
             Event::Wake { node, incarnation } => {
                 if self.node(node).incarnation == incarnation {
                     self.drain_inbox(node);
@@ -254,6 +254,27 @@ impl<M: Machine> World<M> {
     /// What the machine of a node shows of itself; `None` while it is down.
     pub fn inspect(&self, node: NodeId) -> Option<Inspection> {
         self.machine(node).map(Machine::inspect)
+    }
+
+    /// How often the files of a node's disk have changed.
+    pub fn file_changes(&self, node: NodeId) -> u64 {
+        self.node(node).disk.changes()
+    }
+
+    /// The files of a node's disk that have changed after so many changes, and how, in order: a checker that
+    /// remembers the count looks only at what is new.
+    pub fn changed_files(
+        &self,
+        node: NodeId,
+        since: u64,
+    ) -> impl Iterator<Item = (&str, FileChange)> {
+        self.node(node).disk.changed_since(since)
+    }
+
+    /// What a machine would read now of a file of a node, up or down; none where there is no such file, or it
+    /// cannot be read.
+    pub fn file(&self, node: NodeId, name: &str) -> Option<Bytes> {
+        self.node(node).disk.content(name)
     }
 
     /// All notes so far.

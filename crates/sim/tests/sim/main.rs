@@ -5,6 +5,8 @@ mod counter;
 mod counting;
 mod crashes;
 mod determinism;
+mod disk_lies;
+mod disk_order;
 mod disks;
 mod faults;
 mod frame;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{
-    DiskAnswer, DiskCommand, DiskId, DiskResult, Generation, Input, Inspection, Link, Machine,
-    NodeId, Now, Output, Outputs, Parts, Protocol, Time, Wall,
+    DiskAnswer, DiskCommand, DiskId, DiskResult, FileName, Generation, Input, Inspection, Link,
+    Machine, NodeId, Now, Output, Outputs, Parts, Protocol, Time, Wall,
 };
 use sim::{Delays, World};
 
@@ -75,6 +75,7 @@ pub(crate) struct Puppet {
     /// What it has in memory: every number it heard since it booted.
     pub(crate) heard: Vec<u64>,
     role: &'static str,
+    first_files: &'static [(&'static str, &'static str)],
 }
 
 impl Machine for Puppet {
@@ -98,6 +99,10 @@ impl Machine for Puppet {
             Input::Writable { peer, link } => note(What::Writable(peer, link)),
             Input::Stop => note(What::Stop),
         }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        self.first_files.iter().map(|&(name, text)| (name.into(), text.into())).collect()
     }
 
     fn inspect(&self) -> Inspection {
@@ -125,11 +130,21 @@ impl Puppet {
 
 /// A world of puppets, one in each of these zones, a millisecond or two apart.
 pub(crate) fn stage(seed: u64, zones: &[u8]) -> World<Puppet> {
-    World::new(seed, zones, Delays::micros(1_000, 2_000), Arc::new(|_| puppet()))
+    stage_with(seed, zones, &[])
 }
 
 pub(crate) fn puppet() -> Puppet {
-    Puppet { heard: Vec::new(), role: "puppet" }
+    Puppet { heard: Vec::new(), role: "puppet", first_files: &[] }
+}
+
+/// As [`stage`], with disks that hold these files when they are new.
+pub(crate) fn stage_with(
+    seed: u64,
+    zones: &[u8],
+    first_files: &'static [(&'static str, &'static str)],
+) -> World<Puppet> {
+    let boot = move |_| Puppet { first_files, ..puppet() };
+    World::new(seed, zones, Delays::micros(1_000, 2_000), Arc::new(boot))
 }
 
 /// Tells a puppet to do these things, now.
