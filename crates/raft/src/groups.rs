@@ -54,6 +54,10 @@ impl Protocol for Groups {
     type Op = JournalOp;
     /// Something that does not happen all the time.
     type Note = &'static str;
+
+    fn weight(envelope: &Envelope) -> u32 {
+        envelope.length() as u32
+    }
 }
 
 impl Groups {

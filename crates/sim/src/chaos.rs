@@ -121,7 +121,7 @@ impl<M: Machine> World<M> {
     pub fn heal(&mut self, nodes: &[NodeId]) {
         self.healed_at = Some(self.now);
         self.record(|| Moment::Healed);
-        nodes.iter().for_each(|&node| self.network.heal(node));
+        nodes.iter().for_each(|&node| self.network.conditions.heal(node));
         for index in 0..self.chaos.faults.len() {
             let fault = &mut self.chaos.faults[index];
             if !fault.on || fault.fault.is_of_links() {
@@ -294,6 +294,8 @@ impl<M: Machine> World<M> {
             Partition { a, b }
             | OneWayPartition { from: a, to: b }
             | FlappingLink { a, b, .. }
+            | SlowLink { a, b, .. }
+            | LossyLink { a, b, .. }
             | LinkReset { a, b } => {
                 let (a, b) = (find(a), find(b));
                 let hit = pairs(&a, &b).any(|link| self.is_exposed(link));
@@ -381,15 +383,11 @@ impl<M: Machine> World<M> {
             return;
         }
         self.record(|| Moment::Resumed { node: id });
-        let node = self.node_mut(id);
-        let incarnation = node.incarnation;
-        let timers = node.reset_timers(now);
-        for (ticket, at) in timers {
-            self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
-        }
+        self.arm(id);
         self.reschedule_disk(id);
         // Its peers have packets that the node, as it is now, has not sent.
-        for peer in self.network.peers(id) {
+        self.network.lanes.begin_anew(id);
+        for peer in self.network.lanes.peers(id) {
             self.reset_link(id, peer);
         }
         self.drain_inbox(id);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use machine::{NodeId, Random, Time, nanos};
 
 use crate::cluster::{Cluster, MOST_NODES, Shape};
+use crate::conditions::{Delays, Distance};
 use crate::fault::{Fault, FaultKind, Target};
-use crate::network::Delays;
 use crate::plan::{Plan, Step};
 use crate::random::{below, happens, log_uniform};
 
@@ -20,6 +20,7 @@ pub struct Draft<O, C> {
     shape: Option<C>,
     zones: Vec<u8>,
     delays: Delays,
+    distances: Vec<Distance>,
     heal_at: Time,
     end: Time,
     steps: Vec<Step<O>>,
@@ -32,6 +33,7 @@ impl<O, C: Shape> Draft<O, C> {
             shape: None,
             zones: Vec::new(),
             delays: Delays::micros(200, 2_000),
+            distances: Vec::new(),
             heal_at: Time(0),
             end: Time(0),
             steps: Vec::new(),
@@ -44,7 +46,8 @@ impl<O, C: Shape> Draft<O, C> {
     /// If the scenario did not say who is in the cluster.
     pub(crate) fn finish(self) -> Plan<O, C> {
         let shape = self.shape.expect("a scenario says who is in its cluster: Draft::cluster");
-        let cluster = Cluster { zones: self.zones, shape, delays: self.delays };
+        let Draft { zones, delays, distances, .. } = self;
+        let cluster = Cluster { zones, shape, delays, distances };
         Plan { cluster, heal_at: self.heal_at, end: self.end, steps: self.steps }
     }
 
@@ -99,6 +102,11 @@ impl<O, C: Shape> Draft<O, C> {
     /// How long messages travel.
     pub fn delays(&mut self, delays: Delays) {
         self.delays = delays;
+    }
+
+    /// How long they travel between two zones (or within one, named twice), where that is not as long.
+    pub fn distance(&mut self, zones: (u8, u8), delays: Delays) {
+        self.distances.push(Distance { zones, delays });
     }
 
     /// How long faults go on, and how long the world then has to recover.
@@ -184,6 +192,10 @@ impl<O, C: Shape> Draft<O, C> {
             FaultKind::Duplication => Fault::Duplication { nodes: alone, ppm },
             FaultKind::Reordering => Fault::Reordering { nodes: alone, ppm, by_ns },
             FaultKind::Delay => Fault::Delay { nodes: alone, by_ns },
+            FaultKind::SlowLink => {
+                Fault::SlowLink { a: alone, b: rest, times: strength as u32 * 1_000 }
+            }
+            FaultKind::LossyLink => Fault::LossyLink { a: alone, b: vec![self.one_of(&rest)], ppm },
             FaultKind::LinkReset => Fault::LinkReset { a: alone, b: rest },
             FaultKind::Crash => Fault::Crash { node },
             FaultKind::PowerLoss => Fault::PowerLoss { node },

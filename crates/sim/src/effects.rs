@@ -5,9 +5,9 @@
 
 use machine::{Machine, NodeId, Time};
 
+use crate::conditions::{Between, LinkFaults, Wrong};
 use crate::disk::DiskFaults;
 use crate::fault::Fault;
-use crate::network::{LinkFaults, pairs, travel_time};
 use crate::world::{Event, World};
 
 impl<M: Machine> World<M> {
@@ -21,34 +21,41 @@ impl<M: Machine> World<M> {
     }
 
     pub(crate) fn rebuild_network(&mut self) {
-        let mut cuts = Vec::new();
-        let mut link_faults = vec![LinkFaults::NONE; self.len()];
+        let (mut between, mut link_faults) = (Vec::new(), vec![LinkFaults::NONE; self.len()]);
         for scheduled in self.chaos.faults.iter().filter(|scheduled| scheduled.on) {
-            // A role and a number may name the same node: no node is cut off from itself.
-            let pairs = || pairs(&scheduled.hits, &scheduled.other_side).filter(|(a, b)| a != b);
+            let (a, b) = (&scheduled.hits, &scheduled.other_side);
             let mut here = LinkFaults::NONE;
             match scheduled.fault {
-                Fault::Partition { .. } => cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)])),
+                Fault::Partition { .. } => between.push(Between::new(a, b, true, Wrong::Cut)),
                 Fault::FlappingLink { .. } if scheduled.cut => {
-                    cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)]));
+                    between.push(Between::new(a, b, true, Wrong::Cut));
                 }
-                Fault::OneWayPartition { .. } => cuts.extend(pairs()),
+                Fault::OneWayPartition { .. } => {
+                    between.push(Between::new(a, b, false, Wrong::Cut))
+                }
+                Fault::SlowLink { times, .. } => {
+                    let slow = LinkFaults { slow: times, ..LinkFaults::NONE };
+                    between.push(Between::new(a, b, true, Wrong::Faults(slow)));
+                }
+                Fault::LossyLink { ppm, .. } => {
+                    let lossy = LinkFaults { loss_ppm: ppm, ..LinkFaults::NONE };
+                    between.push(Between::new(a, b, true, Wrong::Faults(lossy)));
+                }
                 Fault::Loss { ppm, .. } => here.loss_ppm = ppm,
                 Fault::Duplication { ppm, .. } => here.duplicate_ppm = ppm,
                 Fault::Reordering { ppm, by_ns, .. } => {
                     (here.reorder_ppm, here.reorder_ns) = (ppm, by_ns);
                 }
                 Fault::Delay { by_ns, .. } => here.delay_ns = by_ns,
-                _ => continue,
+                _ => {}
             }
-            for node in &scheduled.hits {
-                link_faults[node.0 as usize].combine(&here);
+            if here != LinkFaults::NONE {
+                a.iter().for_each(|node| link_faults[node.0 as usize].combine(&here));
             }
         }
-        self.network.set(&cuts, link_faults);
-        for (from, to) in self.network.streams_to_release() {
-            let draws = &mut self.nodes[from.0 as usize].draws;
-            let at = Time(self.now.0 + travel_time(self.network.delays, draws));
+        self.network.conditions.set(between, link_faults);
+        for (from, to) in self.network.ways_to_release() {
+            let at = Time(self.now.0 + self.network.travel_time(from, to));
             self.schedule_event(at, Event::ReleaseHeld { from, to });
         }
     }
@@ -109,10 +116,8 @@ impl<M: Machine> World<M> {
             slew.clamp(-400_000, 400_000),
         );
         if timers_move {
-            let incarnation = node.incarnation;
-            for (ticket, at) in node.reset_timers(now) {
-                self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
-            }
+            node.void_alarm();
+            self.arm(id);
         }
     }
 }

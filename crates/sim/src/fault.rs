@@ -47,7 +47,12 @@ pub enum Fault {
     Reordering { nodes: Vec<Target>, ppm: u32, by_ns: u64 },
     /// Messages from and to these take longer.
     Delay { nodes: Vec<Target>, by_ns: u64 },
-    /// Streams between the two sides are reset at the beginning of the interval.
+    /// The links between the two sides are so many times as slow: what a message takes to leave (at 1.25
+    /// gigabytes a second) is multiplied.
+    SlowLink { a: Vec<Target>, b: Vec<Target>, times: u32 },
+    /// As loss, on the links between the two sides only.
+    LossyLink { a: Vec<Target>, b: Vec<Target>, ppm: u32 },
+    /// Lanes between the two sides are reset at the beginning of the interval.
     LinkReset { a: Vec<Target>, b: Vec<Target> },
     /// The process dies and is started again at the end of the interval.
     Crash { node: Target },
@@ -160,6 +165,8 @@ impl Fault {
             Partition { a, b }
             | OneWayPartition { from: a, to: b }
             | FlappingLink { a, b, .. }
+            | SlowLink { a, b, .. }
+            | LossyLink { a, b, .. }
             | LinkReset { a, b } => a.iter().chain(b).collect(),
             Loss { nodes, .. }
             | Duplication { nodes, .. }
@@ -214,6 +221,7 @@ impl Fault {
         let sane = match self {
             Loss { ppm, .. }
             | Duplication { ppm, .. }
+            | LossyLink { ppm, .. }
             | MisdirectedWrite { ppm, .. }
             | FailingDisk { ppm, .. } => *ppm <= 1_000_000,
             Reordering { ppm, by_ns, .. } => *ppm <= 1_000_000 && *by_ns <= LONGEST_NS,
@@ -222,7 +230,7 @@ impl Fault {
             Delay { by_ns, .. } => *by_ns <= LONGEST_NS,
             FlappingLink { period_ns, .. } => *period_ns >= 1_000_000,
             SlowNode { service_ns, .. } => *service_ns <= 60_000_000_000,
-            SlowDisk { times, .. } => (1..=1_000_000).contains(times),
+            SlowDisk { times, .. } | SlowLink { times, .. } => (1..=1_000_000).contains(times),
             BitRot { bits, .. } => *bits <= 1_000_000,
             BadSector { sectors, .. } => *sectors <= 1_000_000,
             _ => true,
@@ -257,6 +265,8 @@ impl Fault {
             Partition { a, b }
             | OneWayPartition { from: a, to: b }
             | FlappingLink { a, b, .. }
+            | SlowLink { a, b, .. }
+            | LossyLink { a, b, .. }
             | LinkReset { a, b } => a.len() as u64 * b.len() as u64,
             _ => 0,
         }
@@ -295,6 +305,8 @@ impl Fault {
                 | Duplication { .. }
                 | Reordering { .. }
                 | Delay { .. }
+                | SlowLink { .. }
+                | LossyLink { .. }
                 | LinkReset { .. }
         )
     }
@@ -336,6 +348,12 @@ impl fmt::Display for Fault {
             }
             Delay { nodes, by_ns } => {
                 write!(f, "{} are {} ms farther away", names(nodes), ms(by_ns))
+            }
+            SlowLink { a, b, times } => {
+                write!(f, "the links of {} and {} are {times} times as slow", names(a), names(b))
+            }
+            LossyLink { a, b, ppm } => {
+                write!(f, "the links of {} and {} lose {}%", names(a), names(b), percent(ppm))
             }
             LinkReset { a, b } => write!(f, "streams of {} and {} reset", names(a), names(b)),
             Crash { node } => write!(f, "{node} crashes"),

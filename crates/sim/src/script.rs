@@ -54,7 +54,27 @@ pub trait Script: Sized {
         self.inject(Fault::FlappingLink { a, b, period_ns: nanos(period) })
     }
 
-    /// Streams between the two sides are reset.
+    /// The links between the two sides are so many times as slow.
+    fn slow_link<A: Into<Target>, B: Into<Target>>(
+        &mut self,
+        a: impl IntoIterator<Item = A>,
+        b: impl IntoIterator<Item = B>,
+        times: u32,
+    ) -> Self::Handle {
+        self.inject(Fault::SlowLink { a: targets(a), b: targets(b), times })
+    }
+
+    /// The links between the two sides lose what loss would take from all links of a node.
+    fn lossy_link<A: Into<Target>, B: Into<Target>>(
+        &mut self,
+        a: impl IntoIterator<Item = A>,
+        b: impl IntoIterator<Item = B>,
+        ppm: u32,
+    ) -> Self::Handle {
+        self.inject(Fault::LossyLink { a: targets(a), b: targets(b), ppm })
+    }
+
+    /// Lanes between the two sides are reset.
     fn link_reset<A: Into<Target>, B: Into<Target>>(
         &mut self,
         a: impl IntoIterator<Item = A>,

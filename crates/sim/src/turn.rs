@@ -1,13 +1,15 @@
 //! The turn of a node: an input is handed to its machine, or waits until the node is free; what the
 //! machine asks for is carried out.
 
-use machine::{DiskCommand, DiskError, Input, Machine, NodeId, Now, Output, Time};
+use machine::{DiskCommand, DiskError, Input, Link, Machine, NodeId, Now, Output, Time};
 
+use crate::delivery::{handling_ns, weight};
 use crate::disk::{Ended, Flight, Unsynced};
 use crate::fault::FaultKind;
 use crate::history::Entry;
 use crate::node::{Op, Waiting};
 use crate::recorder::{Moment, Recorder};
+use crate::timers::Ticket;
 use crate::world::{Event, Message, Note, World, kind};
 
 impl<M: Machine> World<M> {
@@ -20,6 +22,20 @@ impl<M: Machine> World<M> {
         }
     }
 
+    /// As [`World::dispatch`], for what concerns lanes and is no message.
+    pub(crate) fn admit(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
+        if self.node(id).is_ready(self.now) {
+            self.serve(id, waiting);
+        } else {
+            self.queue_input(id, waiting);
+        }
+    }
+
+    /// Hands an input to the machine of a node.
+    pub(crate) fn handle(&mut self, id: NodeId, input: Input<M::Protocol>) {
+        self.handle_inline(id, input);
+    }
+
     /// As [`World::dispatch`], for what nearly every event is: in place, without a call.
     #[inline(always)]
     pub(crate) fn dispatch_message(&mut self, id: NodeId, from: NodeId, message: Message<M>) {
@@ -30,12 +46,27 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// As [`World::dispatch`], for a timer that came due.
-    pub(crate) fn dispatch_timer(&mut self, id: NodeId, ticket: u32) {
-        if self.node(id).is_ready(self.now) {
-            self.fire(id, ticket);
-        } else {
-            self.queue_input(id, Waiting::Timer(ticket));
+    /// The earliest timer of a node fires, or waits its turn; an event comes for the next one.
+    pub(crate) fn timer_due(&mut self, id: NodeId) {
+        let now = self.now;
+        let node = self.node_mut(id);
+        let mono = node.clock.mono(now);
+        if let Some(ticket) = node.timers.come_due(mono) {
+            if node.is_ready(now) {
+                self.fire(id, ticket);
+            } else {
+                self.queue_input(id, Waiting::Timer(ticket));
+            }
+        }
+        self.arm(id);
+    }
+
+    /// Schedules an event for the earliest timer, if there is none that is due as soon.
+    #[inline]
+    pub(crate) fn arm(&mut self, id: NodeId) {
+        let now = self.now;
+        if let Some((at, number)) = self.node_mut(id).next_alarm(now) {
+            self.schedule_event(at, Event::Timer { node: id, number });
         }
     }
 
@@ -50,7 +81,7 @@ impl<M: Machine> World<M> {
     }
 
     /// To a node that is down, paused or busy, or will be busy with this input.
-    fn queue_input(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
+    pub(crate) fn queue_input(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
         let now = self.now;
         let node = self.node_mut(id);
         if node.machine.is_none() {
@@ -58,8 +89,8 @@ impl<M: Machine> World<M> {
         }
         if node.is_busy(now) || !node.inbox.is_empty() {
             node.inbox.push(waiting);
-        } else if self.serve(id, waiting) {
-            self.wake_later(id);
+        } else if let Some(handling) = self.serve(id, waiting) {
+            self.wake_later(id, handling);
         }
     }
 
@@ -72,51 +103,66 @@ impl<M: Machine> World<M> {
                 return;
             }
             let Some(waiting) = node.inbox.pop() else { return };
-            if self.serve(id, waiting) && self.wake_later(id) {
+            let handling = self.serve(id, waiting);
+            if handling.is_some_and(|handling| self.wake_later(id, handling)) {
                 return;
             }
         }
     }
 
-    /// False where nothing was left to do.
-    fn serve(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) -> bool {
+    /// How long it takes by its weight, in nanoseconds; nothing where nothing was left to do.
+    fn serve(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) -> Option<u64> {
         match waiting {
-            Waiting::Timer(ticket) => self.fire(id, ticket),
-            Waiting::Input(input) => {
-                self.handle(id, input);
-                true
+            Waiting::Timer(ticket) => return self.fire(id, ticket).then_some(0),
+            Waiting::Input(input) => self.handle(id, input),
+            Waiting::Message { from, link, epoch, message } => {
+                let weight = weight::<M>(&message);
+                self.take((from, id), link, epoch, weight);
+                self.handle(id, Input::Message { from, message });
+                return Some(handling_ns(weight));
             }
-            Waiting::DiskFailed(input) => {
-                self.handle_last(id, input);
-                true
+            Waiting::Credit { from, link, epoch } => return self.credit(id, from, link, epoch),
+            Waiting::Reset { peer, epoch } => {
+                self.network.lanes.told(id, peer, epoch);
+                self.handle(id, Input::LinkReset { peer });
             }
+            Waiting::DiskFailed(input) => self.handle_last(id, input),
         }
+        Some(0)
+    }
+
+    /// The peer has taken more of what was sent on a lane, unless that was reset since.
+    fn credit(&mut self, id: NodeId, peer: NodeId, link: Link, epoch: u32) -> Option<u64> {
+        if self.network.lanes.way(peer, id).epoch != epoch {
+            return None;
+        }
+        self.network.lanes.way(id, peer).credit(link);
+        self.trace.event(self.now.0, kind(10, peer, id), &link);
+        self.handle(id, Input::Writable { peer, link });
+        Some(0)
     }
 
     /// Lets a timer fire, unless it was cancelled or set again since it came due.
-    fn fire(&mut self, id: NodeId, ticket: u32) -> bool {
-        let Some(name) = self.node_mut(id).take_timer(ticket) else { return false };
+    fn fire(&mut self, id: NodeId, ticket: Ticket) -> bool {
+        let Some(name) = self.node_mut(id).timers.take(ticket) else { return false };
         self.trace.event(self.now.0, kind(2, id, id), &name);
         self.record(|| Moment::Timer { node: id, name: format!("{name:?}") });
         self.handle(id, Input::Timer(name));
         true
     }
 
-    /// Where an input takes time, what comes next waits for the end of it.
-    fn wake_later(&mut self, id: NodeId) -> bool {
+    /// Where an input takes time, by itself or by its weight, what comes next waits for the end of it.
+    fn wake_later(&mut self, id: NodeId, handling: u64) -> bool {
         let now = self.now;
         let node = self.node_mut(id);
-        if node.service_ns == 0 || node.machine.is_none() {
+        let takes = node.service_ns + handling;
+        if takes == 0 || node.machine.is_none() {
             return false;
         }
-        node.busy_until = Time(now.0 + node.service_ns);
+        node.busy_until = Time(now.0 + takes);
         let (at, incarnation) = (node.busy_until, node.incarnation);
         self.schedule_event(at, Event::Wake { node: id, incarnation });
         true
-    }
-
-    fn handle(&mut self, id: NodeId, input: Input<M::Protocol>) {
-        self.handle_inline(id, input);
     }
 
     #[inline(always)]
@@ -156,14 +202,10 @@ impl<M: Machine> World<M> {
             Output::Send { to, message, link } => self.send(id, to, message, link),
             Output::SetTimer { timer, after } => {
                 let now = self.now;
-                let node = self.node_mut(id);
-                let incarnation = node.incarnation;
-                let (ticket, at) = node.set_timer(now, timer, machine::nanos(after));
-                self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
+                self.node_mut(id).set_timer(now, timer, machine::nanos(after));
+                self.arm(id);
             }
-            Output::CancelTimer(name) => {
-                self.node_mut(id).timers.retain(|timer| timer.name != name);
-            }
+            Output::CancelTimer(name) => self.node_mut(id).timers.cancel(&name),
             Output::Disk { command, op } => self.ask_disk(id, command, op),
             Output::Note(note) => {
                 // When and where was hashed with the input that it answers.

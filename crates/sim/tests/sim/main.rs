@@ -10,6 +10,7 @@ mod disk_order;
 mod disks;
 mod faults;
 mod frame;
+mod lanes;
 mod naive_clocks;
 mod naive_disks;
 mod naive_networks;

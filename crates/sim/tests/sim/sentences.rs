@@ -29,7 +29,7 @@ fn a_word_is_a_role() {
 type Sentence = fn(&mut World<Puppet>) -> FaultId;
 
 /// Every kind of fault, in the order of [`FaultKind::ALL`].
-const SENTENCES: [(Sentence, &str); 30] = [
+const SENTENCES: [(Sentence, &str); 32] = [
     (|world| world.partition([0], [1, 2]), "n0 cut off from n1,n2"),
     (|world| world.one_way_partition([0], [1]), "n0 cannot send to n1"),
     (|world| world.flapping_link([0], [1], ms(8)), "n0 and n1 flap every 8 ms"),
@@ -37,6 +37,8 @@ const SENTENCES: [(Sentence, &str); 30] = [
     (|world| world.duplication([0], 500_000), "50% of datagrams of n0 arrive twice"),
     (|world| world.reordering([0], 500_000, ms(3)), "50% of datagrams of n0 come 3 ms late"),
     (|world| world.delay([0], ms(3)), "n0 are 3 ms farther away"),
+    (|world| world.slow_link([0], [1], 9), "the links of n0 and n1 are 9 times as slow"),
+    (|world| world.lossy_link([0], [1], 500_000), "the links of n0 and n1 lose 50%"),
     (|world| world.link_reset([0], [1]), "streams of n0 and n1 reset"),
     (|world| world.crash(0), "n0 crashes"),
     (|world| world.power_loss(0), "n0 loses power"),
