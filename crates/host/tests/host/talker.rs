@@ -22,6 +22,13 @@ impl Protocol for Talk {
     type Timer = ();
     type Op = ();
     type Note = ();
+
+    fn weight(word: &Word) -> u32 {
+        match word {
+            Word::Bytes(bytes) => 1 + bytes.len() as u32,
+            _ => 64,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
