@@ -85,9 +85,8 @@ where
         Ok((frames, claim))
     }
 
-    /// Somebody dialled.
-    pub(super) async fn welcome(self: &Arc<Self>, stream: TcpStream) {
-        let _ = stream.set_nodelay(true);
+    /// Somebody dialled. Is told when it is one whom we talk with.
+    pub(super) async fn welcome(self: &Arc<Self>, stream: TcpStream, admitted_now: impl FnOnce()) {
         let mut frames = Frames::new(stream, handshake::LONGEST);
         let admitted = match handshake::hear(&mut frames).await {
             Ok(theirs) => self.admit(&theirs),
@@ -101,6 +100,7 @@ where
                 return handshake::refuse(frames.reader_mut(), &why).await;
             }
         };
+        admitted_now();
         let carried = peer.carried.lock().await;
         let ours = self.hello(peer.id);
         match handshake::say(frames.reader_mut(), &ours).await {
