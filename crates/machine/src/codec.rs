@@ -18,7 +18,7 @@ use std::fmt;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 pub use encoder::{Encoder, SHARED};
-pub use law::{assert_canonical, assert_codec, assert_delimited};
+pub use law::{assert_canonical, assert_codec, assert_delimited, assert_weight};
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

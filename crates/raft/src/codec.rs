@@ -211,10 +211,11 @@ fn get_maybe(from: &mut Reader<Bytes>) -> Result<Option<u64>, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::groups::Groups;
     use crate::member::{Configuration, Member};
     use crate::tuning::Tuning;
     use machine::NodeId;
-    use machine::codec::{assert_canonical, assert_codec};
+    use machine::codec::{assert_canonical, assert_codec, assert_weight};
     use proptest::prelude::*;
 
     fn bytes(message: &Envelope) -> Bytes {
@@ -338,6 +339,8 @@ mod tests {
         #[test]
         fn what_is_sent_arrives_and_nothing_else(message in message()) {
             assert_codec(&message, bytes, Envelope::decode);
+            prop_assert_eq!(message.length(), bytes(&message).len());
+            assert_weight::<Groups>(&message, &bytes(&message));
         }
 
         #[test]

@@ -11,8 +11,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use machine::{
-    DiskAnswer, DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches,
-    Time,
+    DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches, Time,
 };
 
 use crate::effects::{Effects, Event};
@@ -55,6 +54,10 @@ impl Protocol for Groups {
     type Op = JournalOp;
     /// Something that does not happen all the time.
     type Note = &'static str;
+
+    fn weight(envelope: &Envelope) -> u32 {
+        envelope.length() as u32
+    }
 }
 
 impl Groups {
@@ -124,11 +127,7 @@ impl Groups {
     ) {
         let done = match op {
             JournalOp::Listed => self.listed(result, out),
-            JournalOp::SnapshotRead(group) => match result {
-                Ok(DiskAnswer::Bytes(file)) => self.recovery.snapshot(group, file),
-                Ok(_) => Err("the disk did not give the snapshot's bytes".into()),
-                Err(error) => Err(error.to_string()),
-            },
+            JournalOp::SnapshotRead(group) => self.snapshot_read(group, result, out),
             JournalOp::JournalRead => self.recovered(result, now),
             op => match self.journal.done(op, result) {
                 Ok(free) => {

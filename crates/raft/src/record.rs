@@ -135,6 +135,15 @@ pub(crate) fn put_entry_head(out: &mut BytesMut, entry: &Entry) {
     }
 }
 
+/// How many bytes [`put_entry`] makes of it.
+pub(crate) fn entry_length(entry: &Entry) -> usize {
+    9 + match &entry.payload {
+        Payload::Blank => 0,
+        Payload::Command(command) => 4 + command.len(),
+        Payload::Configuration(configuration) => configuration_length(configuration),
+    }
+}
+
 /// The entry that these bytes begin with; its command shares their memory.
 pub(crate) fn get_entry(from: &mut Reader<Bytes>) -> Result<Entry, Malformed> {
     let term = from.take_u64()?;
@@ -156,6 +165,12 @@ pub(crate) fn put_configuration(out: &mut BytesMut, configuration: &Configuratio
         out.put_u16_le(members.len() as u16);
         members.iter().for_each(|member| put_member(out, *member));
     }
+}
+
+/// How many bytes [`put_configuration`] makes of it.
+pub(crate) fn configuration_length(configuration: &Configuration) -> usize {
+    let Configuration { voters, outgoing, learners } = configuration;
+    3 * 2 + MEMBER * (voters.len() + outgoing.len() + learners.len())
 }
 
 /// The configuration that these bytes begin with.

@@ -142,10 +142,11 @@ fn get_lease(from: &mut Reader<Bytes>) -> Result<Lease, Malformed> {
 mod tests {
     use super::*;
     use machine::DiskId;
-    use machine::codec::{assert_canonical, assert_codec, assert_delimited};
+    use machine::codec::{assert_canonical, assert_codec, assert_delimited, assert_weight};
     use proptest::prelude::*;
     use raft::{GroupId, LONGEST_COMMAND, Rpc};
 
+    use crate::message::Snowflake;
     use crate::replicated_authority::tuning;
 
     fn bytes(message: &Message) -> Bytes {
@@ -238,6 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_sent_arrives_and_nothing_else(message in messages()) {
+            assert_weight::<Snowflake>(&message, &bytes(&message));
             match &message {
                 // Ids are as many as there are, and so are the group's messages.
                 Message::Minted { .. } | Message::Raft(_) => {

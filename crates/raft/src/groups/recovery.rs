@@ -19,6 +19,8 @@ const WHOLE: u64 = 1 << 40;
 /// What was read so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recovery {
+    /// Snapshots that were asked for and are not here yet: the journal is asked for after the last.
+    unread: usize,
     snapshots: BTreeMap<GroupId, Snapshot>,
     /// The number of the journal that counts, and the names of all.
     pub(crate) number: u64,
@@ -132,12 +134,35 @@ impl Groups {
         let DiskAnswer::Names(names) = result.map_err(|error| error.to_string())? else {
             return Err("the disk did not name its files".into());
         };
-        let read = |file| DiskCommand::Read { file, offset: 0, length: WHOLE };
-        for group in self.recovery.listed(&names) {
-            out.disk(read(snapshot_name(group)), P::op(JournalOp::SnapshotRead(group)));
+        let groups = self.recovery.listed(&names);
+        self.recovery.unread = groups.len();
+        for group in groups {
+            read(snapshot_name(group), JournalOp::SnapshotRead(group), out);
         }
-        out.disk(read(journal_name(self.recovery.number)), P::op(JournalOp::JournalRead));
+        self.read_journal(out);
         Ok(())
+    }
+
+    pub(super) fn snapshot_read<P: Embeds<Groups>>(
+        &mut self,
+        group: GroupId,
+        result: DiskResult,
+        out: &mut Outputs<P>,
+    ) -> Result<(), String> {
+        let DiskAnswer::Bytes(file) = result.map_err(|error| error.to_string())? else {
+            return Err("the disk did not give the snapshot's bytes".into());
+        };
+        self.recovery.snapshot(group, file)?;
+        self.recovery.unread -= 1;
+        self.read_journal(out);
+        Ok(())
+    }
+
+    /// Once all snapshots are here: files are read in any order.
+    fn read_journal<P: Embeds<Groups>>(&self, out: &mut Outputs<P>) {
+        if self.recovery.unread == 0 {
+            read(journal_name(self.recovery.number), JournalOp::JournalRead, out);
+        }
     }
 
     pub(super) fn recovered(
@@ -167,6 +192,10 @@ impl Groups {
         }
         Ok(())
     }
+}
+
+fn read<P: Embeds<Groups>>(file: FileName, op: JournalOp, out: &mut Outputs<P>) {
+    out.disk(DiskCommand::Read { file, offset: 0, length: WHOLE }, P::op(op));
 }
 
 #[cfg(test)]
