@@ -24,47 +24,6 @@ use probe::{Act, Seen, What};
 /// A law that a world does not keep yet: the script, the world, and what is missing. Its test fails as long as
 /// it stands here, and it fails as well when the world keeps the law, so that it is taken out.
 const NOT_YET: &[(&str, &str, &str)] = &[
-    (
-        "a_stream_holds_a_window_and_no_more",
-        "real",
-        "nothing counts what is out on a lane; a queue at the sender is bounded instead",
-    ),
-    (
-        "a_bulk_lane_holds_a_window_and_no_more",
-        "real",
-        "nothing counts what is out on a lane; a queue at the sender is bounded instead",
-    ),
-    (
-        "the_longest_message_passes_and_a_longer_one_resets",
-        "real",
-        "nothing counts what is out on a lane; a queue at the sender is bounded instead",
-    ),
-    (
-        "credit_is_given_for_what_the_machine_was_handed",
-        "real",
-        "nothing counts what is out on a lane; a queue at the sender is bounded instead",
-    ),
-    (
-        "who_keeps_to_half_a_window_is_never_reset_on_a_stream",
-        "real",
-        "nothing counts what is out on a lane; a queue at the sender is bounded instead",
-    ),
-    (
-        "who_keeps_to_half_a_window_is_never_reset_in_bulk",
-        "real",
-        "nothing counts what is out on a lane; a queue at the sender is bounded instead",
-    ),
-    (
-        "a_peer_that_takes_nothing_stops_the_sender_and_breaks_nothing",
-        "real",
-        "nothing counts what is out on a lane; a queue at the sender is bounded instead",
-    ),
-    ("a_stalled_bulk_lane_delays_no_stream", "real", "bulk and stream share a connection"),
-    (
-        "a_datagram_arrives_whole_or_not_and_a_heavy_one_never",
-        "real",
-        "datagrams of any weight arrive",
-    ),
     ("who_is_nowhere_answers_with_a_reset", "simulated", "what is sent to nobody is forgotten"),
     (
         "a_file_ends_in_order_and_others_do_not_wait_for_it",
