@@ -7,6 +7,7 @@ mod disks;
 mod folders;
 mod hostile;
 mod links;
+mod locals;
 mod nodes;
 mod scratch;
 mod talker;
