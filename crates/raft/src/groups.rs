@@ -6,13 +6,13 @@
 
 mod carry_out;
 mod recovery;
+mod snapshots;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use machine::{
-    DiskAnswer, DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches,
-    Time,
+    DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches, Time,
 };
 
 use crate::effects::{Effects, Event};
@@ -21,6 +21,7 @@ use crate::journal::{Journal, JournalOp};
 use crate::mechanism::Mechanism;
 use crate::member::{ANY_DISK, Member};
 use crate::rpc::{Envelope, GroupId, Index, Rpc, Term};
+use crate::snapshot_files::SnapshotFiles;
 use crate::tuning::Tuning;
 use recovery::Recovery;
 
@@ -37,7 +38,12 @@ pub struct Groups {
     groups: Vec<Group>,
     recovery: Recovery,
     journal: Journal,
+    files: SnapshotFiles,
+    /// Pieces of snapshots that are to be read, to be sent.
+    reads: Vec<(DiskCommand, JournalOp)>,
     outbox: Vec<(Member, GroupId, Rpc)>,
+    /// What is in it, in bytes.
+    owed: u64,
     events: VecDeque<(GroupId, Event)>,
     /// Groups that something happened to in this input.
     touched: Vec<GroupId>,
@@ -77,7 +83,10 @@ impl Groups {
             groups: Vec::new(),
             recovery: Recovery::default(),
             journal: Journal::new(tuning.journal_growth, syncs),
+            files: SnapshotFiles::default(),
+            reads: Vec::new(),
             outbox: Vec::new(),
+            owed: 0,
             events: VecDeque::new(),
             touched: Vec::new(),
             armed: None,
@@ -107,6 +116,7 @@ impl Groups {
     pub fn timer<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         self.armed = None;
         self.journal.retry(out);
+        self.files.retry(out);
         for group in 0..self.groups.len() {
             if self.groups[group].due() <= now.time {
                 self.call(GroupId(group as u32), now, Group::tick);
@@ -123,20 +133,23 @@ impl Groups {
         out: &mut Outputs<P>,
     ) {
         let done = match op {
-            JournalOp::Listed => self.listed(result, out),
-            JournalOp::SnapshotRead(group) => match result {
-                Ok(DiskAnswer::Bytes(file)) => self.recovery.snapshot(group, file),
-                Ok(_) => Err("the disk did not give the snapshot's bytes".into()),
-                Err(error) => Err(error.to_string()),
-            },
-            JournalOp::JournalRead => self.recovered(result, now),
-            op => match self.journal.done(op, result) {
-                Ok(free) => {
-                    free.into_iter().for_each(|held| self.release(held, now));
-                    Ok(())
-                }
-                Err(error) => Err(error.to_string()),
-            },
+            JournalOp::Listed => self.listed(result, now, out),
+            JournalOp::SegmentRead(number) => self.segment_read(number, result, now, out),
+            JournalOp::SnapshotRead(_) => self.snapshot_read(result, now, out),
+            JournalOp::PieceWritten | JournalOp::PieceSynced | JournalOp::Deleted => {
+                let done = self.files.done(result);
+                let kept = done.map(|kept| kept.into_iter().for_each(|kept| self.kept(kept, now)));
+                kept.map_err(|error| error.to_string())
+            }
+            JournalOp::PieceRead { group, to, number, offset } => {
+                self.piece_read((group, to), (number, offset), result, now)
+            }
+            JournalOp::Written | JournalOp::Synced | JournalOp::Begun => {
+                let free = self.journal.done(op, result);
+                let released =
+                    free.map(|free| free.into_iter().for_each(|held| self.release(held, now)));
+                released.map_err(|error| error.to_string())
+            }
         };
         if let Err(why) = done {
             out.halt(format!("this member cannot remember: {why}"));
@@ -208,11 +221,6 @@ impl Groups {
     ) -> Result<(), TransferRefused> {
         let nobody = Err(TransferRefused::NotLeader(NotLeader { leader: None }));
         self.call(group, now, |group, now, fx| group.transfer(to, now, fx)).unwrap_or(nobody)
-    }
-
-    /// Puts the owner's state in the place of the log up to an index that was handed out.
-    pub fn compact(&mut self, group: GroupId, index: Index, state: Bytes, now: &mut Now<'_>) {
-        self.call(group, now, |group, _, fx| group.compact(index, state, fx));
     }
 
     /// A group; `None` before the disk was read, and if there is none of this number.
