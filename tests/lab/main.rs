@@ -3,6 +3,7 @@
 mod determinism;
 mod histories;
 mod honesty;
+mod laws;
 mod licences;
 mod parity;
 mod tidy;

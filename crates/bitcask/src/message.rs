@@ -15,6 +15,25 @@ impl Protocol for Keeping {
     type Timer = u64;
     type Op = StoreOp;
     type Note = Note;
+
+    fn weight(message: &Message) -> u32 {
+        let carried: usize = match message {
+            Message::Commit { batch, .. } => {
+                let some = |value: &Option<Bytes>| value.as_ref().map_or(0, Bytes::len);
+                batch.iter().map(|(key, value)| 8 + key.len() + some(value)).sum()
+            }
+            Message::Get { keys, .. } => keys.iter().map(|key| 4 + key.len()).sum(),
+            Message::Values { values, .. } => {
+                let length = |value: &Bytes| value.len();
+                values
+                    .iter()
+                    .map(|value| 4 + value.iter().flatten().map(length).sum::<usize>())
+                    .sum()
+            }
+            Message::Do(_) | Message::Durable { .. } | Message::Full { .. } => 0,
+        };
+        64 + carried as u32
+    }
 }
 
 impl Embeds<Store> for Keeping {

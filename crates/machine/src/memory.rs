@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName};
 
 /// Files in memory.
@@ -15,6 +17,12 @@ pub struct MemoryDisk {
 }
 
 impl MemoryDisk {
+    /// A new disk, as [`Machine::first_files`](crate::Machine::first_files) says that it begins.
+    pub fn with(first_files: Vec<(FileName, Bytes)>) -> Self {
+        let files = first_files.into_iter().map(|(name, bytes)| (name, bytes.into()));
+        MemoryDisk { files: files.collect() }
+    }
+
     /// Carries an operation out.
     ///
     /// # Errors
@@ -25,8 +33,11 @@ impl MemoryDisk {
             DiskCommand::Write { file, offset, parts } => {
                 let content = files.entry(file).or_default();
                 let (start, end) = (offset as usize, offset as usize + parts.len());
-                content.resize(content.len().max(end), 0);
-                content[start..end].copy_from_slice(&parts.joined());
+                // A write of nothing fills nothing up.
+                if start < end {
+                    content.resize(content.len().max(end), 0);
+                    content[start..end].copy_from_slice(&parts.joined());
+                }
             }
             DiskCommand::Sync { file, .. } => drop(files.get(&file).ok_or(DiskError::NotFound)?),
             DiskCommand::Read { file, offset, length } => {

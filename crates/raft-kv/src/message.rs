@@ -19,6 +19,17 @@ impl Protocol for KeyValue {
     type Timer = Timer;
     type Op = Op;
     type Note = Note;
+
+    fn weight(message: &Message) -> u32 {
+        let carried = match message {
+            Message::Raft(envelope) => return Groups::weight(envelope),
+            Message::Do(Operation { ask, .. }) | Message::Request(Request { ask, .. }) => {
+                ask.length()
+            }
+            Message::Response(response) => response.answer.length(),
+        };
+        64 + carried as u32
+    }
 }
 
 impl Embeds<Groups> for KeyValue {
@@ -182,6 +193,19 @@ pub enum Answer {
     Refused(Refusal),
 }
 
+impl Answer {
+    /// How many bytes its keys and values have.
+    fn length(&self) -> usize {
+        match self {
+            Answer::Value(value) => value.as_ref().map_or(0, Bytes::len),
+            Answer::Pairs(Pairs { pairs, .. }) => {
+                pairs.iter().map(|(key, value)| 8 + key.len() + value.len()).sum()
+            }
+            _ => 0,
+        }
+    }
+}
+
 /// Why nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
@@ -244,6 +268,19 @@ pub enum Note {
 }
 
 impl Ask {
+    /// How many bytes its keys and values have.
+    fn length(&self) -> usize {
+        let some = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        match self {
+            Ask::Get { key, .. } | Ask::Delete { key } => key.len(),
+            Ask::Range { start, end, .. } => start.len() + some(end),
+            Ask::Put { key, value } | Ask::Append { key, value } => key.len() + value.len(),
+            Ask::Cas { key, from, to } => key.len() + some(from) + some(to),
+            Ask::Change { voters } => 4 * voters.len(),
+            Ask::Transfer { .. } => 0,
+        }
+    }
+
     /// What a write does, and to which key; nothing where it is none.
     pub fn change(&self) -> Option<(&[u8], Change<'_>)> {
         let (key, change) = match self {

@@ -122,6 +122,7 @@ impl Machine for Replica {
             Input::Timer(Timer::Raft) => self.groups.timer(now, out),
             Input::Disk { op: Op(op), result } => self.groups.disk(op, result, now, out),
             Input::LinkReset { peer } => self.groups.link_reset(peer, now),
+            Input::Writable { peer, link } => self.groups.writable(peer, link),
             _ => {}
         }
         self.catch_up(now, out);

@@ -188,7 +188,7 @@ impl RunningReplica {
         let machine = Replica::new(id, founders, tuning, limits, Switches::ALL_ON);
         let files = folder.files(metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), metrics);
-        links.join(&node);
+        links.join(&node, listeners.nodes.as_ref().and_then(|nodes| nodes.local_addr().ok()));
         let leader = |replica: &Replica| replica.group().and_then(Group::leader);
         runtime.spawn(watch_leader(id, Arc::downgrade(&node), leader, metrics.clone()));
         let addresses =

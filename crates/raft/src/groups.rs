@@ -1,6 +1,6 @@
 //! All groups of a node: one journal, one timer, and messages that share envelopes.
 //!
-//! A machine that embeds groups hands them what is theirs (start, messages, timer, disk, resets), then
+//! A machine that embeds groups hands them what is theirs (start, messages, timer, disk, resets, room), then
 //! takes [`Groups::next_event`] and [`Groups::next_committed`] until both are empty, and ends every
 //! input with [`Groups::flush`].
 
@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use machine::{
-    DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches, Time,
+    DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches, Time, Window,
 };
 
 use crate::effects::{Effects, Event};
@@ -41,6 +41,8 @@ pub struct Groups {
     files: SnapshotFiles,
     /// Pieces of snapshots that are to be read, to be sent.
     reads: Vec<(DiskCommand, JournalOp)>,
+    /// What followers have not taken yet.
+    window: Window,
     outbox: Vec<(Member, GroupId, Rpc)>,
     /// What is in it, in bytes.
     owed: u64,
@@ -61,6 +63,10 @@ impl Protocol for Groups {
     type Op = JournalOp;
     /// Something that does not happen all the time.
     type Note = &'static str;
+
+    fn weight(envelope: &Envelope) -> u32 {
+        envelope.length() as u32
+    }
 }
 
 impl Groups {
@@ -85,6 +91,7 @@ impl Groups {
             journal: Journal::new(tuning.journal_growth, syncs),
             files: SnapshotFiles::default(),
             reads: Vec::new(),
+            window: Window::default(),
             outbox: Vec::new(),
             owed: 0,
             events: VecDeque::new(),
@@ -158,6 +165,7 @@ impl Groups {
 
     /// The stream to and from this node was reset.
     pub fn link_reset(&mut self, peer: NodeId, now: &mut Now<'_>) {
+        self.window.reset(peer);
         for group in 0..self.groups.len() as u32 {
             self.call(GroupId(group), now, |group, _, _| group.link_reset(peer));
         }

@@ -157,6 +157,15 @@ fn get_body(from: &mut Reader<Bytes>) -> Result<Record, Malformed> {
 
 /// Appends the bytes of an entry.
 pub(crate) fn put_entry(out: &mut BytesMut, entry: &Entry) {
+    out.reserve(13 + entry.payload.len());
+    put_entry_head(out, entry);
+    if let Payload::Command(command) = &entry.payload {
+        out.put_slice(command);
+    }
+}
+
+/// Appends what is before the bytes of its command, or all there is where it has none.
+pub(crate) fn put_entry_head(out: &mut BytesMut, entry: &Entry) {
     let mut head = [0; 13];
     head[..8].copy_from_slice(&entry.term.to_le_bytes());
     match &entry.payload {
@@ -164,15 +173,22 @@ pub(crate) fn put_entry(out: &mut BytesMut, entry: &Entry) {
         Payload::Command(command) => {
             head[8] = 1;
             head[9..].copy_from_slice(&(command.len() as u32).to_le_bytes());
-            out.reserve(head.len() + command.len());
             out.put_slice(&head);
-            out.put_slice(command);
         }
         Payload::Configuration(configuration) => {
             head[8] = 2;
             out.put_slice(&head[..9]);
             put_configuration(out, configuration);
         }
+    }
+}
+
+/// How many bytes [`put_entry`] makes of it.
+pub(crate) fn entry_length(entry: &Entry) -> usize {
+    9 + match &entry.payload {
+        Payload::Blank => 0,
+        Payload::Command(command) => 4 + command.len(),
+        Payload::Configuration(configuration) => configuration_length(configuration),
     }
 }
 
@@ -197,6 +213,12 @@ pub(crate) fn put_configuration(out: &mut BytesMut, configuration: &Configuratio
         out.put_u16_le(members.len() as u16);
         members.iter().for_each(|member| put_member(out, *member));
     }
+}
+
+/// How many bytes [`put_configuration`] makes of it.
+pub(crate) fn configuration_length(configuration: &Configuration) -> usize {
+    let Configuration { voters, outgoing, learners } = configuration;
+    3 * 2 + MEMBER * (voters.len() + outgoing.len() + learners.len())
 }
 
 /// The configuration that these bytes begin with.

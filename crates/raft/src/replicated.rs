@@ -98,13 +98,15 @@ where
         snapshot_after: u64,
         machine: M,
     ) -> Self {
+        let mut files = SmallFiles::default();
+        machine.first_files().into_iter().for_each(|(name, content)| files.put(&name, content));
         Replicated {
             groups: Groups::new(id, members.clone(), 1, tuning, Switches::ALL_ON),
             members,
             initial: machine,
             machine: None,
             leads: None,
-            files: SmallFiles::default(),
+            files,
             applied: 0,
             asked: VecDeque::new(),
             timers: Vec::new(),
@@ -327,6 +329,8 @@ where
                 match &input {
                     Input::Timer(timer) => self.timers.retain(|other| other != timer),
                     Input::LinkReset { peer } => self.groups.link_reset(*peer, now),
+                    // Members say nothing to each other but what their groups say.
+                    Input::Writable { peer, link } => self.groups.writable(*peer, *link),
                     _ => {}
                 }
                 self.tell(input, now, out);

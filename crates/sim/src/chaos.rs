@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
 
-use crate::fault::{Fault, Target};
+use crate::fault::{Fault, FaultKind, Target};
 use crate::history::Counts;
 use crate::network::pairs;
 use crate::node::Snapshot;
@@ -34,6 +34,8 @@ pub(crate) struct Scheduled<M: Machine> {
     pub(crate) hits: Vec<NodeId>,
     pub(crate) other_side: Vec<NodeId>,
     snapshot: Option<Snapshot<M>>,
+    /// How many bytes a disk has space for, that was filled when the fault began.
+    pub(crate) capacity: Option<u64>,
 }
 
 /// The faults of a world: to come, on, and over.
@@ -119,7 +121,7 @@ impl<M: Machine> World<M> {
     pub fn heal(&mut self, nodes: &[NodeId]) {
         self.healed_at = Some(self.now);
         self.record(|| Moment::Healed);
-        nodes.iter().for_each(|&node| self.network.heal(node));
+        nodes.iter().for_each(|&node| self.network.conditions.heal(node));
         for index in 0..self.chaos.faults.len() {
             let fault = &mut self.chaos.faults[index];
             if !fault.on || fault.fault.is_of_links() {
@@ -168,6 +170,7 @@ impl<M: Machine> World<M> {
             hits: Vec::new(),
             other_side: Vec::new(),
             snapshot: None,
+            capacity: None,
         });
     }
 
@@ -204,14 +207,52 @@ impl<M: Machine> World<M> {
                 took_effect = snapshot.is_some();
                 self.chaos.faults[index].snapshot = snapshot;
             }
-            Fault::BitRot { bits, .. } => took_effect = self.node_mut(hits[0]).disk.rot(*bits),
+            Fault::FullDisk { room, .. } => {
+                let capacity = self.node(hits[0]).disk.used().saturating_add(*room);
+                self.chaos.faults[index].capacity = Some(capacity);
+                took_effect = false;
+            }
+            // Counted when an operation meets it.
+            Fault::FailingDisk { .. } | Fault::MisdirectedWrite { .. } => took_effect = false,
+            Fault::SlowDisk { .. } | Fault::HungDisk { .. } => {
+                took_effect = !self.node(hits[0]).disk_ops.is_empty();
+            }
+            Fault::BitRot { bits, prefix, .. } => {
+                took_effect = self.node_mut(hits[0]).disk.rot(*bits, prefix.as_deref());
+            }
+            Fault::BadSector { sectors, prefix, .. } => {
+                took_effect = self.node_mut(hits[0]).disk.spoil(*sectors, prefix.as_deref());
+            }
+            Fault::FileCut { prefix, .. } => {
+                self.apply(&fault, hits[0]);
+                took_effect = self.node_mut(hits[0]).disk.cut(prefix.as_deref());
+            }
+            Fault::FileMissing { prefix, .. } => {
+                self.apply(&fault, hits[0]);
+                took_effect = self.node_mut(hits[0]).disk.miss(prefix.as_deref());
+            }
             _ => hits.iter().for_each(|&node| self.apply(&fault, node)),
         }
         if took_effect && !part {
-            *self.chaos.counts.entry(fault.kind().name()).or_default() += 1;
-            self.chaos.faults[index].counted = Some(self.now);
+            self.count(index);
         }
         self.rebuild(&fault, &hits);
+    }
+
+    fn count(&mut self, index: usize) {
+        let scheduled = &mut self.chaos.faults[index];
+        scheduled.counted = Some(self.now);
+        *self.chaos.counts.entry(scheduled.fault.kind().name()).or_default() += 1;
+    }
+
+    /// An operation of this node's disk met the faults of this kind that are on.
+    #[cold]
+    pub(crate) fn met_on_disk(&mut self, node: NodeId, kind: FaultKind) {
+        let Chaos { faults, hitting, .. } = &self.chaos;
+        let hitting = hitting[node.0 as usize].iter().copied();
+        let met = hitting
+            .filter(|&index| faults[index].fault.kind() == kind && faults[index].counted.is_none());
+        met.collect::<Vec<_>>().into_iter().for_each(|index| self.count(index));
     }
 
     pub(crate) fn end_fault(&mut self, index: usize) {
@@ -253,6 +294,8 @@ impl<M: Machine> World<M> {
             Partition { a, b }
             | OneWayPartition { from: a, to: b }
             | FlappingLink { a, b, .. }
+            | SlowLink { a, b, .. }
+            | LossyLink { a, b, .. }
             | LinkReset { a, b } => {
                 let (a, b) = (find(a), find(b));
                 let hit = pairs(&a, &b).any(|link| self.is_exposed(link));
@@ -296,7 +339,9 @@ impl<M: Machine> World<M> {
                 self.crash_now(node, unsynced);
             } else {
                 // The page cache of a node that is down already.
-                self.node_mut(node).disk.crash(Vec::new(), unsynced);
+                let now = self.now;
+                let in_flight = self.node_mut(node).disk_ops.drain();
+                self.node_mut(node).disk.crash(now, in_flight, unsynced);
             }
         }
         match fault {
@@ -338,29 +383,14 @@ impl<M: Machine> World<M> {
             return;
         }
         self.record(|| Moment::Resumed { node: id });
-        let node = self.node_mut(id);
-        let incarnation = node.incarnation;
-        let timers = node.reset_timers(now);
-        for (ticket, at) in timers {
-            self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
-        }
+        self.arm(id);
         self.reschedule_disk(id);
         // Its peers have packets that the node, as it is now, has not sent.
-        for peer in self.network.peers(id) {
+        self.network.lanes.begin_anew(id);
+        for peer in self.network.lanes.peers(id) {
             self.reset_link(id, peer);
         }
         self.drain_inbox(id);
-    }
-
-    /// Draws anew when the pending disk operations end.
-    pub(crate) fn reschedule_disk(&mut self, id: NodeId) {
-        let now = self.now.0;
-        let node = self.node_mut(id);
-        node.disk_schedule += 1;
-        node.disk.busy_until = now;
-        for (command, op) in std::mem::take(&mut node.disk_ops) {
-            self.ask_disk(id, command, op);
-        }
     }
 
     fn restart_in_turn(&mut self, nodes: &[NodeId], until: Time) {

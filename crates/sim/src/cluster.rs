@@ -6,11 +6,13 @@ use std::ops::RangeInclusive;
 use machine::NodeId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::conditions::{Delays, Distance};
 use crate::fault::{LONGEST_NS, Target};
-use crate::network::Delays;
 
 /// A cluster of a run has no more.
 pub(crate) const MOST_NODES: u64 = 1_000;
+/// They are looked through for every message.
+const MOST_DISTANCES: usize = 256;
 
 /// How large a cluster is and who is in it: a system's own type, drawn with each plan and saved with it.
 ///
@@ -103,24 +105,31 @@ pub struct Cluster<C> {
     pub shape: C,
     /// How long messages travel.
     pub delays: Delays,
+    /// Those zones that are not so far apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distances: Vec<Distance>,
 }
 
 impl<C: Shape> Cluster<C> {
     /// All in one zone.
     pub fn new(shape: C, delays: Delays) -> Self {
-        Cluster { zones: vec![0; shape.nodes() as usize], shape, delays }
+        let zones = vec![0; shape.nodes() as usize];
+        Cluster { zones, shape, delays, distances: Vec::new() }
     }
 
     /// Refuses a cluster that no scenario draws.
     pub(crate) fn validate(&self) -> Result<(), String> {
-        let Cluster { zones, shape, delays } = self;
+        let Cluster { zones, shape, delays, distances } = self;
         within("the number of nodes", zones.len() as u64, 1..=MOST_NODES)?;
         let (nodes, members) = (zones.len() as u64, shape.nodes());
         if nodes != members {
             return Err(format!("a cluster of this shape has {members} nodes, not {nodes}"));
         }
         shape.validate()?;
-        if delays.least_ns > delays.most_ns || delays.most_ns > LONGEST_NS {
+        within("the number of distances", distances.len(), 0..=MOST_DISTANCES)?;
+        let all = distances.iter().map(|distance| &distance.delays).chain([delays]);
+        let mut wrong = all.filter(|it| it.least_ns > it.most_ns || it.most_ns > LONGEST_NS);
+        if wrong.next().is_some() {
             return Err("the least delay is not above the most, nor that above a day".into());
         }
         Ok(())

@@ -1,11 +1,15 @@
 //! What a file holds, as the pieces in which it was written.
 //!
 //! The law: nothing is copied when it is written, since what machines write is reference-counted; a
-//! read of what was written at once copies nothing either. Where nothing was written there are zeros.
+//! read of what was written at once copies nothing either. Where nothing was written there are zeros. Small
+//! pieces that lie side by side can be made one, since each costs more than it holds.
 
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
+
+/// No piece that was made of several is longer.
+const PIECE: usize = 4_096;
 
 /// The bytes of a file.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +74,38 @@ impl Content {
         bytes.freeze()
     }
 
+    /// Makes one piece of small ones that lie side by side, of those that touch this range. `merged` is
+    /// told each that was made, and its place.
+    pub(crate) fn merge(&mut self, start: u64, end: u64, mut merged: impl FnMut(u64, Bytes)) {
+        let before = self.pieces.range(..start).next_back();
+        let mut first = before.map_or(start, |(at, _)| *at);
+        while first < end {
+            let mut length = 0;
+            let mut count = 0;
+            for (&at, piece) in self.pieces.range(first..end) {
+                if count > 0 && (at != first + length as u64 || length + piece.len() > PIECE) {
+                    break;
+                }
+                (first, length) = (if count == 0 { at } else { first }, length + piece.len());
+                count += 1;
+            }
+            if count == 0 {
+                return;
+            }
+            if count > 1 {
+                let mut bytes = BytesMut::with_capacity(length);
+                let until = first + length as u64;
+                self.pieces
+                    .range(first..until)
+                    .for_each(|(_, piece)| bytes.extend_from_slice(piece));
+                let bytes = bytes.freeze();
+                self.put(first, bytes.clone());
+                merged(first, bytes);
+            }
+            first += length as u64;
+        }
+    }
+
     /// Flips a bit, if the file is so long.
     pub(crate) fn flip(&mut self, offset: u64, bit: u8) {
         if offset < self.length {
@@ -109,7 +145,7 @@ mod tests {
             for number in 0..60 {
                 let mut draw = |below_this| below(&mut random, below_this);
                 let (at, length) = (draw(100), draw(30));
-                match draw(6) {
+                match draw(7) {
                     0 => {
                         content.truncate(at);
                         array.truncate(at as usize);
@@ -117,6 +153,13 @@ mod tests {
                     1 => {
                         content.flip(at, 4);
                         array.get_mut(at as usize).into_iter().for_each(|byte| *byte ^= 4);
+                    }
+                    2 => {
+                        let mut told = Vec::new();
+                        content.merge(at, at + length, |at, bytes| told.push((at, bytes)));
+                        for (at, bytes) in told {
+                            assert_eq!(bytes, array[at as usize..at as usize + bytes.len()]);
+                        }
                     }
                     _ if length > 0 => {
                         content.put(at, vec![number; length as usize].into());
@@ -133,6 +176,21 @@ mod tests {
                 assert_eq!(content.len(), array.len() as u64);
             }
         }
+    }
+
+    #[test]
+    fn small_pieces_side_by_side_become_one_of_at_most_4_kib() {
+        let mut content = Content::default();
+        for number in 0..1_000 {
+            content.put(number * 100, vec![number as u8; 100].into());
+            content.merge(number * 100, number * 100 + 100, |_, _| {});
+        }
+        assert_eq!(content.pieces.len(), 25, "forty of a hundred bytes make one");
+        let mut apart = Content::default();
+        apart.put(0, vec![1; 10].into());
+        apart.put(20, vec![2; 10].into());
+        apart.put(30, vec![3; 5_000].into());
+        apart.merge(0, 10_000, |at, _| panic!("nothing to merge at {at}"));
     }
 
     #[test]

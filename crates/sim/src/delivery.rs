@@ -1,11 +1,25 @@
 //! How messages travel: from what a machine sends to what another is handed.
 
-use machine::{Link, Machine, NodeId, Time};
+use machine::{DATAGRAM, Input, Link, Machine, NodeId, Protocol, Time};
 
-use crate::network::Arrivals;
+use crate::conditions::Arrivals;
+use crate::lanes::{Carried, NotSent};
+use crate::node::Waiting;
 use crate::random::Draw;
 use crate::recorder::Moment;
 use crate::world::{Event, Message, World, kind};
+
+/// From this weight on a message takes its receiver time, in bytes.
+const HEAVY: u32 = 16 << 10;
+
+/// How long the receiver of a message of this weight is busy with it, in nanoseconds: four bytes take one.
+pub(crate) fn handling_ns(weight: u32) -> u64 {
+    if weight < HEAVY { 0 } else { u64::from(weight / 4) }
+}
+
+pub(crate) fn weight<M: Machine>(message: &Message<M>) -> u32 {
+    M::Protocol::weight(message)
+}
 
 impl<M: Machine> World<M> {
     #[inline(always)]
@@ -13,16 +27,41 @@ impl<M: Machine> World<M> {
         if to.0 as usize >= self.nodes.len() {
             return;
         }
-        let draws = &mut self.nodes[from.0 as usize].draws;
-        if link == Link::Stream {
-            let (at, epoch) = self.network.stream_send(self.now, from, to, draws);
-            return self.schedule_event(at, Event::Segment { from, to, epoch, message });
+        let weight = weight::<M>(&message);
+        if link != Link::Datagram {
+            return self.send_on_lane(from, to, message, link, weight);
         }
-        let (at, draw) = self.network.arrival_without_faults(self.now, draws.draw());
-        let Some(late) = self.network.added_delay(from, to, draw) else {
+        if weight > DATAGRAM {
+            return self.too_heavy(from, to, &message, weight);
+        }
+        let drawn = self.network.draw_for_datagram(from, to);
+        let conditions = &self.network.conditions;
+        let (at, draw) = conditions.arrival_without_faults(self.now, from, to, drawn);
+        let Some(late) = conditions.added_delay(from, to, draw) else {
             return self.send_through_faults(from, to, message, at, draw);
         };
         self.queue.schedule(Time(at.0 + late), Event::Datagram { from, to, message });
+    }
+
+    fn send_on_lane(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        message: Message<M>,
+        link: Link,
+        weight: u32,
+    ) {
+        match self.network.send(self.now, (from, to), link, weight) {
+            Ok((at, epoch)) => {
+                self.schedule_event(at, Event::Segment { from, to, link, epoch, message });
+            }
+            Err(why) => {
+                self.record_loss(from, to, &message);
+                if why == NotSent::TooMuch {
+                    self.reset_link(from, to);
+                }
+            }
+        }
     }
 
     /// A datagram that a fault may touch.
@@ -35,7 +74,8 @@ impl<M: Machine> World<M> {
         at: Time,
         draw: Draw,
     ) {
-        let Arrivals { first, copy } = self.network.datagram(self.now, from, to, at, draw);
+        let (weight, conditions) = (weight::<M>(&message), &self.network.conditions);
+        let Arrivals { first, copy } = conditions.datagram(self.now, (from, to), weight, at, draw);
         if let Some(at) = copy {
             let message = message.clone();
             self.schedule_event(at, Event::Datagram { from, to, message });
@@ -46,47 +86,129 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// A piece of a stream has come to the end of its way.
-    pub(crate) fn segment(&mut self, from: NodeId, to: NodeId, epoch: u32, message: Message<M>) {
-        let cut = self.network.is_cut(from, to);
-        let stream = self.network.stream(from, to);
-        if stream.epoch != epoch {
+    /// A machine's error, which makes the run's verdict unknown.
+    #[cold]
+    fn too_heavy(&mut self, from: NodeId, to: NodeId, message: &Message<M>, weight: u32) {
+        self.record_loss(from, to, message);
+        let at = self.now.0 as f64 / 1e6;
+        self.error.get_or_insert_with(|| {
+            format!(
+                "{from:?} sent {to:?} a datagram of {weight} bytes at {at} ms, which never arrives: the \
+                 heaviest has {DATAGRAM}"
+            )
+        });
+    }
+
+    /// A message on a lane has come to the end of its way.
+    #[inline]
+    pub(crate) fn segment(
+        &mut self,
+        (from, to): (NodeId, NodeId),
+        link: Link,
+        epoch: u32,
+        message: Message<M>,
+    ) {
+        let cut = self.network.conditions.is_cut(from, to);
+        let ready = self.nodes[to.0 as usize].is_ready(self.now);
+        let way = self.network.lanes.way(from, to);
+        if way.epoch != epoch {
             return;
         }
-        if cut || !stream.held.is_empty() {
-            stream.held.push_back(message);
-            return;
+        let lane = way.lane(link);
+        if cut || !lane.held.is_empty() {
+            return lane.held.push_back(Carried::Message(message));
         }
+        let weight = weight::<M>(&message);
+        if !ready || handling_ns(weight) > 0 {
+            return self.arrive_on_lane((from, to), link, epoch, message);
+        }
+        if lane.take(weight) {
+            self.give_credit(from, to, link);
+        }
+        self.show_arrival(from, to, &message);
+        self.handle(to, Input::Message { from, message });
+    }
+
+    /// The same, to a node that is busy, or will be, or is down.
+    #[inline(never)]
+    fn arrive_on_lane(
+        &mut self,
+        (from, to): (NodeId, NodeId),
+        link: Link,
+        epoch: u32,
+        message: Message<M>,
+    ) {
         if self.node(to).machine.is_none() {
             return self.refuse(from, to, &message);
         }
-        self.arrive_on_stream(from, to, message);
+        self.show_arrival(from, to, &message);
+        self.queue_input(to, Waiting::Message { from, link, epoch, message });
     }
 
-    /// A stream was healed: what the cut held back goes on, and what came later after it.
-    pub(crate) fn release_held(&mut self, from: NodeId, to: NodeId) {
-        while !self.network.is_cut(from, to) {
-            let Some(message) = self.network.stream(from, to).held.pop_front() else { return };
-            if self.node(to).machine.is_none() {
-                return self.refuse(from, to, &message);
-            }
-            self.arrive_on_stream(from, to, message);
+    /// A credit has come to the end of its way.
+    pub(crate) fn credit_arrives(&mut self, (from, to): (NodeId, NodeId), link: Link, epoch: u32) {
+        let cut = self.network.conditions.is_cut(from, to);
+        let way = self.network.lanes.way(from, to);
+        let lane = way.lane(link);
+        match cut || !lane.held.is_empty() {
+            true => lane.held.push_back(Carried::Credit),
+            false => self.admit(to, Waiting::Credit { from, link, epoch }),
         }
     }
 
-    /// As [`World::arrive`], out of line: streams are rare.
-    fn arrive_on_stream(&mut self, from: NodeId, to: NodeId, message: Message<M>) {
-        self.arrive(from, to, message);
+    /// A way was healed: what the cut held back goes on, and what came later after it.
+    pub(crate) fn release_held(&mut self, from: NodeId, to: NodeId) {
+        for link in [Link::Stream, Link::Bulk] {
+            while !self.network.conditions.is_cut(from, to) {
+                let way = self.network.lanes.way_with(from, to, link);
+                let epoch = way.epoch;
+                match way.lane(link).held.pop_front() {
+                    None => break,
+                    Some(Carried::Credit) => self.admit(to, Waiting::Credit { from, link, epoch }),
+                    Some(Carried::Message(message)) => {
+                        self.arrive_on_lane((from, to), link, epoch, message);
+                    }
+                }
+            }
+        }
     }
 
-    /// A message arrives. Inlined where datagrams do: then nothing of it moves.
+    /// A message of this weight, which waited, is handed to the machine.
+    pub(crate) fn take(
+        &mut self,
+        (from, to): (NodeId, NodeId),
+        link: Link,
+        epoch: u32,
+        weight: u32,
+    ) {
+        let way = self.network.lanes.way(from, to);
+        if way.epoch == epoch && way.lane(link).take(weight) {
+            self.give_credit(from, to, link);
+        }
+    }
+
+    /// For every so much that is taken of a lane a credit goes back.
+    #[cold]
+    fn give_credit(&mut self, from: NodeId, to: NodeId, link: Link) {
+        for _ in 0..self.network.lanes.way(from, to).lane(link).credits_due() {
+            let (at, epoch) = self.network.send_credit(self.now, to, from, link);
+            self.schedule_event(at, Event::Credit { from: to, to: from, link, epoch });
+        }
+    }
+
+    /// A datagram arrives. Inlined, so that nothing of it moves.
     #[inline(always)]
     pub(crate) fn arrive(&mut self, from: NodeId, to: NodeId, message: Message<M>) {
-        self.trace.event(self.now.0, kind(1, from, to), &message);
-        if self.recorder.is_some() {
-            self.record_delivery(from, to, &message);
-        }
+        self.show_arrival(from, to, &message);
         self.dispatch_message(to, from, message);
+    }
+
+    #[inline(always)]
+    fn show_arrival(&mut self, from: NodeId, to: NodeId, message: &Message<M>) {
+        self.trace.event(self.now.0, kind(1, from, to), message);
+        if self.recorder.is_some() {
+            self.record_delivery(from, to, message);
+        }
     }
 
     #[cold]

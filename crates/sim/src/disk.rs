@@ -1,41 +1,52 @@
 //! A disk that fails as disks do.
 //!
 //! Survivable, if the machine does its part: what was not synced is lost, in any subset, or torn
-//! in the middle of a write, at a power loss; the disk is full, slow, or fails an operation. Found,
-//! if the machine keeps checksums: bytes rot, a write lands in the wrong place. After a failed sync
+//! in the middle of a write, at a power loss; the disk is full, slow, hangs, or fails an operation. Found,
+//! if the machine keeps checksums: bytes rot, a write lands in the wrong place, a sector cannot be read. Found,
+//! if it remembers what it had: a file is shorter or gone when the node comes back. After a failed sync
 //! the page cache and the device disagree, and a later sync does not mend it (fsyncgate): only a
 //! restart shows what is there.
+//!
+//! What is drawn for a file comes from a stream of its name, so that one more file shifts no other's draws.
 
-use std::collections::BTreeMap;
+mod device;
+mod file;
+mod in_flight;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use machine::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName, Random};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName, Random, Time};
 use rand::Rng;
 
-use crate::content::Content;
-use crate::random::{below, happens};
+use self::device::{Device, Kind, Line};
+use self::file::{File, SECTOR, coin, torn};
+pub(crate) use self::in_flight::{Flight, InFlight};
+use crate::chunks::Chunks;
+use crate::fault::FaultKind;
+use crate::random::{Draw, DrawStream, Purpose, below, stream};
 
-/// A device writes whole sectors: a write is torn at their edges.
-const SECTOR: u64 = 512;
-/// Latency of an operation on a sound disk, in nanoseconds, ends included: an NVMe device.
-const LATENCY: (u64, u64) = (20_000, 200_000);
-/// What a sync and an atomic replacement take.
-const SYNC_LATENCY: (u64, u64) = (150_000, 4_000_000);
-/// Nanoseconds a KiB.
-const TRANSFER: u64 = 500;
 /// A file ends here; a simulated disk lives in memory.
 const LONGEST_FILE: u64 = 1 << 30;
 
 /// What is wrong with a disk at the moment; by default nothing is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DiskFaults {
-    /// Every operation takes so many times as long.
-    pub(crate) slow: Option<u32>,
-    pub(crate) full: bool,
+    /// Every operation takes so many times as long; with 0 none ends.
+    pub(crate) times: u32,
+    /// How many bytes there is space for.
+    pub(crate) capacity: Option<u64>,
     /// Operations that fail, in a million.
     pub(crate) failing_ppm: u32,
-    /// Writes that land elsewhere in their file, in a million.
-    pub(crate) misdirected_ppm: u32,
+    /// Writes that land elsewhere in their file, in a million, and how the names of the files begin.
+    pub(crate) misdirected: Vec<(u32, Option<String>)>,
+}
+
+impl DiskFaults {
+    pub(crate) const NONE: DiskFaults =
+        DiskFaults { times: 1, capacity: None, failing_ppm: 0, misdirected: Vec::new() };
 }
 
 /// What a crash does to writes that were not synced.
@@ -50,215 +61,460 @@ pub enum Unsynced {
     Torn,
 }
 
-#[derive(Clone, Debug, Default)]
-struct File {
-    /// What the machine reads: device and page cache.
-    seen: Content,
-    /// What the device holds.
-    durable: Content,
-    /// Not synced, in order.
-    dirty: Vec<Dirty>,
-    /// The folder entry is on the device.
-    linked: bool,
+/// What happened to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FileChange {
+    /// A machine wrote, cut or replaced it.
+    Written,
+    /// What was written is durable.
+    Synced,
+    /// What was not synced went with the power, or the file was cut, or went missing, or its disk did.
+    Lost,
+    /// Bits of it flipped, or a sector can be read no more.
+    Rotted,
+    /// A machine deleted it.
+    Deleted,
 }
 
+/// How an operation ended, and the fault that it met.
+pub(crate) struct Ended {
+    pub(crate) result: DiskResult,
+    pub(crate) met: Option<FaultKind>,
+}
+
+/// What belongs to a name, whether there is a file of it or not.
 #[derive(Clone, Debug)]
-enum Dirty {
-    Write { offset: u64, bytes: Bytes },
-    Truncate { length: u64 },
+struct Place {
+    name: FileName,
+    file: Option<Arc<File>>,
+    line: Line,
+    draws: DrawStream,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
     pub(crate) id: DiskId,
-    pub(crate) disk_faults: DiskFaults,
-    files: BTreeMap<FileName, File>,
+    /// Nobody has used it yet.
+    pub(crate) is_new: bool,
+    pub(crate) faults: DiskFaults,
+    /// By name, every name that was ever asked for.
+    numbers: BTreeMap<FileName, u32>,
+    places: Vec<Place>,
+    changes: Chunks<(u32, FileChange)>,
+    device: Device,
     random: Random,
-    /// When the operation asked for last will end, in the world's time.
-    pub(crate) busy_until: u64,
+    /// Of which the files' streams are made.
+    seed: u64,
+    node: u32,
 }
 
 impl Disk {
-    pub(crate) fn new(mut random: Random) -> Self {
-        let id = DiskId(random.next_u64());
+    pub(crate) fn new(seed: u64, node: u32) -> Self {
+        let mut random = stream(seed, Purpose::Disk, node);
         Disk {
-            id,
-            disk_faults: DiskFaults::default(),
-            files: BTreeMap::new(),
+            id: DiskId(random.next_u64()),
+            is_new: true,
+            faults: DiskFaults::NONE,
+            numbers: BTreeMap::new(),
+            places: Vec::new(),
+            changes: Chunks::default(),
+            device: Device::NEW,
             random,
-            busy_until: 0,
+            seed,
+            node,
         }
     }
 
     /// A new disk in the place of this one.
     pub(crate) fn replaced(&mut self) {
-        self.files.clear();
+        for number in 0..self.places.len() as u32 {
+            self.lose(number);
+        }
         self.id = DiskId(self.random.next_u64());
+        self.is_new = true;
     }
 
-    /// How long the operation takes, in nanoseconds.
-    pub(crate) fn latency(&mut self, command: &DiskCommand) -> u64 {
-        let (size, (least, most)) = match command {
-            DiskCommand::Write { parts, .. } => (parts.len() as u64, LATENCY),
-            DiskCommand::Replace { parts, .. } => (parts.len() as u64, SYNC_LATENCY),
-            DiskCommand::Read { length, .. } => ((*length).min(1 << 20), LATENCY),
-            DiskCommand::Sync { .. } => (0, SYNC_LATENCY),
-            _ => (0, LATENCY),
-        };
-        let sound = least + below(&mut self.random, most - least + 1) + size / 1024 * TRANSFER;
-        sound * u64::from(self.disk_faults.slow.unwrap_or(1))
+    /// Puts a file on a new disk.
+    pub(crate) fn put(&mut self, name: FileName, bytes: Bytes) {
+        let number = self.number(&name);
+        let place = &mut self.places[number as usize];
+        place.line.forget(bytes.len() as u64, 0);
+        place.file = Some(Arc::new(File::of(bytes)));
+        self.changed(number, FileChange::Synced);
+    }
+
+    /// The place of a file and when the operation ends, in the device's time.
+    pub(crate) fn ask(&mut self, now: Time, command: &DiskCommand) -> (u32, u64) {
+        let number = self.number(name_of(command));
+        let Place { line, draws, .. } = &mut self.places[number as usize];
+        (number, self.device.ends(now, command, line, draws))
+    }
+
+    /// When the world reaches a time of the device; never, while it hangs.
+    pub(crate) fn world_time(&self, ends: u64) -> Option<Time> {
+        self.device.world_time(ends)
+    }
+
+    /// What is wrong from now on; true where operations in flight end at another time than they did.
+    pub(crate) fn set_faults(&mut self, now: Time, faults: DiskFaults) -> bool {
+        let paced = faults.times != self.faults.times;
+        if paced {
+            self.device.set_pace(now, faults.times);
+        }
+        self.faults = faults;
+        paced
     }
 
     /// Carries an operation out, at the moment it ends.
-    pub(crate) fn perform(&mut self, command: DiskCommand) -> DiskResult {
-        let failed = happens(&mut self.random, self.disk_faults.failing_ppm);
-        if failed {
-            if let DiskCommand::Sync { file, .. } = &command {
-                self.forget_dirty(file);
-            }
-            return Err(DiskError::Failed);
+    pub(crate) fn perform(&mut self, number: u32, command: DiskCommand) -> Ended {
+        let failing = self.faults.failing_ppm;
+        if Draw(self.draws(number).draw()).happens(failing) {
+            self.fail(number, command);
+            return Ended::met(FaultKind::FailingDisk, DiskError::Failed);
         }
-        let grows = matches!(command, DiskCommand::Write { .. } | DiskCommand::Replace { .. });
-        if grows && self.disk_faults.full {
-            return Err(DiskError::Full);
-        }
-        match command {
-            DiskCommand::Write { file, offset, parts } => self.write(file, offset, parts.joined()),
-            DiskCommand::Sync { file, .. } => self.sync(&file),
-            DiskCommand::Read { file, offset, length } => self.read(&file, offset, length),
-            DiskCommand::Truncate { file, length } => self.truncate(&file, length),
-            DiskCommand::Replace { file, parts } => self.replace(file, parts.joined()),
-            DiskCommand::Length { file } => self.length(&file),
-            DiskCommand::Allocate { file, .. } => {
-                self.files.entry(file).or_default();
+        let mut misdirected = false;
+        let result = match command {
+            DiskCommand::Write { offset, parts, .. } => {
+                let bytes = parts.joined();
+                let lands = self.lands(number, offset);
+                misdirected = lands != offset;
+                let end = lands.saturating_add(bytes.len() as u64);
+                if !self.has_space(number, end) || end > LONGEST_FILE {
+                    return Ended::met(FaultKind::FullDisk, DiskError::Full);
+                }
+                self.file(number).write(lands, bytes);
                 Ok(DiskAnswer::Done)
             }
-            DiskCommand::Delete { file } => {
-                self.files.remove(&file).map(|_| DiskAnswer::Done).ok_or(DiskError::NotFound)
+            DiskCommand::Replace { parts, .. } => {
+                // The old content is there until the new one is.
+                let held =
+                    self.places[number as usize].file.as_ref().map_or(0, |file| file.space());
+                if !self.has_space(number, held + parts.len() as u64) {
+                    return Ended::met(FaultKind::FullDisk, DiskError::Full);
+                }
+                self.places[number as usize].file = Some(Arc::new(File::of(parts.joined())));
+                self.changed(number, FileChange::Written);
+                Ok(DiskAnswer::Done)
             }
-            DiskCommand::List { prefix } => {
-                let names = self.files.keys().filter(|name| name.starts_with(&*prefix));
-                Ok(DiskAnswer::Names(names.map(|name| name.to_string()).collect()))
+            DiskCommand::Allocate { length, .. } => {
+                if !self.has_space(number, length) || length > LONGEST_FILE {
+                    return Ended::met(FaultKind::FullDisk, DiskError::Full);
+                }
+                self.file(number).allocate(length);
+                Ok(DiskAnswer::Done)
             }
-        }
+            DiskCommand::List { prefix } => Ok(DiskAnswer::Names(self.list(&prefix))),
+            command => self.perform_on_file(number, &command),
+        };
+        let bad = result == Err(DiskError::Failed);
+        let met = bad.then_some(FaultKind::BadSector);
+        Ended { result, met: met.or(misdirected.then_some(FaultKind::MisdirectedWrite)) }
     }
 
-    /// The machine crashed while these operations were on their way to the disk.
-    pub(crate) fn crash(&mut self, in_flight: Vec<DiskCommand>, unsynced: Unsynced) {
-        // They end in order, so some of the first got through; nobody is left to hear how they
-        // ended. A replacement happened whole or not at all.
-        for command in in_flight {
-            if happens(&mut self.random, 500_000) {
-                break;
+    fn perform_on_file(&mut self, number: u32, command: &DiskCommand) -> DiskResult {
+        let place = &mut self.places[number as usize];
+        let file = place.file.as_mut().ok_or(DiskError::NotFound)?;
+        match command {
+            DiskCommand::Read { offset, length, .. } => {
+                let bytes = file.read(*offset, *length).ok_or(DiskError::Failed)?;
+                return Ok(DiskAnswer::Bytes(bytes));
             }
-            let _ = self.perform(command);
+            DiskCommand::Length { .. } => return Ok(DiskAnswer::Length(file.len())),
+            DiskCommand::Sync { .. } => {
+                if !file.is_clean() {
+                    Arc::make_mut(file).sync();
+                }
+                self.changed(number, FileChange::Synced);
+            }
+            DiskCommand::Truncate { length, .. } => self.file(number).truncate(*length),
+            _ => {
+                place.file = None;
+                self.changed(number, FileChange::Deleted);
+            }
         }
-        if unsynced == Unsynced::Kept {
-            return;
-        }
-        let Disk { files, random, .. } = self;
-        files.retain(|_, file| {
-            for dirty in std::mem::take(&mut file.dirty) {
-                if happens(random, 500_000) {
-                    let part = (unsynced == Unsynced::Torn).then_some(&mut *random);
-                    persist(&mut file.durable, dirty, part);
+        Ok(DiskAnswer::Done)
+    }
+
+    /// The device failed in the middle: it happened in part, or not at all.
+    fn fail(&mut self, number: u32, command: DiskCommand) {
+        let there = self.places[number as usize].file.is_some();
+        match command {
+            DiskCommand::Write { offset, parts, .. } => {
+                let arrives = torn(offset, parts.len() as u64, self.draws(number));
+                let end = offset.saturating_add(arrives);
+                if arrives > 0 && end <= LONGEST_FILE && self.has_space(number, end) {
+                    self.file(number).write(offset, parts.joined().slice(..arrives as usize));
                 }
             }
-            file.seen.clone_from(&file.durable);
-            file.linked = file.linked || happens(random, 500_000);
-            file.linked
-        });
+            DiskCommand::Sync { .. } if there => {
+                let place = &mut self.places[number as usize];
+                let file = place.file.as_mut().map(Arc::make_mut);
+                file.into_iter().for_each(|file| file.fail_to_sync(&mut place.draws));
+                self.changed(number, FileChange::Synced);
+            }
+            DiskCommand::Truncate { .. } | DiskCommand::Delete { .. }
+                if there && coin(self.draws(number)) =>
+            {
+                let _ = self.perform_on_file(number, &command);
+            }
+            DiskCommand::Replace { parts, .. } if coin(self.draws(number)) => {
+                self.places[number as usize].file = Some(Arc::new(File::of(parts.joined())));
+                self.changed(number, FileChange::Written);
+            }
+            _ => {}
+        }
     }
 
-    /// Flips so many bits of what the device holds; false where it holds nothing.
-    pub(crate) fn rot(&mut self, bits: u32) -> bool {
-        let total: u64 = self.files.values().map(|file| file.durable.len()).sum();
-        for _ in 0..if total == 0 { 0 } else { bits } {
+    /// The machine crashed while these operations were on their way, in the order in which they were asked for.
+    pub(crate) fn crash<O>(&mut self, now: Time, in_flight: Vec<Flight<O>>, unsynced: Unsynced) {
+        // Of each file some of the first got through; nobody is left to hear how they ended. A replacement
+        // happened whole or not at all.
+        let mut over = BTreeSet::new();
+        for Flight { place, command, .. } in in_flight {
+            if Kind::of(&command) == Kind::Look || over.contains(&place) {
+                continue;
+            }
+            if coin(self.draws(place)) {
+                let _ = self.perform(place, *command);
+            } else {
+                over.insert(place);
+            }
+        }
+        for number in 0..self.places.len() as u32 {
+            if unsynced != Unsynced::Kept {
+                self.lose_power(number, unsynced == Unsynced::Torn);
+            }
+            let Place { file, line, .. } = &mut self.places[number as usize];
+            let (length, dirty) =
+                file.as_ref().map_or((0, 0), |file| (file.len(), file.dirty_bytes()));
+            line.forget(length, dirty);
+        }
+        self.device.forget(now);
+    }
+
+    fn lose_power(&mut self, number: u32, torn: bool) {
+        let Place { file, draws, .. } = &mut self.places[number as usize];
+        let Some(there) = file.as_mut().filter(|file| !file.is_clean()) else { return };
+        let there = Arc::make_mut(there);
+        there.lose_power(torn, draws);
+        if !there.is_linked() {
+            *file = None;
+        }
+        self.changed(number, FileChange::Lost);
+    }
+
+    /// Flips so many bits of what the device holds in files whose names begin so; false where it holds nothing.
+    pub(crate) fn rot(&mut self, bits: u32, prefix: Option<&str>) -> bool {
+        self.harm(bits, prefix, |file, offset, bit| file.flip(offset, 1 << bit))
+    }
+
+    /// As [`Disk::rot`], with sectors that cannot be read until they are written anew.
+    pub(crate) fn spoil(&mut self, sectors: u32, prefix: Option<&str>) -> bool {
+        self.harm(sectors, prefix, |file, offset, _| file.spoil(offset))
+    }
+
+    fn harm(
+        &mut self,
+        times: u32,
+        prefix: Option<&str>,
+        harm: impl Fn(&mut File, u64, u64),
+    ) -> bool {
+        let files = self.synced_files(prefix);
+        let total: u64 = files.iter().map(|(_, length)| length).sum();
+        for _ in 0..if total == 0 { 0 } else { times } {
             let mut offset = below(&mut self.random, total);
-            let bit = 1 << below(&mut self.random, 8);
-            for file in self.files.values_mut() {
-                if offset < file.durable.len() {
-                    file.durable.flip(offset, bit);
-                    file.seen.flip(offset, bit);
+            let bit = below(&mut self.random, 8);
+            for &(number, length) in &files {
+                if offset < length {
+                    harm(self.file_of(number), offset, bit);
+                    self.changes.push((number, FileChange::Rotted));
                     break;
                 }
-                offset -= file.durable.len();
+                offset -= length;
             }
         }
         total > 0
     }
 
-    fn write(&mut self, name: FileName, offset: u64, bytes: Bytes) -> DiskResult {
-        let misdirected = happens(&mut self.random, self.disk_faults.misdirected_ppm);
-        let file = self.files.entry(name).or_default();
-        let mut lands = offset;
-        if misdirected {
-            let sectors = file.seen.len() / SECTOR + 2;
-            lands = below(&mut self.random, sectors) * SECTOR + offset % SECTOR;
+    /// Takes away the end of a synced file whose name begins so; false where there is none.
+    pub(crate) fn cut(&mut self, prefix: Option<&str>) -> bool {
+        let mut files = self.synced_files(prefix);
+        files.retain(|&(_, length)| length > 0);
+        if files.is_empty() {
+            return false;
         }
-        if lands.saturating_add(bytes.len() as u64) > LONGEST_FILE {
-            return Err(DiskError::Full);
+        let (number, length) = files[below(&mut self.random, files.len() as u64) as usize];
+        let left = below(&mut self.random, length);
+        self.file_of(number).cut(left);
+        self.changes.push((number, FileChange::Lost));
+        true
+    }
+
+    /// Takes away a synced file whose name begins so; false where there is none.
+    pub(crate) fn miss(&mut self, prefix: Option<&str>) -> bool {
+        let files = self.synced_files(prefix);
+        if files.is_empty() {
+            return false;
         }
-        file.seen.put(lands, bytes.clone());
-        file.dirty.push(Dirty::Write { offset: lands, bytes });
-        Ok(DiskAnswer::Done)
+        let (number, _) = files[below(&mut self.random, files.len() as u64) as usize];
+        self.lose(number);
+        true
     }
 
-    fn sync(&mut self, name: &FileName) -> DiskResult {
-        let file = self.files.get_mut(name).ok_or(DiskError::NotFound)?;
-        for dirty in std::mem::take(&mut file.dirty) {
-            persist(&mut file.durable, dirty, None);
+    /// How many bytes its files take.
+    pub(crate) fn used(&self) -> u64 {
+        self.places.iter().filter_map(|place| place.file.as_ref()).map(|file| file.space()).sum()
+    }
+
+    /// What a machine would read of a file now.
+    pub(crate) fn content(&self, name: &str) -> Option<Bytes> {
+        let number = *self.numbers.get(name)?;
+        let file = self.places[number as usize].file.as_ref()?;
+        file.read(0, file.len())
+    }
+
+    /// How often its files have changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.len() as u64
+    }
+
+    /// What changed after so many changes.
+    pub(crate) fn changed_since(&self, since: u64) -> impl Iterator<Item = (&str, FileChange)> {
+        let changes = self.changes.since(since as usize);
+        changes.map(|&(number, change)| (&*self.places[number as usize].name, change))
+    }
+
+    /// The disk as it was at a snapshot comes back. What is wrong with the device stays, and what has
+    /// changed since is a change once more.
+    pub(crate) fn resume(&mut self, now: Time, mut snapshot: Disk) {
+        snapshot.faults = self.faults.clone();
+        snapshot.device.resume(now, self.faults.times);
+        snapshot.changes = std::mem::take(&mut self.changes);
+        for (number, place) in self.places.iter().enumerate() {
+            let was = match snapshot.places.get(number) {
+                Some(was) => was.file.as_ref(),
+                None => {
+                    snapshot.number(&place.name);
+                    None
+                }
+            };
+            let change = match (was, &place.file) {
+                (None, None) => continue,
+                (Some(was), Some(is)) if Arc::ptr_eq(was, is) => continue,
+                (None, Some(_)) => FileChange::Lost,
+                (Some(_), _) => FileChange::Written,
+            };
+            snapshot.changes.push((number as u32, change));
         }
-        file.linked = true;
-        Ok(DiskAnswer::Done)
+        *self = snapshot;
     }
 
-    fn forget_dirty(&mut self, name: &FileName) {
-        if let Some(file) = self.files.get_mut(name) {
-            file.dirty.clear();
+    /// As it is now, with a device whose time stands.
+    pub(crate) fn snapshot(&self, now: Time) -> Disk {
+        let mut snapshot = self.clone();
+        snapshot.device.set_pace(now, 0);
+        snapshot
+    }
+
+    /// The number of a name's place, which it keeps.
+    fn number(&mut self, name: &FileName) -> u32 {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        let number = self.places.len() as u32;
+        let draws = DrawStream::named(self.seed, Purpose::Disk, self.node, name);
+        self.numbers.insert(name.clone(), number);
+        self.places.push(Place { name: name.clone(), file: None, line: Line::default(), draws });
+        number
+    }
+
+    /// The file at a place, made as needed, to change it.
+    fn file(&mut self, number: u32) -> &mut File {
+        self.changes.push((number, FileChange::Written));
+        self.file_of(number)
+    }
+
+    fn file_of(&mut self, number: u32) -> &mut File {
+        Arc::make_mut(self.places[number as usize].file.get_or_insert_default())
+    }
+
+    fn draws(&mut self, number: u32) -> &mut DrawStream {
+        &mut self.places[number as usize].draws
+    }
+
+    fn lose(&mut self, number: u32) {
+        if self.places[number as usize].file.take().is_some() {
+            self.changed(number, FileChange::Lost);
         }
     }
 
-    fn read(&mut self, name: &FileName, offset: u64, length: u64) -> DiskResult {
-        let file = self.files.get(name).ok_or(DiskError::NotFound)?;
-        Ok(DiskAnswer::Bytes(file.seen.read(offset, length)))
+    fn changed(&mut self, number: u32, change: FileChange) {
+        self.changes.push((number, change));
     }
 
-    fn length(&self, name: &FileName) -> DiskResult {
-        let file = self.files.get(name).ok_or(DiskError::NotFound)?;
-        Ok(DiskAnswer::Length(file.seen.len()))
+    /// Is there space for a file so long?
+    fn has_space(&self, number: u32, length: u64) -> bool {
+        let Some(capacity) = self.faults.capacity else { return true };
+        let takes = self.places[number as usize].file.as_ref().map_or(0, |file| file.space());
+        length <= takes || self.used() + (length - takes) <= capacity
     }
 
-    fn truncate(&mut self, name: &FileName, length: u64) -> DiskResult {
-        let file = self.files.get_mut(name).ok_or(DiskError::NotFound)?;
-        file.seen.truncate(length);
-        file.dirty.push(Dirty::Truncate { length });
-        Ok(DiskAnswer::Done)
+    /// Where a write lands: nearly always where it should.
+    fn lands(&mut self, number: u32, offset: u64) -> u64 {
+        let Disk { faults, places, .. } = self;
+        let Place { name, file, draws, .. } = &mut places[number as usize];
+        let aimed = |prefix: &Option<String>| starts(name, prefix.as_deref());
+        let ppm =
+            faults.misdirected.iter().filter(|(_, prefix)| aimed(prefix)).map(|(ppm, _)| *ppm);
+        if !ppm.max().is_some_and(|ppm| Draw(draws.draw()).happens(ppm)) {
+            return offset;
+        }
+        let sectors = file.as_ref().map_or(0, |file| file.len()) / SECTOR + 2;
+        let own = offset / SECTOR;
+        let other = Draw(draws.draw()).choose(sectors - 1);
+        let lands = if other < own { other } else { other + 1 };
+        lands * SECTOR + offset % SECTOR
     }
 
-    fn replace(&mut self, name: FileName, bytes: Bytes) -> DiskResult {
-        let content = Content::of(bytes);
-        let file =
-            File { seen: content.clone(), durable: content, dirty: Vec::new(), linked: true };
-        self.files.insert(name, file);
-        Ok(DiskAnswer::Done)
+    /// The files whose names begin so and are on the device, with how much it holds of each.
+    fn synced_files(&self, prefix: Option<&str>) -> Vec<(u32, u64)> {
+        let named = self.numbers.iter().filter(|(name, _)| starts(name, prefix));
+        let there = named.filter_map(|(_, &number)| {
+            let file = self.places[number as usize].file.as_ref()?;
+            file.is_linked().then(|| (number, file.durable_len()))
+        });
+        there.collect()
+    }
+
+    fn list(&self, prefix: &str) -> Vec<String> {
+        let from = self.numbers.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let named = from.take_while(|(name, _)| name.starts_with(prefix));
+        let there = named.filter(|&(_, &number)| self.places[number as usize].file.is_some());
+        there.map(|(name, _)| name.to_string()).collect()
     }
 }
 
-/// Lets a write reach the device: whole, or, given a stream to draw from, up to some sector.
-fn persist(durable: &mut Content, dirty: Dirty, torn: Option<&mut Random>) {
-    match dirty {
-        Dirty::Truncate { length } => durable.truncate(length),
-        Dirty::Write { offset, bytes } => {
-            let whole = bytes.len() as u64;
-            let arrives = match torn {
-                None => whole,
-                Some(random) => {
-                    let edge = below(random, (offset % SECTOR + whole) / SECTOR + 2) * SECTOR;
-                    edge.saturating_sub(offset % SECTOR).min(whole)
-                }
-            };
-            durable.put(offset, bytes.slice(..arrives as usize));
-        }
+impl Ended {
+    fn met(fault: FaultKind, error: DiskError) -> Ended {
+        Ended { result: Err(error), met: Some(fault) }
+    }
+}
+
+fn starts(name: &str, prefix: Option<&str>) -> bool {
+    prefix.is_none_or(|prefix| name.starts_with(prefix))
+}
+
+/// The file that an operation is about; for a list the folder, which has no name.
+fn name_of(command: &DiskCommand) -> &FileName {
+    match command {
+        DiskCommand::Write { file, .. }
+        | DiskCommand::Sync { file, .. }
+        | DiskCommand::Read { file, .. }
+        | DiskCommand::Length { file }
+        | DiskCommand::Truncate { file, .. }
+        | DiskCommand::Replace { file, .. }
+        | DiskCommand::Delete { file }
+        | DiskCommand::Allocate { file, .. } => file,
+        DiskCommand::List { .. } => const { &FileName::Borrowed("") },
     }
 }

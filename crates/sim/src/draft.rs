@@ -8,8 +8,8 @@ use std::time::Duration;
 use machine::{NodeId, Random, Time, nanos};
 
 use crate::cluster::{Cluster, MOST_NODES, Shape};
+use crate::conditions::{Delays, Distance};
 use crate::fault::{Fault, FaultKind, Target};
-use crate::network::Delays;
 use crate::plan::{Plan, Step};
 use crate::random::{below, happens, log_uniform};
 
@@ -20,6 +20,7 @@ pub struct Draft<O, C> {
     shape: Option<C>,
     zones: Vec<u8>,
     delays: Delays,
+    distances: Vec<Distance>,
     heal_at: Time,
     end: Time,
     steps: Vec<Step<O>>,
@@ -32,6 +33,7 @@ impl<O, C: Shape> Draft<O, C> {
             shape: None,
             zones: Vec::new(),
             delays: Delays::micros(200, 2_000),
+            distances: Vec::new(),
             heal_at: Time(0),
             end: Time(0),
             steps: Vec::new(),
@@ -44,7 +46,8 @@ impl<O, C: Shape> Draft<O, C> {
     /// If the scenario did not say who is in the cluster.
     pub(crate) fn finish(self) -> Plan<O, C> {
         let shape = self.shape.expect("a scenario says who is in its cluster: Draft::cluster");
-        let cluster = Cluster { zones: self.zones, shape, delays: self.delays };
+        let Draft { zones, delays, distances, .. } = self;
+        let cluster = Cluster { zones, shape, delays, distances };
         Plan { cluster, heal_at: self.heal_at, end: self.end, steps: self.steps }
     }
 
@@ -99,6 +102,11 @@ impl<O, C: Shape> Draft<O, C> {
     /// How long messages travel.
     pub fn delays(&mut self, delays: Delays) {
         self.delays = delays;
+    }
+
+    /// How long they travel between two zones (or within one, named twice), where that is not as long.
+    pub fn distance(&mut self, zones: (u8, u8), delays: Delays) {
+        self.distances.push(Distance { zones, delays });
     }
 
     /// How long faults go on, and how long the world then has to recover.
@@ -184,6 +192,10 @@ impl<O, C: Shape> Draft<O, C> {
             FaultKind::Duplication => Fault::Duplication { nodes: alone, ppm },
             FaultKind::Reordering => Fault::Reordering { nodes: alone, ppm, by_ns },
             FaultKind::Delay => Fault::Delay { nodes: alone, by_ns },
+            FaultKind::SlowLink => {
+                Fault::SlowLink { a: alone, b: rest, times: strength as u32 * 1_000 }
+            }
+            FaultKind::LossyLink => Fault::LossyLink { a: alone, b: vec![self.one_of(&rest)], ppm },
             FaultKind::LinkReset => Fault::LinkReset { a: alone, b: rest },
             FaultKind::Crash => Fault::Crash { node },
             FaultKind::PowerLoss => Fault::PowerLoss { node },
@@ -196,11 +208,19 @@ impl<O, C: Shape> Draft<O, C> {
             FaultKind::Pause => Fault::Pause { node },
             FaultKind::SlowNode => Fault::SlowNode { node, service_ns: strength * 10_000 },
             FaultKind::SnapshotResumed => Fault::SnapshotResumed { node },
-            FaultKind::MisdirectedWrite => Fault::MisdirectedWrite { node, ppm },
-            FaultKind::BitRot => Fault::BitRot { node, bits: 1 + strength as u32 / 100 },
-            FaultKind::FullDisk => Fault::FullDisk { node },
+            FaultKind::MisdirectedWrite => Fault::MisdirectedWrite { node, ppm, prefix: None },
+            FaultKind::BitRot => {
+                Fault::BitRot { node, bits: 1 + strength as u32 / 100, prefix: None }
+            }
+            FaultKind::BadSector => {
+                Fault::BadSector { node, sectors: 1 + strength as u32 / 100, prefix: None }
+            }
+            FaultKind::FullDisk => Fault::FullDisk { node, room: (strength - 1) * 16 },
             FaultKind::SlowDisk => Fault::SlowDisk { node, times: 1 + strength as u32 },
+            FaultKind::HungDisk => Fault::HungDisk { node },
             FaultKind::FailingDisk => Fault::FailingDisk { node, ppm },
+            FaultKind::FileCut => Fault::FileCut { node, prefix: None },
+            FaultKind::FileMissing => Fault::FileMissing { node, prefix: None },
             FaultKind::DiskReplaced => Fault::DiskReplaced { node },
             FaultKind::ClockJump => Fault::ClockJump { node, by_ns: strength * 1_000_000 },
             FaultKind::ClockRollback => Fault::ClockRollback { node, by_ns: strength * 1_000_000 },
@@ -219,7 +239,10 @@ fn duration_range(kind: FaultKind) -> (Duration, Duration) {
     let ms = Duration::from_millis;
     match kind {
         FaultKind::Crash | FaultKind::PowerLoss | FaultKind::TornWrite => (ms(1), ms(2_000)),
-        FaultKind::DiskReplaced | FaultKind::SnapshotResumed => (ms(10), ms(3_000)),
+        FaultKind::DiskReplaced
+        | FaultKind::SnapshotResumed
+        | FaultKind::FileCut
+        | FaultKind::FileMissing => (ms(10), ms(3_000)),
         FaultKind::Pause => (ms(5), ms(3_000)),
         _ => (ms(20), ms(4_000)),
     }

@@ -5,9 +5,9 @@
 
 use machine::{Machine, NodeId, Time};
 
+use crate::conditions::{Between, LinkFaults, Wrong};
 use crate::disk::DiskFaults;
 use crate::fault::Fault;
-use crate::network::{LinkFaults, pairs, travel_time};
 use crate::world::{Event, World};
 
 impl<M: Machine> World<M> {
@@ -21,61 +21,73 @@ impl<M: Machine> World<M> {
     }
 
     pub(crate) fn rebuild_network(&mut self) {
-        let mut cuts = Vec::new();
-        let mut link_faults = vec![LinkFaults::NONE; self.len()];
+        let (mut between, mut link_faults) = (Vec::new(), vec![LinkFaults::NONE; self.len()]);
         for scheduled in self.chaos.faults.iter().filter(|scheduled| scheduled.on) {
-            // A role and a number may name the same node: no node is cut off from itself.
-            let pairs = || pairs(&scheduled.hits, &scheduled.other_side).filter(|(a, b)| a != b);
+            let (a, b) = (&scheduled.hits, &scheduled.other_side);
             let mut here = LinkFaults::NONE;
             match scheduled.fault {
-                Fault::Partition { .. } => cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)])),
+                Fault::Partition { .. } => between.push(Between::new(a, b, true, Wrong::Cut)),
                 Fault::FlappingLink { .. } if scheduled.cut => {
-                    cuts.extend(pairs().flat_map(|(a, b)| [(a, b), (b, a)]));
+                    between.push(Between::new(a, b, true, Wrong::Cut));
                 }
-                Fault::OneWayPartition { .. } => cuts.extend(pairs()),
+                Fault::OneWayPartition { .. } => {
+                    between.push(Between::new(a, b, false, Wrong::Cut))
+                }
+                Fault::SlowLink { times, .. } => {
+                    let slow = LinkFaults { slow: times, ..LinkFaults::NONE };
+                    between.push(Between::new(a, b, true, Wrong::Faults(slow)));
+                }
+                Fault::LossyLink { ppm, .. } => {
+                    let lossy = LinkFaults { loss_ppm: ppm, ..LinkFaults::NONE };
+                    between.push(Between::new(a, b, true, Wrong::Faults(lossy)));
+                }
                 Fault::Loss { ppm, .. } => here.loss_ppm = ppm,
                 Fault::Duplication { ppm, .. } => here.duplicate_ppm = ppm,
                 Fault::Reordering { ppm, by_ns, .. } => {
                     (here.reorder_ppm, here.reorder_ns) = (ppm, by_ns);
                 }
                 Fault::Delay { by_ns, .. } => here.delay_ns = by_ns,
-                _ => continue,
+                _ => {}
             }
-            for node in &scheduled.hits {
-                link_faults[node.0 as usize].combine(&here);
+            if here != LinkFaults::NONE {
+                a.iter().for_each(|node| link_faults[node.0 as usize].combine(&here));
             }
         }
-        self.network.set(&cuts, link_faults);
-        for (from, to) in self.network.streams_to_release() {
-            let draws = &mut self.nodes[from.0 as usize].draws;
-            let at = Time(self.now.0 + travel_time(self.network.delays, draws));
+        self.network.conditions.set(between, link_faults);
+        for (from, to) in self.network.ways_to_release() {
+            let at = Time(self.now.0 + self.network.travel_time(from, to));
             self.schedule_event(at, Event::ReleaseHeld { from, to });
         }
     }
 
     pub(crate) fn rebuild_node(&mut self, id: NodeId) {
-        let (mut disk_faults, mut service) = (DiskFaults::default(), 0);
+        let (mut disk_faults, mut service) = (DiskFaults::NONE, 0);
+        let mut hung = false;
         for scheduled in self.chaos.on(id) {
-            match scheduled.fault {
-                Fault::SlowNode { service_ns, .. } => service = service_ns.max(service),
-                Fault::SlowDisk { times, .. } => {
-                    disk_faults.slow = disk_faults.slow.max(Some(times))
+            match &scheduled.fault {
+                Fault::SlowNode { service_ns, .. } => service = service.max(*service_ns),
+                Fault::SlowDisk { times, .. } => disk_faults.times = disk_faults.times.max(*times),
+                Fault::HungDisk { .. } => hung = true,
+                Fault::FullDisk { .. } => {
+                    let capacities = [disk_faults.capacity, scheduled.capacity];
+                    disk_faults.capacity = capacities.into_iter().flatten().min();
                 }
-                Fault::FullDisk { .. } => disk_faults.full = true,
                 Fault::FailingDisk { ppm, .. } => {
-                    disk_faults.failing_ppm = disk_faults.failing_ppm.max(ppm);
+                    disk_faults.failing_ppm = disk_faults.failing_ppm.max(*ppm);
                 }
-                Fault::MisdirectedWrite { ppm, .. } => {
-                    disk_faults.misdirected_ppm = disk_faults.misdirected_ppm.max(ppm);
+                Fault::MisdirectedWrite { ppm, prefix, .. } => {
+                    disk_faults.misdirected.push((*ppm, prefix.clone()));
                 }
                 _ => {}
             }
         }
+        if hung {
+            disk_faults.times = 0;
+        }
+        let now = self.now;
         let node = self.node_mut(id);
-        let paced = node.disk.disk_faults.slow == disk_faults.slow;
-        node.disk.disk_faults = disk_faults;
         node.service_ns = service;
-        if !paced {
+        if node.disk.set_faults(now, disk_faults) {
             self.reschedule_disk(id);
         }
         self.rebuild_clock(id);
@@ -104,10 +116,8 @@ impl<M: Machine> World<M> {
             slew.clamp(-400_000, 400_000),
         );
         if timers_move {
-            let incarnation = node.incarnation;
-            for (ticket, at) in node.reset_timers(now) {
-                self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
-            }
+            node.void_alarm();
+            self.arm(id);
         }
     }
 }

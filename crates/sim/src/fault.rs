@@ -47,7 +47,12 @@ pub enum Fault {
     Reordering { nodes: Vec<Target>, ppm: u32, by_ns: u64 },
     /// Messages from and to these take longer.
     Delay { nodes: Vec<Target>, by_ns: u64 },
-    /// Streams between the two sides are reset at the beginning of the interval.
+    /// The links between the two sides are so many times as slow: what a message takes to leave (at 1.25
+    /// gigabytes a second) is multiplied.
+    SlowLink { a: Vec<Target>, b: Vec<Target>, times: u32 },
+    /// As loss, on the links between the two sides only.
+    LossyLink { a: Vec<Target>, b: Vec<Target>, ppm: u32 },
+    /// Lanes between the two sides are reset at the beginning of the interval.
     LinkReset { a: Vec<Target>, b: Vec<Target> },
     /// The process dies and is started again at the end of the interval.
     Crash { node: Target },
@@ -66,16 +71,52 @@ pub enum Fault {
     /// At the end of the interval the node is back in the state (memory, disk, monotonic clock) of
     /// its beginning, as a virtual machine resumed from a snapshot.
     SnapshotResumed { node: Target },
-    /// Writes land elsewhere in their file.
-    MisdirectedWrite { node: Target, ppm: u32 },
+    /// Writes land elsewhere in their file: in files whose names begin so, or in any.
+    MisdirectedWrite {
+        node: Target,
+        ppm: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+    },
     /// Bits of what is on the device flip, at the beginning of the interval.
-    BitRot { node: Target, bits: u32 },
-    /// Writes find no space.
-    FullDisk { node: Target },
+    BitRot {
+        node: Target,
+        bits: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+    },
+    /// Sectors of what is on the device cannot be read from the beginning of the interval on, each until it
+    /// is written anew.
+    BadSector {
+        node: Target,
+        sectors: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+    },
+    /// The disk has space for so many bytes more than it holds at the beginning; deleting makes room.
+    FullDisk {
+        node: Target,
+        #[serde(default)]
+        room: u64,
+    },
     /// Disk operations take so many times as long.
     SlowDisk { node: Target, times: u32 },
-    /// Disk operations fail.
+    /// No disk operation ends.
+    HungDisk { node: Target },
+    /// Disk operations fail, having done their work in part or not at all.
     FailingDisk { node: Target, ppm: u32 },
+    /// The process dies; when it is back, a file that was synced is shorter than it was.
+    FileCut {
+        node: Target,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+    },
+    /// As a cut file, and it is gone.
+    FileMissing {
+        node: Target,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+    },
     /// The node stops; at the end it starts with an empty disk of another identity.
     DiskReplaced { node: Target },
     /// The wall clock is ahead by so much, until the end of the interval sets it right.
@@ -124,6 +165,8 @@ impl Fault {
             Partition { a, b }
             | OneWayPartition { from: a, to: b }
             | FlappingLink { a, b, .. }
+            | SlowLink { a, b, .. }
+            | LossyLink { a, b, .. }
             | LinkReset { a, b } => a.iter().chain(b).collect(),
             Loss { nodes, .. }
             | Duplication { nodes, .. }
@@ -139,8 +182,12 @@ impl Fault {
             | SnapshotResumed { node }
             | MisdirectedWrite { node, .. }
             | BitRot { node, .. }
-            | FullDisk { node }
+            | BadSector { node, .. }
+            | FullDisk { node, .. }
             | SlowDisk { node, .. }
+            | HungDisk { node }
+            | FileCut { node, .. }
+            | FileMissing { node, .. }
             | FailingDisk { node, .. }
             | DiskReplaced { node }
             | ClockJump { node, .. }
@@ -174,6 +221,7 @@ impl Fault {
         let sane = match self {
             Loss { ppm, .. }
             | Duplication { ppm, .. }
+            | LossyLink { ppm, .. }
             | MisdirectedWrite { ppm, .. }
             | FailingDisk { ppm, .. } => *ppm <= 1_000_000,
             Reordering { ppm, by_ns, .. } => *ppm <= 1_000_000 && *by_ns <= LONGEST_NS,
@@ -182,11 +230,32 @@ impl Fault {
             Delay { by_ns, .. } => *by_ns <= LONGEST_NS,
             FlappingLink { period_ns, .. } => *period_ns >= 1_000_000,
             SlowNode { service_ns, .. } => *service_ns <= 60_000_000_000,
-            SlowDisk { times, .. } => (1..=1_000_000).contains(times),
+            SlowDisk { times, .. } | SlowLink { times, .. } => (1..=1_000_000).contains(times),
             BitRot { bits, .. } => *bits <= 1_000_000,
+            BadSector { sectors, .. } => *sectors <= 1_000_000,
             _ => true,
         };
-        if sane { Ok(()) } else { Err(format!("{self} is out of range")) }
+        if !sane {
+            return Err(format!("{self} is out of range"));
+        }
+        let short = |name: &str| name.len() <= 64 && name.bytes().all(|b| b.is_ascii_graphic());
+        match self.prefix() {
+            Some(prefix) if !short(prefix) => Err("a file's name begins with a short word".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// How the names of the files begin that it aims at.
+    fn prefix(&self) -> Option<&str> {
+        use Fault::*;
+        match self {
+            MisdirectedWrite { prefix, .. }
+            | BitRot { prefix, .. }
+            | BadSector { prefix, .. }
+            | FileCut { prefix, .. }
+            | FileMissing { prefix, .. } => prefix.as_deref(),
+            _ => None,
+        }
     }
 
     /// How many links it names.
@@ -196,6 +265,8 @@ impl Fault {
             Partition { a, b }
             | OneWayPartition { from: a, to: b }
             | FlappingLink { a, b, .. }
+            | SlowLink { a, b, .. }
+            | LossyLink { a, b, .. }
             | LinkReset { a, b } => a.len() as u64 * b.len() as u64,
             _ => 0,
         }
@@ -212,7 +283,10 @@ impl Fault {
     /// Does it take its nodes down, and what becomes of their unsynced writes?
     pub(crate) fn takes_down(&self) -> Option<Unsynced> {
         match self {
-            Fault::Crash { .. } | Fault::DiskReplaced { .. } => Some(Unsynced::Kept),
+            Fault::Crash { .. }
+            | Fault::DiskReplaced { .. }
+            | Fault::FileCut { .. }
+            | Fault::FileMissing { .. } => Some(Unsynced::Kept),
             Fault::PowerLoss { .. } | Fault::ZoneLoss { .. } => Some(Unsynced::Lost),
             Fault::TornWrite { .. } => Some(Unsynced::Torn),
             _ => None,
@@ -231,6 +305,8 @@ impl Fault {
                 | Duplication { .. }
                 | Reordering { .. }
                 | Delay { .. }
+                | SlowLink { .. }
+                | LossyLink { .. }
                 | LinkReset { .. }
         )
     }
@@ -273,6 +349,12 @@ impl fmt::Display for Fault {
             Delay { nodes, by_ns } => {
                 write!(f, "{} are {} ms farther away", names(nodes), ms(by_ns))
             }
+            SlowLink { a, b, times } => {
+                write!(f, "the links of {} and {} are {times} times as slow", names(a), names(b))
+            }
+            LossyLink { a, b, ppm } => {
+                write!(f, "the links of {} and {} lose {}%", names(a), names(b), percent(ppm))
+            }
             LinkReset { a, b } => write!(f, "streams of {} and {} reset", names(a), names(b)),
             Crash { node } => write!(f, "{node} crashes"),
             PowerLoss { node } => write!(f, "{node} loses power"),
@@ -284,12 +366,27 @@ impl fmt::Display for Fault {
                 write!(f, "{node} takes {} ms an input", ms(service_ns))
             }
             SnapshotResumed { node } => write!(f, "{node} is snapshotted, and resumed from it"),
-            MisdirectedWrite { node, ppm } => {
-                write!(f, "{}% of the writes of {node} land elsewhere", percent(ppm))
+            MisdirectedWrite { node, ppm, .. } => {
+                let p = percent(ppm);
+                write!(f, "{p}% of the writes of {node} land elsewhere{}", self.files())
             }
-            BitRot { node, bits } => write!(f, "{bits} bits rot on the disk of {node}"),
-            FullDisk { node } => write!(f, "the disk of {node} is full"),
+            BitRot { node, bits, .. } => {
+                write!(f, "{bits} bits rot on the disk of {node}{}", self.files())
+            }
+            BadSector { node, sectors, .. } => {
+                let files = self.files();
+                write!(f, "{sectors} sectors on the disk of {node} cannot be read{files}")
+            }
+            FullDisk { node, room: 0 } => write!(f, "the disk of {node} is full"),
+            FullDisk { node, room } => write!(f, "the disk of {node} has {room} bytes left"),
             SlowDisk { node, times } => write!(f, "the disk of {node} is {times} times as slow"),
+            HungDisk { node } => write!(f, "the disk of {node} hangs"),
+            FileCut { node, .. } => {
+                write!(f, "{node} crashes, and a synced file is shorter{}", self.files())
+            }
+            FileMissing { node, .. } => {
+                write!(f, "{node} crashes, and a synced file is gone{}", self.files())
+            }
             FailingDisk { node, ppm } => {
                 write!(f, "{}% of disk operations of {node} fail", percent(ppm))
             }
@@ -301,6 +398,13 @@ impl fmt::Display for Fault {
             ClockDrift { node, ppm } => write!(f, "the clocks of {node} drift by {ppm} ppm"),
             ClockSmear { node, ppm } => write!(f, "the clock of {node} is smeared by {ppm} ppm"),
         }
+    }
+}
+
+impl Fault {
+    /// At the end of its sentence.
+    fn files(&self) -> String {
+        self.prefix().map(|prefix| format!(", in files {prefix}*")).unwrap_or_default()
     }
 }
 

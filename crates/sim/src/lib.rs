@@ -127,8 +127,10 @@
 
 mod assertions;
 mod chaos;
+mod chunks;
 mod clock;
 mod cluster;
+mod conditions;
 mod content;
 mod declared;
 mod delivery;
@@ -140,6 +142,7 @@ mod durations;
 mod effects;
 mod fault;
 mod history;
+mod lanes;
 mod lifecycle;
 mod network;
 mod node;
@@ -156,21 +159,25 @@ mod scenario;
 mod script;
 mod shrink;
 mod sweep;
+mod timers;
 mod trace;
 mod turn;
 mod world;
+
+#[doc(hidden)]
+pub use bytes::Bytes;
 
 pub use assertions::{assert_breaks_without, assert_holds};
 pub use chaos::FaultId;
 pub use clock::WORLD_BEGINS;
 pub use cluster::{Cluster, OneServer, Shape, within};
+pub use conditions::{Delays, Distance};
 pub use diagram::{Window, diagram};
-pub use disk::Unsynced;
+pub use disk::{FileChange, Unsynced};
 pub use draft::Draft;
 pub use durations::Durations;
 pub use fault::{Fault, FaultKind, Target};
 pub use history::{Counts, Entry, NoteKind, Operations};
-pub use network::Delays;
 pub use plan::{Plan, Step};
 pub use promise::{Promise, Verdict};
 pub use recorder::{Moment, Recorder};

@@ -1,12 +1,11 @@
-//! How nodes start and stop, and how streams break with them.
+//! How nodes start and stop, and how lanes break with them.
 //!
-//! A process that dies leaves a system that resets its streams. A machine without power resets
+//! A process that dies leaves a system that resets its connections. A machine without power resets
 //! nothing: its peers learn of it when it is back, and until then only by their own time-outs.
 
 use machine::{Input, Machine, NodeId, Time};
 
 use crate::disk::Unsynced;
-use crate::network::travel_time;
 use crate::recorder::Moment;
 use crate::world::{Event, Message, World, kind};
 
@@ -16,19 +15,24 @@ impl<M: Machine> World<M> {
         let machine = (self.boot)(id);
         let now = self.now;
         let node = self.node_mut(id);
+        if std::mem::take(&mut node.disk.is_new) {
+            machine.first_files().into_iter().for_each(|(name, bytes)| node.disk.put(name, bytes));
+        }
         node.machine = Some(machine);
         node.halted = false;
         node.clock.reboot(now);
         let (disk, silent) = (node.disk.id, std::mem::take(&mut node.silent));
         self.trace.event(now.0, kind(7, id, id), &disk);
         self.record(|| Moment::Started { node: id });
-        self.dispatch(id, Input::Start { disk });
         if silent {
-            for peer in self.network.peers(id) {
-                self.network.reset(id, peer);
+            for peer in self.network.lanes.peers(id) {
+                self.network.lanes.reset(id, peer);
                 self.tell_of_reset(peer, id);
             }
         }
+        // What it sends as it starts is on the new lanes already.
+        self.network.lanes.begin_anew(id);
+        self.dispatch(id, Input::Start { disk });
     }
 
     /// Stops a node.
@@ -39,14 +43,14 @@ impl<M: Machine> World<M> {
         node.silent = unsynced != Unsynced::Kept;
         let silent = node.silent;
         self.record(|| Moment::Crashed { node: id });
-        for peer in self.network.peers(id) {
-            if self.network.reset(id, peer) && !silent {
+        for peer in self.network.lanes.peers(id) {
+            if self.network.lanes.reset(id, peer) && !silent {
                 self.tell_of_reset(peer, id);
             }
         }
     }
 
-    /// Stream data for a node that is down: its system refuses it, if that has power.
+    /// What a lane brings to a node that is down: its system refuses it, if that has power.
     pub(crate) fn refuse(&mut self, from: NodeId, to: NodeId, message: &Message<M>) {
         self.record(|| Moment::Lost { from, to, text: format!("{message:?}") });
         if !self.node(to).silent {
@@ -54,23 +58,25 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Breaks the streams between two nodes; both learn of it a little later.
+    /// Breaks the lanes between two nodes; both learn of it a little later.
     pub(crate) fn reset_link(&mut self, a: NodeId, b: NodeId) {
-        if self.network.reset(a, b) {
+        if self.network.lanes.reset(a, b) {
             self.tell_of_reset(a, b);
-            self.tell_of_reset(b, a);
+            if a != b {
+                self.tell_of_reset(b, a);
+            }
         }
     }
 
     fn tell_of_reset(&mut self, node: NodeId, peer: NodeId) {
-        let (delays, now) = (self.network.delays, self.now.0);
-        let end = self.node_mut(node);
-        if end.machine.is_some() {
-            let at = Time(now + travel_time(delays, &mut end.draws));
-            let incarnation = end.incarnation;
-            // The receiver learns of a gap before it gets what comes after it.
-            self.network.not_before(peer, node, at);
-            self.schedule_event(at, Event::Reset { node, peer, incarnation });
+        if self.node(node).machine.is_none() {
+            return;
         }
+        let at = Time(self.now.0 + self.network.travel_time(peer, node));
+        let incarnation = self.node(node).incarnation;
+        // The receiver learns of a gap before it gets what comes after it.
+        self.network.lanes.way(peer, node).not_before(at);
+        let epoch = self.network.lanes.way(node, peer).epoch;
+        self.schedule_event(at, Event::Reset { node, peer, incarnation, epoch });
     }
 }

@@ -2,30 +2,45 @@
 
 use std::collections::VecDeque;
 
-use machine::{DiskCommand, Generation, Input, Machine, NodeId, Protocol, Random, Time};
+use machine::{Generation, Input, Link, Machine, NodeId, Protocol, Random, Time};
 
 use crate::clock::Clock;
-use crate::disk::{Disk, Unsynced};
-use crate::random::{DrawStream, Purpose, stream};
+use crate::disk::{Disk, InFlight, Unsynced};
+use crate::random::{Purpose, stream};
+use crate::timers::{Ticket, Timers};
+
+/// No event is due then.
+const NEVER: Time = Time(u64::MAX);
 
 pub(crate) type Op<M> = <<M as Machine>::Protocol as Protocol>::Op;
 pub(crate) type TimerName<M> = <<M as Machine>::Protocol as Protocol>::Timer;
-
-#[derive(Clone, Debug)]
-pub(crate) struct Timer<T> {
-    pub(crate) name: T,
-    /// On the node's monotonic clock.
-    due: Time,
-    /// Tells a timer from one of the same name that was set before.
-    pub(crate) ticket: u32,
-}
 
 /// An input that waits its turn.
 #[derive(Clone, Debug)]
 pub(crate) enum Waiting<P: Protocol> {
     Input(Input<P>),
-    /// The ticket of a timer that came due: until its turn comes it can be cancelled or set again.
-    Timer(u32),
+    /// A timer that came due: until its turn comes it can be cancelled or set again.
+    Timer(Ticket),
+    /// On a lane, which counts it as taken when its turn comes.
+    Message {
+        from: NodeId,
+        link: Link,
+        epoch: u32,
+        message: P::Message,
+    },
+    /// For what was sent on this lane; void if that was reset since.
+    Credit {
+        from: NodeId,
+        link: Link,
+        epoch: u32,
+    },
+    /// The lanes with this peer were reset, which began this epoch.
+    Reset {
+        peer: NodeId,
+        epoch: u32,
+    },
+    /// An operation failed after which the machine may do nothing but halt.
+    DiskFailed(Input<P>),
 }
 
 /// What waits for a node that is busy or paused. Nearly always nothing: then it is one word, at which
@@ -74,18 +89,15 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) inbox: Inbox<M::Protocol>,
     pub(crate) generation: Generation,
     pub(crate) clock: Clock,
-    /// Decide what becomes of what it sends.
-    pub(crate) draws: DrawStream,
     /// Grows with every crash; what belongs to an earlier one is void.
     pub(crate) incarnation: u32,
-    tickets: u32,
-    pub(crate) timers: Vec<Timer<TimerName<M>>>,
+    pub(crate) timers: Timers<TimerName<M>>,
+    /// When the event for the earliest timer is due, in the world's time, and its number: earlier ones are void.
+    alarm: (Time, u32),
     pub(crate) random: Random,
     pub(crate) disk: Disk,
-    /// On their way to the disk, in order.
-    pub(crate) disk_ops: VecDeque<(DiskCommand, Op<M>)>,
-    /// Grows when the disk turns slow or quick: what is on its way then ends at another time.
-    pub(crate) disk_schedule: u32,
+    /// Asked of the disk, and not ended yet.
+    pub(crate) disk_ops: InFlight<Op<M>>,
     /// It lost its power, and its peers have not heard of that yet.
     pub(crate) silent: bool,
     /// The machine stopped itself.
@@ -98,10 +110,10 @@ pub(crate) struct Snapshot<M: Machine> {
     incarnation: u32,
     machine: M,
     disk: Disk,
-    disk_ops: VecDeque<(DiskCommand, Op<M>)>,
+    disk_ops: InFlight<Op<M>>,
     inbox: Inbox<M::Protocol>,
     mono: Time,
-    timers: Vec<Timer<TimerName<M>>>,
+    timers: Timers<TimerName<M>>,
 }
 
 impl<M: Machine> Node<M> {
@@ -111,13 +123,11 @@ impl<M: Machine> Node<M> {
             incarnation: 0,
             generation: Generation(0),
             clock: Clock::new(),
-            disk: Disk::new(stream(seed, Purpose::Disk, id.0)),
+            disk: Disk::new(seed, id.0),
             random: stream(seed, Purpose::Machine, id.0),
-            draws: DrawStream::new(seed, Purpose::Network, id.0),
-            timers: Vec::new(),
-            tickets: 0,
-            disk_ops: VecDeque::new(),
-            disk_schedule: 0,
+            timers: Timers::new(),
+            alarm: (NEVER, 0),
+            disk_ops: InFlight::NONE,
             inbox: Inbox::EMPTY,
             busy_until: Time(0),
             service_ns: 0,
@@ -128,51 +138,49 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// Sets a timer; gives its ticket and when it fires, in the world's time.
-    pub(crate) fn set_timer(
-        &mut self,
-        now: Time,
-        name: TimerName<M>,
-        after_ns: u64,
-    ) -> (u32, Time) {
+    /// Sets a timer to fire after so long.
+    pub(crate) fn set_timer(&mut self, now: Time, name: TimerName<M>, after_ns: u64) {
         let due = Time(self.clock.mono(now).0.saturating_add(after_ns));
-        self.tickets = self.tickets.wrapping_add(1);
-        let ticket = self.tickets;
-        match self.timers.iter_mut().find(|timer| timer.name == name) {
-            Some(timer) => (timer.due, timer.ticket) = (due, ticket),
-            None => self.timers.push(Timer { name, due, ticket }),
-        }
-        (ticket, Time(now.0.saturating_add(self.clock.until(now, due))))
+        self.timers.set(name, due);
     }
 
-    /// Takes a timer that is due, unless it was cancelled or set again since.
-    pub(crate) fn take_timer(&mut self, ticket: u32) -> Option<TimerName<M>> {
-        let index = self.timers.iter().position(|timer| timer.ticket == ticket)?;
-        Some(self.timers.swap_remove(index).name)
+    /// When the next event for the earliest timer is due, and its number; nothing where there is one that is due
+    /// no later.
+    #[inline]
+    pub(crate) fn next_alarm(&mut self, now: Time) -> Option<(Time, u32)> {
+        let due = self.timers.earliest()?;
+        let at = Time(now.0.saturating_add(self.clock.until(now, due)));
+        if at >= self.alarm.0 {
+            return None;
+        }
+        self.alarm = (at, self.alarm.1.wrapping_add(1));
+        Some(self.alarm)
     }
 
-    /// Gives every timer a new ticket, and returns when it fires: the clock's rate has changed.
-    pub(crate) fn reset_timers(&mut self, now: Time) -> Vec<(u32, Time)> {
-        let mut fires = Vec::new();
-        for timer in &mut self.timers {
-            self.tickets = self.tickets.wrapping_add(1);
-            timer.ticket = self.tickets;
-            let after = self.clock.until(now, timer.due);
-            fires.push((timer.ticket, Time(now.0.saturating_add(after))));
+    /// The event of this number is due: is it the last one, so that timers are?
+    pub(crate) fn take_alarm(&mut self, number: u32) -> bool {
+        if self.alarm.1 != number {
+            return false;
         }
-        fires
+        self.alarm.0 = NEVER;
+        true
+    }
+
+    /// The event that is scheduled is void: the clock's rate has changed, or all timers have.
+    pub(crate) fn void_alarm(&mut self) {
+        self.alarm = (NEVER, self.alarm.1.wrapping_add(1));
     }
 
     /// The machine is gone, and all that was in memory.
     pub(crate) fn crash(&mut self, now: Time, unsynced: Unsynced) {
         self.machine = None;
         self.incarnation += 1;
-        self.timers.clear();
+        self.timers = Timers::new();
+        self.void_alarm();
         self.inbox = Inbox::EMPTY;
         self.busy_until = Time(0);
-        let in_flight = self.disk_ops.drain(..).map(|(command, _)| command).collect();
-        self.disk.crash(in_flight, unsynced);
-        self.disk.busy_until = now.0;
+        let in_flight = self.disk_ops.drain();
+        self.disk.crash(now, in_flight, unsynced);
     }
 
     /// A snapshot of the node, if it is up.
@@ -180,7 +188,7 @@ impl<M: Machine> Node<M> {
         Some(Snapshot {
             incarnation: self.incarnation,
             machine: self.machine.clone()?,
-            disk: self.disk.clone(),
+            disk: self.disk.snapshot(now),
             disk_ops: self.disk_ops.clone(),
             inbox: self.inbox.clone(),
             mono: self.clock.mono(now),
@@ -189,18 +197,16 @@ impl<M: Machine> Node<M> {
     }
 
     /// Sets memory, disk and monotonic clock back to a snapshot; false where the node is down or
-    /// was rebooted since. The disk_faults of the disk stay: they are the device's.
+    /// was rebooted since.
     pub(crate) fn resume(&mut self, now: Time, snapshot: Snapshot<M>) -> bool {
         if self.machine.is_none() || self.incarnation != snapshot.incarnation {
             return false;
         }
-        let disk_faults = self.disk.disk_faults.clone();
         self.machine = Some(snapshot.machine);
-        self.disk = snapshot.disk;
-        self.disk.disk_faults = disk_faults;
-        self.disk.busy_until = now.0;
-        self.disk_ops = snapshot.disk_ops;
+        self.disk.resume(now, snapshot.disk);
+        self.disk_ops.resume(snapshot.disk_ops);
         self.timers = snapshot.timers;
+        self.void_alarm();
         self.clock.set_mono(now, snapshot.mono);
         self.inbox = snapshot.inbox;
         self.busy_until = Time(0);

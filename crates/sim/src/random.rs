@@ -1,5 +1,5 @@
-//! One random stream per node and purpose, so that a new draw in one place shifts no event in
-//! another.
+//! One random stream per purpose and node, or pair of nodes, so that a new draw in one place shifts no event
+//! in another.
 
 use machine::Random;
 use rand::{Rng, SeedableRng};
@@ -11,12 +11,15 @@ pub(crate) enum Purpose {
     Plan = 1,
     /// The machine's own draws.
     Machine = 2,
-    /// Delays and losses of what a node sends.
+    /// Delays and losses of datagrams.
     Network = 3,
     /// What the disk of a node loses, tears and takes long over.
     Disk = 4,
     /// World seeds tried while shrinking.
     Reroll = 5,
+    /// Delays and losses on streams, and in bulk.
+    Stream = 6,
+    Bulk = 7,
 }
 
 /// The stream of a seed for a purpose and a node.
@@ -56,9 +59,17 @@ const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 pub(crate) struct DrawStream(u64);
 
 impl DrawStream {
-    /// The stream of a seed for a purpose and a node.
-    pub(crate) fn new(seed: u64, purpose: Purpose, node: u32) -> Self {
-        DrawStream(initial_state(seed, purpose, node))
+    /// The stream of a seed for a purpose and what goes from one node to another.
+    pub(crate) fn of_pair(seed: u64, purpose: Purpose, from: u32, to: u32) -> Self {
+        DrawStream(spread(initial_state(seed, purpose, from) ^ u64::from(to)))
+    }
+
+    /// As [`DrawStream::new`], for something that has a name besides.
+    pub(crate) fn named(seed: u64, purpose: Purpose, node: u32, name: &str) -> Self {
+        let hashed = name.bytes().fold(initial_state(seed, purpose, node), |state, byte| {
+            spread(state ^ u64::from(byte))
+        });
+        DrawStream(hashed)
     }
 
     #[inline(always)]

@@ -107,10 +107,10 @@ pub fn world_of<S: System>(
     seed: u64,
     switches: Switches,
 ) -> World<S::Node> {
-    let (zones, delays) = (cluster.zones.clone(), cluster.delays);
-    let cluster = cluster.clone();
-    let boot = move |node| S::boot(&cluster, node, switches);
-    World::new(seed, &zones, delays, Arc::new(boot))
+    let Cluster { zones, delays, distances, .. } = cluster;
+    let whole = cluster.clone();
+    let boot = move |node| S::boot(&whole, node, switches);
+    World::with_distances(seed, zones, *delays, distances, Arc::new(boot))
 }
 
 /// What is kept of a run for people and checkers to look at.
@@ -154,6 +154,7 @@ pub(crate) fn execute<S: System>(
         }
         let Some(world) = world else { return (report, Recording::default()) };
         report.unknown.extend(undeclared_role::<S>(&world));
+        report.unknown.extend(world.error().map(str::to_string));
         let totals = total(world.history(), S::note_kind);
         (report.operations, report.sometimes) = (totals.operations, totals.sometimes);
         report.latency = totals.latency;

@@ -183,6 +183,10 @@ macro_rules! nodes {
                 match self { $($name::$kind(machine) => machine.handle(now, input, out)),+ }
             }
 
+            fn first_files(&self) -> ::std::vec::Vec<(::machine::FileName, $crate::Bytes)> {
+                match self { $($name::$kind(machine) => machine.first_files()),+ }
+            }
+
             fn inspect(&self) -> ::machine::Inspection {
                 match self { $($name::$kind(machine) => machine.inspect()),+ }
             }

@@ -54,7 +54,27 @@ pub trait Script: Sized {
         self.inject(Fault::FlappingLink { a, b, period_ns: nanos(period) })
     }
 
-    /// Streams between the two sides are reset.
+    /// The links between the two sides are so many times as slow.
+    fn slow_link<A: Into<Target>, B: Into<Target>>(
+        &mut self,
+        a: impl IntoIterator<Item = A>,
+        b: impl IntoIterator<Item = B>,
+        times: u32,
+    ) -> Self::Handle {
+        self.inject(Fault::SlowLink { a: targets(a), b: targets(b), times })
+    }
+
+    /// The links between the two sides lose what loss would take from all links of a node.
+    fn lossy_link<A: Into<Target>, B: Into<Target>>(
+        &mut self,
+        a: impl IntoIterator<Item = A>,
+        b: impl IntoIterator<Item = B>,
+        ppm: u32,
+    ) -> Self::Handle {
+        self.inject(Fault::LossyLink { a: targets(a), b: targets(b), ppm })
+    }
+
+    /// Lanes between the two sides are reset.
     fn link_reset<A: Into<Target>, B: Into<Target>>(
         &mut self,
         a: impl IntoIterator<Item = A>,
@@ -145,17 +165,68 @@ pub trait Script: Sized {
 
     /// Writes land elsewhere in their file.
     fn misdirected_write(&mut self, node: impl Into<Target>, ppm: u32) -> Self::Handle {
-        self.inject(Fault::MisdirectedWrite { node: node.into(), ppm })
+        self.inject(Fault::MisdirectedWrite { node: node.into(), ppm, prefix: None })
+    }
+
+    /// Writes to files whose names begin so land elsewhere in their file.
+    fn misdirected_write_in(
+        &mut self,
+        node: impl Into<Target>,
+        prefix: &str,
+        ppm: u32,
+    ) -> Self::Handle {
+        let prefix = Some(prefix.into());
+        self.inject(Fault::MisdirectedWrite { node: node.into(), ppm, prefix })
     }
 
     /// So many bits of what is on the device flip, at once.
     fn bit_rot(&mut self, node: impl Into<Target>, bits: u32) -> Self::Handle {
-        self.inject(Fault::BitRot { node: node.into(), bits })
+        self.inject(Fault::BitRot { node: node.into(), bits, prefix: None })
     }
 
-    /// Writes find no space.
+    /// So many bits flip of the files whose names begin so.
+    fn bit_rot_in(&mut self, node: impl Into<Target>, prefix: &str, bits: u32) -> Self::Handle {
+        self.inject(Fault::BitRot { node: node.into(), bits, prefix: Some(prefix.into()) })
+    }
+
+    /// So many sectors cannot be read, until they are written anew.
+    fn bad_sector(&mut self, node: impl Into<Target>, sectors: u32) -> Self::Handle {
+        self.inject(Fault::BadSector { node: node.into(), sectors, prefix: None })
+    }
+
+    /// So many sectors of files whose names begin so cannot be read.
+    fn bad_sector_in(
+        &mut self,
+        node: impl Into<Target>,
+        prefix: &str,
+        sectors: u32,
+    ) -> Self::Handle {
+        self.inject(Fault::BadSector { node: node.into(), sectors, prefix: Some(prefix.into()) })
+    }
+
+    /// What the disk holds now is all that it has space for.
     fn full_disk(&mut self, node: impl Into<Target>) -> Self::Handle {
-        self.inject(Fault::FullDisk { node: node.into() })
+        self.inject(Fault::FullDisk { node: node.into(), room: 0 })
+    }
+
+    /// The disk has space for so many bytes more than it holds now.
+    fn little_room(&mut self, node: impl Into<Target>, room: u64) -> Self::Handle {
+        self.inject(Fault::FullDisk { node: node.into(), room })
+    }
+
+    /// No disk operation ends.
+    fn hung_disk(&mut self, node: impl Into<Target>) -> Self::Handle {
+        self.inject(Fault::HungDisk { node: node.into() })
+    }
+
+    /// The process dies; when it is back, a synced file whose name begins so is shorter than it was.
+    fn file_cut(&mut self, node: impl Into<Target>, prefix: &str) -> Self::Handle {
+        self.inject(Fault::FileCut { node: node.into(), prefix: Some(prefix.into()) })
+    }
+
+    /// The process dies; when it is back, a synced file whose name begins so is gone.
+    fn file_missing(&mut self, node: impl Into<Target>, prefix: &str) -> Self::Handle {
+        self.inject(Fault::FileMissing { node: node.into(), prefix: Some(prefix.into()) })
     }
 
     /// Disk operations take so many times as long.

@@ -35,6 +35,12 @@ impl TraceHash {
     }
 }
 
+impl Default for TraceHash {
+    fn default() -> Self {
+        TraceHash::new()
+    }
+}
+
 impl Hasher for TraceHash {
     fn finish(&self) -> u64 {
         self.0

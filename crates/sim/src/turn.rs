@@ -1,12 +1,15 @@
 //! The turn of a node: an input is handed to its machine, or waits until the node is free; what the
 //! machine asks for is carried out.
 
-use machine::{DiskCommand, Input, Machine, NodeId, Now, Output, Time};
+use machine::{DiskCommand, DiskError, Input, Link, Machine, NodeId, Now, Output, Time};
 
-use crate::disk::Unsynced;
+use crate::delivery::{handling_ns, weight};
+use crate::disk::{Ended, Flight, Unsynced};
+use crate::fault::FaultKind;
 use crate::history::Entry;
 use crate::node::{Op, Waiting};
 use crate::recorder::{Moment, Recorder};
+use crate::timers::Ticket;
 use crate::world::{Event, Message, Note, World, kind};
 
 impl<M: Machine> World<M> {
@@ -19,6 +22,20 @@ impl<M: Machine> World<M> {
         }
     }
 
+    /// As [`World::dispatch`], for what concerns lanes and is no message.
+    pub(crate) fn admit(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
+        if self.node(id).is_ready(self.now) {
+            self.serve(id, waiting);
+        } else {
+            self.queue_input(id, waiting);
+        }
+    }
+
+    /// Hands an input to the machine of a node.
+    pub(crate) fn handle(&mut self, id: NodeId, input: Input<M::Protocol>) {
+        self.handle_inline(id, input);
+    }
+
     /// As [`World::dispatch`], for what nearly every event is: in place, without a call.
     #[inline(always)]
     pub(crate) fn dispatch_message(&mut self, id: NodeId, from: NodeId, message: Message<M>) {
@@ -29,17 +46,42 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// As [`World::dispatch`], for a timer that came due.
-    pub(crate) fn dispatch_timer(&mut self, id: NodeId, ticket: u32) {
+    /// The earliest timer of a node fires, or waits its turn; an event comes for the next one.
+    pub(crate) fn timer_due(&mut self, id: NodeId) {
+        let now = self.now;
+        let node = self.node_mut(id);
+        let mono = node.clock.mono(now);
+        if let Some(ticket) = node.timers.come_due(mono) {
+            if node.is_ready(now) {
+                self.fire(id, ticket);
+            } else {
+                self.queue_input(id, Waiting::Timer(ticket));
+            }
+        }
+        self.arm(id);
+    }
+
+    /// Schedules an event for the earliest timer, if there is none that is due as soon.
+    #[inline]
+    pub(crate) fn arm(&mut self, id: NodeId) {
+        let now = self.now;
+        if let Some((at, number)) = self.node_mut(id).next_alarm(now) {
+            self.schedule_event(at, Event::Timer { node: id, number });
+        }
+    }
+
+    /// As [`World::dispatch`], for the failure of an operation after which nobody knows what is on the disk.
+    #[cold]
+    fn dispatch_last(&mut self, id: NodeId, input: Input<M::Protocol>) {
         if self.node(id).is_ready(self.now) {
-            self.fire(id, ticket);
+            self.handle_last(id, input);
         } else {
-            self.queue_input(id, Waiting::Timer(ticket));
+            self.queue_input(id, Waiting::DiskFailed(input));
         }
     }
 
     /// To a node that is down, paused or busy, or will be busy with this input.
-    fn queue_input(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
+    pub(crate) fn queue_input(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) {
         let now = self.now;
         let node = self.node_mut(id);
         if node.machine.is_none() {
@@ -47,8 +89,8 @@ impl<M: Machine> World<M> {
         }
         if node.is_busy(now) || !node.inbox.is_empty() {
             node.inbox.push(waiting);
-        } else if self.serve(id, waiting) {
-            self.wake_later(id);
+        } else if let Some(handling) = self.serve(id, waiting) {
+            self.wake_later(id, handling);
         }
     }
 
@@ -61,47 +103,66 @@ impl<M: Machine> World<M> {
                 return;
             }
             let Some(waiting) = node.inbox.pop() else { return };
-            if self.serve(id, waiting) && self.wake_later(id) {
+            let handling = self.serve(id, waiting);
+            if handling.is_some_and(|handling| self.wake_later(id, handling)) {
                 return;
             }
         }
     }
 
-    /// False where nothing was left to do.
-    fn serve(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) -> bool {
+    /// How long it takes by its weight, in nanoseconds; nothing where nothing was left to do.
+    fn serve(&mut self, id: NodeId, waiting: Waiting<M::Protocol>) -> Option<u64> {
         match waiting {
-            Waiting::Timer(ticket) => self.fire(id, ticket),
-            Waiting::Input(input) => {
-                self.handle(id, input);
-                true
+            Waiting::Timer(ticket) => return self.fire(id, ticket).then_some(0),
+            Waiting::Input(input) => self.handle(id, input),
+            Waiting::Message { from, link, epoch, message } => {
+                let weight = weight::<M>(&message);
+                self.take((from, id), link, epoch, weight);
+                self.handle(id, Input::Message { from, message });
+                return Some(handling_ns(weight));
             }
+            Waiting::Credit { from, link, epoch } => return self.credit(id, from, link, epoch),
+            Waiting::Reset { peer, epoch } => {
+                self.network.lanes.told(id, peer, epoch);
+                self.handle(id, Input::LinkReset { peer });
+            }
+            Waiting::DiskFailed(input) => self.handle_last(id, input),
         }
+        Some(0)
+    }
+
+    /// The peer has taken more of what was sent on a lane, unless that was reset since.
+    fn credit(&mut self, id: NodeId, peer: NodeId, link: Link, epoch: u32) -> Option<u64> {
+        if self.network.lanes.way(peer, id).epoch != epoch {
+            return None;
+        }
+        self.network.lanes.way(id, peer).credit(link);
+        self.trace.event(self.now.0, kind(10, peer, id), &link);
+        self.handle(id, Input::Writable { peer, link });
+        Some(0)
     }
 
     /// Lets a timer fire, unless it was cancelled or set again since it came due.
-    fn fire(&mut self, id: NodeId, ticket: u32) -> bool {
-        let Some(name) = self.node_mut(id).take_timer(ticket) else { return false };
+    fn fire(&mut self, id: NodeId, ticket: Ticket) -> bool {
+        let Some(name) = self.node_mut(id).timers.take(ticket) else { return false };
         self.trace.event(self.now.0, kind(2, id, id), &name);
         self.record(|| Moment::Timer { node: id, name: format!("{name:?}") });
         self.handle(id, Input::Timer(name));
         true
     }
 
-    /// Where an input takes time, what comes next waits for the end of it.
-    fn wake_later(&mut self, id: NodeId) -> bool {
+    /// Where an input takes time, by itself or by its weight, what comes next waits for the end of it.
+    fn wake_later(&mut self, id: NodeId, handling: u64) -> bool {
         let now = self.now;
         let node = self.node_mut(id);
-        if node.service_ns == 0 || node.machine.is_none() {
+        let takes = node.service_ns + handling;
+        if takes == 0 || node.machine.is_none() {
             return false;
         }
-        node.busy_until = Time(now.0 + node.service_ns);
+        node.busy_until = Time(now.0 + takes);
         let (at, incarnation) = (node.busy_until, node.incarnation);
         self.schedule_event(at, Event::Wake { node: id, incarnation });
         true
-    }
-
-    fn handle(&mut self, id: NodeId, input: Input<M::Protocol>) {
-        self.handle_inline(id, input);
     }
 
     #[inline(always)]
@@ -118,21 +179,34 @@ impl<M: Machine> World<M> {
         }
     }
 
+    /// Only a halt is carried out, and a machine that does not halt is halted.
+    #[cold]
+    fn handle_last(&mut self, id: NodeId, input: Input<M::Protocol>) {
+        let node = &mut self.nodes[id.0 as usize];
+        let Some(machine) = &mut node.machine else { return };
+        let (time, wall) = node.clock.read(self.now);
+        let mut now = Now { time, wall, generation: node.generation, random: &mut node.random };
+        machine.handle(&mut now, input, &mut self.outputs);
+        let mut outputs = self.outputs.drain();
+        let why = outputs.find_map(|output| match output {
+            Output::Halt { why } => Some(why),
+            _ => None,
+        });
+        drop(outputs);
+        self.halt(id, why.unwrap_or_else(|| "its disk failed, and it did not halt".into()));
+    }
+
     #[inline(always)]
     fn carry_out(&mut self, id: NodeId, output: Output<M::Protocol>) {
         match output {
             Output::Send { to, message, link } => self.send(id, to, message, link),
             Output::SetTimer { timer, after } => {
                 let now = self.now;
-                let node = self.node_mut(id);
-                let incarnation = node.incarnation;
-                let (ticket, at) = node.set_timer(now, timer, machine::nanos(after));
-                self.schedule_event(at, Event::Timer { node: id, incarnation, ticket });
+                self.node_mut(id).set_timer(now, timer, machine::nanos(after));
+                self.arm(id);
             }
-            Output::CancelTimer(name) => {
-                self.node_mut(id).timers.retain(|timer| timer.name != name);
-            }
-            Output::Disk { command, op } => self.ask_disk(id, *command, op),
+            Output::CancelTimer(name) => self.node_mut(id).timers.cancel(&name),
+            Output::Disk { command, op } => self.ask_disk(id, command, op),
             Output::Note(note) => {
                 // When and where was hashed with the input that it answers.
                 self.trace.part(8, &note);
@@ -161,29 +235,57 @@ impl<M: Machine> World<M> {
         self.record(|| Moment::Note { node, text: format!("{note:?}") });
     }
 
-    pub(crate) fn ask_disk(&mut self, id: NodeId, command: DiskCommand, op: Op<M>) {
+    fn ask_disk(&mut self, id: NodeId, command: Box<DiskCommand>, op: Op<M>) {
         let now = self.now;
         let node = self.node_mut(id);
-        let ends = node.disk.busy_until.max(now.0) + node.disk.latency(&command);
-        node.disk.busy_until = ends;
-        node.disk_ops.push_back((command, op));
-        let (incarnation, schedule) = (node.incarnation, node.disk_schedule);
-        self.schedule_event(Time(ends), Event::Disk { node: id, incarnation, schedule });
+        let (place, ends) = node.disk.ask(now, &command);
+        let (slot, ticket) = node.disk_ops.push(place, ends, command, op);
+        let slowed = node.disk.faults.times != 1;
+        // While the disk hangs nothing ends.
+        if let Some(at) = node.disk.world_time(ends) {
+            self.schedule_event(at, Event::Disk { node: id, slot, ticket });
+        }
+        if slowed {
+            self.met_on_disk(id, FaultKind::SlowDisk);
+            self.met_on_disk(id, FaultKind::HungDisk);
+        }
     }
 
-    pub(crate) fn disk_done(&mut self, id: NodeId, incarnation: u32, schedule: u32) {
+    /// The disk turned slow or quick: what is on its way ends at another time.
+    pub(crate) fn reschedule_disk(&mut self, id: NodeId) {
         let node = self.node_mut(id);
-        if (node.incarnation, node.disk_schedule) != (incarnation, schedule) {
-            return;
+        let mut again = Vec::new();
+        for (slot, ticket, ends) in node.disk_ops.put_off() {
+            again.extend(node.disk.world_time(ends).map(|at| (at, slot, ticket)));
         }
-        let Some((command, op)) = node.disk_ops.pop_front() else { return };
+        for (at, slot, ticket) in again {
+            self.schedule_event(at, Event::Disk { node: id, slot, ticket });
+        }
+    }
+
+    pub(crate) fn disk_done(&mut self, id: NodeId, slot: u32, ticket: u32) {
+        let node = self.node_mut(id);
+        let Some(Flight { place, command, op, .. }) = node.disk_ops.take(slot, ticket) else {
+            return;
+        };
         let shown = self.recorder.is_some().then(|| Recorder::short(&command));
-        let result = self.node_mut(id).disk.perform(command);
+        let last = matches!(
+            *command,
+            DiskCommand::Sync { .. } | DiskCommand::Replace { .. } | DiskCommand::Delete { .. }
+        );
+        let Ended { result, met } = self.node_mut(id).disk.perform(place, *command);
         self.trace.event(self.now.0, kind(3, id, id), &(&op, &result));
         if let Some(command) = shown {
             let failed = result.as_ref().err().copied();
             self.record(|| Moment::Disk { node: id, command, failed });
         }
-        self.dispatch(id, Input::Disk { op, result });
+        if let Some(met) = met {
+            self.met_on_disk(id, met);
+        }
+        if last && result == Err(DiskError::Failed) {
+            self.dispatch_last(id, Input::Disk { op, result });
+        } else {
+            self.dispatch(id, Input::Disk { op, result });
+        }
     }
 }

@@ -16,13 +16,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::{Input, Inspection, Machine, NodeId, Outputs, Protocol, Time, Wall};
+use bytes::Bytes;
+use machine::{Inspection, Link, Machine, NodeId, Outputs, Protocol, Time, Wall};
 use std::hash::Hasher;
 
 use crate::chaos::Chaos;
+use crate::conditions::{Delays, Distance};
+use crate::disk::FileChange;
 use crate::history::Entry;
-use crate::network::{Delays, Network};
-use crate::node::Node;
+use crate::network::Network;
+use crate::node::{Node, Waiting};
 use crate::queue::Queue;
 use crate::recorder::{Moment, Recorder};
 use crate::trace::TraceHash;
@@ -43,22 +46,30 @@ pub(crate) enum Event<M> {
         to: NodeId,
         message: M,
     },
-    /// On a stream, in this epoch of it.
+    /// On a lane, in this epoch of it.
     Segment {
         from: NodeId,
         to: NodeId,
+        link: Link,
         epoch: u32,
         message: M,
     },
+    /// On a lane, for what came on the lane in the other direction.
+    Credit {
+        from: NodeId,
+        to: NodeId,
+        link: Link,
+        epoch: u32,
+    },
+    /// The earliest timer of a node is due.
     Timer {
         node: NodeId,
-        incarnation: u32,
-        ticket: u32,
+        number: u32,
     },
     Disk {
         node: NodeId,
-        incarnation: u32,
-        schedule: u32,
+        slot: u32,
+        ticket: u32,
     },
     Wake {
         node: NodeId,
@@ -68,6 +79,7 @@ pub(crate) enum Event<M> {
         node: NodeId,
         peer: NodeId,
         incarnation: u32,
+        epoch: u32,
     },
     ReleaseHeld {
         from: NodeId,
@@ -92,6 +104,8 @@ pub struct World<M: Machine> {
     pub(crate) trace: TraceHash,
     events: u64,
     pub(crate) healed_at: Option<Time>,
+    /// The first thing that a machine asked for and that no machine may ask for.
+    pub(crate) error: Option<String>,
     pub(crate) outputs: Outputs<M::Protocol>,
     pub(crate) recorder: Option<Recorder>,
 }
@@ -99,19 +113,31 @@ pub struct World<M: Machine> {
 impl<M: Machine> World<M> {
     /// A world with one node for each zone in `zones`, all of them booted at time zero.
     pub fn new(seed: u64, zones: &[u8], delays: Delays, boot: Boot<M>) -> Self {
+        World::with_distances(seed, zones, delays, &[], boot)
+    }
+
+    /// The same, in which some zones are not as far apart as any two nodes are.
+    pub fn with_distances(
+        seed: u64,
+        zones: &[u8],
+        delays: Delays,
+        distances: &[Distance],
+        boot: Boot<M>,
+    ) -> Self {
         let ids = (0..zones.len() as u32).map(NodeId);
         let mut world = World {
             now: Time(0),
             queue: Queue::new(delays.most_ns / 2 * 3),
             nodes: ids.clone().map(|id| Node::new(seed, id)).collect(),
             zones: zones.to_vec(),
-            network: Network::new(zones.len(), delays),
+            network: Network::new(seed, zones, delays, distances),
             chaos: Chaos::new(zones.len()),
             boot,
             history: Vec::new(),
             trace: TraceHash::new(),
             events: 0,
             healed_at: None,
+            error: None,
             outputs: Outputs::default(),
             recorder: None,
         };
@@ -137,26 +163,26 @@ impl<M: Machine> World<M> {
         self.events += 1;
         match event {
             Event::Datagram { from, to, message } => self.arrive(from, to, message),
-            Event::Segment { from, to, epoch, message } => self.segment(from, to, epoch, message),
-            Event::Timer { node, incarnation, ticket } => {
-                if self.node(node).incarnation == incarnation {
-                    self.dispatch_timer(node, ticket);
+            Event::Segment { from, to, link, epoch, message } => {
+                self.segment((from, to), link, epoch, message);
+            }
+            Event::Credit { from, to, link, epoch } => self.credit_arrives((from, to), link, epoch),
+            Event::Timer { node, number } => {
+                if self.node_mut(node).take_alarm(number) {
+                    self.timer_due(node);
                 }
             }
-            Event::Disk { node, incarnation, schedule } => {
-                self.disk_done(node, incarnation, schedule)
-            }
+            Event::Disk { node, slot, ticket } => self.disk_done(node, slot, ticket),
             Event::Wake { node, incarnation } => {
                 if self.node(node).incarnation == incarnation {
                     self.drain_inbox(node);
                 }
             }
-            Event::Reset { node, peer, incarnation } => {
+            Event::Reset { node, peer, incarnation, epoch } => {
                 if self.node(node).incarnation == incarnation {
-                    self.network.abandon(node, peer);
                     self.trace.event(at.0, kind(4, peer, node), &());
                     self.record(|| Moment::Reset { node, peer });
-                    self.dispatch(node, Input::LinkReset { peer });
+                    self.admit(node, Waiting::Reset { peer, epoch });
                 }
             }
             Event::ReleaseHeld { from, to } => self.release_held(from, to),
@@ -230,6 +256,27 @@ impl<M: Machine> World<M> {
         self.machine(node).map(Machine::inspect)
     }
 
+    /// How often the files of a node's disk have changed.
+    pub fn file_changes(&self, node: NodeId) -> u64 {
+        self.node(node).disk.changes()
+    }
+
+    /// The files of a node's disk that have changed after so many changes, and how, in order: a checker that
+    /// remembers the count looks only at what is new.
+    pub fn changed_files(
+        &self,
+        node: NodeId,
+        since: u64,
+    ) -> impl Iterator<Item = (&str, FileChange)> {
+        self.node(node).disk.changed_since(since)
+    }
+
+    /// What a machine would read now of a file of a node, up or down; none where there is no such file, or it
+    /// cannot be read.
+    pub fn file(&self, node: NodeId, name: &str) -> Option<Bytes> {
+        self.node(node).disk.content(name)
+    }
+
     /// All notes so far.
     pub fn history(&self) -> &[Entry<Note<M>>] {
         &self.history
@@ -250,9 +297,15 @@ impl<M: Machine> World<M> {
         self.healed_at
     }
 
+    /// What a machine asked for first that no machine may ask for, such as a datagram that is too heavy: the
+    /// world did nothing, and what follows shows little.
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
     /// Was the node healed, so that no fault touches it any more?
     pub fn is_healed(&self, node: NodeId) -> bool {
-        self.network.is_healed(node)
+        self.network.conditions.is_healed(node)
     }
 
     pub(crate) fn node(&self, node: NodeId) -> &Node<M> {

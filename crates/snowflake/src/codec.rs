@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use host::{Codec, Malformed};
+use host::{Codec, Encoder, Malformed};
 use machine::codec::Reader;
 use machine::{NodeId, Wall, nanos};
 use raft::Envelope;
@@ -32,7 +32,7 @@ impl Codec for Message {
     /// ids of the largest request are fewer.
     const LONGEST: usize = 768 << 10;
 
-    fn encode(&self, out: &mut BytesMut) {
+    fn encode(&self, out: &mut Encoder) {
         match self {
             Message::Get(Get { worker, count }) => {
                 out.put_u8(0);
@@ -142,16 +142,17 @@ fn get_lease(from: &mut Reader<Bytes>) -> Result<Lease, Malformed> {
 mod tests {
     use super::*;
     use machine::DiskId;
-    use machine::codec::{assert_canonical, assert_codec, assert_delimited};
+    use machine::codec::{assert_canonical, assert_codec, assert_delimited, assert_weight};
     use proptest::prelude::*;
     use raft::{GroupId, LONGEST_COMMAND, Rpc};
 
+    use crate::message::Snowflake;
     use crate::replicated_authority::tuning;
 
     fn bytes(message: &Message) -> Bytes {
-        let mut out = BytesMut::new();
+        let mut out = Encoder::default();
         message.encode(&mut out);
-        out.freeze()
+        out.finish().joined()
     }
 
     fn messages() -> impl Strategy<Value = Message> {
@@ -238,6 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_sent_arrives_and_nothing_else(message in messages()) {
+            assert_weight::<Snowflake>(&message, &bytes(&message));
             match &message {
                 // Ids are as many as there are, and so are the group's messages.
                 Message::Minted { .. } | Message::Raft(_) => {

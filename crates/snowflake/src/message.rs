@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use machine::{Checkpoint, CheckpointOp, Embeds, NodeId, Protocol, Wall};
-use raft::{Envelope, JournalOp};
+use raft::{Envelope, Groups, JournalOp};
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
@@ -17,6 +17,14 @@ impl Protocol for Snowflake {
     type Timer = Timer;
     type Op = Op;
     type Note = Note;
+
+    fn weight(message: &Message) -> u32 {
+        match message {
+            Message::Minted { ids, .. } => 9 + 8 * ids.len() as u32,
+            Message::Raft(envelope) => 1 + Groups::weight(envelope),
+            _ => 64,
+        }
+    }
 }
 
 impl Embeds<Checkpoint<Snowflake>> for Snowflake {

@@ -1,5 +1,7 @@
 //! The messages of the service, between users, instances, shards and the tally.
 
+mod weight;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +25,10 @@ impl Protocol for Shortener {
     type Timer = Timer;
     type Op = Op;
     type Note = Note;
+
+    fn weight(message: &Message) -> u32 {
+        weight::weight(message)
+    }
 }
 
 impl Embeds<Store> for Shortener {

@@ -5,6 +5,8 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 
+use crate::protocol::Protocol;
+
 /// More places of one value are not tried.
 const MOST_PLACES: usize = 200;
 
@@ -69,6 +71,19 @@ pub fn assert_canonical<T, E>(
     }
 }
 
+/// A message weighs no less than its bytes, and at most an eighth and 64 more: see [`Protocol::weight`].
+///
+/// # Panics
+/// If it is not so.
+pub fn assert_weight<P: Protocol>(message: &P::Message, bytes: &Bytes) {
+    let (weight, length) = (P::weight(message) as usize, bytes.len());
+    let most = length + length / 8 + 64;
+    assert!(
+        (length..=most).contains(&weight),
+        "it weighs {weight} and has {length} bytes, so {length} to {most} are right: {message:?}"
+    );
+}
+
 fn places(bytes: &Bytes) -> impl Iterator<Item = usize> + use<> {
     (0..bytes.len()).step_by(bytes.len().div_ceil(MOST_PLACES).max(1))
 }
@@ -88,6 +103,43 @@ mod tests {
 
     fn decode(bytes: Bytes) -> Result<(bool, u8), Malformed> {
         Reader::whole(bytes, |reader| Ok((reader.take_bool()?, reader.take_u8()?)))
+    }
+
+    /// Its messages are bytes, which weigh what the first of them adds to their number.
+    #[derive(Clone, Debug)]
+    struct Weighed;
+    impl Protocol for Weighed {
+        type Message = Bytes;
+        type Timer = ();
+        type Op = ();
+        type Note = ();
+
+        fn weight(message: &Bytes) -> u32 {
+            (message.len() as u32 + u32::from(message[0])).saturating_sub(1)
+        }
+    }
+
+    fn weigh(more: u8) {
+        let bytes = Bytes::from(vec![more; 80]);
+        assert_weight::<Weighed>(&bytes, &bytes);
+    }
+
+    #[test]
+    fn a_right_weight_passes() {
+        weigh(1);
+        weigh(1 + 80 / 8 + 64);
+    }
+
+    #[test]
+    #[should_panic(expected = "it weighs 79 and has 80 bytes, so 80 to 154 are right")]
+    fn a_message_that_weighs_less_than_its_bytes_is_caught() {
+        weigh(0);
+    }
+
+    #[test]
+    #[should_panic(expected = "it weighs 155 and has 80 bytes")]
+    fn a_message_that_weighs_much_more_than_its_bytes_is_caught() {
+        weigh(1 + 80 / 8 + 64 + 1);
     }
 
     #[test]

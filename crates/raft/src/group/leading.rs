@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use machine::{NodeId, Now, Time};
+use machine::{Link, NodeId, Now, Time, Window};
 
 use super::membership::TargetMembers;
 use super::progress::{Progress, Stage};
@@ -203,8 +203,8 @@ impl Group {
         leadership.unsent = true;
     }
 
-    /// Sends every follower what it may be sent.
-    pub(crate) fn replicate(&mut self, now: &Now<'_>, fx: &mut Effects) {
+    /// Sends every follower what it may be sent, as long as there is room on the way to it.
+    pub(crate) fn replicate(&mut self, window: &Window, now: &Now<'_>, fx: &mut Effects) {
         let Role::Leader(leadership) = &mut self.role else { return };
         if !std::mem::take(&mut leadership.unsent) {
             return;
@@ -212,6 +212,15 @@ impl Group {
         let (last, tuning) = (self.log.last_index(), &self.tuning);
         let (term, round) = (self.term, leadership.reads.round());
         for (&member, progress) in &mut leadership.followers {
+            let link = match &progress.stage {
+                Stage::Snapshot(_) => Link::Bulk,
+                _ => Link::Stream,
+            };
+            // It is tried again when there is.
+            if !window.has_room(member.node, link) {
+                leadership.unsent = true;
+                continue;
+            }
             while progress.may_send(last, tuning.max_batch, tuning.max_in_flight) {
                 let next = progress.next;
                 let Some(prev_term) = self.log.term_at(next - 1) else {

@@ -87,7 +87,9 @@ impl Groups {
     pub fn flush<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         let mut due = self.armed;
         for id in std::mem::take(&mut self.touched) {
-            self.call(id, now, |group, now, fx| group.replicate(now, fx));
+            let window = std::mem::take(&mut self.window);
+            self.call(id, now, |group, now, fx| group.replicate(&window, now, fx));
+            self.window = window;
             if self.owed > ENVELOPE {
                 self.post(out);
             }
@@ -129,6 +131,7 @@ impl Groups {
             let rpcs = for_it.map(|(_, group, rpc)| (group, rpc)).collect();
             let to = Some(member.disk).filter(|disk| *disk != ANY_DISK);
             let message = P::message(Envelope { from: self.disk, to, rpcs });
+            self.window.sent(member.node, link, P::weight(&message));
             out.push(Output::Send { to: member.node, message, link });
         }
     }

@@ -1,7 +1,7 @@
 //! Snapshots of all groups: the owner's states go to files, a leader's come from them.
 
 use bytes::Bytes;
-use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, Now, Outputs};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, Link, NodeId, Now, Outputs};
 
 use super::Groups;
 use crate::effects::{Event, FileWork};
@@ -31,6 +31,13 @@ impl Groups {
     /// are handed out from there on.
     pub fn compact_to(&mut self, group: GroupId, index: Index, now: &mut Now<'_>) {
         self.call(group, now, |group, _, fx| group.compact_to(index, fx));
+    }
+
+    /// The peer has taken more of what was sent to it: what waits for room may be sent.
+    pub fn writable(&mut self, peer: NodeId, link: Link) {
+        self.window.writable(peer, link);
+        let leads = self.groups.iter().filter(|group| group.leads()).map(|group| group.id);
+        self.touched.extend(leads);
     }
 
     pub(super) fn file_work(&mut self, id: GroupId, work: FileWork) {

@@ -17,6 +17,13 @@ impl Protocol for Lists {
     type Timer = ();
     type Op = JournalOp;
     type Note = String;
+
+    fn weight(word: &Word) -> u32 {
+        match word {
+            Word::Raft(envelope) => Groups::weight(envelope),
+            _ => 64,
+        }
+    }
 }
 
 /// What is said.
@@ -50,6 +57,8 @@ pub(crate) struct Keeper {
     pub(crate) lists: Vec<Vec<Bytes>>,
     /// Of each group what is left to give of a list that was frozen, and what has come of one.
     frozen: Vec<Bytes>,
+    /// How often a link was reset.
+    pub(crate) resets: u32,
     thawing: Vec<Vec<u8>>,
 }
 
@@ -61,7 +70,7 @@ impl Keeper {
         let lists = vec![Vec::new(); groups as usize];
         let (frozen, thawing) = (vec![Bytes::new(); lists.len()], vec![Vec::new(); lists.len()]);
         let groups = Groups::new(id, founders, groups, tuning, Switches::ALL_ON);
-        Keeper { groups, lists, frozen, thawing }
+        Keeper { groups, lists, frozen, thawing, resets: 0 }
     }
 
     pub(crate) fn group(&self, group: u32) -> Option<&Group> {
@@ -152,8 +161,12 @@ impl Machine for Keeper {
             Input::Message { message: Word::Compact(group), .. } => self.freeze(group, now),
             Input::Timer(()) => self.groups.timer(now, out),
             Input::Disk { op, result } => self.groups.disk(op, result, now, out),
-            Input::LinkReset { peer } => self.groups.link_reset(peer, now),
-            Input::Writable { .. } | Input::Stop => {}
+            Input::LinkReset { peer } => {
+                self.resets += 1;
+                self.groups.link_reset(peer, now);
+            }
+            Input::Writable { peer, link } => self.groups.writable(peer, link),
+            Input::Stop => {}
         }
         self.apply(now, out);
         self.groups.flush(now, out);

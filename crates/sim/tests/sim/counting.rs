@@ -176,7 +176,7 @@ fn draw_endless(draft: &mut Draft) {
     draft.operation(machine::Time(1_000_000_000), NodeId(1), Operation::Spin);
 }
 
-/// An addition every 10 ms; from 500 ms to 800 ms the server is down, and somewhat later it lasts
+/// An addition every 10 ms; from 500 ms to 800 ms the server is down, and somewhat later its disk takes twice as
 /// long with everything, but serves.
 fn draw_outage(draft: &mut Draft) {
     draw_cluster(draft);
@@ -185,7 +185,7 @@ fn draw_outage(draft: &mut Draft) {
         draft.operation(ms(10 * token), NodeId(1), Operation::Add { token });
     }
     draft.between(ms(500), ms(800)).crash("server");
-    draft.between(ms(1_500), ms(1_600)).slow_disk("server", 2);
+    draft.between(ms(950), ms(990)).slow_disk("server", 2);
 }
 
 fn draw_idle(draft: &mut Draft) {

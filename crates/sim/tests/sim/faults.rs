@@ -91,7 +91,7 @@ fn faults_that_hit_nothing_are_not_counted() {
     world.begin(Fault::Partition { a: vec![role("leader")], b: vec![0.into(), 1.into()] });
     world.begin(Fault::Loss { nodes: vec![role("leader")], ppm: 1 });
     world.begin(Fault::ZoneLoss { zone: 9 });
-    world.begin(Fault::BitRot { node: 0.into(), bits: 1 });
+    world.begin(Fault::BitRot { node: 0.into(), bits: 1, prefix: None });
     world.begin(Fault::RollingRestart { nodes: vec![role("leader")] });
     tell(&mut world, 1, &[Act::Halt]);
     world.run_until(at(10));
@@ -135,7 +135,7 @@ fn heal_frees_the_healed_from_faults_of_nodes_and_leaves_the_others_theirs() {
     world.begin(Fault::ZoneLoss { zone: 1 });
     for number in [0u32, 1] {
         world.begin(Fault::Pause { node: number.into() });
-        world.begin(Fault::FullDisk { node: number.into() });
+        world.begin(Fault::FullDisk { node: number.into(), room: 0 });
         world.begin(Fault::ClockJump { node: number.into(), by_ns: 1000 });
     }
     world.heal(&[node(0)]);

@@ -172,12 +172,21 @@ trials! {
     a_torn_write_breaks_who_believes_that_entries_are_whole:
         an_entry_is_whole_or_absent, "torn-write", Fault::TornWrite { node: 0.into() };
     bit_rot_breaks_who_keeps_no_checksum:
-        synced_is_kept, "bit-rot", Fault::BitRot { node: 0.into(), bits: 3 };
+        synced_is_kept, "bit-rot", Fault::BitRot { node: 0.into(), bits: 3, prefix: None };
     a_misdirected_write_breaks_who_keeps_no_checksum:
         synced_is_kept, "misdirected-write",
-        Fault::MisdirectedWrite { node: 0.into(), ppm: 300_000 };
+        Fault::MisdirectedWrite { node: 0.into(), ppm: 300_000, prefix: None };
     a_full_disk_breaks_who_ignores_errors:
-        no_disk_ever_says_no, "full-disk", Fault::FullDisk { node: 0.into() };
+        no_disk_ever_says_no, "full-disk", Fault::FullDisk { node: 0.into(), room: 0 };
+    a_bad_sector_breaks_who_believes_that_what_is_synced_can_be_read:
+        synced_is_kept, "bad-sector",
+        Fault::BadSector { node: 0.into(), sectors: 1, prefix: Some("di".into()) };
+    a_cut_file_breaks_who_does_not_remember_its_length:
+        synced_is_kept, "file-cut", Fault::FileCut { node: 0.into(), prefix: None };
+    a_missing_file_breaks_who_takes_it_for_a_new_disk:
+        synced_is_kept, "file-missing", Fault::FileMissing { node: 0.into(), prefix: None };
+    a_hung_disk_breaks_who_believes_that_a_sync_takes_20_ms:
+        a_sync_takes_at_most_20_ms, "hung-disk", Fault::HungDisk { node: 0.into() };
     a_failing_disk_breaks_who_ignores_errors:
         no_disk_ever_says_no, "failing-disk",
         Fault::FailingDisk { node: 0.into(), ppm: 300_000 };
@@ -190,6 +199,6 @@ fn what_a_disk_fault_does_not_touch_lasts() {
     assert!(written_is_kept(Some(Fault::Crash { node: 0.into() })), "the page cache lives");
     assert!(synced_is_kept(Some(Fault::PowerLoss { node: 0.into() })));
     assert!(synced_is_kept(Some(Fault::TornWrite { node: 0.into() })));
-    assert!(synced_is_kept(Some(Fault::FullDisk { node: 0.into() })));
+    assert!(synced_is_kept(Some(Fault::FullDisk { node: 0.into(), room: 0 })));
     assert!(an_entry_is_whole_or_absent(Some(Fault::PowerLoss { node: 0.into() })));
 }

@@ -182,6 +182,15 @@ trials! {
         Fault::SlowNode { node: 1.into(), service_ns: 20_000_000 };
     a_paused_peer_breaks_who_waits_50_ms:
         a_peer_answers_within_50_ms, "pause", Fault::Pause { node: 1.into() };
+    a_lossy_link_breaks_who_waits_50_ms:
+        a_peer_answers_within_50_ms, "lossy-link",
+        Fault::LossyLink { a: vec![0.into()], b: vec![1.into()], ppm: 200_000 };
+    a_slow_link_breaks_who_waits_50_ms:
+        a_peer_answers_within_50_ms, "slow-link",
+        Fault::SlowLink { a: vec![0.into()], b: vec![1.into()], times: 500_000 };
+    a_lossy_link_breaks_who_believes_that_datagrams_arrive:
+        no_datagram_is_lost, "lossy-link",
+        Fault::LossyLink { a: vec![1.into()], b: vec![0.into()], ppm: 20_000 };
     loss_breaks_who_believes_that_datagrams_arrive:
         no_datagram_is_lost, "loss", Fault::Loss { nodes: vec![0.into()], ppm: 20_000 };
     duplication_breaks_who_believes_that_datagrams_come_once:

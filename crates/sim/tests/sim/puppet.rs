@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{
-    DiskAnswer, DiskCommand, DiskId, DiskResult, Generation, Input, Inspection, Link, Machine,
-    NodeId, Now, Outputs, Parts, Protocol, Time, Wall,
+    DiskAnswer, DiskCommand, DiskId, DiskResult, FileName, Generation, Input, Inspection, Link,
+    Machine, NodeId, Now, Output, Outputs, Parts, Protocol, Time, Wall,
 };
 use sim::{Delays, World};
 
@@ -19,12 +19,21 @@ impl Protocol for Strings {
     type Timer = &'static str;
     type Op = &'static str;
     type Note = Seen;
+
+    fn weight(word: &Word) -> u32 {
+        match word {
+            Word::Parcel(_, weight) => *weight,
+            _ => 64,
+        }
+    }
 }
 
 /// What a puppet is told: a number to hear, or things to do.
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum Word {
     Number(u64),
+    /// A number that weighs so many bytes.
+    Parcel(u64, u32),
     Do(Vec<Act>),
 }
 
@@ -32,6 +41,8 @@ pub(crate) enum Word {
 pub(crate) enum Act {
     Send(u32, u64),
     Datagram(u32, u64),
+    /// Sends a number that weighs so much.
+    Parcel(u32, Link, u64, u32),
     Set(&'static str, Duration),
     Cancel(&'static str),
     Disk(&'static str, DiskCommand),
@@ -64,6 +75,7 @@ pub(crate) struct Puppet {
     /// What it has in memory: every number it heard since it booted.
     pub(crate) heard: Vec<u64>,
     role: &'static str,
+    first_files: &'static [(&'static str, &'static str)],
 }
 
 impl Machine for Puppet {
@@ -74,7 +86,7 @@ impl Machine for Puppet {
         let mut note = |what| out.note(Seen { time, wall, generation, what });
         match input {
             Input::Start { disk } => note(What::Boot(disk)),
-            Input::Message { from, message: Word::Number(number) } => {
+            Input::Message { from, message: Word::Number(number) | Word::Parcel(number, _) } => {
                 self.heard.push(number);
                 note(What::Number(from, number));
             }
@@ -89,6 +101,10 @@ impl Machine for Puppet {
         }
     }
 
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        self.first_files.iter().map(|&(name, text)| (name.into(), text.into())).collect()
+    }
+
     fn inspect(&self) -> Inspection {
         Inspection { role: self.role, state: format!("{:?}", self.heard) }
     }
@@ -99,6 +115,10 @@ impl Puppet {
         match act {
             Act::Send(to, number) => out.send(NodeId(to), Word::Number(number)),
             Act::Datagram(to, number) => out.datagram(NodeId(to), Word::Number(number)),
+            Act::Parcel(to, link, number, weight) => {
+                let message = Word::Parcel(number, weight);
+                out.push(Output::Send { to: NodeId(to), message, link });
+            }
             Act::Set(timer, after) => out.set_timer(timer, after),
             Act::Cancel(timer) => out.cancel_timer(timer),
             Act::Disk(op, command) => out.disk(command, op),
@@ -110,7 +130,20 @@ impl Puppet {
 
 /// A world of puppets, one in each of these zones, a millisecond or two apart.
 pub(crate) fn stage(seed: u64, zones: &[u8]) -> World<Puppet> {
-    let boot = |_| Puppet { heard: Vec::new(), role: "puppet" };
+    stage_with(seed, zones, &[])
+}
+
+pub(crate) fn puppet() -> Puppet {
+    Puppet { heard: Vec::new(), role: "puppet", first_files: &[] }
+}
+
+/// As [`stage`], with disks that hold these files when they are new.
+pub(crate) fn stage_with(
+    seed: u64,
+    zones: &[u8],
+    first_files: &'static [(&'static str, &'static str)],
+) -> World<Puppet> {
+    let boot = move |_| Puppet { first_files, ..puppet() };
     World::new(seed, zones, Delays::micros(1_000, 2_000), Arc::new(boot))
 }
 

@@ -87,6 +87,14 @@ fn plans_that_make_no_sense_are_refused() {
             fault(1, 2, json!({"fault": "bit-rot", "node": node(), "bits": u32::MAX})),
         ),
         (
+            "out of range",
+            fault(1, 2, json!({"fault": "bad-sector", "node": node(), "sectors": u32::MAX})),
+        ),
+        (
+            "short word",
+            fault(1, 2, json!({"fault": "file-cut", "node": node(), "prefix": "\u{1b}[31m"})),
+        ),
+        (
             "more targets",
             fault(1, 2, json!({"fault": "loss", "nodes": vec![node(); 1_000], "ppm": 1})),
         ),

@@ -2,7 +2,7 @@
 
 use sim::{Fault, FaultId, FaultKind, Script, World};
 
-use crate::puppet::{Act, Puppet, at, heard, ms, node, replace, stage, tell, tell_at};
+use crate::puppet::{Act, Puppet, at, heard, ms, node, replace, stage, tell, tell_at, write};
 
 #[test]
 fn a_partition_is_said_as_it_is_thought() {
@@ -29,7 +29,7 @@ fn a_word_is_a_role() {
 type Sentence = fn(&mut World<Puppet>) -> FaultId;
 
 /// Every kind of fault, in the order of [`FaultKind::ALL`].
-const SENTENCES: [(Sentence, &str); 26] = [
+const SENTENCES: [(Sentence, &str); 32] = [
     (|world| world.partition([0], [1, 2]), "n0 cut off from n1,n2"),
     (|world| world.one_way_partition([0], [1]), "n0 cannot send to n1"),
     (|world| world.flapping_link([0], [1], ms(8)), "n0 and n1 flap every 8 ms"),
@@ -37,6 +37,8 @@ const SENTENCES: [(Sentence, &str); 26] = [
     (|world| world.duplication([0], 500_000), "50% of datagrams of n0 arrive twice"),
     (|world| world.reordering([0], 500_000, ms(3)), "50% of datagrams of n0 come 3 ms late"),
     (|world| world.delay([0], ms(3)), "n0 are 3 ms farther away"),
+    (|world| world.slow_link([0], [1], 9), "the links of n0 and n1 are 9 times as slow"),
+    (|world| world.lossy_link([0], [1], 500_000), "the links of n0 and n1 lose 50%"),
     (|world| world.link_reset([0], [1]), "streams of n0 and n1 reset"),
     (|world| world.crash(0), "n0 crashes"),
     (|world| world.power_loss(0), "n0 loses power"),
@@ -48,9 +50,13 @@ const SENTENCES: [(Sentence, &str); 26] = [
     (|world| world.snapshot_resumed(0), "n0 is snapshotted, and resumed from it"),
     (|world| world.misdirected_write(0, 500_000), "50% of the writes of n0 land elsewhere"),
     (|world| world.bit_rot(0, 3), "3 bits rot on the disk of n0"),
+    (|world| world.bad_sector(0, 2), "2 sectors on the disk of n0 cannot be read"),
     (|world| world.full_disk(0), "the disk of n0 is full"),
     (|world| world.slow_disk(0, 9), "the disk of n0 is 9 times as slow"),
+    (|world| world.hung_disk(0), "the disk of n0 hangs"),
     (|world| world.failing_disk(0, 500_000), "50% of disk operations of n0 fail"),
+    (|world| world.file_cut(0, "f"), "n0 crashes, and a synced file is shorter, in files f*"),
+    (|world| world.file_missing(0, "f"), "n0 crashes, and a synced file is gone, in files f*"),
     (|world| world.disk_replaced(0), "the disk of n0 is replaced"),
     (|world| world.clock_jump(0, ms(3)), "the clock of n0 is 3 ms ahead"),
     (|world| world.clock_rollback(0, ms(3)), "the clock of n0 is 3 ms behind"),
@@ -66,10 +72,15 @@ fn every_kind_of_fault_has_its_sentence() {
         tell(&mut world, 0, &[replace("text")]);
         world.run_until(at(100));
         let fault = sentence(&mut world);
+        // Something that wants space, may fail and may land elsewhere.
+        tell(&mut world, 0, &[0; 20].map(|_| write(0, "more than there was")));
+        world.run_for(ms(100));
         let counts = world.fault_counts();
         assert_eq!(counts.iter().collect::<Vec<_>>(), [(&kind.name(), &1)], "{said}");
         let shown: &Fault = world.fault(fault);
         assert_eq!((shown.kind(), shown.to_string().as_str()), (*kind, *said));
+        let json = serde_json::to_string(shown).unwrap();
+        assert_eq!(serde_json::from_str::<Fault>(&json).unwrap(), *shown, "{json}");
     }
     assert_eq!(SENTENCES.len(), FaultKind::ALL.len());
 }

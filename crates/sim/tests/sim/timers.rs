@@ -123,3 +123,37 @@ fn a_slow_node_serves_one_input_per_service_time() {
     world.run_until(at(150));
     assert_eq!(heard(&world, 0).len(), 11, "a node that is well again answers at once");
 }
+
+#[test]
+fn of_timers_that_are_due_at_once_the_one_that_was_set_first_fires_first() {
+    let mut world = stage(9, &[0]);
+    tell(&mut world, 0, &[Act::Set("first again", ms(10)), Act::Set("second", ms(10))]);
+    tell(&mut world, 0, &[Act::Set("third", ms(10)), Act::Set("first again", ms(10))]);
+    world.run_until(at(100));
+    let fired: Vec<&What> = seen(&world, 0)[1..].iter().map(|(_, seen)| &seen.what).collect();
+    assert_eq!(
+        fired,
+        ["second", "third", "first again"].map(What::Timer).iter().collect::<Vec<_>>()
+    );
+}
+
+/// A machine sets a timer for each of its sessions and groups, and nearly always sets it again before it fires.
+#[test]
+fn a_timer_that_is_set_again_costs_no_event() {
+    let names: Vec<&'static str> =
+        (0..10_000).map(|name: u32| &*Box::leak(name.to_string().into_boxed_str())).collect();
+    let mut world = stage(10, &[0]);
+    for round in 0..10 {
+        let set = |(place, name): (usize, &&'static str)| {
+            Act::Set(name, ms(100) + Duration::from_nanos(place as u64))
+        };
+        let acts: Vec<Act> = names.iter().enumerate().map(set).collect();
+        tell_at(&mut world, 10 * round, 0, &acts);
+    }
+    world.run_until(at(99));
+    // The tellings; the timer that was set first, which was set again.
+    assert_eq!(world.events(), 10);
+    world.run_until(at(300));
+    assert_eq!(seen(&world, 0).len(), 1 + names.len(), "each fired once, after the boot");
+    assert!(world.events() <= 10 + 2 + names.len() as u64, "{} events", world.events());
+}

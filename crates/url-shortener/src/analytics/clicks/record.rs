@@ -65,6 +65,11 @@ impl Clicks {
         self.count.into()
     }
 
+    /// Their length together, in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Each of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = LoggedClick<'_>> {
         let mut rest = Reader::new(&self.bytes[..]);

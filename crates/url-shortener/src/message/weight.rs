@@ -1,0 +1,110 @@
+//! What messages weigh: the bytes of their texts and lists, and 64 for all that has a fixed size.
+
+use std::sync::Arc;
+
+use bitcask::Change;
+use bytes::Bytes;
+
+use super::{Answer, Ask, Call, Cursor, Message, Reply};
+use crate::link::Named;
+use crate::{Edit, Key, Link, LinkStats, NewLink};
+
+/// What the numbers of a link, or of anything else that lies in a list, have at most.
+const NUMBERS: usize = 64;
+
+pub(super) fn weight(message: &Message) -> u32 {
+    let carried = match message {
+        Message::Ask { ask, .. } => of_ask(ask),
+        Message::Answer { answer, .. } => of_answer(answer),
+        Message::Call { wanted, .. } => of_call(wanted),
+        Message::Reply { reply, .. } => of_reply(reply),
+        Message::Clicks { batch, .. } => batch.clicks.length(),
+        Message::GetStats { link, .. } => key(&link.key),
+        Message::Stats { stats, .. } => stats.as_deref().map_or(0, of_stats),
+        Message::Do(_) | Message::Counted { .. } => 0,
+    };
+    (NUMBERS + carried) as u32
+}
+
+fn of_ask(ask: &Ask) -> usize {
+    match ask {
+        Ask::Visit(click) => key(&click.key) + click.referrer.as_ref().map_or(0, |host| host.len()),
+        Ask::Create(NewLink { alias, domain, link, .. }) => {
+            text(alias) + domain.len() + of_link(link)
+        }
+        Ask::Look(at) | Ask::Delete(at) => key(at),
+        Ask::Edit(at, edit) => key(at) + of_edit(edit),
+        Ask::List { search, .. } => text(search),
+        Ask::Stats(link) => key(&link.key),
+        Ask::Newest { below, search, .. } => 8 * below.len() + text(search),
+    }
+}
+
+fn of_answer(answer: &Answer) -> usize {
+    match answer {
+        Answer::Redirect { url, .. } => url.len(),
+        Answer::Link(at, link) => key(at) + of_link(link),
+        Answer::Page { links, next } => {
+            of_named(links) + next.as_ref().map_or(0, |_| size_of::<Cursor>())
+        }
+        Answer::Stats { link, stats, .. } => key(&link.key) + stats.as_deref().map_or(0, of_stats),
+        Answer::Newest { links, below } => {
+            of_named(links) + below.as_ref().map_or(0, |below| 8 * below.len())
+        }
+        _ => 0,
+    }
+}
+
+fn of_call(call: &Call) -> usize {
+    match call {
+        Call::PutIfAbsent(at, link) => key(at) + of_link(link),
+        Call::Get(at) | Call::Remove(at) => key(at),
+        Call::Edit(at, edit) => key(at) + of_edit(edit),
+        Call::Scan { search, .. } | Call::Newest { search, .. } => text(search),
+        Call::LeaseRange | Call::Join | Call::Handover { .. } => 0,
+    }
+}
+
+fn of_reply(reply: &Reply) -> usize {
+    let change = |(key, value): &Change| NUMBERS + key.len() + value.as_ref().map_or(0, Bytes::len);
+    match reply {
+        Reply::Stored(link) | Reply::Found(link) => of_link(link),
+        Reply::Page { links, .. } => of_named(links),
+        Reply::Moved(call) => NUMBERS + of_call(call),
+        Reply::Changes { changes, .. } => changes.iter().map(change).sum(),
+        _ => 0,
+    }
+}
+
+fn of_named(links: &[Named]) -> usize {
+    links.iter().map(|(at, link)| NUMBERS + key(at) + of_link(link)).sum()
+}
+
+fn of_link(link: &Link) -> usize {
+    NUMBERS + link.url.len() + text(&link.title) + texts(&link.tags)
+}
+
+fn of_edit(edit: &Edit) -> usize {
+    let title = edit.title.as_ref().map_or(0, text);
+    text(&edit.url) + title + edit.tags.as_deref().map_or(0, texts)
+}
+
+/// Two numbers for each count, and the registers of the estimate of visitors.
+fn of_stats(stats: &LinkStats) -> usize {
+    let counts =
+        stats.by_hour.len() + stats.by_day.len() + stats.referrers.len() + stats.devices.len();
+    let hosts: usize = stats.referrers.iter().map(|(host, _)| host.len()).sum();
+    1_024 + 16 * counts + hosts
+}
+
+fn key(key: &Key) -> usize {
+    key.domain.len() + key.code.len()
+}
+
+fn text(text: &Option<Arc<str>>) -> usize {
+    text.as_ref().map_or(0, |text| text.len())
+}
+
+fn texts(texts: &[Arc<str>]) -> usize {
+    texts.iter().map(|text| 4 + text.len()).sum()
+}
