@@ -65,7 +65,6 @@ const NOT_YET: &[(&str, &str, &str)] = &[
         "real",
         "datagrams of any weight arrive",
     ),
-    ("who_is_nowhere_answers_with_a_reset", "simulated", "what is sent to nobody is forgotten"),
     (
         "a_file_ends_in_order_and_others_do_not_wait_for_it",
         "simulated",
