@@ -24,40 +24,6 @@ use probe::{Act, Seen, What};
 /// A law that a world does not keep yet: the script, the world, and what is missing. Its test fails as long as
 /// it stands here, and it fails as well when the world keeps the law, so that it is taken out.
 const NOT_YET: &[(&str, &str, &str)] = &[
-    ("who_is_nowhere_answers_with_a_reset", "simulated", "what is sent to nobody is forgotten"),
-    (
-        "a_file_ends_in_order_and_others_do_not_wait_for_it",
-        "simulated",
-        "the operations of a disk end in one line",
-    ),
-    (
-        "a_file_ends_in_order_and_others_do_not_wait_for_it",
-        "real",
-        "the operations of a disk end in one line",
-    ),
-    ("a_read_waits_for_no_sync", "simulated", "the operations of a disk end in one line"),
-    ("a_read_waits_for_no_sync", "real", "the operations of a disk end in one line"),
-    (
-        "after_a_failed_sync_only_a_halt_is_carried_out",
-        "simulated",
-        "a machine may go on after the disk lost what it wrote",
-    ),
-    (
-        "a_failed_replacement_is_as_a_failed_sync",
-        "simulated",
-        "a machine may go on after the disk lost what it wrote",
-    ),
-    (
-        "a_failed_deletion_is_as_a_failed_sync",
-        "simulated",
-        "a machine may go on after the disk lost what it wrote",
-    ),
-    ("a_failed_deletion_is_as_a_failed_sync", "real", "only syncs and replacements halt"),
-    (
-        "a_new_disk_holds_the_first_files_and_a_lost_one_stays_lost",
-        "simulated",
-        "a disk begins empty",
-    ),
     (
         "a_stop_is_told_once_and_the_node_ends_when_it_is_answered",
         "simulated",

@@ -25,7 +25,7 @@ pub(super) const CRASHES: &[FaultKind] = &[
 ];
 
 /// When the faults begin: by then there is a leader.
-const BEGUN: u64 = 1_000;
+pub(super) const BEGUN: u64 = 1_000;
 
 /// So many replicas, with a log and a journal that are rarely compacted.
 fn cluster(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
@@ -208,6 +208,7 @@ pub(super) fn clock_drift(draft: &mut Draft) {
 pub(super) fn membership_change(draft: &mut Draft) {
     let founders = draft.number(3, 4);
     let shape = cluster(draft, founders, 5 - founders);
+    shape.spares_join(draft, 2 * BEGUN);
     let replicas = shape.replica_ids();
     for _ in 0..draft.number(1, 4) {
         let at = moment(draft);

@@ -8,7 +8,7 @@ use crate::command::LONGEST_VALUE;
 use crate::message::Ask;
 use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
 
-use super::plans::{CRASHES, MS, begin, moment, some_of, targets, under_noise};
+use super::plans::{BEGUN, CRASHES, MS, begin, moment, some_of, targets, under_noise};
 use super::workload::{MIXED, ask_any};
 
 /// Everything is so small that its end is met: of a log, of a journal and of a piece of a snapshot.
@@ -75,6 +75,7 @@ pub(super) fn snapshot_under_churn(draft: &mut Draft) {
 pub(super) fn change_during_snapshots(draft: &mut Draft) {
     let founders = draft.number(3, 4);
     let shape = small(draft, founders, 5 - founders);
+    shape.spares_join(draft, 2 * BEGUN);
     for _ in 0..draft.number(2, 5) {
         let at = moment(draft);
         let in_the_middle = draft.percent(50);
