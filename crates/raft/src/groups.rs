@@ -11,8 +11,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use machine::{
-    DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches,
-    Time,
+    DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches, Time,
 };
 
 use crate::effects::{Effects, Event};

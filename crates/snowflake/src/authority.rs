@@ -36,7 +36,7 @@ const FILE: &str = "leases";
 pub(crate) fn first_file() -> host::FirstFile {
     let table = Table { epochs: 0, rows: Vec::new() };
     let bytes = serde_json::to_vec(&table).unwrap_or_default();
-    (FILE, Checkpoint::<Snowflake>::sealed(&bytes))
+    (FILE.into(), Checkpoint::<Snowflake>::sealed(&bytes))
 }
 
 /// Gives each worker id to one holder at a time.

@@ -21,7 +21,7 @@ const FILE: &str = "mark";
 /// mark that was lost.
 #[cfg(feature = "server")]
 pub(crate) fn first_file() -> host::FirstFile {
-    (FILE, Checkpoint::<Snowflake>::sealed(&0_u64.to_le_bytes()))
+    (FILE.into(), Checkpoint::<Snowflake>::sealed(&0_u64.to_le_bytes()))
 }
 
 #[derive(Clone, Debug)]

@@ -94,7 +94,6 @@ impl Process {
         log: Log,
     ) -> Result<(Process, SocketAddr), String> {
         let first = Probe::default().first_files();
-        let first: Vec<_> = first.iter().map(|_| ("first", FIRST_BYTES)).collect();
         let folder = Folder::open(path, Whose { system: LAWS.to_owned() }, &first)
             .map_err(|error| error.to_string())?;
         let runtime = host::runtime().unwrap();
