@@ -20,7 +20,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("raft-kv", &["machine", "raft", "sim", "check", "host"]),
     (
         "url-shortener",
-        &["machine", "bitcask", "sim", "resilience", "host", "hash-ring", "snowflake"],
+        &["machine", "journal", "bitcask", "sim", "resilience", "host", "hash-ring", "snowflake"],
     ),
     ("shortener-scenarios", &["machine", "sim", "check", "resilience", "url-shortener"]),
     ("shortener-api", &["machine", "host", "url-shortener"]),

@@ -23,7 +23,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use machine::DiskId;
+use machine::{DiskId, FileName};
 
 use crate::files::{self, Files, make_folder};
 use crate::metrics::Metrics;
@@ -39,7 +39,7 @@ const LOCK: &str = "lock";
 const DISK: &str = "disk";
 
 /// A file that a new folder begins with, and that an old one must have.
-pub type FirstFile = (&'static str, Bytes);
+pub type FirstFile = (FileName, Bytes);
 
 /// A folder that is ours until this is dropped.
 #[derive(Debug)]
@@ -124,8 +124,8 @@ fn check<O: FolderOwner>(
         return Err(Wrong::OtherOwner { name: known.name(), arguments: known.arguments() });
     }
     for (name, _) in first {
-        if !path.join(DISK).join(name).try_exists()? {
-            return Err(Wrong::Lost(name));
+        if !path.join(DISK).join(&**name).try_exists()? {
+            return Err(Wrong::Lost(name.clone()));
         }
     }
     Ok(Some(disk))
@@ -164,7 +164,7 @@ fn is_begun(disk: &Path, first: &[FirstFile]) -> io::Result<bool> {
     for entry in fs::read_dir(disk)? {
         let entry = entry?;
         let begins = |(name, bytes): &FirstFile| -> io::Result<bool> {
-            Ok(entry.file_name() == *name && fs::read(entry.path())? == *bytes)
+            Ok(entry.file_name() == **name && fs::read(entry.path())? == *bytes)
         };
         let mut known = entry.file_name() == files::TEMPORARY;
         for file in first {
@@ -192,7 +192,7 @@ fn begin<O: FolderOwner>(path: &Path, owner: &O, first: &[FirstFile]) -> Result<
     let disk = path.join(DISK);
     make(&disk)?;
     for (name, bytes) in first {
-        put_file(disk.join(files::TEMPORARY), disk.join(name), bytes)?;
+        put_file(disk.join(files::TEMPORARY), disk.join(&**name), bytes)?;
     }
     let drawn = std::collections::hash_map::RandomState::new().hash_one("disk");
     format::put_node(path, drawn, owner)?;

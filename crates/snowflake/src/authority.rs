@@ -33,10 +33,10 @@ const FILE: &str = "leases";
 
 /// The table of a disk that no authority has used yet. Every disk begins with it: no table is a table that was
 /// lost.
-pub(crate) fn first_file() -> (&'static str, Bytes) {
+pub(crate) fn first_file() -> (FileName, Bytes) {
     let table = Table { epochs: 0, rows: Vec::new() };
     let bytes = serde_json::to_vec(&table).unwrap_or_default();
-    (FILE, Checkpoint::<Snowflake>::sealed(&bytes))
+    (FILE.into(), Checkpoint::<Snowflake>::sealed(&bytes))
 }
 
 /// Gives each worker id to one holder at a time.
@@ -205,8 +205,7 @@ impl Machine for Authority {
     }
 
     fn first_files(&self) -> Vec<(FileName, Bytes)> {
-        let (name, bytes) = first_file();
-        vec![(name.into(), bytes)]
+        vec![first_file()]
     }
 
     fn inspect(&self) -> Inspection {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use machine::{Checkpoint, CheckpointError, DiskResult, Outputs, Wall};
+use machine::{Checkpoint, CheckpointError, DiskResult, FileName, Outputs, Wall};
 
 use crate::message::Snowflake;
 
@@ -19,8 +19,8 @@ pub(crate) const AHEAD: Duration = Duration::from_millis(500);
 const FILE: &str = "mark";
 
 /// The mark of a disk that no worker has used yet. Every disk begins with it: no mark is a mark that was lost.
-pub(crate) fn first_file() -> (&'static str, Bytes) {
-    (FILE, Checkpoint::<Snowflake>::sealed(&0_u64.to_le_bytes()))
+pub(crate) fn first_file() -> (FileName, Bytes) {
+    (FILE.into(), Checkpoint::<Snowflake>::sealed(&0_u64.to_le_bytes()))
 }
 
 #[derive(Clone, Debug)]

@@ -353,10 +353,7 @@ impl Machine for Worker {
 
     fn first_files(&self) -> Vec<(FileName, Bytes)> {
         match self.number {
-            Number::Fixed { .. } => {
-                let (name, bytes) = mark::first_file();
-                vec![(name.into(), bytes)]
-            }
+            Number::Fixed { .. } => vec![mark::first_file()],
             Number::Leased(_) => Vec::new(),
         }
     }

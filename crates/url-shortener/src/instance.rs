@@ -23,7 +23,8 @@ mod visit;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
+use bytes::Bytes;
+use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
 use resilience::Calls;
 
 use crate::Key;
@@ -252,15 +253,22 @@ impl Machine for Instance {
                 }
                 self.clicks.reset(peer, now, out);
             }
-            Input::Start { .. } => {
+            Input::Start { disk } => {
                 self.calls.start(now.random);
                 self.leasing.start(now.random, self.numbers.lessors(self.shards.count()));
-                self.clicks.start(now, out);
+                self.clicks.start(disk, now, out);
             }
             Input::Timer(Timer::Clicks) => self.clicks.timer(now, out),
-            Input::Disk { op: Op::Clicks(op), result } => self.clicks.ended(op, result, now, out),
+            Input::Timer(Timer::Journal(timer)) => self.clicks.journal_timer(timer, out),
+            Input::Disk { op: Op::Journal(op), result } => self.clicks.ended(op, result, now, out),
+            Input::Disk { op: Op::Clicks, result } => self.clicks.read(result, now, out),
+            Input::Stop => self.clicks.stop(now, out),
             _ => {}
         }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        ClickLog::first_files()
     }
 
     fn inspect(&self) -> Inspection {

@@ -61,7 +61,7 @@ mod sentence;
 pub mod server;
 
 pub use analytics::click::{Click, Device};
-pub use analytics::clicks::{Batch, ClickLog, ClickOp, ClickTuning, Clicks, LoggedClick};
+pub use analytics::clicks::{Batch, ClickLog, ClickTuning, Clicks, LoggedClick};
 pub use analytics::stats::{LinkStats, Visitors};
 pub use analytics::tally::{RoundLimits, Tally};
 pub use bitcask::{INDEX_BYTES, Limits};

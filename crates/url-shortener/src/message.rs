@@ -5,11 +5,11 @@ mod weight;
 use std::sync::Arc;
 use std::time::Duration;
 
+use journal::{Journal, JournalOp, JournalTimer};
 use machine::{Embeds, NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::analytics::click::Click;
-use crate::analytics::clicks::op::ClickOp;
 use crate::analytics::clicks::record::Batch;
 use crate::link::Named;
 use crate::ring::RingPhase;
@@ -38,6 +38,16 @@ impl Embeds<Store> for Shortener {
 
     fn note(Cut: Cut) -> Note {
         Note::Cut
+    }
+}
+
+impl Embeds<Journal> for Shortener {
+    fn op(op: JournalOp) -> Op {
+        Op::Journal(op)
+    }
+
+    fn timer(timer: JournalTimer) -> Timer {
+        Timer::Journal(timer)
     }
 }
 
@@ -341,6 +351,8 @@ pub enum Timer {
     Handover,
     /// Of an instance: clicks are due to be written, or to be sent again.
     Clicks,
+    /// Of what it appends to.
+    Journal(JournalTimer),
     /// Of a simulated user: the question with this token has timed out.
     Answer(u64),
 }
@@ -350,8 +362,10 @@ pub enum Timer {
 pub enum Op {
     /// Of a shard or the tally: the store's.
     Store(StoreOp),
-    /// Of an instance: the click log's.
-    Clicks(ClickOp),
+    /// Of what it appends to: the click log.
+    Journal(JournalOp),
+    /// Of an instance: batches of the click log were read back.
+    Clicks,
 }
 
 /// An entry of the history. Its `Debug` form is the sentence that diagrams show.

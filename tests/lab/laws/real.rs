@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use super::probe::{Act, FIRST_BYTES, Probe, Seen, Word, Words};
+use super::probe::{Act, Probe, Seen, Word, Words};
 use super::relay::Relay;
 use super::{Lab, Ruined};
 
@@ -94,7 +94,6 @@ impl Process {
         log: Log,
     ) -> Result<(Process, SocketAddr), String> {
         let first = Probe::default().first_files();
-        let first: Vec<_> = first.iter().map(|_| ("first", FIRST_BYTES)).collect();
         let folder = Folder::open(path, Whose { system: LAWS.to_owned() }, &first)
             .map_err(|error| error.to_string())?;
         let runtime = host::runtime().unwrap();

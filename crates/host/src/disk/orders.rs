@@ -162,7 +162,9 @@ fn run(steps: &[Step], most_open: usize) {
             story.ended(place, ended.outcome.map_err(|(error, _)| error));
         }
         disk.begin();
-        choices.iter().for_each(|choice| drop(do_one(&disk, &told, &mut story, *choice)));
+        for choice in choices {
+            do_one(&disk, &told, &mut story, *choice);
+        }
     }
     let mut choice = 0;
     while do_one(&disk, &told, &mut story, choice) {

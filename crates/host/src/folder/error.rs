@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use machine::FileName;
+
 /// Why a data folder cannot be used. Nothing in it was changed.
 #[derive(Debug)]
 pub struct FolderError {
@@ -34,7 +36,7 @@ pub(super) enum Wrong {
     /// It was made for another server.
     OtherOwner { name: String, arguments: String },
     /// A file that every such folder has is gone.
-    Lost(&'static str),
+    Lost(FileName),
 }
 
 impl FolderError {

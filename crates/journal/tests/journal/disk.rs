@@ -28,6 +28,8 @@ enum Dirty {
 pub(crate) struct Disk {
     pub(crate) files: BTreeMap<String, File>,
     pub(crate) full: bool,
+    /// The next sync fails: the page cache believes that it went well.
+    pub(crate) fails: bool,
     /// Of each file, in order; lists and reads of a folder have none.
     waiting: BTreeMap<String, VecDeque<(DiskCommand, JournalOp)>>,
     /// What was carried out, for tests of the order.
@@ -112,9 +114,17 @@ impl Disk {
             }
             DiskCommand::Sync { file, data_only } => {
                 let file = self.files.get_mut(&*file).ok_or(DiskError::NotFound)?;
-                file.durable.clone_from(&file.seen);
+                if std::mem::take(&mut self.fails) {
+                    file.dirty.clear();
+                    return Err(DiskError::Failed);
+                }
+                for dirty in file.dirty.drain(..) {
+                    match dirty {
+                        Dirty::Write(offset, bytes) => put(&mut file.durable, offset, &bytes),
+                        Dirty::Truncate(length) => file.durable.truncate(length),
+                    }
+                }
                 file.linked |= !data_only;
-                file.dirty.clear();
             }
             DiskCommand::Read { file, offset, length } => {
                 let seen = &self.files.get(&*file).ok_or(DiskError::NotFound)?.seen;

@@ -1,6 +1,6 @@
 //! One write and its sync at a time, and what leaves when.
 
-use journal::{Event, JournalTimer, Until};
+use journal::{BOUND, Event, JournalTimer, Until};
 use machine::DiskCommand;
 
 use crate::rig::{FAMILY, Rig, booted, frame};
@@ -150,6 +150,69 @@ fn a_boot_on_a_full_disk_is_ready_and_appends_when_there_is_space() {
     rig.crash(true);
     rig.settle();
     assert_eq!(rig.read(), [0, 1, 2]);
+}
+
+/// The sync failed, and the page cache has what the device has not: the next sync of it does nothing.
+fn after_a_failed_sync() -> Rig {
+    let mut rig = begun();
+    rig.append(1, 10);
+    rig.disk.fails = true;
+    rig.settle();
+    assert!(rig.why.is_some() && rig.durable().is_empty());
+    rig
+}
+
+#[test]
+fn what_a_failed_sync_left_in_the_page_cache_is_written_again_before_it_is_believed() {
+    for full in [false, true] {
+        let mut rig = after_a_failed_sync();
+        rig.disk.full = full;
+        rig.crash(false);
+        rig.settle();
+        assert!(rig.ready && rig.read() == [0, 1], "{:?}", rig.why);
+        rig.disk.full = false;
+        while let Some(timer) = rig.timers.first().copied() {
+            rig.fire(timer);
+            rig.settle();
+        }
+        rig.crash(true);
+        rig.settle();
+        assert_eq!((rig.why.take(), rig.read()), (None, vec![0, 1]), "full: {full}");
+    }
+}
+
+#[test]
+fn what_found_no_space_to_be_written_again_is_not_in_the_bound() {
+    let mut rig = after_a_failed_sync();
+    rig.disk.full = true;
+    rig.crash(false);
+    rig.settle();
+    rig.disk.full = false;
+    rig.fire(JournalTimer::Bound);
+    rig.settle();
+    rig.crash(true);
+    rig.settle();
+    assert_eq!((rig.why.take(), rig.read()), (None, vec![0]));
+}
+
+/// The slot that is durable is never written over.
+#[test]
+fn a_bound_that_found_no_space_is_written_to_the_same_slot_again() {
+    let mut rig = begun();
+    rig.stop();
+    rig.append(1, 10);
+    rig.settle();
+    rig.disk.full = true;
+    rig.fire(JournalTimer::Bound);
+    rig.settle();
+    rig.disk.full = false;
+    let before = rig.disk.files[BOUND].seen.clone();
+    rig.fire(JournalTimer::Bound);
+    assert!(rig.step_of(BOUND));
+    let after = rig.disk.files[BOUND].seen.clone();
+    let torn = (0..before.len()).find(|at| before[*at] != after[*at]).unwrap();
+    rig.disk.flip(BOUND, torn);
+    assert_eq!(booted(rig.disk), Ok(vec![0, 1]));
 }
 
 #[test]

@@ -137,6 +137,22 @@ fn rot_below_the_bound_is_refused_wherever_it_is() {
     }
 }
 
+/// Only the newest may have been torn, whatever the bound knows of the others.
+#[test]
+fn rot_above_the_bound_of_a_file_that_is_not_the_newest_is_refused() {
+    let (mut rig, names) = three_files(2);
+    let longer: Vec<u8> = (2..4).flat_map(|number| frame(number, 90)).collect();
+    rig.log.replace(2, longer, 70);
+    rig.go_on();
+    while !rig.events.contains(&Event::Replaced(70)) {
+        assert!(rig.step());
+    }
+    assert_eq!(booted(rig.disk.clone()), Ok((0..6).collect()));
+    let end = rig.disk.length(names[1]) - 1;
+    rig.disk.flip(names[1], end);
+    refused(rig.disk, &[names[1], "not what was written"]);
+}
+
 #[test]
 fn what_a_crash_tore_above_the_bound_is_cut_off_and_told() {
     let (rig, _) = three_files(2);

@@ -46,7 +46,7 @@ fn a_replacement_by_less_waits_for_the_bound_and_one_by_more_does_not() {
     assert_eq!(rig.disk.waits(), [names[1]]);
     rig.stop();
     assert_eq!(booted(rig.disk.clone()), Ok(with(&[4, 5, 6, 7])));
-    rig.disk.cut(names[1], 100);
+    rig.disk.cut(names[1], frame(4, 30).len());
     assert!(booted(rig.disk).is_err(), "the bound is raised again");
 }
 

@@ -16,7 +16,6 @@
 //! the disk is full, they wait in memory; when that is full too, they are dropped, and the drops counted.
 //! Redirects go on.
 
-pub(crate) mod op;
 mod outbox;
 pub(crate) mod record;
 mod segments;
@@ -24,18 +23,19 @@ mod segments;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use machine::{DiskError, DiskResult, NodeId, Now, Outputs, Time};
+use bytes::Bytes;
+use journal::{Bound, JournalOp, JournalTimer};
+use machine::{DiskId, DiskResult, FileName, NodeId, Now, Outputs, Time};
 use rand::Rng;
 use resilience::Backoff;
 
 use super::click::Click;
 use crate::LinkId;
-use crate::message::{Note, Op, Shortener, Timer};
+use crate::message::{Note, Shortener, Timer};
 use outbox::Outbox;
 use record::BatchBuilder;
-use segments::Segments;
+use segments::{Placed, Segments};
 
-pub use op::ClickOp;
 pub use record::{Batch, Clicks, LoggedClick};
 
 /// The settings of a click log.
@@ -95,6 +95,8 @@ pub struct ClickLog {
     segments: Segments,
     outbox: Outbox,
     armed: Option<Time>,
+    /// A clean stop waits for what is on its way to the disk.
+    stopping: bool,
 }
 
 impl ClickLog {
@@ -110,13 +112,26 @@ impl ClickLog {
             segments: Segments::new(tuning.segment),
             outbox: Outbox::new(tally, tuning),
             armed: None,
+            stopping: false,
         }
     }
 
-    /// At boot: begins a new log, and lists the files of older ones.
-    pub fn start(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
+    /// The files with which the disk of an instance begins.
+    pub fn first_files() -> Vec<(FileName, Bytes)> {
+        vec![Bound::first_file()]
+    }
+
+    /// At boot: begins a new log, and compares the files of older ones with what was there.
+    pub fn start(&mut self, disk: DiskId, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
         self.log = now.random.next_u64();
-        self.segments.start(out);
+        self.segments.start(disk, out);
+    }
+
+    /// A clean stop: what waits is written, then [`machine::Output::Stopped`].
+    pub fn stop(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
+        self.stopping = true;
+        self.flush_due = Some(now.time);
+        self.go_on(now, out);
     }
 
     /// Logs the click of a redirect. Returns its number; none if it was dropped, because too many wait
@@ -128,7 +143,7 @@ impl ClickLog {
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) -> Option<u64> {
-        if self.waiting() >= self.tuning.waiting {
+        if self.waiting() as u64 + self.segments.unsynced() >= self.tuning.waiting as u64 {
             self.dropped += 1;
             out.note(Note::Dropped { key: click.key });
             return None;
@@ -166,7 +181,6 @@ impl ClickLog {
     pub fn timer(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
         self.armed = None;
         self.outbox.tick(now, out);
-        self.segments.tick(now, out);
         self.go_on(now, out);
     }
 
@@ -176,26 +190,44 @@ impl ClickLog {
         self.go_on(now, out);
     }
 
-    /// A disk operation of the log ended.
+    /// A disk operation of its journal ended: clicks may be durable.
     pub fn ended(
         &mut self,
-        op: ClickOp,
+        op: JournalOp,
         result: DiskResult,
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
-        let ended = match op {
-            ClickOp::Listed => self.segments.listed(result, out),
-            ClickOp::SyncedAtBoot => self.segments.synced_at_boot(result),
-            ClickOp::Written => self.segments.written(result, now, out),
-            ClickOp::Synced => self.synced(result, out),
-            ClickOp::Read => self.read(result, out),
-            ClickOp::Deleted => Ok(()),
-        };
-        match ended {
-            Ok(()) => self.go_on(now, out),
-            Err(error) => out.halt(format!("the click log cannot be kept: {error}")),
+        match self.segments.ended(op, result, out) {
+            Ok(durable) => {
+                durable.into_iter().for_each(|placed| self.synced(placed, out));
+                self.go_on(now, out);
+            }
+            Err(why) => out.halt(format!("the click log cannot be kept: {why}")),
         }
+    }
+
+    /// A timer of its journal fired.
+    pub fn journal_timer(&mut self, timer: JournalTimer, out: &mut Outputs<Shortener>) {
+        self.segments.timer(timer, out);
+    }
+
+    /// Batches were read back.
+    pub fn read(&mut self, result: DiskResult, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
+        let batches = match self.segments.read(result) {
+            Ok(batches) => batches,
+            Err(error) => return out.halt(format!("the click log cannot be read: {error}")),
+        };
+        for Placed { batch, place } in batches {
+            if batch.log == self.log {
+                out.note(Note::Sometimes("clicks-read-back"));
+            } else {
+                // The boot before may not have noted it, but it is durable.
+                out.note(Note::Logged { log: batch.log, below: batch.end() });
+            }
+            self.outbox.push(batch, place.file);
+        }
+        self.go_on(now, out);
     }
 
     /// The id of the log, and the number below which all its clicks are acknowledged: durable.
@@ -214,12 +246,7 @@ impl ClickLog {
         acknowledged && self.outbox.is_empty() && self.segments.is_caught_up()
     }
 
-    fn synced(
-        &mut self,
-        result: DiskResult,
-        out: &mut Outputs<Shortener>,
-    ) -> Result<(), DiskError> {
-        let (batch, place) = self.segments.synced(result)?;
+    fn synced(&mut self, Placed { batch, place }: Placed, out: &mut Outputs<Shortener>) {
         out.note(Note::Logged { log: batch.log, below: batch.end() });
         // Otherwise older batches wait on the disk. This one is read back after them.
         if self.segments.is_caught_up() && self.outbox.has_room() {
@@ -227,58 +254,48 @@ impl ClickLog {
         } else {
             self.segments.leave_on_disk(place);
         }
-        Ok(())
-    }
-
-    fn read(&mut self, result: DiskResult, out: &mut Outputs<Shortener>) -> Result<(), DiskError> {
-        for (batch, place) in self.segments.read(result)? {
-            if batch.log == self.log {
-                out.note(Note::Sometimes("clicks-read-back"));
-            } else {
-                // The boot before may not have noted it, but it is durable.
-                out.note(Note::Logged { log: batch.log, below: batch.end() });
-            }
-            self.outbox.push(batch, place.file);
-        }
-        Ok(())
     }
 
     /// Does what can be done now, and sets the timer for the rest.
     fn go_on(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
-        let due = self.flush_due.is_some_and(|due| due <= now.time);
-        if self.segments.is_idle() && (due || self.waiting() >= self.tuning.batch) {
-            self.flush(out);
-        }
+        self.flush(now.time, out);
         self.outbox.send(now, out);
         if self.outbox.needs_more() {
             self.segments.read_on(out);
         }
         self.segments.trim(self.outbox.oldest_file(), out);
-        let flush_due = self.flush_due.filter(|_| self.segments.is_idle());
-        let next = [flush_due, self.segments.due(), self.outbox.due()].into_iter().flatten().min();
+        let flush_due = self.flush_due.filter(|_| self.segments.is_ready());
+        let next = [flush_due, self.outbox.due()].into_iter().flatten().min();
         if let Some(at) = next
             && self.armed != next
         {
             self.armed = next;
             out.set_timer(Timer::Clicks, at.since(now.time));
         }
+        if self.stopping && self.segments.settle(out) {
+            self.stopping = false;
+            out.stopped();
+        }
     }
 
-    fn flush(&mut self, out: &mut Outputs<Shortener>) {
-        let first = self.next - self.waiting() as u64;
-        if let Some(clicks) = self.waiting.pop_front().map(BatchBuilder::clicks) {
-            self.segments.write(Batch { log: self.log, first, clicks }, out);
+    /// Appends the batches that are full, or all of them where it is time to.
+    fn flush(&mut self, now: Time, out: &mut Outputs<Shortener>) {
+        if !self.segments.is_ready() {
+            return;
+        }
+        let due = self.flush_due.is_some_and(|due| due <= now);
+        while due || self.waiting() >= self.tuning.batch {
+            let first = self.next - self.waiting() as u64;
+            let Some(batch) = self.waiting.pop_front() else { break };
+            self.segments.write(Batch { log: self.log, first, clicks: batch.clicks() });
         }
         if self.waiting.is_empty() {
             self.flush_due = None;
         }
+        self.segments.go_on(out);
     }
 
     fn waiting(&self) -> usize {
         self.waiting.iter().map(BatchBuilder::len).sum()
     }
-}
-
-fn op(op: ClickOp) -> Op {
-    Op::Clicks(op)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use host::{LocalNodes, Metrics, Node, RunningNodes, SharedFolder};
-use machine::{NodeId, Switches};
+use machine::{Machine, NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -37,7 +37,8 @@ impl NodeStarter {
         name: &str,
         machine: Member,
     ) -> Result<Arc<Node<Member>>, ServeError> {
-        let folder = self.whole.part(name, FolderOwner::new(name, self.store_kind), &[]);
+        let owner = FolderOwner::new(name, self.store_kind);
+        let folder = self.whole.part(name, owner, &machine.first_files());
         let folder = folder.map_err(ServeError::Folder)?;
         let (database, pending) = (self.database.clone(), self.pending.clone());
         let outside = Delivery { me, database, pending, counts: ServerMetrics::new(&self.metrics) };

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use bytes::Bytes;
+use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use sim::{Delays, World};
 use url_shortener::{
     Ask, Batch, Click, ClickLog, ClickTuning, Device, Key, Limits, Message, Op, Shortener, Tally,
+    Timer,
 };
 
 pub(crate) const FRONT: NodeId = NodeId(0);
@@ -24,18 +26,25 @@ impl Machine for Front {
     fn handle(&mut self, now: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
         let Front(log) = self;
         match input {
-            Input::Start { .. } => log.start(now, out),
+            Input::Start { disk } => log.start(disk, now, out),
             Input::Message { message: Message::Ask { ask: Ask::Visit(click), .. }, .. } => {
                 log.clicked(click, 0, now, out);
             }
             Input::Message { message: Message::Counted { log: id, below }, .. } => {
                 log.counted(id, below, now, out);
             }
+            Input::Timer(Timer::Journal(timer)) => log.journal_timer(timer, out),
             Input::Timer(_) => log.timer(now, out),
-            Input::Disk { op: Op::Clicks(op), result } => log.ended(op, result, now, out),
+            Input::Disk { op: Op::Journal(op), result } => log.ended(op, result, now, out),
+            Input::Disk { op: Op::Clicks, result } => log.read(result, now, out),
+            Input::Stop => log.stop(now, out),
             Input::LinkReset { peer } => log.reset(peer, now, out),
             _ => {}
         }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        ClickLog::first_files()
     }
 
     fn inspect(&self) -> Inspection {

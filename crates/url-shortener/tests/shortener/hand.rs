@@ -30,7 +30,10 @@ pub(crate) struct Hand<M> {
 impl<M: Machine<Protocol = Shortener>> Hand<M> {
     /// It has read its empty disk.
     pub(crate) fn on_an_empty_disk(machine: M) -> Hand<M> {
-        let (disk, pending, said) = (MemoryDisk::default(), VecDeque::new(), Vec::new());
+        let (mut disk, pending, said) = (MemoryDisk::default(), VecDeque::new(), Vec::new());
+        for (file, bytes) in machine.first_files() {
+            disk.perform(DiskCommand::Replace { file, parts: bytes.into() }).unwrap();
+        }
         let random = Random::seed_from_u64(1);
         let mut hand = Hand { machine, disk, full: false, pending, time: Time(0), random, said };
         hand.input(Input::Start { disk: DiskId(1) });

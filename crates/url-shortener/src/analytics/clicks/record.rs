@@ -133,6 +133,9 @@ pub(super) fn batch_bytes(batch: &Batch) -> Bytes {
     out.freeze()
 }
 
+/// No batch is longer, as bytes.
+pub(super) const LONGEST: u32 = 4 << 20;
+
 /// Bytes before the clicks in the body of a batch.
 const HEAD: usize = 20;
 

@@ -1,206 +1,172 @@
 //! The files of the click log: `clicks-N`, written one after the other, deleted from the oldest on.
 //!
 //! The law: only durable batches are handed out, and a file is deleted only when all its clicks are
-//! counted. Nothing is read at boot; older files are read when it is their turn to be sent. A file ends
-//! at the first batch that cannot be read, because a crash tore it or the disk corrupted it.
-
-use std::collections::VecDeque;
-use std::time::Duration;
+//! counted. At boot the newest file is read to its end, and no file may be missing or shorter than it was
+//! ([`journal`]); the others are read when it is their turn to be sent. Such a file ends at the first batch that
+//! cannot be read, because the disk corrupted it.
 
 use bytes::Bytes;
-use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName, Now, Outputs, Time};
+use journal::{Appender, Blocks, Bound, Event, JournalOp, JournalTimer, Place, Until};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, Outputs};
 
-use super::record::{Batch, batch_bytes, get_batch};
-use super::{ClickOp, op};
-use crate::message::Shortener;
+use super::record::{Batch, LONGEST, batch_bytes, get_batch};
+use crate::message::{Note, Op, Shortener};
 
 /// Bytes of one read: at least the longest batch.
 pub(super) const READ: u64 = 4 << 20;
-/// How long to wait after the disk was full.
-const RETRY: Duration = Duration::from_millis(200);
+/// The family of its files, on the disk for good, and how their names begin.
+const FAMILY: (u32, &str) = (1, "clicks");
 
-/// Where a batch is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BatchPosition {
-    pub(super) file: u64,
-    offset: u64,
+/// A batch, and where it is.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    pub(super) batch: Batch,
+    pub(super) place: Place,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Segments {
     limit: u64,
-    /// The files on the disk, oldest first. The last one gets new batches, once this boot has written
-    /// one.
-    files: VecDeque<u64>,
-    /// Where the next batch goes.
-    end: BatchPosition,
-    /// The batch that is being written, and when to try again if the disk was full.
-    writing: Option<(Batch, Bytes)>,
-    retry: Option<Time>,
+    bound: Bound,
+    log: Appender<Blocks, Placed>,
+    /// Clicks that were appended and are not durable yet.
+    unsynced: u64,
     /// From here on, batches are on the disk and not in memory; none if all are in memory.
-    unread_from: Option<BatchPosition>,
+    unread_from: Option<Place>,
     reading: bool,
-    listed: bool,
-}
-
-fn name(file: u64) -> FileName {
-    format!("clicks-{file}").into()
+    is_ready: bool,
 }
 
 impl Segments {
     pub(super) fn new(limit: u64) -> Segments {
         Segments {
             limit,
-            files: VecDeque::new(),
-            end: BatchPosition { file: 0, offset: 0 },
-            writing: None,
-            retry: None,
+            bound: Bound::new(true),
+            log: Appender::new(Blocks { longest: LONGEST }, FAMILY, true),
+            unsynced: 0,
             unread_from: None,
             reading: false,
-            listed: false,
+            is_ready: false,
         }
     }
 
-    /// 1. At boot: lists the files.
-    pub(super) fn start(&mut self, out: &mut Outputs<Shortener>) {
-        out.disk(DiskCommand::List { prefix: "".into() }, op(ClickOp::Listed));
+    /// At boot: reads which files there were, and compares.
+    pub(super) fn start(&mut self, disk: DiskId, out: &mut Outputs<Shortener>) {
+        self.bound.start(disk, out);
     }
 
-    /// 2. Syncs the last file, which may end with a batch that was never synced. It must not be sent
-    ///    before it is durable.
-    pub(super) fn listed(
+    /// A disk operation of the journal ended. The batches that are durable since.
+    ///
+    /// # Errors
+    /// Why the log cannot be kept, as a sentence.
+    pub(super) fn ended(
         &mut self,
+        op: JournalOp,
         result: DiskResult,
         out: &mut Outputs<Shortener>,
-    ) -> Result<(), DiskError> {
-        let DiskAnswer::Names(names) = result? else { return Err(DiskError::Failed) };
-        let number = |name: &String| name.strip_prefix("clicks-")?.parse::<u64>().ok();
-        let mut files: Vec<u64> = names.iter().filter_map(number).collect();
-        files.sort_unstable();
-        self.files = files.into();
-        let Some(&last) = self.files.back() else {
-            self.listed = true;
-            return Ok(());
-        };
-        self.end = BatchPosition { file: last + 1, offset: 0 };
-        out.disk(
-            DiskCommand::Sync { file: name(last), data_only: false },
-            op(ClickOp::SyncedAtBoot),
-        );
-        Ok(())
-    }
-
-    /// 3. Now the files can be read from the first on. New batches go into a new file.
-    pub(super) fn synced_at_boot(&mut self, result: DiskResult) -> Result<(), DiskError> {
-        match result {
-            Ok(_) | Err(DiskError::NotFound) => {}
-            Err(error) => return Err(error),
+    ) -> Result<Vec<Placed>, String> {
+        match op {
+            JournalOp::Bound(op) => self.bound.ended(op, result, out)?,
+            JournalOp::Log { step, .. } => self.log.ended(step, result, &mut self.bound, out),
         }
-        self.unread_from = self.files.front().map(|&file| BatchPosition { file, offset: 0 });
-        self.listed = true;
+        self.log.go_on(&mut self.bound, out);
+        let mut durable = Vec::new();
+        while let Some(event) = self.log.next_event() {
+            match event {
+                Event::Found(files) => {
+                    files.last().into_iter().for_each(|&newest| self.log.read(newest, out))
+                }
+                Event::Ready => self.ready(out)?,
+                Event::Durable(batches) => durable.extend(batches),
+                Event::Cut { .. } => out.note(Note::Cut),
+                Event::Broken(why) => return Err(why),
+                _ => {}
+            }
+        }
+        self.unsynced -= durable.iter().map(|placed| placed.batch.clicks.len()).sum::<u64>();
+        Ok(durable)
+    }
+
+    /// Now the files can be read from the first on. New batches go into a new file.
+    fn ready(&mut self, out: &mut Outputs<Shortener>) -> Result<(), String> {
+        self.bound.booted(out)?;
+        let first = self.log.files().keys().next();
+        self.unread_from = first.map(|&file| Place { file, offset: 0 });
+        self.is_ready = true;
         Ok(())
     }
 
-    /// May a batch be written?
-    pub(super) fn is_idle(&self) -> bool {
-        self.listed && self.writing.is_none()
+    pub(super) fn timer(&mut self, timer: JournalTimer, out: &mut Outputs<Shortener>) {
+        match timer {
+            JournalTimer::Bound => self.bound.timer(out),
+            JournalTimer::Retry(_) => self.log.timer(out),
+        }
     }
 
     /// Appends a batch.
-    pub(super) fn write(&mut self, batch: Batch, out: &mut Outputs<Shortener>) {
-        if self.end.offset > self.limit {
-            self.end = BatchPosition { file: self.end.file + 1, offset: 0 };
+    pub(super) fn write(&mut self, batch: Batch) {
+        if self.log.end().offset > self.limit {
+            self.log.roll();
         }
-        let bytes = batch_bytes(&batch);
-        self.writing = Some((batch, bytes));
-        self.write_again(out);
+        self.unsynced += batch.clicks.len();
+        let place = self.log.end();
+        self.log.append(batch_bytes(&batch), Some((Placed { batch, place }, Until::Synced)));
     }
 
-    fn write_again(&mut self, out: &mut Outputs<Shortener>) {
-        let Some((_, bytes)) = &self.writing else { return };
-        let BatchPosition { file, offset } = self.end;
-        let command = DiskCommand::Write { file: name(file), offset, parts: bytes.clone().into() };
-        out.disk(command, op(ClickOp::Written));
+    /// Gives the disk what was appended.
+    pub(super) fn go_on(&mut self, out: &mut Outputs<Shortener>) {
+        self.log.go_on(&mut self.bound, out);
     }
 
-    /// The batch was written, or the disk is full.
-    pub(super) fn written(
-        &mut self,
-        result: DiskResult,
-        now: &mut Now<'_>,
-        out: &mut Outputs<Shortener>,
-    ) -> Result<(), DiskError> {
-        match result {
-            Ok(_) => out.disk(
-                DiskCommand::Sync { file: name(self.end.file), data_only: false },
-                op(ClickOp::Synced),
-            ),
-            Err(DiskError::Full) => self.retry = Some(now.time + RETRY),
-            Err(error) => return Err(error),
+    /// For a clean stop: makes the bound exact. True when it is, and nothing waits for the disk.
+    pub(super) fn settle(&mut self, out: &mut Outputs<Shortener>) -> bool {
+        if self.log.is_idle() {
+            self.bound.settle(out);
         }
-        Ok(())
+        self.log.is_idle() && self.bound.is_settled()
     }
 
-    /// The batch is durable. Returns it, and where it is.
-    pub(super) fn synced(
-        &mut self,
-        result: DiskResult,
-    ) -> Result<(Batch, BatchPosition), DiskError> {
-        result?;
-        let (batch, bytes) = self.writing.take().ok_or(DiskError::Failed)?;
-        let place = self.end;
-        if place.offset == 0 {
-            self.files.push_back(place.file);
-        }
-        self.end.offset += bytes.len() as u64;
-        Ok((batch, place))
+    /// May a batch be appended?
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready
     }
 
-    /// The number of clicks that are being written.
+    /// The number of clicks that were appended and are not durable yet.
     pub(super) fn unsynced(&self) -> u64 {
-        self.writing.as_ref().map_or(0, |(batch, _)| batch.clicks.len())
-    }
-
-    /// When to try again after the disk was full.
-    pub(super) fn due(&self) -> Option<Time> {
-        self.retry
-    }
-
-    pub(super) fn tick(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
-        if self.retry.is_some_and(|retry| retry <= now.time) {
-            self.retry = None;
-            self.write_again(out);
-        }
+        self.unsynced
     }
 
     /// Is every batch on the disk also in memory, or counted?
     pub(super) fn is_caught_up(&self) -> bool {
-        self.listed && self.unread_from.is_none()
+        self.is_ready && self.unread_from.is_none()
     }
 
     /// This batch, and all after it, are to be read back later.
-    pub(super) fn leave_on_disk(&mut self, place: BatchPosition) {
+    pub(super) fn leave_on_disk(&mut self, place: Place) {
         self.unread_from.get_or_insert(place);
     }
 
     /// Reads the next batches, if they are not in memory.
     pub(super) fn read_on(&mut self, out: &mut Outputs<Shortener>) {
-        let Some(BatchPosition { file, offset }) = self.unread_from.filter(|_| !self.reading)
-        else {
+        let Some(Place { file, offset }) = self.unread_from.filter(|_| !self.reading) else {
             return;
         };
         self.reading = true;
-        // Beyond the end, a batch may be written and not durable yet.
-        let durable = if file == self.end.file { self.end.offset - offset } else { READ };
-        let length = durable.min(READ);
-        out.disk(DiskCommand::Read { file: name(file), offset, length }, op(ClickOp::Read));
+        let length = (self.durable(file) - offset).min(READ);
+        out.disk(DiskCommand::Read { file: self.log.name(file), offset, length }, Op::Clicks);
+    }
+
+    /// So much of a file is durable; beyond, a batch may be written.
+    fn durable(&self, file: u64) -> u64 {
+        let synced = self.log.synced();
+        match file == synced.file {
+            true => synced.offset,
+            false => self.log.files().get(&file).copied().unwrap_or(0),
+        }
     }
 
     /// The batches that were read, in order.
-    pub(super) fn read(
-        &mut self,
-        result: DiskResult,
-    ) -> Result<Vec<(Batch, BatchPosition)>, DiskError> {
+    pub(super) fn read(&mut self, result: DiskResult) -> Result<Vec<Placed>, DiskError> {
         self.reading = false;
         let mut bytes = match result {
             Ok(DiskAnswer::Bytes(bytes)) => bytes,
@@ -212,32 +178,33 @@ impl Segments {
         let mut batches = Vec::new();
         let total = bytes.len();
         while let Some(batch) = get_batch(&mut bytes) {
-            batches.push((batch, place));
+            batches.push(Placed { batch, place });
         }
         place.offset += (total - bytes.len()) as u64;
-        let is_over =
-            batches.is_empty() || (place.file == self.end.file && place.offset >= self.end.offset);
+        let is_over = batches.is_empty() || place.offset >= self.durable(place.file);
         self.unread_from = if is_over { self.after(place.file) } else { Some(place) };
         Ok(batches)
     }
 
     /// The beginning of the next file.
-    fn after(&self, file: u64) -> Option<BatchPosition> {
-        let next = self.files.iter().find(|&&next| next > file)?;
-        Some(BatchPosition { file: *next, offset: 0 })
+    fn after(&self, file: u64) -> Option<Place> {
+        let (&file, _) = self.log.files().range(file + 1..).next()?;
+        Some(Place { file, offset: 0 })
     }
 
     /// Deletes all files older than those in use: the oldest in memory, the one that is read, and the one
     /// that is written.
     pub(super) fn trim(&mut self, in_memory: Option<u64>, out: &mut Outputs<Shortener>) {
+        if !self.is_ready {
+            return;
+        }
         let read = self.unread_from.map(|place| place.file);
-        let oldest = [in_memory, read, Some(self.end.file)].into_iter().flatten().min();
-        while self.listed
-            && let Some(&file) = self.files.front()
-            && Some(file) < oldest
-        {
-            self.files.pop_front();
-            out.disk(DiskCommand::Delete { file: name(file) }, op(ClickOp::Deleted));
+        let used = [in_memory, read].into_iter().flatten().min().unwrap_or(u64::MAX);
+        let oldest = used.min(self.log.end().file);
+        let counted: Vec<u64> = self.log.files().range(..oldest).map(|(file, _)| *file).collect();
+        if !counted.is_empty() {
+            self.log.delete(counted);
+            self.go_on(out);
         }
     }
 }
