@@ -206,7 +206,7 @@ fn a_read_waits_for_the_writes_before_it_and_for_no_sync() {
     disk.begin();
     // The lane works, the read is ready; the sync waits for the folder, the last write for the sync.
     assert!(disk.do_one(0));
-    let mut ended = || told.try_iter().map(|ended| ended.op).collect::<Vec<_>>();
+    let ended = || told.try_iter().map(|ended| ended.op).collect::<Vec<_>>();
     assert_eq!(ended(), [0]);
     assert!(disk.do_one(1), "a read lane");
     assert_eq!(ended(), [2]);
