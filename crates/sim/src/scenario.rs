@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::cluster::{Cluster, Shape};
 use crate::draft::Draft;
+use crate::fault::FaultKind;
 use crate::history::{Entry, NoteKind};
 use crate::plan::Plan;
 use crate::promise::Promise;
@@ -32,6 +33,9 @@ pub trait System: Sized + 'static {
     const PROMISES: &'static [PromiseSpec<Self::Node, Self::Shape>];
     /// What its machines may call themselves when they are inspected, and faults be aimed at.
     const ROLES: &'static [&'static str] = &[];
+    /// The kinds of fault that it survives: what it promises holds through them, and each of them reaches it in
+    /// one of its scenarios.
+    const SURVIVES: &'static [FaultKind] = &[];
     /// For every mechanism, a seed at which a promise breaks without it.
     const WITNESSES: &'static [Witness] = &[];
 
