@@ -215,6 +215,12 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
             )
         },
         scenario(
+            "rotten-disk",
+            "bits of a replica's journal flip and its writes land in the wrong place; then it restarts",
+            plans::rotten_disk,
+            &[("bit-rot", 100), ("misdirected-write", 50), ("crash", 200)],
+        ),
+        scenario(
             "two-of-five-lost",
             "two of five replicas are gone for good",
             plans::two_of_five_lost,

@@ -30,6 +30,8 @@ pub trait Registered: Send + Sync {
     fn promises(&self) -> Vec<PromiseInfo>;
     /// Its scenarios; the first is the demo.
     fn scenarios(&self) -> Vec<ScenarioInfo>;
+    /// The kinds of fault that it says it survives.
+    fn survives(&self) -> &'static [FaultKind];
     /// For every mechanism, a seed at which a promise breaks without it.
     fn witnesses(&self) -> &'static [Witness];
 
@@ -232,6 +234,10 @@ impl<S: System> Registered for Erased<S> {
             seeds: scenario.seeds,
         };
         S::scenarios().into_iter().map(info).collect()
+    }
+
+    fn survives(&self) -> &'static [FaultKind] {
+        S::SURVIVES
     }
 
     fn witnesses(&self) -> &'static [Witness] {

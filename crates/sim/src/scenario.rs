@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::cluster::{Cluster, Shape};
 use crate::draft::Draft;
+use crate::fault::FaultKind;
 use crate::filter::MessageFilter;
 use crate::history::{Entry, NoteKind};
 use crate::plan::Plan;
@@ -35,6 +36,9 @@ pub trait System: Sized + 'static {
     const ROLES: &'static [&'static str] = &[];
     /// What faults can pick messages by.
     const FILTERS: &'static [MessageFilter<Message<Self::Node>>] = &[];
+    /// The kinds of fault that it survives: what it promises holds through them, and each of them reaches it in
+    /// one of its scenarios.
+    const SURVIVES: &'static [FaultKind] = &[];
     /// For every mechanism, a seed at which a promise breaks without it.
     const WITNESSES: &'static [Witness] = &[];
 
