@@ -31,9 +31,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::files::{DiskOutcome, Files};
 use crate::metrics::{Count, Metrics};
-
-/// The number under which the host itself asks a machine: for a front end, by token.
-pub const FRONT_END: NodeId = NodeId(u32::MAX);
+use crate::session::{SESSIONS, Sessions};
 
 /// While so many disk operations wait, nothing more is read from anybody.
 const MAX_PENDING_DISK_OPS: usize = 1024;
@@ -42,21 +40,21 @@ const MAX_DISK_BATCH: usize = 256;
 
 /// Where the outputs of a machine go. Called under the machine's lock: be quick, and hand it no input.
 pub trait Outside<P: Protocol>: Send + Sync + 'static {
-    /// The machine sent this to another node.
+    /// The machine sent this to another node, which is no session.
     fn deliver(&self, to: NodeId, message: P::Message, link: Link);
 
     /// The machine noted this, for people.
     fn noted(&self, _note: P::Note) {}
 
     /// The machine stopped for good, and says why. It takes no further input.
-    fn halted(&self, why: &str);
+    fn halted(&self, _why: &str) {}
 }
 
 /// Who asks a machine, and may have the answer before there is anything to wait for.
 pub(crate) trait Asks<P: Protocol> {
-    /// The machine says this to the front end while it handles the question. What is not the answer is
+    /// The machine says this to whoever asks while it handles the question. What is not the answer is
     /// given back.
-    fn hear(&mut self, message: P::Message) -> Option<P::Message>;
+    fn hear(&mut self, message: P::Message, link: Link) -> Option<P::Message>;
 
     /// The question was handled, and no other input since: what comes from now on comes from outside.
     fn handled(&mut self);
@@ -73,6 +71,7 @@ pub struct Node<M: Machine> {
     /// A timer was set, a disk operation ended, or the machine stopped.
     changed: Condvar,
     outside: Arc<dyn Outside<Words<M>>>,
+    pub(crate) sessions: Sessions<Words<M>>,
     booted: Instant,
     /// Disk operations that were asked for and have not ended.
     pending: AtomicUsize,
@@ -127,6 +126,7 @@ impl<M: Machine> Node<M> {
             state: Mutex::new(state),
             changed: Condvar::new(),
             outside,
+            sessions: Sessions::default(),
             booted: Instant::now(),
             pending: AtomicUsize::new(0),
             room: Notify::new(),
@@ -156,14 +156,16 @@ impl<M: Machine> Node<M> {
         })
     }
 
-    /// Hands the machine a message of the front end; false where it has stopped and will never answer.
+    /// Hands the machine a message of a session; false where it has stopped and will never answer.
     pub(crate) fn ask(
         &self,
+        from: NodeId,
         message: <Words<M> as Protocol>::Message,
         asker: &mut dyn Asks<Words<M>>,
     ) -> bool {
-        let input = Input::Message { from: FRONT_END, message };
-        self.lock().is_some_and(|mut state| self.step(&mut state, input, Allowed::All, Some(asker)))
+        let input = Input::Message { from, message };
+        let asker = Some((from, asker));
+        self.lock().is_some_and(|mut state| self.step(&mut state, input, Allowed::All, asker))
     }
 
     /// Ends when the machine's disk is not far behind: whoever brings inputs waits for it.
@@ -219,6 +221,7 @@ impl<M: Machine> Node<M> {
         state.disk = None;
         let disk_thread = state.disk_thread.take();
         drop(state);
+        self.sessions.close();
         self.changed.notify_all();
         if let Some(thread) = disk_thread {
             // It ends without a result either way; what it was doing is over.
@@ -231,7 +234,7 @@ impl<M: Machine> Node<M> {
         state: &mut State<M>,
         input: Input<Words<M>>,
         allowed: Allowed,
-        mut asker: Option<&mut dyn Asks<Words<M>>>,
+        mut asker: Option<(NodeId, &mut dyn Asks<Words<M>>)>,
     ) -> bool {
         if state.disk.is_none() {
             return false;
@@ -251,11 +254,11 @@ impl<M: Machine> Node<M> {
         while let Some(output) = out.take(number) {
             number += 1;
             let output = match (output, &mut asker) {
-                (Output::Send { to: FRONT_END, message, link }, Some(asker))
-                    if state.disk.is_some() =>
+                (Output::Send { to, message, link }, Some((from, asker)))
+                    if to == *from && state.disk.is_some() =>
                 {
-                    let Some(message) = asker.hear(message) else { continue };
-                    Output::Send { to: FRONT_END, message, link }
+                    let Some(message) = asker.hear(message, link) else { continue };
+                    Output::Send { to, message, link }
                 }
                 (output, _) => output,
             };
@@ -272,7 +275,7 @@ impl<M: Machine> Node<M> {
         }
         match asker {
             Some(_) if state.disk.is_none() => return false,
-            Some(asker) => asker.handled(),
+            Some((_, asker)) => asker.handled(),
             None => {}
         }
         true
@@ -280,6 +283,9 @@ impl<M: Machine> Node<M> {
 
     fn carry_out(&self, state: &mut State<M>, output: Output<Words<M>>) {
         match output {
+            Output::Send { to, message, link } if to >= SESSIONS => {
+                self.sessions.deliver(to, message, link);
+            }
             Output::Send { to, message, link } => self.outside.deliver(to, message, link),
             Output::SetTimer { timer, after } => {
                 state.timers.retain(|(other, _)| *other != timer);
@@ -321,6 +327,7 @@ impl<M: Machine> Node<M> {
             }
         });
         if first {
+            self.sessions.close();
             self.outside.halted(&why);
         }
     }

@@ -19,6 +19,13 @@ impl Protocol for KeyValue {
     type Timer = Timer;
     type Op = Op;
     type Note = Note;
+
+    fn answers(message: &Message) -> Option<(u64, bool)> {
+        match message {
+            Message::Response(response) => Some((response.token, true)),
+            _ => None,
+        }
+    }
 }
 
 impl Embeds<Groups> for KeyValue {

@@ -17,6 +17,13 @@ impl Protocol for Snowflake {
     type Timer = Timer;
     type Op = Op;
     type Note = Note;
+
+    fn answers(message: &Message) -> Option<(u64, bool)> {
+        match message {
+            Message::Minted { token, .. } | Message::Refused { token, .. } => Some((*token, true)),
+            _ => None,
+        }
+    }
 }
 
 impl Embeds<Checkpoint<Snowflake>> for Snowflake {

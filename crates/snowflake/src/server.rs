@@ -8,7 +8,7 @@
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
 mod counts;
-mod pending;
+mod minted;
 
 mod delivery;
 mod front;
@@ -35,8 +35,8 @@ use crate::{
 use counts::NoteCounts;
 use delivery::Delivery;
 use front::FrontEnd;
+use minted::MintCounts;
 use owner::FolderOwner;
-use pending::PendingMints;
 
 pub use host::ServeError;
 
@@ -211,18 +211,14 @@ impl Setup {
         let metrics = &self.metrics;
         let handle = self.runtime.handle().clone();
         let links = neighbours.map(|neighbours| Links::new(neighbours, handle, metrics));
-        let pending = Arc::new(PendingMints::new(layout.clone(), metrics));
-        let outside = Delivery {
-            pending: Some(pending.clone()),
-            links: links.clone(),
-            counts: NoteCounts::new(metrics),
-        };
+        let outside = Delivery { links: links.clone(), counts: NoteCounts::new(metrics) };
         let files = self.folder.files(metrics);
         let node = Node::start(machine, files, self.folder.disk(), Arc::new(outside), metrics);
         if let Some(links) = &links {
             links.join(&node);
         }
-        let routes = FrontEnd { node: node.clone(), pending, layout }.routes();
+        let counts = MintCounts::new(layout.clone(), metrics);
+        let routes = FrontEnd { node: node.clone(), counts, layout }.routes();
         (node, http::reject_foreign_hosts(routes, self.address.ip()))
     }
 
@@ -239,11 +235,7 @@ impl Setup {
         let Setup { runtime, listener, admin, folder, metrics, data, .. } = self;
         let me = neighbours.me;
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-        let outside = Delivery {
-            pending: None,
-            links: Some(links.clone()),
-            counts: NoteCounts::new(&metrics),
-        };
+        let outside = Delivery { links: Some(links.clone()), counts: NoteCounts::new(&metrics) };
         let files = folder.files(&metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
         links.join(&node);
@@ -297,11 +289,13 @@ fn wall() -> Wall {
 }
 
 /// The number of a node that is on no list, from the identity of its disk and its thread: the same
-/// after every restart, so that the authority knows whom it has given what. Two in 2^31 have the same; of
+/// after every restart, so that the authority knows whom it has given what. Two in 2^30 have the same; of
 /// these the second is not let in.
 fn own_number(disk: DiskId, thread: usize) -> NodeId {
-    const HALF: u64 = u32::MAX as u64 / 2;
-    NodeId((HALF + 1 + (disk.0 % HALF + thread as u64) % HALF) as u32)
+    const FIRST: u64 = 1 << 30;
+    // Sessions have the numbers above these.
+    const COUNT: u64 = host::SESSIONS.0 as u64 - FIRST;
+    NodeId((FIRST + (disk.0 % COUNT + thread as u64) % COUNT) as u32)
 }
 
 fn halted(who: &str, data: &Path, why: &str) -> ServeError {

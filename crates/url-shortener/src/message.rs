@@ -23,6 +23,14 @@ impl Protocol for Shortener {
     type Timer = Timer;
     type Op = Op;
     type Note = Note;
+
+    fn answers(message: &Message) -> Option<(u64, bool)> {
+        match message {
+            Message::Answer { token, .. } => Some((*token, true)),
+            Message::Reply { call, .. } | Message::Stats { call, .. } => Some((*call, true)),
+            _ => None,
+        }
+    }
 }
 
 impl Embeds<Store> for Shortener {

@@ -3,6 +3,7 @@
 #[macro_use]
 mod wait;
 
+mod clerk;
 mod disks;
 mod doors;
 mod folders;
@@ -10,4 +11,5 @@ mod hostile;
 mod links;
 mod nodes;
 mod scratch;
+mod sessions;
 mod talker;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use host::{Codec, FRONT_END, Files, Links, Malformed, Metrics, Neighbours, Node, Outside};
+use host::{Codec, Files, Links, Malformed, Metrics, Neighbours, Node, Outside, SESSIONS};
 use machine::{DiskId, Input, Inspection, Link, Machine, NodeId, Now, Outputs, Protocol};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -178,7 +178,7 @@ impl Speaker {
     }
 
     fn tell(&self, message: Word) {
-        assert!(self.node.input(Input::Message { from: FRONT_END, message }));
+        assert!(self.node.input(Input::Message { from: SESSIONS, message }));
     }
 
     fn part(&self, part: usize) -> String {

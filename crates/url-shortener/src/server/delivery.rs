@@ -1,5 +1,4 @@
-//! Delivers what nodes send: answers go to the requests that wait for them, all other messages to the
-//! inbox of the receiving node.
+//! Delivers what nodes send each other: to the inbox of the receiving node.
 //!
 //! A node sends while it holds its lock, so a message is queued and not handed over: two nodes that sent
 //! to each other would deadlock. The senders bound the inboxes: an instance has a bounded number of calls
@@ -8,14 +7,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use host::{FRONT_END, Node, Outside, PendingRequests};
+use host::{Node, Outside};
 use machine::{Input, Link, NodeId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Member;
 use super::metrics::ServerMetrics;
-use crate::{Answer, LinkStats, Message, Note, Reply, Shortener};
+use crate::{Message, Note, Shortener};
 
 /// A message, and who sent it.
 pub(super) type Envelope = (NodeId, Message);
@@ -47,39 +46,16 @@ impl Inboxes {
     }
 }
 
-/// The requests that wait for answers.
-#[derive(Default)]
-pub(super) struct PendingAnswers {
-    /// From the instance.
-    pub(super) answers: PendingRequests<Answer>,
-    /// From the tally.
-    pub(super) stats: PendingRequests<Option<Arc<LinkStats>>>,
-    /// From a joining shard.
-    pub(super) replies: PendingRequests<Reply>,
-}
-
 /// Delivers what one node sends.
 pub(super) struct Delivery {
     pub(super) me: NodeId,
     pub(super) inboxes: Inboxes,
-    pub(super) pending: Arc<PendingAnswers>,
     pub(super) counts: ServerMetrics,
 }
 
 impl Outside<Shortener> for Delivery {
     fn deliver(&self, to: NodeId, message: Message, _link: Link) {
-        match message {
-            Message::Answer { token, answer } if to == FRONT_END => {
-                self.pending.answers.answer(token, answer);
-            }
-            Message::Stats { call, stats } if to == FRONT_END => {
-                self.pending.stats.answer(call, stats)
-            }
-            Message::Reply { call, reply, .. } if to == FRONT_END => {
-                self.pending.replies.answer(call, reply);
-            }
-            message => self.inboxes.put(self.me, to, message),
-        }
+        self.inboxes.put(self.me, to, message);
     }
 
     fn noted(&self, note: Note) {
@@ -88,12 +64,6 @@ impl Outside<Shortener> for Delivery {
             let why = "a crash tore the last write to it, which nobody was told of";
             tracing::warn!("the end of the store of node {} was cut off: {why}", self.me.0);
         }
-    }
-
-    fn halted(&self, _why: &str) {
-        self.pending.answers.close();
-        self.pending.stats.close();
-        self.pending.replies.close();
     }
 }
 

@@ -10,12 +10,11 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::database::Database;
-use super::delivery::{Envelope, Inboxes, PendingAnswers};
+use super::delivery::{Envelope, Inboxes};
 use super::owner::{FolderOwner, StoreKind};
 use super::starter::{NodeStarter, folder_of};
 use super::{
-    FIRST_SHARD, INSTANCE, LinkStore, MAX_SHARDS_PER_PROCESS, Member, ServeError, TALLY, code_key,
-    halted, secrets_error, settings,
+    FIRST_SHARD, INSTANCE, LinkStore, MAX_SHARDS_PER_PROCESS, Member, ServeError, TALLY, code_key, halted, secrets_error, settings,
 };
 use crate::{Codes, Cursor, Instance, Limits, Message, Tally};
 
@@ -65,7 +64,6 @@ impl Nodes {
             runtime: runtime.clone(),
             metrics: metrics.clone(),
             inboxes: Inboxes::default(),
-            pending: Arc::default(),
             running: RunningNodes::new(Vec::new(), Vec::new()),
         };
         let instance = starter.start(INSTANCE, "instance", Member::Instance(instance))?;
@@ -76,10 +74,6 @@ impl Nodes {
             runtime.spawn(ask(database, instance.clone(), inbox));
         }
         Ok(Nodes { starter, instance, tally, shards: Mutex::new(shards) })
-    }
-
-    pub(super) fn pending(&self) -> &PendingAnswers {
-        &self.starter.pending
     }
 
     pub(super) fn running(&self) -> RunningNodes<Member> {

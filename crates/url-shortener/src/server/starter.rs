@@ -6,7 +6,7 @@ use host::{Metrics, Node, RunningNodes, SharedFolder};
 use machine::{NodeId, Switches};
 use tokio::runtime::Handle;
 
-use super::delivery::{Delivery, Inboxes, PendingAnswers, drain_inbox};
+use super::delivery::{Delivery, Inboxes, drain_inbox};
 use super::metrics::ServerMetrics;
 use super::owner::{FolderOwner, StoreKind};
 use super::{FIRST_SHARD, MAX_SHARDS_PER_PROCESS, Member, ServeError};
@@ -19,7 +19,6 @@ pub(super) struct NodeStarter {
     pub(super) runtime: Handle,
     pub(super) metrics: Metrics,
     pub(super) inboxes: Inboxes,
-    pub(super) pending: Arc<PendingAnswers>,
     pub(super) running: RunningNodes<Member>,
 }
 
@@ -36,8 +35,8 @@ impl NodeStarter {
     ) -> Result<Arc<Node<Member>>, ServeError> {
         let folder = self.whole.part(name, FolderOwner::new(name, self.store_kind), &[]);
         let folder = folder.map_err(ServeError::Folder)?;
-        let (inboxes, pending) = (self.inboxes.clone(), self.pending.clone());
-        let outside = Delivery { me, inboxes, pending, counts: ServerMetrics::new(&self.metrics) };
+        let inboxes = self.inboxes.clone();
+        let outside = Delivery { me, inboxes, counts: ServerMetrics::new(&self.metrics) };
         let files = folder.files(&self.metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &self.metrics);
         drain_inbox(node.clone(), self.inboxes.open(me), self.runtime.clone());
