@@ -13,9 +13,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use host::{
-    Codec, Encoder, FRONT_END, Files, Links, Malformed, Metrics, Neighbours, Node, Outside,
-};
+use host::{Codec, Encoder, Files, Links, Malformed, Metrics, Neighbours, Node, Outside, SESSIONS};
 use machine::{DiskId, Input, Link, Machine, NodeId, Now, Outputs, Protocol, Window};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -155,7 +153,7 @@ impl Pair {
     }
 
     fn transfer(&self) {
-        self.high.input(Input::Message { from: FRONT_END, message: Message::Move(MESSAGES) });
+        self.high.input(Input::Message { from: SESSIONS, message: Message::Move(MESSAGES) });
         self.done.recv().expect("both nodes are there");
     }
 }

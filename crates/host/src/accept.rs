@@ -23,6 +23,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::budget::Budget;
+
 /// A connection may be between two requests for so long before one of its own address takes its place.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A request is never cut off for another address before it took so long.
@@ -31,6 +33,24 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_WAITING: usize = 64;
 /// How often those who wait try again, and how long an error of the system's is waited out.
 const AGAIN: Duration = Duration::from_millis(20);
+
+/// Of a door that says nothing else.
+pub const MOST_CONNECTIONS: usize = 512;
+
+/// What the connections of a door share. Clones share it too.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// Of its connections.
+    pub places: Places,
+    /// Of the bodies of their requests: one for all doors of a server.
+    pub budget: Budget,
+}
+
+impl Default for Door {
+    fn default() -> Door {
+        Door { places: Places::new(MOST_CONNECTIONS), budget: Budget::default() }
+    }
+}
 
 /// The places of a door. Clones share them, as the threads of one door do.
 #[derive(Clone, Debug)]

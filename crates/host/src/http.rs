@@ -8,8 +8,10 @@
 //! Any service of hyper's answers, or, as a [`Tower`], any of tower's (axum, tonic and s3s have such). Bodies
 //! are streams both ways. A client speaks HTTP/2 by beginning with its preface; there is no TLS.
 //!
-//! Who closes only the sending half of a connection gets what is answered within a second. After that it has
-//! hung up, which looks the same: what was asked is dropped.
+//! Who sent a request is among its extensions: a [`Visitor`], one for each connection of HTTP/1.1 and one for
+//! Who sent a request is among its extensions: a [`Visitor`], one for each connection of HTTP/1.1 and one for
+//! each stream of HTTP/2. Who closes only the sending half of a connection gets what is answered within a
+//! second. After that it has hung up, which looks the same: what was asked is dropped.
 
 mod body;
 mod exchange;
@@ -18,7 +20,6 @@ mod progress;
 mod query;
 mod reply;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +36,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::accept::{Activity, Places, accept, drain};
+use crate::accept::{Activity, accept, drain};
+pub use crate::accept::{Door, MOST_CONNECTIONS};
 use crate::budget::Budget;
+use crate::session::Visitor;
 use exchange::{Exchange, RequestBody, ResponseBody};
 use progress::{Progress, Watched};
 
@@ -48,8 +51,6 @@ pub use progress::LONGEST_HEADER;
 pub use query::{cut, parameters, shortened};
 pub use reply::{BYTES, HttpReply, JSON, TEXT, json_body};
 
-/// Of a door. When there are as many, one is closed for the next; `accept.rs` says which.
-pub const MOST_CONNECTIONS: usize = 512;
 /// For a client to send a request, or a good part of its body, or, between requests, to begin one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// For a client to take some bytes of its answer.
@@ -67,26 +68,6 @@ const MOST_STREAMS: u32 = 64;
 /// What such a connection may send before any of it is taken, and what waits to be written on a stream.
 const STREAM_WINDOW: u32 = 256 << 10;
 const STREAM_QUEUE: usize = 64 << 10;
-
-/// Who sent a request: the other end of its connection, among the request's extensions. Nothing in
-/// here keeps it.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub SocketAddr);
-
-/// What the connections of a door share. Clones share it too.
-#[derive(Clone, Debug)]
-pub struct Door {
-    /// Of its connections.
-    pub places: Places,
-    /// Of the bodies of their requests: one for all doors of a server.
-    pub budget: Budget,
-}
-
-impl Default for Door {
-    fn default() -> Door {
-        Door { places: Places::new(MOST_CONNECTIONS), budget: Budget::default() }
-    }
-}
 
 /// A service that a door can serve.
 pub trait Serves: Clone + Send + Sync + 'static {
@@ -127,7 +108,7 @@ pub async fn serve<T>(
     let stopping = watch::Sender::new(false);
     let carry = |stream, client, activity| {
         let client =
-            Client { address: ClientAddress(client), activity, budget: door.budget.clone() };
+            Client { visitor: Visitor::new(client), activity, budget: door.budget.clone() };
         connection(stream, client, service.clone(), stopping.subscribe())
     };
     let (why, open) = accept(listener, &door.places, stop, carry).await;
@@ -180,7 +161,7 @@ pub fn error(status: StatusCode, why: &str) -> Response {
 /// Who is at the other end of a connection, and what the connection has of the server.
 #[derive(Clone)]
 struct Client {
-    address: ClientAddress,
+    visitor: Visitor,
     activity: Arc<Activity>,
     budget: Budget,
 }
@@ -254,10 +235,14 @@ async fn exchange<S: Serves>(
 ) -> Result<Response<ResponseBody<S::Body>>, Failed> {
     let (exchange, work) = (Exchange::new(client.activity.clone()), Progress::work(progress));
     let (mut parts, body) = request.into_parts();
-    if parts.version == Version::HTTP_2 {
+    let visitor = if parts.version == Version::HTTP_2 {
         Progress::leave_as_it_is(&work);
-    }
-    parts.extensions.insert(client.address);
+        // Each of its streams is a visitor.
+        Visitor::new(client.visitor.address)
+    } else {
+        client.visitor.clone()
+    };
+    parts.extensions.insert(visitor);
     let body = if body.is_end_stream() {
         exchange.under_way();
         Body::empty()

@@ -36,11 +36,9 @@ use crate::files::Files;
 use crate::inbox::Inbox;
 use crate::local::{LocalNodes, Parcel};
 use crate::metrics::Metrics;
+use crate::session::{SESSIONS, Sessions};
 use crate::timers::{Alarm, Rings, Timers};
 use counts::NodeCounts;
-
-/// The number under which the host itself asks a machine: for a front end, by token.
-pub const FRONT_END: NodeId = NodeId(u32::MAX);
 
 /// While so many disk operations wait, doors take no more requests.
 const MAX_PENDING_DISK_OPS: usize = 1024;
@@ -49,21 +47,21 @@ const MOST_AT_ONCE: usize = 64;
 
 /// Where the outputs of a machine go. Called under the machine's lock: be quick, and hand it no input.
 pub trait Outside<P: Protocol>: Send + Sync + 'static {
-    /// The machine sent this to another node.
+    /// The machine sent this to another node, which is no session.
     fn deliver(&self, to: NodeId, message: P::Message, link: Link);
 
     /// The machine noted this, for people.
     fn noted(&self, _note: P::Note) {}
 
     /// The machine stopped for good, and says why. It takes no further input.
-    fn halted(&self, why: &str);
+    fn halted(&self, _why: &str) {}
 }
 
 /// Who asks a machine, and may have the answer before there is anything to wait for.
 pub(crate) trait Asks<P: Protocol> {
-    /// The machine says this to the front end while it handles the question. What is not the answer is
+    /// The machine says this to whoever asks while it handles the question. What is not the answer is
     /// given back.
-    fn hear(&mut self, message: P::Message) -> Option<P::Message>;
+    fn hear(&mut self, message: P::Message, link: Link) -> Option<P::Message>;
 
     /// The question was handled, and no other input since: what comes from now on comes from outside.
     fn handled(&mut self);
@@ -99,6 +97,7 @@ pub struct Node<M: Machine> {
     local: Option<(NodeId, Arc<LocalNodes<M>>)>,
     disk: OnceLock<Arc<Disk<Op<M>>>>,
     runtime: Option<Handle>,
+    pub(crate) sessions: Sessions<Words<M>>,
     booted: Instant,
     /// Disk operations that were asked for and have not ended.
     pending: AtomicUsize,
@@ -166,6 +165,7 @@ impl<M: Machine> Node<M> {
                 inbox: Inbox::new(),
                 over: AtomicBool::new(false),
                 outside,
+                sessions: Sessions::default(),
                 local,
                 disk: OnceLock::new(),
                 runtime: Handle::try_current().ok(),
@@ -223,15 +223,16 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// Hands the machine a message of the front end; false where it has stopped and will never answer.
+    /// Hands the machine a message of a session; false where it has stopped and will never answer.
     pub(crate) fn ask(
         &self,
+        from: NodeId,
         message: <Words<M> as Protocol>::Message,
         asker: &mut dyn Asks<Words<M>>,
     ) -> bool {
-        let input = Input::Message { from: FRONT_END, message };
+        let input = Input::Message { from, message };
         let Some(mut state) = self.lock() else { return false };
-        let taken = self.step(&mut state, input, Some(asker));
+        let taken = self.step(&mut state, input, Some((from, asker)));
         self.let_go(state);
         taken
     }
@@ -292,6 +293,7 @@ impl<M: Machine> Node<M> {
         if let Some(mut state) = self.lock() {
             state.stopped = true;
         }
+        self.sessions.close();
         self.end();
         if let Some(disk) = self.disk.get() {
             disk.wait_until_idle();
@@ -412,7 +414,7 @@ impl<M: Machine> Node<M> {
         &self,
         state: &mut State<M>,
         input: Input<Words<M>>,
-        asker: Option<&mut dyn Asks<Words<M>>>,
+        asker: Option<(NodeId, &mut dyn Asks<Words<M>>)>,
     ) -> bool {
         let taken = self.handle(state, input, Allowed::All, asker);
         self.handle_ready(state);
@@ -433,7 +435,7 @@ impl<M: Machine> Node<M> {
         state: &mut State<M>,
         input: Input<Words<M>>,
         allowed: Allowed,
-        mut asker: Option<&mut dyn Asks<Words<M>>>,
+        mut asker: Option<(NodeId, &mut dyn Asks<Words<M>>)>,
     ) -> bool {
         if state.stopped {
             return false;
@@ -454,9 +456,11 @@ impl<M: Machine> Node<M> {
             number += 1;
             asks |= matches!(output, Output::Disk { .. });
             let output = match (output, &mut asker) {
-                (Output::Send { to: FRONT_END, message, link }, Some(asker)) if !state.stopped => {
-                    let Some(message) = asker.hear(message) else { continue };
-                    Output::Send { to: FRONT_END, message, link }
+                (Output::Send { to, message, link }, Some((from, asker)))
+                    if to == *from && !state.stopped =>
+                {
+                    let Some(message) = asker.hear(message, link) else { continue };
+                    Output::Send { to, message, link }
                 }
                 (output, _) => output,
             };
@@ -477,7 +481,7 @@ impl<M: Machine> Node<M> {
         }
         match asker {
             Some(_) if state.stopped => return false,
-            Some(asker) => asker.handled(),
+            Some((_, asker)) => asker.handled(),
             None => {}
         }
         true
@@ -485,6 +489,9 @@ impl<M: Machine> Node<M> {
 
     fn carry_out(&self, state: &mut State<M>, output: Output<Words<M>>) {
         match output {
+            Output::Send { to, message, link } if to >= SESSIONS => {
+                self.sessions.deliver(to, message, link);
+            }
             Output::Send { to, message, link } => self.send(state, to, message, link),
             Output::SetTimer { timer, after } => state.timers.set(timer, self.time() + after),
             Output::CancelTimer(timer) => state.timers.cancel(&timer),
@@ -559,6 +566,7 @@ impl<M: Machine> Node<M> {
         });
         self.end();
         if first {
+            self.sessions.close();
             self.outside.halted(&why);
         }
     }

@@ -35,6 +35,13 @@ pub trait Protocol: Clone + Debug + 'static {
         let _ = message;
         64
     }
+
+    /// The token of the question that this message answers, and whether it is the last answer to it. Whoever
+    /// asks from outside is a node to the machine, and knows its answers by that.
+    fn answers(message: &Self::Message) -> Option<(u64, bool)> {
+        let _ = message;
+        None
+    }
 }
 
 /// The kinds of link.

@@ -16,8 +16,7 @@
 //!    `host`.
 //! 3. When the command is committed, `replica.rs` takes it from the group, and `replica/apply.rs` has
 //!    `store.rs` apply it, once for each session (`raft/src/sessions.rs`), and answers.
-//! 4. `server/delivery.rs` brings the answer to the request that waits, and `wire/reply.rs` makes the HTTP
-//!    response of it.
+//! 4. The session of the connection has the answer, and `wire/reply.rs` makes the HTTP response of it.
 //!
 //! `scenario.rs` has what may go wrong, `promise.rs` what holds all the same, and `shape.rs` the clusters.
 #![doc = include_str!("../README.md")]

@@ -30,6 +30,13 @@ impl Protocol for KeyValue {
         };
         64 + carried as u32
     }
+
+    fn answers(message: &Message) -> Option<(u64, bool)> {
+        match message {
+            Message::Response(response) => Some((response.token, true)),
+            _ => None,
+        }
+    }
 }
 
 impl Embeds<Groups> for KeyValue {

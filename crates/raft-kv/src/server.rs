@@ -20,10 +20,10 @@ use std::time::Duration;
 
 use axum::Router;
 use host::{
-    Addresses, Exposure, FRONT_END, Folder, FolderError, Links, Metrics, Neighbours, Node,
-    PendingRequests, RunningNodes, Server, SharedFolder, Stop, http,
+    Addresses, Exposure, Folder, FolderError, Links, Metrics, Neighbours, Node, RunningNodes,
+    Server, Session, SharedFolder, Stop, http,
 };
-use machine::{Input, Inspection, NodeId, Switches};
+use machine::{Inspection, NodeId, Switches};
 use raft::server::watch_leader;
 use raft::{Group, Tuning};
 use tokio::net::TcpListener;
@@ -147,8 +147,6 @@ fn open(local: &LocalReplicas, local_ids: &[NodeId]) -> Result<Vec<Folder>, Fold
 
 const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-/// No request waits under this token.
-const NOBODY: u64 = u64::MAX;
 /// While nobody leads.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -179,9 +177,7 @@ impl RunningReplica {
         let others = others.map(|replica| (replica.id, replica.nodes)).collect();
         let neighbours = Neighbours { me: id, others, accepts_unlisted: false };
         let links = Links::new(neighbours, runtime.handle().clone(), metrics);
-        let pending = Arc::new(PendingRequests::default());
-        let outside =
-            Delivery { pending: pending.clone(), links: links.clone(), metrics: metrics.clone() };
+        let outside = Delivery { links: links.clone(), metrics: metrics.clone() };
         let founders =
             replicas.iter().filter(|replica| !replica.spare).map(|replica| replica.id).collect();
         let (tuning, limits) = (Tuning::default(), Limits::default());
@@ -194,7 +190,7 @@ impl RunningReplica {
         let addresses =
             replicas.iter().filter_map(|replica| Some((replica.id, replica.clients?))).collect();
         let addresses: ClientAddresses = Arc::new(addresses);
-        let routes = FrontEnd { me: id, node: node.clone(), pending, addresses }.routes();
+        let routes = FrontEnd { me: id, node: node.clone(), addresses }.routes();
         let routes = http::reject_foreign_hosts(routes, listeners.clients.1.ip());
         RunningReplica { node, links, routes, listeners }
     }
@@ -253,8 +249,9 @@ async fn hand_over(node: &Arc<Node<Replica>>) {
     if !leads(node) {
         return;
     }
-    let request = Request { token: NOBODY, session: None, ask: Ask::Transfer { to: None } };
-    node.input(Input::Message { from: FRONT_END, message: Message::Request(request) });
+    let ask = Ask::Transfer { to: None };
+    let transfer = |token| Message::Request(Request { token, session: None, ask });
+    let _asked = Session::new(node).ask(transfer);
     let follows = |replica: &Replica| {
         replica.group().is_some_and(|group| !group.leads() && group.leader().is_some())
     };

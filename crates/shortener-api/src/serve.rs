@@ -1,6 +1,5 @@
 //! Serves requests below `/api/`.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use host::http;
 use tokio::sync::Semaphore;
-use url_shortener::server::{Front, HttpReply, now, unavailable};
+use url_shortener::server::{Asker, Front, HttpReply, now, unavailable};
 use url_shortener::{Answer, Ask, Edit, Key, LinkId, NewLink};
 
 use crate::reply::{outcome, reply};
@@ -104,16 +103,16 @@ async fn carry_out(api: &Api, parts: &Parts, body: Body) -> Result<HttpReply, Ht
         query: parts.uri.query().unwrap_or_default(),
         body: read_body(parts, body, is_bulk).await?,
     };
-    let address = front.address(parts);
+    let asker = &front.asker(parts);
     Ok(match request::read(&asked, front.site(), &api.targets, now())? {
-        ApiCall::Stats(key) => stats(front, address, key).await,
+        ApiCall::Stats(key) => stats(front, asker, key).await,
         ApiCall::Ask(ask) => {
             let created = matches!(ask, Ask::Create(_));
-            let answer = front.ask(address, ask).await;
+            let answer = front.ask(asker, ask).await;
             reply(answer, created, front.site())
         }
-        ApiCall::List(paging) => list(front, address, paging).await,
-        ApiCall::Bulk(links) => many(front, address, links).await,
+        ApiCall::List(paging) => list(front, asker, paging).await,
+        ApiCall::Bulk(links) => many(front, asker, links).await,
         ApiCall::Shards => HttpReply::json(200, &front.shards().await),
         ApiCall::AddShard => match front.add_shard().await {
             Ok(shards) => HttpReply::json(202, &shards),
@@ -123,12 +122,12 @@ async fn carry_out(api: &Api, parts: &Parts, body: Body) -> Result<HttpReply, Ht
 }
 
 /// The statistics of a link, if it exists.
-async fn stats(front: &Front, address: IpAddr, key: Key) -> HttpReply {
-    let (key, link) = match front.ask(address, Ask::Look(key)).await {
+async fn stats(front: &Front, asker: &Asker, key: Key) -> HttpReply {
+    let (key, link) = match front.ask(asker, Ask::Look(key)).await {
         Answer::Link(key, link) => (key, link),
         answer => return reply(answer, false, front.site()),
     };
-    match front.ask(address, Ask::Stats(LinkId::of(key, &link))).await {
+    match front.ask(asker, Ask::Stats(LinkId::of(key, &link))).await {
         Answer::Stats { link: LinkId { key, .. }, stats, log, acknowledged } => {
             let position = (log, acknowledged);
             HttpReply::json(
@@ -141,8 +140,8 @@ async fn stats(front: &Front, address: IpAddr, key: Key) -> HttpReply {
 }
 
 /// A page of links, and perhaps their clicks.
-async fn list(front: &Front, address: IpAddr, Paging { list, clicks }: Paging) -> HttpReply {
-    let (links, next) = match front.ask(address, list).await {
+async fn list(front: &Front, asker: &Asker, Paging { list, clicks }: Paging) -> HttpReply {
+    let (links, next) = match front.ask(asker, list).await {
         Answer::Page { links, next } => (links, next),
         answer => return reply(answer, false, front.site()),
     };
@@ -165,13 +164,13 @@ async fn list(front: &Front, address: IpAddr, Paging { list, clicks }: Paging) -
 }
 
 /// Makes links, each independently of the others.
-async fn many(front: &Front, address: IpAddr, links: Vec<Result<NewLink, String>>) -> HttpReply {
+async fn many(front: &Front, asker: &Asker, links: Vec<Result<NewLink, String>>) -> HttpReply {
     let results = together(links, |link| async move {
         let new = match link {
             Ok(new) => new,
             Err(error) => return BulkResult { status: 400, link: None, error: Some(error) },
         };
-        let answer = front.ask(address, Ask::Create(new)).await;
+        let answer = front.ask(asker, Ask::Create(new)).await;
         outcome(answer, front.site())
     });
     HttpReply::json(200, &BulkResults { results: results.await })

@@ -110,7 +110,7 @@ impl Pages {
     /// Asks the instance, in the name of whoever sent this request.
     async fn ask(&self, parts: &Parts, ask: Ask) -> Answer {
         let front = self.api.front();
-        front.ask(front.address(parts), ask).await
+        front.ask(&front.asker(parts), ask).await
     }
 
     /// How often people followed this link.

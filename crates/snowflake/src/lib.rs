@@ -18,16 +18,15 @@
 //!
 //! # The files, in the order in which a request for ids meets them
 //!
-//! 1. `server/front.rs` takes the HTTP request, which `wire.rs` reads, and has it wait among the pending
-//!    ones (`server/pending.rs`). In the simulated world it is `client.rs` that asks. Both say it in the
-//!    messages of `message.rs`.
+//! 1. `server/front.rs` takes the HTTP request, which `wire.rs` reads, and asks in the session of its
+//!    connection. In the simulated world it is `client.rs` that asks. Both say it in the messages of
+//!    `message.rs`.
 //! 2. `worker.rs` is the machine: the request waits in its queue until it may mint. `mark.rs` keeps the
 //!    high-water mark on its disk; with a leased number `lease_client.rs` knows how long it may mint
 //!    (`lease.rs`). `stoppage.rs` says why it mints nothing.
 //! 3. `generator.rs` mints by the rules of `claim.rs`, or says why it cannot now (`error.rs`). It fills
 //!    blocks of one tick (`block.rs`), and gives ids (`id.rs`), whose bits a `layout.rs` places.
-//! 4. `server/delivery.rs` brings the answer to the request that waits, and `wire.rs`
-//!    makes the HTTP response of it.
+//! 4. `server/minted.rs` counts what the answer brings, and `wire.rs` makes the HTTP response of it.
 //!
 //! Leases come from `authority.rs`, or from several of them (`replicated_authority.rs`). `scenario.rs` has
 //! what may go wrong, `promise.rs` what holds all the same, and `shape.rs` the clusters.

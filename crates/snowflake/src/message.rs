@@ -25,6 +25,13 @@ impl Protocol for Snowflake {
             _ => 64,
         }
     }
+
+    fn answers(message: &Message) -> Option<(u64, bool)> {
+        match message {
+            Message::Minted { token, .. } | Message::Refused { token, .. } => Some((*token, true)),
+            _ => None,
+        }
+    }
 }
 
 impl Embeds<Checkpoint<Snowflake>> for Snowflake {

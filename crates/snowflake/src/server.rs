@@ -8,7 +8,7 @@
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
 mod counts;
-mod pending;
+mod minted;
 
 mod delivery;
 mod front;
@@ -36,8 +36,8 @@ use crate::{
 use counts::NoteCounts;
 use delivery::Delivery;
 use front::FrontEnd;
+use minted::MintCounts;
 use owner::FolderOwner;
-use pending::PendingMints;
 
 pub use host::ServeError;
 
@@ -212,18 +212,14 @@ impl Setup {
         let metrics = &self.metrics;
         let handle = self.runtime.handle().clone();
         let links = neighbours.map(|neighbours| Links::new(neighbours, handle, metrics));
-        let pending = Arc::new(PendingMints::new(layout.clone(), metrics));
-        let outside = Delivery {
-            pending: Some(pending.clone()),
-            links: links.clone(),
-            counts: NoteCounts::new(metrics),
-        };
+        let outside = Delivery { links: links.clone(), counts: NoteCounts::new(metrics) };
         let files = self.folder.files(metrics);
         let node = Node::start(machine, files, self.folder.disk(), Arc::new(outside), metrics);
         if let Some(links) = &links {
             links.join(&node, None);
         }
-        let routes = FrontEnd { node: node.clone(), pending, layout }.routes();
+        let counts = MintCounts::new(layout.clone(), metrics);
+        let routes = FrontEnd { node: node.clone(), counts, layout }.routes();
         (node, http::reject_foreign_hosts(routes, self.address.ip()))
     }
 
@@ -240,11 +236,7 @@ impl Setup {
         let Setup { runtime, listener, admin, folder, metrics, data, .. } = self;
         let me = neighbours.me;
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-        let outside = Delivery {
-            pending: None,
-            links: Some(links.clone()),
-            counts: NoteCounts::new(&metrics),
-        };
+        let outside = Delivery { links: Some(links.clone()), counts: NoteCounts::new(&metrics) };
         let files = folder.files(&metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
         links.join(&node, listens.nodes);

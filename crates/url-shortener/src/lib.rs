@@ -12,8 +12,8 @@
 //!    (`server/site.rs`), the visitor's device and referrer (`server/visitor.rs`), and a hash in the place
 //!    of the address, by which visitors are counted (`server/salt.rs`).
 //! 2. `server/ask.rs` sends it to the instance as `Ask::Visit` (`message.rs`), with another hash, by which
-//!    the client is limited. The request waits among the pending ones of `host`, whose node has the
-//!    instance.
+//!    the client is limited. It asks in the session of its connection, with the node of `host` that has
+//!    the instance.
 //! 3. `instance.rs` takes the message, and `instance/visit.rs` answers it from `instance/cache.rs`.
 //! 4. Without a copy in the cache, the visitor joins a read of the link that is under way. Where there is
 //!    none, the client's token bucket pays for one (`instance/limiter.rs`), `ring.rs` says which shard has

@@ -29,6 +29,14 @@ impl Protocol for Shortener {
     fn weight(message: &Message) -> u32 {
         weight::weight(message)
     }
+
+    fn answers(message: &Message) -> Option<(u64, bool)> {
+        match message {
+            Message::Answer { token, .. } => Some((*token, true)),
+            Message::Reply { call, .. } | Message::Stats { call, .. } => Some((*call, true)),
+            _ => None,
+        }
+    }
 }
 
 impl Embeds<Store> for Shortener {

@@ -47,7 +47,7 @@ use nodes::Nodes;
 use salt::Salt;
 
 pub use database::{Database, OpenError, Opening};
-pub use front::{Front, Handler, OtherRoutes};
+pub use front::{Asker, Front, Handler, OtherRoutes};
 pub use host::ServeError;
 pub use host::http::HttpReply;
 pub use keys::{Keys, MalformedKey};

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use host::{FRONT_END, Folder, FolderOwner, Links, Metrics, Neighbours, Node, Outside};
+use host::{Folder, FolderOwner, Links, Metrics, Neighbours, Node, Outside, SESSIONS};
 use machine::{Input, Link, Machine, NodeId};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -164,7 +164,7 @@ impl Real {
 impl Lab for Real {
     fn tell(&mut self, node: u32, acts: &[Act]) {
         let message = Word::Do(acts.to_vec());
-        self.processes[&node].node.input(Input::Message { from: FRONT_END, message });
+        self.processes[&node].node.input(Input::Message { from: SESSIONS, message });
     }
 
     fn log(&self, node: u32) -> Vec<Seen> {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host::{FRONT_END, Files, Metrics, Node, Outside};
+use host::{Files, Metrics, Node, Outside, SESSIONS};
 use machine::{
     DiskCommand, DiskId, DiskResult, FileName, Input, Inspection, Link, Machine, NodeId, Now,
     Outputs, Protocol,
@@ -89,7 +89,7 @@ fn in_the_real_world(boots: &[Vec<DiskCommand>]) -> Vec<Said> {
     let boot = |orders: &Vec<DiskCommand>| {
         let files = Files::new(folder.clone(), &metrics);
         let clerk = Node::start(Clerk::default(), files, DiskId(0), Arc::new(Nobody), &metrics);
-        assert!(clerk.input(Input::Message { from: FRONT_END, message: orders.clone() }));
+        assert!(clerk.input(Input::Message { from: SESSIONS, message: orders.clone() }));
         let begun = Instant::now();
         while clerk.inspect().is_none_or(|shown| shown.role != "idle") {
             assert!(

@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use host::{
-    Addresses, Exposure, FRONT_END, Files, Links, Metrics, Neighbours, Node, Outside, UNLISTED,
+    Addresses, Exposure, Files, Links, Metrics, Neighbours, Node, Outside, SESSIONS, UNLISTED,
 };
 use machine::{DiskId, Input, Link, NodeId};
 use snowflake::server::{AuthorityConfig, ServerConfig, serve_authority};
@@ -165,7 +165,7 @@ impl World for Real {
     fn ask(&mut self, asker: u32, message: Message) -> String {
         let asker = self.asker(asker);
         let before = asker.heard().len();
-        assert!(asker.node.input(Input::Message { from: FRONT_END, message }));
+        assert!(asker.node.input(Input::Message { from: SESSIONS, message }));
         asker.next(before)
     }
 

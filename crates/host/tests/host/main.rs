@@ -3,6 +3,7 @@
 #[macro_use]
 mod wait;
 
+mod clerk;
 mod disks;
 mod doors;
 mod folders;
@@ -11,4 +12,5 @@ mod links;
 mod locals;
 mod nodes;
 mod scratch;
+mod sessions;
 mod talker;

@@ -2,13 +2,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "what is tested has threads")]
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use host::{Asked, Files, Metrics, Node, Outside, PendingRequests};
+use host::{Files, Metrics, Node, Outside};
 use machine::{
     DiskCommand, DiskId, FileName, Input, Inspection, Link, Machine, NodeId, Now, Outputs, Protocol,
 };
@@ -221,29 +220,4 @@ fn whoever_waits_for_a_machine_is_told_when_it_is_stopped() {
     stop(&node);
     until!(waiting.is_finished());
     assert_eq!(waiting.join().unwrap(), Err("it was stopped".to_owned()));
-}
-
-#[test]
-fn an_answer_that_is_there_at_once_is_not_waited_for() {
-    let scratch = Scratch::new("asked");
-    let (node, heard) = ringer(&scratch.0);
-    assert_eq!(hear(&heard).1, "done");
-    let desk = PendingRequests::default();
-    let ask = |question| {
-        desk.ask(
-            &node,
-            |_| question,
-            |_, said| match said {
-                "here it is" => ControlFlow::Break(7),
-                said => ControlFlow::Continue(said),
-            },
-        )
-    };
-    assert!(matches!(ask("answer"), Asked::Answered(7)));
-    assert_eq!(hear(&heard).1, "aside");
-    // The disk answers this one, later and to somebody else.
-    assert!(matches!(ask("sync"), Asked::Waits(_)));
-    hear(&heard);
-    assert!(matches!(ask("halt"), Asked::Stopped), "nobody waits for a machine that has stopped");
-    assert!(matches!(ask("answer"), Asked::Stopped));
 }

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
-use host::{
-    Codec, Encoder, FRONT_END, Files, Links, Malformed, Metrics, Neighbours, Node, Outside,
-};
+use host::{Codec, Encoder, Files, Links, Malformed, Metrics, Neighbours, Node, Outside, SESSIONS};
 use machine::{DiskCommand, DiskId, Input, Link, Machine, NodeId, Now, Outputs, Protocol, Window};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -250,7 +248,7 @@ impl Speaker {
     }
 
     pub(crate) fn tell(&self, message: Word) {
-        assert!(self.node.input(Input::Message { from: FRONT_END, message }));
+        assert!(self.node.input(Input::Message { from: SESSIONS, message }));
     }
 
     pub(crate) fn look<T>(&self, at: impl FnOnce(&Talker) -> T) -> T {

@@ -1,28 +1,21 @@
-//! Where the outputs of a replica go: answers to the requests that wait, other messages over the links,
-//! notes to the metrics.
+//! Where the outputs of a replica go: messages over the links, notes to the metrics.
 
 use std::sync::Arc;
 
-use host::{FRONT_END, Links, Metrics, Outside, PendingRequests};
+use host::{Links, Metrics, Outside};
 use machine::{Link, NodeId};
 
-use crate::message::{Answer, KeyValue, Message, Note};
+use crate::message::{KeyValue, Message, Note};
 use crate::replica::Replica;
 
 pub(super) struct Delivery {
-    pub(super) pending: Arc<PendingRequests<Answer>>,
     pub(super) links: Arc<Links<Replica>>,
     pub(super) metrics: Metrics,
 }
 
 impl Outside<KeyValue> for Delivery {
     fn deliver(&self, to: NodeId, message: Message, link: Link) {
-        match message {
-            Message::Response(response) if to == FRONT_END => {
-                self.pending.answer(response.token, response.answer);
-            }
-            message => self.links.send(to, &message, link),
-        }
+        self.links.send(to, &message, link);
     }
 
     /// What the simulated world counts as worth seeing is worth seeing here.
@@ -35,9 +28,5 @@ impl Outside<KeyValue> for Delivery {
                 tracing::warn!("the end of a replica's journal was cut off: {why}");
             }
         }
-    }
-
-    fn halted(&self, _why: &str) {
-        self.pending.close();
     }
 }

@@ -1,4 +1,4 @@
-//! The front end: each request is handed to the replica, each answer to the request that waits for it.
+//! The front end: each request is a question to the replica, in the session of its connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +9,9 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use host::http::{self, HttpReply};
-use host::{FRONT_END, Node, PendingRequests};
-use machine::{Input, NodeId};
+use host::{Node, Visitor};
+use machine::NodeId;
 use raft::Session;
-use tokio::time::timeout;
 
 use super::status::{ClientAddresses, Status};
 use crate::message::{Answer, Ask, Message, Request};
@@ -29,7 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct FrontEnd {
     pub(super) me: NodeId,
     pub(super) node: Arc<Node<Replica>>,
-    pub(super) pending: Arc<PendingRequests<Answer>>,
     pub(super) addresses: ClientAddresses,
 }
 
@@ -65,13 +63,14 @@ impl FrontEnd {
     async fn ask(&self, parts: &Parts, ask: Ask, session: Option<Session>) -> HttpReply {
         self.node.room().await;
         let (is_write, is_read) = (ask.change().is_some(), ask.is_read());
-        let waiting = self.pending.wait();
-        let request = Request { token: waiting.token, session, ask };
-        if !self.node.input(Input::Message { from: FRONT_END, message: Message::Request(request) })
-        {
-            return stopping();
-        }
-        match timeout(PATIENCE, waiting.answer()).await {
+        let request = |token| Message::Request(Request { token, session, ask });
+        let visitor = Visitor::of(&parts.extensions);
+        let answer = visitor.session(&self.node).ask_once(PATIENCE, request).await;
+        let answer = answer.map(|message| match message {
+            Message::Response(response) => Some(response.answer),
+            _ => None,
+        });
+        match answer {
             Ok(Some(Answer::NotLeader { leader: Some(leader) })) if leader != self.me => {
                 self.elsewhere("another node leads", leader, parts)
             }

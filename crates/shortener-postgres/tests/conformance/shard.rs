@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use host::{FRONT_END, Folder, Metrics, Node, Outside};
+use host::{Folder, Metrics, Node, Outside};
 use machine::{Input, Inspection, Link as Wire, NodeId, Switches};
 use serde::{Deserialize, Serialize};
 use url_shortener::{Call, Limits, Message, Reply, Roster, Shard, Shortener};
@@ -52,7 +52,7 @@ impl Keeper for Host {
         let many = calls.len();
         for (call, wanted) in (0..).zip(calls) {
             let message = Message::Call { call, wanted };
-            assert!(self.node.input(Input::Message { from: FRONT_END, message }));
+            assert!(self.node.input(Input::Message { from: NodeId(9), message }));
         }
         let reply = |_| self.replies.recv_timeout(PATIENCE).expect("a reply");
         let mut replies: Vec<_> = (0..many).map(reply).collect();

@@ -1,19 +1,18 @@
-//! The front end: each request is handed to the worker, each answer to the request that waits for it.
+//! The front end: each request is a question to the worker, in the session of its connection.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, Uri};
 use axum::routing::get;
 use host::http::HttpReply;
-use host::{FRONT_END, Node};
-use machine::Input;
+use host::{NoAnswer, Node, Visitor};
 
-use super::pending::PendingMints;
+use super::minted::MintCounts;
 use crate::wire::{self, Format, unavailable};
 use crate::{Layout, Message, Worker};
 
@@ -23,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Turns requests into inputs.
 pub(super) struct FrontEnd {
     pub(super) node: Arc<Node<Worker>>,
-    pub(super) pending: Arc<PendingMints>,
+    pub(super) counts: MintCounts,
     /// For `/decode` where the request names none.
     pub(super) layout: Layout,
 }
@@ -40,17 +39,17 @@ impl FrontEnd {
             .with_state(Arc::new(self))
     }
 
-    async fn mint(&self, count: u32) -> Result<Message, HttpReply> {
+    /// If the client hangs up the ids are lost, which is no harm.
+    async fn mint(&self, visitor: &Visitor, count: u32) -> Result<Message, HttpReply> {
         self.node.room().await;
-        let waiting = self.pending.wait();
-        let message = Message::Mint { token: waiting.token, count };
-        if !self.node.input(Input::Message { from: FRONT_END, message }) {
-            return Err(unavailable("the server is stopping"));
-        }
-        match tokio::time::timeout(PATIENCE, waiting.answer()).await {
-            Ok(Some(message)) => Ok(message),
-            Ok(None) => Err(unavailable("the server is stopping")),
-            Err(_) => Err(unavailable(
+        let mint = |token| Message::Mint { token, count };
+        match visitor.session(&self.node).ask_once(PATIENCE, mint).await {
+            Ok(answer) => {
+                self.counts.answered(&answer);
+                Ok(answer)
+            }
+            Err(NoAnswer::Stopped) => Err(unavailable("the server is stopping")),
+            Err(NoAnswer::Late) => Err(unavailable(
                 "there was no answer in time; ids minted for this request are lost; ask again",
             )),
         }
@@ -58,21 +57,32 @@ impl FrontEnd {
 }
 
 type Front = State<Arc<FrontEnd>>;
+type Who = Extension<Visitor>;
 
-async fn id(front: Front, headers: HeaderMap, RawQuery(query): RawQuery) -> HttpReply {
+async fn id(
+    front: Front,
+    visitor: Who,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> HttpReply {
     if let Err(why) = wire::no_parameters(&query.unwrap_or_default()) {
         return HttpReply::error(400, why);
     }
-    let answer = front.mint(1).await;
+    let answer = front.mint(&visitor, 1).await;
     answer.map_or_else(|refused| refused, |answer| wire::one_id(format(&headers), &answer))
 }
 
-async fn ids(front: Front, headers: HeaderMap, RawQuery(query): RawQuery) -> HttpReply {
+async fn ids(
+    front: Front,
+    visitor: Who,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> HttpReply {
     let count = match wire::count(&query.unwrap_or_default()) {
         Ok(count) => count,
         Err(why) => return HttpReply::error(400, why),
     };
-    let answer = front.mint(count).await;
+    let answer = front.mint(&visitor, count).await;
     answer.map_or_else(|refused| refused, |answer| wire::many_ids(format(&headers), &answer))
 }
 

@@ -1,6 +1,6 @@
 //! The front end: routes requests, and checks who may ask.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,7 +10,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use host::http::{self, ClientAddress, HttpReply};
+use host::Visitor;
+use host::http::{self, HttpReply};
 
 use super::keys::Keys;
 use super::metrics::ServerMetrics;
@@ -42,6 +43,13 @@ pub struct OtherRoutes {
     pub other: Handler,
     /// Replaces an error response by a page, when a person followed a link that leads nowhere.
     pub leads_nowhere: fn(&HeaderMap, Response) -> Response,
+}
+
+/// Who asks: whoever is at the other end of a connection, and the address of the client.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    pub(super) visitor: Visitor,
+    pub(super) address: IpAddr,
 }
 
 /// Answers requests.
@@ -96,7 +104,7 @@ impl Front {
 
     /// The client of this request, as limits know it.
     pub fn client(&self, parts: &Parts) -> u64 {
-        self.salt.client(self.address(parts))
+        self.salt.client(self.asker(parts).address)
     }
 
     /// The status of the shards.
@@ -112,17 +120,17 @@ impl Front {
         self.nodes.add_shard().await
     }
 
-    /// The address of the client.
-    pub fn address(&self, parts: &Parts) -> IpAddr {
-        let visitor = parts.extensions.get::<ClientAddress>();
-        // `host::http` adds one to every request.
-        let peer = visitor.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |visitor| visitor.0.ip());
+    /// Who sent this request.
+    pub fn asker(&self, parts: &Parts) -> Asker {
+        let visitor = Visitor::of(&parts.extensions);
+        let peer = visitor.address.ip();
         if !(self.behind_proxy && peer.is_loopback()) {
-            return peer;
+            return Asker { visitor, address: peer };
         }
         let forwarded = parts.headers.get_all("x-forwarded-for").iter().next_back();
         let last = forwarded.and_then(|header| header.to_str().ok()?.rsplit(',').next());
-        last.and_then(|last| last.trim().parse().ok()).unwrap_or(peer)
+        let address = last.and_then(|last| last.trim().parse().ok()).unwrap_or(peer);
+        Asker { visitor, address }
     }
 
     /// Admits requests for the service's own names, from no foreign page. Custom domains serve redirects

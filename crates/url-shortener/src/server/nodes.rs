@@ -10,7 +10,6 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::database::Database;
-use super::delivery::PendingAnswers;
 use super::owner::{FolderOwner, StoreKind};
 use super::starter::{NodeStarter, folder_of};
 use super::{
@@ -67,7 +66,6 @@ impl Nodes {
             metrics: metrics.clone(),
             local: Arc::default(),
             database: database.is_some().then_some(calls),
-            pending: Arc::default(),
             running: RunningNodes::new(Vec::new(), Vec::new()),
         };
         let instance = starter.start(INSTANCE, "instance", Member::Instance(instance))?;
@@ -77,10 +75,6 @@ impl Nodes {
             runtime.spawn(ask(database, instance.clone(), asked));
         }
         Ok(Nodes { starter, instance, tally, shards: Mutex::new(shards) })
-    }
-
-    pub(super) fn pending(&self) -> &PendingAnswers {
-        &self.starter.pending
     }
 
     pub(super) fn running(&self) -> RunningNodes<Member> {

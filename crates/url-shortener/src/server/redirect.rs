@@ -34,9 +34,9 @@ pub(super) async fn visit(front: &Front, parts: &Parts, code: &str) -> HttpReply
         return unknown_host();
     }
     let key = Key { domain, code: code.into() };
-    let address = front.address(parts);
-    let ask = Ask::Visit(click(front, parts, key, address));
-    let answer = front.ask(address, ask).await;
+    let asker = front.asker(parts);
+    let ask = Ask::Visit(click(front, parts, key, asker.address));
+    let answer = front.ask(&asker, ask).await;
     front.counts.visited(&answer);
     let query = parts.uri.query().filter(|query| !query.is_empty());
     reply::visit(answer, query, front.forward_query)

@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use host::{FRONT_END, Node};
-use machine::Input;
-use tokio::time::timeout;
+use host::{Node, Session};
 
 use super::nodes::Nodes;
 use super::owner::StoreKind;
@@ -51,12 +49,12 @@ impl Nodes {
     pub(super) async fn add_shard(&self) -> Result<ShardsStatus, String> {
         let mut shards = self.shards.lock().await;
         let joins = self.next(&mut shards)?;
-        let place = self.pending().replies.wait();
-        let message = Message::Call { call: place.token, wanted: Call::Join };
-        joins.input(Input::Message { from: FRONT_END, message });
-        match timeout(PATIENCE, place.answer()).await {
-            Ok(Some(Reply::Agreed)) => Ok(status(&shards)),
-            Ok(Some(Reply::Refused(why))) => Err(format!("the new shard says: {why}; ask again")),
+        let join = |call| Message::Call { call, wanted: Call::Join };
+        match Session::new(&joins).ask_once(PATIENCE, join).await {
+            Ok(Message::Reply { reply: Reply::Agreed, .. }) => Ok(status(&shards)),
+            Ok(Message::Reply { reply: Reply::Refused(why), .. }) => {
+                Err(format!("the new shard says: {why}; ask again"))
+            }
             _ => Err("the new shard did not answer in time; ask again".to_owned()),
         }
     }

@@ -7,7 +7,7 @@ use machine::{Machine, NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::delivery::{Delivery, PendingAnswers};
+use super::delivery::Delivery;
 use super::metrics::ServerMetrics;
 use super::owner::{FolderOwner, StoreKind};
 use super::{FIRST_SHARD, MAX_SHARDS_PER_PROCESS, Member, ServeError};
@@ -22,7 +22,6 @@ pub(super) struct NodeStarter {
     pub(super) local: Arc<LocalNodes<Member>>,
     /// Calls to the first shard, if it is a database.
     pub(super) database: Option<UnboundedSender<Message>>,
-    pub(super) pending: Arc<PendingAnswers>,
     pub(super) running: RunningNodes<Member>,
 }
 
@@ -40,8 +39,8 @@ impl NodeStarter {
         let owner = FolderOwner::new(name, self.store_kind);
         let folder = self.whole.part(name, owner, &machine.first_files());
         let folder = folder.map_err(ServeError::Folder)?;
-        let (database, pending) = (self.database.clone(), self.pending.clone());
-        let outside = Delivery { me, database, pending, counts: ServerMetrics::new(&self.metrics) };
+        let database = self.database.clone();
+        let outside = Delivery { me, database, counts: ServerMetrics::new(&self.metrics) };
         let disk = (folder.files(&self.metrics), folder.disk());
         let _runtime = self.runtime.enter();
         let node = self.local.start(me, machine, disk, Arc::new(outside), &self.metrics);

@@ -1,55 +1,38 @@
-//! Requests that wait for the worker's answers, and the counters of what it answered.
+//! What a worker answered, in numbers.
 
 use std::sync::{Mutex, PoisonError};
 
-use host::{Count, Metrics, PendingRequest};
+use host::{Count, Metrics};
 
 use crate::{Id, Layout, Message};
 
-pub(super) struct PendingMints {
-    requests: host::PendingRequests<Message>,
+pub(super) struct MintCounts {
     ticks: Mutex<Ticks>,
     minted: Count,
     refused: Count,
 }
 
-impl PendingMints {
-    pub(super) fn new(layout: Layout, metrics: &Metrics) -> PendingMints {
+impl MintCounts {
+    pub(super) fn new(layout: Layout, metrics: &Metrics) -> MintCounts {
         let refused = "Requests that the worker refused: nothing was minted for them.";
-        PendingMints {
-            requests: host::PendingRequests::default(),
+        MintCounts {
             ticks: Mutex::new(Ticks::new(layout, metrics)),
             minted: metrics.counter("snowflake_minted_total", "Ids that the worker minted."),
             refused: metrics.counter("snowflake_refused_total", refused),
         }
     }
 
-    /// A request that waits. If whoever waits goes the ids are lost, which is no harm.
-    pub(super) fn wait(&self) -> PendingRequest<'_, Message> {
-        self.requests.wait()
-    }
-
-    /// Hands an answer to whoever waits for it.
-    pub(super) fn answer(&self, message: Message) {
-        let token = match &message {
-            Message::Minted { token, ids } => {
+    /// A client got this answer.
+    pub(super) fn answered(&self, answer: &Message) {
+        match answer {
+            Message::Minted { ids, .. } => {
                 self.minted.add(ids.len() as u64);
                 // Ticks are whole between any two calls on them.
                 self.ticks.lock().unwrap_or_else(PoisonError::into_inner).minted(ids);
-                *token
             }
-            Message::Refused { token, .. } => {
-                self.refused.one();
-                *token
-            }
-            _ => return,
-        };
-        self.requests.answer(token, message);
-    }
-
-    /// There will be no more answers: requests that wait end at once.
-    pub(super) fn close(&self) {
-        self.requests.close();
+            Message::Refused { .. } => self.refused.one(),
+            _ => {}
+        }
     }
 }
 

@@ -1,0 +1,424 @@
+//! Sessions: whoever asks a machine from outside is a node to it, with a number that the host hands out.
+//!
+//! The law:
+//!
+//! - A session is a connection whose answers come in order, or one stream of a connection where they
+//!   multiplex. Its number is [`SESSIONS`] or above, and comes again only after 2^31 - 2 others.
+//! - An ask has a token that no other ask of its node has. What answers what is the protocol's to say
+//!   ([`Protocol::answers`]); an ask is over with its last answer.
+//! - Who drops an ask before that no longer waits. Then the session takes no further asks, and when the last
+//!   of those that are under way is over, the machine is told: [`Input::LinkReset`]. What is sent to a
+//!   session and answers no ask that is waited for, vanishes.
+//! - What is sent to a session and not taken by whoever asked is bounded like what is sent to any node: by
+//!   [`machine::WINDOW`]. For each [`machine::CREDIT`] that is taken the machine is told
+//!   [`Input::Writable`]; what would exceed the window breaks the session off.
+//!
+//! What the machine says to the asker while it handles the question enters no table and wakes no task.
+
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::http::Extensions;
+use futures_util::Stream;
+use machine::{CREDIT, Input, LONGEST, Link, Machine, NodeId, Protocol, WINDOW};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
+
+use crate::node::{Asks, Node};
+
+/// The lowest number of a session.
+pub const SESSIONS: NodeId = NodeId(1 << 31);
+/// How many numbers there are for them.
+const NUMBERS: u64 = (1 << 31) - 1;
+
+type Message<M> = <<M as Machine>::Protocol as Protocol>::Message;
+
+/// Where the asks of one node wait for answers.
+#[derive(Debug)]
+pub(crate) struct Sessions<P: Protocol> {
+    numbers: AtomicU64,
+    tokens: AtomicU64,
+    waiting: Mutex<BTreeMap<(NodeId, u64), Waiting<P>>>,
+}
+
+#[derive(Debug)]
+struct Waiting<P: Protocol> {
+    answers: UnboundedSender<(Link, P::Message)>,
+    windows: Arc<Windows>,
+}
+
+impl<P: Protocol> Default for Sessions<P> {
+    fn default() -> Self {
+        let (numbers, tokens) = Default::default();
+        Sessions { numbers, tokens, waiting: Mutex::default() }
+    }
+}
+
+impl<P: Protocol> Sessions<P> {
+    /// The machine sent this to a session.
+    pub(crate) fn deliver(&self, to: NodeId, message: P::Message, link: Link) {
+        let Some((token, is_last)) = P::answers(&message) else { return };
+        let mut waiting = self.waiting();
+        let Some(ask) = waiting.get(&(to, token)) else { return };
+        if !ask.windows.sent(link, P::weight(&message)) {
+            // Whoever asked sees the end of the answers without the last one, and drops the ask.
+            tracing::debug!("a session was broken off, for it left too much unread");
+            let of_session: Vec<_> =
+                waiting.range((to, 0)..=(to, u64::MAX)).map(|(ask, _)| *ask).collect();
+            of_session.iter().for_each(|ask| drop(waiting.remove(ask)));
+            return;
+        }
+        // Whoever asked may be about to go.
+        let _ = ask.answers.send((link, message));
+        if is_last {
+            waiting.remove(&(to, token));
+        }
+    }
+
+    /// There will be no more answers.
+    pub(crate) fn close(&self) {
+        self.waiting().clear();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<(NodeId, u64), Waiting<P>>> {
+        // A map is whole between any two calls on it.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was sent to a session and taken, lane by lane.
+#[derive(Debug, Default)]
+struct Windows([Lane; 2]);
+
+#[derive(Debug, Default)]
+struct Lane {
+    sent: AtomicU64,
+    taken: AtomicU64,
+}
+
+impl Windows {
+    fn lane(&self, link: Link) -> &Lane {
+        &self.0[usize::from(link == Link::Bulk)]
+    }
+
+    /// Is there room for this?
+    fn sent(&self, link: Link, weight: u32) -> bool {
+        let lane = self.lane(link);
+        let sent = lane.sent.fetch_add(weight.into(), Ordering::Relaxed) + u64::from(weight);
+        let credit = lane.taken.load(Ordering::Relaxed) / u64::from(CREDIT) * u64::from(CREDIT);
+        weight <= LONGEST && sent.saturating_sub(credit) <= u64::from(WINDOW)
+    }
+
+    /// How many credits are given for that.
+    fn taken(&self, link: Link, weight: u32) -> u64 {
+        let taken = self.lane(link).taken.fetch_add(weight.into(), Ordering::Relaxed);
+        (taken + u64::from(weight)) / u64::from(CREDIT) - taken / u64::from(CREDIT)
+    }
+}
+
+/// A visitor of a node.
+pub struct Session<M: Machine>(Arc<Inner<M>>);
+
+struct Inner<M: Machine> {
+    node: Arc<Node<M>>,
+    number: NodeId,
+    windows: Arc<Windows>,
+    asks: Mutex<Asked>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    under_way: usize,
+    /// One was dropped before its last answer.
+    is_over: bool,
+}
+
+impl<M: Machine> Clone for Session<M> {
+    fn clone(&self) -> Self {
+        Session(self.0.clone())
+    }
+}
+
+impl<M: Machine> Session<M> {
+    /// A session with this node.
+    pub fn new(node: &Arc<Node<M>>) -> Session<M> {
+        let number = numbered(node.sessions.numbers.fetch_add(1, Ordering::Relaxed));
+        let (windows, asks) = Default::default();
+        Session(Arc::new(Inner { node: node.clone(), number, windows, asks }))
+    }
+
+    /// What it is to the machine.
+    pub fn number(&self) -> NodeId {
+        self.0.number
+    }
+
+    /// May it no longer ask?
+    pub fn is_over(&self) -> bool {
+        self.0.asks().is_over
+    }
+
+    /// Asks what has one answer, and waits for it. The quick path of [`Session::ask`] is this one's too.
+    ///
+    /// # Errors
+    /// If there was none, and why. What was asked may have been done.
+    pub async fn ask_once(
+        &self,
+        patience: Duration,
+        question: impl FnOnce(u64) -> Message<M>,
+    ) -> Result<Message<M>, NoAnswer> {
+        let mut answers = self.ask(question);
+        match answers.at_once() {
+            Some(answer) => Ok(answer),
+            // Boxed, so that an answer that is there at once does not pay for the memory that waiting needs.
+            None => Box::pin(answers.wait(patience)).await,
+        }
+    }
+
+    /// Asks the machine what `question` makes of a token. A machine that has stopped, and any that is asked in
+    /// a session that is over, answers nothing.
+    pub fn ask(&self, question: impl FnOnce(u64) -> Message<M>) -> Answers<M> {
+        let Inner { node, number, windows, .. } = &*self.0;
+        let token = node.sessions.tokens.fetch_add(1, Ordering::Relaxed);
+        let mut asking = Asking {
+            session: &self.0,
+            token,
+            heard: None,
+            more: VecDeque::new(),
+            is_last: false,
+            rest: None,
+        };
+        let is_begun = self.0.begin();
+        let is_taken = is_begun && node.ask(*number, question(token), &mut asking);
+        let Asking { heard, more, is_last, rest, .. } = asking;
+        let is_owed = is_taken && !is_last;
+        if is_begun && !is_owed {
+            self.0.end(false);
+        }
+        let answers = Answers { session: self.0.clone(), token, heard, more, rest, is_owed };
+        // What was heard is taken.
+        let heard = answers.heard.iter().chain(&answers.more);
+        let credits = heard.map(|(link, message)| {
+            let weight = M::Protocol::weight(message);
+            windows.sent(*link, weight);
+            (*link, windows.taken(*link, weight))
+        });
+        credits.for_each(|(link, credits)| (0..credits).for_each(|_| self.0.credit(link)));
+        answers
+    }
+}
+
+/// The number of the session that is opened after so many others.
+fn numbered(before: u64) -> NodeId {
+    NodeId(SESSIONS.0 + (before % NUMBERS) as u32)
+}
+
+impl<M: Machine> Inner<M> {
+    fn begin(&self) -> bool {
+        let mut asks = self.asks();
+        asks.under_way += usize::from(!asks.is_over);
+        !asks.is_over
+    }
+
+    /// An ask is over, with its last answer or without.
+    fn end(&self, is_dropped: bool) {
+        let mut asks = self.asks();
+        asks.under_way -= 1;
+        asks.is_over |= is_dropped;
+        let hangs_up = asks.is_over && asks.under_way == 0;
+        drop(asks);
+        if hangs_up {
+            self.node.input(Input::LinkReset { peer: self.number });
+        }
+    }
+
+    fn credit(&self, link: Link) {
+        self.node.input(Input::Writable { peer: self.number, link });
+    }
+
+    fn asks(&self) -> MutexGuard<'_, Asked> {
+        // Two numbers are whole between any two calls on them.
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// It did not come in time, and is no longer waited for.
+    Late,
+    /// The machine has stopped, or the session is over.
+    Stopped,
+}
+
+/// A question that is put to a machine.
+struct Asking<'a, M: Machine> {
+    session: &'a Inner<M>,
+    token: u64,
+    heard: Option<(Link, Message<M>)>,
+    more: VecDeque<(Link, Message<M>)>,
+    is_last: bool,
+    rest: Option<UnboundedReceiver<(Link, Message<M>)>>,
+}
+
+impl<M: Machine> Asks<M::Protocol> for Asking<'_, M> {
+    fn hear(&mut self, message: Message<M>, link: Link) -> Option<Message<M>> {
+        match M::Protocol::answers(&message) {
+            Some((token, is_last)) if token == self.token => {
+                self.is_last |= is_last;
+                match self.heard {
+                    None => self.heard = Some((link, message)),
+                    Some(_) => self.more.push_back((link, message)),
+                }
+                None
+            }
+            _ => Some(message),
+        }
+    }
+
+    fn handled(&mut self) {
+        if !self.is_last {
+            let (answers, rest) = unbounded_channel();
+            self.rest = Some(rest);
+            let waiting = Waiting { answers, windows: self.session.windows.clone() };
+            let ask = (self.session.number, self.token);
+            self.session.node.sessions.waiting().insert(ask, waiting);
+        }
+    }
+}
+
+/// The answers to an ask, in order. They end with the last one; or before it, where the machine stopped or the
+/// session was broken off.
+pub struct Answers<M: Machine> {
+    session: Arc<Inner<M>>,
+    token: u64,
+    /// Said while the question was handled.
+    heard: Option<(Link, Message<M>)>,
+    more: VecDeque<(Link, Message<M>)>,
+    rest: Option<UnboundedReceiver<(Link, Message<M>)>>,
+    is_owed: bool,
+}
+
+impl<M: Machine> Unpin for Answers<M> {}
+
+impl<M: Machine> Answers<M> {
+    /// The next of those that were there at once.
+    #[inline]
+    pub fn at_once(&mut self) -> Option<Message<M>> {
+        let next = self.heard.take().or_else(|| self.more.pop_front());
+        next.map(|(_, message)| message)
+    }
+
+    /// The next.
+    pub async fn next(&mut self) -> Option<Message<M>> {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    async fn wait(mut self, patience: Duration) -> Result<Message<M>, NoAnswer> {
+        let answer = timeout(patience, self.next()).await.map_err(|_| NoAnswer::Late)?;
+        answer.ok_or(NoAnswer::Stopped)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message<M>>> {
+        if let Some(message) = self.at_once() {
+            return Poll::Ready(Some(message));
+        }
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let Some((link, message)) = ready!(rest.poll_recv(cx)) else { return Poll::Ready(None) };
+        if M::Protocol::answers(&message).is_some_and(|(_, is_last)| is_last) {
+            self.is_owed = false;
+            self.rest = None;
+            self.session.end(false);
+        }
+        let credits = self.session.windows.taken(link, M::Protocol::weight(&message));
+        (0..credits).for_each(|_| self.session.credit(link));
+        Poll::Ready(Some(message))
+    }
+}
+
+impl<M: Machine> Stream for Answers<M> {
+    type Item = Message<M>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message<M>>> {
+        self.poll(cx)
+    }
+}
+
+impl<M: Machine> Drop for Answers<M> {
+    fn drop(&mut self) {
+        if !self.is_owed {
+            return;
+        }
+        let ask = (self.session.number, self.token);
+        drop(self.session.node.sessions.waiting().remove(&ask));
+        // The last answer may have come and not been taken: then nothing is owed.
+        let mut rest = self.rest.take();
+        let came = std::iter::from_fn(|| rest.as_mut()?.try_recv().ok());
+        let is_owed =
+            !came.filter_map(|(_, message)| M::Protocol::answers(&message)).any(|(_, last)| last);
+        self.session.end(is_owed);
+    }
+}
+
+/// Who is at the other end of a connection, or of one of its streams, and its sessions. It is among the
+/// extensions of a request. Nothing in here keeps the address.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// Of the connection.
+    pub address: SocketAddr,
+    sessions: Arc<Mutex<Vec<Box<dyn Any + Send + Sync>>>>,
+}
+
+impl Visitor {
+    /// One from this address, with no sessions yet.
+    pub fn new(address: SocketAddr) -> Visitor {
+        Visitor { address, sessions: Arc::default() }
+    }
+
+    /// Who sent this request.
+    pub fn of(extensions: &Extensions) -> Visitor {
+        let nobody = || Visitor::new((Ipv4Addr::UNSPECIFIED, 0).into());
+        // `host::http` adds one to every request.
+        extensions.get().cloned().unwrap_or_else(nobody)
+    }
+
+    /// The session of this visitor with this node.
+    pub fn session<M: Machine>(&self, node: &Arc<Node<M>>) -> Session<M> {
+        // A list is whole between any two calls on it.
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = sessions.iter_mut().find_map(|session| {
+            let session = session.downcast_mut::<Session<M>>()?;
+            Arc::ptr_eq(&session.0.node, node).then_some(session)
+        });
+        match known {
+            Some(session) if !session.is_over() => session.clone(),
+            Some(session) => {
+                *session = Session::new(node);
+                session.clone()
+            }
+            None => {
+                let session = Session::new(node);
+                sessions.push(Box::new(session.clone()));
+                session
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_comes_again_after_all_others() {
+        assert_eq!(numbered(0), SESSIONS);
+        assert_eq!(numbered(NUMBERS - 1), NodeId(u32::MAX - 1));
+        assert_eq!(numbered(NUMBERS), SESSIONS);
+        assert_eq!(NUMBERS - 1, (1 << 31) - 2);
+    }
+}
