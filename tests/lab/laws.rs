@@ -24,50 +24,6 @@ use probe::{Act, Seen, What};
 /// A law that a world does not keep yet: the script, the world, and what is missing. Its test fails as long as
 /// it stands here, and it fails as well when the world keeps the law, so that it is taken out.
 const NOT_YET: &[(&str, &str, &str)] = &[
-    (
-        "a_stream_holds_a_window_and_no_more",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    (
-        "a_bulk_lane_holds_a_window_and_no_more",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    (
-        "the_longest_message_passes_and_a_longer_one_resets",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    (
-        "credit_is_given_for_what_the_machine_was_handed",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    (
-        "who_keeps_to_half_a_window_is_never_reset_on_a_stream",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    (
-        "who_keeps_to_half_a_window_is_never_reset_in_bulk",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    (
-        "a_peer_that_takes_nothing_stops_the_sender_and_breaks_nothing",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    ("a_lane_is_in_order_between_resets", "simulated", "what is sent in bulk goes as datagrams"),
-    ("a_reset_ends_both_lanes", "simulated", "what is sent in bulk goes as datagrams"),
-    ("a_process_that_died_is_a_reset", "simulated", "what is sent in bulk goes as datagrams"),
-    ("a_stalled_bulk_lane_delays_no_stream", "simulated", "no link has a rate"),
-    (
-        "a_datagram_arrives_whole_or_not_and_a_heavy_one_never",
-        "simulated",
-        "datagrams of any weight arrive",
-    ),
     ("who_is_nowhere_answers_with_a_reset", "simulated", "what is sent to nobody is forgotten"),
     (
         "a_file_ends_in_order_and_others_do_not_wait_for_it",

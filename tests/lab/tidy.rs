@@ -11,6 +11,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("check", &[]),
     ("resilience", &["machine"]),
     ("host", &["machine"]),
+    ("journal", &["machine"]),
     ("bitcask", &["machine", "sim"]),
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
     ("hash-ring", &[]),

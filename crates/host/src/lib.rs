@@ -1,7 +1,9 @@
 //! The real world: the machines of the lab on sockets, files and this computer's clocks.
 #![doc = include_str!("../README.md")]
 
+mod accept;
 mod admin;
+mod budget;
 mod cluster;
 mod codec;
 mod files;
@@ -20,7 +22,9 @@ mod server;
 mod shutdown;
 mod threads;
 
+pub use accept::{Activity, Places};
 pub use admin::admin;
+pub use budget::{Budget, Taken};
 pub use cluster::{Addresses, Cluster, ClusterError, Member};
 pub use codec::Codec;
 pub use files::{DiskFailure, DiskOutcome, Files};

@@ -33,10 +33,10 @@ use machine::{Input, Link, Machine, NodeId, Protocol};
 use rand::Rng;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::sleep;
 
+use crate::accept::{Activity, Places, accept, drain};
 use crate::codec::Codec;
 use crate::metrics::{Count, Metrics};
 use crate::node::{Node, random};
@@ -45,7 +45,7 @@ use frame::{HEADER, Kind, frame};
 use lane::Lane;
 use peer::{Peer, Sent};
 
-/// More wait in the operating system's queue until one of these is closed. A peer has two.
+/// When there are as many, one is closed for the next; `accept.rs` says which. A peer has two.
 const MOST_CONNECTIONS: usize = 4096;
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
 pub const PEER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -137,38 +137,15 @@ where
         listener: TcpListener,
         stop: impl Future<Output = T>,
     ) -> T {
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let mut open = JoinSet::new();
-        let mut stop = std::pin::pin!(stop);
-        let why = loop {
-            let next = async {
-                // The semaphore is never closed, so there is a place in the end.
-                let place = places.clone().acquire_owned().await.ok();
-                listener.accept().await.map(|(stream, _)| (place, stream))
-            };
-            let next = tokio::select! {
-                why = &mut stop => break why,
-                Some(_) = open.join_next() => continue,
-                next = next => next,
-            };
-            match next {
-                Ok((place, stream)) => {
-                    let links = self.clone();
-                    open.spawn(async move {
-                        links.welcome(stream).await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::debug!("a connection could not be accepted: {error}");
-                    sleep(Duration::from_millis(20)).await;
-                }
-            }
+        let places = Places::new(MOST_CONNECTIONS);
+        let carry = |stream, _, activity: Arc<Activity>| {
+            let links = self.clone();
+            // Who was welcomed is at work for as long as the link lives.
+            async move { links.welcome(stream, || activity.begin()).await }
         };
-        drop(listener);
+        let (why, open) = accept(listener, &places, stop, carry).await;
         self.close();
-        let all = async { while open.join_next().await.is_some() {} };
-        let _ = timeout(FLUSH_DEADLINE * 2, all).await;
+        drain(open, FLUSH_DEADLINE * 2).await;
         why
     }
 

@@ -213,7 +213,10 @@ async fn run_until_stopped(
     let nodes: Vec<_> = running.iter().map(|one| one.node.clone()).collect();
     for RunningReplica { links, routes, listeners, .. } in running {
         let clients = listeners.clients.0;
-        fronts.spawn(http::serve(clients, routes, stopped(stop_clients.subscribe())));
+        let stopping = stopped(stop_clients.subscribe());
+        fronts.spawn(async move {
+            http::serve(clients, &http::Door::default(), http::Tower::new(routes), stopping).await;
+        });
         let stopped = stopped(stop_links.subscribe());
         match listeners.nodes {
             Some(listener) => drop(backs.spawn(links.accept(listener, stopped))),

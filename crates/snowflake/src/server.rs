@@ -272,11 +272,17 @@ impl Setup {
         let ready = || ready(listens);
         let served = match (routes.pop(), routes.is_empty()) {
             (Some(only), true) => {
-                server.run(is_ready, ready, |stop| http::serve(listener, only, stop))
+                let service = http::Tower::new(only);
+                server.run(is_ready, ready, |stop| async move {
+                    http::serve(listener, &http::Door::default(), service, stop).await
+                })
             }
             (last, _) => {
                 routes.extend(last);
-                server.run(is_ready, ready, |stop| http::serve_on_threads(listener, routes, stop))
+                let services = routes.into_iter().map(http::Tower::new).collect();
+                server.run(is_ready, ready, |stop| async move {
+                    http::serve_on_threads(listener, &http::Door::default(), services, stop).await
+                })
             }
         };
         served.map_err(|why| halted("worker", &data, &why))

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
-use host::{Codec, Encoder, Malformed};
+use host::{Codec, Malformed};
+use machine::codec::Encoder;
 use machine::{
     DiskCommand, DiskError, DiskId, DiskResult, FileName, Input, Link, Machine, NodeId, Now,
     Outputs, Protocol, Time, Window,

@@ -120,22 +120,25 @@ where
         Ok((frames, theirs))
     }
 
-    /// Somebody dialled. Ends when the connection does.
-    pub(super) async fn welcome(self: &Arc<Self>, stream: TcpStream) {
-        let _ = stream.set_nodelay(true);
+    /// Somebody dialled. Is told when it is one whom we talk with; ends when the connection does.
+    pub(super) async fn welcome(self: &Arc<Self>, stream: TcpStream, admitted_now: impl FnOnce()) {
         let mut frames = Frames::new(stream, handshake::LONGEST);
         let why = match handshake::hear(&mut frames).await {
             Ok(theirs) => match (self.check(&theirs), theirs.lane) {
                 (Err(why), _) => why,
                 (Ok(()), Lane::Stream) => match self.admit(&frames, &theirs) {
                     Ok((peer, claim, bulk)) => {
+                        admitted_now();
                         return self.host(&peer, claim, frames, bulk).await;
                     }
                     Err(why) => why,
                 },
                 (Ok(()), Lane::Bulk) => {
                     match self.peer(theirs.from).and_then(|peer| peer.join(&theirs)) {
-                        Some(stream) => return self.host_beside(&theirs, frames, stream).await,
+                        Some(stream) => {
+                            admitted_now();
+                            return self.host_beside(&theirs, frames, stream).await;
+                        }
                         None => "there is no stream that it belongs to".to_owned(),
                     }
                 }

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # The law
+//!
+//! What an [`Appender`] said to be durable is there after every boot, or the boot is refused: it is never
+//! taken for what never was. It says so only after its own sync. [`Bound`] is raised after that, and lowered,
+//! durably, before anything is taken away.
+//!
+//! Memory is what waits for the disk, and two numbers a file. How much waits is its owner's to bound.
+//!
+//! In return an owner hands on what it is told of ([`JournalOp`], [`JournalTimer`]), calls
+//! [`Appender::go_on`] whenever it has handled an input of the journal or asked for anything, and halts when
+//! it is told [`Event::Broken`].
+
+mod appender;
+mod boot;
+mod bound;
+mod event;
+mod format;
+mod head;
+mod slot;
+mod upkeep;
+mod words;
+
+pub use appender::{Appender, Until};
+pub use bound::{BOUND, Bound};
+pub use event::Event;
+pub use format::{Blocks, Format, Parsed, Place};
+pub use words::{BoundOp, Journal, JournalOp, JournalTimer, Step};

@@ -1,0 +1,9 @@
+//! The appender and its bound, on a disk that lies when a test wants it to.
+
+mod cuts;
+mod disk;
+mod head;
+mod model;
+mod rig;
+mod table;
+mod upkeep;

@@ -1,0 +1,219 @@
+//! Random operations with crashes, against a model.
+
+use std::collections::BTreeMap;
+
+use journal::{Event, Place, Until};
+use proptest::prelude::*;
+
+use crate::rig::{Rig, frame};
+
+#[derive(Clone, Debug)]
+enum Move {
+    Append(usize, bool),
+    Hold,
+    Roll,
+    DeleteOldest,
+    Replace,
+    Truncate(usize),
+    Steps(usize),
+    Fire,
+    Full(bool),
+    Crash(bool),
+    Stop,
+}
+
+fn moves() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        8 => (0..200_usize, prop::bool::weighted(0.7)).prop_map(|(length, waits)| Move::Append(length, waits)),
+        2 => Just(Move::Hold),
+        3 => Just(Move::Roll),
+        1 => Just(Move::DeleteOldest),
+        1 => Just(Move::Replace),
+        1 => (0..6_usize).prop_map(Move::Truncate),
+        8 => (1..30_usize).prop_map(Move::Steps),
+        2 => Just(Move::Fire),
+        1 => any::<bool>().prop_map(Move::Full),
+        2 => any::<bool>().prop_map(Move::Crash),
+        1 => Just(Move::Stop),
+    ]
+}
+
+/// What must be there, may be there and must not be.
+#[derive(Debug, Default)]
+struct Model {
+    /// Frames in the order of their places: their numbers, and whether they are durable.
+    frames: BTreeMap<Place, (u64, bool)>,
+    /// Up to where a hold waits, by its number.
+    holds: BTreeMap<u64, Place>,
+    /// Files that are being deleted, or frames that are being cut: they may be gone.
+    going: Vec<(Place, Place)>,
+    next: u64,
+}
+
+impl Model {
+    fn durable(&mut self, held: &[u64]) {
+        for number in held {
+            if let Some(up_to) = self.holds.remove(number) {
+                for (_, (_, durable)) in self.frames.range_mut(..up_to) {
+                    *durable = true;
+                }
+            }
+        }
+    }
+
+    fn may_go(&self, place: &Place) -> bool {
+        self.going.iter().any(|(from, to)| (from..to).contains(&place))
+    }
+
+    /// What was going is gone.
+    fn gone(&mut self) {
+        let going = std::mem::take(&mut self.going);
+        self.frames.retain(|place, _| !going.iter().any(|(from, to)| (from..to).contains(&place)));
+    }
+
+    /// A boot read these.
+    fn booted(&mut self, read: &[(Place, u64)]) {
+        let read: BTreeMap<Place, u64> = read.iter().copied().collect();
+        for (place, number) in &read {
+            assert_eq!(self.frames.get(place).map(|(number, _)| number), Some(number), "{place:?}");
+        }
+        for (place, (number, durable)) in &self.frames {
+            let lost = *durable && !self.may_go(place) && !read.contains_key(place);
+            assert!(!lost, "frame {number} at {place:?} was durable and is gone");
+        }
+        // Of what was not durable a beginning is there.
+        let mut gap = None;
+        for (place, (number, _)) in self.frames.iter().filter(|(place, _)| !self.may_go(place)) {
+            match (read.contains_key(place), gap) {
+                (true, Some(before)) => panic!("frame {number} is there and {before} is not"),
+                (false, None) => gap = Some(*number),
+                _ => {}
+            }
+        }
+        self.frames.retain(|place, _| read.contains_key(place));
+        self.frames.values_mut().for_each(|(_, durable)| *durable = true);
+        self.holds.clear();
+        self.going.clear();
+    }
+}
+
+const REPLACED: u64 = 1 << 40;
+const TRUNCATED: u64 = 1 << 41;
+
+fn hear(rig: &mut Rig, model: &mut Model) {
+    for event in rig.events.drain(..) {
+        match event {
+            Event::Durable(held) => {
+                model.durable(&held);
+                if held.contains(&TRUNCATED) {
+                    model.gone();
+                }
+            }
+            Event::Replaced(_) => model.gone(),
+            Event::NotReplaced(_) => model.going.clear(),
+            Event::Broken(why) => panic!("{why}"),
+            _ => {}
+        }
+    }
+}
+
+fn play(rig: &mut Rig, model: &mut Model, step: Move) {
+    let idle = rig.log.is_idle();
+    match step {
+        Move::Append(length, waits) => {
+            model.next += 1;
+            let then = waits.then_some((model.next, Until::Synced));
+            let place = rig.log.append(frame(model.next, length), then);
+            model.frames.insert(place, (model.next, false));
+            if waits {
+                model.holds.insert(model.next, place.after(1));
+            }
+        }
+        Move::Hold => {
+            model.next += 1;
+            let up_to = Place { file: u64::MAX, offset: 0 };
+            // It covers what was appended before it, and not what comes after.
+            let last = model.frames.keys().next_back().map_or(up_to, |last| last.after(1));
+            match rig.log.hold(model.next) {
+                None => drop(model.holds.insert(model.next, last)),
+                Some(_) => model.frames.values_mut().for_each(|(_, durable)| *durable = true),
+            }
+        }
+        Move::Roll => rig.log.roll(),
+        Move::DeleteOldest if idle && rig.log.files().len() > 2 => {
+            let oldest = *rig.log.files().keys().next().unwrap();
+            let from = Place { file: oldest, offset: 0 };
+            model.going.push((from, Place { file: oldest + 1, offset: 0 }));
+            rig.log.delete([oldest]);
+            rig.go_on();
+            rig.settle();
+            model.frames.retain(|place, _| place.file != oldest || rig.disk.full);
+        }
+        Move::Replace if idle && rig.log.files().len() > 2 => {
+            let oldest = *rig.log.files().keys().next().unwrap();
+            let in_it = |place: &Place| place.file == oldest;
+            let first = model.frames.iter().find(|(place, _)| in_it(place));
+            let Some((_, (number, _))) = first.map(|(place, frame)| (*place, *frame)) else {
+                return;
+            };
+            rig.log.replace(oldest, frame(number, 1), REPLACED);
+            rig.go_on();
+            // It keeps the first of them; the others may be there as long as it is not done.
+            model
+                .going
+                .push((Place { file: oldest, offset: 1 }, Place { file: oldest + 1, offset: 0 }));
+        }
+        Move::Truncate(back) if idle => {
+            let Some(place) = model.frames.keys().rev().nth(back).copied() else { return };
+            model.going.push((place, Place { file: u64::MAX, offset: 0 }));
+            rig.log.truncate(place, TRUNCATED);
+            rig.go_on();
+            rig.settle();
+            model.going.last_mut().unwrap().1 = rig.log.end();
+        }
+        Move::Steps(count) => drop((0..count).find(|_| !rig.step())),
+        Move::Fire => {
+            if let Some(timer) = rig.timers.first().copied() {
+                rig.fire(timer);
+            }
+        }
+        Move::Full(full) => rig.disk.full = full,
+        Move::Crash(power) => {
+            hear(rig, model);
+            rig.crash(power);
+            rig.settle();
+            assert_eq!(rig.why, None);
+            assert!(rig.ready);
+            model.booted(&rig.frames.clone());
+        }
+        Move::Stop if !rig.disk.full => {
+            rig.settle();
+            while let Some(timer) = rig.timers.first().copied() {
+                rig.fire(timer);
+                rig.settle();
+            }
+            rig.stop();
+        }
+        _ => {}
+    }
+    rig.go_on();
+    hear(rig, model);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_crashes_what_was_durable_is_read_in_order(
+        seed in any::<u64>(),
+        moves in prop::collection::vec(moves(), 1..80),
+    ) {
+        let (mut rig, mut model) = (Rig::new(seed), Model::default());
+        rig.settle();
+        hear(&mut rig, &mut model);
+        for step in moves {
+            play(&mut rig, &mut model, step);
+        }
+        rig.disk.full = false;
+        play(&mut rig, &mut model, Move::Crash(true));
+    }
+}
