@@ -8,6 +8,7 @@ mod cluster;
 mod codec;
 mod files;
 mod folder;
+pub mod framed;
 pub mod http;
 mod links;
 mod listen;

@@ -7,6 +7,7 @@ mod clerk;
 mod disks;
 mod doors;
 mod folders;
+mod frames;
 mod hostile;
 mod links;
 mod nodes;
