@@ -11,6 +11,7 @@ mod frames;
 mod hostile;
 mod links;
 mod nodes;
+mod outside;
 mod scratch;
 mod sessions;
 mod talker;
