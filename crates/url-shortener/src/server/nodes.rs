@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{Folder, Metrics, Node, RunningNodes, SharedFolder};
-use machine::{Input, NodeId, Switches};
+use host::{Folder, Metrics, Node, RunningNodes, Service, ServiceLimits, SharedFolder};
+use machine::{NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -13,14 +13,17 @@ use super::database::Database;
 use super::owner::{FolderOwner, StoreKind};
 use super::starter::{NodeStarter, folder_of};
 use super::{
-    FIRST_SHARD, INSTANCE, LinkStore, MAX_SHARDS_PER_PROCESS, Member, ServeError, TALLY, code_key,
-    halted, secrets_error, settings,
+    FIRST_SHARD, INSTANCE, LinkStore, MAX_SHARDS_PER_PROCESS, Member, PATIENCE, ServeError, TALLY,
+    code_key, halted, secrets_error, settings,
 };
 use crate::{Codes, Cursor, Instance, Limits, Message, Tally};
 
 /// Files beside the folders of nodes: the key of codes, the key of visitors, and temporary files that a
 /// crash may leave.
 const BESIDE: &[&str] = &["codes.key", "codes.new", "visitors.json", "visitors.new"];
+
+/// More calls to a database than this are not even begun.
+const MOST_CALLS: usize = 1024;
 
 /// The running nodes.
 pub(super) struct Nodes {
@@ -72,7 +75,7 @@ impl Nodes {
         let tally = starter.start(TALLY, "tally", Member::Tally(tally))?;
         let shards = (0..here).map(|place| starter.shard(place)).collect::<Result<_, _>>()?;
         if let Some(database) = database {
-            runtime.spawn(ask(database, instance.clone(), asked));
+            stand_in(database, &instance, asked, runtime);
         }
         Ok(Nodes { starter, instance, tally, shards: Mutex::new(shards) })
     }
@@ -129,19 +132,26 @@ fn store_kind(data: &Path, wanted: &LinkStore) -> Result<(StoreKind, u32), Serve
 }
 
 /// Hands the database the calls to the shard that it replaces.
-async fn ask(
+fn stand_in(
     database: Arc<dyn Database>,
-    instance: Arc<Node<Member>>,
+    instance: &Arc<Node<Member>>,
     mut calls: UnboundedReceiver<Message>,
+    runtime: &Handle,
 ) {
-    while let Some(message) = calls.recv().await {
-        let Message::Call { call, wanted } = message else { continue };
-        let (database, instance) = (database.clone(), instance.clone());
-        tokio::spawn(async move {
-            if let Some(reply) = database.answer(wanted).await {
-                let message = Message::Reply { call, shards: 1, reply };
-                instance.input(Input::Message { from: NodeId(FIRST_SHARD), message });
-            }
-        });
-    }
+    let answer = move |message: Message| {
+        let database = database.clone();
+        async move {
+            let Message::Call { call, wanted } = message else { return None };
+            let reply = database.answer(wanted).await?;
+            Some(Message::Reply { call, shards: 1, reply })
+        }
+    };
+    let limits = ServiceLimits { under_way: MOST_CALLS, patience: PATIENCE };
+    let service = Service::new(NodeId(FIRST_SHARD), limits, runtime.clone(), answer);
+    let instance = Arc::downgrade(instance);
+    runtime.spawn(async move {
+        while let Some(message) = calls.recv().await {
+            service.call(&instance, message);
+        }
+    });
 }
