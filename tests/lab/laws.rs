@@ -26,18 +26,8 @@ use probe::{Act, Seen, What};
 const NOT_YET: &[(&str, &str, &str)] = &[
     (
         "a_stream_holds_a_window_and_no_more",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    (
-        "a_stream_holds_a_window_and_no_more",
         "real",
         "nothing counts what is out on a lane; a queue at the sender is bounded instead",
-    ),
-    (
-        "a_bulk_lane_holds_a_window_and_no_more",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
     ),
     (
         "a_bulk_lane_holds_a_window_and_no_more",
@@ -46,18 +36,8 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ),
     (
         "the_longest_message_passes_and_a_longer_one_resets",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    (
-        "the_longest_message_passes_and_a_longer_one_resets",
         "real",
         "nothing counts what is out on a lane; a queue at the sender is bounded instead",
-    ),
-    (
-        "credit_is_given_for_what_the_machine_was_handed",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
     ),
     (
         "credit_is_given_for_what_the_machine_was_handed",
@@ -66,18 +46,8 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ),
     (
         "who_keeps_to_half_a_window_is_never_reset_on_a_stream",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    (
-        "who_keeps_to_half_a_window_is_never_reset_on_a_stream",
         "real",
         "nothing counts what is out on a lane; a queue at the sender is bounded instead",
-    ),
-    (
-        "who_keeps_to_half_a_window_is_never_reset_in_bulk",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
     ),
     (
         "who_keeps_to_half_a_window_is_never_reset_in_bulk",
@@ -86,24 +56,10 @@ const NOT_YET: &[(&str, &str, &str)] = &[
     ),
     (
         "a_peer_that_takes_nothing_stops_the_sender_and_breaks_nothing",
-        "simulated",
-        "nothing counts what is out on a lane, and a bulk lane is no lane",
-    ),
-    (
-        "a_peer_that_takes_nothing_stops_the_sender_and_breaks_nothing",
         "real",
         "nothing counts what is out on a lane; a queue at the sender is bounded instead",
     ),
-    ("a_lane_is_in_order_between_resets", "simulated", "what is sent in bulk goes as datagrams"),
-    ("a_reset_ends_both_lanes", "simulated", "what is sent in bulk goes as datagrams"),
-    ("a_process_that_died_is_a_reset", "simulated", "what is sent in bulk goes as datagrams"),
-    ("a_stalled_bulk_lane_delays_no_stream", "simulated", "no link has a rate"),
     ("a_stalled_bulk_lane_delays_no_stream", "real", "bulk and stream share a connection"),
-    (
-        "a_datagram_arrives_whole_or_not_and_a_heavy_one_never",
-        "simulated",
-        "datagrams of any weight arrive",
-    ),
     (
         "a_datagram_arrives_whole_or_not_and_a_heavy_one_never",
         "real",

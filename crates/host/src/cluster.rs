@@ -24,11 +24,10 @@ use machine::NodeId;
 use serde::Deserialize;
 
 use crate::links::Neighbours;
+use crate::numbers::MEMBERS;
 
 /// A longer file is not a cluster's.
 const LONGEST: u64 = 1 << 20;
-/// Higher numbers are drawn by nodes that are on no list.
-const NUMBERS: u32 = 1 << 31;
 
 /// The nodes of a cluster.
 #[derive(Clone, Debug)]
@@ -192,8 +191,8 @@ fn members(list: Vec<Member>, around: &Path) -> Result<BTreeMap<NodeId, Member>,
         (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
     for mut member in list {
         let id = member.id;
-        if id >= NUMBERS {
-            return Err(format!("node {id}: numbers are below {NUMBERS}"));
+        if !MEMBERS.contains(&id) {
+            return Err(format!("node {id}: numbers are below {}", MEMBERS.end));
         }
         let Addresses { nodes, clients, admin } = member.addresses;
         for address in [nodes, clients, admin].into_iter().flatten() {
@@ -285,7 +284,7 @@ mod tests {
             (&node("data = \"x\"\nrack = 3"), "unknown field `rack`"),
             (&node("data = \"x\"\nid = 2"), "duplicate key"),
             (&node("data = \"x\"\naddresses = { nodes = \"here\" }"), "invalid socket address"),
-            (&THREE.replace("id = 8", "id = 2147483648"), "below 2147483648"),
+            (&THREE.replace("id = 8", "id = 1073741824"), "below 1073741824"),
             (&THREE.replace("id = 8", "id = -1"), "-1"),
             (&twice, "node 7 is there twice"),
             (&shared, "given twice"),

@@ -1,7 +1,7 @@
 //! What a system must say of its messages so that they can travel between computers.
 
-use bytes::{Bytes, BytesMut};
-use machine::codec::Malformed;
+use bytes::Bytes;
+use machine::codec::{Encoder, Malformed};
 
 /// A message that has bytes; [`machine::codec`] has what reads and writes them.
 ///
@@ -15,10 +15,10 @@ pub trait Codec: Sized {
     /// No message is longer, in bytes.
     const LONGEST: usize;
 
-    /// Appends the bytes of this message.
-    fn encode(&self, out: &mut BytesMut);
+    /// Appends the bytes of this message; those that are many by reference ([`Encoder::put_shared`]).
+    fn encode(&self, out: &mut Encoder);
 
-    /// The message that these bytes are.
+    /// The message that these bytes are. It may keep slices of them: a long message has memory of its own.
     ///
     /// # Errors
     /// If they are none, with the reason. The stream that they came on is reset.

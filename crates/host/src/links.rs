@@ -1,24 +1,28 @@
-//! Links between nodes: one TCP connection for each pair, that is dialled again when it breaks.
+//! Links between nodes: for each pair two TCP connections, that are dialled again when they break, and UDP.
 //!
-//! The law: between two [`Input::LinkReset`]s what arrives from a peer on a stream is a beginning of
-//! what the peer sent, in its order; and whatever a peer does or leaves undone, what is kept for it
+//! The law: between two [`Input::LinkReset`]s what arrives from a peer on a lane is a beginning of
+//! what the peer sent on it, in its order; and whatever a peer does or leaves undone, what is kept for it
 //! is bounded, and so is the time for which it is waited for.
 //!
-//! - Of two nodes the one with the higher number dials. So there is one connection for each pair,
-//!   and no tie to break.
-//! - A *stream* is the life of a connection. Messages wait while it is dialled. When it breaks (it
-//!   is closed, silent for [`PEER_TIMEOUT`], speaks nonsense, or leaves too much unread), both machines
-//!   get a `LinkReset`; the next connection is the next stream.
-//! - A *datagram* travels on the same connection, where there is one with room for it, and is
-//!   dropped where not. So it is never doubled nor overtaken, which a machine may not rely on. A
-//!   socket of its own (UDP) would bound its size, and would need the handshake's checks again.
+//! - Of two nodes the one with the higher number dials. So there is one pair of connections for each two
+//!   nodes, and no tie to break.
+//! - A *pair* is the life of two connections: the stream, and the bulk lane beside it. Messages wait while
+//!   they are dialled. When either breaks both do (it is closed, speaks nonsense, has more than a window
+//!   outstanding; the stream also when it is silent for [`PEER_TIMEOUT`]), and both machines get a
+//!   `LinkReset`; the next connections are the next pair.
+//! - What was sent is *outstanding* until the peer's machine was handed it. Credit for that travels on the stream,
+//!   and the machine that sent is told of it ([`Input::Writable`]).
+//! - A *datagram* goes to the peer's UDP socket while there is a pair, and is dropped where there is none.
 //! - A message is handed to the machine by the thread that read it, at once.
 
+mod batch;
 mod calls;
+mod datagrams;
 mod frame;
 mod handshake;
+mod lane;
+mod pair;
 mod peer;
-mod stream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,21 +33,23 @@ use machine::{Input, Link, Machine, NodeId, Protocol};
 use rand::Rng;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::sleep;
 
+use crate::accept::{Activity, Places, accept, drain};
 use crate::codec::Codec;
 use crate::metrics::{Count, Metrics};
 use crate::node::{Node, random};
-use frame::frame;
+use datagrams::Datagrams;
+use frame::{HEADER, Kind, frame};
+use lane::Lane;
 use peer::{Peer, Sent};
 
-/// More wait in the operating system's queue until one of these is closed.
-const MOST_CONNECTIONS: usize = 2048;
+/// When there are as many, one is closed for the next; `accept.rs` says which. A peer has two.
+const MOST_CONNECTIONS: usize = 4096;
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
 pub const PEER_TIMEOUT: Duration = Duration::from_secs(5);
-/// The machine hears after this of a stream that broke while no task carried it.
+/// The machine hears after this of a pair that broke while no task carried it.
 const RESET_DELAY: Duration = Duration::from_millis(10);
 /// For what waits when the server stops.
 const FLUSH_DEADLINE: Duration = Duration::from_millis(500);
@@ -61,6 +67,7 @@ pub struct Links<M: Machine> {
     runtime: Handle,
     peers: Mutex<BTreeMap<NodeId, Arc<Peer>>>,
     node: OnceLock<Weak<Node<M>>>,
+    datagrams: OnceLock<Datagrams>,
     stopping: watch::Sender<bool>,
     counts: LinkCounts,
 }
@@ -72,7 +79,7 @@ pub struct Neighbours {
     pub me: NodeId,
     /// The others, and where those of them listen whom others can dial.
     pub others: Vec<(NodeId, Option<SocketAddr>)>,
-    /// May nodes that are not listed dial this one, under numbers above its own?
+    /// May nodes that are not listed dial this one, under numbers of [`UNLISTED`](crate::UNLISTED)?
     pub accepts_unlisted: bool,
 }
 
@@ -94,20 +101,33 @@ where
             runtime,
             peers: Mutex::new(others.iter().map(listed).collect()),
             node: OnceLock::new(),
+            datagrams: OnceLock::new(),
             stopping: watch::Sender::new(false),
             counts: LinkCounts::new(metrics),
         })
     }
 
     /// Hands what arrives to this node from now on, and dials those of the others who have lower
-    /// numbers.
-    pub fn join(self: &Arc<Self>, node: &Arc<Node<M>>) {
+    /// numbers. Who `listens` takes datagrams at the same port, where that is free.
+    pub fn join(self: &Arc<Self>, node: &Arc<Node<M>>, listens: Option<SocketAddr>) {
         // It is set once: a second node would get what the first one's peers sent.
         let _ = self.node.set(Arc::downgrade(node));
-        for peer in self.peers().values() {
-            if let Some(address) = peer.dialled_at {
-                self.runtime.spawn(self.clone().dial(peer.clone(), address));
+        let peers: Vec<_> = self.peers().values().cloned().collect();
+        let dialled: Vec<_> =
+            peers.iter().filter_map(|peer| Some((peer, peer.dialled_at?))).collect();
+        let towards = || dialled.first().map(|(_, address)| Datagrams::towards(*address));
+        if let Some(at) = listens.or_else(towards) {
+            let _runtime = self.runtime.enter();
+            match Datagrams::bind(at) {
+                Ok(ours) => {
+                    let _ = self.datagrams.set(ours);
+                    self.runtime.spawn(self.clone().take_datagrams());
+                }
+                Err(error) => tracing::warn!("there are no datagrams: {error}"),
             }
+        }
+        for (peer, address) in dialled {
+            self.runtime.spawn(self.clone().dial(peer.clone(), address));
         }
     }
 
@@ -117,38 +137,15 @@ where
         listener: TcpListener,
         stop: impl Future<Output = T>,
     ) -> T {
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let mut open = JoinSet::new();
-        let mut stop = std::pin::pin!(stop);
-        let why = loop {
-            let next = async {
-                // The semaphore is never closed, so there is a place in the end.
-                let place = places.clone().acquire_owned().await.ok();
-                listener.accept().await.map(|(stream, _)| (place, stream))
-            };
-            let next = tokio::select! {
-                why = &mut stop => break why,
-                Some(_) = open.join_next() => continue,
-                next = next => next,
-            };
-            match next {
-                Ok((place, stream)) => {
-                    let links = self.clone();
-                    open.spawn(async move {
-                        links.welcome(stream).await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::debug!("a connection could not be accepted: {error}");
-                    sleep(Duration::from_millis(20)).await;
-                }
-            }
+        let places = Places::new(MOST_CONNECTIONS);
+        let carry = |stream, _, activity: Arc<Activity>| {
+            let links = self.clone();
+            // Who was welcomed is at work for as long as the link lives.
+            async move { links.welcome(stream, || activity.begin()).await }
         };
-        drop(listener);
+        let (why, open) = accept(listener, &places, stop, carry).await;
         self.close();
-        let all = async { while open.join_next().await.is_some() {} };
-        let _ = timeout(FLUSH_DEADLINE * 2, all).await;
+        drain(open, FLUSH_DEADLINE * 2).await;
         why
     }
 
@@ -159,27 +156,30 @@ where
 
     /// Sends a message, or drops it, as its kind of link allows. The machine may be busy meanwhile.
     pub fn send(&self, to: NodeId, message: &Message<M>, link: Link) {
-        let frame = frame(Message::<M>::LONGEST, |out| message.encode(out));
-        let sent = match (self.peer(to), frame) {
-            (Some(peer), Some(frame)) => peer.send(frame, link),
-            (_, None) => {
-                tracing::error!(
-                    "a message to {to:?} is too long for its protocol, and was dropped"
-                );
+        let lane = match link {
+            Link::Datagram => return self.send_datagram(to, message),
+            Link::Stream => Lane::Stream,
+            Link::Bulk => Lane::Bulk,
+        };
+        let Some(peer) = self.peer(to) else { return self.tell_later(to) };
+        let frame = frame(Kind::Message, Message::<M>::LONGEST, |out| message.encode(out));
+        let sent = match frame {
+            Some(frame) => {
+                let weight = weight::<M>(message, frame.len() - HEADER);
+                peer.send(frame, weight, lane)
+            }
+            None => {
+                tracing::error!("a message to {to:?} is too long for its protocol");
+                peer.break_off("a message to it is too long for its protocol");
                 Sent::Broke
             }
-            // An unlisted node that has gone. The sender of a datagram need not know.
-            (None, _) if link == Link::Datagram => Sent::Dropped,
-            (None, _) => Sent::Broke,
         };
-        match sent {
-            Sent::Queued => {}
-            Sent::Dropped => self.counts.dropped.one(),
-            Sent::Broke => self.tell_later(to),
+        if sent == Sent::Broke {
+            self.tell_later(to);
         }
     }
 
-    /// Tells the machine of a reset. Whatever it sends after it knows goes on a new stream.
+    /// Tells the machine of a reset. Whatever it sends after it knows goes on a new pair.
     fn tell(&self, id: NodeId) {
         let peer = self.peer(id);
         if let Some(node) = self.node.get().and_then(Weak::upgrade) {
@@ -189,7 +189,7 @@ where
         }
     }
 
-    /// As `tell`, for a machine that is busy, and soon enough for a stream that nobody carries. The
+    /// As `tell`, for a machine that is busy, and soon enough for a pair that nobody carries. The
     /// one who carries it tells of it at once, and then there is nothing left to tell.
     fn tell_later(&self, id: NodeId) {
         let Some(links) = self.this.upgrade() else { return };
@@ -219,12 +219,19 @@ where
     }
 }
 
+/// What a message weighs that has so many bytes, as both ends count it. A protocol that gives it less than its
+/// bytes is not believed: memory is bounded by this.
+fn weight<M: Machine>(message: &Message<M>, bytes: usize) -> u32 {
+    M::Protocol::weight(message).max(u32::try_from(bytes).unwrap_or(u32::MAX))
+}
+
 #[derive(Debug)]
 struct LinkCounts {
     up: Count,
     sent: Count,
     received: Count,
     dropped: Count,
+    refused_datagrams: Count,
     resets: Count,
     refused: Count,
 }
@@ -236,8 +243,15 @@ impl LinkCounts {
             up: metrics.gauge("host_links_up", "Peers that are connected."),
             sent: count("host_link_batches_sent_total", "Batches of messages written to peers."),
             received: count("host_link_messages_received_total", "Messages that peers sent."),
-            dropped: count("host_link_datagrams_dropped_total", "Datagrams without room or way."),
-            resets: count("host_link_resets_total", "Streams that broke after they were used."),
+            dropped: count(
+                "host_link_datagrams_dropped_total",
+                "Datagrams that could not be sent.",
+            ),
+            refused_datagrams: count(
+                "host_link_datagrams_refused_total",
+                "Datagrams that were from no process that is connected.",
+            ),
+            resets: count("host_link_resets_total", "Pairs that broke after they were used."),
             refused: count("host_link_greetings_refused_total", "Connections turned away."),
         }
     }

@@ -65,7 +65,11 @@ impl<M: Machine> Server<M> {
                 let shown = nodes.clone();
                 let inspect = move || shown.nodes().iter().map(|node| node.inspect()).collect();
                 let routes = admin::admin(metrics, inspect, is_ready.clone(), address.ip());
-                tokio::spawn(http::serve(listener, routes, std::future::pending::<()>()));
+                let serving = async move {
+                    let (door, never) = (http::Door::default(), std::future::pending::<()>());
+                    http::serve(listener, &door, http::Tower::new(routes), never).await;
+                };
+                tokio::spawn(serving);
             }
             let waiting = nodes.nodes();
             let all_ready = move || waiting.iter().try_for_each(|node| node.until(&is_ready));

@@ -54,7 +54,8 @@ impl<P: Embeds<Checkpoint<P>>> Checkpoint<P> {
         Checkpoint { file: file.into(), in_flight: None, next: None }
     }
 
-    /// The bytes of a file that holds this state, for a host whose new disks begin with one.
+    /// The bytes of a file that holds this state: a new disk begins with one
+    /// ([`Machine::first_files`](crate::Machine::first_files)).
     pub fn sealed(state: &[u8]) -> Bytes {
         seal(state)
     }
@@ -65,15 +66,15 @@ impl<P: Embeds<Checkpoint<P>>> Checkpoint<P> {
         out.disk(read, P::op(CheckpointOp::Loaded));
     }
 
-    /// The state that was saved last; `None` where nothing ever was.
+    /// The state that was saved last, or that the disk began with.
     ///
     /// # Errors
-    /// If the disk failed or what is there is not what was written. The file stays as it is.
-    pub fn loaded(&self, result: DiskResult) -> Result<Option<Bytes>, CheckpointError> {
+    /// If the disk failed, the file is gone, or what is there is not what was written. It stays as it is.
+    pub fn loaded(&self, result: DiskResult) -> Result<Bytes, CheckpointError> {
         match result {
-            Err(DiskError::NotFound) => Ok(None),
+            Err(DiskError::NotFound) => Err(CheckpointError::Gone),
             Err(error) => Err(CheckpointError::Disk(error)),
-            Ok(DiskAnswer::Bytes(bytes)) => open(&bytes).ok_or(CheckpointError::Rotten).map(Some),
+            Ok(DiskAnswer::Bytes(bytes)) => open(&bytes).ok_or(CheckpointError::Rotten),
             Ok(_) => Err(CheckpointError::Rotten),
         }
     }
@@ -126,6 +127,9 @@ impl<P: Embeds<Checkpoint<P>>> Checkpoint<P> {
 pub enum CheckpointError {
     /// The disk said no; see [`DiskError`] for what that did to the state.
     Disk(DiskError),
+    /// There is no file, though every disk begins with one: it was lost. Restore it, or give the node a new
+    /// identity and an empty folder.
+    Gone,
     /// The file is not what was written: bits rotted, or it is another program's. It stays as it
     /// is; restore it, or give the node a new identity and an empty folder.
     Rotten,
@@ -135,6 +139,9 @@ impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CheckpointError::Disk(error) => error.fmt(f),
+            CheckpointError::Gone => f.write_str(
+                "the checkpoint is gone: restore it, or start with an empty folder and a new identity",
+            ),
             CheckpointError::Rotten => f.write_str(
                 "the checkpoint is not what was written; it was left as it is: restore it, or \
                  start with an empty folder and a new identity",

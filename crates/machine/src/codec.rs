@@ -6,15 +6,18 @@
 //! form. The bytes may be anybody's, so a length is compared with what is left before anything is taken or
 //! reserved for it, and nothing may follow what was read to its end.
 //!
-//! Fields are written with [`BufMut`] and read with [`Reader`], whose methods mirror it. [`assert_codec`]
-//! and its like hold a codec to the law.
+//! Fields are written with [`BufMut`] and read with [`Reader`], whose methods mirror it. What is large need
+//! not be copied: an [`Encoder`] takes it by reference, and what is read from [`Bytes`] shares their memory
+//! (see [`kept`]). [`assert_codec`] and its like hold a codec to the law.
 
+mod encoder;
 mod law;
 
 use std::fmt;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+pub use encoder::{Encoder, SHARED};
 pub use law::{assert_canonical, assert_codec, assert_delimited, assert_weight};
 
 /// Why bytes are not what they should be.
@@ -253,6 +256,12 @@ impl<'a> Reader<&'a [u8]> {
     }
 }
 
+/// A part of a message for one who keeps it: where it is short a copy, since it would keep in memory all that
+/// came with it.
+pub fn kept(part: Bytes) -> Bytes {
+    if part.len() < SHARED { Bytes::copy_from_slice(&part) } else { part }
+}
+
 /// Appends a number in groups of seven bits, the least first (LEB128): small ones are a byte.
 #[inline]
 pub fn put_number(mut number: u64, out: &mut BytesMut) {
@@ -330,6 +339,16 @@ mod tests {
         assert_eq!(read(b"abcde", 2), (Ok(vec![0x6261, 0x6463]), 2));
         assert_eq!(read(b"abcde", 3), (Err(TOO_SHORT), 0));
         assert_eq!(read(b"abcde", usize::MAX), (Err(TOO_SHORT), 0));
+    }
+
+    #[test]
+    fn what_is_kept_is_copied_only_where_it_is_short() {
+        let frame = Bytes::from(vec![7; 2 * SHARED]);
+        for (length, shares) in [(0, false), (SHARED - 1, false), (SHARED, true)] {
+            let part = frame.slice(1..=length);
+            let kept = kept(part.clone());
+            assert_eq!((&kept, kept.as_ptr() == part.as_ptr()), (&part, shares), "{length}");
+        }
     }
 
     #[test]

@@ -113,6 +113,15 @@ impl FromIterator<Bytes> for Parts {
     }
 }
 
+/// The slices in order; none is empty.
+impl IntoIterator for Parts {
+    type Item = Bytes;
+    type IntoIter = std::vec::IntoIter<Bytes>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.slices.into_iter()
+    }
+}
+
 impl PartialEq for Parts {
     fn eq(&self, other: &Parts) -> bool {
         let bytes = |parts: &Parts| parts.slices.clone().into_iter().flatten();

@@ -188,7 +188,7 @@ impl RunningReplica {
         let machine = Replica::new(id, founders, tuning, limits, Switches::ALL_ON);
         let files = folder.files(metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), metrics);
-        links.join(&node);
+        links.join(&node, listeners.nodes.as_ref().and_then(|nodes| nodes.local_addr().ok()));
         let leader = |replica: &Replica| replica.group().and_then(Group::leader);
         runtime.spawn(watch_leader(id, Arc::downgrade(&node), leader, metrics.clone()));
         let addresses =
@@ -213,7 +213,10 @@ async fn run_until_stopped(
     let nodes: Vec<_> = running.iter().map(|one| one.node.clone()).collect();
     for RunningReplica { links, routes, listeners, .. } in running {
         let clients = listeners.clients.0;
-        fronts.spawn(http::serve(clients, routes, stopped(stop_clients.subscribe())));
+        let stopping = stopped(stop_clients.subscribe());
+        fronts.spawn(async move {
+            http::serve(clients, &http::Door::default(), http::Tower::new(routes), stopping).await;
+        });
         let stopped = stopped(stop_links.subscribe());
         match listeners.nodes {
             Some(listener) => drop(backs.spawn(links.accept(listener, stopped))),

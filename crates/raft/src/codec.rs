@@ -3,17 +3,19 @@
 //!
 //! Entries and configurations have the bytes that they have in a journal.
 //!
-//! Every length is known before anything is kept, and nothing may follow. A command is copied out of
-//! its frame, or a value of a few bytes would keep all that arrived with it.
+//! Every length is known before anything is kept, and nothing may follow. A short command is copied out of
+//! its frame, or a value of a few bytes would keep all that arrived with it; a long one, and a piece of a
+//! snapshot, travels by reference from the sender's memory to the receiver's.
 
+use std::mem;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use host::Malformed;
 use machine::DiskId;
-use machine::codec::Reader;
+use machine::codec::{Encoder, Reader, kept};
 
-use crate::record::{get_configuration, get_entry, put_configuration, put_entry};
+use crate::record::{get_configuration, get_entry, put_configuration, put_entry_head};
 use crate::rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, InstallSnapshot, LONGEST_COMMAND, Payload,
     RequestVote, Rpc,
@@ -27,7 +29,7 @@ impl Envelope {
     pub const LONGEST: usize = 3 << 20;
 
     /// Appends its bytes.
-    pub fn encode(&self, out: &mut BytesMut) {
+    pub fn encode(&self, out: &mut Encoder) {
         out.put_u64_le(self.from.0);
         put_maybe(self.to.map(|disk| disk.0), out);
         for (group, rpc) in &self.rpcs {
@@ -45,7 +47,7 @@ impl Envelope {
     }
 }
 
-fn put_rpc(rpc: &Rpc, out: &mut BytesMut) {
+fn put_rpc(rpc: &Rpc, out: &mut Encoder) {
     match rpc {
         Rpc::RequestVote(RequestVote { term, pre, transfer, last_index, last_term }) => {
             out.put_u8(0);
@@ -63,7 +65,7 @@ fn put_rpc(rpc: &Rpc, out: &mut BytesMut) {
             out.put_u8(2);
             put_numbers([*term, *round, *prev_index, *prev_term, *leader_commit], out);
             out.put_u32_le(entries.len() as u32);
-            entries.iter().for_each(|entry| put_entry(out, entry));
+            entries.iter().for_each(|entry| put_entry(entry, out));
         }
         Rpc::Appended { term, round, outcome } => {
             out.put_u8(3);
@@ -81,7 +83,7 @@ fn put_rpc(rpc: &Rpc, out: &mut BytesMut) {
             put_flags(*done, false, out);
             put_configuration(out, &part.configuration);
             out.put_u32_le(part.bytes.len() as u32);
-            out.put_slice(&part.bytes);
+            out.put_shared(&part.bytes);
         }
         Rpc::SnapshotTaken { term, round, last_index, next } => {
             out.put_u8(5);
@@ -102,6 +104,14 @@ fn put_rpc(rpc: &Rpc, out: &mut BytesMut) {
             put_numbers([*index], out);
             put_configuration(out, members);
         }
+    }
+}
+
+/// The bytes that a journal has of it.
+fn put_entry(entry: &Entry, out: &mut Encoder) {
+    put_entry_head(out, entry);
+    if let Payload::Command(command) = &entry.payload {
+        out.put_shared(command);
     }
 }
 
@@ -138,7 +148,7 @@ fn get_rpc(from: &mut Reader<Bytes>) -> Result<Rpc, Malformed> {
         2 => {
             let [term, round, prev_index, prev_term, leader_commit] = from.take_u64s()?;
             let count = from.take_u32()? as usize;
-            let entries = from.take_list(count, LEAST_ENTRY, get_copied_entry)?;
+            let entries = from.take_list(count, LEAST_ENTRY, get_kept_entry)?;
             let append =
                 AppendEntries { term, round, prev_index, prev_term, entries, leader_commit };
             Rpc::AppendEntries(append)
@@ -178,13 +188,13 @@ fn get_rpc(from: &mut Reader<Bytes>) -> Result<Rpc, Malformed> {
     })
 }
 
-fn get_copied_entry(from: &mut Reader<Bytes>) -> Result<Entry, Malformed> {
+fn get_kept_entry(from: &mut Reader<Bytes>) -> Result<Entry, Malformed> {
     let mut entry = get_entry(from)?;
     if let Payload::Command(command) = &mut entry.payload {
         if command.len() > LONGEST_COMMAND {
             return Err(Malformed("it has a command that is too long"));
         }
-        *command = Bytes::copy_from_slice(command);
+        *command = kept(mem::take(command));
     }
     Ok(entry)
 }
@@ -209,9 +219,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn bytes(message: &Envelope) -> Bytes {
-        let mut out = BytesMut::new();
+        let mut out = Encoder::default();
         message.encode(&mut out);
-        out.freeze()
+        out.finish().joined()
     }
 
     fn configuration() -> impl Strategy<Value = Arc<Configuration>> {

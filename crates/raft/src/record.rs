@@ -109,6 +109,15 @@ fn get_body(from: &mut Reader<Bytes>) -> Result<Record, Malformed> {
 
 /// Appends the bytes of an entry.
 pub(crate) fn put_entry(out: &mut BytesMut, entry: &Entry) {
+    out.reserve(13 + entry.payload.len());
+    put_entry_head(out, entry);
+    if let Payload::Command(command) = &entry.payload {
+        out.put_slice(command);
+    }
+}
+
+/// Appends what is before the bytes of its command, or all there is where it has none.
+pub(crate) fn put_entry_head(out: &mut BytesMut, entry: &Entry) {
     let mut head = [0; 13];
     head[..8].copy_from_slice(&entry.term.to_le_bytes());
     match &entry.payload {
@@ -116,9 +125,7 @@ pub(crate) fn put_entry(out: &mut BytesMut, entry: &Entry) {
         Payload::Command(command) => {
             head[8] = 1;
             head[9..].copy_from_slice(&(command.len() as u32).to_le_bytes());
-            out.reserve(head.len() + command.len());
             out.put_slice(&head);
-            out.put_slice(command);
         }
         Payload::Configuration(configuration) => {
             head[8] = 2;

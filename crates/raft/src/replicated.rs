@@ -91,13 +91,15 @@ where
         snapshot_after: u64,
         machine: M,
     ) -> Self {
+        let mut files = SmallFiles::default();
+        machine.first_files().into_iter().for_each(|(name, content)| files.put(&name, content));
         Replicated {
             groups: Groups::new(id, members.clone(), 1, tuning, Switches::ALL_ON),
             members,
             initial: machine,
             machine: None,
             leads: None,
-            files: SmallFiles::default(),
+            files,
             applied: 0,
             asked: VecDeque::new(),
             timers: Vec::new(),

@@ -74,13 +74,13 @@ impl Api {
     }
 }
 
-/// All of a body.
+/// All of the body of a request.
 ///
 /// # Errors
 /// If it is too long or incomplete.
-pub async fn read_body(body: Body, is_bulk: bool) -> Result<Bytes, HttpReply> {
+pub async fn read_body(parts: &Parts, body: Body, is_bulk: bool) -> Result<Bytes, HttpReply> {
     let most = if is_bulk { MAX_BULK_BYTES } else { MAX_BODY_BYTES };
-    http::body(body, most).await.map_err(|bad| HttpReply::error(bad.status().as_u16(), bad))
+    http::body(parts, body, most).await.map_err(http::BadBody::reply)
 }
 
 /// Carries out a request.
@@ -102,7 +102,7 @@ async fn carry_out(api: &Api, parts: &Parts, body: Body) -> Result<HttpReply, Ht
         method: parts.method.as_str(),
         path,
         query: parts.uri.query().unwrap_or_default(),
-        body: read_body(body, is_bulk).await?,
+        body: read_body(parts, body, is_bulk).await?,
     };
     let address = front.address(parts);
     Ok(match request::read(&asked, front.site(), &api.targets, now())? {

@@ -144,8 +144,13 @@ impl Pages {
     }
 
     /// Reads a form, if it is one of ours.
-    async fn form(&self, visitor: &Visitor, body: Body) -> Result<Form, Box<Response>> {
-        let body = match read_body(body, false).await {
+    async fn form(
+        &self,
+        visitor: &Visitor,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<Form, Box<Response>> {
+        let body = match read_body(parts, body, false).await {
             Ok(body) => body,
             Err(reply) => {
                 let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_REQUEST);

@@ -27,7 +27,7 @@ impl Pages {
     pub(crate) async fn sent(&self, request: Request) -> Result<SentForm, Box<Response>> {
         let (parts, body) = request.into_parts();
         let visitor = self.admit(&parts.headers)?;
-        let form = self.form(&visitor, body).await?;
+        let form = self.form(&visitor, &parts, body).await?;
         Ok(SentForm { parts, visitor, form, about: () })
     }
 

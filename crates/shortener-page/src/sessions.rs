@@ -105,7 +105,7 @@ pub(crate) async fn show(page: State<Arc<Pages>>, headers: HeaderMap) -> Respons
 pub(crate) async fn enter(page: State<Arc<Pages>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let visitor = page.visitor(&parts.headers);
-    let shown = match page.form(&visitor, body).await {
+    let shown = match page.form(&visitor, &parts, body).await {
         Ok(form) => form,
         Err(refused) => return *refused,
     };
@@ -133,7 +133,7 @@ pub(crate) async fn enter(page: State<Arc<Pages>>, request: Request) -> Response
 pub(crate) async fn leave(page: State<Arc<Pages>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let visitor = page.visitor(&parts.headers);
-    if let Err(refused) = page.form(&visitor, body).await {
+    if let Err(refused) = page.form(&visitor, &parts, body).await {
         return *refused;
     }
     page.sessions.leave(&parts.headers);

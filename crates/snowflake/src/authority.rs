@@ -11,9 +11,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use machine::{
-    Checkpoint, CheckpointError, DiskError, DiskResult, Input, Inspection, Link, Machine, NodeId,
-    Now, Output, Outputs, Switches, Time, Wall,
+    Checkpoint, CheckpointError, DiskError, DiskResult, FileName, Input, Inspection, Link, Machine,
+    NodeId, Now, Output, Outputs, Switches, Time, Wall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,10 +31,9 @@ const HIGHEST: Duration = LEASE.saturating_add(SKEW_BOUND);
 /// Where the table lives.
 const FILE: &str = "leases";
 
-/// The table of a disk that no authority has used yet. A real disk begins with it: there, no table
-/// is a table that was lost.
-#[cfg(feature = "server")]
-pub(crate) fn first_file() -> host::FirstFile {
+/// The table of a disk that no authority has used yet. Every disk begins with it: no table is a table that was
+/// lost.
+pub(crate) fn first_file() -> (FileName, Bytes) {
     let table = Table { epochs: 0, rows: Vec::new() };
     let bytes = serde_json::to_vec(&table).unwrap_or_default();
     (FILE.into(), Checkpoint::<Snowflake>::sealed(&bytes))
@@ -86,12 +86,9 @@ impl Authority {
     }
 
     fn loaded(&mut self, result: DiskResult, now: &Now<'_>, out: &mut Outputs<Snowflake>) {
-        let rows = vec![Row::default(); self.pool as usize];
-        let table = match self.checkpoint.loaded(result) {
-            Ok(None) => Ok(Table { epochs: 0, rows }),
-            Ok(Some(bytes)) => serde_json::from_slice(&bytes).map_err(|_| CheckpointError::Rotten),
-            Err(error) => Err(error),
-        };
+        let read =
+            |bytes: Bytes| serde_json::from_slice(&bytes).map_err(|_| CheckpointError::Rotten);
+        let table: Result<Table, _> = self.checkpoint.loaded(result).and_then(read);
         match table {
             Ok(mut table) => {
                 table.rows.resize(self.pool as usize, Row::default());
@@ -205,6 +202,10 @@ impl Machine for Authority {
             }
             _ => {}
         }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        vec![first_file()]
     }
 
     fn inspect(&self) -> Inspection {

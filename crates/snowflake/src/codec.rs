@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use host::{Codec, Malformed};
+use host::{Codec, Encoder, Malformed};
 use machine::codec::Reader;
 use machine::{NodeId, Wall, nanos};
 use raft::Envelope;
@@ -32,7 +32,7 @@ impl Codec for Message {
     /// ids of the largest request are fewer.
     const LONGEST: usize = 768 << 10;
 
-    fn encode(&self, out: &mut BytesMut) {
+    fn encode(&self, out: &mut Encoder) {
         match self {
             Message::Get(Get { worker, count }) => {
                 out.put_u8(0);
@@ -150,9 +150,9 @@ mod tests {
     use crate::replicated_authority::tuning;
 
     fn bytes(message: &Message) -> Bytes {
-        let mut out = BytesMut::new();
+        let mut out = Encoder::default();
         message.encode(&mut out);
-        out.freeze()
+        out.finish().joined()
     }
 
     fn messages() -> impl Strategy<Value = Message> {

@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use machine::{Checkpoint, CheckpointError, DiskResult, Outputs, Wall};
+use bytes::Bytes;
+use machine::{Checkpoint, CheckpointError, DiskResult, FileName, Outputs, Wall};
 
 use crate::message::Snowflake;
 
@@ -17,10 +18,8 @@ pub(crate) const AHEAD: Duration = Duration::from_millis(500);
 /// Where it lives.
 const FILE: &str = "mark";
 
-/// The mark of a disk that no worker has used yet. A real disk begins with it: there, no mark is a
-/// mark that was lost.
-#[cfg(feature = "server")]
-pub(crate) fn first_file() -> host::FirstFile {
+/// The mark of a disk that no worker has used yet. Every disk begins with it: no mark is a mark that was lost.
+pub(crate) fn first_file() -> (FileName, Bytes) {
     (FILE.into(), Checkpoint::<Snowflake>::sealed(&0_u64.to_le_bytes()))
 }
 
@@ -44,8 +43,8 @@ impl HighWaterMark {
     /// The mark that was on the disk; zero on a new one.
     pub(crate) fn loaded(&mut self, result: DiskResult) -> Result<Wall, CheckpointError> {
         let bytes = self.checkpoint.loaded(result)?;
-        let mark = bytes.map(|bytes| bytes.as_ref().try_into().map(u64::from_le_bytes));
-        self.durable = Wall(mark.transpose().map_err(|_| CheckpointError::Rotten)?.unwrap_or(0));
+        let mark = bytes.as_ref().try_into().map_err(|_| CheckpointError::Rotten)?;
+        self.durable = Wall(u64::from_le_bytes(mark));
         Ok(self.durable)
     }
 

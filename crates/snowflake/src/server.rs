@@ -21,7 +21,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use host::{
-    Addresses, Exposure, Folder, Links, Metrics, Neighbours, Node, RunningNodes, Server, http,
+    Addresses, Exposure, Folder, Links, Metrics, Neighbours, Node, RunningNodes, Server, UNLISTED,
+    http,
 };
 use machine::{DiskId, Inspection, Machine, NodeId, Switches, Wall, nanos};
 use raft::server::watch_leader;
@@ -220,7 +221,7 @@ impl Setup {
         let files = self.folder.files(metrics);
         let node = Node::start(machine, files, self.folder.disk(), Arc::new(outside), metrics);
         if let Some(links) = &links {
-            links.join(&node);
+            links.join(&node, None);
         }
         let routes = FrontEnd { node: node.clone(), pending, layout }.routes();
         (node, http::reject_foreign_hosts(routes, self.address.ip()))
@@ -246,7 +247,7 @@ impl Setup {
         };
         let files = folder.files(&metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
-        links.join(&node);
+        links.join(&node, listens.nodes);
         if let Some(leader) = leader {
             runtime.spawn(watch_leader(me, Arc::downgrade(&node), leader, metrics.clone()));
         }
@@ -271,11 +272,17 @@ impl Setup {
         let ready = || ready(listens);
         let served = match (routes.pop(), routes.is_empty()) {
             (Some(only), true) => {
-                server.run(is_ready, ready, |stop| http::serve(listener, only, stop))
+                let service = http::Tower::new(only);
+                server.run(is_ready, ready, |stop| async move {
+                    http::serve(listener, &http::Door::default(), service, stop).await
+                })
             }
             (last, _) => {
                 routes.extend(last);
-                server.run(is_ready, ready, |stop| http::serve_on_threads(listener, routes, stop))
+                let services = routes.into_iter().map(http::Tower::new).collect();
+                server.run(is_ready, ready, |stop| async move {
+                    http::serve_on_threads(listener, &http::Door::default(), services, stop).await
+                })
             }
         };
         served.map_err(|why| halted("worker", &data, &why))
@@ -291,11 +298,12 @@ fn wall() -> Wall {
 }
 
 /// The number of a node that is on no list, from the identity of its disk and its thread: the same
-/// after every restart, so that the authority knows whom it has given what. Two in 2^31 have the same; of
+/// after every restart, so that the authority knows whom it has given what. Two in 2^30 have the same; of
 /// these the second is not let in.
 fn own_number(disk: DiskId, thread: usize) -> NodeId {
-    const HALF: u64 = u32::MAX as u64 / 2;
-    NodeId((HALF + 1 + (disk.0 % HALF + thread as u64) % HALF) as u32)
+    let numbers = UNLISTED.len() as u64;
+    let place = (disk.0 % numbers + thread as u64) % numbers;
+    NodeId(UNLISTED.start + place as u32)
 }
 
 fn halted(who: &str, data: &Path, why: &str) -> ServeError {

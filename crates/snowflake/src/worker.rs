@@ -11,13 +11,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use machine::{
-    CheckpointError, DiskError, DiskResult, Generation, Input, Inspection, Machine, NodeId, Now,
-    Outputs, Switches, Wall,
+    CheckpointError, DiskError, DiskResult, FileName, Generation, Input, Inspection, Machine,
+    NodeId, Now, Outputs, Switches, Wall,
 };
 
 use crate::lease_client::LeaseClient;
-use crate::mark::{AHEAD, HighWaterMark};
+use crate::mark::{self, AHEAD, HighWaterMark};
 use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Op, Refusal, Snowflake, Timer};
 use crate::stoppage::Stoppage;
@@ -348,6 +349,13 @@ impl Machine for Worker {
         self.raise(looks, now, out);
         self.serve(now, out);
         self.look(now, out);
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        match self.number {
+            Number::Fixed { .. } => vec![mark::first_file()],
+            Number::Leased(_) => Vec::new(),
+        }
     }
 
     fn inspect(&self) -> Inspection {

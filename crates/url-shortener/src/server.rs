@@ -167,7 +167,8 @@ pub fn serve(
     let server = Server { runtime, nodes: running, metrics, admin };
     let ready = || ready(listens);
     let work = |stop| async move {
-        let why = http::serve(listener, routes, stop).await;
+        let why =
+            http::serve(listener, &http::Door::default(), http::Tower::new(routes), stop).await;
         let _ = timeout(DRAIN_DEADLINE, drained(&instance)).await;
         why
     };

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use host::{Codec, Malformed};
+use machine::codec::Encoder;
 use machine::{
     DiskCommand, DiskError, DiskId, DiskResult, FileName, Input, Link, Machine, NodeId, Now,
     Outputs, Protocol, Time, Window,
@@ -265,12 +266,12 @@ impl Codec for Word {
     const VERSION: u32 = 1;
     const LONGEST: usize = 16 << 20;
 
-    fn encode(&self, out: &mut BytesMut) {
+    fn encode(&self, out: &mut Encoder) {
         let Word::Letter(letter) = self else { unreachable!("only the script says that") };
         out.put_u8(LINKS.iter().position(|link| *link == letter.link).unwrap_or_default() as u8);
         out.put_u64_le(letter.talk);
         out.put_u32_le(letter.number);
-        out.put_slice(&letter.body);
+        out.put_shared(&letter.body);
     }
 
     fn decode(mut bytes: Bytes) -> Result<Word, Malformed> {

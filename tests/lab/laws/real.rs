@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use super::probe::{Act, FIRST_BYTES, Probe, Seen, Word, Words};
+use super::probe::{Act, Probe, Seen, Word, Words};
 use super::relay::Relay;
 use super::{Lab, Ruined};
 
@@ -106,7 +106,7 @@ impl Process {
         let outside = Arc::new(Mouth { links: links.clone(), log, halted: halted.clone() });
         let node =
             Node::start(Probe::default(), folder.files(&metrics), folder.disk(), outside, &metrics);
-        links.join(&node);
+        links.join(&node, Some(address));
         runtime.spawn(links.accept(listener, std::future::pending::<()>()));
         Ok((Process { node, metrics, runtime, halted, _folder: folder }, address))
     }

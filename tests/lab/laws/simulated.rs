@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use machine::NodeId;
-use sim::{Delays, Fault, FaultId, World};
+use sim::{Delays, Fault, FaultId, Target, World};
 
 use super::probe::{Act, Probe, Seen, Word};
 use super::{Lab, Ruined};
+
+/// What a sound link lets out, in bytes a second.
+const SOUND_RATE: u32 = 1_250_000_000;
 
 pub(super) struct Simulated {
     world: World<Probe>,
@@ -29,6 +32,10 @@ impl Simulated {
         let fault = self.world.begin(fault);
         self.links.entry((a, b)).or_default().push(fault);
     }
+}
+
+fn sides(a: u32, b: u32) -> [Vec<Target>; 2] {
+    [a, b].map(|node| vec![NodeId(node).into()])
 }
 
 impl Lab for Simulated {
@@ -76,9 +83,8 @@ impl Lab for Simulated {
     }
 
     fn cut(&mut self, a: u32, b: u32) {
-        let sides = [a, b].map(|node| vec![NodeId(node).into()]);
-        let [left, right] = sides;
-        self.on_link(a, b, Fault::Partition { a: left, b: right });
+        let [a_side, b_side] = sides(a, b);
+        self.on_link(a, b, Fault::Partition { a: a_side, b: b_side });
     }
 
     fn heal(&mut self, a: u32, b: u32) {
@@ -87,10 +93,13 @@ impl Lab for Simulated {
         }
     }
 
-    fn slow(&mut self, _a: u32, _b: u32, _rate: u32) {}
+    fn slow(&mut self, a: u32, b: u32, rate: u32) {
+        let [a_side, b_side] = sides(a, b);
+        self.on_link(a, b, Fault::SlowLink { a: a_side, b: b_side, times: SOUND_RATE / rate });
+    }
 
     fn reset(&mut self, a: u32, b: u32) {
-        let [a, b] = [a, b].map(|node| vec![NodeId(node).into()]);
+        let [a, b] = sides(a, b);
         let reset = self.world.begin(Fault::LinkReset { a, b });
         self.world.end(reset);
     }

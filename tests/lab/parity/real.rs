@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use host::{Addresses, Exposure, FRONT_END, Files, Links, Metrics, Neighbours, Node, Outside};
+use host::{
+    Addresses, Exposure, FRONT_END, Files, Links, Metrics, Neighbours, Node, Outside, UNLISTED,
+};
 use machine::{DiskId, Input, Link, NodeId};
 use snowflake::server::{AuthorityConfig, ServerConfig, serve_authority};
 use snowflake::{Message, Snowflake};
@@ -80,7 +82,7 @@ impl Real {
         let _ = std::fs::remove_dir_all(&folder);
         let authority = Process::start("127.0.0.1:0", &folder).expect("some port is free");
         let runtime = host::runtime().unwrap();
-        let asker = |id| RealAsker::new(NodeId(id), authority.address, &runtime);
+        let asker = |id| RealAsker::new(NodeId(UNLISTED.start + id), authority.address, &runtime);
         let askers: Vec<_> = (1..=3).map(asker).collect();
         let bound = (Instant::now(), Duration::MAX);
         let world = Real { folder, authority, askers, _runtime: runtime, bound, late: false };
@@ -145,7 +147,7 @@ impl RealAsker {
         let files = Files::new(".".into(), &metrics);
         let outside = Arc::new(Mouth(links.clone()));
         let node = Node::start(Asker::default(), files, DiskId(0), outside, &metrics);
-        links.join(&node);
+        links.join(&node, None);
         RealAsker { node, metrics }
     }
 

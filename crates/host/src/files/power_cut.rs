@@ -252,7 +252,7 @@ fn a_new_folder_is_begun_before_it_says_so() {
         watch::calls(),
         [&made[..], &put("format.json.new", "format.json", "data")].concat()
     );
-    let first = ("mark", "0".into());
+    let first = ("mark".into(), "0".into());
     let folder = whole.part("n0", Mine { system: "test".to_owned() }, &[first]).unwrap();
     let made = ["create n0", "sync data", "create disk", "sync n0"].map(str::to_owned);
     let mark = put(".new", "mark", "disk");

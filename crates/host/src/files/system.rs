@@ -48,6 +48,10 @@ pub(super) fn set_length(file: &File, path: &Path, length: u64) -> io::Result<()
 /// Reserves space for a file behind its end.
 pub(super) fn allocate(file: &File, path: &Path, length: u64) -> io::Result<()> {
     saw("allocate", path);
+    if length == 0 {
+        // The system takes that for a mistake; there is space for nothing.
+        return Ok(());
+    }
     Ok(rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, length)?)
 }
 

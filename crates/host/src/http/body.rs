@@ -6,26 +6,41 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use bytes::Bytes;
 use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 
+use super::HttpReply;
+use super::exchange::Allowance;
+
 /// For a client to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// All of a body, of at most so many bytes. One that says that it is longer is not waited for.
+/// All of the body of this request, of at most so many bytes. One that says that it is longer is not waited
+/// for. It has its bytes of the server's budget before any is read.
 ///
 /// # Errors
 /// With the status and the sentence for who sent it. Nothing was done.
-pub async fn body(body: Body, most: usize) -> Result<Bytes, BadBody> {
-    if body.size_hint().lower() > most as u64 {
+pub async fn body(parts: &Parts, body: Body, most: usize) -> Result<Bytes, BadBody> {
+    let size = body.size_hint();
+    if size.lower() > most as u64 {
         return Err(BadBody::Long { most });
     }
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
+    let allowance = parts.extensions.get::<Allowance>();
+    let taken = allowance.map(|allowance| {
+        let length = size.exact().unwrap_or(most as u64);
+        allowance.whole(length).ok_or(BadBody::NoRoom)
+    });
+    let taken = taken.transpose()?;
     match timeout(BODY_TIMEOUT, to_bytes(body, most)).await {
-        Ok(Ok(body)) => Ok(body),
+        Ok(Ok(body)) => Ok(match taken {
+            Some(mut taken) => taken.split(body.len() as u64).hold(body),
+            None => body,
+        }),
         Ok(Err(why)) if why.source().is_some_and(|why| why.is::<LengthLimitError>()) => {
             Err(BadBody::Long { most })
         }
@@ -46,6 +61,8 @@ pub enum BadBody {
     Malformed,
     /// It did not come in time.
     Late,
+    /// The bodies of other requests have all the memory that there is for bodies.
+    NoRoom,
 }
 
 impl BadBody {
@@ -55,7 +72,14 @@ impl BadBody {
             BadBody::Long { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             BadBody::Malformed => StatusCode::BAD_REQUEST,
             BadBody::Late => StatusCode::REQUEST_TIMEOUT,
+            BadBody::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+
+    /// The reply to who sent it.
+    pub fn reply(self) -> HttpReply {
+        let reply = HttpReply::error(self.status().as_u16(), self);
+        if self == BadBody::NoRoom { reply.retry_after(1) } else { reply }
     }
 }
 
@@ -69,6 +93,10 @@ impl fmt::Display for BadBody {
                  nothing was done"
             ),
             BadBody::Late => write!(f, "the body did not come in time; nothing was done"),
+            BadBody::NoRoom => write!(
+                f,
+                "the server has no memory left for this body; nothing was done; send it again in a moment"
+            ),
         }
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! hyper answers a request that it cannot read by itself, with a status and an empty body. Such an
 //! answer is the last thing on its connection, and the only one without a `content-type`; here it
-//! is given a body that says what was wrong.
+//! is given a body that says what was wrong. Once an answer was sent whose own bytes could be taken for
+//! one of these, nothing on its connection is touched any more.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ pub const LONGEST_HEADER: usize = 16 << 10;
 pub(super) struct Progress {
     working: AtomicUsize,
     written: AtomicU64,
+    /// Something was sent that may look like a bare answer and is none.
+    as_it_is: AtomicBool,
+    /// Whether the client is still there is to be seen.
+    look: AtomicBool,
 }
 
 impl Progress {
@@ -32,8 +37,19 @@ impl Progress {
         Work(progress.clone())
     }
 
+    /// Has the connection looked for whether its client is still there, when it is flushed next, if somebody
+    /// works on an answer. hyper does not read meanwhile.
+    pub(super) fn look(&self) {
+        self.look.store(self.is_working(), Ordering::Relaxed);
+    }
+
     pub(super) fn is_working(&self) -> bool {
         self.working.load(Ordering::Relaxed) > 0
+    }
+
+    /// What is written on the connection of this answer is left as it is from now on.
+    pub(super) fn leave_as_it_is(work: &Work) {
+        work.0.as_it_is.store(true, Ordering::Relaxed);
     }
 
     /// Bytes that the client, or its system, has taken.
@@ -58,19 +74,33 @@ pub(super) struct Watched {
     progress: Arc<Progress>,
     /// Our answer in the place of a bare one, and how much of it is written.
     own: Option<(Vec<u8>, usize)>,
+    /// The client had nothing more to send when we looked last.
+    has_said_all: bool,
 }
 
 impl Watched {
     pub(super) fn new(stream: TcpStream, write_time: Duration, progress: Arc<Progress>) -> Self {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(write_time));
-        Watched { stream: Box::pin(stream), progress, own: None }
+        Watched { stream: Box::pin(stream), progress, own: None, has_said_all: false }
     }
 
     fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(self.stream.as_mut().poll_write(cx, bytes))?;
         self.progress.written.fetch_add(written as u64, Ordering::Relaxed);
         Poll::Ready(Ok(written))
+    }
+
+    /// Has the client hung up, or said all long ago?
+    fn is_gone(&mut self, cx: &mut Context<'_>) -> bool {
+        let stream = self.stream.as_ref().get_ref().get_ref();
+        let mut byte = [0];
+        let over = match stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(bytes)) => bytes == 0,
+            Poll::Ready(Err(_)) => return true,
+            Poll::Pending => false,
+        };
+        over && std::mem::replace(&mut self.has_said_all, over)
     }
 
     /// Writes all of our own answer.
@@ -107,7 +137,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match bare_answer(bytes) {
+        let as_it_is = self.progress.as_it_is.load(Ordering::Relaxed);
+        match bare_answer(bytes).filter(|_| !as_it_is) {
             None => self.write(cx, bytes),
             Some(0) => self.write_own(cx, bytes).map_ok(|()| bytes.len()),
             Some(begins) => self.write(cx, &bytes[..begins]),
@@ -115,6 +146,9 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.progress.look.swap(false, Ordering::Relaxed) && self.is_gone(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         self.stream.as_mut().poll_flush(cx)
     }
 

@@ -8,14 +8,17 @@ use std::time::Duration;
 use machine::{Machine, NodeId};
 use rand::Rng;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::frame::Frames;
 use super::handshake::{self, Hello};
-use super::peer::Peer;
+use super::lane::Lane;
+use super::peer::{BulkConnection, Claim, Peer};
 use super::{Links, Message};
 use crate::codec::Codec;
 use crate::node::random;
+use crate::numbers::UNLISTED;
 
 /// For a connection to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,10 +43,11 @@ where
         let (mut pause, mut random, mut complained) = (FIRST_PAUSE, random(), false);
         loop {
             match self.call(peer, address).await {
-                Ok((frames, claim)) => {
+                Ok((stream, claim, boot)) => {
                     complained = false;
                     let (began, _carried) = (Instant::now(), peer.carried.lock().await);
-                    self.carry(peer, frames, claim).await;
+                    let bulk = self.clone().call_beside(peer.id, address, claim, boot);
+                    self.carry(peer, claim, stream, bulk).await;
                     if began.elapsed() > LONGEST_PAUSE {
                         pause = FIRST_PAUSE;
                     }
@@ -63,48 +67,105 @@ where
         }
     }
 
+    /// Dials a stream: with it comes the boot of the process that answered.
     async fn call(
         &self,
         peer: &Peer,
         address: SocketAddr,
-    ) -> Result<(Frames<TcpStream>, u64), String> {
+    ) -> Result<(Frames<TcpStream>, Claim, u64), String> {
+        let ours = self.hello(peer.id, Lane::Stream, random().next_u64());
+        let (stream, theirs) = self.introduce(address, &ours).await?;
+        let datagrams = takes_datagrams(address, &theirs);
+        // The number is of who dialled.
+        let theirs = Hello { pair: ours.pair, ..theirs };
+        let (claim, _) =
+            peer.claim(&theirs, datagrams).ok_or("two processes answer under its number")?;
+        Ok((stream, claim, theirs.boot))
+    }
+
+    /// Dials the bulk lane of a pair, at the same process.
+    async fn call_beside(
+        self: Arc<Self>,
+        id: NodeId,
+        address: SocketAddr,
+        claim: Claim,
+        boot: u64,
+    ) -> Result<BulkConnection, String> {
+        let ours = self.hello(id, Lane::Bulk, claim.pair);
+        let (bulk, theirs) = self.introduce(address, &ours).await?;
+        if theirs.boot != boot {
+            return Err("another process answers under its number".to_owned());
+        }
+        // Nobody waits for its end but this one.
+        Ok((bulk, oneshot::channel().0))
+    }
+
+    async fn introduce(
+        &self,
+        address: SocketAddr,
+        ours: &Hello,
+    ) -> Result<(Frames<TcpStream>, Hello), String> {
         let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await;
         let mut stream = stream
             .map_err(|_| "it does not answer".to_owned())?
             .map_err(|error| error.to_string())?;
         let _ = stream.set_nodelay(true);
-        let ours = self.hello(peer.id);
-        handshake::say(&mut stream, &ours).await?;
+        handshake::say(&mut stream, ours).await?;
         let mut frames = Frames::new(stream, handshake::LONGEST);
         let theirs = handshake::hear(&mut frames).await?;
         self.check(&theirs)?;
-        if theirs.from != peer.id {
+        if theirs.from != ours.to {
             return Err(format!("it is {:?}", theirs.from));
         }
-        let claim = peer.claim(theirs.boot).ok_or("two processes answer under its number")?;
-        Ok((frames, claim))
+        Ok((frames, theirs))
     }
 
-    /// Somebody dialled.
-    pub(super) async fn welcome(self: &Arc<Self>, stream: TcpStream) {
-        let _ = stream.set_nodelay(true);
+    /// Somebody dialled. Is told when it is one whom we talk with; ends when the connection does.
+    pub(super) async fn welcome(self: &Arc<Self>, stream: TcpStream, admitted_now: impl FnOnce()) {
         let mut frames = Frames::new(stream, handshake::LONGEST);
-        let admitted = match handshake::hear(&mut frames).await {
-            Ok(theirs) => self.admit(&theirs),
-            Err(why) => Err(why),
+        let why = match handshake::hear(&mut frames).await {
+            Ok(theirs) => match (self.check(&theirs), theirs.lane) {
+                (Err(why), _) => why,
+                (Ok(()), Lane::Stream) => match self.admit(&frames, &theirs) {
+                    Ok((peer, claim, bulk)) => {
+                        admitted_now();
+                        return self.host(&peer, claim, frames, bulk).await;
+                    }
+                    Err(why) => why,
+                },
+                (Ok(()), Lane::Bulk) => {
+                    match self.peer(theirs.from).and_then(|peer| peer.join(&theirs)) {
+                        Some(stream) => {
+                            admitted_now();
+                            return self.host_beside(&theirs, frames, stream).await;
+                        }
+                        None => "there is no stream that it belongs to".to_owned(),
+                    }
+                }
+            },
+            Err(why) => why,
         };
-        let (peer, claim) = match admitted {
-            Ok(admitted) => admitted,
-            Err(why) => {
-                self.counts.refused.one();
-                tracing::debug!("a connection was refused: {why}");
-                return handshake::refuse(frames.reader_mut(), &why).await;
-            }
-        };
+        self.counts.refused.one();
+        tracing::debug!("a connection was refused: {why}");
+        handshake::refuse(frames.reader_mut(), &why).await;
+    }
+
+    /// Carries one who dialled.
+    async fn host(
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
+        claim: Claim,
+        mut stream: Frames<TcpStream>,
+        bulk: oneshot::Receiver<BulkConnection>,
+    ) {
         let carried = peer.carried.lock().await;
-        let ours = self.hello(peer.id);
-        match handshake::say(frames.reader_mut(), &ours).await {
-            Ok(()) => self.carry(&peer, frames, claim).await,
+        let ours = self.hello(peer.id, Lane::Stream, claim.pair);
+        match handshake::say(stream.reader_mut(), &ours).await {
+            Ok(()) => {
+                // It comes, or is claimed by a later pair; then this one is over.
+                let bulk = async { bulk.await.map_err(|_| "it was dialled anew".to_owned()) };
+                self.carry(peer, claim, stream, bulk).await;
+            }
             Err(_) => peer.release(claim),
         }
         drop(carried);
@@ -114,8 +175,23 @@ where
         }
     }
 
-    fn admit(&self, theirs: &Hello) -> Result<(Arc<Peer>, u64), String> {
-        self.check(theirs)?;
+    /// Gives the bulk lane to who carries the stream beside it, and waits for its end.
+    async fn host_beside(
+        &self,
+        theirs: &Hello,
+        mut frames: Frames<TcpStream>,
+        stream: oneshot::Sender<BulkConnection>,
+    ) {
+        let ours = self.hello(theirs.from, Lane::Bulk, theirs.pair);
+        if handshake::say(frames.reader_mut(), &ours).await.is_ok() {
+            let (open, ended) = oneshot::channel();
+            // Where the stream is over, so is this.
+            let _ = stream.send((frames, open));
+            let _ = ended.await;
+        }
+    }
+
+    fn admit(&self, stream: &Frames<TcpStream>, theirs: &Hello) -> Result<Admitted, String> {
         let id = theirs.from;
         if id <= self.me {
             return Err(format!("{id:?} has to be dialled by {:?}, not the reverse", self.me));
@@ -123,19 +199,24 @@ where
         let mut peers = self.peers();
         let peer = match peers.get(&id) {
             Some(peer) => peer.clone(),
-            None if self.accepts_unlisted => Arc::new(Peer::unlisted(id)),
+            None if self.accepts_unlisted && UNLISTED.contains(&id.0) => {
+                Arc::new(Peer::unlisted(id))
+            }
             None => return Err(format!("{id:?} is not a node of this cluster")),
         };
-        let claim = peer.claim(theirs.boot);
-        let claim = claim.ok_or_else(|| format!("another process is connected as {id:?}"))?;
+        let address = stream.reader().peer_addr().map_err(|error| error.to_string())?;
+        let claim = peer.claim(theirs, takes_datagrams(address, theirs));
+        let (claim, bulk) =
+            claim.ok_or_else(|| format!("another process is connected as {id:?}"))?;
         peers.insert(id, peer.clone());
-        Ok((peer, claim))
+        Ok((peer, claim, bulk))
     }
 
-    fn hello(&self, to: NodeId) -> Hello {
+    fn hello(&self, to: NodeId, lane: Lane, pair: u64) -> Hello {
         let protocol = Message::<M>::PROTOCOL.to_owned();
         let version = Message::<M>::VERSION;
-        Hello { protocol, version, from: self.me, to, boot: self.boot }
+        let datagrams = self.datagrams.get().map_or(0, |ours| ours.port);
+        Hello { protocol, version, from: self.me, to, boot: self.boot, lane, pair, datagrams }
     }
 
     fn check(&self, theirs: &Hello) -> Result<(), String> {
@@ -150,4 +231,12 @@ where
         }
         Ok(())
     }
+}
+
+/// A peer that was let in, and what brings its bulk lane.
+type Admitted = (Arc<Peer>, Claim, oneshot::Receiver<BulkConnection>);
+
+/// Where one at the other end of this connection takes datagrams.
+fn takes_datagrams(connection: SocketAddr, theirs: &Hello) -> Option<SocketAddr> {
+    (theirs.datagrams > 0).then(|| (connection.ip(), theirs.datagrams).into())
 }

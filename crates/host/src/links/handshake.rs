@@ -4,10 +4,13 @@
 //! why not. Both must speak the same version of the same protocol.
 //!
 //! ```text
-//! "infralab" 1                          the first nine bytes, of every handshake
-//! 0  protocol  version  from  to  boot  who I am
+//! "infralab" 2                          the first nine bytes, of every handshake
+//! 0  protocol  version  from  to  boot  who I am,
+//!    lane  pair  datagrams              and what this connection is for
 //! 1  sentence                           why we shall not talk
 //! ```
+//!
+//! Who dials draws the number of the pair, and says the same on both of its connections, the stream first.
 
 use std::time::Duration;
 
@@ -18,9 +21,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::frame::{Frames, frame};
+use super::frame::{Frames, Kind, frame};
+use super::lane::Lane;
 
-const MAGIC: &[u8; 9] = b"infralab\x01";
+const MAGIC: &[u8; 9] = b"infralab\x02";
 /// No handshake is longer.
 pub(super) const LONGEST: usize = 512;
 /// For either to say it.
@@ -37,6 +41,12 @@ pub(super) struct Hello {
     pub(super) to: NodeId,
     /// Drawn when the process began: two processes with one number are told apart by it.
     pub(super) boot: u64,
+    /// Which lane this connection is.
+    pub(super) lane: Lane,
+    /// Of which pair of connections.
+    pub(super) pair: u64,
+    /// At which port they take datagrams; 0 where they take none.
+    pub(super) datagrams: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +69,8 @@ pub(super) async fn refuse(stream: &mut TcpStream, why: &str) {
 pub(super) async fn hear(frames: &mut Frames<TcpStream>) -> Result<Hello, String> {
     let heard = timeout(HANDSHAKE_TIMEOUT, frames.next()).await;
     let heard = heard.map_err(|_| "it did not say in time who it is".to_owned())?;
-    match decode(&heard.map_err(|error| error.to_string())?) {
+    let (_, body) = heard.map_err(|error| error.to_string())?;
+    match decode(&body) {
         Ok(Handshake::Hello(hello)) => Ok(hello),
         Ok(Handshake::Refused(why)) => Err(format!("it refused: {why}")),
         Err(_) => Err("what it speaks is not the protocol of these links".to_owned()),
@@ -67,7 +78,8 @@ pub(super) async fn hear(frames: &mut Frames<TcpStream>) -> Result<Hello, String
 }
 
 async fn send(stream: &mut TcpStream, handshake: &Handshake) -> Result<(), String> {
-    let bytes = frame(LONGEST, |out| encode(handshake, out)).ok_or("the greeting is too long")?;
+    let bytes = frame(Kind::Message, LONGEST, |out| encode(handshake, out));
+    let bytes = bytes.ok_or("the greeting is too long")?.joined();
     let said = timeout(HANDSHAKE_TIMEOUT, stream.write_all(&bytes)).await;
     let said = said.map_err(|_| "it did not listen in time".to_owned())?;
     said.map_err(|error| error.to_string())
@@ -76,13 +88,16 @@ async fn send(stream: &mut TcpStream, handshake: &Handshake) -> Result<(), Strin
 fn encode(handshake: &Handshake, out: &mut BytesMut) {
     out.put_slice(MAGIC);
     match handshake {
-        Handshake::Hello(Hello { protocol, version, from, to, boot }) => {
+        Handshake::Hello(Hello { protocol, version, from, to, boot, lane, pair, datagrams }) => {
             out.put_u8(0);
             text(protocol, out);
             out.put_u32_le(*version);
             out.put_u32_le(from.0);
             out.put_u32_le(to.0);
             out.put_u64_le(*boot);
+            out.put_u8(*lane as u8);
+            out.put_u64_le(*pair);
+            out.put_u16_le(*datagrams);
         }
         Handshake::Refused(why) => {
             out.put_u8(1);
@@ -113,6 +128,9 @@ fn decode(bytes: &[u8]) -> Result<Handshake, Malformed> {
             from: NodeId(reader.take_u32()?),
             to: NodeId(reader.take_u32()?),
             boot: reader.take_u64()?,
+            lane: Lane::ALL[usize::from(reader.take_below(2)?)],
+            pair: reader.take_u64()?,
+            datagrams: reader.take_u16()?,
         }))
     })
 }
@@ -126,7 +144,8 @@ mod tests {
 
     fn hello() -> Hello {
         let (from, to) = (NodeId(7), NodeId(0));
-        Hello { protocol: "snowflake".to_owned(), version: 1, from, to, boot: 9 }
+        let (protocol, lane) = ("snowflake".to_owned(), Lane::Bulk);
+        Hello { protocol, version: 1, from, to, boot: 9, lane, pair: 3, datagrams: 7410 }
     }
 
     fn bytes(handshake: &Handshake) -> Bytes {
@@ -138,8 +157,9 @@ mod tests {
     #[test]
     fn a_handshake_is_these_bytes() {
         let hello = bytes(&Handshake::Hello(hello()));
-        let rest = b"\x01\0\0\0\x07\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0";
-        assert_eq!(&hello[..], [&b"infralab\x01\0\x09snowflake"[..], rest].concat());
+        let who = b"\x01\0\0\0\x07\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0";
+        let what = b"\x01\x03\0\0\0\0\0\0\0\xF2\x1C";
+        assert_eq!(&hello[..], [&b"infralab\x02\0\x09snowflake"[..], who, what].concat());
     }
 
     #[test]
@@ -154,10 +174,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_said_is_heard(
-            protocol in "[a-z]{0,20}", version: u32, from: u32, to: u32, boot: u64
+            protocol in "[a-z]{0,20}", version: u32, from: u32, to: u32, boot: u64,
+            lane in prop::sample::select(&Lane::ALL[..]), pair: u64, datagrams: u16,
         ) {
             let (from, to) = (NodeId(from), NodeId(to));
-            let said = Handshake::Hello(Hello { protocol, version, from, to, boot });
+            let hello = Hello { protocol, version, from, to, boot, lane, pair, datagrams };
+            let said = Handshake::Hello(hello);
             assert_delimited(&said, bytes, |bytes| decode(&bytes));
         }
 

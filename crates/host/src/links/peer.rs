@@ -1,23 +1,27 @@
-//! What is kept of one other node: what waits to be sent to it, and which connection carries it.
+//! What is kept of one other node: which connections carry it, and of each lane what waits to be sent and what
+//! is outstanding in either direction.
 //!
-//! The law: at most [`MOST_QUEUED`] bytes wait. A datagram that does not fit is dropped; a message
-//! of a stream that does not fit breaks the stream. What is sent on a broken stream goes nowhere,
-//! until the machine was told of the reset.
+//! The law: on each lane at most a [`WINDOW`] is outstanding in each direction. A message that would be more,
+//! or that is heavier than [`LONGEST`], breaks the pair, whichever end it is found at. What is sent on a broken
+//! pair goes nowhere, until the machine was told of the reset. Credit counts for the pair of connections that it
+//! was given on and for no other.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
-use machine::{Link, NodeId};
-use tokio::sync::Notify;
+use bytes::Bytes;
+use machine::{CREDIT, LONGEST, NodeId, Parts, WINDOW};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, oneshot};
 
-/// What a slow peer may leave unread, in bytes.
-pub(super) const MOST_QUEUED: usize = 4 << 20;
-/// While so much waits, no more is read from the peer: who does not take answers asks no more.
-const BACKPRESSURE_AT: usize = MOST_QUEUED / 2;
-/// Written at once.
-const BATCH: usize = 64 << 10;
+use super::batch::Batch;
+use super::frame::Frames;
+use super::handshake::Hello;
+use super::lane::Lane;
+
+/// The connection of a bulk lane; who accepted it waits until the end is dropped.
+pub(super) type BulkConnection = (Frames<TcpStream>, oneshot::Sender<()>);
 
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -27,34 +31,66 @@ pub(super) struct Peer {
     /// Where we dial it, if it is not the one who dials.
     pub(super) dialled_at: Option<SocketAddr>,
     state: Mutex<State>,
-    /// There is something to write, or the stream is broken.
-    pub(super) wake: Notify,
-    /// What waits has become less.
-    room: Notify,
-    /// Held by the connection that carries this peer: there is one at a time.
+    /// By lane: there is something to write, or the pair is broken.
+    wake: [Notify; 2],
+    /// What waited was written.
+    drained: Notify,
+    /// Held by the pair of connections that carries this peer: there is one at a time.
     pub(super) carried: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<Bytes>,
-    bytes: usize,
-    /// Which process of the peer is connected, and by which claim.
-    up: Option<(u64, u64)>,
+    lanes: [LaneState; 2],
+    /// Credit that was given and is not yet written; it travels on the stream.
+    credits: VecDeque<Lane>,
+    up: Option<Up>,
     claims: u64,
     /// Something was sent or came since the last reset.
     used: bool,
-    broken: bool,
+    /// The pair is over, and why.
+    broken: Option<&'static str>,
+}
+
+#[derive(Debug, Default)]
+struct LaneState {
+    queue: VecDeque<Bytes>,
+    /// A batch is on its way to the system.
+    writing: bool,
+    /// What was sent less the credit that came.
+    outstanding: u32,
+    /// What came less the credit that was given.
+    received: u32,
+    /// What the machine was handed since the last credit.
+    handed: u32,
+}
+
+/// A process of the peer that is connected.
+#[derive(Debug)]
+struct Up {
+    claim: u64,
+    boot: u64,
+    /// The number of the pair of connections, by which a bulk lane finds its stream.
+    pair: u64,
+    /// Where it takes datagrams.
+    datagrams: Option<SocketAddr>,
+    /// Where the connection of the bulk lane goes when it comes.
+    bulk: Option<oneshot::Sender<BulkConnection>>,
+}
+
+/// Who carries a peer, until it is released or somebody else claims it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    number: u64,
+    pub(super) pair: u64,
 }
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// It waits, or went into a broken stream.
+    /// It waits, or went into a broken pair.
     Queued,
-    /// It was dropped, as datagrams may be.
-    Dropped,
-    /// The stream broke under it.
+    /// The pair broke under it.
     Broke,
 }
 
@@ -71,104 +107,154 @@ impl Peer {
             listed: false,
             dialled_at: None,
             state: Mutex::default(),
-            wake: Notify::new(),
-            room: Notify::new(),
+            wake: Default::default(),
+            drained: Notify::new(),
             carried: Default::default(),
         }
     }
 
-    /// Queues a frame. Where we dial, a stream waits for the connection.
-    pub(super) fn send(&self, frame: Bytes, link: Link) -> Sent {
-        let dials = self.dialled_at.is_some();
+    /// Queues a frame of this weight. Where we dial, it waits for the connection.
+    pub(super) fn send(&self, frame: Parts, weight: u32, lane: Lane) -> Sent {
         let mut state = self.state();
-        if state.broken {
+        if state.broken.is_some() {
             return Sent::Queued;
         }
-        let fits = state.bytes + frame.len() <= MOST_QUEUED;
-        let goes = state.up.is_some() || (dials && link != Link::Datagram);
-        match (fits && goes, link) {
-            (true, _) => {
-                state.used |= link != Link::Datagram;
-                state.bytes += frame.len();
-                state.queue.push_back(frame);
-                self.wake.notify_one();
-                Sent::Queued
+        state.used = true;
+        let reached = state.up.is_some() || self.dialled_at.is_some();
+        let LaneState { queue, outstanding, .. } = &mut state.lanes[lane as usize];
+        let why = match outstanding.checked_add(weight) {
+            _ if !reached => "it is not connected",
+            _ if weight > LONGEST => "a message to it is too heavy",
+            Some(sum) if sum <= WINDOW => {
+                *outstanding = sum;
+                queue.extend(frame);
+                self.wake[lane as usize].notify_one();
+                return Sent::Queued;
             }
-            (false, Link::Datagram) => Sent::Dropped,
-            (false, Link::Stream | Link::Bulk) => {
-                state.broken = true;
-                state.used = true;
-                self.wake.notify_one();
-                Sent::Broke
-            }
-        }
-    }
-
-    /// Takes what can be written at once, joined; nothing where the stream is broken.
-    pub(super) fn take_batch(&self) -> Option<Bytes> {
-        let mut state = self.state();
-        if state.broken {
-            return None;
-        }
-        let mut batch = match state.queue.pop_front() {
-            Some(frame) if frame.len() >= BATCH || state.queue.is_empty() => {
-                state.bytes -= frame.len();
-                return Some(frame);
-            }
-            Some(frame) => BytesMut::from(frame),
-            None => return Some(Bytes::new()),
+            _ => "more was sent to it than its window",
         };
-        while let Some(frame) = state.queue.pop_front_if(|next| batch.len() + next.len() <= BATCH) {
-            batch.extend_from_slice(&frame);
-        }
-        state.bytes -= batch.len();
-        Some(batch.freeze())
+        self.break_in(&mut state, why);
+        Sent::Broke
     }
 
-    /// A batch was written.
-    pub(super) fn written(&self) {
-        self.room.notify_one();
-    }
-
-    /// Ends when not too much waits for the peer.
-    pub(super) async fn room(&self) {
-        while self.state().bytes > BACKPRESSURE_AT {
-            self.room.notified().await;
-        }
-    }
-
-    /// Something came from the peer.
-    pub(super) fn came(&self) {
-        self.state().used = true;
-    }
-
-    /// This process of the peer is connected. Another connection of the same one is over: it is
-    /// asked to end. None where another process has the number.
-    pub(super) fn claim(&self, boot: u64) -> Option<u64> {
-        let mut state = self.state();
-        match state.up {
-            Some((other, _)) if other != boot => return None,
-            Some(_) => {
-                state.broken = true;
-                self.wake.notify_one();
+    /// Takes what can be written at once, credit first; the reason where the pair is broken.
+    pub(super) fn take_batch(&self, claim: Claim, lane: Lane) -> Result<Batch, &'static str> {
+        let mut state = self.current(claim)?;
+        let State { lanes, credits, .. } = &mut *state;
+        let mut batch = Batch::default();
+        if lane == Lane::Stream {
+            for given in credits.drain(..) {
+                lanes[given as usize].received -= CREDIT;
+                batch.push(given.credit(claim.pair));
             }
+        }
+        batch.fill(&mut lanes[lane as usize].queue);
+        lanes[lane as usize].writing = !batch.is_empty();
+        if batch.is_empty() {
+            self.drained.notify_one();
+        }
+        Ok(batch)
+    }
+
+    /// Ends when there is something to write on this lane.
+    pub(super) async fn to_write(&self, lane: Lane) {
+        self.wake[lane as usize].notified().await;
+    }
+
+    /// Ends when the system has all that waits.
+    pub(super) async fn drained(&self) {
+        let waits = |state: &State| {
+            state.broken.is_none()
+                && state.lanes.iter().any(|lane| lane.writing || !lane.queue.is_empty())
+        };
+        while waits(&self.state()) {
+            self.drained.notified().await;
+        }
+    }
+
+    /// A message of this weight came; the reason why it breaks the pair, where it does.
+    pub(super) fn came(&self, claim: Claim, lane: Lane, weight: u32) -> Result<(), &'static str> {
+        let mut state = self.current(claim)?;
+        state.used = true;
+        if weight > LONGEST {
+            return Err("it sent a message that is too heavy");
+        }
+        let received = &mut state.lanes[lane as usize].received;
+        // Neither is more than a window.
+        *received += weight;
+        if *received > WINDOW { Err("it sent more than its window") } else { Ok(()) }
+    }
+
+    /// The machine is handed what came.
+    pub(super) fn handed(&self, claim: Claim, lane: Lane, weight: u32) {
+        let Ok(mut state) = self.current(claim) else { return };
+        let State { lanes, credits, .. } = &mut *state;
+        let handed = &mut lanes[lane as usize].handed;
+        *handed += weight;
+        while *handed >= CREDIT {
+            *handed -= CREDIT;
+            credits.push_back(lane);
+            self.wake[Lane::Stream as usize].notify_one();
+        }
+    }
+
+    /// The machine is told of credit that came.
+    pub(super) fn credited(&self, claim: Claim, lane: Lane) {
+        let Ok(mut state) = self.current(claim) else { return };
+        let outstanding = &mut state.lanes[lane as usize].outstanding;
+        match outstanding.checked_sub(CREDIT) {
+            Some(rest) => *outstanding = rest,
+            None => self.break_in(&mut state, "it gave credit for what it was not sent"),
+        }
+    }
+
+    /// This process of the peer is connected, by a stream. Another stream of the same one is over: it is asked
+    /// to end. With it comes what will bring the bulk lane. None where another process has the number.
+    pub(super) fn claim(
+        &self,
+        theirs: &Hello,
+        datagrams: Option<SocketAddr>,
+    ) -> Option<(Claim, oneshot::Receiver<BulkConnection>)> {
+        let mut state = self.state();
+        match &state.up {
+            Some(up) if up.boot != theirs.boot => return None,
+            Some(_) => self.break_in(&mut state, "it was dialled anew"),
             None => {}
         }
         state.claims += 1;
-        state.up = Some((boot, state.claims));
-        Some(state.claims)
+        let (bulk, comes) = oneshot::channel();
+        let (claim, boot, pair) = (state.claims, theirs.boot, theirs.pair);
+        state.up = Some(Up { claim, boot, pair, datagrams, bulk: Some(bulk) });
+        Some((Claim { number: claim, pair }, comes))
     }
 
-    /// The connection of this claim is over.
-    pub(super) fn release(&self, claim: u64) {
+    /// Where the bulk lane of this process and this pair goes; it can come once.
+    pub(super) fn join(&self, theirs: &Hello) -> Option<oneshot::Sender<BulkConnection>> {
         let mut state = self.state();
-        if state.up.is_some_and(|(_, current)| current == claim) {
+        let is_its = |up: &&mut Up| (up.boot, up.pair) == (theirs.boot, theirs.pair);
+        state.up.as_mut().filter(is_its)?.bulk.take()
+    }
+
+    /// The pair of this claim is over.
+    pub(super) fn release(&self, claim: Claim) {
+        let mut state = self.state();
+        if state.up.as_ref().is_some_and(|up| up.claim == claim.number) {
             state.up = None;
         }
     }
 
+    /// Where the peer takes datagrams, and the boot of its process, while it is connected.
+    pub(super) fn datagrams(&self) -> Option<(SocketAddr, u64)> {
+        self.state().up.as_ref().and_then(|up| Some((up.datagrams?, up.boot)))
+    }
+
+    /// Is this process of the peer connected?
+    pub(super) fn is_boot(&self, boot: u64) -> bool {
+        self.state().up.as_ref().is_some_and(|up| up.boot == boot)
+    }
+
     pub(super) fn is_broken(&self) -> bool {
-        self.state().broken
+        self.state().broken.is_some()
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -178,15 +264,36 @@ impl Peer {
     /// Is there anything whose loss the machine must be told of?
     pub(super) fn has_lost(&self) -> bool {
         let state = self.state();
-        state.used || state.broken
+        state.used || state.broken.is_some()
     }
 
-    /// The machine is being told of a reset: from here on a new stream begins.
+    /// The pair is over.
+    pub(super) fn break_off(&self, why: &'static str) {
+        self.break_in(&mut self.state(), why);
+    }
+
+    /// The machine is being told of a reset: from here on a new pair begins.
     pub(super) fn begin_anew(&self) {
         let mut state = self.state();
-        state.queue.clear();
-        (state.bytes, state.used, state.broken) = (0, false, false);
-        self.room.notify_one();
+        (state.lanes, state.used, state.broken) = (Default::default(), false, None);
+        state.credits.clear();
+    }
+
+    fn break_in(&self, state: &mut State, why: &'static str) {
+        state.used = true;
+        state.broken.get_or_insert(why);
+        self.wake.iter().for_each(Notify::notify_one);
+        self.drained.notify_one();
+    }
+
+    /// The state, for who carries the peer; the reason where the pair is broken, or another's.
+    fn current(&self, claim: Claim) -> Result<MutexGuard<'_, State>, &'static str> {
+        let state = self.state();
+        match &state.up {
+            _ if state.broken.is_some() => Err(state.broken.unwrap_or_default()),
+            Some(up) if up.claim == claim.number => Ok(state),
+            _ => Err("it is over"),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -198,67 +305,113 @@ impl Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Buf;
 
-    fn frame(length: usize) -> Bytes {
+    const QUARTER: u32 = WINDOW / 4;
+
+    fn frame(length: usize) -> Parts {
         vec![7; length].into()
     }
 
-    fn connected() -> Peer {
+    fn theirs(boot: u64, pair: u64) -> Hello {
+        let (from, to) = (NodeId(1), NodeId(2));
+        let (protocol, lane) = ("talk".to_owned(), Lane::Stream);
+        Hello { protocol, version: 1, from, to, boot, lane, pair, datagrams: 0 }
+    }
+
+    fn connected() -> (Peer, Claim) {
         let peer = Peer::listed(NodeId(1), None);
-        peer.claim(1).unwrap();
-        peer
+        let (claim, _) = peer.claim(&theirs(1, 1), None).unwrap();
+        (peer, claim)
+    }
+
+    fn bytes(batch: Result<Batch, &str>) -> Vec<u8> {
+        let mut batch = batch.unwrap();
+        batch.copy_to_bytes(batch.remaining()).into()
     }
 
     #[test]
-    fn no_more_waits_than_may() {
-        let peer = connected();
+    fn no_more_is_outstanding_than_a_window_and_one_lane_breaks_both() {
+        let (peer, claim) = connected();
         for _ in 0..4 {
-            assert_eq!(peer.send(frame(MOST_QUEUED / 4), Link::Stream), Sent::Queued);
+            assert_eq!(peer.send(frame(9), QUARTER, Lane::Bulk), Sent::Queued);
         }
-        assert_eq!(peer.send(frame(1), Link::Datagram), Sent::Dropped);
-        assert!(peer.take_batch().is_some(), "a datagram breaks nothing");
-        assert_eq!(peer.send(frame(MOST_QUEUED / 2), Link::Stream), Sent::Broke);
-        assert_eq!(peer.send(frame(1), Link::Stream), Sent::Queued);
-        assert_eq!(peer.take_batch(), None, "nothing arrives behind a gap");
+        assert_eq!(peer.send(frame(9), QUARTER, Lane::Stream), Sent::Queued, "a window of its own");
+        assert_eq!(bytes(peer.take_batch(claim, Lane::Bulk)).len(), 36);
+        peer.credited(claim, Lane::Bulk);
+        assert_eq!(peer.send(frame(9), QUARTER, Lane::Bulk), Sent::Queued, "written or not");
+        assert_eq!(peer.send(frame(9), 1, Lane::Bulk), Sent::Broke);
+        assert_eq!(peer.send(frame(9), 1, Lane::Bulk), Sent::Queued);
+        for lane in [Lane::Stream, Lane::Bulk] {
+            let why = peer.take_batch(claim, lane).unwrap_err();
+            assert_eq!(why, "more was sent to it than its window", "nothing arrives behind a gap");
+        }
         peer.begin_anew();
-        assert_eq!(peer.take_batch(), Some(Bytes::new()));
+        assert!(bytes(peer.take_batch(claim, Lane::Bulk)).is_empty());
+        assert_eq!(peer.send(frame(9), LONGEST + 1, Lane::Bulk), Sent::Broke);
     }
 
     #[test]
-    fn small_frames_leave_together_and_in_order() {
-        let peer = connected();
-        for n in 0..100_u8 {
-            peer.send(vec![n; 1000].into(), Link::Stream);
+    fn who_sends_more_than_its_window_breaks_the_pair() {
+        let (peer, claim) = connected();
+        assert!(peer.came(claim, Lane::Stream, LONGEST + 1).is_err());
+        let (peer, claim) = connected();
+        (0..4).for_each(|_| peer.came(claim, Lane::Stream, QUARTER).unwrap());
+        peer.handed(claim, Lane::Stream, QUARTER);
+        assert!(peer.came(claim, Lane::Stream, 1).is_err(), "it was not yet given the credit");
+        let (peer, claim) = connected();
+        for _ in 0..9 {
+            peer.came(claim, Lane::Bulk, QUARTER).unwrap();
+            peer.handed(claim, Lane::Bulk, QUARTER);
+            assert_eq!(bytes(peer.take_batch(claim, Lane::Stream)), *Lane::Bulk.credit(1));
         }
-        let mut sent = Vec::new();
-        let mut batches = 0;
-        while let Some(batch) = peer.take_batch().filter(|batch| !batch.is_empty()) {
-            assert!(batch.len() <= BATCH);
-            sent.extend_from_slice(&batch);
-            batches += 1;
+    }
+
+    /// Credit for an old pair would let more than a window onto the new one.
+    #[test]
+    fn credit_counts_for_the_pair_that_it_was_given_on() {
+        let (peer, old) = connected();
+        peer.came(old, Lane::Bulk, CREDIT).unwrap();
+        peer.send(frame(9), CREDIT, Lane::Bulk);
+        peer.release(old);
+        peer.begin_anew();
+        let (new, _) = peer.claim(&theirs(1, 2), None).unwrap();
+        for _ in 0..4 {
+            peer.send(frame(9), CREDIT, Lane::Bulk);
         }
-        assert_eq!(batches, 2);
-        assert!(sent.is_sorted() && sent.len() == 100_000);
+        peer.handed(old, Lane::Bulk, CREDIT);
+        peer.credited(old, Lane::Bulk);
+        assert!(bytes(peer.take_batch(new, Lane::Stream)).is_empty(), "the peer gets no credit");
+        assert_eq!(peer.send(frame(9), 1, Lane::Bulk), Sent::Broke, "and we have none");
     }
 
     #[test]
-    fn a_stream_waits_for_a_connection_only_where_one_is_sought() {
+    fn credit_for_nothing_breaks_the_pair() {
+        let (peer, claim) = connected();
+        peer.send(frame(9), CREDIT - 1, Lane::Stream);
+        peer.credited(claim, Lane::Stream);
+        assert!(peer.is_broken());
+    }
+
+    #[test]
+    fn a_message_waits_for_a_connection_only_where_one_is_sought() {
         let sought = Peer::listed(NodeId(1), Some(([127, 0, 0, 1], 9).into()));
-        assert_eq!(sought.send(frame(1), Link::Stream), Sent::Queued);
-        assert_eq!(sought.send(frame(1), Link::Datagram), Sent::Dropped);
+        assert_eq!(sought.send(frame(1), 1, Lane::Stream), Sent::Queued);
         let gone = Peer::listed(NodeId(2), None);
-        assert_eq!(gone.send(frame(1), Link::Stream), Sent::Broke);
+        assert_eq!(gone.send(frame(1), 1, Lane::Stream), Sent::Broke);
     }
 
     #[test]
-    fn a_number_has_one_process_at_a_time() {
-        let peer = connected();
-        assert_eq!(peer.claim(2), None, "another process has it");
-        let again = peer.claim(1).unwrap();
-        assert_eq!(peer.take_batch(), None, "the connection before is asked to end");
-        peer.release(again - 1);
+    fn a_number_has_one_process_at_a_time_and_a_bulk_lane_one_stream() {
+        let (peer, first) = connected();
+        assert!(peer.claim(&theirs(2, 1), None).is_none(), "another process has it");
+        assert!(peer.join(&theirs(1, 2)).is_none() && peer.join(&theirs(2, 1)).is_none());
+        assert!(peer.join(&theirs(1, 1)).is_some() && peer.join(&theirs(1, 1)).is_none());
+        let (again, _) = peer.claim(&theirs(1, 1), None).unwrap();
+        assert!(peer.take_batch(first, Lane::Stream).is_err(), "the stream before is asked to end");
+        peer.release(first);
         assert!(peer.is_up(), "its end is not the end of the new one");
         peer.release(again);
-        assert!(peer.claim(2).is_some());
+        assert!(peer.claim(&theirs(2, 1), None).is_some());
     }
 }

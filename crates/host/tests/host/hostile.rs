@@ -4,10 +4,12 @@
 #![expect(clippy::disallowed_types, reason = "the test is the peer")]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use host::UNLISTED;
+use machine::{LONGEST, Link, WINDOW};
 use proptest::prelude::*;
 
 use crate::talker::Speaker;
@@ -16,19 +18,52 @@ use crate::wait::within;
 /// A peer that speaks in bytes.
 struct Raw(TcpStream);
 
-fn framed(body: &[u8]) -> Vec<u8> {
-    [&(body.len() as u32).to_le_bytes()[..], body].concat()
+const MESSAGE: u8 = 0;
+const CREDIT: u8 = 1;
+const STREAM: u8 = 0;
+const BULK: u8 = 1;
+/// The pair of all these connections.
+const PAIR: u64 = 77;
+
+/// The number of one who is on no list.
+const fn n(number: u32) -> u32 {
+    UNLISTED.start + number
 }
 
+fn framed(body: &[u8]) -> Vec<u8> {
+    framed_as(MESSAGE, body)
+}
+
+fn framed_as(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&(body.len() as u32).to_le_bytes()[..], &[kind], body].concat()
+}
+
+/// Of a stream, by one who takes no datagrams.
 fn hello(protocol: &str, version: u32, from: u32, to: u32, boot: u64) -> Vec<u8> {
-    let mut body = b"infralab\x01\0".to_vec();
+    hello_on(STREAM, PAIR, 0, (protocol, version, from, to, boot))
+}
+
+fn hello_on(
+    lane: u8,
+    pair: u64,
+    datagrams: u16,
+    (protocol, version, from, to, boot): (&str, u32, u32, u32, u64),
+) -> Vec<u8> {
+    let mut body = b"infralab\x02\0".to_vec();
     body.push(protocol.len() as u8);
     body.extend_from_slice(protocol.as_bytes());
     for number in [version, from, to] {
         body.extend_from_slice(&number.to_le_bytes());
     }
     body.extend_from_slice(&boot.to_le_bytes());
+    body.push(lane);
+    body.extend_from_slice(&pair.to_le_bytes());
+    body.extend_from_slice(&datagrams.to_le_bytes());
     framed(&body)
+}
+
+fn credit(lane: u8, pair: u64) -> Vec<u8> {
+    framed_as(CREDIT, &[&[lane][..], &pair.to_le_bytes()].concat())
 }
 
 fn give(bytes: u32) -> Vec<u8> {
@@ -49,11 +84,21 @@ impl Raw {
 
     /// One that has been welcomed.
     fn greeted(address: SocketAddr, from: u32, boot: u64) -> Raw {
+        Raw::welcomed(address, &hello("talk", 3, from, 1, boot)).0
+    }
+
+    /// The bulk lane beside it.
+    fn beside(address: SocketAddr, from: u32, boot: u64) -> Raw {
+        Raw::welcomed(address, &hello_on(BULK, PAIR, 0, ("talk", 3, from, 1, boot))).0
+    }
+
+    /// With what the other end said.
+    fn welcomed(address: SocketAddr, hello: &[u8]) -> (Raw, Vec<u8>) {
         let mut raw = Raw::dial(address);
-        raw.write(&hello("talk", 3, from, 1, boot));
-        let welcome = raw.frame();
+        raw.write(hello);
+        let welcome = raw.frame().1;
         assert_eq!(welcome[9], 0, "{:?}", String::from_utf8_lossy(&welcome));
-        raw
+        (raw, welcome)
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -61,17 +106,19 @@ impl Raw {
         let _ = self.0.write_all(bytes);
     }
 
-    fn frame(&mut self) -> Vec<u8> {
-        let mut length = [0; 4];
+    /// The kind of what comes next, and its bytes.
+    fn frame(&mut self) -> (u8, Vec<u8>) {
+        let (mut length, mut kind) = ([0; 4], [0]);
         self.0.read_exact(&mut length).unwrap();
+        self.0.read_exact(&mut kind).unwrap();
         let mut body = vec![0; u32::from_le_bytes(length) as usize];
         self.0.read_exact(&mut body).unwrap();
-        body
+        (kind[0], body)
     }
 
     /// The sentence with which it is sent away.
     fn refusal(&mut self) -> String {
-        let frame = self.frame();
+        let (_, frame) = self.frame();
         assert_eq!(frame[9], 1);
         String::from_utf8(frame[11..].to_vec()).unwrap()
     }
@@ -114,119 +161,247 @@ fn who_is_not_welcome_is_told_why() {
         raw.read_to_the_end();
         why
     };
-    let why = refused(&hello("talk", 4, 2, 1, 1));
+    let why = refused(&hello("talk", 4, n(2), 1, 1));
     assert_eq!(why, "talk 3 and talk 4 do not talk");
-    assert!(refused(&hello("wh\nale", 3, 2, 1, 1)).contains("wh\\nale 3"));
-    assert!(refused(&hello("talk", 3, 2, 9, 1)).contains("n9 was asked for"));
+    assert!(refused(&hello("wh\nale", 3, n(2), 1, 1)).contains("wh\\nale 3"));
+    assert!(refused(&hello("talk", 3, n(2), 9, 1)).contains("n9 was asked for"));
     assert!(refused(&hello("talk", 3, 1, 1, 1)).contains("n1 has to be dialled"));
     assert!(refused(&hello("talk", 3, 0, 1, 1)).contains("not the reverse"));
     assert!(refused(&framed(b"GET / HTTP/1.1\r\n\r\n")).contains("not the protocol"));
     assert!(refused(b"GET / HTTP/1.1\r\n\r\n").contains("a frame of 542393671 bytes"));
+    // Of members and of sessions.
+    assert_eq!(refused(&hello("talk", 3, 2, 1, 1)), "n2 is not a node of this cluster");
+    let session = refused(&hello("talk", 3, UNLISTED.end, 1, 1));
+    assert_eq!(session, "n2147483648 is not a node of this cluster");
+    let no_stream = hello_on(BULK, PAIR, 0, ("talk", 3, n(2), 1, 1));
+    assert_eq!(refused(&no_stream), "there is no stream that it belongs to");
     let among = Speaker::start_among(1, &[]);
     let mut raw = Raw::dial(among.address);
-    raw.write(&hello("talk", 3, 2, 1, 1));
-    assert_eq!(raw.refusal(), "n2 is not a node of this cluster");
-    assert_eq!(speaker.metrics.counter("host_link_greetings_refused_total", "").get(), 7);
-    still_talks(&speaker, 2);
+    raw.write(&hello("talk", 3, n(2), 1, 1));
+    assert_eq!(raw.refusal(), format!("n{} is not a node of this cluster", n(2)));
+    assert_eq!(speaker.counter("host_link_greetings_refused_total"), 10);
+    still_talks(&speaker, n(2));
 }
 
 #[test]
 fn a_number_has_one_process_at_a_time() {
     let speaker = speaker();
-    let mut first = Raw::greeted(speaker.address, 2, 11);
+    let mut first = Raw::greeted(speaker.address, n(2), 11);
     let mut second = Raw::dial(speaker.address);
-    second.write(&hello("talk", 3, 2, 1, 22));
-    assert_eq!(second.refusal(), "another process is connected as n2");
+    second.write(&hello("talk", 3, n(2), 1, 22));
+    assert_eq!(second.refusal(), format!("another process is connected as n{}", n(2)));
     first.write(&number(1));
-    until!(speaker.heard(2) == [1]);
+    until!(speaker.heard(n(2)) == [1]);
     // The same process dials again: what it had before is over, and the machine is told.
-    let mut again = Raw::greeted(speaker.address, 2, 11);
+    let mut again = Raw::greeted(speaker.address, n(2), 11);
     first.read_to_the_end();
     again.write(&number(2));
-    until!(speaker.heard(2) == [1, 2]);
+    until!(speaker.heard(n(2)) == [1, 2]);
     assert_eq!(speaker.resets(), 1);
     drop(again);
     until!(speaker.links_up() == 0);
-    Raw::greeted(speaker.address, 2, 22);
+    Raw::greeted(speaker.address, n(2), 22);
 }
 
 #[test]
 fn a_frame_that_is_too_long_or_no_word_ends_the_stream() {
     let speaker = speaker();
-    let endings = [&200_000_u32.to_le_bytes()[..], &[0xff; 9], &framed(b"nonsense")];
+    let too_long = [&(6_u32 << 20).to_le_bytes()[..], &[MESSAGE]].concat();
+    let too_heavy = framed(&vec![b'b'; LONGEST as usize + 1]);
+    let endings = [
+        &too_long[..],
+        &[0xff; 9],
+        &framed(b"nonsense"),
+        &framed_as(9, b""),
+        &framed_as(2, b"a beat has no bytes"),
+        &too_heavy,
+    ];
     for (round, end) in (1..).zip(endings) {
-        let mut peer = Raw::greeted(speaker.address, 2, round);
+        let mut peer = Raw::greeted(speaker.address, n(2), round);
         peer.write(&number(round));
         peer.write(end);
         peer.read_to_the_end();
         until!(speaker.resets() == round && speaker.links_up() == 0);
     }
-    assert_eq!(speaker.heard(2), [1, 2, 3], "what came before was whole");
-    still_talks(&speaker, 3);
+    assert_eq!(speaker.heard(n(2)), [1, 2, 3, 4, 5, 6], "what came before was whole");
+    still_talks(&speaker, n(3));
 }
 
 #[test]
 fn who_says_nothing_or_half_a_thing_is_not_waited_for() {
     let speaker = speaker();
     let mut never_said_hello = Raw::dial(speaker.address);
-    let mut silent = Raw::greeted(speaker.address, 2, 1);
-    let mut halfway = Raw::greeted(speaker.address, 3, 1);
+    let mut silent = Raw::greeted(speaker.address, n(2), 1);
+    let mut halfway = Raw::greeted(speaker.address, n(3), 1);
     halfway.write(&number(1)[..7]);
-    let mut dribbling = Raw::greeted(speaker.address, 4, 1);
+    let mut dribbling = Raw::greeted(speaker.address, n(4), 1);
     never_said_hello.read_to_the_end();
     for byte in number(1) {
         dribbling.write(&[byte]);
         #[expect(clippy::disallowed_methods, reason = "it is slow")]
         std::thread::sleep(Duration::from_millis(700));
     }
-    let heartbeats = silent.read_to_the_end() / 4;
+    let heartbeats = silent.read_to_the_end() / 5;
     assert!(heartbeats >= 3, "it says that it is there although nobody answers: {heartbeats}");
     halfway.read_to_the_end();
     dribbling.read_to_the_end();
-    assert!(speaker.heard(4).is_empty());
-    still_talks(&speaker, 5);
+    assert!(speaker.heard(n(4)).is_empty());
+    still_talks(&speaker, n(5));
 }
 
-/// It asks for 100 MB and takes nothing. What is kept for it is bounded; in the end it is cut off.
+/// It asks for 100 MB and takes nothing. What is kept for it is a window at most; then it is cut off.
 #[test]
-fn who_takes_no_answers_is_not_read_from_and_then_cut_off() {
+fn who_takes_no_answers_is_cut_off_at_its_window() {
     let speaker = speaker();
-    let mut glutton = Raw::greeted(speaker.address, 2, 1);
+    let mut glutton = Raw::greeted(speaker.address, n(2), 1);
     for _ in 0..1_100 {
         glutton.write(&give(90_000));
     }
     until!(speaker.resets() == 1);
-    // Half of what may wait is 23 answers, and what the two systems' buffers take is not ours.
-    assert!(speaker.given() < 200, "{} answers were made", speaker.given());
-    still_talks(&speaker, 3);
+    // The one that was too much was made too.
+    assert_eq!(speaker.given(), u64::from(WINDOW) / 90_001 + 1);
+    still_talks(&speaker, n(3));
 }
 
-/// A slow reader loses nothing, if it reads at all.
+/// A slow reader loses nothing, if it reads at all and gives credit for what it took.
 #[test]
 fn who_is_slow_gets_all() {
     let speaker = speaker();
-    let mut slow = Raw::greeted(speaker.address, 2, 1);
-    let mut asking = slow.0.try_clone().unwrap();
-    #[expect(clippy::disallowed_methods, reason = "the peer does two things at once")]
-    let asked = std::thread::spawn(move || {
-        (0..300).for_each(|_| asking.write_all(&give(90_000)).unwrap());
-        asking
-    });
+    let mut slow = Raw::greeted(speaker.address, n(2), 1);
+    speaker.pour_slowly(n(2), Link::Stream, 300, 90_000);
     let (mut whole, mut empty) = (0, 0);
     while whole < 300 {
-        let frame = slow.frame();
-        match frame.len() {
-            // It says that it is there, once a second or so.
-            0 => empty += 1,
-            length => {
-                assert_eq!(length, 90_001);
+        match slow.frame() {
+            (MESSAGE, bytes) => {
+                assert_eq!(bytes.len(), 90_001);
+                let quarters = |messages: u32| messages * 90_001 / machine::CREDIT;
+                if quarters(whole + 1) > quarters(whole) {
+                    slow.write(&credit(STREAM, PAIR));
+                }
                 whole += 1;
             }
+            // It says that it is there, once a second or so.
+            _ => empty += 1,
         }
         assert!(empty < 60, "only {whole} answers came within a minute");
     }
-    drop(asked.join().unwrap());
-    assert_eq!((speaker.given(), speaker.resets()), (300, 0));
+    assert_eq!(speaker.resets(), 0);
+}
+
+/// It says nothing on its bulk lane, and takes nothing from it, for longer than a stream may be silent.
+#[test]
+fn who_stalls_in_bulk_is_still_heard_and_spoken_to() {
+    let speaker = speaker();
+    let mut stream = Raw::greeted(speaker.address, n(2), 1);
+    let bulk = Raw::beside(speaker.address, n(2), 1);
+    speaker.pour_slowly(n(2), Link::Bulk, 64, 1 << 20);
+    // Half a second each; a stream is given up after five.
+    for round in 0..14 {
+        stream.write(&number(round));
+        until!(speaker.heard(n(2)).len() as u64 == round + 1);
+        speaker.say(n(2), round..round + 1);
+        while stream.frame().0 != MESSAGE {}
+        #[expect(clippy::disallowed_methods, reason = "it takes its time")]
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(speaker.resets(), 0);
+    // The end of the lane is the end of the stream beside it.
+    drop(bulk);
+    stream.read_to_the_end();
+    until!(speaker.resets() == 1 && speaker.links_up() == 0);
+}
+
+#[test]
+fn the_end_of_a_stream_is_the_end_of_the_bulk_lane_beside_it() {
+    let speaker = speaker();
+    let stream = Raw::greeted(speaker.address, n(2), 1);
+    let mut bulk = Raw::beside(speaker.address, n(2), 1);
+    bulk.write(&number(1));
+    until!(speaker.heard(n(2)) == [1]);
+    let mut second = Raw::dial(speaker.address);
+    second.write(&hello_on(BULK, PAIR, 0, ("talk", 3, n(2), 1, 1)));
+    assert_eq!(second.refusal(), "there is no stream that it belongs to", "it has one");
+    stream.0.shutdown(Shutdown::Both).unwrap();
+    bulk.read_to_the_end();
+    until!(speaker.resets() == 1 && speaker.links_up() == 0);
+}
+
+/// Credit is given for what the machine was handed, on the stream, by lane and by pair.
+#[test]
+fn credit_comes_for_each_quarter_of_a_window_that_was_taken() {
+    let speaker = speaker();
+    let mut stream = Raw::greeted(speaker.address, n(2), 1);
+    let mut bulk = Raw::beside(speaker.address, n(2), 1);
+    let quarter = framed(&vec![b'b'; machine::CREDIT as usize]);
+    for _ in 0..5 {
+        bulk.write(&quarter);
+        let given = std::iter::repeat_with(|| stream.frame()).find(|(kind, _)| *kind == CREDIT);
+        assert_eq!(framed_as(CREDIT, &given.unwrap().1), credit(BULK, PAIR));
+    }
+    assert_eq!(speaker.look(|talker| talker.poured.len()), 5);
+    assert_eq!(speaker.resets(), 0);
+}
+
+#[test]
+fn credit_for_another_pair_or_for_nothing_ends_the_pair() {
+    let speaker = speaker();
+    for (round, bad) in (1..).zip([credit(BULK, PAIR + 1), credit(BULK, PAIR), credit(2, PAIR)]) {
+        let mut stream = Raw::greeted(speaker.address, n(2), round);
+        stream.write(&number(round));
+        stream.write(&bad);
+        stream.read_to_the_end();
+        until!(speaker.resets() == round && speaker.links_up() == 0);
+    }
+    still_talks(&speaker, n(3));
+}
+
+/// A datagram of the speaker, taken apart and put together again by others than it was meant for.
+#[test]
+fn a_datagram_from_nobody_or_from_before_a_restart_is_dropped_and_counted() {
+    let speaker = speaker();
+    let refused = || speaker.counter("host_link_datagrams_refused_total");
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let greet = |boot| {
+        let hello = hello_on(STREAM, PAIR, port, ("talk", 3, n(2), 1, boot));
+        Raw::welcomed(speaker.address, &hello).0
+    };
+    let stream = greet(1);
+    speaker.say_on(Link::Datagram, n(2), 7..8);
+    let mut sample = [0; 1500];
+    let (length, from) = socket.recv_from(&mut sample).unwrap();
+    assert_eq!((length, from), (28 + 9, speaker.address), "it comes from the port of the listener");
+    assert_eq!(sample[28..length], [&b"n"[..], &7_u64.to_le_bytes()].concat());
+    let datagram = |from: u32, theirs: u64, ours: &[u8], speaks: &[u8], number: u64| {
+        let number = [&b"n"[..], &number.to_le_bytes()].concat();
+        [speaks, &from.to_le_bytes(), &theirs.to_le_bytes(), ours, &number].concat()
+    };
+    let (speaks, boot) = (&sample[..8], &sample[12..20]);
+    assert_eq!(sample[20..28], 1_u64.to_le_bytes(), "it is for this boot of ours");
+    let send = |datagram: Vec<u8>| socket.send_to(&datagram, speaker.address).unwrap();
+    send(datagram(n(2), 1, boot, speaks, 1));
+    until!(speaker.heard(n(2)) == [1]);
+    let forged = [
+        datagram(n(3), 1, boot, speaks, 2),
+        datagram(n(2), 2, boot, speaks, 2),
+        datagram(n(2), 1, &[0; 8], speaks, 2),
+        datagram(n(2), 1, boot, &[0; 8], 2),
+        datagram(n(2), 1, boot, speaks, 2)[..30].to_vec(),
+        b"noise".to_vec(),
+    ];
+    for (count, forged) in (1..).zip(forged) {
+        send(forged);
+        until!(refused() == count);
+    }
+    drop(stream);
+    until!(speaker.links_up() == 0);
+    let again = greet(2);
+    send(datagram(n(2), 1, boot, speaks, 3));
+    until!(refused() == 7);
+    send(datagram(n(2), 2, boot, speaks, 4));
+    until!(speaker.heard(n(2)) == [1, 4]);
+    drop(again);
 }
 
 static BESIEGED: LazyLock<Speaker> = LazyLock::new(speaker);
@@ -238,6 +413,7 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
         (0..1000_u32).prop_map(give),
         prop::collection::vec(any::<u8>(), 0..50).prop_map(|body| framed(&body)),
         Just(framed(b"")),
+        (0..4_u8, 0..3_u64).prop_map(|(lane, pair)| credit(lane, PAIR + pair)),
         any::<u32>().prop_map(|length| length.to_le_bytes().to_vec()),
     ];
     let frames = prop::collection::vec(frame, 0..8).prop_map(|frames| frames.concat());
@@ -261,10 +437,10 @@ proptest! {
         greets: bool, noise in prop_oneof![nearly(), prop::collection::vec(any::<u8>(), 0..300)]
     ) {
         let address = BESIEGED.address;
-        let mut peer = if greets { Raw::greeted(address, 2, 1) } else { Raw::dial(address) };
+        let mut peer = if greets { Raw::greeted(address, n(2), 1) } else { Raw::dial(address) };
         peer.write(&noise);
         let _ = peer.0.shutdown(Shutdown::Write);
         peer.read_to_the_end();
-        still_talks(&BESIEGED, 3);
+        still_talks(&BESIEGED, n(3));
     }
 }

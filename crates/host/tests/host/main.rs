@@ -4,6 +4,7 @@
 mod wait;
 
 mod disks;
+mod doors;
 mod folders;
 mod hostile;
 mod links;

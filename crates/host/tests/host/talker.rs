@@ -1,13 +1,17 @@
 //! A node that says what it is told to say, and remembers what it hears.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use host::{Codec, FRONT_END, Files, Links, Malformed, Metrics, Neighbours, Node, Outside};
-use machine::{DiskId, Input, Inspection, Link, Machine, NodeId, Now, Outputs, Protocol};
+use bytes::{Buf, BufMut, Bytes};
+use host::{
+    Codec, Encoder, FRONT_END, Files, Links, Malformed, Metrics, Neighbours, Node, Outside,
+};
+use machine::{DiskCommand, DiskId, Input, Link, Machine, NodeId, Now, Outputs, Protocol, Window};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -26,7 +30,8 @@ impl Protocol for Talk {
     fn weight(word: &Word) -> u32 {
         match word {
             Word::Bytes(bytes) => 1 + bytes.len() as u32,
-            _ => 64,
+            // It claims less than its bytes.
+            _ => 0,
         }
     }
 }
@@ -37,21 +42,32 @@ pub(crate) enum Word {
     Number(u64),
     /// Answered with so many bytes.
     Give(u32),
+    /// Counted.
     Bytes(Bytes),
     /// Of the tests: say these numbers.
-    Say {
-        to: u32,
-        numbers: std::ops::Range<u64>,
-        datagrams: bool,
-    },
+    Say { to: u32, numbers: Range<u64>, link: Link },
+    /// Of the tests: send these.
+    Pour(Pour),
+    /// Of the tests: ask the disk so often.
+    Read { file: &'static str, times: u32 },
+}
+
+/// So many messages of so many bytes, all at once or as there is room.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Pour {
+    pub(crate) to: u32,
+    pub(crate) link: Link,
+    pub(crate) messages: u32,
+    pub(crate) bytes: usize,
+    pub(crate) waits: bool,
 }
 
 impl Codec for Word {
     const PROTOCOL: &'static str = "talk";
     const VERSION: u32 = 3;
-    const LONGEST: usize = 100_000;
+    const LONGEST: usize = 5 << 20;
 
-    fn encode(&self, out: &mut BytesMut) {
+    fn encode(&self, out: &mut Encoder) {
         match self {
             Word::Number(number) => {
                 out.put_u8(b'n');
@@ -63,9 +79,9 @@ impl Codec for Word {
             }
             Word::Bytes(bytes) => {
                 out.put_u8(b'b');
-                out.put_slice(bytes);
+                out.put_shared(bytes);
             }
-            Word::Say { .. } => unreachable!("only the test says that"),
+            _ => unreachable!("only the test says that"),
         }
     }
 
@@ -81,10 +97,38 @@ impl Codec for Word {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Talker {
+pub(crate) struct Talker {
     heard: BTreeMap<NodeId, Vec<u64>>,
-    given: u64,
-    resets: u64,
+    pub(crate) given: u64,
+    pub(crate) resets: u64,
+    /// Of each message of bytes that came, its first and how many there were.
+    pub(crate) poured: Vec<(u8, usize)>,
+    window: Window,
+    waiting: VecDeque<Pour>,
+}
+
+impl Talker {
+    fn pour(&mut self, out: &mut Outputs<Talk>) {
+        while let Some(pour) = self.waiting.front_mut() {
+            let to = NodeId(pour.to);
+            if pour.messages == 0 {
+                self.waiting.pop_front();
+                continue;
+            }
+            if pour.waits && !self.window.has_room(to, pour.link) {
+                return;
+            }
+            pour.messages -= 1;
+            // They are counted down.
+            let word = Word::Bytes(vec![pour.messages as u8; pour.bytes].into());
+            self.window.sent(to, pour.link, Talk::weight(&word));
+            match pour.link {
+                Link::Bulk => out.bulk(to, word),
+                Link::Stream => out.send(to, word),
+                Link::Datagram => out.datagram(to, word),
+            }
+        }
+    }
 }
 
 impl Machine for Talker {
@@ -92,33 +136,40 @@ impl Machine for Talker {
 
     fn handle(&mut self, _: &mut Now<'_>, input: Input<Talk>, out: &mut Outputs<Talk>) {
         match input {
-            Input::Message { message: Word::Say { to, numbers, datagrams }, .. } => {
-                let to = NodeId(to);
+            Input::Message { message: Word::Say { to, numbers, link }, .. } => {
                 for number in numbers.map(Word::Number) {
-                    if datagrams { out.datagram(to, number) } else { out.send(to, number) }
+                    match link {
+                        Link::Datagram => out.datagram(NodeId(to), number),
+                        Link::Stream => out.send(NodeId(to), number),
+                        Link::Bulk => out.bulk(NodeId(to), number),
+                    }
+                }
+            }
+            Input::Message { message: Word::Pour(pour), .. } => self.waiting.push_back(pour),
+            Input::Message { message: Word::Read { file, times }, .. } => {
+                for _ in 0..times {
+                    let read = DiskCommand::Read { file: file.into(), offset: 0, length: 1 };
+                    out.disk(read, ());
                 }
             }
             Input::Message { from, message: Word::Number(number) } => {
                 self.heard.entry(from).or_default().push(number);
             }
+            Input::Message { message: Word::Bytes(bytes), .. } => {
+                self.poured.push((bytes.first().copied().unwrap_or_default(), bytes.len()));
+            }
             Input::Message { from, message: Word::Give(bytes) } => {
                 self.given += 1;
                 out.send(from, Word::Bytes(vec![7; bytes as usize].into()));
             }
-            Input::LinkReset { .. } => self.resets += 1,
+            Input::LinkReset { peer } => {
+                self.resets += 1;
+                self.window.reset(peer);
+            }
+            Input::Writable { peer, link } => self.window.writable(peer, link),
             _ => {}
         }
-    }
-
-    /// `from:number,number from:number | given | resets`
-    fn inspect(&self) -> Inspection {
-        let heard = self.heard.iter().map(|(from, numbers)| {
-            let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
-            format!("{}:{}", from.0, numbers.join(","))
-        });
-        let heard: Vec<_> = heard.collect();
-        let state = format!("{}|{}|{}", heard.join(" "), self.given, self.resets);
-        Inspection { role: "talker", state }
+        self.pour(out);
     }
 }
 
@@ -145,12 +196,17 @@ pub(crate) struct Speaker {
 impl Speaker {
     /// Listens on a free port, or on this one.
     pub(crate) fn start(me: u32, listen: &str, others: &[(u32, SocketAddr)]) -> Speaker {
-        Speaker::start_as(me, listen, others, true)
+        Speaker::start_as(me, listen, others, true, ".".into())
     }
 
     /// One that takes no connection from those it does not know.
     pub(crate) fn start_among(me: u32, others: &[(u32, SocketAddr)]) -> Speaker {
-        Speaker::start_as(me, "127.0.0.1:0", others, false)
+        Speaker::start_as(me, "127.0.0.1:0", others, false, ".".into())
+    }
+
+    /// One whose files are in this folder.
+    pub(crate) fn start_in(me: u32, folder: PathBuf) -> Speaker {
+        Speaker::start_as(me, "127.0.0.1:0", &[], true, folder)
     }
 
     fn start_as(
@@ -158,6 +214,7 @@ impl Speaker {
         listen: &str,
         others: &[(u32, SocketAddr)],
         accepts_unlisted: bool,
+        folder: PathBuf,
     ) -> Speaker {
         let runtime = host::runtime().unwrap();
         let listener = runtime.block_on(TcpListener::bind(listen)).unwrap();
@@ -166,48 +223,56 @@ impl Speaker {
         let neighbours = Neighbours { me: NodeId(me), others, accepts_unlisted };
         let metrics = Metrics::default();
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-        let files = Files::new(".".into(), &metrics);
+        let files = Files::new(folder, &metrics);
         let outside = Arc::new(Mouth(links.clone()));
         let node = Node::start(Talker::default(), files, DiskId(0), outside, &metrics);
-        links.join(&node);
+        links.join(&node, Some(address));
         let (stop, stopped) = oneshot::channel();
         runtime.spawn(links.accept(listener, stopped));
         let (stop, runtime) = (Some(stop), Some(runtime));
         Speaker { node, metrics, address, stop, runtime }
     }
 
-    pub(crate) fn say(&self, to: u32, numbers: std::ops::Range<u64>) {
-        self.tell(Word::Say { to, numbers, datagrams: false });
+    pub(crate) fn say(&self, to: u32, numbers: Range<u64>) {
+        self.say_on(Link::Stream, to, numbers);
     }
 
-    pub(crate) fn say_by_datagram(&self, to: u32, numbers: std::ops::Range<u64>) {
-        self.tell(Word::Say { to, numbers, datagrams: true });
+    pub(crate) fn say_on(&self, link: Link, to: u32, numbers: Range<u64>) {
+        self.tell(Word::Say { to, numbers, link });
     }
 
-    fn tell(&self, message: Word) {
+    pub(crate) fn pour(&self, to: u32, link: Link, messages: u32, bytes: usize) {
+        self.tell(Word::Pour(Pour { to, link, messages, bytes, waits: false }));
+    }
+
+    /// As there is room for it.
+    pub(crate) fn pour_slowly(&self, to: u32, link: Link, messages: u32, bytes: usize) {
+        self.tell(Word::Pour(Pour { to, link, messages, bytes, waits: true }));
+    }
+
+    pub(crate) fn tell(&self, message: Word) {
         assert!(self.node.input(Input::Message { from: FRONT_END, message }));
     }
 
-    fn part(&self, part: usize) -> String {
-        let shown = self.node.inspect().unwrap().state;
-        shown.split('|').nth(part).unwrap().to_owned()
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&Talker) -> T) -> T {
+        self.node.look(at).unwrap()
     }
 
     /// The numbers that came from this node, in order.
     pub(crate) fn heard(&self, from: u32) -> Vec<u64> {
-        let from = format!("{from}:");
-        let all = self.part(0);
-        let numbers = all.split(' ').find_map(|heard| heard.strip_prefix(&from));
-        let numbers = numbers.unwrap_or_default().split(',');
-        numbers.filter_map(|number| number.parse().ok()).collect()
+        self.look(|talker| talker.heard.get(&NodeId(from)).cloned().unwrap_or_default())
     }
 
     pub(crate) fn given(&self) -> u64 {
-        self.part(1).parse().unwrap()
+        self.look(|talker| talker.given)
     }
 
     pub(crate) fn resets(&self) -> u64 {
-        self.part(2).parse().unwrap()
+        self.look(|talker| talker.resets)
+    }
+
+    pub(crate) fn counter(&self, name: &'static str) -> u64 {
+        self.metrics.counter(name, "").get()
     }
 
     pub(crate) fn links_up(&self) -> u64 {

@@ -3,8 +3,8 @@
 //! A client's front end stands beside its replica, so that requests and answers never travel on links;
 //! they have the bytes of a message that says nothing.
 
-use bytes::{Bytes, BytesMut};
-use host::{Codec, Malformed};
+use bytes::Bytes;
+use host::{Codec, Encoder, Malformed};
 use raft::Envelope;
 
 use crate::message::Message;
@@ -14,7 +14,7 @@ impl Codec for Message {
     const VERSION: u32 = 2;
     const LONGEST: usize = Envelope::LONGEST;
 
-    fn encode(&self, out: &mut BytesMut) {
+    fn encode(&self, out: &mut Encoder) {
         if let Message::Raft(envelope) = self {
             envelope.encode(out);
         }

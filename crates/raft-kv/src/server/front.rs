@@ -40,9 +40,9 @@ impl FrontEnd {
     }
 
     async fn reply(&self, parts: &Parts, body: Body) -> HttpReply {
-        let body = match http::body(body, LONGEST_BODY).await {
+        let body = match http::body(parts, body, LONGEST_BODY).await {
             Ok(body) => body,
-            Err(bad) => return HttpReply::error(bad.status().as_u16(), bad),
+            Err(bad) => return bad.reply(),
         };
         let asked = RawRequest {
             method: parts.method.as_str(),

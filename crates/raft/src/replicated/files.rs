@@ -47,6 +47,11 @@ impl SmallFiles {
         self.0.len()
     }
 
+    /// Puts a file there.
+    pub(super) fn put(&mut self, name: &str, content: Bytes) {
+        self.0.insert(name.into(), content);
+    }
+
     /// Keeps the files that these bytes are; `None`, and nothing more is kept, where they are none.
     pub(super) fn keep(&mut self, files: Bytes) -> Option<()> {
         let mut files = Reader::new(files);

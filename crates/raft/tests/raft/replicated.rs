@@ -113,10 +113,9 @@ impl Machine for Adder {
                 self.checkpoint.load(out);
             }
             (Input::Disk { op: Op::Loaded, result }, sum) => {
-                let bytes = self.checkpoint.loaded(result).expect("nothing rots");
-                let kept =
-                    bytes.map(|bytes| u64::from_le_bytes(bytes.as_ref().try_into().unwrap()));
-                *sum = Some(kept.unwrap_or(0));
+                let bytes =
+                    self.checkpoint.loaded(result).expect("it began with one, and nothing rots");
+                *sum = Some(u64::from_le_bytes(bytes.as_ref().try_into().unwrap()));
             }
             (Input::Disk { op: Op::Saved, result }, _) => {
                 self.checkpoint.saved(result, out).expect("nothing fails");
@@ -135,6 +134,10 @@ impl Machine for Adder {
             (Input::Timer(_), _) => out.note(Note::Alarm(now.time.since(self.born))),
             _ => {}
         }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, bytes::Bytes)> {
+        vec![("sum".into(), Checkpoint::<Sums>::sealed(&0_u64.to_le_bytes()))]
     }
 
     fn inspect(&self) -> Inspection {

@@ -49,6 +49,12 @@ impl<M: Machine<Protocol = Snowflake>> Hand<M> {
         self.give(Input::Disk { op, result })
     }
 
+    /// It reads what its disk began with.
+    pub(crate) fn load_first(&mut self) {
+        let (_, bytes) = self.machine.first_files().pop().expect("its disk begins with a file");
+        self.disk(Op::Loaded, Ok(DiskAnswer::Bytes(bytes)));
+    }
+
     pub(crate) fn wait(&mut self, time: Duration) {
         (self.time, self.wall) = (self.time + time, self.wall + time);
     }
@@ -105,17 +111,25 @@ pub(crate) fn fixed() -> Hand<Worker> {
 /// A worker on an empty disk whose mark was raised once, and the file of that mark.
 pub(crate) fn ready() -> (Hand<Worker>, bytes::Bytes) {
     let mut worker = fixed();
-    worker.disk(Op::Loaded, Err(DiskError::NotFound));
+    worker.load_first();
     let mark = replaced(&worker.mint(1, 1)).expect("the mark rises before the first id");
     worker.disk(Op::Saved, Ok(DiskAnswer::Done));
     (worker, mark)
 }
 
 #[test]
+fn a_mark_and_a_table_that_are_gone_were_lost() {
+    let halts = |outputs: Vec<Output<Snowflake>>| halted(&outputs).is_some();
+    assert!(halts(fixed().disk(Op::Loaded, Err(DiskError::NotFound))));
+    let mut authority = Hand::of(Authority::new(1, Switches::ALL_ON));
+    assert!(halts(authority.disk(Op::Loaded, Err(DiskError::NotFound))));
+}
+
+#[test]
 fn no_id_leaves_before_the_mark_above_it_is_durable() {
     let mut worker = fixed();
     assert_eq!(refusal(&worker.mint(0, 1)), Some(Refusal::NotReady), "the mark is not read yet");
-    worker.disk(Op::Loaded, Err(DiskError::NotFound));
+    worker.load_first();
     let asked = worker.mint(1, 2);
     assert!(replaced(&asked).is_some() && sent(&asked).is_empty());
     let answered = worker.disk(Op::Saved, Ok(DiskAnswer::Done));
@@ -160,7 +174,7 @@ fn a_rotten_mark_halts_the_worker_with_a_sentence() {
 #[test]
 fn a_full_disk_refuses_and_recovers_and_a_failed_one_halts() {
     let mut worker = fixed();
-    worker.disk(Op::Loaded, Err(DiskError::NotFound));
+    worker.load_first();
     worker.mint(1, 1);
     let full = worker.disk(Op::Saved, Err(DiskError::Full));
     assert_eq!(refusal(&full), Some(Refusal::DiskFull));
@@ -252,7 +266,7 @@ fn a_holder_whose_clock_is_off_does_not_serve() {
 /// An authority over one worker id, on an empty disk.
 fn authority() -> Hand<Authority> {
     let mut authority = Hand::of(Authority::new(1, Switches::ALL_ON));
-    authority.disk(Op::Loaded, Err(DiskError::NotFound));
+    authority.load_first();
     authority
 }
 

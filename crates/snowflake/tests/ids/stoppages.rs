@@ -85,7 +85,7 @@ fn a_restart_below_the_mark_is_no_step_back() {
 #[test]
 fn a_full_disk_is_tried_again_though_nobody_asks() {
     let mut worker = fixed();
-    worker.disk(Op::Loaded, Err(DiskError::NotFound));
+    worker.load_first();
     worker.mint(1, 1);
     let full = worker.disk(Op::Saved, Err(DiskError::Full));
     let stopped = Note::Stopped { why: Refusal::DiskFull, off: Duration::ZERO };

@@ -97,6 +97,7 @@ pub(crate) fn serve_bare() {
             host::listen(any_port, Exposure::Loopback).await.expect("there is a port");
         println!("listening on http://{address}");
         let routes = Router::new().fallback(answer);
-        http::serve(listener, routes, std::future::pending::<()>()).await;
+        let never = std::future::pending::<()>();
+        http::serve(listener, &http::Door::default(), http::Tower::new(routes), never).await;
     });
 }
