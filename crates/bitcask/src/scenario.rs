@@ -105,7 +105,7 @@ fn scenarios() -> Vec<Scenario<Bitcask>> {
             "bits of what is durable flip, and writes land in the wrong place",
             &["nothing-false"],
             bit_rot,
-            &[("bit-rot", 200), ("rot-told", 200)],
+            &[("bit-rot", 200), ("rot-told", 200), ("misdirected-write", 40)],
         ),
     ]
 }
@@ -197,7 +197,10 @@ fn full_disk(draft: &mut Draft) {
 
 fn bit_rot(draft: &mut Draft) {
     draw(draft, SMALL);
-    draft.swarm(&[FaultKind::MisdirectedWrite, FaultKind::SlowDisk], &[KEEPER.into()]);
+    draft.swarm(
+        &[FaultKind::MisdirectedWrite, FaultKind::SlowDisk, FaultKind::HungDisk],
+        &[KEEPER.into()],
+    );
     for _ in 0..draft.number(1, 4) {
         let at = Time(draft.number(500_000_000, draft.heal_at().0));
         let bits = draft.magnitude(10, 1_000) as u32;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use machine::{NodeId, Switches};
+use machine::{NodeId, Switches, Time};
 use raft::Tuning;
 use serde::{Deserialize, Serialize};
 use sim::{Cluster, Shape as _, Target, within};
@@ -26,14 +26,13 @@ pub(crate) type Draft = sim::Draft<Operation, Shape>;
 pub(crate) const SNAPSHOT_CHUNK: u64 = 256 << 10;
 pub(crate) const JOURNAL_GROWTH: u64 = 16 << 20;
 
-/// Who is who: the replicas first, those who found the cluster before those who may join it, then the
-/// clients.
+/// Who is who: the replicas that found the cluster, then the clients, and at last the replicas that join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
     /// Replicas that begin.
     pub founders: u64,
-    /// Replicas that are no members, until a change makes them.
+    /// Replicas that join, and are no members until a change makes them.
     pub spares: u64,
     /// Nodes that ask.
     pub clients: u64,
@@ -53,8 +52,11 @@ pub struct Shape {
 
 impl sim::Shape for Shape {
     fn members(&self) -> Vec<(&'static str, u64)> {
-        let Shape { founders, spares, clients, .. } = *self;
-        vec![("replica", founders), ("spare", spares), ("client", clients)]
+        vec![("replica", self.founders), ("client", self.clients)]
+    }
+
+    fn joins(&self) -> Vec<(&'static str, u64)> {
+        vec![("spare", self.spares)]
     }
 
     fn validate(&self) -> Result<(), String> {
@@ -83,6 +85,14 @@ impl Shape {
     /// Those who begin.
     pub fn founder_ids(self) -> Vec<NodeId> {
         self.ids("replica")
+    }
+
+    /// Lets those join who are not there from the start: all of them have by this time.
+    pub(crate) fn spares_join(self, draft: &mut Draft, by_ms: u64) {
+        for spare in self.ids("spare") {
+            let at = Time(0) + Duration::from_millis(draft.number(0, by_ms));
+            draft.join(at, spare, (spare.0 % 3) as u8);
+        }
     }
 
     /// All that can be members.

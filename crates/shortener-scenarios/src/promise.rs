@@ -23,6 +23,12 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
         checker: |_| Box::new(links_kept::LinksKept),
     },
     PromiseSpec {
+        name: "links-true",
+        about: "as links-kept, where disks alter what they hold: some may be turned away for ever, but nobody is \
+                ever led elsewhere, or told that a link is not there which is",
+        checker: |_| Box::new(links_kept::LinksTrue),
+    },
+    PromiseSpec {
         name: "codes-distinct",
         about: "no code ever means two acknowledged links",
         checker: |_| Box::new(codes_distinct::CodesDistinct::default()),

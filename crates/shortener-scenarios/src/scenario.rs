@@ -184,6 +184,15 @@ fn scenarios() -> Vec<Scenario<UrlShortener>> {
             owners::alias_race,
             &[("redirected", 1_000)],
         ),
+        Scenario {
+            promises: &["links-true", "codes-distinct", "deleted-stop"],
+            ..scenario(
+                "rotten-disk",
+                "bits of what a shard has on its disk flip, and its writes land in the wrong place",
+                losses::rotten_disk,
+                &[("bit-rot", 100), ("misdirected-write", 100), ("redirected", 1_000)],
+            )
+        },
         scenario(
             "power-loss",
             "shards, instances and the tally lose power, some in the middle of writes",

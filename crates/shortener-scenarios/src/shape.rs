@@ -86,7 +86,8 @@ impl Default for Portions {
     }
 }
 
-/// Who is who: the instances, then the shards, the tally, and the users.
+/// Who is who: the instances, then the shards that are there from the start, the tally, the users, and at last the
+/// shards that join.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
@@ -104,8 +105,13 @@ pub struct Shape {
 
 impl sim::Shape for Shape {
     fn members(&self) -> Vec<(&'static str, u64)> {
-        let Shape { instances, shards, users, .. } = *self;
-        vec![("instance", instances), ("shard", shards), ("tally", 1), ("user", users)]
+        let Shape { instances, users, .. } = *self;
+        let founders = self.founders();
+        vec![("instance", instances), ("shard", founders), ("tally", 1), ("user", users)]
+    }
+
+    fn joins(&self) -> Vec<(&'static str, u64)> {
+        vec![("shard", self.joining)]
     }
 
     fn validate(&self) -> Result<(), String> {
@@ -141,15 +147,20 @@ impl Shape {
     }
 
     pub(crate) fn joining_ids(self) -> Vec<NodeId> {
-        self.shard_ids().split_off((self.shards - self.joining) as usize)
+        self.shard_ids().split_off(self.founders() as usize)
+    }
+
+    /// Shards that are there from the start.
+    pub(crate) fn founders(self) -> u64 {
+        self.shards.saturating_sub(self.joining)
     }
 
     fn roster(self) -> Roster {
-        Roster { nodes: self.shard_ids(), founders: (self.shards - self.joining) as u32 }
+        Roster { nodes: self.shard_ids(), founders: self.founders() as u32 }
     }
 
     pub(crate) fn tally(self) -> NodeId {
-        NodeId((self.instances + self.shards) as u32)
+        NodeId((self.instances + self.founders()) as u32)
     }
 
     pub(crate) fn user_ids(self) -> Vec<NodeId> {

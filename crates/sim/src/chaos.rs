@@ -38,6 +38,12 @@ pub(crate) struct Scheduled<M: Machine> {
     pub(crate) capacity: Option<u64>,
 }
 
+impl<M: Machine> Scheduled<M> {
+    pub(crate) fn is_counted(&self) -> bool {
+        self.counted.is_some()
+    }
+}
+
 /// The faults of a world: to come, on, and over.
 #[derive(Clone)]
 pub(crate) struct Chaos<M: Machine> {
@@ -50,6 +56,11 @@ pub(crate) struct Chaos<M: Machine> {
 impl<M: Machine> Chaos<M> {
     pub(crate) fn new(nodes: usize) -> Self {
         Chaos { faults: Vec::new(), hitting: vec![Vec::new(); nodes], counts: Counts::new() }
+    }
+
+    /// One more node.
+    pub(crate) fn grow(&mut self) {
+        self.hitting.push(Vec::new());
     }
 
     /// The faults that hit a node right now.
@@ -121,6 +132,7 @@ impl<M: Machine> World<M> {
     pub fn heal(&mut self, nodes: &[NodeId]) {
         self.healed_at = Some(self.now);
         self.record(|| Moment::Healed);
+        let nodes: Vec<NodeId> = nodes.iter().copied().filter(|&node| self.has(node)).collect();
         nodes.iter().for_each(|&node| self.network.conditions.heal(node));
         for index in 0..self.chaos.faults.len() {
             let fault = &mut self.chaos.faults[index];
@@ -137,7 +149,7 @@ impl<M: Machine> World<M> {
             self.chaos.release(index, &released);
             released.into_iter().for_each(|node| self.lift(index, node));
         }
-        for &node in nodes {
+        for &node in &nodes {
             if self.node(node).machine.is_none() && self.node(node).down == 0 {
                 self.start(node);
             }
@@ -156,7 +168,7 @@ impl<M: Machine> World<M> {
     /// # Panics
     /// If the fault makes no sense in this world: see `Fault::validate`.
     fn add(&mut self, fault: Fault, until: Time, part: bool) {
-        if let Err(why) = fault.validate(self.len() as u32) {
+        if let Err(why) = fault.validate(self.numbers()) {
             panic!("{why}");
         }
         self.chaos.faults.push(Scheduled {
@@ -177,7 +189,7 @@ impl<M: Machine> World<M> {
     pub(crate) fn begin_fault(&mut self, index: usize) {
         let fault = self.chaos.faults[index].fault.clone();
         let (hits, other_side) = self.aim(&fault);
-        if hits.is_empty() {
+        if hits.is_empty() && !fault.may_name_nobody() {
             return;
         }
         let scheduled = &mut self.chaos.faults[index];
@@ -212,8 +224,10 @@ impl<M: Machine> World<M> {
                 self.chaos.faults[index].capacity = Some(capacity);
                 took_effect = false;
             }
-            // Counted when an operation meets it.
-            Fault::FailingDisk { .. } | Fault::MisdirectedWrite { .. } => took_effect = false,
+            // Counted when an operation meets it, or it picks a message.
+            Fault::FailingDisk { .. }
+            | Fault::MisdirectedWrite { .. }
+            | Fault::MessageFilter { .. } => took_effect = false,
             Fault::SlowDisk { .. } | Fault::HungDisk { .. } => {
                 took_effect = !self.node(hits[0]).disk_ops.is_empty();
             }
@@ -237,9 +251,10 @@ impl<M: Machine> World<M> {
             self.count(index);
         }
         self.rebuild(&fault, &hits);
+        self.find_filters();
     }
 
-    fn count(&mut self, index: usize) {
+    pub(crate) fn count(&mut self, index: usize) {
         let scheduled = &mut self.chaos.faults[index];
         scheduled.counted = Some(self.now);
         *self.chaos.counts.entry(scheduled.fault.kind().name()).or_default() += 1;
@@ -267,6 +282,7 @@ impl<M: Machine> World<M> {
         self.record(|| Moment::FaultEnds { nodes, text: fault.to_string() });
         hits.iter().for_each(|&node| self.lift(index, node));
         self.rebuild(&fault, &hits);
+        self.find_filters();
     }
 
     pub(crate) fn flap(&mut self, index: usize) {
@@ -308,9 +324,14 @@ impl<M: Machine> World<M> {
                 let exposed = (0..self.len() as u32).any(|node| !self.is_healed(NodeId(node)));
                 (if exposed { find(nodes) } else { Vec::new() }, Vec::new())
             }
+            MessageFilter { from, to, .. } => {
+                let exposed = (0..self.len() as u32).any(|node| !self.is_healed(NodeId(node)));
+                if exposed { (find(from), find(to)) } else { (Vec::new(), Vec::new()) }
+            }
             ZoneLoss { zone } => {
                 let all = (0..self.len() as u32).map(NodeId);
-                let hit = all.filter(|node| self.zones[node.0 as usize] == *zone);
+                let hit =
+                    all.filter(|&node| self.has(node) && self.zones[node.0 as usize] == *zone);
                 (hit.filter(|&node| !self.is_healed(node)).collect(), Vec::new())
             }
             _ => {
@@ -324,7 +345,8 @@ impl<M: Machine> World<M> {
 
     fn find(&self, target: &Target) -> Option<NodeId> {
         match target {
-            Target::Node(node) => Some(*node),
+            // Who has not joined yet is not hit.
+            Target::Node(node) => Some(*node).filter(|&node| self.has(node)),
             Target::Role(role) => (0..self.len() as u32)
                 .map(NodeId)
                 .find(|&node| self.inspect(node).is_some_and(|shown| shown.role == role)),

@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::conditions::{Delays, Distance};
 use crate::fault::{LONGEST_NS, Target};
 
-/// A cluster of a run has no more.
-pub(crate) const MOST_NODES: u64 = 1_000;
+/// No node has a higher number: each takes memory from the start.
+pub(crate) const MOST_NODES: u64 = 100_000;
 /// They are looked through for every message.
 const MOST_DISTANCES: usize = 256;
 
 /// How large a cluster is and who is in it: a system's own type, drawn with each plan and saved with it.
 ///
-/// The law: nodes are numbered in the order of [`Shape::members`], so a node's number says what it is.
+/// The law: nodes are numbered in the order of [`Shape::members`] and then of [`Shape::joins`], so a node's number
+/// says what it is.
 pub trait Shape:
     Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
@@ -25,7 +26,7 @@ pub trait Shape:
     fn members(&self) -> Vec<(&'static str, u64)>;
 
     /// Refuses sizes that no scenario draws: a plan may come from an untrusted file. That there are as
-    /// many members as nodes, and at most 1,000, is checked before.
+    /// many members as nodes, and at most 100,000, is checked before.
     ///
     /// # Errors
     /// A sentence that names the first size that is wrong; [`within`] writes it.
@@ -38,16 +39,27 @@ pub trait Shape:
         self.members().iter().fold(0, |nodes, (_, count)| nodes.saturating_add(*count))
     }
 
-    /// The nodes that are such members; none where nobody is.
+    /// Nodes that are not there from the start, and join where the plan says so: what they are, and how many of
+    /// each. Their numbers follow those of the members.
+    fn joins(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
+    /// How many numbers there are: of nodes, and of those that may join.
+    fn numbers(&self) -> u64 {
+        self.joins().iter().fold(self.nodes(), |nodes, (_, count)| nodes.saturating_add(*count))
+    }
+
+    /// The nodes that are such members, or may join as such; none where nobody is.
     fn ids(&self, member: &str) -> Vec<NodeId> {
-        let mut first = 0;
-        for (name, count) in self.members() {
+        let (mut first, mut ids) = (0, Vec::new());
+        for (name, count) in self.members().into_iter().chain(self.joins()) {
             if name == member {
-                return (first..first + count as u32).map(NodeId).collect();
+                ids.extend((first..first + count as u32).map(NodeId));
             }
             first += count as u32;
         }
-        Vec::new()
+        ids
     }
 
     /// The same as targets of faults.
@@ -62,7 +74,7 @@ pub trait Shape:
             end += count;
             u64::from(node.0) < end
         };
-        self.members().into_iter().find(covers).map_or("", |(name, _)| name)
+        self.members().into_iter().chain(self.joins()).find(covers).map_or("", |(name, _)| name)
     }
 }
 
@@ -125,6 +137,7 @@ impl<C: Shape> Cluster<C> {
         if nodes != members {
             return Err(format!("a cluster of this shape has {members} nodes, not {nodes}"));
         }
+        within("the numbers of nodes", shape.numbers(), 1..=MOST_NODES)?;
         shape.validate()?;
         within("the number of distances", distances.len(), 0..=MOST_DISTANCES)?;
         let all = distances.iter().map(|distance| &distance.delays).chain([delays]);

@@ -193,6 +193,18 @@ impl Conditions {
         }
     }
 
+    /// One more node, in this zone, with whose links nothing is wrong.
+    pub(crate) fn grow(&mut self, zone: u8) {
+        self.zones.push(zone);
+        self.link_faults.push(LinkFaults::NONE);
+        self.summaries.push(LinkFaults::NONE.summary());
+    }
+
+    /// A node is in this zone after all.
+    pub(crate) fn set_zone(&mut self, node: NodeId, zone: u8) {
+        self.zones[node.0 as usize] = zone;
+    }
+
     /// How long a message travels from one node to the other while no fault is on.
     #[inline(always)]
     pub(crate) fn delays(&self, from: NodeId, to: NodeId) -> Delays {
@@ -248,7 +260,7 @@ impl Conditions {
     }
 
     pub(crate) fn is_healed(&self, node: NodeId) -> bool {
-        self.link_faults[node.0 as usize].healed
+        self.link_faults.get(node.0 as usize).is_some_and(|faults| faults.healed)
     }
 
     pub(crate) fn heal(&mut self, node: NodeId) {

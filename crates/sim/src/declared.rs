@@ -2,7 +2,7 @@
 //! aimed at a role that nobody has would hit nobody.
 
 use crate::cluster::Shape;
-use crate::fault::Target;
+use crate::fault::{Fault, Target};
 use crate::plan::Step;
 use crate::refused::Refused;
 use crate::scenario::{PlanOf, Scenario, System};
@@ -46,10 +46,14 @@ pub(crate) fn check_scenario<S: System>(scenario: Scenario<S>) -> Result<Scenari
     Ok(scenario)
 }
 
-/// Refuses a plan with a fault that is aimed at a role that is not declared.
-pub(crate) fn check_roles<S: System>(plan: &PlanOf<S>) -> Result<(), Refused> {
+/// Refuses a plan with a fault that is aimed at a role, or picks messages by a filter, that is not declared.
+pub(crate) fn check_faults<S: System>(plan: &PlanOf<S>) -> Result<(), Refused> {
     for step in &plan.steps {
         let Step::Fault { fault, .. } = step else { continue };
+        if let Fault::MessageFilter { filter, .. } = fault {
+            let declared: Vec<&str> = S::FILTERS.iter().map(|filter| filter.name).collect();
+            require("filter", filter, &declared)?;
+        }
         for target in fault.targets() {
             let Target::Role(role) = target else { continue };
             require("role", role, S::ROLES).map_err(|refused| {

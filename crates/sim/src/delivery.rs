@@ -7,7 +7,7 @@ use crate::lanes::{Carried, NotSent};
 use crate::node::Waiting;
 use crate::random::Draw;
 use crate::recorder::Moment;
-use crate::world::{Event, Message, World, kind};
+use crate::world::{Event, Message, OUTSIDE, World, kind};
 
 /// From this weight on a message takes its receiver time, in bytes.
 const HEAVY: u32 = 16 << 10;
@@ -24,8 +24,11 @@ pub(crate) fn weight<M: Machine>(message: &Message<M>) -> u32 {
 impl<M: Machine> World<M> {
     #[inline(always)]
     pub(crate) fn send(&mut self, from: NodeId, to: NodeId, message: Message<M>, link: Link) {
-        if to.0 as usize >= self.nodes.len() {
+        if self.filtered && !self.passes(from, to, &message, link) {
             return;
+        }
+        if to.0 as usize >= self.nodes.len() || self.nodes[to.0 as usize].absent {
+            return self.no_such_node(from, to, &message, link);
         }
         let weight = weight::<M>(&message);
         if link != Link::Datagram {
@@ -41,6 +44,20 @@ impl<M: Machine> World<M> {
             return self.send_through_faults(from, to, message, at, draw);
         };
         self.queue.schedule(Time(at.0 + late), Event::Datagram { from, to, message });
+    }
+
+    /// Nobody has this number, or not yet.
+    #[cold]
+    fn no_such_node(&mut self, from: NodeId, to: NodeId, message: &Message<M>, link: Link) {
+        if to == OUTSIDE {
+            return;
+        }
+        self.record_loss(from, to, message);
+        if link != Link::Datagram && !self.network.lanes.is_dead(from, to) {
+            let (at, epoch) = self.network.no_such_node(self.now, from, to);
+            let incarnation = self.node(from).incarnation;
+            self.schedule_event(at, Event::Reset { node: from, peer: to, incarnation, epoch });
+        }
     }
 
     fn send_on_lane(
@@ -83,6 +100,15 @@ impl<M: Machine> World<M> {
         match first {
             Some(at) => self.schedule_event(at, Event::Datagram { from, to, message }),
             None => self.record_loss(from, to, &message),
+        }
+    }
+
+    /// A datagram that leaves later than it was sent.
+    pub(crate) fn send_late(&mut self, at: Time, from: NodeId, to: NodeId, message: Message<M>) {
+        if self.has(to) {
+            let drawn = self.network.draw_for_datagram(from, to);
+            let (at, draw) = self.network.conditions.arrival_without_faults(at, from, to, drawn);
+            self.send_through_faults(from, to, message, at, draw);
         }
     }
 
@@ -217,7 +243,7 @@ impl<M: Machine> World<M> {
     }
 
     #[cold]
-    fn record_loss(&mut self, from: NodeId, to: NodeId, message: &Message<M>) {
+    pub(crate) fn record_loss(&mut self, from: NodeId, to: NodeId, message: &Message<M>) {
         self.record(|| Moment::Lost { from, to, text: format!("{message:?}") });
     }
 }

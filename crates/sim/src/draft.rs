@@ -125,6 +125,11 @@ impl<O, C: Shape> Draft<O, C> {
         self.end
     }
 
+    /// One of those that may join does, in this zone: it is not there before, and starts then.
+    pub fn join(&mut self, at: Time, node: NodeId, zone: u8) {
+        self.steps.push(Step::Join { at, node, zone });
+    }
+
     /// A client is given an operation.
     pub fn operation(&mut self, at: Time, node: NodeId, operation: O) {
         self.steps.push(Step::Operation { at, node, operation });
@@ -180,13 +185,17 @@ impl<O, C: Shape> Draft<O, C> {
         let (alone, rest) = (vec![node.clone()], others(targets, &node));
         let sign = if self.percent(50) { 1 } else { -1 };
         match kind {
-            FaultKind::Partition => Fault::Partition { a: alone, b: rest },
-            FaultKind::OneWayPartition if sign > 0 => {
-                Fault::OneWayPartition { from: alone, to: rest }
+            FaultKind::Partition => {
+                let (a, b) = self.sides(targets);
+                Fault::Partition { a, b }
             }
-            FaultKind::OneWayPartition => Fault::OneWayPartition { from: rest, to: alone },
+            FaultKind::OneWayPartition => {
+                let (from, to) = self.sides(targets);
+                Fault::OneWayPartition { from, to }
+            }
             FaultKind::FlappingLink => {
-                Fault::FlappingLink { a: alone, b: rest, period_ns: 1_000_000 + by_ns * 2 }
+                let (a, b) = self.sides(targets);
+                Fault::FlappingLink { a, b, period_ns: 1_000_000 + by_ns * 2 }
             }
             FaultKind::Loss => Fault::Loss { nodes: alone, ppm },
             FaultKind::Duplication => Fault::Duplication { nodes: alone, ppm },
@@ -195,7 +204,10 @@ impl<O, C: Shape> Draft<O, C> {
             FaultKind::SlowLink => {
                 Fault::SlowLink { a: alone, b: rest, times: strength as u32 * 1_000 }
             }
-            FaultKind::LossyLink => Fault::LossyLink { a: alone, b: vec![self.one_of(&rest)], ppm },
+            FaultKind::LossyLink => Fault::LossyLink { a: alone, b: rest, ppm },
+            FaultKind::MessageFilter => {
+                panic!("a filter of messages has a name: Script::drop_messages")
+            }
             FaultKind::LinkReset => Fault::LinkReset { a: alone, b: rest },
             FaultKind::Crash => Fault::Crash { node },
             FaultKind::PowerLoss => Fault::PowerLoss { node },
@@ -227,6 +239,32 @@ impl<O, C: Shape> Draft<O, C> {
             FaultKind::ClockDrift => Fault::ClockDrift { node, ppm: sign * (strength as i32) },
             FaultKind::ClockSmear => Fault::ClockSmear { node, ppm: sign * (strength as i32) },
         }
+    }
+}
+
+impl<O, C: Shape> Draft<O, C> {
+    /// The two sides of a cut, in one of the shapes that real ones have: one alone, two halves, a bridge (two
+    /// halves that both reach one node), or one pair.
+    fn sides(&mut self, targets: &[Target]) -> (Vec<Target>, Vec<Target>) {
+        let (shape, mut left) = (self.number(0, 3), targets.to_vec());
+        for place in 1..left.len() {
+            let other = self.number(0, place as u64) as usize;
+            left.swap(place, other);
+        }
+        let mut right = left.split_off(1);
+        match shape {
+            0 => {}
+            1 | 2 => {
+                if shape == 2 && right.len() > 1 {
+                    // The bridge is on neither side.
+                    right.pop();
+                }
+                let half = right.split_off(right.len().div_ceil(2));
+                left.extend(half);
+            }
+            _ => right.truncate(1),
+        }
+        if self.percent(50) { (left, right) } else { (right, left) }
     }
 }
 

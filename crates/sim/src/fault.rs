@@ -52,6 +52,10 @@ pub enum Fault {
     SlowLink { a: Vec<Target>, b: Vec<Target>, times: u32 },
     /// As loss, on the links between the two sides only.
     LossyLink { a: Vec<Target>, b: Vec<Target>, ppm: u32 },
+    /// Messages that the system declares a filter for are late, or dropped where that is 0, on their way from these
+    /// to those; nobody named is anybody. On a lane a dropped one resets the pair, and what follows a late one is
+    /// late too.
+    MessageFilter { filter: String, from: Vec<Target>, to: Vec<Target>, delay_ns: u64 },
     /// Lanes between the two sides are reset at the beginning of the interval.
     LinkReset { a: Vec<Target>, b: Vec<Target> },
     /// The process dies and is started again at the end of the interval.
@@ -167,6 +171,7 @@ impl Fault {
             | FlappingLink { a, b, .. }
             | SlowLink { a, b, .. }
             | LossyLink { a, b, .. }
+            | MessageFilter { from: a, to: b, .. }
             | LinkReset { a, b } => a.iter().chain(b).collect(),
             Loss { nodes, .. }
             | Duplication { nodes, .. }
@@ -227,7 +232,7 @@ impl Fault {
             Reordering { ppm, by_ns, .. } => *ppm <= 1_000_000 && *by_ns <= LONGEST_NS,
             ClockDrift { ppm, .. } | ClockSmear { ppm, .. } => ppm.unsigned_abs() <= 500_000,
             ClockJump { by_ns, .. } | ClockRollback { by_ns, .. } => *by_ns <= i64::MAX as u64 / 4,
-            Delay { by_ns, .. } => *by_ns <= LONGEST_NS,
+            Delay { by_ns, .. } | MessageFilter { delay_ns: by_ns, .. } => *by_ns <= LONGEST_NS,
             FlappingLink { period_ns, .. } => *period_ns >= 1_000_000,
             SlowNode { service_ns, .. } => *service_ns <= 60_000_000_000,
             SlowDisk { times, .. } | SlowLink { times, .. } => (1..=1_000_000).contains(times),
@@ -258,26 +263,31 @@ impl Fault {
         }
     }
 
-    /// How many links it names.
-    pub(crate) fn links(&self) -> u64 {
+    /// What it costs to carry it out, in nodes that are looked at, in a cluster of so many and among faults that
+    /// aim at so many all together.
+    pub(crate) fn work(&self, lasts: Duration, nodes: u64, aimed: u64) -> u64 {
         use Fault::*;
-        match self {
-            Partition { a, b }
-            | OneWayPartition { from: a, to: b }
-            | FlappingLink { a, b, .. }
-            | SlowLink { a, b, .. }
-            | LossyLink { a, b, .. }
-            | LinkReset { a, b } => a.len() as u64 * b.len() as u64,
+        let targets = self.targets();
+        let roles = targets.iter().filter(|target| matches!(target, Target::Role(_))).count();
+        let flaps = match self {
+            FlappingLink { period_ns, .. } => nanos(lasts) / (period_ns / 2).max(1),
             _ => 0,
-        }
-    }
-
-    /// How often it cuts or heals links while it lasts, beyond once each.
-    pub(crate) fn flaps(&self, lasts: Duration) -> u64 {
-        match self {
-            Fault::FlappingLink { period_ns, .. } => nanos(lasts) / (period_ns / 2).max(1),
+        };
+        // The state of all links is derived anew from all faults, and that of a node from all that hit it; who
+        // stops is looked for by all.
+        let once = aimed.saturating_add(if self.is_of_links() { nodes.max(100) } else { 0 });
+        let stops = match self {
+            ZoneLoss { .. } => nodes,
+            RollingRestart { nodes } => nodes.len() as u64,
+            _ => u64::from(self.takes_down().is_some()),
+        };
+        let links = match self {
+            LinkReset { a, b } => a.len() as u64 * b.len() as u64,
             _ => 0,
-        }
+        };
+        let looks = once.saturating_mul(flaps.saturating_add(2));
+        let found = nodes.saturating_mul(roles as u64 + 2 * stops);
+        looks.saturating_add(found).saturating_add(links)
     }
 
     /// Does it take its nodes down, and what becomes of their unsynced writes?
@@ -291,6 +301,11 @@ impl Fault {
             Fault::TornWrite { .. } => Some(Unsynced::Torn),
             _ => None,
         }
+    }
+
+    /// Does it hit something where it names nobody?
+    pub(crate) fn may_name_nobody(&self) -> bool {
+        matches!(self, Fault::MessageFilter { from, .. } if from.is_empty())
     }
 
     /// Of links rather than of nodes?
@@ -354,6 +369,19 @@ impl fmt::Display for Fault {
             }
             LossyLink { a, b, ppm } => {
                 write!(f, "the links of {} and {} lose {}%", names(a), names(b), percent(ppm))
+            }
+            MessageFilter { filter, from, to, delay_ns } => {
+                write!(f, "every {filter}")?;
+                if !from.is_empty() {
+                    write!(f, " of {}", names(from))?;
+                }
+                if !to.is_empty() {
+                    write!(f, " to {}", names(to))?;
+                }
+                match delay_ns {
+                    0 => write!(f, " is dropped"),
+                    by_ns => write!(f, " comes {} ms late", ms(by_ns)),
+                }
             }
             LinkReset { a, b } => write!(f, "streams of {} and {} reset", names(a), names(b)),
             Crash { node } => write!(f, "{node} crashes"),

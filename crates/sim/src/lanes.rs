@@ -122,7 +122,13 @@ impl<M> Way<M> {
         lane.outstanding = lane.outstanding.saturating_sub(CREDIT);
     }
 
-    /// What is sent on it from now on arrives no earlier than this.
+    /// What is sent on one of its lanes from now on arrives no earlier than this.
+    pub(crate) fn hold_up(&mut self, link: Link, until: Time) {
+        let lane = self.lane(link);
+        lane.last_arrival = lane.last_arrival.max(until);
+    }
+
+    /// What is sent on either from now on arrives no earlier than this.
     pub(crate) fn not_before(&mut self, at: Time) {
         for lane in [Some(&mut self.stream), self.bulk.as_deref_mut()].into_iter().flatten() {
             lane.last_arrival = lane.last_arrival.max(at);
@@ -143,7 +149,7 @@ impl<M> Way<M> {
         holds(&self.stream) || self.bulk.as_deref().is_some_and(holds)
     }
 
-    fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.epoch += 1;
         self.stream.reset();
         self.bulk.iter_mut().for_each(|bulk| bulk.reset());
@@ -153,6 +159,17 @@ impl<M> Way<M> {
 impl<M> Lanes<M> {
     pub(crate) fn new(seed: u64, nodes: usize) -> Self {
         Lanes { seed, ways: (0..nodes).map(|_| Vec::new()).collect() }
+    }
+
+    /// One more node.
+    pub(crate) fn grow(&mut self) {
+        self.ways.push(Vec::new());
+    }
+
+    /// Is the way from one node to another dead, since its sender was not told of its last reset?
+    pub(crate) fn is_dead(&mut self, from: NodeId, to: NodeId) -> bool {
+        let way = self.way(from, to);
+        way.told != way.epoch
     }
 
     /// The way from one node to another.

@@ -27,24 +27,39 @@ pub(crate) struct Network<M> {
 /// The streams of datagrams: by sender and receiver, or by sender.
 #[derive(Clone, Debug)]
 struct Datagrams {
-    draws: Vec<DrawStream>,
-    /// How many there are for a sender.
+    seed: u64,
+    nodes: usize,
+    /// How many there are for a sender: one for each receiver, or one.
     row: usize,
+    draws: Vec<DrawStream>,
 }
 
 impl Datagrams {
     fn new(seed: u64, nodes: usize) -> Datagrams {
         let row = if nodes <= MOST_PAIRED { nodes } else { 1 };
-        let of_sender = |from| {
-            (0..row).map(move |to| DrawStream::of_pair(seed, Purpose::Network, from, to as u32))
-        };
-        Datagrams { draws: (0..nodes as u32).flat_map(of_sender).collect(), row }
+        let stream = |from, to| DrawStream::of_pair(seed, Purpose::Network, from, to);
+        let of_sender = |from| (0..row as u32).map(move |to| stream(from, to));
+        Datagrams { seed, nodes, row, draws: (0..nodes as u32).flat_map(of_sender).collect() }
     }
 
     #[inline(always)]
     fn draw(&mut self, from: NodeId, to: NodeId) -> u64 {
         let column = if self.row == 1 { 0 } else { to.0 as usize };
         self.draws[from.0 as usize * self.row + column].draw()
+    }
+
+    /// One more node: what the others have drawn stays, as long as there is a stream for each pair.
+    fn grow(&mut self) {
+        let mut grown = Datagrams::new(self.seed, self.nodes + 1);
+        if grown.row > 1 && self.row == self.nodes {
+            for from in 0..self.nodes {
+                let old = &self.draws[from * self.row..][..self.row];
+                grown.draws[from * grown.row..][..self.row].clone_from_slice(old);
+            }
+        } else if grown.row == self.row {
+            grown.draws[..self.nodes].clone_from_slice(&self.draws);
+        }
+        *self = grown;
     }
 }
 
@@ -57,10 +72,28 @@ impl<M> Network<M> {
         }
     }
 
+    /// One more node, in this zone.
+    pub(crate) fn grow(&mut self, zone: u8) {
+        self.conditions.grow(zone);
+        self.lanes.grow();
+        self.datagrams.grow();
+    }
+
     /// What decides about the next datagram.
     #[inline(always)]
     pub(crate) fn draw_for_datagram(&mut self, from: NodeId, to: NodeId) -> u64 {
         self.datagrams.draw(from, to)
+    }
+
+    /// When the sender learns that there is no such node, and the epoch that this begins: what it sends until
+    /// then goes nowhere.
+    pub(crate) fn no_such_node(&mut self, now: Time, from: NodeId, to: NodeId) -> (Time, u32) {
+        let delays = self.conditions.delays(from, to);
+        let way = self.lanes.way(from, to);
+        way.reset();
+        let epoch = way.epoch;
+        let (travels, _) = delays.choose(way.lane(Link::Stream).draws.draw());
+        (Time(now.0 + travels), epoch)
     }
 
     /// Decides when a message of this weight arrives on a lane, and in which epoch it travels.

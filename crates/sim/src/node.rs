@@ -83,6 +83,8 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) busy_until: Time,
     /// What every input takes, in nanoseconds.
     pub(crate) service_ns: u64,
+    /// Nobody has this number yet: one with a higher number joined before.
+    pub(crate) absent: bool,
     /// How many faults hold it down, and how many pause it.
     pub(crate) down: u32,
     pub(crate) paused: u32,
@@ -120,6 +122,7 @@ impl<M: Machine> Node<M> {
     pub(crate) fn new(seed: u64, id: NodeId) -> Self {
         Node {
             machine: None,
+            absent: false,
             incarnation: 0,
             generation: Generation(0),
             clock: Clock::new(),

@@ -10,12 +10,8 @@ use crate::cluster::{Cluster, Shape};
 use crate::fault::{Fault, LONGEST_NS};
 
 const MOST_STEPS: usize = 100_000;
-/// Faults are looked at together whenever one of them begins or ends.
-const MOST_FAULTS: usize = 2_000;
-/// Links that faults name, and cells of the matrix of cuts that flapping rewrites, in all: some
-/// seconds of work.
-const MOST_LINKS: u64 = 1_000_000;
-const MOST_REWRITTEN: u64 = 2_000_000_000;
+/// Nodes that are looked at, whenever a fault begins, ends or flaps: some seconds of work.
+const MOST_WORK: u64 = 2_000_000_000;
 
 /// What will happen in a run, apart from what the world draws as it goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +49,15 @@ pub enum Step<O> {
         /// What.
         operation: O,
     },
+    /// A node that was not there from the start is made, and starts.
+    Join {
+        /// When.
+        at: Time,
+        /// Which of those that may join.
+        node: NodeId,
+        /// Where it is.
+        zone: u8,
+    },
 }
 
 impl<O, C: Shape> Plan<O, C> {
@@ -62,26 +67,16 @@ impl<O, C: Shape> Plan<O, C> {
     /// A sentence that names the first thing that is wrong.
     pub fn validate(&self) -> Result<(), String> {
         self.cluster.validate()?;
-        let nodes = self.cluster.zones.len() as u32;
         if self.steps.len() > MOST_STEPS {
             return Err(format!("a plan has at most {MOST_STEPS} steps"));
         }
         if self.heal_at > self.end || self.end.0 > LONGEST_NS {
             return Err("a run heals before it ends, and ends within a day".into());
         }
-        let (mut faults, mut links, mut rewritten) = (0, 0u64, 0u64);
+        let nodes = self.nodes();
         for step in &self.steps {
             match step {
                 Step::Fault { at, until, fault } => {
-                    faults += 1;
-                    links = links.saturating_add(fault.links());
-                    let flaps = fault.flaps(until.since(*at));
-                    // The least that it costs to look at all faults anew.
-                    let cells = (u64::from(nodes) * u64::from(nodes)).max(1_000);
-                    rewritten = rewritten.saturating_add(flaps.saturating_mul(cells));
-                    if faults > MOST_FAULTS || links > MOST_LINKS || rewritten > MOST_REWRITTEN {
-                        return Err("the faults are more work than a plan may make".into());
-                    }
                     if at > until || until.0 > LONGEST_NS {
                         return Err(format!("\"{fault}\" ends before it begins, or after a day"));
                     }
@@ -92,8 +87,35 @@ impl<O, C: Shape> Plan<O, C> {
                         return Err("an operation is for a node that is not there".into());
                     }
                 }
+                Step::Join { at, node, .. } => {
+                    let may_join = self.cluster.zones.len() as u32..nodes;
+                    if !may_join.contains(&node.0) || at.0 > LONGEST_NS {
+                        return Err(format!("node {} is not among those that may join", node.0));
+                    }
+                }
             }
         }
+        if self.work() > MOST_WORK {
+            return Err("the faults are more work than a plan may make".into());
+        }
         Ok(())
+    }
+
+    /// Nodes are numbered below this: those from the start, and those that may join.
+    pub fn nodes(&self) -> u32 {
+        self.cluster.shape.numbers() as u32
+    }
+
+    /// What carrying out the faults costs, in nodes that are looked at.
+    fn work(&self) -> u64 {
+        let faults = || {
+            self.steps.iter().filter_map(|step| match step {
+                Step::Fault { at, until, fault } => Some((fault, until.since(*at))),
+                _ => None,
+            })
+        };
+        let nodes = u64::from(self.nodes());
+        let aimed: u64 = faults().map(|(fault, _)| 1 + fault.targets().len() as u64).sum();
+        faults().map(|(fault, lasts)| fault.work(lasts, nodes, aimed)).fold(0, u64::saturating_add)
     }
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use machine::{MechanismInfo, NodeId, Switches, Time};
 use serde::Serialize;
 
-use crate::declared::{check_roles, check_scenario, check_system};
+use crate::declared::{check_faults, check_scenario, check_system};
 use crate::fault::FaultKind;
 use crate::plan::Step;
 use crate::random::{Purpose, stream};
@@ -30,6 +30,8 @@ pub trait Registered: Send + Sync {
     fn promises(&self) -> Vec<PromiseInfo>;
     /// Its scenarios; the first is the demo.
     fn scenarios(&self) -> Vec<ScenarioInfo>;
+    /// The kinds of fault that it says it survives.
+    fn survives(&self) -> &'static [FaultKind];
     /// For every mechanism, a seed at which a promise breaks without it.
     fn witnesses(&self) -> &'static [Witness];
 
@@ -166,7 +168,7 @@ impl<S: System> Erased<S> {
         let switches = self.switches(scenario, without)?;
         let (report, recording) = execute(scenario, plan, world_seed, switches, true);
         let Recording { moments, history } = recording;
-        let ids = (0..plan.cluster.zones.len() as u32).map(NodeId);
+        let ids = (0..plan.nodes()).map(NodeId);
         let nodes = ids.map(|id| S::node_name(&plan.cluster, id)).collect();
         let saved = SavedRun {
             version: VERSION.into(),
@@ -189,14 +191,14 @@ impl<S: System> Erased<S> {
         plan.validate().map_err(Refused::BadPlan)?;
         let work = plan.steps.iter().map(|step| match step {
             Step::Operation { operation, .. } => S::work(operation),
-            Step::Fault { .. } => 0,
+            Step::Fault { .. } | Step::Join { .. } => 0,
         });
         if work.fold(0, u64::saturating_add) > EVENT_BUDGET {
             return Err(Refused::BadPlan(
                 "its operations are more work than a run may take".into(),
             ));
         }
-        check_roles::<S>(&plan)?;
+        check_faults::<S>(&plan)?;
         Ok(plan)
     }
 }
@@ -232,6 +234,10 @@ impl<S: System> Registered for Erased<S> {
             seeds: scenario.seeds,
         };
         S::scenarios().into_iter().map(info).collect()
+    }
+
+    fn survives(&self) -> &'static [FaultKind] {
+        S::SURVIVES
     }
 
     fn witnesses(&self) -> &'static [Witness] {

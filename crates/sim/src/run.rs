@@ -7,8 +7,8 @@ use std::sync::{Arc, Once};
 use machine::{Machine, NodeId, Switches, Time};
 use serde::Serialize;
 
-use crate::cluster::Cluster;
-use crate::declared::check_roles;
+use crate::cluster::{Cluster, Shape as _};
+use crate::declared::check_faults;
 use crate::draft::Draft;
 use crate::durations::Durations;
 use crate::history::{Counts, Operations, total};
@@ -96,7 +96,7 @@ pub(crate) fn draw<S: System>(scenario: &Scenario<S>, seed: u64) -> Result<PlanO
         _ => plan.validate(),
     };
     lasts.map_err(Refused::BadPlan)?;
-    check_roles::<S>(&plan)?;
+    check_faults::<S>(&plan)?;
     Ok(plan)
 }
 
@@ -110,7 +110,10 @@ pub fn world_of<S: System>(
     let Cluster { zones, delays, distances, .. } = cluster;
     let whole = cluster.clone();
     let boot = move |node| S::boot(&whole, node, switches);
-    World::with_distances(seed, zones, *delays, distances, Arc::new(boot))
+    let mut world = World::with_distances(seed, zones, *delays, distances, Arc::new(boot));
+    world.declare(S::FILTERS);
+    world.expect(cluster.shape.numbers() as u32);
+    world
 }
 
 /// What is kept of a run for people and checkers to look at.
@@ -209,6 +212,7 @@ impl<'a, S: System> Watch<'a, S> {
     fn carry_out(mut self, world: &mut World<S::Node>) {
         for step in &self.plan.steps {
             match step {
+                Step::Join { at, node, zone } => world.join_at(*at, *node, *zone),
                 Step::Fault { at, until, fault } => {
                     world.schedule(*at, *until, fault.clone());
                 }

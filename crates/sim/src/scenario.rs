@@ -8,6 +8,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::cluster::{Cluster, Shape};
 use crate::draft::Draft;
+use crate::fault::FaultKind;
+use crate::filter::MessageFilter;
 use crate::history::{Entry, NoteKind};
 use crate::plan::Plan;
 use crate::promise::Promise;
@@ -32,12 +34,18 @@ pub trait System: Sized + 'static {
     const PROMISES: &'static [PromiseSpec<Self::Node, Self::Shape>];
     /// What its machines may call themselves when they are inspected, and faults be aimed at.
     const ROLES: &'static [&'static str] = &[];
+    /// What faults can pick messages by.
+    const FILTERS: &'static [MessageFilter<Message<Self::Node>>] = &[];
+    /// The kinds of fault that it survives: what it promises holds through them, and each of them reaches it in
+    /// one of its scenarios.
+    const SURVIVES: &'static [FaultKind] = &[];
     /// For every mechanism, a seed at which a promise breaks without it.
     const WITNESSES: &'static [Witness] = &[];
 
     /// The scenarios; the first is the demo.
     fn scenarios() -> Vec<Scenario<Self>>;
-    /// Makes the machine of a node, as it is before it has read its disk.
+    /// Makes the machine of a node, as it is before it has read its disk. A node whose number is not among those
+    /// of the shape's members joined later.
     fn boot(cluster: &Cluster<Self::Shape>, node: NodeId, switches: Switches) -> Self::Node;
     /// An operation as the message that the client is sent.
     fn perform(operation: &Self::Operation) -> Message<Self::Node>;
@@ -132,8 +140,8 @@ impl<S: System> Scenario<S> {
 }
 
 /// Heals everybody.
-pub fn heal_all<C, M: Machine>(cluster: &Cluster<C>, _world: &World<M>) -> Vec<NodeId> {
-    (0..cluster.zones.len() as u32).map(NodeId).collect()
+pub fn heal_all<C, M: Machine>(_cluster: &Cluster<C>, world: &World<M>) -> Vec<NodeId> {
+    (0..world.len() as u32).map(NodeId).collect()
 }
 
 /// A seed at which a promise breaks without a mechanism, recorded so that it need not be searched

@@ -74,6 +74,49 @@ pub trait Script: Sized {
         self.inject(Fault::LossyLink { a: targets(a), b: targets(b), ppm })
     }
 
+    /// Messages that this filter of the system picks are dropped, on their way from these to those; nobody
+    /// named is anybody.
+    fn drop_messages<A: Into<Target>, B: Into<Target>>(
+        &mut self,
+        filter: &str,
+        from: impl IntoIterator<Item = A>,
+        to: impl IntoIterator<Item = B>,
+    ) -> Self::Handle {
+        let (filter, from, to) = (filter.into(), targets(from), targets(to));
+        self.inject(Fault::MessageFilter { filter, from, to, delay_ns: 0 })
+    }
+
+    /// The same, and they come so much later.
+    ///
+    /// # Panics
+    /// If they are not late.
+    fn delay_messages<A: Into<Target>, B: Into<Target>>(
+        &mut self,
+        filter: &str,
+        from: impl IntoIterator<Item = A>,
+        to: impl IntoIterator<Item = B>,
+        by: Duration,
+    ) -> Self::Handle {
+        assert!(!by.is_zero(), "messages that are not late are not delayed");
+        let (filter, from, to) = (filter.into(), targets(from), targets(to));
+        self.inject(Fault::MessageFilter { filter, from, to, delay_ns: nanos(by) })
+    }
+
+    /// A node that is neither up nor down: every input takes it 2 ms, its disk is 20 times as slow, and its links
+    /// to the others lose one message in fifty.
+    fn gray_failure<B: Into<Target>>(
+        &mut self,
+        node: impl Into<Target>,
+        others: impl IntoIterator<Item = B>,
+    ) -> [Self::Handle; 3] {
+        let node = node.into();
+        [
+            self.slow_node(node.clone(), Duration::from_millis(2)),
+            self.slow_disk(node.clone(), 20),
+            self.lossy_link([node], others, 20_000),
+        ]
+    }
+
     /// Lanes between the two sides are reset.
     fn link_reset<A: Into<Target>, B: Into<Target>>(
         &mut self,

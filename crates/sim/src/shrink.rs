@@ -50,7 +50,7 @@ fn times_of<S: System>(plan: &mut PlanOf<S>, each: &mut impl FnMut(&mut Time)) {
                 each(at);
                 each(until);
             }
-            Step::Operation { at, .. } => each(at),
+            Step::Operation { at, .. } | Step::Join { at, .. } => each(at),
         }
     }
     each(&mut plan.heal_at);
@@ -94,7 +94,7 @@ impl<S: System> Search<'_, S> {
     fn end_early(&mut self) {
         let over = |step: &Step<S::Operation>| match step {
             Step::Fault { until, .. } => *until,
-            Step::Operation { at, .. } => *at,
+            Step::Operation { at, .. } | Step::Join { at, .. } => *at,
         };
         let last = self.best.steps.iter().map(over).max().unwrap_or(Time(0));
         for grace_ms in [100, 1_000, 5_000] {

@@ -216,6 +216,7 @@ impl<M: Machine> World<M> {
                 self.history.push(Entry { at: self.now, node: id, note });
             }
             Output::Halt { why } => self.halt(id, why),
+            // Whoever is there can be reached: how to dial them is the real world's to know.
             Output::Meet { .. } | Output::Stopped => {}
         }
     }

@@ -23,6 +23,7 @@ use std::hash::Hasher;
 use crate::chaos::Chaos;
 use crate::conditions::{Delays, Distance};
 use crate::disk::FileChange;
+use crate::filter::MessageFilter;
 use crate::history::Entry;
 use crate::network::Network;
 use crate::node::{Node, Waiting};
@@ -85,6 +86,10 @@ pub(crate) enum Event<M> {
         from: NodeId,
         to: NodeId,
     },
+    Join {
+        node: NodeId,
+        zone: u8,
+    },
     FaultBegins(usize),
     FaultEnds(usize),
     Flap(usize),
@@ -95,7 +100,10 @@ pub(crate) enum Event<M> {
 pub struct World<M: Machine> {
     pub(crate) now: Time,
     pub(crate) queue: Queue<Event<Message<M>>>,
+    seed: u64,
     pub(crate) nodes: Vec<Node<M>>,
+    /// So many numbers are taken, now or by a node that joins later.
+    numbers: u32,
     pub(crate) zones: Vec<u8>,
     pub(crate) network: Network<Message<M>>,
     pub(crate) chaos: Chaos<M>,
@@ -104,6 +112,9 @@ pub struct World<M: Machine> {
     pub(crate) trace: TraceHash,
     events: u64,
     pub(crate) healed_at: Option<Time>,
+    /// Does a fault pick messages by what they say?
+    pub(crate) filtered: bool,
+    pub(crate) filters: &'static [MessageFilter<Message<M>>],
     /// The first thing that a machine asked for and that no machine may ask for.
     pub(crate) error: Option<String>,
     pub(crate) outputs: Outputs<M::Protocol>,
@@ -128,7 +139,9 @@ impl<M: Machine> World<M> {
         let mut world = World {
             now: Time(0),
             queue: Queue::new(delays.most_ns / 2 * 3),
+            seed,
             nodes: ids.clone().map(|id| Node::new(seed, id)).collect(),
+            numbers: zones.len() as u32,
             zones: zones.to_vec(),
             network: Network::new(seed, zones, delays, distances),
             chaos: Chaos::new(zones.len()),
@@ -137,12 +150,51 @@ impl<M: Machine> World<M> {
             trace: TraceHash::new(),
             events: 0,
             healed_at: None,
+            filtered: false,
+            filters: &[],
             error: None,
             outputs: Outputs::default(),
             recorder: None,
         };
         ids.for_each(|id| world.start(id));
         world
+    }
+
+    /// The node of this number is made and starts, in this zone: nobody has spoken with it before. Nothing
+    /// happens where it is there already.
+    pub fn join(&mut self, id: NodeId, zone: u8) {
+        while self.nodes.len() <= id.0 as usize {
+            let next = NodeId(self.nodes.len() as u32);
+            let mut node = Node::new(self.seed, next);
+            node.absent = true;
+            self.nodes.push(node);
+            self.zones.push(0);
+            self.network.grow(0);
+            self.chaos.grow();
+        }
+        self.expect(id.0 + 1);
+        if self.has(id) {
+            return;
+        }
+        self.node_mut(id).absent = false;
+        self.zones[id.0 as usize] = zone;
+        self.network.conditions.set_zone(id, zone);
+        if self.healed_at.is_some() {
+            self.network.conditions.heal(id);
+        }
+        self.trace.event(self.now.0, kind(11, id, id), &zone);
+        self.start(id);
+    }
+
+    /// Faults may name all nodes below this number, and hit those that are there.
+    pub(crate) fn expect(&mut self, numbers: u32) {
+        self.numbers = self.numbers.max(numbers);
+    }
+
+    /// The same at a time to come; faults may name the node from now on, and do not hit it before.
+    pub fn join_at(&mut self, at: Time, node: NodeId, zone: u8) {
+        self.expect(node.0 + 1);
+        self.schedule_event(at.max(self.now), Event::Join { node, zone });
     }
 
     /// Handles the next event; false where there is none.
@@ -186,6 +238,7 @@ impl<M: Machine> World<M> {
                 }
             }
             Event::ReleaseHeld { from, to } => self.release_held(from, to),
+            Event::Join { node, zone } => self.join(node, zone),
             Event::FaultBegins(index) => {
                 self.trace.event(at.0, 5, &self.chaos.faults[index].fault);
                 self.begin_fault(index);
@@ -236,7 +289,17 @@ impl<M: Machine> World<M> {
         self.node(node).clock.wall(self.now)
     }
 
-    /// How many nodes there are, up or down.
+    /// Is there a node of this number, up or down?
+    pub fn has(&self, node: NodeId) -> bool {
+        self.nodes.get(node.0 as usize).is_some_and(|node| !node.absent)
+    }
+
+    /// Nodes are numbered below this, those that join later too.
+    pub(crate) fn numbers(&self) -> u32 {
+        self.numbers
+    }
+
+    /// All nodes have numbers below this one, and some of those below may not have joined yet.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -248,7 +311,7 @@ impl<M: Machine> World<M> {
 
     /// The machine of a node; `None` while it is down.
     pub fn machine(&self, node: NodeId) -> Option<&M> {
-        self.node(node).machine.as_ref()
+        self.nodes.get(node.0 as usize)?.machine.as_ref()
     }
 
     /// What the machine of a node shows of itself; `None` while it is down.

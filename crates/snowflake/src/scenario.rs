@@ -86,6 +86,8 @@ impl System for Snowflakes {
 
 const ALL: &[&str] =
     &["unique", "increasing-per-worker", "order-within-skew", "available-after-heal"];
+/// Where a disk is altered or loses a file, which may cost availability.
+const NEVER_WRONG: &[&str] = ALL.split_at(3).0;
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
@@ -167,6 +169,24 @@ fn scenarios() -> Vec<Scenario<Snowflakes>> {
             )
         },
         Scenario {
+            promises: NEVER_WRONG,
+            ..scenario(
+                "rotten-disk",
+                "the mark of a worker, or the table of the authority, rots, is cut off or goes missing",
+                rotten_disk,
+                &[("bit-rot", 40), ("file-cut", 40), ("file-missing", 40)],
+            )
+        },
+        Scenario {
+            heals: authorities::heal_a_majority,
+            ..scenario(
+                "rotten-authority",
+                "leased numbers; of three authorities one has its journal altered, and restarts",
+                authorities::rotten_authority,
+                &[("bit-rot", 80), ("misdirected-write", 40), ("crash", 150)],
+            )
+        },
+        Scenario {
             leaves_out: &["timestamp-ceiling"],
             heals: authorities::heal_a_majority,
             ..scenario(
@@ -191,6 +211,7 @@ const CRASHES: &[FaultKind] = &[
     FaultKind::SlowDisk,
     FaultKind::FullDisk,
     FaultKind::FailingDisk,
+    FaultKind::HungDisk,
 ];
 
 fn clock_step_back(draft: &mut Draft) {
@@ -366,6 +387,33 @@ fn snapshot_resumed(draft: &mut Draft) {
     let healed = resumed + MS(draft.number(0, 900));
     draft.between(at, healed).partition(["holder"], [0]);
     workload(draft, shape, 600, 64);
+    draft.swarm(NOISE, &targets(shape));
+}
+
+/// One disk is altered while its node is down: the mark of a worker with a number of its own, or the table of
+/// the authority that leases numbers.
+fn rotten_disk(draft: &mut Draft) {
+    let (shape, node, file) = match draft.percent(50) {
+        true => {
+            let shape = fixed(draft, 0, 12);
+            (shape, draft.one_of(&shape.worker_ids()), "mark")
+        }
+        false => (leased(draft), NodeId(0), "leases"),
+    };
+    let at = Time(draft.number(500_000_000, draft.heal_at().0 - 1_000_000_000));
+    let back = at + MS(draft.magnitude(1, 200));
+    let kind = draft.number(0, 2);
+    let bits = draft.magnitude(1, 20) as u32;
+    let mut while_down = draft.between(at, back);
+    match kind {
+        0 => {
+            while_down.crash(node);
+            while_down.bit_rot_in(node, file, bits);
+        }
+        1 => while_down.file_cut(node, file),
+        _ => while_down.file_missing(node, file),
+    }
+    workload(draft, shape, 400, 64);
     draft.swarm(NOISE, &targets(shape));
 }
 

@@ -63,13 +63,13 @@ fn answered(per_second: u32, switches: Switches) -> usize {
 fn the_more_it_is_asked_the_less_it_answers() {
     let asked = [80, 100, 120, 140, 160, 180, 200, 220, 240, 280, 560];
     let answered = |switches| asked.map(|per_second| answered(per_second, switches));
-    assert_eq!(answered(PLAIN()), [80, 95, 91, 86, 79, 69, 54, 33, 13, 1, 0]);
+    assert_eq!(answered(PLAIN()), [80, 95, 91, 86, 79, 69, 53, 32, 13, 1, 0]);
     // In a line that can be left nobody works for those who have gone.
-    let can_be_left = [80, 95, 91, 86, 79, 69, 54, 35, 23, 16, 5];
+    let can_be_left = [80, 95, 91, 86, 79, 69, 53, 35, 22, 16, 5];
     assert_eq!(answered(Switches::ALL_ON), can_be_left);
 }
 
-/// One of two caches is lost for a second. Of 240 users in a second, how many are answered a minute
+/// One of two caches is lost for a second. Of about 240 users in a second, how many are answered a minute
 /// later, with the budget for retries and without?
 #[test]
 fn a_retry_storm_outlives_its_cause() {
@@ -84,6 +84,6 @@ fn a_retry_storm_outlives_its_cause() {
         world.run_for(Duration::from_secs(60));
         answered_since(&world, world.now() - Duration::from_secs(5)) / 5
     };
-    assert_eq!(a_minute_later(PLAIN()), 240);
+    assert_eq!(a_minute_later(PLAIN()), 245);
     assert_eq!(a_minute_later(PLAIN().without(Mechanism::RetryBudget as usize)), 84);
 }

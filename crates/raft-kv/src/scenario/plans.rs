@@ -22,10 +22,11 @@ pub(super) const CRASHES: &[FaultKind] = &[
     FaultKind::SlowDisk,
     FaultKind::FullDisk,
     FaultKind::FailingDisk,
+    FaultKind::HungDisk,
 ];
 
 /// When the faults begin: by then there is a leader.
-const BEGUN: u64 = 1_000;
+pub(super) const BEGUN: u64 = 1_000;
 
 /// So many replicas, with a log and a journal that are rarely compacted.
 fn cluster(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
@@ -208,6 +209,7 @@ pub(super) fn clock_drift(draft: &mut Draft) {
 pub(super) fn membership_change(draft: &mut Draft) {
     let founders = draft.number(3, 4);
     let shape = cluster(draft, founders, 5 - founders);
+    shape.spares_join(draft, 2 * BEGUN);
     let replicas = shape.replica_ids();
     for _ in 0..draft.number(1, 4) {
         let at = moment(draft);
@@ -258,6 +260,28 @@ pub(super) fn disk_replaced(draft: &mut Draft) {
         draft.between(at, at + down).disk_replaced(lost);
         let gone = MS(draft.number(300, 1_500));
         draft.between(at, at + gone).crash("leader");
+    }
+    under_noise(draft, shape, MIXED);
+}
+
+/// What one replica has on its disk is altered while it runs; when it is back it may refuse to go on. What it wrote
+/// last before it went down is left alone: of that nobody can tell rot from a write that the crash cut off.
+pub(super) fn rotten_disk(draft: &mut Draft) {
+    let shape = three_or_five(draft);
+    let rotten = draft.one_of(&shape.replica_ids());
+    for _ in 0..draft.number(1, 2) {
+        let at = moment(draft);
+        let until = at + MS(draft.number(50, 500));
+        if draft.percent(50) {
+            let bits = draft.magnitude(10, 300) as u32;
+            draft.between(at, until).bit_rot_in(rotten, "journal-", bits);
+        } else {
+            let ppm = draft.number(200_000, 1_000_000) as u32;
+            draft.between(at, until).misdirected_write_in(rotten, "journal-", ppm);
+        }
+        let down = until + MS(500);
+        let back = down + MS(draft.number(1, 100));
+        draft.between(down, back).crash(rotten);
     }
     under_noise(draft, shape, MIXED);
 }

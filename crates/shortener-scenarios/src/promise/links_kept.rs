@@ -45,6 +45,15 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for LinksKept {
     }
 }
 
+/// Whoever is answered is told the truth.
+pub(super) struct LinksTrue;
+
+impl<M: Machine<Protocol = Shortener>> Promise<M> for LinksTrue {
+    fn end(&mut self, world: &World<M>) -> Verdict {
+        judge(world.history())
+    }
+}
+
 /// A visitor who came while all was calm, and was not answered.
 fn turned_away(history: &[Entry<Note>], from: Time, end: Time) -> Option<String> {
     let mut open = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! Shards that join.
 
-use machine::NodeId;
+use machine::{NodeId, Time};
 use sim::{FaultKind, Script, Target};
 
 use super::words::{MS, between, chores, chores_within, heal_ms, made, picked, roll_call, visits};
@@ -24,17 +24,20 @@ pub(super) fn shard_added(draft: &mut Draft) {
     visits(draft, shape, 100, 12);
     chores(draft, shape, 100, 12);
     picked(draft, shape, 30);
-    let (mut at, first) = (draft.number(200, 1_000), shape.shard_ids()[0].0);
-    for shard in shape.joining_ids() {
+    let mut at = draft.number(200, 1_000);
+    for (place, shard) in shape.joining_ids().into_iter().enumerate() {
+        let donors = &shape.shard_ids()[..shape.founders() as usize + place];
         // Links are ceded some 150 ms after the joiner was told: then many are changed, and the last changes
         // may be long on their way.
         chores_within(draft, shape, 60, 12, (at + 50, at + 500));
         for _ in 0..2 {
             let from = between(draft, at + 50, at + 400);
             let lasts = MS(draft.number(20, 250));
-            let donor = draft.one_of(&shape.shard_ids()[..(shard.0 - first) as usize]);
+            let donor = draft.one_of(donors);
             draft.between(from, from + lasts).partition([donor], [shard]);
         }
+        let starts = Time(0) + MS(at.saturating_sub(draft.number(0, 200)));
+        draft.join(starts, shard, (shard.0 % 3) as u8);
         for _ in 0..3 {
             join(draft, shape, at, shard);
             at += draft.number(50, 400);

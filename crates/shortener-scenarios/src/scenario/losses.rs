@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sim::{FaultKind, Script};
 
-use super::words::{MS, chores, made, picked, roll_call, visits};
+use super::words::{MS, between, chores, made, picked, roll_call, visits};
 use crate::shape::{Draft, Shape};
 
 fn service(draft: &mut Draft, shards: (u64, u64), snowflake_codes: bool) -> Shape {
@@ -61,6 +61,31 @@ pub(super) fn instance_crash(draft: &mut Draft) {
     ];
     draft.swarm(&kinds, &shape.server_targets());
     roll_call(draft, shape, 0, 15);
+}
+
+/// One shard's segments are altered while it runs; in half of the seeds it restarts later, and may refuse to go
+/// on. What it wrote last before that is left alone: of that nobody can tell rot from a write that the crash cut off.
+pub(super) fn rotten_disk(draft: &mut Draft) {
+    let shape = service(draft, (1, 3), false);
+    made(draft, shape, 4);
+    visits(draft, shape, 60, 4);
+    chores(draft, shape, 40, 4);
+    picked(draft, shape, 60);
+    let rotten = draft.one_of(&shape.shard_ids());
+    let (at, lasts) = (between(draft, 300, 1_500), MS(draft.number(100, 600)));
+    if draft.percent(60) {
+        let bits = draft.magnitude(10, 300) as u32;
+        draft.between(at, at).bit_rot(rotten, bits);
+    }
+    if draft.percent(70) {
+        draft.between(at, at + lasts).misdirected_write(rotten, 300_000);
+    }
+    if draft.percent(50) {
+        let down = at + lasts + MS(500);
+        let back = down + MS(draft.number(1, 300));
+        draft.between(down, back).crash(rotten);
+    }
+    roll_call(draft, shape, 4, 15);
 }
 
 pub(super) fn power_loss(draft: &mut Draft) {

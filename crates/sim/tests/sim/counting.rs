@@ -133,7 +133,7 @@ impl sim::Shape for Shape {
     }
 
     fn validate(&self) -> Result<(), String> {
-        within("clients", self.clients, 1..=3)
+        within("clients", self.clients, 1..=5_000)
     }
 }
 

@@ -230,7 +230,7 @@ fn a_plan_that_makes_no_sense_is_refused_before_it_is_run() {
     for (scenario, why) in [
         ("operation-for-nobody", "an operation is for a node that is not there"),
         ("no-time", "say how long it lasts, with Draft::phases"),
-        ("too-many", "the number of nodes is from 1 to 1000, not 1001"),
+        ("too-many", "the number of nodes is from 1 to 100000, not 100001"),
     ] {
         let refused = system().run(scenario, 0, &[]).map(|_| ()).unwrap_err();
         assert!(matches!(&refused, Refused::BadPlan(said) if said.contains(why)), "{refused}");

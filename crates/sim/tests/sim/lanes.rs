@@ -318,3 +318,35 @@ fn without_one_the_pair_is_reset_at_the_first_message_beyond_the_window() {
     assert_eq!((sender.resets, receiver.resets), (1, 1));
     assert_eq!(receiver.arrived, 0, "all of it is sent at once, and lost");
 }
+
+/// Greets node 0 as it starts.
+#[derive(Clone, Debug, Default)]
+struct Greeter {
+    greeted: u32,
+}
+
+impl Machine for Greeter {
+    type Protocol = Cargo;
+
+    fn handle(&mut self, _: &mut Now<'_>, input: Input<Cargo>, out: &mut Outputs<Cargo>) {
+        match input {
+            Input::Start { .. } => out.send(node(0), 64),
+            Input::Message { .. } => self.greeted += 1,
+            _ => {}
+        }
+    }
+}
+
+/// Its peers are told that its lanes broke when it is back, since nobody could tell them before. What it
+/// sends as it starts is on the new ones.
+#[test]
+fn what_a_node_sends_as_it_starts_after_a_loss_of_power_arrives() {
+    for seed in 0..20 {
+        let boot = |_| Greeter::default();
+        let mut world = World::new(seed, &[0, 0], Delays::micros(200, 2_000), Arc::new(boot));
+        world.schedule(at(50), at(100), Fault::PowerLoss { node: 1.into() });
+        world.run_until(at(200));
+        let greeted = world.machine(node(0)).unwrap().greeted;
+        assert_eq!(greeted, 3, "by itself, and by each boot of the other, seed {seed}");
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use machine::{Input, Inspection, Link, Machine, NodeId, Now, Output, Outputs, Protocol, Time};
-use sim::{Delays, Fault, World};
+use sim::{Delays, Fault, MessageFilter, World};
 
 use crate::puppet::{at, ms, node};
 use crate::trial::{strike, trials};
@@ -123,6 +123,7 @@ fn received(link: Link, fault: Option<Fault>) -> Vec<u64> {
         _ => Naive::Receiver(Receiver::default()),
     };
     let mut world = World::new(1, &[0, 0], Delays::micros(2_500, 2_500), Arc::new(boot));
+    world.declare(&[MessageFilter { name: "every-hundredth", picks: |number| number % 100 == 0 }]);
     strike(&mut world, fault);
     world.run_until(at(1_000));
     let Some(Naive::Receiver(receiver)) = world.machine(node(1)) else { return Vec::new() };
@@ -188,6 +189,11 @@ trials! {
     a_slow_link_breaks_who_waits_50_ms:
         a_peer_answers_within_50_ms, "slow-link",
         Fault::SlowLink { a: vec![0.into()], b: vec![1.into()], times: 500_000 };
+    a_filter_breaks_who_believes_that_datagrams_arrive:
+        no_datagram_is_lost, "message-filter",
+        Fault::MessageFilter {
+            filter: "every-hundredth".into(), from: vec![0.into()], to: vec![], delay_ns: 0,
+        };
     a_lossy_link_breaks_who_believes_that_datagrams_arrive:
         no_datagram_is_lost, "lossy-link",
         Fault::LossyLink { a: vec![1.into()], b: vec![0.into()], ppm: 20_000 };

@@ -9,7 +9,7 @@ use machine::{
     DiskAnswer, DiskCommand, DiskId, DiskResult, FileName, Generation, Input, Inspection, Link,
     Machine, NodeId, Now, Output, Outputs, Parts, Protocol, Time, Wall,
 };
-use sim::{Delays, World};
+use sim::{Delays, MessageFilter, World};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Strings;
@@ -133,6 +133,12 @@ pub(crate) fn stage(seed: u64, zones: &[u8]) -> World<Puppet> {
     stage_with(seed, zones, &[])
 }
 
+/// What tests pick messages by.
+const FILTERS: &[MessageFilter<Word>] = &[MessageFilter {
+    name: "even-number",
+    picks: |word| matches!(word, Word::Number(number) if number % 2 == 0),
+}];
+
 pub(crate) fn puppet() -> Puppet {
     Puppet { heard: Vec::new(), role: "puppet", first_files: &[] }
 }
@@ -144,7 +150,9 @@ pub(crate) fn stage_with(
     first_files: &'static [(&'static str, &'static str)],
 ) -> World<Puppet> {
     let boot = move |_| Puppet { first_files, ..puppet() };
-    World::new(seed, zones, Delays::micros(1_000, 2_000), Arc::new(boot))
+    let mut world = World::new(seed, zones, Delays::micros(1_000, 2_000), Arc::new(boot));
+    world.declare(FILTERS);
+    world
 }
 
 /// Tells a puppet to do these things, now.

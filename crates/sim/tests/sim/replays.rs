@@ -106,7 +106,7 @@ fn plans_that_make_no_sense_are_refused() {
         ("not there", json!([{"operation": {"at": 1, "node": 99, "operation": "spin"}}])),
         ("unknown variant", json!([{"operation": {"at": 1, "node": 1, "operation": "subtract"}}])),
         ("short word", fault(1, 2, json!({"fault": "crash", "node": {"role": "\u{1b}[31m"}}))),
-        ("more work", Value::Array(vec![fault(1, 2, crash(0))[0].clone(); 2_001])),
+        ("more work", Value::Array(vec![fault(1, 2, crash(0))[0].clone(); 40_000])),
         (
             "more work",
             fault(
@@ -115,6 +115,8 @@ fn plans_that_make_no_sense_are_refused() {
                 json!({"fault": "flapping-link", "a": [node()], "b": [node()], "period_ns": 1_000_000}),
             ),
         ),
+        ("may join", json!([{"join": {"at": 1, "node": 1, "zone": 0}}])),
+        ("may join", json!([{"join": {"at": 1, "node": u32::MAX, "zone": 0}}])),
         ("at most", Value::Array(vec![fault(1, 2, crash(0))[0].clone(); 100_001])),
     ] {
         let refusal = refusal("/steps", steps);
@@ -123,10 +125,20 @@ fn plans_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_large_cluster_is_run_again_as_well() {
+    let mut saved = saved(1);
+    saved.plan["cluster"]["zones"] = json!(vec![0; 5_000]);
+    saved.plan["cluster"]["shape"]["clients"] = json!(4_999);
+    saved.plan["steps"].as_array_mut().unwrap().truncate(10);
+    let report = system().replay(&saved).unwrap().report;
+    assert!(report.is_judged() && report.events > 0);
+}
+
+#[test]
 fn clusters_that_make_no_sense_are_refused() {
     for (why, place, value) in [
         ("not 0", "/cluster/zones", json!([])),
-        ("not 1001", "/cluster/zones", json!(vec![0; 1_001])),
+        ("not 100001", "/cluster/zones", json!(vec![0; 100_001])),
         ("expected u8", "/cluster/zones/0", json!(256)),
         ("missing field `clients`", "/cluster/shape", json!({})),
         ("unknown field `servers`", "/cluster/shape", json!({"clients": 1, "servers": 2})),

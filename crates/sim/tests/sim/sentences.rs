@@ -26,10 +26,12 @@ fn a_word_is_a_role() {
     assert!(world.machine(node(0)).is_some() && world.machine(node(1)).is_none());
 }
 
+const NOBODY: [u32; 0] = [];
+
 type Sentence = fn(&mut World<Puppet>) -> FaultId;
 
 /// Every kind of fault, in the order of [`FaultKind::ALL`].
-const SENTENCES: [(Sentence, &str); 32] = [
+const SENTENCES: [(Sentence, &str); 33] = [
     (|world| world.partition([0], [1, 2]), "n0 cut off from n1,n2"),
     (|world| world.one_way_partition([0], [1]), "n0 cannot send to n1"),
     (|world| world.flapping_link([0], [1], ms(8)), "n0 and n1 flap every 8 ms"),
@@ -39,6 +41,10 @@ const SENTENCES: [(Sentence, &str); 32] = [
     (|world| world.delay([0], ms(3)), "n0 are 3 ms farther away"),
     (|world| world.slow_link([0], [1], 9), "the links of n0 and n1 are 9 times as slow"),
     (|world| world.lossy_link([0], [1], 500_000), "the links of n0 and n1 lose 50%"),
+    (
+        |world| world.drop_messages("even-number", [0], [1]),
+        "every even-number of n0 to n1 is dropped",
+    ),
     (|world| world.link_reset([0], [1]), "streams of n0 and n1 reset"),
     (|world| world.crash(0), "n0 crashes"),
     (|world| world.power_loss(0), "n0 loses power"),
@@ -74,6 +80,8 @@ fn every_kind_of_fault_has_its_sentence() {
         let fault = sentence(&mut world);
         // Something that wants space, may fail and may land elsewhere.
         tell(&mut world, 0, &[0; 20].map(|_| write(0, "more than there was")));
+        // And a message to pick.
+        tell(&mut world, 0, &[Act::Datagram(1, 2)]);
         world.run_for(ms(100));
         let counts = world.fault_counts();
         assert_eq!(counts.iter().collect::<Vec<_>>(), [(&kind.name(), &1)], "{said}");
@@ -83,4 +91,27 @@ fn every_kind_of_fault_has_its_sentence() {
         assert_eq!(serde_json::from_str::<Fault>(&json).unwrap(), *shown, "{json}");
     }
     assert_eq!(SENTENCES.len(), FaultKind::ALL.len());
+}
+
+#[test]
+fn late_messages_and_anybody_have_their_sentences_too() {
+    let mut world = stage(4, &[0; 3]);
+    let late = world.delay_messages("even-number", NOBODY, [2], ms(5));
+    assert_eq!(world.fault(late).to_string(), "every even-number to n2 comes 5 ms late");
+    let gone = world.drop_messages("even-number", [1], NOBODY);
+    assert_eq!(world.fault(gone).to_string(), "every even-number of n1 is dropped");
+}
+
+#[test]
+fn a_gray_failure_is_one_sentence_and_three_faults() {
+    let mut world = stage(5, &[0; 3]);
+    let said = world.gray_failure(1, [0, 2]).map(|fault| world.fault(fault).to_string());
+    assert_eq!(
+        said,
+        [
+            "n1 takes 2 ms an input",
+            "the disk of n1 is 20 times as slow",
+            "the links of n1 and n0,n2 lose 2%",
+        ]
+    );
 }

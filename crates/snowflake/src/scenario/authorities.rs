@@ -35,6 +35,26 @@ pub(super) fn authority_crash(draft: &mut Draft) {
     draft.swarm(CRASHES, &targets);
 }
 
+/// What one authority has on its disk is altered while it runs; when it is back it may refuse to go on. What it
+/// wrote last before it went down is left alone: of that nobody can tell rot from a write that the crash cut off.
+pub(super) fn rotten_authority(draft: &mut Draft) {
+    let shape = three_authorities(draft);
+    let rotten = draft.one_of(&shape.authority_ids());
+    let at = Time(0) + MS(draft.number(BEGUN, 3_500));
+    let until = at + MS(draft.number(50, 300));
+    if draft.percent(60) {
+        let bits = draft.magnitude(10, 300) as u32;
+        draft.between(at, until).bit_rot_in(rotten, "journal-", bits);
+    } else {
+        draft.between(at, until).misdirected_write_in(rotten, "journal-", 1_000_000);
+    }
+    let down = until + MS(600);
+    let back = down + MS(draft.number(1, 100));
+    draft.between(down, back).crash(rotten);
+    workload(draft, shape, 500, 64);
+    draft.swarm(NOISE, &targets(shape));
+}
+
 /// Whoever acts as the authority loses its memory, its power, or touch with the others: with all of
 /// them, or only with those who would have to agree with it, so that it goes on hearing workers.
 fn strike(draft: &mut Draft, shape: Shape, at: Time, until: Time) {

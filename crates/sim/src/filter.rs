@@ -1,0 +1,98 @@
+//! Messages that a fault picks by what they say: "every AppendEntries to n2".
+//!
+//! A system declares what can be picked, so that a saved plan names it and replays. Nothing is ever taken out of a lane
+//! without a word: there a message that is dropped resets the pair, and one that is late makes what follows late
+//! too.
+
+use machine::{Link, Machine, NodeId, Time};
+
+use crate::fault::Fault;
+use crate::recorder::Moment;
+use crate::world::{Message, World};
+
+/// Messages that faults can pick, by a name that plans are saved with.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageFilter<M> {
+    /// In kebab-case.
+    pub name: &'static str,
+    /// Is the message one of them?
+    pub picks: fn(&M) -> bool,
+}
+
+/// What becomes of a message that was picked.
+enum Picked {
+    Dropped,
+    Late { by_ns: u64 },
+}
+
+impl<M: Machine> World<M> {
+    /// Declares what faults can pick messages by. Say it before such a fault begins.
+    pub fn declare(&mut self, filters: &'static [MessageFilter<Message<M>>]) {
+        self.filters = filters;
+    }
+
+    /// Is a filter of messages on?
+    pub(crate) fn find_filters(&mut self) {
+        let picks = |fault: &Fault| matches!(fault, Fault::MessageFilter { .. });
+        self.filtered = self.chaos.faults.iter().any(|fault| fault.on && picks(&fault.fault));
+    }
+
+    /// Does a message go on as it would without filters? What becomes of it otherwise is done here.
+    #[cold]
+    pub(crate) fn passes(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        message: &Message<M>,
+        link: Link,
+    ) -> bool {
+        let Some((index, picked)) = self.pick(from, to, message) else { return true };
+        if !self.chaos.faults[index].is_counted() {
+            self.count(index);
+        }
+        match (picked, link) {
+            (Picked::Dropped, _) => {
+                self.record(|| Moment::Lost { from, to, text: format!("{message:?}") });
+                if link != Link::Datagram {
+                    self.network.lanes.way(from, to);
+                    self.reset_link(from, to);
+                }
+                false
+            }
+            (Picked::Late { by_ns }, Link::Datagram) => {
+                let at = Time(self.now.0 + by_ns);
+                self.send_late(at, from, to, message.clone());
+                false
+            }
+            (Picked::Late { by_ns }, _) => {
+                self.network.lanes.way_with(from, to, link).hold_up(link, Time(self.now.0 + by_ns));
+                true
+            }
+        }
+    }
+
+    fn pick(&self, from: NodeId, to: NodeId, message: &Message<M>) -> Option<(usize, Picked)> {
+        if self.is_healed(from) && self.has(to) && self.is_healed(to) {
+            return None;
+        }
+        let on = self.chaos.faults.iter().enumerate().filter(|(_, fault)| fault.on);
+        on.filter_map(|(index, scheduled)| {
+            let Fault::MessageFilter { filter, from: senders, to: receivers, delay_ns } =
+                &scheduled.fault
+            else {
+                return None;
+            };
+            // Nobody named is anybody.
+            let sent = senders.is_empty() || scheduled.hits.contains(&from);
+            let meant = receivers.is_empty() || scheduled.other_side.contains(&to);
+            let declared = self.filters.iter().find(|declared| declared.name == filter);
+            let picks = declared.is_some_and(|declared| (declared.picks)(message));
+            let picked = match delay_ns {
+                0 => Picked::Dropped,
+                by_ns => Picked::Late { by_ns: *by_ns },
+            };
+            (sent && meant && picks).then_some((index, picked))
+        })
+        .next()
+    }
+}

@@ -1,0 +1,74 @@
+//! A fault that picks messages by what they say takes those and no others, and takes nothing out of a lane without
+//! a word.
+
+use sim::{Fault, Script};
+
+use crate::puppet::{Act, at, heard, ms, node, resets, stage, tell};
+
+const NOBODY: [u32; 0] = [];
+
+fn to_both(numbers: std::ops::Range<u64>) -> Vec<Act> {
+    numbers.flat_map(|number| [1, 2].map(|to| Act::Datagram(to, number))).collect()
+}
+
+fn sorted(mut numbers: Vec<u64>) -> Vec<u64> {
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn datagrams_that_are_picked_are_lost_and_others_are_not() {
+    let mut world = stage(1, &[0; 3]);
+    let filter = world.drop_messages("even-number", NOBODY, [2]);
+    tell(&mut world, 0, &to_both(0..10));
+    world.run_until(at(50));
+    assert_eq!(sorted(heard(&world, 1)), Vec::from_iter(0..10));
+    assert_eq!(sorted(heard(&world, 2)), [1, 3, 5, 7, 9]);
+    world.end(filter);
+    tell(&mut world, 0, &[Act::Datagram(2, 10)]);
+    world.run_until(at(100));
+    assert!(heard(&world, 2).contains(&10));
+}
+
+#[test]
+fn a_late_datagram_is_overtaken_and_a_late_message_on_a_stream_holds_up_what_follows() {
+    let mut world = stage(2, &[0; 3]);
+    world.delay_messages("even-number", [0], NOBODY, ms(30));
+    tell(&mut world, 0, &[Act::Datagram(1, 2), Act::Datagram(1, 3)]);
+    tell(&mut world, 0, &[Act::Send(2, 5), Act::Send(2, 2), Act::Send(2, 3)]);
+    tell(&mut world, 1, &[Act::Datagram(0, 2)]);
+    world.run_until(at(29));
+    assert_eq!([heard(&world, 0), heard(&world, 1), heard(&world, 2)], [vec![2], vec![3], vec![5]]);
+    world.run_until(at(100));
+    assert_eq!([heard(&world, 1), heard(&world, 2)], [vec![3, 2], vec![5, 2, 3]]);
+}
+
+#[test]
+fn a_message_that_is_dropped_from_a_stream_resets_the_pair() {
+    let mut world = stage(3, &[0; 2]);
+    world.drop_messages("even-number", [0], [1]);
+    tell(&mut world, 0, &[Act::Send(1, 1)]);
+    world.run_until(at(50));
+    tell(&mut world, 0, &[Act::Send(1, 2), Act::Send(1, 3)]);
+    world.run_until(at(100));
+    assert_eq!(heard(&world, 1), [1], "what was sent before the reset was told is gone too");
+    assert_eq!((resets(&world, 0, 1), resets(&world, 1, 0)), (1, 1));
+}
+
+#[test]
+fn no_filter_picks_what_two_healed_nodes_say() {
+    let mut world = stage(4, &[0; 3]);
+    world.drop_messages("even-number", NOBODY, NOBODY);
+    world.heal(&[node(0), node(1)]);
+    tell(&mut world, 0, &to_both(0..2));
+    world.run_until(at(50));
+    assert_eq!((sorted(heard(&world, 1)), heard(&world, 2)), (vec![0, 1], vec![1]));
+}
+
+#[test]
+#[should_panic(expected = "out of range")]
+fn a_filter_delays_nothing_for_longer_than_a_world_lasts() {
+    let filter = "even-number".into();
+    let (from, to) = (vec![], vec![]);
+    stage(5, &[0]).begin(Fault::MessageFilter { filter, from, to, delay_ns: u64::MAX });
+}
