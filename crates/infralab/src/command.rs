@@ -37,6 +37,12 @@ enum Verb {
     /// Which node keeps a key: consistent hashing, its rivals, and what they cost.
     #[command(subcommand, after_help = "Example: infralab hash-ring compare")]
     HashRing(HashRingVerb),
+    /// Appending to files that lose nothing in silence.
+    #[command(
+        subcommand,
+        after_help = "Example: infralab journal sweep lost-files --without durable-bound"
+    )]
+    Journal(SharedVerb),
     /// A store of keys and values on one disk: a log, and an index into it in memory.
     #[command(
         subcommand,
@@ -102,6 +108,7 @@ fn carry_out(command: Command, grammar: clap::Command) -> Outcome {
         None => tour(),
         Some(Verb::Snowflake(verb)) => verb.carry_out(),
         Some(Verb::HashRing(verb)) => verb.carry_out(),
+        Some(Verb::Journal(verb)) => verb.carry_out("journal"),
         Some(Verb::Bitcask(verb)) => verb.carry_out("bitcask"),
         Some(Verb::Raft(verb)) => verb.carry_out(),
         Some(Verb::UrlShortener(verb)) => verb.carry_out(),

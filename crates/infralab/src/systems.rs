@@ -9,6 +9,7 @@ pub fn systems() -> Vec<Box<dyn Registered>> {
     vec![
         sim::register::<snowflake::Snowflakes>(),
         sim::register::<cache_fleet::CacheFleet>(),
+        sim::register::<journal::KeptLog>(),
         sim::register::<bitcask::Bitcask>(),
         sim::register::<raft_kv::Consensus>(),
         sim::register::<shortener_scenarios::UrlShortener>(),

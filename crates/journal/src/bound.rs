@@ -184,8 +184,11 @@ impl Bound {
         self.claimed.insert(family);
         let names = self.names.iter().flatten();
         let found = names.filter_map(|name| number(name, prefix)).collect();
-        let floors = || self.slot.families.get(&family).cloned().unwrap_or_default();
-        Known { floors: self.on.then(floors), found }
+        let floors = self.slot.families.entry(family).or_default();
+        let known = self.on.then(|| floors.clone());
+        // The first file may be begun when this is durable.
+        floors.next = floors.next.max(1);
+        Known { floors: known, found }
     }
 
     /// So much of this file is synced, or its new content is so long and in place.

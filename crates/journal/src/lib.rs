@@ -13,17 +13,36 @@
 //! it is told [`Event::Broken`].
 
 mod appender;
-mod boot;
-mod bound;
 mod event;
 mod format;
-mod head;
-mod slot;
-mod upkeep;
 mod words;
+
+mod head;
+mod upkeep;
+
+mod bound;
+mod slot;
+
+mod boot;
+
+mod mechanism;
+
+mod client;
+mod keeper;
+mod message;
+mod promise;
+mod scenario;
+mod sentence;
+mod shape;
 
 pub use appender::{Appender, Until};
 pub use bound::{BOUND, Bound};
+pub use client::Client;
 pub use event::Event;
 pub use format::{Blocks, Format, Parsed, Place};
+pub use keeper::Keeper;
+pub use mechanism::Mechanism;
+pub use message::{Keeping, Message, Note, Order, Timer};
+pub use scenario::KeptLog;
+pub use shape::{Node, Shape};
 pub use words::{BoundOp, Journal, JournalOp, JournalTimer, Step};

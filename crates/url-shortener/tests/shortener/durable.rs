@@ -149,7 +149,11 @@ fn what_is_read_back_is_durable_too() {
     }
     let asked: Vec<_> = hand.pending.iter().map(|(command, _)| command).collect();
     match asked[..] {
-        [DiskCommand::Write { file, .. }, DiskCommand::Read { file: read, .. }] => {
+        [
+            DiskCommand::Write { file, .. },
+            DiskCommand::Sync { .. },
+            DiskCommand::Read { file: read, .. },
+        ] => {
             assert_eq!(file, read, "it is written behind what is read");
         }
         _ => panic!("{asked:?}"),
@@ -176,4 +180,39 @@ fn what_is_read_back_is_durable_too() {
         hand.tell(TALLY, Message::Counted { log, below: durable });
     }
     assert_eq!(sent(&hand), Some(durable + batch));
+}
+
+fn length_of(hand: &mut Hand<Front>, file: &'static str) -> u64 {
+    match hand.disk.perform(DiskCommand::Length { file: file.into() }) {
+        Ok(machine::DiskAnswer::Length(length)) => length,
+        _ => 0,
+    }
+}
+
+/// All that it knows of a file is counted, and a batch is on its way to it; the next one begins another file.
+#[test]
+fn a_file_that_is_written_to_is_not_deleted() {
+    let batch = SMALL.batch as u64;
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
+    let log = |hand: &Hand<Front>| hand.machine.0.acknowledged();
+    let mut counted = 0;
+    while length_of(&mut hand, "clicks-1") + 200 <= SMALL.segment {
+        (0..batch).for_each(|_| drop(hand.ask(visit("a"))));
+        hand.settle();
+        counted += batch;
+        let (log, _) = log(&hand);
+        hand.tell(TALLY, Message::Counted { log, below: counted });
+    }
+    (0..2 * batch).for_each(|_| drop(hand.ask(visit("a"))));
+    hand.settle();
+    assert_eq!(log(&hand).1, counted + 2 * batch);
+    assert!(
+        length_of(&mut hand, "clicks-1") > SMALL.segment,
+        "it is there, with the first of them"
+    );
+    assert!(length_of(&mut hand, "clicks-2") > 0, "the second is in another");
+    let (log, _) = log(&hand);
+    hand.tell(TALLY, Message::Counted { log, below: counted + batch });
+    hand.settle();
+    assert_eq!(length_of(&mut hand, "clicks-1"), 0, "all of it is counted");
 }

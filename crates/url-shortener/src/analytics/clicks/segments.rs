@@ -192,15 +192,20 @@ impl Segments {
         Some(Place { file, offset: 0 })
     }
 
-    /// Deletes all files older than those in use: the oldest in memory, the one that is read, and the one
-    /// that is written.
+    /// Deletes all files older than those in use: the oldest in memory, the one that is read, and those
+    /// that are written.
     pub(super) fn trim(&mut self, in_memory: Option<u64>, out: &mut Outputs<Shortener>) {
         if !self.is_ready {
             return;
         }
         let read = self.unread_from.map(|place| place.file);
+        let written = match self.unsynced {
+            0 => self.log.end().file,
+            // The first of these may be going behind what is synced.
+            _ => self.log.synced().file,
+        };
         let used = [in_memory, read].into_iter().flatten().min().unwrap_or(u64::MAX);
-        let oldest = used.min(self.log.end().file);
+        let oldest = used.min(written);
         let counted: Vec<u64> = self.log.files().range(..oldest).map(|(file, _)| *file).collect();
         if !counted.is_empty() {
             self.log.delete(counted);

@@ -1,0 +1,8 @@
+//! The switches: which protections a journal has, and what each is for.
+
+machine::mechanisms! {
+    /// A protective mechanism.
+    pub enum Mechanism {
+        DurableBound = "durable-bound": "a boot compares the files with a bound of what was durable, and refuses less",
+    }
+}

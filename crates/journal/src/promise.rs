@@ -1,0 +1,116 @@
+//! What a keeper of a log promises: each client remembers what must be there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use machine::{Machine, NodeId};
+use sim::{Entry, Promise, PromiseSpec, Verdict, World};
+
+use crate::message::{Keeping, Note, Order};
+use crate::shape::{Node, Shape};
+
+/// All of them.
+pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
+    PromiseSpec {
+        name: "nothing-forgotten",
+        about: "what a client knows to be durable is in every later read that is answered",
+        checker: |_| Box::new(Checker { clients: BTreeMap::new(), judge: Ledger::forgotten }),
+    },
+    PromiseSpec {
+        name: "in-order",
+        about: "a read shows what was appended, each entry once and in the order in which it was asked for",
+        checker: |_| Box::new(Checker { clients: BTreeMap::new(), judge: Ledger::disorder }),
+    },
+    PromiseSpec {
+        name: "answers-again",
+        about: "when what may go wrong is over, reads are answered: a crash is not taken for a loss",
+        checker: |_| Box::new(Answers::default()),
+    },
+];
+
+/// What one client asked, and knows.
+#[derive(Default)]
+struct Ledger {
+    asked: BTreeSet<u64>,
+    durable: BTreeSet<u64>,
+    /// What was durable when a read began.
+    reads: BTreeMap<u64, BTreeSet<u64>>,
+}
+
+struct Checker {
+    clients: BTreeMap<NodeId, Ledger>,
+    judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>,
+}
+
+impl Ledger {
+    fn forgotten(&self, read: u64, entries: &[u64]) -> Result<(), String> {
+        let Some(durable) = self.reads.get(&read) else { return Ok(()) };
+        match durable.iter().find(|token| !entries.contains(token)) {
+            Some(token) => Err(format!("entry {} was durable, and is not there", short(*token))),
+            None => Ok(()),
+        }
+    }
+
+    fn disorder(&self, _: u64, entries: &[u64]) -> Result<(), String> {
+        if let Some(token) = entries.iter().find(|token| !self.asked.contains(token)) {
+            return Err(format!("entry {} is there, and nobody appended it", short(*token)));
+        }
+        match entries.windows(2).find(|pair| pair[0] >= pair[1]) {
+            Some(pair) => Err(format!("entry {} follows {}", short(pair[1]), short(pair[0]))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        let ledger = self.clients.entry(entry.node).or_default();
+        match &entry.note {
+            Note::Asked { token, order: Order::Append(_) } => drop(ledger.asked.insert(*token)),
+            Note::Asked { token, order: Order::Read } => {
+                ledger.reads.insert(*token, ledger.durable.clone());
+            }
+            Note::Written { token } => drop(ledger.durable.insert(*token)),
+            Note::Read { token, entries } => {
+                (self.judge)(ledger, *token, entries)?;
+                // What was read is durable, even if that was not yet acknowledged.
+                ledger.durable.extend(entries);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The last read of each client, and whether it was answered.
+#[derive(Default)]
+struct Answers(BTreeMap<NodeId, (u64, bool)>);
+
+impl<M: Machine<Protocol = Keeping>> Promise<M> for Answers {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        match &entry.note {
+            Note::Asked { token, order: Order::Read } => {
+                self.0.insert(entry.node, (*token, false));
+            }
+            Note::Read { token, .. } => {
+                let last = self.0.get_mut(&entry.node).filter(|(last, _)| last == token);
+                last.into_iter().for_each(|(_, answered)| *answered = true);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _: &World<M>) -> Verdict {
+        match self.0.iter().find(|(_, (_, answered))| !answered) {
+            Some((client, (token, _))) => {
+                Verdict::Broken(format!("read {} of {client:?} was not answered", short(*token)))
+            }
+            None => Verdict::Held,
+        }
+    }
+}
+
+/// A request's number at its client.
+pub(crate) fn short(token: u64) -> u64 {
+    token & 0xFFFF_FFFF
+}
