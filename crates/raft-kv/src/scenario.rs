@@ -98,6 +98,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("joint-consensus", "one-leader-per-term", "membership-change", 26),
     Witness::new("session-dedup", "linearizable", "leader-crash", 2),
     Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 1),
+    Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 2),
     Witness::new("hello-again", "redundancy-returns", "disk-replaced-voter-down", 0),
 ];
 
@@ -173,12 +174,13 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
         ),
         Scenario {
             promises: AND_OFFICE,
+            seeds: 40,
             heals: heal_all,
             ..scenario(
                 "growing-store",
                 "a store grows by long values on slow disks, and nothing fails",
                 snapshots::growing_store,
-                &[("slow-disk", 150), ("snapshot-taken", 500)],
+                &[("slow-disk", 100), ("snapshot-taken", 200)],
             )
         },
         scenario(

@@ -89,8 +89,8 @@ pub(crate) struct Journal {
     prior: u64,
     segments: Segments,
     buffer: BytesMut,
-    /// Whose entries are buffered, from where on.
-    recorded: Vec<(GroupId, Index)>,
+    /// Whose log is buffered from where on, and whether it has an entry there.
+    recorded: Vec<(GroupId, Index, bool)>,
     /// Waits for what is buffered, and for what is on its way.
     held: Vec<Held>,
     held_in_flight: Vec<Held>,
@@ -164,11 +164,14 @@ impl Journal {
         let restarted = std::mem::take(&mut fx.restarted);
         if compacted {
             let last = if restarted { log.before().0 } else { log.last_index() };
+            if restarted {
+                self.recorded.push((group.id, last + 1, false));
+            }
             self.record(group.id, |out| put_base(out, log.before(), last));
         }
         if let Some(first) = fx.appended_from.take() {
             self.record(group.id, |out| put_entries(out, first, log.iter_from(first)));
-            self.recorded.push((group.id, first));
+            self.recorded.push((group.id, first, true));
         }
     }
 
@@ -196,7 +199,7 @@ impl Journal {
 
     /// What is durable of a group counts from here on: the segments that may go, in this order.
     pub(crate) fn compacted(&mut self, group: &Group, base: Index) -> Vec<FileName> {
-        self.segments.drop_outside(group.id, base, group.log().last_index());
+        self.segments.drop_up_to(group.id, base, group.log().last_index());
         self.dead()
     }
 
@@ -231,8 +234,11 @@ impl Journal {
         for (group, range) in self.said_again.drain(..) {
             self.segments.moved(group, range, self.number);
         }
-        for (group, first) in self.recorded.drain(..) {
-            self.segments.wrote(group, first, self.number);
+        for (group, first, has_entries) in self.recorded.drain(..) {
+            self.segments.ended(group, first);
+            if has_entries {
+                self.segments.wrote(group, first, self.number);
+            }
         }
         self.in_flight = Some(flight);
         self.send(out);
@@ -267,7 +273,7 @@ impl Journal {
             return;
         }
         let mut bytes = 0;
-        runs.retain(|(_, group, _)| self.recorded.iter().all(|(other, _)| other != group));
+        runs.retain(|(_, group, _)| self.recorded.iter().all(|(other, ..)| other != group));
         for (_, id, range) in runs {
             let Some(group) = groups.get(id.0 as usize) else { continue };
             let log = group.log();

@@ -28,7 +28,7 @@ pub(super) struct Incoming {
 impl Group {
     /// The owner froze its state at this place, which was handed out, and gives it piece by piece.
     pub(crate) fn freeze(&mut self, index: Index, fx: &mut Effects) -> bool {
-        if index <= self.log.snapshot().last_index || self.log.term_at(index).is_none() {
+        if !self.lacks_snapshot(index) || self.log.term_at(index).is_none() {
             return false;
         }
         self.taking = Some(self.log.snapshot_at(index));
@@ -39,11 +39,17 @@ impl Group {
     /// The state that the owner froze is in this file.
     pub(crate) fn taken(&mut self, file: SnapshotFile, fx: &mut Effects) -> bool {
         let Some(snapshot) = self.taking.take() else { return false };
-        if snapshot.last_index <= self.log.snapshot().last_index {
+        if !self.lacks_snapshot(snapshot.last_index) {
             return false;
         }
         self.compact(Snapshot { file: Some(file), ..snapshot }, fx);
         true
+    }
+
+    /// Is there none of this place or a later one, or only one of which the owner has the state?
+    fn lacks_snapshot(&self, index: Index) -> bool {
+        let newest = self.log.snapshot();
+        index > newest.last_index || index == newest.last_index && newest.file.is_none()
     }
 
     /// The owner has its state up to here on a disk itself: the log before it may go.

@@ -20,6 +20,9 @@ const WHOLE: u64 = 1 << 40;
 const PIECE: u64 = 1 << 20;
 const ROTTEN: &str = "the journal rotted where it was durable once; give the node an empty folder";
 
+const OTHER_VERSION: &str =
+    "the journal was written by another version of this program; it was left as it is";
+
 /// What was read so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recovery {
@@ -110,7 +113,9 @@ impl Recovery {
         }
         for (group, records) in groups {
             let known = records.recovered()?;
-            self.segments.drop_outside(group, known.log.before().0, known.log.last_index());
+            let (base, last) = (known.log.before().0, known.log.last_index());
+            self.segments.ended(group, last + 1);
+            self.segments.drop_up_to(group, base, last);
             if let Some(file) = known.log.snapshot().file {
                 if !self.files.contains(&(group, file.number)) {
                     return Err(format!("{} is gone", snapshot_name(group, file.number)));
@@ -133,8 +138,12 @@ impl Recovery {
         while let Some((group, record)) = next_record(rest) {
             match record {
                 Record::Begins { .. } => begun = true,
+                _ if !begun => return Err(OTHER_VERSION.into()),
                 Record::Durable { .. } => ended = true,
                 record => {
+                    if let Record::Base { last, .. } = record {
+                        self.segments.ended(group, last + 1);
+                    }
                     let entries = groups.entry(group).or_default().add(record);
                     if let Some((first, end)) = entries {
                         match end {
@@ -510,6 +519,18 @@ mod tests {
         }
         assert!(recovered(vec![segment(0, whole())]).unwrap().is_some());
         assert!(recovered(Vec::new()).unwrap().is_none(), "it is blank");
+    }
+
+    #[test]
+    fn a_journal_without_segments_is_of_another_version() {
+        let mut other = segment(0, vec![state(4)]);
+        let begins = {
+            let mut out = BytesMut::new();
+            put_begins(&mut out, 0);
+            out.len()
+        };
+        let why = recovered(vec![other.split_off(begins)]).err().unwrap();
+        assert_eq!(why, OTHER_VERSION);
     }
 
     #[test]

@@ -52,10 +52,14 @@ impl Segments {
         runs.extend(later);
     }
 
-    /// What a group has up to `base`, and after `last`, counts no more.
-    pub(crate) fn drop_outside(&mut self, group: GroupId, base: Index, last: Index) {
+    /// What a group had from this place on counts no more.
+    pub(crate) fn ended(&mut self, group: GroupId, first: Index) {
+        self.runs.entry(group).or_default().split_off(&first);
+    }
+
+    /// What a group has up to `base` counts no more. Its last entry is at `last`.
+    pub(crate) fn drop_up_to(&mut self, group: GroupId, base: Index, last: Index) {
         let Some(runs) = self.runs.get_mut(&group) else { return };
-        runs.split_off(&(last + 1));
         if last <= base {
             runs.clear();
         }

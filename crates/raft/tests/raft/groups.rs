@@ -87,6 +87,28 @@ fn who_was_away_for_long_gets_a_snapshot() {
     assert_eq!(list(&world, away, 0), (0..500).map(item).collect::<Vec<_>>());
 }
 
+/// Nothing is written as long as nobody lacks what went.
+#[test]
+fn an_owner_that_keeps_its_state_itself_is_asked_for_it_when_a_follower_lacks_it() {
+    let tuning = Tuning { keep_entries: 10, snapshot_chunk: 100, ..Tuning::default() };
+    let mut world = world_with(3, 3, 3, 1, tuning);
+    let first = elect(&mut world, 0);
+    let away = NodeId((first.0 + 1) % 3);
+    let fault = world.crash(away);
+    (0..500).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
+    world.run_for(MS(500));
+    world.tell(first, Word::CompactTo(GroupId(0)));
+    world.run_for(MS(1_000));
+    let log = |world: &sim::World<crate::lists::Keeper>| {
+        world.machine(first).unwrap().group(0).unwrap().log().clone()
+    };
+    assert!(log(&world).first_index() > 400 && log(&world).snapshot().file.is_none());
+    world.end(fault);
+    world.run_for(MS(3_000));
+    assert!(log(&world).snapshot().file.is_some());
+    assert_eq!(list(&world, away, 0), (0..500).map(item).collect::<Vec<_>>());
+}
+
 #[test]
 fn members_change_one_majority_at_a_time() {
     let mut world = world(5, 6, 3, 1);

@@ -35,6 +35,8 @@ pub(crate) enum Word {
     Change(GroupId, Vec<NodeId>),
     Transfer(GroupId, Option<NodeId>),
     Compact(GroupId),
+    /// As of an owner that has its list on a disk itself.
+    CompactTo(GroupId),
 }
 
 impl Embeds<Groups> for Lists {
@@ -159,6 +161,10 @@ impl Machine for Keeper {
                 }
             }
             Input::Message { message: Word::Compact(group), .. } => self.freeze(group, now),
+            Input::Message { message: Word::CompactTo(group), .. } => {
+                let index = self.group(group.0).map_or(0, Group::applied_index);
+                self.groups.compact_to(group, index, now);
+            }
             Input::Timer(()) => self.groups.timer(now, out),
             Input::Disk { op, result } => self.groups.disk(op, result, now, out),
             Input::LinkReset { peer } => {

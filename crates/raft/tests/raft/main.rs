@@ -6,5 +6,6 @@ mod disks;
 mod groups;
 mod lists;
 mod members;
+mod replay;
 mod replicated;
 mod transcripts;
