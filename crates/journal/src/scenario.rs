@@ -61,7 +61,7 @@ impl System for KeptLog {
                     ("power-loss", 200),
                     ("torn-write", 100),
                     ("booted-on-data", 200),
-                    ("torn-end-cut", 20),
+                    ("torn-end-cut", 3),
                 ],
             ),
             scenario(
