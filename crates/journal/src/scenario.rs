@@ -26,6 +26,16 @@ impl System for KeptLog {
     const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
     const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
     const ROLES: &'static [&'static str] = &["client", "keeper"];
+    const SURVIVES: &'static [FaultKind] = &[
+        FaultKind::Crash,
+        FaultKind::PowerLoss,
+        FaultKind::TornWrite,
+        FaultKind::Pause,
+        FaultKind::FullDisk,
+        FaultKind::SlowDisk,
+        FaultKind::FileCut,
+        FaultKind::FileMissing,
+    ];
     const WITNESSES: &'static [Witness] =
         &[Witness::new("durable-bound", "nothing-forgotten", "lost-files", 0)];
 
@@ -51,7 +61,7 @@ impl System for KeptLog {
                     ("power-loss", 200),
                     ("torn-write", 100),
                     ("booted-on-data", 200),
-                    ("torn-end-cut", 20),
+                    ("torn-end-cut", 3),
                 ],
             ),
             scenario(
@@ -95,7 +105,7 @@ fn draw(draft: &mut Draft, until: Time) {
     draft.cluster(Shape { segment, clients }, 1);
     draft.delays(Delays::micros(100, 500));
     draft.phases(MS(4_000), MS(1_500));
-    for _ in 0..draft.number(30, 120) {
+    for _ in 0..draft.number(40, 120) {
         let at = Time(draft.number(20_000_000, until.0));
         let client = NodeId(draft.number(1, clients) as u32);
         let order = match draft.number(0, 9) {
@@ -122,7 +132,9 @@ fn lost_files(draft: &mut Draft) {
 
 fn power_loss(draft: &mut Draft) {
     draw(draft, Time(3_600_000_000));
-    draft.swarm(&[FaultKind::SlowDisk, FaultKind::Pause, FaultKind::Crash], &[KEEPER.into()]);
+    draft.swarm(&[FaultKind::Pause, FaultKind::Crash], &[KEEPER.into()]);
+    let slow = draft.number(5, 30) as u32;
+    draft.between(Time(0), draft.heal_at()).slow_disk(KEEPER, slow);
     for _ in 0..draft.number(1, 3) {
         draft.lasting(MS(1), MS(300)).power_loss(KEEPER);
     }

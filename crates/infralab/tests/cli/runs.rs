@@ -144,7 +144,7 @@ fn a_history_is_written_where_there_is_one_and_judged_by_check() {
         let (scratch, name) = (Scratch::new(&format!("history-{}", system.name())), system.name());
         let file = scratch.text("history.edn");
         let run = [name, "run", system.scenarios()[0].name, "--history", &file];
-        if ["snowflake", "hash-ring", "bitcask", "url-shortener"].contains(&name) {
+        if ["snowflake", "hash-ring", "journal", "bitcask", "url-shortener"].contains(&name) {
             refused(&run, 2, &[name, "no history of reads and writes", "--save"]);
             assert!(!scratch.join("history.edn").exists());
             continue;

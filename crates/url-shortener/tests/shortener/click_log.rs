@@ -122,6 +122,33 @@ fn what_rots_is_lost_and_the_rest_is_heard() {
     assert!(lost > 0, "rot that nothing notices would be no test");
 }
 
+/// Its clicks were acknowledged and not counted yet: a log that begins anew would forget them without a word.
+#[test]
+fn a_file_that_is_gone_or_shorter_than_it_was_is_a_refusal_and_a_crash_is_none() {
+    for seed in 0..20 {
+        for harm in ["none", "cut", "missing"] {
+            let mut world = world(seed);
+            let cut = world.partition([FRONT], [TALLY]);
+            visit(&mut world, 0..200);
+            // The bound knows what was written a second ago.
+            world.run_for(MS(1_200));
+            let fault = match harm {
+                "cut" => world.file_cut(FRONT, "clicks"),
+                "missing" => world.file_missing(FRONT, "clicks"),
+                _ => world.crash(FRONT),
+            };
+            world.end(fault);
+            world.end(cut);
+            world.run_for(MS(3_000));
+            let runs = world.machine(FRONT).is_some();
+            assert_eq!(runs, harm == "none", "seed {seed}: {harm}");
+            if runs {
+                assert_eq!(heard(&world), [Vec::from_iter(0..200)], "seed {seed}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_stream_that_is_reset_again_and_again_only_delays() {
     let mut world = world(3);
