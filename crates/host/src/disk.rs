@@ -78,12 +78,10 @@ impl<T: Send + 'static> Disk<T> {
         Arc::new(Disk { files, device, tell, orders, idle: Condvar::new() })
     }
 
-    /// One that does nothing by itself, and what it tells.
+    /// One that does nothing by itself.
     #[cfg(test)]
-    pub(crate) fn by_hand(files: Files) -> (Arc<Disk<T>>, std::sync::mpsc::Receiver<Ended<T>>) {
-        let (sender, told) = std::sync::mpsc::channel();
-        let tell = Box::new(move |ended| drop(sender.send(ended)));
-        (Disk::on(Arc::new(Device::without_lanes()), files, tell), told)
+    pub(crate) fn by_hand(files: Files, tell: Tell<T>) -> Arc<Disk<T>> {
+        Disk::on(Arc::new(Device::without_lanes()), files, tell)
     }
 
     /// Does one of the things that lanes may do next; false where there is none.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
 use machine::{DiskAnswer, DiskCommand, DiskResult, FileName, MemoryDisk};
 use proptest::prelude::*;
@@ -132,18 +133,28 @@ impl Story {
     }
 }
 
+/// What reached the system before the end of an operation was told, and that end.
+type Told = (Vec<String>, super::Ended<usize>);
+
+fn by_hand(files: Files) -> (Arc<Disk<usize>>, Receiver<Told>) {
+    let (sender, told) = channel();
+    let tell = move |ended| drop(sender.send((watch::calls(), ended)));
+    (Disk::by_hand(files, Box::new(tell)), told)
+}
+
 /// Does one of the things that lanes may do now, and judges what it told.
 fn do_one(
     disk: &Arc<Disk<usize>>,
-    told: &std::sync::mpsc::Receiver<super::Ended<usize>>,
+    told: &Receiver<Told>,
     story: &mut Story,
     choice: usize,
 ) -> bool {
     let done = disk.do_one(choice);
-    watch::calls().iter().for_each(|call| story.durability.saw(call));
-    for ended in told.try_iter() {
+    for (calls, ended) in told.try_iter() {
+        calls.iter().for_each(|call| story.durability.saw(call));
         story.ended(ended.op, ended.outcome.map_err(|(error, _)| error));
     }
+    watch::calls().iter().for_each(|call| story.durability.saw(call));
     done
 }
 
@@ -154,7 +165,7 @@ fn run(steps: &[Step], most_open: usize) {
     let mut files = Files::new(folder.join("disk"), &Metrics::default());
     files.set_most_open(most_open);
     watch::calls();
-    let (disk, told) = Disk::by_hand(files);
+    let (disk, told) = by_hand(files);
     let mut story = Story::default();
     for (command, choices) in steps {
         let place = story.ask(command.clone());
@@ -192,7 +203,7 @@ proptest! {
 fn a_read_waits_for_the_writes_before_it_and_for_no_sync() {
     let folder = std::env::temp_dir().join(format!("infralab-reads-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let (disk, told) = Disk::by_hand(Files::new(folder.clone(), &Metrics::default()));
+    let (disk, told) = by_hand(Files::new(folder.clone(), &Metrics::default()));
     let file = || FileName::Borrowed("log");
     let orders = [
         DiskCommand::Write { file: file(), offset: 0, parts: "ab".into() },
@@ -206,7 +217,7 @@ fn a_read_waits_for_the_writes_before_it_and_for_no_sync() {
     disk.begin();
     // The lane works, the read is ready; the sync waits for the folder, the last write for the sync.
     assert!(disk.do_one(0));
-    let ended = || told.try_iter().map(|ended| ended.op).collect::<Vec<_>>();
+    let ended = || told.try_iter().map(|(_, ended)| ended.op).collect::<Vec<_>>();
     assert_eq!(ended(), [0]);
     assert!(disk.do_one(1), "a read lane");
     assert_eq!(ended(), [2]);

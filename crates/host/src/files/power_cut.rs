@@ -4,7 +4,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
 use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
@@ -39,7 +39,8 @@ impl Disk {
         let mut files = Files::new(around.join("disk"), metrics);
         files.set_most_open(MOST_OPEN);
         watch::calls();
-        Orders::by_hand(files)
+        let (sender, told) = channel();
+        (Orders::by_hand(files, Box::new(move |ended| drop(sender.send(ended)))), told)
     }
 
     /// Does this; which calls it took.

@@ -141,7 +141,8 @@ fn whoever_brings_an_input_to_a_busy_machine_goes_on_and_it_has_them_in_order() 
 fn two_that_answer_each_other_neither_nest_nor_wait() {
     let cage = Cage::new(2);
     cage.tell(0, Word::Say(1, Link::Stream, vec![Word::Ball(200_000)]));
-    assert_eq!(next(&cage.heard[1], "the ball falls"), "the ball is down");
+    let down = || next(&cage.heard[1], "the ball falls") == "the ball is down";
+    assert!((0..100).any(|_| down()), "what else it is told is that it may go on sending");
 }
 
 #[test]
