@@ -1,34 +1,35 @@
 //! A machine's disk: one folder of real files.
 //!
-//! The law: a name is one component, so no name leads out of the folder; what is said to be durable
-//! was synced, the file and, where a name is new, the folder; and writes that wait together share
-//! one sync a file (group commit), so a slow disk costs latency, not throughput. What is read is the
-//! file that has the name: a handle is kept, and goes with the file.
+//! The law: a name is one component, so no name leads out of the folder; and what is said to be durable
+//! was synced, the file and, where a name is new, the folder. What is read is the file that has the name: a
+//! handle is kept, and goes with the file. Files may be used by several threads at once, but one of them at a
+//! time changes or syncs a file: who asks them to sees to that (`disk.rs`).
 
 #![expect(clippy::disallowed_types, reason = "machines write through their outputs, to here")]
 
 mod handle;
+mod open;
 #[cfg(test)]
 mod power_cut;
 mod system;
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, hash_map};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
+use bytes::Bytes;
+use machine::{DiskAnswer, DiskCommand, DiskError, FileName, Parts};
 
 use crate::metrics::{Count, Metrics};
 use handle::Handle;
+use open::OpenFiles;
+#[cfg(test)]
+pub(crate) use system::watch;
 
-/// Not the name of a machine's file: those begin with anything but a dot.
+/// What the names of temporary files begin with: those of a machine's files begin with anything but a dot.
 pub(crate) const TEMPORARY: &str = ".new";
-/// More files than these are not kept open between a write and its sync: they are synced early.
-const MOST_OPEN: usize = 128;
-/// Nor are more than these kept open to be read again.
-const MOST_READ: usize = 128;
 
 /// What a failed operation means to the machine, and what the operating system said.
 pub type DiskFailure = (DiskError, String);
@@ -36,25 +37,41 @@ pub type DiskFailure = (DiskError, String);
 /// How an operation ended.
 pub type DiskOutcome = Result<DiskAnswer, DiskFailure>;
 
+/// When what was done to a file is what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durable {
+    /// Now.
+    ByItself,
+    /// When the folder was synced too: a name is new, or gone.
+    WithItsFolder,
+}
+
 /// The folder.
 #[derive(Debug)]
 pub struct Files {
     folder: PathBuf,
-    /// Written and not synced. Kept open, since it is this handle to which the system reports a
-    /// write that failed later.
-    unsynced: BTreeMap<FileName, File>,
-    /// Read before, and in their places still. Looked up at each read: among many files of a store their
-    /// names would be compared for longer than one takes to be hashed.
-    read: HashMap<FileName, Handle>,
-    /// The names in the folder may not be durable.
-    names_unsynced: bool,
+    open: OpenFiles,
+    names: Names,
     /// A file that was synced early could not be: what the system said. Whoever asks for a sync from then
     /// on is told, since a second attempt would be called a success.
-    lost: Option<DiskFailure>,
+    lost: Mutex<Option<DiskFailure>>,
     /// The shortest write that found no space, as long as the disk is full.
-    refused: Option<usize>,
+    refused: Mutex<Option<usize>>,
     full: Count,
     syncs: Count,
+}
+
+/// Which names in the folder are durable: each change of them has a number.
+#[derive(Debug)]
+struct Names {
+    changed: AtomicU64,
+    synced: AtomicU64,
+}
+
+impl Names {
+    fn change(&self) -> u64 {
+        self.changed.fetch_add(1, Ordering::SeqCst) + 1
+    }
 }
 
 impl Files {
@@ -65,184 +82,148 @@ impl Files {
             "Files made durable; fewer than operations that asked, where those waited together.",
         );
         let full = metrics.gauge("host_disks_full", "Disks of machines that have no space now.");
-        let (unsynced, read) = (BTreeMap::new(), HashMap::new());
-        let (lost, refused) = (None, None);
-        Files { folder, unsynced, read, names_unsynced: true, lost, refused, full, syncs }
+        remove_temporaries(&folder);
+        // What the folder holds already may have been left by a process that synced nothing.
+        let names = Names { changed: AtomicU64::new(1), synced: AtomicU64::new(0) };
+        let (lost, refused) = (Mutex::new(None), Mutex::new(None));
+        Files { folder, open: OpenFiles::new(), names, lost, refused, full, syncs }
     }
 
-    /// Does these, now, on this thread, in this order, and says how each ended. Syncs wait for
-    /// writes behind them as long as there is nothing else in between.
-    pub fn carry_out(&mut self, group: Vec<DiskCommand>) -> Vec<DiskOutcome> {
-        let mut outcomes = Vec::with_capacity(group.len());
-        // The places of syncs that wait, by file.
-        let mut waiting: BTreeMap<FileName, Vec<usize>> = BTreeMap::new();
-        for command in group {
-            match command {
-                // One that is not there yet must not be found by waiting.
-                DiskCommand::Sync { file, .. } if self.exists(&file) => {
-                    waiting.entry(file).or_default().push(outcomes.len());
-                    outcomes.push(Ok(DiskAnswer::Done));
-                    continue;
-                }
-                DiskCommand::Write { .. }
-                | DiskCommand::Sync { .. }
-                | DiskCommand::Read { .. }
-                | DiskCommand::Length { .. }
-                | DiskCommand::Allocate { .. }
-                | DiskCommand::List { .. } => {}
-                // These would change what there is to sync.
-                _ => self.sync_waiting(&mut waiting, &mut outcomes),
+    /// As many files as these may be open from now on.
+    #[cfg(test)]
+    pub(crate) fn set_most_open(&mut self, most: usize) {
+        self.open.set_most(most);
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Reads, or looks at what there is to read.
+    pub(crate) fn perform(&self, command: DiskCommand) -> DiskOutcome {
+        match command {
+            DiskCommand::Read { file, offset, length } => {
+                let bytes = self.made(&file)?.read(offset, length).map_err(unchanged)?;
+                Ok(DiskAnswer::Bytes(bytes))
             }
-            outcomes.push(self.perform(command));
-        }
-        self.sync_waiting(&mut waiting, &mut outcomes);
-        outcomes
-    }
-
-    fn sync_waiting(
-        &mut self,
-        waiting: &mut BTreeMap<FileName, Vec<usize>>,
-        outcomes: &mut [DiskOutcome],
-    ) {
-        for (file, places) in std::mem::take(waiting) {
-            let synced = self.sync(&file);
-            places.into_iter().for_each(|place| outcomes[place] = synced.clone());
+            DiskCommand::Length { file } => {
+                Ok(DiskAnswer::Length(self.made(&file)?.length().map_err(unchanged)?))
+            }
+            DiskCommand::List { prefix } => self.list(&prefix),
+            command => Err(misplaced(&command)),
         }
     }
 
-    fn perform(&mut self, command: DiskCommand) -> DiskOutcome {
+    /// What a read gives that need not ask the system; none where it must.
+    pub(crate) fn read_at_once(&self, command: &DiskCommand) -> Option<Bytes> {
+        match command {
+            DiskCommand::Read { file, offset, length } => {
+                self.open.get(file)?.mapped(*offset, *length)
+            }
+            _ => None,
+        }
+    }
+
+    /// Changes a file, and says when that is as durable as it is to be.
+    pub(crate) fn change(&self, command: DiskCommand) -> Result<Durable, DiskFailure> {
         let wants_space = match &command {
             DiskCommand::Write { parts, .. } | DiskCommand::Replace { parts, .. } => parts.len(),
             _ => 0,
         };
-        let outcome = self.done(command);
+        let outcome = match command {
+            DiskCommand::Write { file, offset, parts } => self.write(&file, offset, &parts),
+            DiskCommand::Allocate { file, length } => self.allocate(&file, length),
+            DiskCommand::Truncate { file, length } => self.truncate(&file, length),
+            DiskCommand::Replace { file, parts } => self.replace(&file, &parts),
+            DiskCommand::Delete { file } => self.delete(&file),
+            command => Err(misplaced(&command)),
+        };
         self.watch_space(wants_space, &outcome);
         outcome
     }
 
-    /// Tells when the disk is full, and when it is no more: once each, and not at every write that still
-    /// finds a place while a longer one does not.
-    fn watch_space(&mut self, wanted: usize, outcome: &DiskOutcome) {
-        let folder = self.folder.display();
-        match (outcome, self.refused) {
-            (Err((DiskError::Full, why)), None) => {
-                tracing::warn!("the disk of {folder} is full ({why}): writes wait for space there");
-                self.full.one();
-                self.refused = Some(wanted);
-            }
-            (Err((DiskError::Full, _)), Some(least)) => self.refused = Some(least.min(wanted)),
-            (Ok(_), Some(least)) if wanted >= least => {
-                tracing::warn!("the disk of {folder} has space again");
-                self.full.less(1);
-                self.refused = None;
-            }
-            _ => {}
-        }
-    }
-
-    fn done(&mut self, command: DiskCommand) -> DiskOutcome {
-        match command {
-            DiskCommand::Write { file, offset, parts } => self.write(file, offset, &parts.joined()),
-            DiskCommand::Sync { file, .. } => self.sync(&file),
-            DiskCommand::Read { file, offset, length } => self.read(file, offset, length),
-            DiskCommand::Truncate { file, length } => self.truncate(file, length),
-            DiskCommand::Replace { file, parts } => self.replace(&file, &parts.joined()),
-            DiskCommand::Delete { file } => self.delete(&file),
-            DiskCommand::Length { file } => self.length(file),
-            DiskCommand::Allocate { file, length } => self.allocate(file, length),
-            DiskCommand::List { prefix } => self.list(&prefix),
-        }
-    }
-
-    fn write(&mut self, name: FileName, offset: u64, bytes: &[u8]) -> DiskOutcome {
-        let path = self.path(&name)?;
-        let file = self.open(name, &path, true)?;
-        let length = file.metadata().map_err(unchanged)?.len();
-        match system::write(file, &path, offset, bytes) {
-            // Only what is past the old end needs space, so cutting there undoes it.
-            Err(error) if unchanged_kind(&error) == DiskError::Full => {
-                system::set_length(file, &path, length).map_err(unknown)?;
-                Err(unchanged(error))
-            }
-            Err(error) => Err(unknown(error)),
-            Ok(()) => Ok(DiskAnswer::Done),
-        }
-    }
-
-    fn sync(&mut self, name: &str) -> DiskOutcome {
+    /// Makes durable what was changed of a file before.
+    pub(crate) fn sync(&self, name: &FileName, data_only: bool) -> Result<Durable, DiskFailure> {
         let path = self.path(name)?;
-        self.lost.clone().map_or(Ok(()), Err)?;
-        let file = match self.unsynced.remove(name) {
-            Some(file) => file,
-            None => File::open(&path).map_err(unchanged)?,
-        };
         self.syncs.one();
-        system::sync(&file, &path).map_err(unknown)?;
-        if std::mem::take(&mut self.names_unsynced) {
-            system::sync_folder(&self.folder).map_err(unknown)?;
-        }
-        Ok(DiskAnswer::Done)
+        self.changing(name, false, |handle| {
+            self.lost().map_or(Ok(()), Err)?;
+            handle.sync(&path, data_only).map_err(unknown)?;
+            let is_new = handle.name > self.names.synced.load(Ordering::SeqCst);
+            Ok(if is_new { Durable::WithItsFolder } else { Durable::ByItself })
+        })
     }
 
-    fn read(&mut self, name: FileName, offset: u64, length: u64) -> DiskOutcome {
-        let bytes = self.opened(name)?.read(offset, length).map_err(unchanged)?;
-        Ok(DiskAnswer::Bytes(bytes))
+    /// Makes durable which names there are.
+    pub(crate) fn sync_folder(&self) -> Result<(), DiskFailure> {
+        self.lost().map_or(Ok(()), Err)?;
+        let changed = self.names.changed.load(Ordering::SeqCst);
+        let synced = system::sync_folder(&self.folder).map_err(unknown);
+        match &synced {
+            Ok(()) => drop(self.names.synced.fetch_max(changed, Ordering::SeqCst)),
+            Err(failed) => self.lose(failed),
+        }
+        synced
     }
 
-    /// The file, to be read. Another handle than the one to write with sees what that one wrote.
-    fn opened(&mut self, name: FileName) -> Result<&mut Handle, DiskFailure> {
-        if self.read.len() >= MOST_READ && !self.read.contains_key(&name) {
-            // Whichever.
-            let other = self.read.keys().next().cloned();
-            other.map(|other| self.read.remove(&other));
-        }
-        Ok(match self.read.entry(name) {
-            hash_map::Entry::Occupied(known) => known.into_mut(),
-            hash_map::Entry::Vacant(vacant) => {
-                let path = path_in(&self.folder, vacant.key())?;
-                vacant.insert(Handle::new(File::open(path).map_err(unchanged)?))
+    /// Is there a file of this name?
+    pub(crate) fn has(&self, name: &FileName) -> Result<(), DiskFailure> {
+        self.opened(name, false).map(|_| ())
+    }
+
+    fn write(&self, name: &FileName, offset: u64, parts: &Parts) -> Result<Durable, DiskFailure> {
+        let path = self.path(name)?;
+        self.changing(name, true, |handle| {
+            let length = handle.length().map_err(unchanged)?;
+            match handle.write(&path, offset, parts) {
+                // Only what is past the old end needs space, so cutting there undoes it.
+                Err(error) if unchanged_kind(&error) == DiskError::Full => {
+                    handle.set_length(&path, length).map_err(unknown)?;
+                    Err(unchanged(error))
+                }
+                Err(error) => Err(unknown(error)),
+                Ok(()) => Ok(Durable::ByItself),
             }
         })
     }
 
-    fn truncate(&mut self, name: FileName, length: u64) -> DiskOutcome {
-        // What it may have mapped is to be gone before the file is.
-        self.read.remove(&name);
-        let path = self.path(&name)?;
-        let file = self.open(name, &path, false)?;
-        if file.metadata().map_err(unchanged)?.len() > length {
-            system::set_length(file, &path, length).map_err(unknown)?;
-        }
-        Ok(DiskAnswer::Done)
-    }
-
-    fn replace(&mut self, name: &str, bytes: &[u8]) -> DiskOutcome {
+    fn allocate(&self, name: &FileName, length: u64) -> Result<Durable, DiskFailure> {
         let path = self.path(name)?;
-        self.unsynced.remove(name);
-        self.read.remove(name);
+        self.changing(name, true, |handle| {
+            handle.allocate(&path, length).map_err(unchanged)?;
+            Ok(Durable::ByItself)
+        })
+    }
+
+    fn truncate(&self, name: &FileName, length: u64) -> Result<Durable, DiskFailure> {
+        let path = self.path(name)?;
+        self.changing(name, false, |handle| {
+            if handle.length().map_err(unchanged)? > length {
+                handle.set_length(&path, length).map_err(unknown)?;
+            }
+            Ok(Durable::ByItself)
+        })
+    }
+
+    fn replace(&self, name: &FileName, parts: &Parts) -> Result<Durable, DiskFailure> {
+        let path = self.path(name)?;
+        self.lost().map_or(Ok(()), Err)?;
         self.syncs.one();
-        replace(&self.folder.join(TEMPORARY), &path, bytes)?;
-        Ok(DiskAnswer::Done)
+        // Others may be replaced at the same time.
+        let temporary = self.folder.join(format!("{TEMPORARY}-{name}"));
+        let slices: Vec<&[u8]> = parts.slices().iter().map(|slice| &slice[..]).collect();
+        put_in_place(&temporary, &path, &slices)?;
+        self.names.change();
+        // Whoever opened the old one meanwhile has put it there before.
+        self.open.forget(name);
+        Ok(Durable::WithItsFolder)
     }
 
-    fn delete(&mut self, name: &str) -> DiskOutcome {
+    fn delete(&self, name: &FileName) -> Result<Durable, DiskFailure> {
         system::remove(&self.path(name)?).map_err(unchanged)?;
-        self.unsynced.remove(name);
-        self.read.remove(name);
-        system::sync_folder(&self.folder).map_err(unknown)?;
-        Ok(DiskAnswer::Done)
-    }
-
-    fn length(&mut self, name: FileName) -> DiskOutcome {
-        let path = self.path(&name)?;
-        Ok(DiskAnswer::Length(fs::metadata(path).map_err(unchanged)?.len()))
-    }
-
-    fn allocate(&mut self, name: FileName, length: u64) -> DiskOutcome {
-        let path = self.path(&name)?;
-        let file = self.open(name, &path, true)?;
-        system::allocate(file, &path, length).map_err(unchanged)?;
-        Ok(DiskAnswer::Done)
+        self.names.change();
+        self.open.forget(name);
+        Ok(Durable::WithItsFolder)
     }
 
     fn list(&self, prefix: &str) -> DiskOutcome {
@@ -254,75 +235,132 @@ impl Files {
         Ok(DiskAnswer::Names(names))
     }
 
-    /// The file, to be changed: from now on it is unsynced.
-    fn open(
-        &mut self,
-        name: FileName,
-        path: &Path,
+    /// Does this with a file that nobody else changes meanwhile.
+    fn changing<T>(
+        &self,
+        name: &FileName,
         create: bool,
-    ) -> Result<&mut File, DiskFailure> {
-        while self.unsynced.len() >= MOST_OPEN && !self.unsynced.contains_key(&name) {
-            if let Some((other, file)) = self.unsynced.pop_first() {
-                let synced = system::sync(&file, &self.path(&other)?).map_err(unknown);
-                synced.inspect_err(|trouble| self.lost = Some(trouble.clone()))?;
-            }
-        }
-        match self.unsynced.entry(name) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(vacant) => {
-                let mut options = OpenOptions::new();
-                options.write(true);
-                let file = match options.open(path) {
-                    Err(error) if error.kind() == ErrorKind::NotFound && create => {
-                        self.names_unsynced = true;
-                        system::create(path)
-                    }
-                    opened => opened,
-                };
-                Ok(vacant.insert(file.map_err(unchanged)?))
+        work: impl Fn(&Handle) -> Result<T, DiskFailure>,
+    ) -> Result<T, DiskFailure> {
+        loop {
+            let handle = self.opened(name, create)?;
+            // One that made room for another was synced, and is no more to be used.
+            if let Some(_changing) = handle.change() {
+                let done = work(&handle);
+                handle.made();
+                return done;
             }
         }
     }
 
-    fn exists(&self, name: &str) -> bool {
-        self.unsynced.contains_key(name) || self.path(name).is_ok_and(|path| path.exists())
+    /// The file, for one who reads: one that is being made is seen when there is in it what made it.
+    fn made(&self, name: &FileName) -> Result<Arc<Handle>, DiskFailure> {
+        let handle = self.opened(name, false)?;
+        if handle.is_made() { Ok(handle) } else { Err(unchanged(ErrorKind::NotFound.into())) }
+    }
+
+    /// The file, opened now or before.
+    fn opened(&self, name: &FileName, create: bool) -> Result<Arc<Handle>, DiskFailure> {
+        let path = self.path(name)?;
+        if let Some(handle) = self.open.get(name) {
+            return Ok(handle);
+        }
+        self.open.make_room(|name, handle| {
+            let synced = handle.sync(&self.folder.join(&**name), false).map_err(unknown);
+            synced.inspect_err(|failed| self.lose(failed))
+        })?;
+        let opening = || {
+            let opened = OpenOptions::new().read(true).write(true).open(&path);
+            Ok(match opened {
+                Err(error) if error.kind() == ErrorKind::NotFound && create => {
+                    Handle::new(system::create(&path)?, self.names.change(), false)
+                }
+                opened => Handle::new(opened?, self.names.changed.load(Ordering::SeqCst), true),
+            })
+        };
+        self.open.insert(name, opening).map_err(unchanged)
+    }
+
+    /// Tells when the disk is full, and when it is no more: once each, and not at every write that still
+    /// finds a place while a longer one does not.
+    fn watch_space(&self, wanted: usize, outcome: &Result<Durable, DiskFailure>) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.folder.display();
+        match (outcome, *refused) {
+            (Err((DiskError::Full, why)), None) => {
+                tracing::warn!("the disk of {folder} is full ({why}): writes wait for space there");
+                self.full.one();
+                *refused = Some(wanted);
+            }
+            (Err((DiskError::Full, _)), Some(least)) => *refused = Some(least.min(wanted)),
+            (Ok(_), Some(least)) if wanted >= least => {
+                tracing::warn!("the disk of {folder} has space again");
+                self.full.less(1);
+                *refused = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn lose(&self, failed: &DiskFailure) {
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed.clone());
+    }
+
+    fn lost(&self) -> Option<DiskFailure> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, DiskFailure> {
-        path_in(&self.folder, name)
+        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
+            return Err((DiskError::Failed, format!("{name:?} is not the name of a file")));
+        }
+        Ok(self.folder.join(name))
     }
 }
 
-fn path_in(folder: &Path, name: &str) -> Result<PathBuf, DiskFailure> {
-    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
-        return Err((DiskError::Failed, format!("{name:?} is not the name of a file")));
+/// Removes what a crash left of files that were to be replaced. What cannot be removed is in nobody's way: who
+/// replaces that file tries again.
+fn remove_temporaries(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+            let _ = system::remove(&entry.path());
+        }
     }
-    Ok(folder.join(name))
 }
 
 /// Puts new content in a file's place, atomically and durably. The temporary file is in its folder.
 pub(crate) fn replace(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<(), DiskFailure> {
+    put_in_place(temporary, path, &[bytes])?;
+    path.parent().map_or(Ok(()), system::sync_folder).map_err(unknown)
+}
+
+/// As [`replace`]; but its name is durable when its folder was synced.
+fn put_in_place(temporary: &Path, path: &Path, slices: &[&[u8]]) -> Result<(), DiskFailure> {
     // One left behind by a crash must go first: the new one is to be nobody else's file.
     match system::remove(temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(unchanged(error)),
         _ => {}
     }
     let created = system::create_new(temporary).and_then(|file| {
-        system::write(&file, temporary, 0, bytes)?;
-        system::sync(&file, temporary)
+        system::write(&file, temporary, 0, slices)?;
+        system::sync(&file, temporary, false)
     });
     if let Err(error) = created.and_then(|()| system::rename(temporary, path)) {
         // On a full disk the space is wanted; elsewhere the next attempt removes it.
         let _ = system::remove(temporary);
         return Err(unchanged(error));
     }
-    path.parent().map_or(Ok(()), system::sync_folder).map_err(unknown)
+    Ok(())
 }
 
 /// Makes a folder in another, durably.
 pub(crate) fn make_folder(path: &Path, around: &Path) -> io::Result<()> {
     system::create_folder(path)?;
     system::sync_folder(around)
+}
+
+fn misplaced(command: &DiskCommand) -> DiskFailure {
+    (DiskError::Failed, format!("{command:?} was asked of those who do not do it"))
 }
 
 /// It failed before anything was changed.

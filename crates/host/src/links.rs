@@ -184,7 +184,7 @@ where
         let peer = self.peer(id);
         if let Some(node) = self.node.get().and_then(Weak::upgrade) {
             self.counts.resets.one();
-            let anew = || peer.iter().for_each(|peer| peer.begin_anew());
+            let anew = move || peer.iter().for_each(|peer| peer.begin_anew());
             node.input_after(anew, Input::LinkReset { peer: id });
         }
     }

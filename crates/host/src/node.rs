@@ -1,44 +1,51 @@
-//! One machine at work: this computer's clocks, a thread for its timers, one for its disk.
+//! One machine at work, with this computer's clocks.
 //!
 //! The law: inputs are handled one at a time, each with clocks that were read after the one before
 //! was done; what a machine asked to be durable and was not ends it; and nothing in here knows what
 //! the machine is for.
 //!
 //! An input is handled on the thread that brings it, which is the one that owns the connection, so
-//! an answer that needs neither disk nor timer is there before [`Node::input`] returns. A machine
-//! may be shared by many threads; where each thread has a machine of its own nobody ever waits for
-//! the lock.
+//! an answer that needs neither disk nor timer is there before [`Node::input`] returns. Where the machine is
+//! busy the input waits in its inbox, and is handled by whoever is at it. What one machine says to another
+//! of this process waits there too, until the first has been let go: nobody ever holds two.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "this is where the clocks and threads that machines are denied come from"
+    reason = "this is where the clocks that machines are denied come from"
 )]
 
+mod counts;
+
+use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use machine::{
-    DiskCommand, DiskError, DiskId, Generation, Input, Inspection, Link, Machine, NodeId, Now,
-    Output, Outputs, Protocol, Random, Time, Wall, nanos,
+    DiskError, DiskId, Generation, Input, Inspection, Link, Machine, NodeId, Now, Output, Outputs,
+    Protocol, Random, Time, Wall, nanos,
 };
 use rand::SeedableRng;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
-use crate::files::{DiskOutcome, Files};
-use crate::metrics::{Count, Metrics};
+use crate::disk::{Disk, Ended};
+use crate::files::Files;
+use crate::inbox::Inbox;
+use crate::local::{LocalNodes, Parcel};
+use crate::metrics::Metrics;
+use crate::timers::{Alarm, Rings, Timers};
+use counts::NodeCounts;
 
 /// The number under which the host itself asks a machine: for a front end, by token.
 pub const FRONT_END: NodeId = NodeId(u32::MAX);
 
-/// While so many disk operations wait, nothing more is read from anybody.
+/// While so many disk operations wait, doors take no more requests.
 const MAX_PENDING_DISK_OPS: usize = 1024;
-/// Operations that wait are carried out together, at most so many.
-const MAX_DISK_BATCH: usize = 256;
+/// Who brings an input handles at most so many of others; a task of the runtime goes on with the rest.
+const MOST_AT_ONCE: usize = 64;
 
 /// Where the outputs of a machine go. Called under the machine's lock: be quick, and hand it no input.
 pub trait Outside<P: Protocol>: Send + Sync + 'static {
@@ -65,20 +72,40 @@ pub(crate) trait Asks<P: Protocol> {
 type Words<M> = <M as Machine>::Protocol;
 type Op<M> = <Words<M> as Protocol>::Op;
 type Timer<M> = <Words<M> as Protocol>::Timer;
-type DiskOp<M> = (DiskCommand, Op<M>);
+
+/// Nodes that have something to handle.
+pub(crate) type ToRun<M> = VecDeque<Arc<Node<M>>>;
+
+/// What waits for the machine.
+pub(crate) enum Waiting<P: Protocol> {
+    Input(Input<P>),
+    /// With what is to be done at the same moment.
+    With(Box<dyn FnOnce() + Send>, Input<P>),
+    Ended(Ended<P::Op>),
+    /// From a node of this process.
+    Parcel(Parcel<P>),
+}
 
 /// A machine at work.
 pub struct Node<M: Machine> {
+    /// For what goes on when this call is over.
+    this: Weak<Node<M>>,
     state: Mutex<State<M>>,
-    /// A timer was set, a disk operation ended, or the machine stopped.
-    changed: Condvar,
+    inbox: Inbox<Waiting<Words<M>>>,
+    /// It takes no further input.
+    over: AtomicBool,
     outside: Arc<dyn Outside<Words<M>>>,
+    /// Its number, and the other nodes of this process.
+    local: Option<(NodeId, Arc<LocalNodes<M>>)>,
+    disk: OnceLock<Arc<Disk<Op<M>>>>,
+    runtime: Option<Handle>,
     booted: Instant,
     /// Disk operations that were asked for and have not ended.
     pending: AtomicUsize,
     /// There are few of them again.
     room: Notify,
     halted: watch::Sender<Option<String>>,
+    changes: Changes,
     counts: NodeCounts,
 }
 
@@ -87,25 +114,20 @@ struct State<M: Machine> {
     random: Random,
     /// Kept for the next input; large, so only its address moves.
     out: Option<Box<Outputs<Words<M>>>>,
-    timers: Vec<(Timer<M>, Time)>,
-    /// Where disk operations go; gone when the node has stopped.
-    disk: Option<Sender<DiskOp<M>>>,
-    disk_thread: Option<JoinHandle<()>>,
+    timers: Timers<Timer<M>>,
+    alarm: Alarm,
+    /// Operations that ended as they were asked for: the next inputs.
+    ready: VecDeque<Ended<Op<M>>>,
+    /// Whom this one said something to.
+    to_run: ToRun<M>,
     /// What the operating system said when the disk failed: the machine does not hear it.
     trouble: Option<String>,
-}
-
-struct NodeCounts {
-    messages: Count,
-    timers: Count,
-    disk: Count,
-    resets: Count,
-    waiting: Count,
-    halts: Count,
+    stopped: bool,
 }
 
 impl<M: Machine> Node<M> {
-    /// Boots a machine on these files.
+    /// Boots a machine on these files. Called where a runtime is at hand, the node's work goes on there when
+    /// whoever brings an input has done enough of it.
     pub fn start(
         machine: M,
         files: Files,
@@ -113,47 +135,92 @@ impl<M: Machine> Node<M> {
         outside: Arc<dyn Outside<Words<M>>>,
         metrics: &Metrics,
     ) -> Arc<Self> {
-        let (sender, orders) = channel();
-        let state = State {
-            machine,
-            random: random(),
-            out: None,
-            timers: Vec::new(),
-            disk: Some(sender),
-            disk_thread: None,
-            trouble: None,
-        };
-        let node = Arc::new(Node {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            outside,
-            booted: Instant::now(),
-            pending: AtomicUsize::new(0),
-            room: Notify::new(),
-            halted: watch::Sender::new(None),
-            counts: NodeCounts::new(metrics),
-        });
-        let (timers, disks) = (node.clone(), node.clone());
-        std::thread::spawn(move || timers.run_timers());
-        let disk_thread = std::thread::spawn(move || disks.run_disk(files, &orders));
-        if let Some(mut state) = node.lock() {
-            state.disk_thread = Some(disk_thread);
-        }
+        let node = Node::new(machine, files, outside, metrics, None);
         node.input(Input::Start { disk });
         node
     }
 
-    /// Hands the machine an input; false where it has stopped and will never answer.
-    pub fn input(&self, input: Input<Words<M>>) -> bool {
-        self.input_after(|| (), input)
+    /// A machine that is to be started.
+    pub(crate) fn new(
+        machine: M,
+        files: Files,
+        outside: Arc<dyn Outside<Words<M>>>,
+        metrics: &Metrics,
+        local: Option<(NodeId, Arc<LocalNodes<M>>)>,
+    ) -> Arc<Self> {
+        let node = Arc::new_cyclic(|this: &Weak<Node<M>>| {
+            let state = State {
+                machine,
+                random: random(),
+                out: None,
+                timers: Timers::new(),
+                alarm: Alarm::new(this.clone()),
+                ready: VecDeque::new(),
+                to_run: VecDeque::new(),
+                trouble: None,
+                stopped: false,
+            };
+            Node {
+                this: this.clone(),
+                state: Mutex::new(state),
+                inbox: Inbox::new(),
+                over: AtomicBool::new(false),
+                outside,
+                local,
+                disk: OnceLock::new(),
+                runtime: Handle::try_current().ok(),
+                booted: Instant::now(),
+                pending: AtomicUsize::new(0),
+                room: Notify::new(),
+                halted: watch::Sender::new(None),
+                changes: Changes::default(),
+                counts: NodeCounts::new(metrics),
+            }
+        });
+        let told = node.this.clone();
+        let tell = move |ended| {
+            if let Some(node) = told.upgrade() {
+                node.bring(Waiting::Ended(ended));
+            }
+        };
+        node.disk.get_or_init(|| Disk::new(files, Box::new(tell)));
+        node
     }
 
-    /// As [`Node::input`]; what is to be done at the same moment is done before it.
-    pub(crate) fn input_after(&self, before: impl FnOnce(), input: Input<Words<M>>) -> bool {
-        self.lock().is_some_and(|mut state| {
-            before();
-            self.step(&mut state, input, Allowed::All, None)
-        })
+    /// Hands the machine an input; false where it has stopped and will never answer. Where the machine is
+    /// busy it has the input later, behind those that were brought before.
+    pub fn input(&self, input: Input<Words<M>>) -> bool {
+        match self.try_lock() {
+            Some(mut state) if self.inbox.is_idle() => {
+                let taken = self.step(&mut state, input, None);
+                self.let_go(state);
+                taken
+            }
+            state => {
+                drop(state);
+                self.bring(Waiting::Input(input))
+            }
+        }
+    }
+
+    /// As [`Node::input`]; what is to be done at the same moment is done with it.
+    pub(crate) fn input_after(
+        &self,
+        with: impl FnOnce() + Send + 'static,
+        input: Input<Words<M>>,
+    ) -> bool {
+        match self.try_lock() {
+            Some(mut state) if self.inbox.is_idle() => {
+                with();
+                let taken = self.step(&mut state, input, None);
+                self.let_go(state);
+                taken
+            }
+            state => {
+                drop(state);
+                self.bring(Waiting::With(Box::new(with), input))
+            }
+        }
     }
 
     /// Hands the machine a message of the front end; false where it has stopped and will never answer.
@@ -163,14 +230,17 @@ impl<M: Machine> Node<M> {
         asker: &mut dyn Asks<Words<M>>,
     ) -> bool {
         let input = Input::Message { from: FRONT_END, message };
-        self.lock().is_some_and(|mut state| self.step(&mut state, input, Allowed::All, Some(asker)))
+        let Some(mut state) = self.lock() else { return false };
+        let taken = self.step(&mut state, input, Some(asker));
+        self.let_go(state);
+        taken
     }
 
-    /// Ends when the machine's disk is not far behind: whoever brings inputs waits for it.
+    /// Ends when the machine's disk is not far behind: doors wait for it before they take a request.
     pub async fn room(&self) {
         loop {
             let room = self.room.notified();
-            if self.pending.load(Ordering::Relaxed) < MAX_PENDING_DISK_OPS {
+            if self.pending.load(Ordering::Relaxed) < MAX_PENDING_DISK_OPS || self.is_over() {
                 return;
             }
             room.await;
@@ -182,15 +252,17 @@ impl<M: Machine> Node<M> {
     /// # Errors
     /// With the machine's sentence if it halts before, and with ours if it is stopped.
     pub fn until(&self, wanted: impl Fn(&Inspection) -> bool) -> Result<(), String> {
-        let mut state = self.lock().ok_or(BROKEN)?;
+        let watched = self.changes.watch();
         loop {
-            match &*self.halted.borrow() {
-                Some(why) => return Err(why.clone()),
-                None if state.disk.is_none() => return Err("it was stopped".to_owned()),
-                None if wanted(&state.machine.inspect()) => return Ok(()),
-                None => {}
+            let seen = watched.now();
+            if let Some(why) = &*self.halted.borrow() {
+                return Err(why.clone());
             }
-            state = self.changed.wait(state).map_err(|_| BROKEN)?;
+            match self.inspect() {
+                Some(shown) if wanted(&shown) => return Ok(()),
+                Some(_) => watched.wait(seen),
+                None => return Err(self.why_it_stopped()),
+            }
         }
     }
 
@@ -202,7 +274,9 @@ impl<M: Machine> Node<M> {
     /// What somebody sees who looks into the machine; none where it has stopped.
     pub fn look<T>(&self, at: impl FnOnce(&M) -> T) -> Option<T> {
         let state = self.lock()?;
-        state.disk.is_some().then(|| at(&state.machine))
+        let seen = (!state.stopped).then(|| at(&state.machine));
+        self.let_go(state);
+        seen
     }
 
     /// Ends when the machine has stopped by itself, with its sentence.
@@ -215,25 +289,153 @@ impl<M: Machine> Node<M> {
 
     /// Stops as a crash would, but waits for the disk: when this returns nothing more is written.
     pub fn stop(&self) {
-        let Some(mut state) = self.lock() else { return };
-        state.disk = None;
-        let disk_thread = state.disk_thread.take();
-        drop(state);
-        self.changed.notify_all();
-        if let Some(thread) = disk_thread {
-            // It ends without a result either way; what it was doing is over.
-            let _ = thread.join();
+        if let Some(mut state) = self.lock() {
+            state.stopped = true;
+        }
+        self.end();
+        if let Some(disk) = self.disk.get() {
+            disk.wait_until_idle();
         }
     }
 
+    /// Handles what waits, here and now; where somebody is at it already, they do.
+    pub(crate) fn run(&self) {
+        let mut others = VecDeque::new();
+        let left = self.drain(MOST_AT_ONCE, &mut others);
+        self.run_others(left, others);
+    }
+
+    /// Leaves something for the machine, which is not to be handled before this is called on.
+    pub(crate) fn leave(&self, waiting: Waiting<Words<M>>) {
+        self.inbox.put(waiting);
+    }
+
+    /// It takes no further input.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    fn bring(&self, waiting: Waiting<Words<M>>) -> bool {
+        self.leave(waiting);
+        self.run();
+        !self.is_over()
+    }
+
+    /// Lets go of the machine, and looks after what was brought and said meanwhile.
+    fn let_go(&self, mut state: MutexGuard<'_, State<M>>) {
+        let mut others = std::mem::take(&mut state.to_run);
+        drop(state);
+        let left = self.drain(MOST_AT_ONCE, &mut others);
+        self.run_others(left, others);
+    }
+
+    fn run_others(&self, left: usize, others: ToRun<M>) {
+        let rest = run_each(left, others);
+        match &self.runtime {
+            _ if rest.is_empty() => {}
+            Some(runtime) => drop(runtime.spawn(go_on(rest))),
+            // There is nobody else to do it.
+            None => {
+                let mut rest = rest;
+                while !rest.is_empty() {
+                    rest = run_each(MOST_AT_ONCE, rest);
+                }
+            }
+        }
+    }
+
+    /// Handles at most `left` of what waits, and gives back how many more there may be; with those to whom
+    /// something was said, and this one where it has more.
+    fn drain(&self, mut left: usize, others: &mut ToRun<M>) -> usize {
+        while !self.inbox.is_idle_now() {
+            if left == 0 {
+                others.extend(self.this.upgrade());
+                return 0;
+            }
+            let Some(mut state) = self.try_lock() else { return left };
+            if self.inbox.has_rung() {
+                state.alarm.rang();
+                left = self.fire(&mut state, left);
+            }
+            while left > 0 {
+                let Some(waiting) = self.inbox.take() else { break };
+                self.handle_waiting(&mut state, waiting);
+                left -= 1;
+            }
+            others.append(&mut state.to_run);
+        }
+        left
+    }
+
+    fn handle_waiting(&self, state: &mut State<M>, waiting: Waiting<Words<M>>) {
+        match waiting {
+            Waiting::Input(input) => drop(self.step(state, input, None)),
+            Waiting::With(with, input) => {
+                with();
+                self.step(state, input, None);
+            }
+            Waiting::Ended(ended) => {
+                self.ended(state, ended);
+                self.handle_ready(state);
+            }
+            Waiting::Parcel(parcel) => {
+                let Some((me, local)) = &self.local else { return };
+                let Some((input, receipt)) = local.open(*me, parcel) else { return };
+                if self.step(state, input, None) {
+                    local.handled(*me, receipt, &mut state.to_run);
+                }
+            }
+        }
+    }
+
+    /// Fires the timers that are due, at most so many now.
+    fn fire(&self, state: &mut State<M>, mut left: usize) -> usize {
+        while left > 0 {
+            let Some(timer) = state.timers.take_due(self.time()) else { break };
+            left -= 1;
+            if !self.step(state, Input::Timer(timer), None) {
+                return left;
+            }
+        }
+        self.arm(state);
+        left
+    }
+
+    fn arm(&self, state: &mut State<M>) {
+        if let Some(at) = state.timers.first() {
+            state.alarm.arm(self.booted + Duration::from_nanos(at.0));
+        }
+    }
+
+    /// Handles an input, and what the disk answered to it at once.
     fn step(
+        &self,
+        state: &mut State<M>,
+        input: Input<Words<M>>,
+        asker: Option<&mut dyn Asks<Words<M>>>,
+    ) -> bool {
+        let taken = self.handle(state, input, Allowed::All, asker);
+        self.handle_ready(state);
+        taken
+    }
+
+    /// Each of these is the machine's next input; a machine that reads on and on lets others in between.
+    fn handle_ready(&self, state: &mut State<M>) {
+        for _ in 0..MOST_AT_ONCE {
+            let Some(ended) = state.ready.pop_front() else { return };
+            self.ended(state, ended);
+        }
+        state.ready.drain(..).for_each(|ended| self.inbox.put(Waiting::Ended(ended)));
+    }
+
+    fn handle(
         &self,
         state: &mut State<M>,
         input: Input<Words<M>>,
         allowed: Allowed,
         mut asker: Option<&mut dyn Asks<Words<M>>>,
     ) -> bool {
-        if state.disk.is_none() {
+        if state.stopped {
             return false;
         }
         self.counts.count(&input);
@@ -247,13 +449,12 @@ impl<M: Machine> Node<M> {
         };
         let mut out = state.out.take().unwrap_or_default();
         state.machine.handle(&mut now, input, &mut out);
-        let mut number = 0;
+        let (mut number, mut asks) = (0, false);
         while let Some(output) = out.take(number) {
             number += 1;
+            asks |= matches!(output, Output::Disk { .. });
             let output = match (output, &mut asker) {
-                (Output::Send { to: FRONT_END, message, link }, Some(asker))
-                    if state.disk.is_some() =>
-                {
+                (Output::Send { to: FRONT_END, message, link }, Some(asker)) if !state.stopped => {
                     let Some(message) = asker.hear(message) else { continue };
                     Output::Send { to: FRONT_END, message, link }
                 }
@@ -262,16 +463,20 @@ impl<M: Machine> Node<M> {
             let halt = matches!(output, Output::Halt { .. });
             changed |= halt || matches!(output, Output::SetTimer { .. });
             // A machine that halted is gone: what it asked for afterwards goes with it.
-            if halt || (allowed == Allowed::All && state.disk.is_some()) {
+            if halt || (allowed == Allowed::All && !state.stopped) {
                 self.carry_out(state, output);
             }
         }
         state.out = Some(out);
+        if let Some(disk) = self.disk.get().filter(|_| asks) {
+            disk.begin();
+        }
         if changed {
-            self.changed.notify_all();
+            self.arm(state);
+            self.changes.tell();
         }
         match asker {
-            Some(_) if state.disk.is_none() => return false,
+            Some(_) if state.stopped => return false,
             Some(asker) => asker.handled(),
             None => {}
         }
@@ -280,19 +485,14 @@ impl<M: Machine> Node<M> {
 
     fn carry_out(&self, state: &mut State<M>, output: Output<Words<M>>) {
         match output {
-            Output::Send { to, message, link } => self.outside.deliver(to, message, link),
-            Output::SetTimer { timer, after } => {
-                state.timers.retain(|(other, _)| *other != timer);
-                state.timers.push((timer, self.time() + after));
-            }
-            Output::CancelTimer(timer) => state.timers.retain(|(other, _)| *other != timer),
+            Output::Send { to, message, link } => self.send(state, to, message, link),
+            Output::SetTimer { timer, after } => state.timers.set(timer, self.time() + after),
+            Output::CancelTimer(timer) => state.timers.cancel(&timer),
             Output::Disk { command, op } => {
-                if let Some(disk) = &state.disk {
-                    let waiting = self.pending.fetch_add(1, Ordering::Relaxed) + 1;
-                    self.counts.waiting.set(waiting as u64);
-                    // The other end is there as long as this one.
-                    let _ = disk.send((*command, op));
-                }
+                let Some(disk) = self.disk.get() else { return };
+                let waiting = self.pending.fetch_add(1, Ordering::Relaxed) + 1;
+                self.counts.waiting.set(waiting as u64);
+                state.ready.extend(disk.ask(*command, op));
             }
             Output::Note(note) => self.outside.noted(note),
             Output::Halt { why } => self.halt_now(state, String::from(why)),
@@ -300,13 +500,50 @@ impl<M: Machine> Node<M> {
         }
     }
 
+    fn send(
+        &self,
+        state: &mut State<M>,
+        to: NodeId,
+        message: <Words<M> as Protocol>::Message,
+        link: Link,
+    ) {
+        let outside = match &self.local {
+            Some((me, local)) => local.send(*me, to, message, link, &mut state.to_run),
+            None => Some(message),
+        };
+        if let Some(message) = outside {
+            self.outside.deliver(to, message, link);
+        }
+    }
+
+    /// Tells the machine how an operation ended.
+    fn ended(&self, state: &mut State<M>, ended: Ended<Op<M>>) {
+        let waiting = self.pending.fetch_sub(1, Ordering::Relaxed) - 1;
+        self.counts.waiting.set(waiting as u64);
+        if waiting + 1 == MAX_PENDING_DISK_OPS {
+            self.room.notify_waiters();
+        }
+        let Ended { op, is_durable, outcome } = ended;
+        // Nobody knows what is on the disk now (fsyncgate). The machine may say so in its own
+        // words, but nothing else of what it says is let out.
+        let lost = is_durable && matches!(outcome, Err((DiskError::Failed, _)));
+        let result = outcome.map_err(|(error, text)| {
+            state.trouble = Some(text);
+            error
+        });
+        let allowed = if lost { Allowed::Halt } else { Allowed::All };
+        self.handle(state, Input::Disk { op, result }, allowed, None);
+        if lost {
+            self.halt_now(state, "what was written could not be made durable".to_owned());
+        }
+    }
+
     fn halt_now(&self, state: &mut State<M>, why: String) {
-        if state.disk.take().is_none() {
+        if std::mem::replace(&mut state.stopped, true) {
             return;
         }
         let trouble = state.trouble.take().map(|error| format!(" ({error})"));
         self.say_halted(why + &trouble.unwrap_or_default());
-        self.changed.notify_all();
     }
 
     fn say_halted(&self, why: String) {
@@ -320,69 +557,25 @@ impl<M: Machine> Node<M> {
                 true
             }
         });
+        self.end();
         if first {
             self.outside.halted(&why);
         }
     }
 
-    /// Fires timers: never early, and as soon after as the system wakes a thread. A runtime's timers
-    /// would round up to whole milliseconds, which is every other tick of most snowflakes.
-    fn run_timers(&self) {
-        let Some(mut state) = self.lock() else { return };
-        while state.disk.is_some() {
-            let due = state.timers.iter().enumerate().min_by_key(|(_, (_, at))| *at);
-            let due = due.map(|(index, (_, at))| (index, at.since(self.time())));
-            let woken = match due {
-                Some((index, wait)) if wait.is_zero() => {
-                    let (timer, _) = state.timers.swap_remove(index);
-                    self.step(&mut state, Input::Timer(timer), Allowed::All, None);
-                    continue;
-                }
-                Some((_, wait)) => self.changed.wait_timeout(state, wait).map(|woken| woken.0).ok(),
-                None => self.changed.wait(state).ok(),
-            };
-            let Some(again) = woken else { return };
-            state = again;
+    /// Nothing is handled, carried out or waited for any more.
+    fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        if let Some(disk) = self.disk.get() {
+            disk.stop();
         }
+        self.inbox.clear();
+        self.room.notify_waiters();
+        self.changes.tell();
     }
 
-    /// Carries out disk operations in the order in which they were asked for; those that came while
-    /// the disk was busy, together.
-    fn run_disk(&self, mut files: Files, orders: &Receiver<DiskOp<M>>) {
-        while let Ok(first) = orders.recv() {
-            let group = std::iter::once(first).chain(orders.try_iter()).take(MAX_DISK_BATCH);
-            let (commands, ops): (Vec<_>, Vec<_>) = group.unzip();
-            let durable: Vec<_> = commands.iter().map(is_durable).collect();
-            let outcomes = files.carry_out(commands);
-            for ((op, durable), outcome) in ops.into_iter().zip(durable).zip(outcomes) {
-                let waiting = self.pending.fetch_sub(1, Ordering::Relaxed) - 1;
-                self.counts.waiting.set(waiting as u64);
-                if !self.ended(op, durable, outcome) {
-                    // Nobody is to wait for what will never end.
-                    self.pending.store(0, Ordering::Relaxed);
-                    return self.room.notify_waiters();
-                }
-            }
-            self.room.notify_waiters();
-        }
-    }
-
-    /// Tells the machine how an operation ended; false where it takes no more.
-    fn ended(&self, op: Op<M>, durable: bool, outcome: DiskOutcome) -> bool {
-        let Some(mut state) = self.lock() else { return false };
-        // Nobody knows what is on the disk now (fsyncgate). The machine may say so in its own
-        // words, but nothing else of what it says is let out.
-        let lost = durable && matches!(outcome, Err((DiskError::Failed, _)));
-        let result = outcome.map_err(|(error, text)| {
-            state.trouble = Some(text);
-            error
-        });
-        let allowed = if lost { Allowed::Halt } else { Allowed::All };
-        let taken = self.step(&mut state, Input::Disk { op, result }, allowed, None);
-        if lost {
-            self.halt_now(&mut state, "what was written could not be made durable".to_owned());
-        }
-        taken
+    fn why_it_stopped(&self) -> String {
+        self.halted.borrow().clone().unwrap_or_else(|| "it was stopped".to_owned())
     }
 
     /// A machine that panicked is in no known state: it never gets another input.
@@ -394,8 +587,44 @@ impl<M: Machine> Node<M> {
         state.ok()
     }
 
+    /// As [`Node::lock`]; none also where somebody has it, who will look into the inbox.
+    fn try_lock(&self) -> Option<MutexGuard<'_, State<M>>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Poisoned(_)) => {
+                self.say_halted(BROKEN.to_owned());
+                None
+            }
+        }
+    }
+
     fn time(&self) -> Time {
         Time(nanos(self.booted.elapsed()))
+    }
+}
+
+impl<M: Machine> Rings for Node<M> {
+    fn ring(&self) {
+        self.inbox.ring();
+        self.run();
+    }
+}
+
+/// Lets each of these handle what waits, at most so much in all; gives back those who have more.
+fn run_each<M: Machine>(mut left: usize, mut nodes: ToRun<M>) -> ToRun<M> {
+    while left > 0 {
+        let Some(node) = nodes.pop_front() else { break };
+        left = node.drain(left, &mut nodes);
+    }
+    nodes
+}
+
+/// The rest of somebody's work, as a task that lets others in between.
+async fn go_on<M: Machine>(mut nodes: ToRun<M>) {
+    while !nodes.is_empty() {
+        nodes = run_each(MOST_AT_ONCE, nodes);
+        tokio::task::yield_now().await;
     }
 }
 
@@ -409,36 +638,51 @@ enum Allowed {
     Halt,
 }
 
-impl NodeCounts {
-    fn new(metrics: &Metrics) -> NodeCounts {
-        let inputs = |kind| {
-            let help = "Inputs that the machine handled.";
-            metrics.labelled("host_inputs_total", help, "kind", kind)
-        };
-        NodeCounts {
-            messages: inputs("message"),
-            timers: inputs("timer"),
-            disk: inputs("disk"),
-            resets: inputs("link-reset"),
-            waiting: metrics.gauge("host_disk_waiting", "Disk operations that have not ended."),
-            halts: metrics.counter("host_halts_total", "Machines that stopped by themselves."),
+/// Tells those who wait for a change of the machine. Mostly nobody does, and nothing is paid.
+#[derive(Default)]
+struct Changes {
+    watchers: AtomicUsize,
+    count: Mutex<u64>,
+    changed: Condvar,
+}
+
+struct Watch<'a>(&'a Changes);
+
+impl Changes {
+    fn watch(&self) -> Watch<'_> {
+        self.watchers.fetch_add(1, Ordering::SeqCst);
+        Watch(self)
+    }
+
+    fn tell(&self) {
+        if self.watchers.load(Ordering::SeqCst) > 0 {
+            *self.count() += 1;
+            self.changed.notify_all();
         }
     }
 
-    fn count<P: Protocol>(&self, input: &Input<P>) {
-        match input {
-            Input::Start { .. } | Input::Writable { .. } | Input::Stop => {}
-            Input::Message { .. } => self.messages.one(),
-            Input::Timer(_) => self.timers.one(),
-            Input::Disk { .. } => self.disk.one(),
-            Input::LinkReset { .. } => self.resets.one(),
-        }
+    fn count(&self) -> MutexGuard<'_, u64> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Does its end say that something is durable?
-fn is_durable(command: &DiskCommand) -> bool {
-    matches!(command, DiskCommand::Sync { .. } | DiskCommand::Replace { .. })
+impl Watch<'_> {
+    fn now(&self) -> u64 {
+        *self.0.count()
+    }
+
+    /// Ends when there was a change since then.
+    fn wait(&self, seen: u64) {
+        let unchanged = |count: &mut u64| *count == seen;
+        // Whoever held it cannot have left a number half written.
+        drop(self.0.changed.wait_while(self.0.count(), unchanged));
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.0.watchers.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A stream of its own, different each time.

@@ -55,5 +55,5 @@ pub use message::{
 pub use replica::{GROUP, Limits, Replica};
 pub use scenario::Consensus;
 pub use shape::{Node, Shape};
-pub use store::{Effect, MOST_BYTES, MOST_PAIRS, Pairs, Rotten, Store};
+pub use store::{Effect, Frozen, MOST_BYTES, MOST_PAIRS, Pairs, Rotten, Store, Thawing};
 pub use throughput::Throughput;

@@ -4,6 +4,7 @@
 mod leaders;
 pub(crate) mod linearizable;
 mod logs;
+mod office;
 mod recovery;
 mod redundancy;
 mod stability;
@@ -60,6 +61,12 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
         checker: |cluster| {
             Box::new(redundancy::RedundancyReturns { wanted: cluster.shape.founder_ids() })
         },
+    },
+    PromiseSpec {
+        name: "leader-keeps-its-place",
+        about: "where nothing fails, whoever leads after the first second leads to the end, and whoever \
+                waits sees an answer, to anybody, within half a second",
+        checker: |cluster| Box::new(office::KeepsPlace::new(cluster.shape.replica_ids())),
     },
     PromiseSpec {
         name: "stable-leader",

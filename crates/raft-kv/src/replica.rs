@@ -15,7 +15,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use raft::{Group, GroupId, Groups, Growth, Index, Term, Tuning};
 
 use crate::message::{Answer, Ask, KeyValue, Message, Op, Response, Timer};
-use crate::store::Store;
+use crate::store::{Frozen, Store, Thawing};
 
 /// The only group.
 pub const GROUP: GroupId = GroupId(0);
@@ -45,6 +45,10 @@ pub struct Replica {
     applied: Index,
     limits: Limits,
     growth: Growth,
+    /// The store as it was when a snapshot began, as long as that is written.
+    frozen: Option<Frozen>,
+    /// A store that may take the place of this one, as far as it has come.
+    thawing: Option<Thawing>,
     /// Writes, in the order of the log.
     writes: VecDeque<PendingWrite>,
     reads: BTreeMap<u64, PendingRead>,
@@ -84,6 +88,8 @@ impl Replica {
             applied: 0,
             limits,
             growth: Growth::new(limits.snapshot_after),
+            frozen: None,
+            thawing: None,
             writes: VecDeque::new(),
             reads: BTreeMap::new(),
             next_read: 0,
@@ -116,6 +122,7 @@ impl Machine for Replica {
             Input::Timer(Timer::Raft) => self.groups.timer(now, out),
             Input::Disk { op: Op(op), result } => self.groups.disk(op, result, now, out),
             Input::LinkReset { peer } => self.groups.link_reset(peer, now),
+            Input::Writable { peer, link } => self.groups.writable(peer, link),
             _ => {}
         }
         self.catch_up(now, out);

@@ -73,6 +73,17 @@ const AND_REDUNDANCY: &[&str] = &[
     "redundancy-returns",
 ];
 const ALL: &[&str] = AND_REDUNDANCY.split_at(7).0;
+/// Where nothing fails.
+const AND_OFFICE: &[&str] = &[
+    "one-leader-per-term",
+    "log-matching",
+    "leader-completeness",
+    "state-machine-safety",
+    "linearizable",
+    "recovers-after-heal",
+    "stable-leader",
+    "leader-keeps-its-place",
+];
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
@@ -160,6 +171,16 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
             plans::clock_drift,
             &[("clock-drift", 300), ("lease-read", 10_000), ("transferred", 30)],
         ),
+        Scenario {
+            promises: AND_OFFICE,
+            heals: heal_all,
+            ..scenario(
+                "growing-store",
+                "a store grows by long values on slow disks, and nothing fails",
+                snapshots::growing_store,
+                &[("slow-disk", 150), ("snapshot-taken", 500)],
+            )
+        },
         scenario(
             "snapshot-under-churn",
             "logs are compacted every few entries while replicas come and go",

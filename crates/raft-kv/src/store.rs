@@ -3,42 +3,31 @@
 //! The law: the same commands in the same order give the same state, to the last byte of a snapshot.
 //! Nothing else goes in: no clock, no node, no term.
 
-use std::collections::BTreeMap;
+mod chunks;
+mod snapshot;
+
 use std::fmt;
 use std::ops::Bound;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use machine::Switches;
-use machine::codec::{self, Malformed, Reader};
 use raft::{CommandOutcome, NotApplied, Sessions};
 
-use crate::command::{Change, Command, LONGEST_VALUE, is_key};
+use crate::command::{Change, Command, LONGEST_VALUE};
+use chunks::{Chunks, ordered};
+
+pub use snapshot::{Frozen, Thawing};
 
 /// A range has no more pairs.
 pub const MOST_PAIRS: usize = 1000;
 /// And, but for its last pair, no more bytes.
 pub const MOST_BYTES: usize = 512 << 10;
-const FORMAT: u8 = 1;
 
 /// Keys, their values, and what is remembered of sessions.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pairs: Tree,
+    pairs: Chunks,
     sessions: Sessions<Effect>,
-}
-
-/// In order of key.
-type Tree = BTreeMap<OrderedKey, Bytes>;
-
-/// A key, and before it its first eight bytes as a number, which is in the same order: most comparisons
-/// on the way through a tree end there, and follow no pointer.
-type OrderedKey = (u64, Bytes);
-
-#[inline]
-fn ordered(key: Bytes) -> OrderedKey {
-    let mut first = [0; 8];
-    first.iter_mut().zip(&key).for_each(|(first, byte)| *first = *byte);
-    (u64::from_be_bytes(first), key)
 }
 
 /// What came of a command. Its number is its byte in snapshots, where it is remembered.
@@ -74,7 +63,7 @@ pub struct Pairs {
 impl Store {
     /// An empty one.
     pub fn new(switches: Switches) -> Store {
-        Store { pairs: BTreeMap::new(), sessions: Sessions::new(switches) }
+        Store { pairs: Chunks::default(), sessions: Sessions::new(switches) }
     }
 
     /// The value of a key.
@@ -90,7 +79,7 @@ impl Store {
 
     /// Has none?
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.pairs.len() == 0
     }
 
     /// How many commands came again, since this replica booted, and were not done.
@@ -103,10 +92,11 @@ impl Store {
         if end.is_some_and(|end| end <= start) {
             return Pairs::default();
         }
-        let end = end.map_or(Bound::Unbounded, |end| Bound::Excluded(ordered(end.clone())));
-        let range = (Bound::Included(ordered(start.clone())), end);
+        let start = ordered(start.clone());
+        let within = |key: &&Bytes| end.is_none_or(|end| *key < end);
         let (mut pairs, mut bytes) = (Vec::new(), 0);
-        for ((_, key), value) in self.pairs.range(range) {
+        let from = self.pairs.from(Bound::Included(&start)).map(|((_, key), value)| (key, value));
+        for (key, value) in from.take_while(|(key, _)| within(key)) {
             if pairs.len() >= limit.min(MOST_PAIRS) || bytes >= MOST_BYTES {
                 return Pairs { pairs, more: true };
             }
@@ -127,52 +117,23 @@ impl Store {
         sessions.once(command.session, || change(pairs, bytes, &command))
     }
 
-    /// All of it, as bytes.
-    pub fn snapshot(&self) -> Bytes {
-        let pairs =
-            self.pairs.iter().map(|((_, key), value)| 6 + key.len() + value.len()).sum::<usize>();
-        let sessions = self.sessions.encoded_length();
-        let mut bytes = BytesMut::with_capacity(1 + sessions + pairs + 4);
-        bytes.put_u8(FORMAT);
-        self.sessions.encode(&mut bytes);
-        for ((_, key), value) in &self.pairs {
-            bytes.put_u16_le(key.len() as u16);
-            bytes.put_slice(key);
-            bytes.put_u32_le(value.len() as u32);
-            bytes.put_slice(value);
-        }
-        codec::seal(bytes)
+    /// As it is now, to be written piece by piece while it changes.
+    pub fn freeze(&self) -> Frozen {
+        Frozen::of(self)
     }
 
-    /// Becomes what a snapshot says.
+    /// Takes the pieces of a frozen store, beside this one.
+    pub fn thaw(&self) -> Thawing {
+        Thawing::new(self.sessions.emptied())
+    }
+
+    /// Becomes what the pieces say.
     ///
     /// # Errors
-    /// If it is not what [`Store::snapshot`] wrote. The store stays as it is.
-    pub fn restore(&mut self, snapshot: &Bytes) -> Result<(), Rotten> {
-        let (pairs, sessions) = self.read(snapshot).map_err(|_| Rotten)?;
-        (self.pairs, self.sessions) = (pairs, sessions);
+    /// If they are not all of what a frozen store gave. This one stays as it is.
+    pub fn restore(&mut self, thawed: Thawing) -> Result<(), Rotten> {
+        (self.pairs, self.sessions) = thawed.end()?;
         Ok(())
-    }
-
-    fn read(&self, snapshot: &Bytes) -> Result<(Tree, Sessions<Effect>), Malformed> {
-        let mut from = Reader::new(codec::open(snapshot)?);
-        if from.take_u8()? != FORMAT {
-            return Err(Malformed("it is of another format"));
-        }
-        let sessions = self.sessions.decode(&mut from)?;
-        let mut pairs: Vec<(OrderedKey, Bytes)> = Vec::new();
-        while !from.is_empty() {
-            let length = from.take_u16()?;
-            let key = from.take_bytes(length.into())?;
-            let length = from.take_u32()?;
-            let value = from.take_bytes(length as usize)?;
-            let in_order = pairs.last().is_none_or(|((_, before), _)| &before[..] < key);
-            if !is_key(key) || value.len() > LONGEST_VALUE || !in_order {
-                return Err(Malformed("it has a pair that it cannot have"));
-            }
-            pairs.push((ordered(snapshot.slice_ref(key)), snapshot.slice_ref(value)));
-        }
-        Ok((pairs.into_iter().collect(), sessions))
     }
 }
 
@@ -189,23 +150,26 @@ impl fmt::Display for Rotten {
 impl std::error::Error for Rotten {}
 
 #[inline]
-fn change(pairs: &mut Tree, bytes: &Bytes, command: &Command<'_>) -> Effect {
+fn change(pairs: &mut Chunks, bytes: &Bytes, command: &Command<'_>) -> Effect {
     let key = ordered(bytes.slice_ref(command.key));
     match command.change {
-        Change::Put(value) => drop(pairs.insert(key, bytes.slice_ref(value))),
-        Change::Delete => drop(pairs.remove(&key)),
-        Change::Append(more) => match pairs.get_mut(&key) {
-            None => drop(pairs.insert(key, bytes.slice_ref(more))),
+        Change::Put(value) => pairs.insert(key, bytes.slice_ref(value)),
+        Change::Delete => pairs.remove(&key),
+        Change::Append(more) => match pairs.get(&key) {
+            None => pairs.insert(key, bytes.slice_ref(more)),
             Some(value) if value.len() + more.len() > LONGEST_VALUE => return Effect::Refused,
-            Some(value) => *value = [&value[..], more].concat().into(),
+            Some(value) => {
+                let longer = [&value[..], more].concat();
+                pairs.insert(key, longer.into());
+            }
         },
         Change::Cas { from, to } => {
             if pairs.get(&key).map(|value| &value[..]) != from {
                 return Effect::Unmatched;
             }
             match to {
-                Some(to) => drop(pairs.insert(key, bytes.slice_ref(to))),
-                None => drop(pairs.remove(&key)),
+                Some(to) => pairs.insert(key, bytes.slice_ref(to)),
+                None => pairs.remove(&key),
             }
         }
     }
@@ -229,6 +193,22 @@ mod tests {
 
     fn apply(store: &mut Store, key: &str, change: Change<'_>) -> Effect {
         store.apply(&bytes(None, key, change)).unwrap()
+    }
+
+    /// All pieces of a store.
+    fn snapshot(store: &Store) -> Bytes {
+        let (mut frozen, mut all) = (store.freeze(), Vec::new());
+        while !frozen.is_given() {
+            all.push(frozen.piece().0);
+        }
+        all.concat().into()
+    }
+
+    /// From pieces of such a length.
+    fn restore(store: &mut Store, snapshot: &[u8], length: usize) -> Result<(), Rotten> {
+        let mut thawing = store.thaw();
+        snapshot.chunks(length).try_for_each(|piece| thawing.add(piece))?;
+        store.restore(thawing)
     }
 
     fn value<'a>(store: &'a Store, key: &str) -> Option<&'a [u8]> {
@@ -339,42 +319,60 @@ mod tests {
         }
 
         #[test]
-        fn a_snapshot_is_the_whole_state(store in filled(), next in "[x-z]{1,4}") {
-            let snapshot = store.snapshot();
+        fn a_snapshot_is_the_whole_state(store in filled(), next in "[x-z]{1,4}", length in 1..99_usize) {
+            let whole = snapshot(&store);
             let (mut before, mut restored) = (store, self::store());
-            restored.restore(&snapshot).unwrap();
-            prop_assert_eq!(&restored.snapshot(), &snapshot);
+            restore(&mut restored, &whole, length).unwrap();
+            prop_assert_eq!(&snapshot(&restored), &whole);
             for session in [None, Some((3, 4)), Some((3, 9)), Some((7, 1))] {
                 let append = bytes(session, "a", Change::Append(next.as_bytes()));
                 prop_assert_eq!(before.apply(&append), restored.apply(&append));
             }
-            prop_assert_eq!(before.snapshot(), restored.snapshot());
+            prop_assert_eq!(snapshot(&before), snapshot(&restored));
         }
 
-        /// So are bytes that were sealed by somebody else.
+        /// That a bit rotted, its checksum says. What is written otherwise is refused, or is another state.
         #[test]
-        fn a_snapshot_that_was_changed_is_refused(
-            store in filled(), at in any::<prop::sample::Index>(), to: u8, sealed: bool
+        fn what_was_changed_is_refused_or_another_state(
+            store in filled(), at in any::<prop::sample::Index>(), to: u8, cut in any::<bool>()
         ) {
-            let snapshot = store.snapshot();
-            let mut changed = snapshot.to_vec();
-            let body = changed.len() - 4;
-            changed[at.index(body)] = to;
-            if sealed {
-                let crc = crc32fast::hash(&changed[..body]).to_le_bytes();
-                changed[body..].copy_from_slice(&crc);
+            let mut changed = snapshot(&store).to_vec();
+            let at = at.index(changed.len());
+            changed[at] = to;
+            if cut {
+                changed.truncate(at);
             }
             let mut restored = self::store();
-            match restored.restore(&changed.clone().into()) {
-                Ok(()) => prop_assert_eq!(&restored.snapshot()[..], &changed[..]),
+            match restore(&mut restored, &changed, 7) {
+                Ok(()) => prop_assert_eq!(&snapshot(&restored)[..], &changed[..]),
                 Err(Rotten) => prop_assert!(restored.is_empty()),
             }
-            prop_assert!(sealed || changed == snapshot || restored.is_empty());
         }
 
         #[test]
         fn noise_is_no_snapshot(noise in prop::collection::vec(any::<u8>(), 0..100)) {
-            prop_assert_eq!(store().restore(&noise.into()), Err(Rotten));
+            prop_assume!(noise.first() != Some(&2));
+            prop_assert_eq!(restore(&mut store(), &noise, 9), Err(Rotten));
         }
+    }
+
+    #[test]
+    fn a_frozen_store_stays_as_it_was_however_long() {
+        let mut store = store();
+        let long = vec![7; LONGEST_VALUE];
+        for key in 0..20 {
+            apply(&mut store, &format!("k{key}"), Change::Put(&long));
+        }
+        let (mut frozen, before) = (store.freeze(), snapshot(&store));
+        let mut thawing = store.thaw();
+        while !frozen.is_given() {
+            let (piece, _) = frozen.piece();
+            assert!(piece.len() < (256 << 10) + LONGEST_VALUE + 1_100);
+            thawing.add(&piece).unwrap();
+            apply(&mut store, "k5", Change::Put(b"later"));
+        }
+        assert_eq!(frozen.length(), before.len() as u64);
+        store.restore(thawing).unwrap();
+        assert_eq!(snapshot(&store), before);
     }
 }

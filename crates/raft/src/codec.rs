@@ -82,6 +82,7 @@ fn put_rpc(rpc: &Rpc, out: &mut Encoder) {
             put_numbers([*term, *round, *last_index, *last_term, *offset], out);
             put_flags(*done, false, out);
             put_configuration(out, &part.configuration);
+            out.put_u32_le(part.crc);
             out.put_u32_le(part.bytes.len() as u32);
             out.put_shared(&part.bytes);
         }
@@ -164,7 +165,7 @@ fn get_rpc(from: &mut Reader<Bytes>) -> Result<Rpc, Malformed> {
         4 => {
             let [term, round, last_index, last_term, offset] = from.take_u64s()?;
             let (done, configuration) = (from.take_bool()?, Arc::new(get_configuration(from)?));
-            let length = from.take_u32()? as usize;
+            let (crc, length) = (from.take_u32()?, from.take_u32()? as usize);
             let bytes = from.take_bytes(length)?;
             Rpc::InstallSnapshot(InstallSnapshot {
                 term,
@@ -172,6 +173,7 @@ fn get_rpc(from: &mut Reader<Bytes>) -> Result<Rpc, Malformed> {
                 last_index,
                 last_term,
                 configuration,
+                crc,
                 offset,
                 bytes,
                 done,
@@ -269,8 +271,9 @@ mod tests {
                     if matches { Appended::Matches(index) } else { Appended::Conflicts(index) };
                 Rpc::Appended { term, round, outcome }
             }),
-            (any::<[u64; 5]>(), configuration(), any::<Vec<u8>>(), any::<bool>()).prop_map(
-                |([term, round, last_index, last_term, offset], configuration, bytes, done)| {
+            (any::<[u64; 5]>(), configuration(), any::<u32>(), any::<Vec<u8>>(), any::<bool>())
+                .prop_map(|(numbers, configuration, crc, bytes, done)| {
+                    let [term, round, last_index, last_term, offset] = numbers;
                     let bytes = bytes.into();
                     Rpc::InstallSnapshot(InstallSnapshot {
                         term,
@@ -278,12 +281,12 @@ mod tests {
                         last_index,
                         last_term,
                         configuration,
+                        crc,
                         offset,
                         bytes,
                         done,
                     })
-                }
-            ),
+                }),
             (numbers(), any::<Option<u64>>()).prop_map(|([term, round, last_index], next)| {
                 Rpc::SnapshotTaken { term, round, last_index, next }
             }),

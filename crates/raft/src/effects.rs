@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use machine::NodeId;
 
-use crate::log::Snapshot;
+use crate::log::{Snapshot, SnapshotFile};
 use crate::member::Member;
 use crate::rpc::{Index, Rpc, Term};
+use crate::snapshot_files::Source;
 
 /// What a group tells its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,15 +35,38 @@ pub enum Event {
         /// Of the read.
         token: u64,
     },
-    /// The owner's state is to become this snapshot.
+    /// Give the next piece of the state that you froze ([`Groups::piece`](crate::Groups::piece)).
+    PieceWanted,
+    /// A piece of a state that may become yours, as an owner gave it, in any lengths. Keep it beside your own
+    /// state: it counts with [`Event::Restored`], and not before.
+    Piece {
+        /// Is it the first? What was kept before it is void.
+        first: bool,
+        /// In order.
+        bytes: Bytes,
+    },
+    /// The pieces since the first are whole, and your state from now on. What you froze is void.
     Restored {
         /// The last entry that is in it.
         index: Index,
-        /// As the owner gave it.
-        state: Bytes,
     },
+    /// A follower needs a snapshot, and the owner keeps the state itself: freeze it, soon.
+    SnapshotWanted,
     /// Something that does not happen all the time.
     Noted(&'static str),
+}
+
+/// What is to be done with the files of a group's snapshots.
+#[derive(Clone, Debug)]
+pub(crate) enum FileWork {
+    /// The owner froze its state: ask for it, piece by piece.
+    Take,
+    /// A leader's piece; with the first a file is begun.
+    Receive { first: bool, bytes: Bytes, last: bool },
+    /// What was written so far of such a file is of no use.
+    Drop(Source),
+    /// Read a piece of a file, to send it.
+    Read { to: Member, file: SnapshotFile, offset: u64, length: u64 },
 }
 
 /// What came of one call of a group.
@@ -52,10 +76,11 @@ pub(crate) struct Effects {
     pub(crate) state: bool,
     /// The log changed from here on: to be written.
     pub(crate) appended_from: Option<Index>,
-    /// The log begins anew after a snapshot: to be written.
-    pub(crate) rebased: bool,
-    /// A new snapshot: to be written before any of the above.
-    pub(crate) snapshot: Option<Snapshot>,
+    /// There is a new snapshot in the place of this one: to be written before any of the above.
+    pub(crate) compacted: Option<Snapshot>,
+    /// And the log begins anew after that.
+    pub(crate) restarted: bool,
+    pub(crate) files: Vec<FileWork>,
     /// These leave at once.
     pub(crate) sends: Vec<(Member, Rpc)>,
     /// And these when what was written so far is durable.
@@ -83,6 +108,6 @@ impl Effects {
 
     /// Is something to be written?
     pub(crate) fn writes(&self) -> bool {
-        self.state || self.appended_from.is_some() || self.rebased || self.snapshot.is_some()
+        self.state || self.appended_from.is_some() || self.compacted.is_some()
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use machine::{NodeId, Now, Switches, Time};
 
 use crate::effects::{Effects, Event};
-use crate::log::Log;
+use crate::log::{Log, Snapshot};
 use crate::mechanism::Mechanism;
 use crate::member::{Configuration, Member};
 use crate::rpc::{GroupId, Index, Rpc, Term};
@@ -59,8 +59,10 @@ pub struct Group {
     /// Before its boot it may have heard one.
     booted: Time,
     election_due: Time,
-    /// Pieces of a snapshot that a leader is sending.
-    incoming: snapshots::Incoming,
+    /// The snapshot that the owner's frozen state is to be.
+    taking: Option<Snapshot>,
+    /// The snapshot that a leader is sending.
+    incoming: Option<Box<snapshots::Incoming>>,
     /// Who the members are since which index, as another one said.
     told: Option<(Index, Arc<Configuration>)>,
     /// Reads that may be answered once so much was applied.
@@ -109,7 +111,8 @@ impl Group {
     ) -> Group {
         let blank = remembered.is_none();
         let Remembered { term, voted_for, log } = remembered.unwrap_or_default();
-        let snapshot = log.snapshot().clone();
+        let snapshot_index = log.snapshot().last_index;
+        let has_state = log.snapshot().file.is_some();
         let mut group = Group {
             id,
             me,
@@ -118,21 +121,21 @@ impl Group {
             switches,
             term,
             voted_for,
-            commit_index: snapshot.last_index,
-            applied_index: snapshot.last_index,
+            commit_index: snapshot_index,
+            applied_index: snapshot_index,
             log,
             role: Role::Follower,
             leader: None,
             heard: None,
             booted: now.time,
             election_due: now.time,
-            incoming: snapshots::Incoming::default(),
+            taking: None,
+            incoming: None,
             told: None,
             confirmed: Vec::new(),
         };
-        if snapshot.last_index > 0 {
-            let (index, state) = (snapshot.last_index, snapshot.state);
-            fx.events.push(Event::Restored { index, state });
+        if has_state {
+            fx.events.push(Event::Restored { index: snapshot_index });
         }
         group.wait_for_leader(now);
         if blank {

@@ -1,17 +1,18 @@
 //! All groups of a node: one journal, one timer, and messages that share envelopes.
 //!
-//! A machine that embeds groups hands them what is theirs (start, messages, timer, disk, resets), then
+//! A machine that embeds groups hands them what is theirs (start, messages, timer, disk, resets, room), then
 //! takes [`Groups::next_event`] and [`Groups::next_committed`] until both are empty, and ends every
 //! input with [`Groups::flush`].
 
 mod carry_out;
 mod recovery;
+mod snapshots;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use machine::{
-    DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches, Time,
+    DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches, Time, Window,
 };
 
 use crate::effects::{Effects, Event};
@@ -20,6 +21,7 @@ use crate::journal::{Journal, JournalOp};
 use crate::mechanism::Mechanism;
 use crate::member::{ANY_DISK, Member};
 use crate::rpc::{Envelope, GroupId, Index, Rpc, Term};
+use crate::snapshot_files::SnapshotFiles;
 use crate::tuning::Tuning;
 use recovery::Recovery;
 
@@ -36,7 +38,14 @@ pub struct Groups {
     groups: Vec<Group>,
     recovery: Recovery,
     journal: Journal,
+    files: SnapshotFiles,
+    /// Pieces of snapshots that are to be read, to be sent.
+    reads: Vec<(DiskCommand, JournalOp)>,
+    /// What followers have not taken yet.
+    window: Window,
     outbox: Vec<(Member, GroupId, Rpc)>,
+    /// What is in it, in bytes.
+    owed: u64,
     events: VecDeque<(GroupId, Event)>,
     /// Groups that something happened to in this input.
     touched: Vec<GroupId>,
@@ -80,7 +89,11 @@ impl Groups {
             groups: Vec::new(),
             recovery: Recovery::default(),
             journal: Journal::new(tuning.journal_growth, syncs),
+            files: SnapshotFiles::default(),
+            reads: Vec::new(),
+            window: Window::default(),
             outbox: Vec::new(),
+            owed: 0,
             events: VecDeque::new(),
             touched: Vec::new(),
             armed: None,
@@ -110,6 +123,7 @@ impl Groups {
     pub fn timer<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         self.armed = None;
         self.journal.retry(out);
+        self.files.retry(out);
         for group in 0..self.groups.len() {
             if self.groups[group].due() <= now.time {
                 self.call(GroupId(group as u32), now, Group::tick);
@@ -126,16 +140,23 @@ impl Groups {
         out: &mut Outputs<P>,
     ) {
         let done = match op {
-            JournalOp::Listed => self.listed(result, out),
-            JournalOp::SnapshotRead(group) => self.snapshot_read(group, result, out),
-            JournalOp::JournalRead => self.recovered(result, now),
-            op => match self.journal.done(op, result) {
-                Ok(free) => {
-                    free.into_iter().for_each(|held| self.release(held, now));
-                    Ok(())
-                }
-                Err(error) => Err(error.to_string()),
-            },
+            JournalOp::Listed => self.listed(result, now, out),
+            JournalOp::SegmentRead(number) => self.segment_read(number, result, now, out),
+            JournalOp::SnapshotRead(_) => self.snapshot_read(result, now, out),
+            JournalOp::PieceWritten | JournalOp::PieceSynced | JournalOp::Deleted => {
+                let done = self.files.done(result);
+                let kept = done.map(|kept| kept.into_iter().for_each(|kept| self.kept(kept, now)));
+                kept.map_err(|error| error.to_string())
+            }
+            JournalOp::PieceRead { group, to, number, offset } => {
+                self.piece_read((group, to), (number, offset), result, now)
+            }
+            JournalOp::Written | JournalOp::Synced | JournalOp::Begun => {
+                let free = self.journal.done(op, result);
+                let released =
+                    free.map(|free| free.into_iter().for_each(|held| self.release(held, now)));
+                released.map_err(|error| error.to_string())
+            }
         };
         if let Err(why) = done {
             out.halt(format!("this member cannot remember: {why}"));
@@ -144,6 +165,7 @@ impl Groups {
 
     /// The stream to and from this node was reset.
     pub fn link_reset(&mut self, peer: NodeId, now: &mut Now<'_>) {
+        self.window.reset(peer);
         for group in 0..self.groups.len() as u32 {
             self.call(GroupId(group), now, |group, _, _| group.link_reset(peer));
         }
@@ -207,11 +229,6 @@ impl Groups {
     ) -> Result<(), TransferRefused> {
         let nobody = Err(TransferRefused::NotLeader(NotLeader { leader: None }));
         self.call(group, now, |group, now, fx| group.transfer(to, now, fx)).unwrap_or(nobody)
-    }
-
-    /// Puts the owner's state in the place of the log up to an index that was handed out.
-    pub fn compact(&mut self, group: GroupId, index: Index, state: Bytes, now: &mut Now<'_>) {
-        self.call(group, now, |group, _, fx| group.compact(index, state, fx));
     }
 
     /// A group; `None` before the disk was read, and if there is none of this number.

@@ -20,6 +20,9 @@
 //! 5. The answer comes in likewise. `group/commit.rs`: a majority has it, so it is committed, and
 //!    [`Groups::next_committed`] gives it to the owner. `sessions.rs` has the owner apply it once, and
 //!    `growth.rs` says when its state is to take the place of the log.
+//! 6. Then the owner freezes its state, and gives it piece by piece (`groups/snapshots.rs`), as
+//!    `snapshot_files.rs` writes it beside the journal. When the file is whole the journal names it, and its
+//!    oldest segments (`journal/segments.rs`) may go.
 //!
 //! What there is besides: who leads (`group/election.rs`), reads (`group/reads.rs`), snapshots
 //! (`group/snapshots.rs`), who takes part (`member.rs`, `reconfiguration.rs`, `group/membership.rs`), a
@@ -36,6 +39,7 @@ mod effects;
 mod journal;
 mod record;
 mod rpc;
+mod snapshot_files;
 
 #[cfg(feature = "server")]
 mod codec;
@@ -61,7 +65,7 @@ pub use group::{
 pub use groups::Groups;
 pub use growth::Growth;
 pub use journal::JournalOp;
-pub use log::{Log, Snapshot};
+pub use log::{Log, Snapshot, SnapshotFile};
 pub use mechanism::Mechanism;
 pub use member::{Configuration, Member};
 pub use replicated::Replicated;

@@ -5,12 +5,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::member::Configuration;
 use crate::rpc::{Entry, Index, Payload, Term};
 
-/// A state in the place of the entries that led to it.
+/// A state in the place of the entries that led to it: of which entries, and where it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Of the last entry that it replaces.
@@ -19,8 +17,30 @@ pub struct Snapshot {
     pub last_term: Term,
     /// In force there.
     pub configuration: Arc<Configuration>,
-    /// The owner's state.
-    pub state: Bytes,
+    /// The owner's state; `None` where the owner keeps it itself, and of a log that has none.
+    pub file: Option<SnapshotFile>,
+}
+
+impl Snapshot {
+    /// Of the same entries, members and state, wherever that is.
+    pub fn is_like(&self, other: &Snapshot) -> bool {
+        let place = |one: &Snapshot| (one.last_index, one.last_term);
+        let state = |one: &Snapshot| one.file.map(|file| (file.length, file.crc));
+        place(self) == place(other)
+            && state(self) == state(other)
+            && self.configuration == other.configuration
+    }
+}
+
+/// A file with the state of an owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SnapshotFile {
+    /// By which it is named, with its group. No two of a node have the same.
+    pub number: u64,
+    /// In bytes.
+    pub length: u64,
+    /// Of all of them.
+    pub crc: u32,
 }
 
 /// The log of a group.
@@ -31,6 +51,8 @@ pub struct Log {
     /// stay behind for followers that are a little late.
     before: (Index, Term),
     entries: VecDeque<Entry>,
+    /// Of these entries.
+    bytes: u64,
     /// Where configurations are, in order.
     configurations: Vec<(Index, Arc<Configuration>)>,
     revision: u64,
@@ -98,6 +120,11 @@ impl Log {
         self.entries.get(index.checked_sub(self.before.0 + 1)? as usize)
     }
 
+    /// What its entries take, about.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// So many entries from this place on, and, but for the last of them, so many bytes, at most.
     pub fn entries_from(&self, index: Index, most: usize, most_bytes: usize) -> Vec<Entry> {
         let mut bytes = 0;
@@ -136,13 +163,16 @@ impl Log {
         if let Payload::Configuration(configuration) = &entry.payload {
             self.configurations.push((self.last_index() + 1, Arc::clone(configuration)));
         }
+        self.bytes += entry.cost();
         self.entries.push_back(entry);
     }
 
     /// Drops the entries from this place on.
     pub fn truncate(&mut self, from: Index) {
         self.revision += 1;
-        self.entries.truncate(from.saturating_sub(self.before.0 + 1) as usize);
+        let kept = from.saturating_sub(self.before.0 + 1) as usize;
+        let gone = self.entries.drain(kept.min(self.entries.len())..);
+        self.bytes -= gone.map(|entry| entry.cost()).sum::<u64>();
         self.configurations.retain(|(index, _)| *index < from);
     }
 
@@ -151,17 +181,32 @@ impl Log {
         *self = Log { revision: self.revision + 1, ..Log::new(snapshot) };
     }
 
-    /// Puts a state in the place of the entries up to `index`, of which the last `keep` stay.
+    /// What a snapshot of this place says of it. Its state is to come.
     ///
     /// # Panics
     /// If the entry there is not here.
-    pub fn compact(&mut self, index: Index, state: Bytes, keep: u64) {
+    pub fn snapshot_at(&self, index: Index) -> Snapshot {
         let last_term = self.term_at(index).expect("a snapshot is of entries that are here");
         let configuration = Arc::clone(self.configuration_at(index));
-        self.snapshot = Snapshot { last_index: index, last_term, configuration, state };
+        Snapshot { last_index: index, last_term, configuration, file: None }
+    }
+
+    /// Puts a snapshot of this log in the place of its entries, of which the last stay: so many, and no
+    /// more bytes.
+    pub fn compact(&mut self, snapshot: Snapshot, keep: u64, keep_bytes: u64) {
+        let index = snapshot.last_index;
+        self.snapshot = snapshot;
         self.configurations.retain(|(at, _)| *at > index);
-        while self.before.0 + keep < index {
-            let entry = self.entries.pop_front().expect("they are above those that are dropped");
+        let behind = (index - self.before.0) as usize;
+        let newest_first = self.entries.iter().take(behind).rev().take(keep as usize);
+        let mut bytes = 0;
+        let fits = |entry: &&Entry| {
+            bytes += entry.cost();
+            bytes <= keep_bytes
+        };
+        let kept = newest_first.take_while(fits).count();
+        for entry in self.entries.drain(..behind - kept) {
+            self.bytes -= entry.cost();
             self.before = (self.before.0 + 1, entry.term);
         }
     }
@@ -191,13 +236,13 @@ mod tests {
         ] {
             log.append(Entry { term: 1, payload });
         }
-        log.compact(2, Bytes::new(), 0);
+        log.compact(log.snapshot_at(2), 0, 0);
         assert_eq!(log.snapshot().configuration, old);
         assert_eq!((log.configuration(), log.configured_at()), (&new, 3));
         let mut taken_back = log.clone();
         taken_back.truncate(3);
         assert_eq!((taken_back.configuration(), taken_back.configured_at()), (&old, 2));
-        log.compact(4, Bytes::new(), 0);
+        log.compact(log.snapshot_at(4), 0, 0);
         assert_eq!(log.snapshot().configuration, new);
     }
 }

@@ -30,5 +30,8 @@ machine::mechanisms! {
         HelloAgain = "hello-again":
             "a node without a vote says hello again and again until it has one, whatever came of the first \
              time",
+        SnapshotInPieces = "snapshot-in-pieces":
+            "a snapshot is written piece by piece beside the journal, which goes first; else entries wait \
+             until it is whole",
     }
 }

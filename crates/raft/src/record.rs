@@ -1,4 +1,4 @@
-//! Bytes of what a member must remember: the records of its journal and its snapshots.
+//! Bytes of what a member must remember: the records of its journal.
 //!
 //! A record is a block ([`machine::codec::put_block`]) of a group's number, a kind and its fields. A journal
 //! ends where the first record is not whole; whether a crash tore it or the disk lost it, the records after
@@ -11,7 +11,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use machine::codec::{Malformed, Reader, put_block};
 use machine::{DiskId, NodeId};
 
-use crate::log::Snapshot;
+use crate::log::{Snapshot, SnapshotFile};
 use crate::member::{Configuration, Member};
 use crate::rpc::{Entry, GroupId, Index, Payload, Term};
 
@@ -20,11 +20,17 @@ use crate::rpc::{Entry, GroupId, Index, Payload, Term};
 pub(crate) enum Record {
     /// Its newest term and vote.
     State { term: Term, voted_for: Option<Member> },
-    /// The log begins anew after this place.
-    Base { index: Index, term: Term },
+    /// The log begins after this place, and ends at `last`; where that is the same, it is empty.
+    Base { index: Index, term: Term, last: Index },
     /// From this place on the log is this.
     Entries { first_index: Index, entries: Vec<Entry> },
-    /// When this was written, so many bytes of the journal were durable.
+    /// So it was before, too: said again, so that an old segment may go. What follows stays.
+    Kept { first_index: Index, entries: Vec<Entry> },
+    /// The newest snapshot, and its file, which is whole.
+    Snapshot(Snapshot),
+    /// The first record of a segment: of the segment before it so many bytes count.
+    Begins { prior: u64 },
+    /// When this was written, so many bytes of the segment were durable.
     Durable { length: u64 },
 }
 
@@ -32,6 +38,9 @@ const STATE: u8 = 1;
 const BASE: u8 = 2;
 const ENTRIES: u8 = 3;
 const DURABLE: u8 = 4;
+const KEPT: u8 = 5;
+const SNAPSHOT: u8 = 6;
+const BEGINS: u8 = 7;
 /// Of the body of such a record: group, kind and length.
 const DURABLE_BODY: u32 = 4 + 1 + 8;
 
@@ -50,10 +59,32 @@ pub(crate) fn put_state(out: &mut BytesMut, term: Term, voted_for: Option<Member
     put_member(out, voted_for.unwrap_or_default());
 }
 
-pub(crate) fn put_base(out: &mut BytesMut, index: Index, term: Term) {
+pub(crate) fn put_base(out: &mut BytesMut, (index, term): (Index, Term), last: Index) {
     out.put_u8(BASE);
     out.put_u64_le(index);
     out.put_u64_le(term);
+    out.put_u64_le(last);
+}
+
+pub(crate) fn put_snapshot(out: &mut BytesMut, snapshot: &Snapshot) {
+    let Snapshot { last_index, last_term, configuration, file } = snapshot;
+    out.put_u8(SNAPSHOT);
+    out.put_u64_le(*last_index);
+    out.put_u64_le(*last_term);
+    out.put_u8(u8::from(file.is_some()));
+    let SnapshotFile { number, length, crc } = file.unwrap_or_default();
+    out.put_u64_le(number);
+    out.put_u64_le(length);
+    out.put_u32_le(crc);
+    put_configuration(out, configuration);
+}
+
+/// Begins a segment.
+pub(crate) fn put_begins(out: &mut BytesMut, prior: u64) {
+    put_record(out, GroupId(0), |out| {
+        out.put_u8(BEGINS);
+        out.put_u64_le(prior);
+    });
 }
 
 pub(crate) fn put_entries<'a>(
@@ -62,6 +93,17 @@ pub(crate) fn put_entries<'a>(
     entries: impl Iterator<Item = &'a Entry>,
 ) {
     out.put_u8(ENTRIES);
+    out.put_u64_le(first_index);
+    entries.for_each(|entry| put_entry(out, entry));
+}
+
+/// Entries that were recorded before, as they are now.
+pub(crate) fn put_kept<'a>(
+    out: &mut BytesMut,
+    first_index: Index,
+    entries: impl Iterator<Item = &'a Entry>,
+) {
+    out.put_u8(KEPT);
     out.put_u64_le(first_index);
     entries.for_each(|entry| put_entry(out, entry));
 }
@@ -98,10 +140,16 @@ fn get_body(from: &mut Reader<Bytes>) -> Result<Record, Malformed> {
             let (term, voted) = (from.take_u64()?, from.take_bool()?);
             Record::State { term, voted_for: Some(get_member(from)?).filter(|_| voted) }
         }
-        BASE => Record::Base { index: from.take_u64()?, term: from.take_u64()? },
+        BASE => {
+            let [index, term, last] = from.take_u64s()?;
+            Record::Base { index, term, last }
+        }
         ENTRIES => {
             Record::Entries { first_index: from.take_u64()?, entries: from.take_all(get_entry)? }
         }
+        KEPT => Record::Kept { first_index: from.take_u64()?, entries: from.take_all(get_entry)? },
+        SNAPSHOT => Record::Snapshot(get_snapshot(from)?),
+        BEGINS => Record::Begins { prior: from.take_u64()? },
         DURABLE => Record::Durable { length: from.take_u64()? },
         _ => return Err(Malformed("there is no such record")),
     })
@@ -198,31 +246,12 @@ fn get_member(from: &mut Reader<Bytes>) -> Result<Member, Malformed> {
     Ok(Member { node: NodeId(from.take_u32()?), disk: DiskId(from.take_u64()?) })
 }
 
-/// The content of a snapshot's file: its CRC-32, and what it is of.
-pub(crate) fn seal_snapshot(snapshot: &Snapshot) -> Bytes {
-    let mut out = BytesMut::with_capacity(snapshot.state.len() + 128);
-    out.put_u32_le(0);
-    out.put_u64_le(snapshot.last_index);
-    out.put_u64_le(snapshot.last_term);
-    put_configuration(&mut out, &snapshot.configuration);
-    out.put_slice(&snapshot.state);
-    let crc = crc32fast::hash(&out[4..]);
-    out[..4].copy_from_slice(&crc.to_le_bytes());
-    out.freeze()
-}
-
-/// The snapshot in such a file; `None` if it is not what was written.
-pub(crate) fn open_snapshot(file: &Bytes) -> Option<Snapshot> {
-    let (crc, body) = file.split_first_chunk()?;
-    if crc32fast::hash(body).to_le_bytes() != *crc {
-        return None;
-    }
-    let read = |from: &mut Reader<Bytes>| {
-        let (last_index, last_term) = (from.take_u64()?, from.take_u64()?);
-        let configuration = Arc::new(get_configuration(from)?);
-        Ok(Snapshot { last_index, last_term, configuration, state: from.rest() })
-    };
-    Reader::whole(file.slice_ref(body), read).ok()
+fn get_snapshot(from: &mut Reader<Bytes>) -> Result<Snapshot, Malformed> {
+    let ([last_index, last_term], has_file) = (from.take_u64s()?, from.take_bool()?);
+    let ([number, length], crc) = (from.take_u64s()?, from.take_u32()?);
+    let file = has_file.then_some(SnapshotFile { number, length, crc });
+    let configuration = Arc::new(get_configuration(from)?);
+    Ok(Snapshot { last_index, last_term, configuration, file })
 }
 
 #[cfg(test)]

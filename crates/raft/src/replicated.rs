@@ -28,6 +28,7 @@ mod files;
 
 use std::collections::VecDeque;
 
+use bytes::{Bytes, BytesMut};
 use machine::{
     DiskAnswer, DiskCommand, DiskError, DiskId, Embeds, FileName, Input, Inspection, Machine,
     NodeId, Now, Output, Outputs, Protocol, Separates, Switches,
@@ -41,6 +42,8 @@ use crate::rpc::{Entry, GroupId, Index, Payload, Term};
 use crate::tuning::Tuning;
 use files::{SmallFiles, put_file};
 
+/// Of the files so much is given at a time, in bytes.
+const PIECE: usize = 256 << 10;
 /// The only group.
 const GROUP: GroupId = GroupId(0);
 
@@ -76,6 +79,10 @@ pub struct Replicated<M: Machine> {
     /// Of this incarnation, set and not fired.
     timers: Vec<<M::Protocol as Protocol>::Timer>,
     growth: Growth,
+    /// What is left to give of the files as they were frozen.
+    frozen: Bytes,
+    /// Files that may take the place of these: what has come of them.
+    incoming: BytesMut,
 }
 
 impl<M: Machine> Replicated<M>
@@ -104,6 +111,8 @@ where
             asked: VecDeque::new(),
             timers: Vec::new(),
             growth: Growth::new(snapshot_after),
+            frozen: Bytes::new(),
+            incoming: BytesMut::new(),
         }
     }
 
@@ -218,14 +227,19 @@ where
                 // It may have asked for more.
             } else if let Some((index, entry)) = self.groups.next_committed(GROUP) {
                 self.apply(index, &entry, now, out);
+            } else if self.growth.is_due(now.random) {
+                self.growth.frozen();
+                self.freeze(now);
             } else {
                 break;
             }
         }
-        if self.growth.is_due() {
-            let state = self.files.snapshot();
-            self.growth.restart(&state);
-            self.groups.compact(GROUP, self.applied, state, now);
+    }
+
+    fn freeze(&mut self, now: &mut Now<'_>) {
+        if self.groups.freeze(GROUP, self.applied, now) {
+            self.frozen = self.files.snapshot();
+            self.growth.taken(self.frozen.len() as u64);
         }
     }
 
@@ -236,15 +250,27 @@ where
                 self.leads = Some(term);
             }
             Event::Follows { .. } => self.stop(out),
-            Event::Restored { index, state } => {
+            Event::PieceWanted => {
+                let piece = self.frozen.split_to(PIECE.min(self.frozen.len()));
+                self.groups.piece(GROUP, piece, self.frozen.is_empty());
+            }
+            Event::Piece { first, bytes } => {
+                if first {
+                    self.incoming.clear();
+                }
+                self.incoming.extend_from_slice(&bytes);
+            }
+            Event::Restored { index } => {
+                let state = std::mem::take(&mut self.incoming).freeze();
                 self.applied = index;
-                self.growth.restart(&state);
-                self.files = SmallFiles::default();
+                self.growth.frozen();
+                self.growth.taken(state.len() as u64);
+                (self.frozen, self.files) = (Bytes::new(), SmallFiles::default());
                 self.keep(state, out);
             }
             Event::Noted(what) => out.note(M::Protocol::note(what)),
-            // Nobody asks to read: what the machine knows it has from its files.
-            Event::Readable { .. } | Event::ReadLost { .. } => {}
+            // Nobody asks to read: what the machine knows it has from its files. These are in the log.
+            Event::Readable { .. } | Event::ReadLost { .. } | Event::SnapshotWanted => {}
         }
     }
 
@@ -268,7 +294,7 @@ where
         }
     }
 
-    fn keep(&mut self, files: bytes::Bytes, out: &mut Outputs<M::Protocol>) {
+    fn keep(&mut self, files: Bytes, out: &mut Outputs<M::Protocol>) {
         if self.files.keep(files).is_none() {
             out.halt("the log has an entry that is no file: another program wrote it");
         }
@@ -303,6 +329,8 @@ where
                 match &input {
                     Input::Timer(timer) => self.timers.retain(|other| other != timer),
                     Input::LinkReset { peer } => self.groups.link_reset(*peer, now),
+                    // Members say nothing to each other but what their groups say.
+                    Input::Writable { peer, link } => self.groups.writable(*peer, *link),
                     _ => {}
                 }
                 self.tell(input, now, out);

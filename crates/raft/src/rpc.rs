@@ -32,6 +32,13 @@ pub struct Entry {
     pub payload: Payload,
 }
 
+impl Entry {
+    /// What it takes in a log and in a message, in bytes, about.
+    pub(crate) fn cost(&self) -> u64 {
+        32 + self.payload.len() as u64
+    }
+}
+
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Payload {
@@ -181,12 +188,25 @@ pub struct InstallSnapshot {
     pub last_term: Term,
     /// In force there.
     pub configuration: Arc<Configuration>,
+    /// Of the whole state.
+    pub crc: u32,
     /// Where these bytes begin.
     pub offset: u64,
     /// A part of the state.
     pub bytes: Bytes,
     /// Are these the last?
     pub done: bool,
+}
+
+impl Rpc {
+    /// What it carries, in bytes, about.
+    pub(crate) fn cost(&self) -> u64 {
+        match self {
+            Rpc::AppendEntries(append) => 64 + append.entries.iter().map(Entry::cost).sum::<u64>(),
+            Rpc::InstallSnapshot(part) => 64 + part.bytes.len() as u64,
+            _ => 64,
+        }
+    }
 }
 
 impl Configuration {

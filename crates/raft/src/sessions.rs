@@ -164,6 +164,25 @@ impl<O: CommandOutcome> Sessions<O> {
         }
     }
 
+    /// An empty one with the same switches.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        let (newest, order) = (BTreeMap::new(), VecDeque::new());
+        Sessions { dedup: self.dedup, newest, order, repeats: 0 }
+    }
+
+    /// How long the table is that these bytes begin with; `None` where they are too few to tell.
+    ///
+    /// # Errors
+    /// If they begin with none.
+    pub fn length_of(bytes: &[u8]) -> Result<Option<usize>, Malformed> {
+        let Some((count, _)) = bytes.split_first_chunk() else { return Ok(None) };
+        match u32::from_le_bytes(*count) as usize {
+            count if count <= MOST_SESSIONS => Ok(Some(4 + count * BYTES)),
+            _ => Err(Malformed("it has more sessions than are remembered")),
+        }
+    }
+
     /// How many bytes [`Sessions::encode`] appends.
     pub fn encoded_length(&self) -> usize {
         4 + self.order.len() * BYTES
@@ -190,8 +209,7 @@ impl<O: CommandOutcome> Sessions<O> {
         if count > MOST_SESSIONS {
             return Err(Malformed("it has more sessions than are remembered"));
         }
-        let (newest, order) = (BTreeMap::new(), VecDeque::new());
-        let mut sessions = Sessions { dedup: self.dedup, newest, order, repeats: 0 };
+        let mut sessions = self.emptied();
         for _ in 0..count {
             let (client, [queued, number]) = (from.take_u128()?, from.take_u64s()?);
             let outcome =

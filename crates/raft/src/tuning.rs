@@ -18,10 +18,12 @@ pub struct Tuning {
     pub max_in_flight: usize,
     /// Bytes of a snapshot a message, at most.
     pub snapshot_chunk: usize,
-    /// The journal is written anew when it has grown by so many bytes.
+    /// A segment of the journal has about so many bytes.
     pub journal_growth: u64,
     /// Entries that stay behind a snapshot, for followers that are a little late.
     pub keep_entries: u64,
+    /// And no more bytes of them, about.
+    pub keep_bytes: u64,
 }
 
 impl Default for Tuning {
@@ -36,6 +38,7 @@ impl Default for Tuning {
             snapshot_chunk: 256 << 10,
             journal_growth: 16 << 20,
             keep_entries: 1_000,
+            keep_bytes: 8 << 20,
         }
     }
 }

@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
-use host::{Codec, Malformed};
-use machine::codec::Encoder;
+use host::{Codec, Encoder, Malformed};
 use machine::{
     DiskCommand, DiskError, DiskId, DiskResult, FileName, Input, Link, Machine, NodeId, Now,
     Outputs, Protocol, Time, Window,

@@ -3,30 +3,43 @@
 //! no test with a `kill -9` can see a sync that is missing.
 
 use std::io::Write;
+use std::path::Path;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
 
 use super::system::watch;
-use super::{DiskOutcome, Files, MOST_OPEN};
+use super::{DiskOutcome, Files};
+use crate::disk::{Disk as Orders, Ended};
 use crate::folder::{FolderOwner, SharedFolder};
 use crate::metrics::Metrics;
 
 const LOG: FileName = FileName::Borrowed("log");
 
+/// So many may be open.
+const MOST_OPEN: usize = 20;
+
 /// A disk in a folder called `disk`.
 struct Disk {
     around: std::path::PathBuf,
-    files: Files,
+    orders: Arc<Orders<()>>,
+    told: Receiver<Ended<()>>,
 }
 
 impl Disk {
     fn new(test: &str) -> Disk {
         let around = std::env::temp_dir().join(format!("infralab-{test}-{}", std::process::id()));
         std::fs::create_dir_all(around.join("disk")).unwrap();
-        let files = Files::new(around.join("disk"), &Metrics::default());
+        let (orders, told) = Disk::files(&around, &Metrics::default());
+        Disk { around, orders, told }
+    }
+
+    fn files(around: &Path, metrics: &Metrics) -> (Arc<Orders<()>>, Receiver<Ended<()>>) {
+        let mut files = Files::new(around.join("disk"), metrics);
+        files.set_most_open(MOST_OPEN);
         watch::calls();
-        Disk { around, files }
+        Orders::by_hand(files)
     }
 
     /// Does this; which calls it took.
@@ -36,7 +49,14 @@ impl Disk {
     }
 
     fn outcome(&mut self, command: DiskCommand) -> DiskOutcome {
-        self.files.carry_out(vec![command]).remove(0)
+        self.together(vec![command]).remove(0)
+    }
+
+    fn together(&mut self, commands: Vec<DiskCommand>) -> Vec<DiskOutcome> {
+        commands.into_iter().for_each(|command| drop(self.orders.ask(command, ())));
+        self.orders.begin();
+        while self.orders.do_one(0) {}
+        self.told.try_iter().map(|ended| ended.outcome).collect()
     }
 
     fn read(&self, name: &str) -> String {
@@ -79,10 +99,41 @@ fn a_new_name_is_durable_with_the_first_sync_of_its_file() {
 #[test]
 fn what_takes_a_files_place_is_durable_before_it_does_and_its_name_is_then() {
     let mut disk = Disk::new("rename");
-    let order = ["create .new", "write .new", "sync .new", "rename to log", "sync disk"];
+    let order =
+        ["create .new-log", "write .new-log", "sync .new-log", "rename to log", "sync disk"];
     assert_eq!(disk.calls(replace(LOG, "first")), order);
     assert_eq!(disk.calls(replace(LOG, "second")), order);
     assert_eq!(disk.read("log"), "second");
+}
+
+#[test]
+fn what_a_crash_left_of_a_replacement_is_gone_when_the_folder_is_opened() {
+    let disk = Disk::new("left-behind");
+    std::fs::write(disk.around.join("disk/.new-log"), "half").unwrap();
+    Files::new(disk.around.join("disk"), &Metrics::default());
+    assert_eq!(watch::calls(), ["remove .new-log"]);
+}
+
+#[test]
+fn files_that_are_synced_together_share_one_sync_each_and_new_names_one_of_their_folder() {
+    let mut disk = Disk::new("shared");
+    let [a, b, c] = ["a", "b", "c"].map(FileName::Borrowed);
+    let each = |file: &FileName| {
+        [write(file.clone(), "1"), sync(file.clone()), write(file.clone(), "2"), sync(file.clone())]
+    };
+    let all: Vec<_> = [&a, &b, &c].into_iter().flat_map(each).collect();
+    assert_eq!(disk.together(all), vec![Ok(DiskAnswer::Done); 12]);
+    let calls = |name: &str| {
+        ["create", "write", "write", "sync"].map(|call| format!("{call} {name}")).to_vec()
+    };
+    let whole = [calls("a"), calls("b"), calls("c"), vec!["sync disk".to_owned()]].concat();
+    assert_eq!(watch::calls(), whole);
+    let data_only =
+        |file: &FileName, data_only| DiskCommand::Sync { file: file.clone(), data_only };
+    disk.together(vec![write(a.clone(), "3"), data_only(&a, true), data_only(&a, true)]);
+    assert_eq!(watch::calls(), ["write a", "sync data a"]);
+    disk.together(vec![write(a.clone(), "3"), data_only(&a, true), data_only(&a, false)]);
+    assert_eq!(watch::calls(), ["write a", "sync a"], "one of them wants all");
 }
 
 #[test]
@@ -104,8 +155,8 @@ fn a_handle_that_makes_room_for_another_is_synced_before_it_is_closed() {
         one_more,
         ["sync file-000".into(), format!("create {last}"), format!("write {last}")]
     );
-    // It may be asked for all the same, and so may its name.
-    assert_eq!(disk.calls(sync(name(0))), ["sync file-000", "sync disk"]);
+    // It may be asked for all the same, and so may its name; to open it another has to go.
+    assert_eq!(disk.calls(sync(name(0))), ["sync file-001", "sync file-000", "sync disk"]);
 }
 
 /// The file is a device that cannot be synced, as that of a disk that failed. The error came to a write of
@@ -158,7 +209,7 @@ fn a_replacement_that_finds_no_space_leaves_the_old_file_and_nothing_else() {
     watch::set_room(3);
     let outcome = disk.outcome(replace(LOG, "longer"));
     assert_eq!(outcome.map_err(|(error, _)| error), Err(DiskError::Full));
-    assert_eq!(watch::calls(), ["create .new", "write .new", "remove .new"]);
+    assert_eq!(watch::calls(), ["create .new-log", "write .new-log", "remove .new-log"]);
     assert_eq!(disk.read("log"), "kept");
 }
 
@@ -169,7 +220,7 @@ fn a_full_disk_and_its_end_are_told_once_each() {
     let to = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || to.clone()).finish();
     let mut disk = Disk::new("full-told");
-    disk.files = Files::new(disk.around.join("disk"), &metrics);
+    (disk.orders, disk.told) = Disk::files(&disk.around, &metrics);
     let full = metrics.gauge("host_disks_full", "");
     let put = |text: &'static str| DiskCommand::Replace { file: LOG, parts: text.into() };
     tracing::subscriber::with_default(subscriber, || {

@@ -6,14 +6,17 @@
 //! watches, and nothing is paid for it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+/// The system takes no more at once.
+const MOST_SLICES: usize = 1024;
 
 /// Opens a file to be written to, and makes it if it is not there.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     saw("create", path);
-    OpenOptions::new().write(true).create(true).truncate(false).open(path)
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 /// Makes a file that is nobody else's.
@@ -28,15 +31,31 @@ pub(super) fn create_folder(path: &Path) -> io::Result<()> {
     fs::create_dir(path)
 }
 
-/// Writes all of it; where there is no space for all, some of it may be there.
-pub(super) fn write(file: &File, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+/// Writes all of these, one after the other; where there is no space for all, some of it may be there.
+pub(super) fn write(file: &File, path: &Path, offset: u64, slices: &[&[u8]]) -> io::Result<()> {
     saw("write", path);
     #[cfg(test)]
-    if let Some(fits) = watch::fits(bytes.len()) {
-        file.write_all_at(&bytes[..fits], offset)?;
+    if let Some(fits) = watch::fits(slices.iter().map(|slice| slice.len()).sum()) {
+        file.write_all_at(&slices.concat()[..fits], offset)?;
         return Err(io::ErrorKind::StorageFull.into());
     }
-    file.write_all_at(bytes, offset)
+    if let [slice] = slices {
+        return file.write_all_at(slice, offset);
+    }
+    let mut slices: Vec<_> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
+    let (mut rest, mut offset) = (&mut slices[..], offset);
+    while !rest.is_empty() {
+        match rustix::io::pwritev(file, &rest[..rest.len().min(MOST_SLICES)], offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                offset += written as u64;
+                IoSlice::advance_slices(&mut rest, written);
+            }
+            Err(error) if error == rustix::io::Errno::INTR => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Cuts or lengthens a file.
@@ -55,10 +74,10 @@ pub(super) fn allocate(file: &File, path: &Path, length: u64) -> io::Result<()> 
     Ok(rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, length)?)
 }
 
-/// Makes durable what is in a file.
-pub(super) fn sync(file: &File, path: &Path) -> io::Result<()> {
-    saw("sync", path);
-    file.sync_all()
+/// Makes durable what is in a file; only what is needed to read it, or all that is known of it.
+pub(super) fn sync(file: &File, path: &Path, data_only: bool) -> io::Result<()> {
+    saw(if data_only { "sync data" } else { "sync" }, path);
+    if data_only { file.sync_data() } else { file.sync_all() }
 }
 
 /// Makes durable which names are in a folder.

@@ -1,12 +1,19 @@
 //! The folder of files that a machine takes for its disk.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
-use host::{Files, Metrics};
-use machine::{DiskAnswer, DiskCommand, DiskError, FileName};
+use host::{Files, Metrics, Node, Outside};
+use machine::{
+    DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName, Input, Link, Machine, NodeId,
+    Now, Outputs, Protocol,
+};
 
 use crate::scratch::Scratch;
+use crate::wait::next;
 
 const LOG: FileName = FileName::Borrowed("log");
 
@@ -33,10 +40,61 @@ fn bytes(text: &'static str) -> Result<DiskAnswer, DiskError> {
 const DONE: Result<DiskAnswer, DiskError> = Ok(DiskAnswer::Done);
 const NOT_FOUND: Result<DiskAnswer, DiskError> = Err(DiskError::NotFound);
 
+/// A machine that has its disk do what it is told, and says how each ended.
+#[derive(Clone, Default)]
+struct Clerk {
+    ended: BTreeMap<usize, DiskResult>,
+    asked: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Orders;
+
+impl Protocol for Orders {
+    type Message = Vec<DiskCommand>;
+    type Timer = ();
+    type Op = usize;
+    type Note = Vec<DiskResult>;
+}
+
+impl Machine for Clerk {
+    type Protocol = Orders;
+
+    fn handle(&mut self, _: &mut Now<'_>, input: Input<Orders>, out: &mut Outputs<Orders>) {
+        match input {
+            Input::Message { message, .. } => {
+                self.asked = message.len();
+                message
+                    .into_iter()
+                    .enumerate()
+                    .for_each(|(place, command)| out.disk(command, place));
+            }
+            Input::Disk { op, result } => {
+                self.ended.insert(op, result);
+                if self.ended.len() == self.asked {
+                    out.note(std::mem::take(&mut self.ended).into_values().collect());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Ear(Sender<Vec<DiskResult>>);
+
+impl Outside<Orders> for Ear {
+    fn deliver(&self, _: NodeId, _: Vec<DiskCommand>, _: Link) {}
+    fn noted(&self, all: Vec<DiskResult>) {
+        self.0.send(all).unwrap();
+    }
+    fn halted(&self, _: &str) {}
+}
+
 /// A disk, and how often it was synced.
 struct Disk {
     scratch: Scratch,
-    files: Files,
+    node: Arc<Node<Clerk>>,
+    ended: Receiver<Vec<DiskResult>>,
     metrics: Metrics,
 }
 
@@ -44,12 +102,16 @@ impl Disk {
     fn new(test: &str) -> Disk {
         let (scratch, metrics) = (Scratch::new(test), Metrics::default());
         let files = Files::new(scratch.0.clone(), &metrics);
-        Disk { scratch, files, metrics }
+        let (sender, ended) = channel();
+        let outside = Arc::new(Ear(sender));
+        let node = Node::start(Clerk::default(), files, DiskId(0), outside, &metrics);
+        Disk { scratch, node, ended, metrics }
     }
 
-    fn together(&mut self, group: Vec<DiskCommand>) -> Vec<Result<DiskAnswer, DiskError>> {
-        let outcomes = self.files.carry_out(group);
-        outcomes.into_iter().map(|outcome| outcome.map_err(|(error, _)| error)).collect()
+    /// Asks for all of these at once; how they ended, in the order in which they were asked for.
+    fn together(&mut self, group: Vec<DiskCommand>) -> Vec<DiskResult> {
+        assert!(self.node.input(Input::Message { from: NodeId(0), message: group }));
+        next(&self.ended, "the disk answers")
     }
 
     fn alone(&mut self, command: DiskCommand) -> Result<DiskAnswer, DiskError> {
@@ -86,7 +148,7 @@ fn a_file_is_written_synced_cut_listed_and_deleted() {
 #[test]
 fn what_replaces_a_file_is_whole_and_leaves_nothing_else_behind() {
     let mut disk = Disk::new("replace");
-    fs::write(disk.scratch.0.join(".new"), "left behind by a crash").unwrap();
+    fs::write(disk.scratch.0.join(".new-log"), "left behind by a crash").unwrap();
     assert_eq!(disk.alone(write(0, "to be replaced before it is synced")), DONE);
     assert_eq!(disk.alone(replace("a longer text")), DONE);
     assert_eq!(disk.alone(replace("short")), DONE);
@@ -102,11 +164,8 @@ fn no_name_leads_out_of_the_folder() {
         let file = FileName::Owned(name.to_owned());
         let refused = disk.alone(DiskCommand::Read { file: file.clone(), offset: 0, length: 1 });
         assert_eq!(refused, Err(DiskError::Failed), "{name:?}");
-        assert_eq!(
-            disk.alone(DiskCommand::Sync { file, data_only: false }),
-            Err(DiskError::Failed),
-            "{name:?}"
-        );
+        let write = DiskCommand::Write { file, offset: 0, parts: "x".into() };
+        assert_eq!(disk.alone(write), Err(DiskError::Failed), "{name:?}");
     }
 }
 
@@ -205,4 +264,33 @@ fn a_read_ends_where_the_file_does() {
         assert_eq!(disk.alone(part(3)), bytes(""));
         assert_eq!(disk.alone(part(1 << 40)), bytes(""));
     }
+}
+
+#[test]
+fn slices_are_written_one_after_the_other_however_many_there_are() {
+    let mut disk = Disk::new("slices");
+    let slices: Vec<Bytes> = (0..5000_u32).map(|n| n.to_le_bytes().to_vec().into()).collect();
+    let whole = Bytes::from(slices.concat());
+    let write =
+        |offset| DiskCommand::Write { file: LOG, offset, parts: slices.iter().cloned().collect() };
+    assert_eq!(disk.together(vec![write(0), write(20_000), sync()]), [DONE, DONE, DONE]);
+    for offset in [0, 20_000] {
+        let read = DiskCommand::Read { file: LOG, offset, length: 20_000 };
+        assert_eq!(disk.alone(read), Ok(DiskAnswer::Bytes(whole.clone())));
+    }
+    assert_eq!(disk.alone(DiskCommand::Length { file: LOG }), Ok(DiskAnswer::Length(40_000)));
+}
+
+#[test]
+fn space_is_reserved_and_the_length_stays() {
+    use std::os::unix::fs::MetadataExt;
+    let mut disk = Disk::new("allocate");
+    let allocate = DiskCommand::Allocate { file: LOG, length: 1 << 20 };
+    let length = DiskCommand::Length { file: LOG };
+    let is = |length| Ok(DiskAnswer::Length(length));
+    assert_eq!(disk.alone(length.clone()), NOT_FOUND);
+    assert_eq!(disk.together(vec![allocate, length.clone()]), [DONE, is(0)]);
+    assert_eq!(disk.together(vec![write(0, "ab"), length]), [DONE, is(2)]);
+    let blocks = fs::metadata(disk.scratch.0.join("log")).unwrap().blocks();
+    assert!(blocks * 512 >= 1 << 20, "{blocks} blocks");
 }

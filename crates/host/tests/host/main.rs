@@ -8,6 +8,7 @@ mod doors;
 mod folders;
 mod hostile;
 mod links;
+mod locals;
 mod nodes;
 mod scratch;
 mod talker;

@@ -52,6 +52,9 @@ impl Machine for Ringer {
             Input::Message { message: "sync", .. } => {
                 out.disk(DiskCommand::Sync { file: file(), data_only: false }, ());
             }
+            Input::Message { message: "delete", .. } => {
+                out.disk(DiskCommand::Delete { file: file() }, ());
+            }
             Input::Message { message: "flood", .. } => {
                 (0..2_000).for_each(|_| {
                     out.disk(DiskCommand::Sync { file: file(), data_only: false }, ())
@@ -180,6 +183,21 @@ fn a_failed_sync_is_the_end_whatever_the_machine_makes_of_it() {
     let end = hear(&heard).1;
     assert!(end.starts_with("halted: what was written could not be made durable ("), "{end}");
     assert!(heard.try_recv().is_err(), "it said that it failed, and was not let");
+    assert!(!tell(&node, "set"));
+}
+
+/// A folder has the name, and is no file that could be deleted.
+#[test]
+fn a_failed_deletion_is_the_end_too_and_one_of_nothing_is_not() {
+    let scratch = Scratch::new("undeleted");
+    let (node, heard) = ringer(&scratch.0);
+    assert_eq!(hear(&heard).1, "done");
+    assert!(tell(&node, "delete"));
+    assert_eq!(hear(&heard).1, "failed", "there is nothing to delete");
+    std::fs::create_dir(scratch.0.join("bell")).unwrap();
+    assert!(tell(&node, "delete"));
+    let end = hear(&heard).1;
+    assert!(end.starts_with("halted: what was written could not be made durable ("), "{end}");
     assert!(!tell(&node, "set"));
 }
 

@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn what_was_compacted_away_is_not_missed() {
         let mut compacted = log(&[1, 1, 2, 2]);
-        compacted.compact(3, bytes::Bytes::new(), 0);
+        compacted.compact(compacted.snapshot_at(3), 0, 0);
         let full = log(&[1, 1, 2, 2]);
         let mut check = LeaderCompleteness::default();
         let mut see = |view: MemberView<'_>| check.observe(view.member.node, Some(view));

@@ -15,14 +15,45 @@ impl Replica {
                 self.event(event, out);
             } else if let Some((index, entry)) = self.groups.next_committed(GROUP) {
                 self.apply(index, &entry, out);
+            } else if self.frozen.is_none() && self.growth.is_due(now.random) {
+                self.growth.frozen();
+                let freezes = self.groups.freeze(GROUP, self.applied, now);
+                self.frozen = freezes.then(|| self.store.freeze());
             } else {
                 break;
             }
         }
-        if self.growth.is_due() {
-            let state = self.store.snapshot();
-            self.growth.restart(&state);
-            self.groups.compact(GROUP, self.applied, state, now);
+    }
+
+    fn give_piece(&mut self) {
+        let Some(frozen) = &mut self.frozen else { return };
+        let (piece, last) = frozen.piece();
+        self.groups.piece(GROUP, piece, last);
+        if last {
+            self.growth.taken(frozen.length());
+            self.frozen = None;
+        }
+    }
+
+    fn take_piece(&mut self, first: bool, piece: &[u8], out: &mut Outputs<KeyValue>) {
+        let thawing = match &mut self.thawing {
+            Some(thawing) if !first => thawing,
+            other => other.insert(self.store.thaw()),
+        };
+        if let Err(rotten) = thawing.add(piece) {
+            out.halt(rotten.to_string());
+        }
+    }
+
+    /// The pieces are the store from now on.
+    fn restored(&mut self, index: Index, out: &mut Outputs<KeyValue>) {
+        self.frozen = None;
+        let Some(thawed) = self.thawing.take() else { return };
+        self.growth.frozen();
+        self.growth.taken(thawed.length());
+        match self.store.restore(thawed) {
+            Ok(()) => self.applied = index,
+            Err(rotten) => out.halt(rotten.to_string()),
         }
     }
 
@@ -47,13 +78,11 @@ impl Replica {
                     respond(client, token, Answer::NotLeader { leader }, out);
                 }
             }
-            Event::Restored { index, state } => match self.store.restore(&state) {
-                Ok(()) => {
-                    self.applied = index;
-                    self.growth.restart(&state);
-                }
-                Err(rotten) => out.halt(rotten.to_string()),
-            },
+            Event::PieceWanted => self.give_piece(),
+            Event::Piece { first, bytes } => self.take_piece(first, &bytes, out),
+            Event::Restored { index } => self.restored(index, out),
+            // The state is in files.
+            Event::SnapshotWanted => {}
             Event::Noted(what) => out.note(Note::Sometimes(what)),
         }
     }

@@ -1,9 +1,12 @@
 //! Plans in which logs are compacted every few entries, and snapshots travel in small pieces.
 
-use crate::message::Ask;
-use crate::shape::{Draft, Shape};
-
+use bytes::Bytes;
+use machine::Time;
 use sim::Script;
+
+use crate::command::LONGEST_VALUE;
+use crate::message::Ask;
+use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
 
 use super::plans::{BEGUN, CRASHES, MS, begin, moment, some_of, targets, under_noise};
 use super::workload::{MIXED, ask_any};
@@ -23,6 +26,33 @@ fn small(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
         journal_growth: draft.magnitude(16, 64 << 10),
     };
     begin(draft, shape)
+}
+
+/// Long values and slow disks: what is written at once takes long, and nothing fails.
+pub(super) fn growing_store(draft: &mut Draft) {
+    let shape = Shape {
+        founders: 3,
+        spares: 0,
+        clients: 2,
+        snapshot_after: 8 << 20,
+        keep_entries: 1_000,
+        election_timeout: 300,
+        max_batch: 64,
+        snapshot_chunk: SNAPSHOT_CHUNK,
+        journal_growth: JOURNAL_GROWTH,
+    };
+    shape.draw(draft);
+    draft.phases(MS(20_000), MS(1_000));
+    let slow = draft.number(8, 12) as u32;
+    for replica in shape.replica_ids() {
+        draft.between(Time(0), draft.end() + MS(1)).slow_disk(replica, slow);
+    }
+    let value = Bytes::from(vec![b'v'; LONGEST_VALUE]);
+    for number in 0..240 {
+        let key = Bytes::from(format!("k{}", draft.number(0, 400)));
+        let ask = Ask::Put { key, value: value.clone() };
+        ask_any(draft, shape, Time(0) + MS(1_500 + number), ask);
+    }
 }
 
 pub(super) fn snapshot_under_churn(draft: &mut Draft) {

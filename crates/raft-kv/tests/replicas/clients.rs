@@ -63,10 +63,14 @@ fn leader(world: &World<Node>) -> NodeId {
     (0..3).map(NodeId).find(leads).expect("somebody leads")
 }
 
-fn stores(world: &World<Node>) -> Vec<Bytes> {
-    let snapshot = |node| match world.machine(node) {
-        Some(Node::Replica(replica)) => replica.store().snapshot(),
-        _ => panic!("{node:?} is no replica"),
+fn stores(world: &World<Node>) -> Vec<Vec<Bytes>> {
+    let snapshot = |node| {
+        let Some(Node::Replica(replica)) = world.machine(node) else { panic!("{node:?}") };
+        let (mut frozen, mut pieces) = (replica.store().freeze(), Vec::new());
+        while !frozen.is_given() {
+            pieces.push(frozen.piece().0);
+        }
+        pieces
     };
     (0..3).map(NodeId).map(snapshot).collect()
 }

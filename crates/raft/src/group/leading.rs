@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use machine::{NodeId, Now, Time};
+use machine::{Link, NodeId, Now, Time, Window};
 
 use super::membership::TargetMembers;
 use super::progress::{Progress, Stage};
@@ -173,6 +173,7 @@ impl Group {
 
     /// Asks every follower: a heartbeat, and the beginning of a new round.
     pub(super) fn broadcast(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
+        let patience = 2 * self.tuning.election_timeout;
         let Role::Leader(leadership) = &mut self.role else { return };
         leadership.reads.begin_round(now.time);
         let round = leadership.reads.round();
@@ -180,7 +181,10 @@ impl Group {
             match &mut progress.stage {
                 // The heartbeat is the question.
                 Stage::Probe { asked } => *asked = true,
-                Stage::Snapshot(sending) => sending.asked = false,
+                // It answers when its disk has the piece. Should it have lost it, it is asked again.
+                Stage::Snapshot(sending) => {
+                    sending.asked = sending.asked.filter(|asked| now.time < *asked + patience);
+                }
                 Stage::Pipeline { .. } => {}
             }
             let known = self.log.term_at(progress.next - 1).map(|term| (progress.next - 1, term));
@@ -199,19 +203,28 @@ impl Group {
         leadership.unsent = true;
     }
 
-    /// Sends every follower what it may be sent.
-    pub(crate) fn replicate(&mut self, fx: &mut Effects) {
+    /// Sends every follower what it may be sent, as long as there is room on the way to it.
+    pub(crate) fn replicate(&mut self, window: &Window, now: &Now<'_>, fx: &mut Effects) {
         let Role::Leader(leadership) = &mut self.role else { return };
         if !std::mem::take(&mut leadership.unsent) {
             return;
         }
         let (last, tuning) = (self.log.last_index(), &self.tuning);
-        let at @ (term, round) = (self.term, leadership.reads.round());
+        let (term, round) = (self.term, leadership.reads.round());
         for (&member, progress) in &mut leadership.followers {
+            let link = match &progress.stage {
+                Stage::Snapshot(_) => Link::Bulk,
+                _ => Link::Stream,
+            };
+            // It is tried again when there is.
+            if !window.has_room(member.node, link) {
+                leadership.unsent = true;
+                continue;
+            }
             while progress.may_send(last, tuning.max_batch, tuning.max_in_flight) {
                 let next = progress.next;
                 let Some(prev_term) = self.log.term_at(next - 1) else {
-                    progress.send_snapshot(member, &self.log, tuning.snapshot_chunk, at, fx);
+                    progress.send_snapshot(member, &self.log, tuning.snapshot_chunk, now.time, fx);
                     continue;
                 };
                 let entries = self.log.entries_from(next, tuning.max_batch, tuning.max_batch_bytes);
@@ -222,7 +235,13 @@ impl Group {
                         in_flight.push_back(progress.next - 1);
                     }
                     Stage::Snapshot(_) => {
-                        progress.send_snapshot(member, &self.log, tuning.snapshot_chunk, at, fx);
+                        progress.send_snapshot(
+                            member,
+                            &self.log,
+                            tuning.snapshot_chunk,
+                            now.time,
+                            fx,
+                        );
                         continue;
                     }
                 }

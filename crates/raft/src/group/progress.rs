@@ -4,14 +4,13 @@
 //! batches follow each other without waiting (pipelining).
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use machine::Time;
 
-use crate::effects::Effects;
+use crate::effects::{Effects, Event, FileWork};
 use crate::log::{Log, Snapshot};
 use crate::member::Member;
-use crate::rpc::{Index, InstallSnapshot, Rpc, Term};
+use crate::rpc::Index;
 
 /// How far a follower is.
 #[derive(Clone, Debug)]
@@ -41,8 +40,8 @@ pub(super) enum Stage {
 pub(super) struct Sending {
     pub(super) snapshot: Snapshot,
     pub(super) offset: u64,
-    /// A piece is on its way.
-    pub(super) asked: bool,
+    /// Since when a piece is on its way.
+    pub(super) asked: Option<Time>,
 }
 
 impl Progress {
@@ -66,38 +65,31 @@ impl Progress {
                 owed > 0 && in_flight.is_empty()
                     || owed >= max_batch as u64 && in_flight.len() < max_in_flight
             }
-            Stage::Snapshot(sending) => !sending.asked,
+            Stage::Snapshot(sending) => sending.asked.is_none(),
         }
     }
 
-    /// Sends the next piece; the first, if none was sent yet.
+    /// Sends the next piece, once it is read; the first, if none was sent yet.
     pub(super) fn send_snapshot(
         &mut self,
         to: Member,
         log: &Log,
         chunk: usize,
-        (term, round): (Term, u64),
+        now: Time,
         fx: &mut Effects,
     ) {
         if !matches!(self.stage, Stage::Snapshot(_)) {
             let (snapshot, offset) = (log.snapshot().clone(), 0);
-            self.stage = Stage::Snapshot(Sending { snapshot, offset, asked: false });
+            self.stage = Stage::Snapshot(Sending { snapshot, offset, asked: None });
         }
         let Stage::Snapshot(Sending { snapshot, offset, asked }) = &mut self.stage else { return };
-        *asked = true;
-        let start = (*offset as usize).min(snapshot.state.len());
-        let end = snapshot.state.len().min(start + chunk);
-        let part = InstallSnapshot {
-            term,
-            round,
-            last_index: snapshot.last_index,
-            last_term: snapshot.last_term,
-            configuration: Arc::clone(&snapshot.configuration),
-            offset: *offset,
-            bytes: snapshot.state.slice(start..end),
-            done: end == snapshot.state.len(),
-        };
-        fx.send(to, Rpc::InstallSnapshot(part));
+        *asked = Some(now);
+        if snapshot.file.is_none() {
+            *snapshot = log.snapshot().clone();
+        }
+        let Some(file) = snapshot.file else { return fx.events.push(Event::SnapshotWanted) };
+        let (offset, length) = (*offset, chunk as u64);
+        fx.files.push(FileWork::Read { to, file, offset, length });
     }
 
     /// Its log does not agree there; at this place it may. Where that is no news it is not asked again

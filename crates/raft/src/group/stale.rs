@@ -12,10 +12,12 @@ use rand::SeedableRng;
 
 use super::tests::member;
 use super::{Consistency, Group, Remembered, Role};
-use crate::effects::{Effects, Event};
-use crate::log::Log;
+use crate::effects::{Effects, Event, FileWork};
+use crate::log::{Log, SnapshotFile};
 use crate::member::Configuration;
-use crate::rpc::{Appended, Entry, GroupId, Index, InstallSnapshot, Payload, Rpc, Term};
+use crate::rpc::{
+    Appended, Entry, GroupId, Index, InstallSnapshot, Payload, RequestVote, Rpc, Term,
+};
 use crate::tuning::Tuning;
 
 const MS: Duration = Duration::from_millis(1);
@@ -124,30 +126,99 @@ fn a_leader_of_an_earlier_term_has_no_successor() {
 #[test]
 fn of_the_snapshot_before_no_byte_is_kept() {
     let mut story = Story::in_term(5);
+    let mut whole = Vec::new();
     let mut piece = |last_index, offset, bytes: &'static str, done| {
         let (configuration, bytes) = (Arc::new(Configuration::of([member(0)])), Bytes::from(bytes));
-        let (term, round, last_term) = (5, 0, 4);
+        let (term, round, last_term, crc) = (5, 0, 4, 77);
         let part = InstallSnapshot {
             term,
             round,
             last_index,
             last_term,
             configuration,
+            crc,
             offset,
             bytes,
             done,
         };
-        let fx = story.hear(1, Rpc::InstallSnapshot(part));
+        let mut fx = story.hear(1, Rpc::InstallSnapshot(part));
+        for event in &fx.events {
+            match event {
+                Event::Piece { first: true, bytes } => whole = bytes.to_vec(),
+                Event::Piece { first: false, bytes } => whole.extend_from_slice(bytes),
+                _ => {}
+            }
+        }
+        // Until its disk has a piece it says nothing of it.
+        let received = fx.files.iter().any(|work| matches!(work, FileWork::Receive { .. }));
+        assert_eq!(received, fx.held.is_empty());
+        if received {
+            let length = whole.len() as u64;
+            let file = done.then_some(SnapshotFile { number: 1, length, crc });
+            fx = story.act(|group, _, fx| group.received(file, fx));
+        }
         let Some((_, Rpc::SnapshotTaken { next, .. })) = fx.held.first() else { panic!("{fx:?}") };
-        let restored = fx.events.iter().find_map(|event| match event {
-            Event::Restored { state, .. } => Some(state.clone()),
-            _ => None,
-        });
-        (*next, restored)
+        let restored = fx.events.iter().any(|event| matches!(event, Event::Restored { .. }));
+        (*next, restored.then(|| String::from_utf8(whole.clone()).unwrap()))
     };
     assert_eq!(piece(10, 0, "old ", false), (Some(4), None));
     assert_eq!(piece(20, 0, "new ", false), (Some(4), None));
     assert_eq!(piece(10, 4, "and done", true), (Some(0), None), "it begins anew");
     assert_eq!(piece(20, 0, "new ", false), (Some(4), None));
-    assert_eq!(piece(20, 4, "state", true), (None, Some(Bytes::from("new state"))));
+    assert_eq!(piece(20, 4, "state", true), (None, Some("new state".to_owned())));
+}
+
+/// Its last piece came in another round, and its leader may lead again, in a later term.
+#[test]
+fn a_piece_of_an_earlier_term_confirms_no_round() {
+    let mut story = Story::in_term(5);
+    let part = InstallSnapshot {
+        term: 5,
+        round: 99,
+        last_index: 10,
+        last_term: 4,
+        configuration: Arc::new(Configuration::of([member(0)])),
+        crc: 77,
+        offset: 0,
+        bytes: Bytes::from_static(b"piece"),
+        done: false,
+    };
+    story.hear(1, Rpc::InstallSnapshot(part));
+    story.hear(
+        1,
+        Rpc::RequestVote(RequestVote {
+            term: 6,
+            pre: false,
+            transfer: true,
+            last_index: 9,
+            last_term: 9,
+        }),
+    );
+    assert_eq!(story.group.term(), 6);
+    let fx = story.act(|group, _, fx| group.received(None, fx));
+    let taken = Rpc::SnapshotTaken { term: 6, round: 0, last_index: 10, next: Some(5) };
+    assert_eq!(fx.held, [(member(1), taken)]);
+}
+
+/// A snapshot is whole when its checksum is the leader's.
+#[test]
+fn a_snapshot_that_was_altered_is_not_installed() {
+    let mut story = Story::in_term(5);
+    let part = InstallSnapshot {
+        term: 5,
+        round: 1,
+        last_index: 10,
+        last_term: 4,
+        configuration: Arc::new(Configuration::of([member(0)])),
+        crc: 77,
+        offset: 0,
+        bytes: Bytes::from_static(b"piece"),
+        done: true,
+    };
+    story.hear(1, Rpc::InstallSnapshot(part));
+    let file = Some(SnapshotFile { number: 1, length: 5, crc: 78 });
+    let fx = story.act(|group, _, fx| assert!(!group.received(file, fx), "nobody needs the file"));
+    let refused = Rpc::SnapshotTaken { term: 5, round: 1, last_index: 10, next: Some(0) };
+    assert_eq!(fx.held, [(member(1), refused)]);
+    assert_eq!(story.group.log().last_index(), 1);
 }

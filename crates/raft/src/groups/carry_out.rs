@@ -2,14 +2,19 @@
 //!
 //! The law: a message that rests on what a group has promised leaves only when the journal has it.
 
-use machine::{Embeds, Now, Outputs};
+use machine::{Embeds, Link, Now, Output, Outputs};
 
 use super::Groups;
 use crate::effects::{Effects, Event};
 use crate::group::Group;
 use crate::journal::Held;
+use crate::mechanism::Mechanism;
 use crate::member::ANY_DISK;
-use crate::rpc::{Entry, Envelope, GroupId, Index};
+use crate::rpc::{Entry, Envelope, GroupId, Index, Rpc};
+
+/// What gathers for followers is sent when it is more than so many bytes, so that no message grows with the
+/// number of groups.
+const ENVELOPE: u64 = 256 << 10;
 
 impl Groups {
     /// Calls a group, and carries out what it wants done.
@@ -34,16 +39,27 @@ impl Groups {
         let group = &self.groups[id.0 as usize];
         let mark = Held::Persisted(id, group.term(), group.log().last_index());
         let writes = fx.writes();
+        let replaced = fx.compacted.as_ref().map(|old| old.file.map(|file| file.number));
+        let compacted = replaced.map(|old| Held::Compacted(id, group.log().before().0, old));
         self.journal.record_changes(group, fx);
         self.events.extend(fx.events.drain(..).map(|event| (id, event)));
-        self.outbox.extend(fx.sends.drain(..).map(|(to, rpc)| (to, id, rpc)));
+        for (to, rpc) in fx.sends.drain(..) {
+            self.owed += rpc.cost();
+            self.outbox.push((to, id, rpc));
+        }
         for (to, rpc) in fx.held.drain(..) {
             if let Some(free) = self.journal.hold(Held::Send(to, id, rpc)) {
                 self.release(free, now);
             }
         }
-        if writes && let Some(free) = self.journal.hold(mark) {
-            self.release(free, now);
+        let marks = writes.then_some(mark).into_iter().chain(compacted);
+        for mark in marks.collect::<Vec<_>>() {
+            if let Some(free) = self.journal.hold(mark) {
+                self.release(free, now);
+            }
+        }
+        for work in fx.files.drain(..) {
+            self.file_work(id, work);
         }
     }
 
@@ -54,6 +70,16 @@ impl Groups {
             Held::Persisted(group, term, index) => {
                 self.call(group, now, |group, now, fx| group.persisted((term, index), now, fx));
             }
+            Held::Compacted(id, base, file) => {
+                let group = &self.groups[id.0 as usize];
+                let dead = self.journal.compacted(group, base);
+                dead.into_iter().for_each(|file| self.files.delete(file));
+                file.into_iter().for_each(|number| self.files.replaced(id, number));
+            }
+            Held::Moved => {
+                let dead = self.journal.dead();
+                dead.into_iter().for_each(|file| self.files.delete(file));
+            }
         }
     }
 
@@ -61,7 +87,12 @@ impl Groups {
     pub fn flush<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         let mut due = self.armed;
         for id in std::mem::take(&mut self.touched) {
-            self.call(id, now, |group, _, fx| group.replicate(fx));
+            let window = std::mem::take(&mut self.window);
+            self.call(id, now, |group, now, fx| group.replicate(&window, now, fx));
+            self.window = window;
+            if self.owed > ENVELOPE {
+                self.post(out);
+            }
             let next = self.groups[id.0 as usize].due();
             due = Some(due.map_or(next, |due| due.min(next)));
         }
@@ -75,17 +106,33 @@ impl Groups {
             self.armed = due;
             out.set_timer(P::timer(()), at.since(now.time));
         }
-        self.journal.write_next(&self.groups, out);
+        let in_pieces = Mechanism::SnapshotInPieces.on(self.switches);
+        if in_pieces || !self.files.is_writing() {
+            self.journal.write_next(&self.groups, out);
+        }
+        let groups = &self.groups;
+        self.files.delete_replaced(|id, number| groups[id.0 as usize].sends(number));
+        self.files.write_next(self.journal.is_busy(), now, out);
+        self.read_pieces(out);
         self.post(out);
     }
 
-    /// One envelope for each node, with everything for it in order.
+    /// One envelope for each node and lane, with everything for it in order.
     fn post<P: Embeds<Groups>>(&mut self, out: &mut Outputs<P>) {
-        while let Some(&(member, ..)) = self.outbox.first() {
-            let for_it = self.outbox.extract_if(.., |(to, ..)| *to == member);
+        self.owed = 0;
+        let lane = |rpc: &Rpc| match rpc {
+            Rpc::InstallSnapshot(_) => Link::Bulk,
+            _ => Link::Stream,
+        };
+        while let Some((member, _, rpc)) = self.outbox.first() {
+            let (member, link) = (*member, lane(rpc));
+            let for_it =
+                self.outbox.extract_if(.., |(to, _, rpc)| *to == member && lane(rpc) == link);
             let rpcs = for_it.map(|(_, group, rpc)| (group, rpc)).collect();
             let to = Some(member.disk).filter(|disk| *disk != ANY_DISK);
-            out.send(member.node, P::message(Envelope { from: self.disk, to, rpcs }));
+            let message = P::message(Envelope { from: self.disk, to, rpcs });
+            self.window.sent(member.node, link, P::weight(&message));
+            out.push(Output::Send { to: member.node, message, link });
         }
     }
 

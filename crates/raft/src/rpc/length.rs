@@ -19,7 +19,7 @@ fn of_rpc(rpc: &Rpc) -> usize {
             5 * 8 + 4 + append.entries.iter().map(entry_length).sum::<usize>()
         }
         Rpc::InstallSnapshot(part) => {
-            5 * 8 + 1 + configuration_length(&part.configuration) + 4 + part.bytes.len()
+            5 * 8 + 1 + configuration_length(&part.configuration) + 2 * 4 + part.bytes.len()
         }
         Rpc::SnapshotTaken { next, .. } => 3 * 8 + of_maybe(next.is_some()),
         Rpc::TimeoutNow { .. } => 8,

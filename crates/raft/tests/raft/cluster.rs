@@ -388,9 +388,11 @@ impl Node {
                 let names = self.files.keys().map(ToString::to_string).collect();
                 return Ok(DiskAnswer::Names(names));
             }
-            DiskCommand::Read { file, .. } => {
+            DiskCommand::Read { file, offset, length } => {
                 let content = self.files.get(&file).ok_or(DiskError::NotFound)?;
-                return Ok(DiskAnswer::Bytes(content.clone().into()));
+                let from = (offset as usize).min(content.len());
+                let until = content.len().min(from.saturating_add(length as usize));
+                return Ok(DiskAnswer::Bytes(content[from..until].to_vec().into()));
             }
             DiskCommand::Sync { .. }
             | DiskCommand::Truncate { .. }

@@ -63,15 +63,14 @@ fn stops(files: &[&str], op: JournalOp, result: DiskResult) -> bool {
 
 #[test]
 fn a_node_that_cannot_read_what_it_remembers_does_not_begin() {
-    let snapshot = JournalOp::SnapshotRead(GroupId(0));
-    let both = ["journal-2", "snapshot-0"];
+    let read = JournalOp::SegmentRead(2);
     for error in [DiskError::Failed, DiskError::NotFound] {
         assert!(stops(&[], JournalOp::Listed, Err(error)), "the names of its files: {error}");
-        assert!(stops(&both, snapshot, Err(error)), "its snapshot: {error}");
-        assert!(stops(&["journal-2"], JournalOp::JournalRead, Err(error)), "its journal: {error}");
+        assert!(stops(&["journal-2"], read, Err(error)), "its journal: {error}");
     }
     let empty = || Ok(DiskAnswer::Bytes(Bytes::new()));
-    assert!(stops(&both, snapshot, empty()), "a snapshot of nothing");
-    assert!(stops(&["journal-2"], JournalOp::JournalRead, empty()), "a journal of nothing");
-    assert!(!stops(&[], JournalOp::JournalRead, Err(DiskError::NotFound)), "it is new");
+    assert!(stops(&["journal-2"], read, empty()), "a journal of nothing");
+    let gap = ["journal-2".to_owned(), "journal-4".to_owned()];
+    assert!(stops(&[], JournalOp::Listed, Ok(DiskAnswer::Names(gap.into()))), "a segment is gone");
+    assert!(!stops(&[], JournalOp::Listed, Ok(DiskAnswer::Names(Vec::new()))), "it is new");
 }

@@ -17,6 +17,13 @@ impl Protocol for Lists {
     type Timer = ();
     type Op = JournalOp;
     type Note = String;
+
+    fn weight(word: &Word) -> u32 {
+        match word {
+            Word::Raft(envelope) => Groups::weight(envelope),
+            _ => 64,
+        }
+    }
 }
 
 /// What is said.
@@ -48,28 +55,62 @@ impl Embeds<Groups> for Lists {
 pub(crate) struct Keeper {
     groups: Groups,
     pub(crate) lists: Vec<Vec<Bytes>>,
+    /// Of each group what is left to give of a list that was frozen, and what has come of one.
+    frozen: Vec<Bytes>,
+    /// How often a link was reset.
+    pub(crate) resets: u32,
+    thawing: Vec<Vec<u8>>,
 }
+
+/// Of a list so much is given at a time.
+const PIECE: usize = 24;
 
 impl Keeper {
     pub(crate) fn new(id: NodeId, founders: Vec<NodeId>, groups: u32, tuning: Tuning) -> Keeper {
         let lists = vec![Vec::new(); groups as usize];
-        Keeper { groups: Groups::new(id, founders, groups, tuning, Switches::ALL_ON), lists }
+        let (frozen, thawing) = (vec![Bytes::new(); lists.len()], vec![Vec::new(); lists.len()]);
+        let groups = Groups::new(id, founders, groups, tuning, Switches::ALL_ON);
+        Keeper { groups, lists, frozen, thawing, resets: 0 }
     }
 
     pub(crate) fn group(&self, group: u32) -> Option<&Group> {
         self.groups.group(GroupId(group))
     }
 
-    fn apply(&mut self, out: &mut Outputs<Lists>) {
+    fn freeze(&mut self, group: GroupId, now: &mut Now<'_>) {
+        let index = self.group(group.0).map_or(0, Group::applied_index);
+        if self.groups.freeze(group, index, now) {
+            // The newest first: no state is the beginning of a later one.
+            let items = self.lists[group.0 as usize].iter().rev().cloned();
+            self.frozen[group.0 as usize] = items.collect::<Vec<Bytes>>().concat().into();
+        }
+    }
+
+    fn apply(&mut self, now: &mut Now<'_>, out: &mut Outputs<Lists>) {
         loop {
             let mut quiet = true;
             while let Some((group, event)) = self.groups.next_event() {
                 quiet = false;
                 match event {
-                    Event::Restored { state, .. } => {
+                    Event::PieceWanted => {
+                        let frozen = &mut self.frozen[group.0 as usize];
+                        let piece = frozen.split_to(PIECE.min(frozen.len()));
+                        let last = frozen.is_empty();
+                        self.groups.piece(group, piece, last);
+                    }
+                    Event::Piece { first, bytes } => {
+                        let thawing = &mut self.thawing[group.0 as usize];
+                        if first {
+                            thawing.clear();
+                        }
+                        thawing.extend_from_slice(&bytes);
+                    }
+                    Event::Restored { .. } => {
+                        let state = std::mem::take(&mut self.thawing[group.0 as usize]);
                         let items = state.chunks(8).rev().map(Bytes::copy_from_slice);
                         self.lists[group.0 as usize] = items.collect();
                     }
+                    Event::SnapshotWanted => self.freeze(group, now),
                     Event::Noted(what) => out.note(what.into()),
                     Event::Readable { token, index } => out.note(format!("read {token} {index}")),
                     Event::ReadLost { token } => out.note(format!("lost {token}")),
@@ -117,19 +158,17 @@ impl Machine for Keeper {
                     out.note(format!("{why:?}"));
                 }
             }
-            Input::Message { message: Word::Compact(group), .. } => {
-                let index = self.group(group.0).map_or(0, Group::applied_index);
-                // The newest first: no state is the beginning of a later one.
-                let items = self.lists[group.0 as usize].iter().rev().cloned();
-                let state = items.collect::<Vec<Bytes>>().concat();
-                self.groups.compact(group, index, state.into(), now);
-            }
+            Input::Message { message: Word::Compact(group), .. } => self.freeze(group, now),
             Input::Timer(()) => self.groups.timer(now, out),
             Input::Disk { op, result } => self.groups.disk(op, result, now, out),
-            Input::LinkReset { peer } => self.groups.link_reset(peer, now),
-            Input::Writable { .. } | Input::Stop => {}
+            Input::LinkReset { peer } => {
+                self.resets += 1;
+                self.groups.link_reset(peer, now);
+            }
+            Input::Writable { peer, link } => self.groups.writable(peer, link),
+            Input::Stop => {}
         }
-        self.apply(out);
+        self.apply(now, out);
         self.groups.flush(now, out);
     }
 

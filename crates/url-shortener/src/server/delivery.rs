@@ -1,51 +1,15 @@
-//! Delivers what nodes send: answers go to the requests that wait for them, all other messages to the
-//! inbox of the receiving node.
-//!
-//! A node sends while it holds its lock, so a message is queued and not handed over: two nodes that sent
-//! to each other would deadlock. The senders bound the inboxes: an instance has a bounded number of calls
-//! and clicks under way, and the others only answer.
+//! Delivers what nodes send to others than nodes of this process: answers go to the requests that wait for them,
+//! calls to the database that stands in for a shard.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use host::{FRONT_END, Node, Outside, PendingRequests};
-use machine::{Input, Link, NodeId};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use host::{FRONT_END, Outside, PendingRequests};
+use machine::{Link, NodeId};
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::Member;
+use super::FIRST_SHARD;
 use super::metrics::ServerMetrics;
 use crate::{Answer, LinkStats, Message, Note, Reply, Shortener};
-
-/// A message, and who sent it.
-pub(super) type Envelope = (NodeId, Message);
-
-/// The inboxes of all nodes.
-#[derive(Clone, Default)]
-pub(super) struct Inboxes(Arc<RwLock<BTreeMap<NodeId, UnboundedSender<Envelope>>>>);
-
-impl Inboxes {
-    /// Makes the inbox of this node, and returns its receiving end.
-    pub(super) fn open(&self, node: NodeId) -> UnboundedReceiver<Envelope> {
-        let (inbox, end) = unbounded_channel();
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(node, inbox);
-        end
-    }
-
-    /// Does this node have an inbox?
-    pub(super) fn has(&self, node: NodeId) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(&node)
-    }
-
-    fn put(&self, from: NodeId, to: NodeId, message: Message) {
-        // No call on the map leaves it half changed, so a poisoned lock is harmless.
-        let inboxes = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(inbox) = inboxes.get(&to) {
-            // A stopped node receives nothing.
-            let _ = inbox.send((from, message));
-        }
-    }
-}
 
 /// The requests that wait for answers.
 #[derive(Default)]
@@ -61,7 +25,8 @@ pub(super) struct PendingAnswers {
 /// Delivers what one node sends.
 pub(super) struct Delivery {
     pub(super) me: NodeId,
-    pub(super) inboxes: Inboxes,
+    /// Calls to the first shard, if it is a database. The instance bounds how many are under way.
+    pub(super) database: Option<UnboundedSender<Message>>,
     pub(super) pending: Arc<PendingAnswers>,
     pub(super) counts: ServerMetrics,
 }
@@ -78,7 +43,11 @@ impl Outside<Shortener> for Delivery {
             Message::Reply { call, reply, .. } if to == FRONT_END => {
                 self.pending.replies.answer(call, reply);
             }
-            message => self.inboxes.put(self.me, to, message),
+            message => {
+                let database = self.database.iter().filter(|_| to == NodeId(FIRST_SHARD));
+                // A server that stops has no database any more.
+                database.for_each(|database| drop(database.send(message.clone())));
+            }
         }
     }
 
@@ -95,21 +64,4 @@ impl Outside<Shortener> for Delivery {
         self.pending.stats.close();
         self.pending.replies.close();
     }
-}
-
-/// Hands a node the messages in its inbox, on a thread of its own, until the node stops.
-#[expect(clippy::disallowed_methods, reason = "this is where the threads of the nodes come from")]
-pub(super) fn drain_inbox(
-    node: Arc<Node<Member>>,
-    mut inbox: UnboundedReceiver<Envelope>,
-    runtime: Handle,
-) {
-    std::thread::spawn(move || {
-        while let Some((from, message)) = inbox.blocking_recv() {
-            runtime.block_on(node.room());
-            if !node.input(Input::Message { from, message }) {
-                return;
-            }
-        }
-    });
 }

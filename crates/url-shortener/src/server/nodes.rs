@@ -7,10 +7,10 @@ use host::{Folder, Metrics, Node, RunningNodes, SharedFolder};
 use machine::{Input, NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::database::Database;
-use super::delivery::{Envelope, Inboxes, PendingAnswers};
+use super::delivery::PendingAnswers;
 use super::owner::{FolderOwner, StoreKind};
 use super::starter::{NodeStarter, folder_of};
 use super::{
@@ -59,12 +59,14 @@ impl Nodes {
         let instance = Instance::new(settings, Switches::ALL_ON);
         let instance = instance.map_err(halted)?;
         let tally = Tally::new(Limits::default(), Switches::ALL_ON);
+        let (calls, asked) = unbounded_channel();
         let starter = NodeStarter {
             whole,
             store_kind,
             runtime: runtime.clone(),
             metrics: metrics.clone(),
-            inboxes: Inboxes::default(),
+            local: Arc::default(),
+            database: database.is_some().then_some(calls),
             pending: Arc::default(),
             running: RunningNodes::new(Vec::new(), Vec::new()),
         };
@@ -72,8 +74,7 @@ impl Nodes {
         let tally = starter.start(TALLY, "tally", Member::Tally(tally))?;
         let shards = (0..here).map(|place| starter.shard(place)).collect::<Result<_, _>>()?;
         if let Some(database) = database {
-            let inbox = starter.inboxes.open(NodeId(FIRST_SHARD));
-            runtime.spawn(ask(database, instance.clone(), inbox));
+            runtime.spawn(ask(database, instance.clone(), asked));
         }
         Ok(Nodes { starter, instance, tally, shards: Mutex::new(shards) })
     }
@@ -91,10 +92,16 @@ impl Nodes {
         cursor.shard < cursor.shards && self.has_shards(cursor.shards as usize)
     }
 
+    /// Is this one of them, or the database?
+    fn has_shard(&self, id: NodeId) -> bool {
+        let is_database = self.starter.store_kind == StoreKind::Database;
+        self.starter.local.has(id) || (is_database && id == NodeId(FIRST_SHARD))
+    }
+
     /// Are there this many shards?
     pub(super) fn has_shards(&self, count: usize) -> bool {
         let last = (FIRST_SHARD as usize + count).saturating_sub(1);
-        count == 0 || u32::try_from(last).is_ok_and(|last| self.starter.inboxes.has(NodeId(last)))
+        count == 0 || u32::try_from(last).is_ok_and(|last| self.has_shard(NodeId(last)))
     }
 }
 
@@ -131,9 +138,9 @@ fn store_kind(data: &Path, wanted: &LinkStore) -> Result<(StoreKind, u32), Serve
 async fn ask(
     database: Arc<dyn Database>,
     instance: Arc<Node<Member>>,
-    mut inbox: UnboundedReceiver<Envelope>,
+    mut calls: UnboundedReceiver<Message>,
 ) {
-    while let Some((_, message)) = inbox.recv().await {
+    while let Some(message) = calls.recv().await {
         let Message::Call { call, wanted } = message else { continue };
         let (database, instance) = (database.clone(), instance.clone());
         tokio::spawn(async move {

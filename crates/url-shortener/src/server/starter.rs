@@ -1,16 +1,17 @@
-//! Starts nodes: each gets a folder, an inbox, and a delivery for its messages.
+//! Starts nodes: each gets a folder, and a place among the nodes of this process.
 
 use std::sync::Arc;
 
-use host::{Metrics, Node, RunningNodes, SharedFolder};
+use host::{LocalNodes, Metrics, Node, RunningNodes, SharedFolder};
 use machine::{NodeId, Switches};
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::delivery::{Delivery, Inboxes, PendingAnswers, drain_inbox};
+use super::delivery::{Delivery, PendingAnswers};
 use super::metrics::ServerMetrics;
 use super::owner::{FolderOwner, StoreKind};
 use super::{FIRST_SHARD, MAX_SHARDS_PER_PROCESS, Member, ServeError};
-use crate::{Limits, Roster, Shard};
+use crate::{Limits, Message, Roster, Shard};
 
 /// What nodes of one service share.
 pub(super) struct NodeStarter {
@@ -18,7 +19,9 @@ pub(super) struct NodeStarter {
     pub(super) store_kind: StoreKind,
     pub(super) runtime: Handle,
     pub(super) metrics: Metrics,
-    pub(super) inboxes: Inboxes,
+    pub(super) local: Arc<LocalNodes<Member>>,
+    /// Calls to the first shard, if it is a database.
+    pub(super) database: Option<UnboundedSender<Message>>,
     pub(super) pending: Arc<PendingAnswers>,
     pub(super) running: RunningNodes<Member>,
 }
@@ -36,11 +39,11 @@ impl NodeStarter {
     ) -> Result<Arc<Node<Member>>, ServeError> {
         let folder = self.whole.part(name, FolderOwner::new(name, self.store_kind), &[]);
         let folder = folder.map_err(ServeError::Folder)?;
-        let (inboxes, pending) = (self.inboxes.clone(), self.pending.clone());
-        let outside = Delivery { me, inboxes, pending, counts: ServerMetrics::new(&self.metrics) };
-        let files = folder.files(&self.metrics);
-        let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &self.metrics);
-        drain_inbox(node.clone(), self.inboxes.open(me), self.runtime.clone());
+        let (database, pending) = (self.database.clone(), self.pending.clone());
+        let outside = Delivery { me, database, pending, counts: ServerMetrics::new(&self.metrics) };
+        let disk = (folder.files(&self.metrics), folder.disk());
+        let _runtime = self.runtime.enter();
+        let node = self.local.start(me, machine, disk, Arc::new(outside), &self.metrics);
         self.running.add(node.clone(), folder);
         Ok(node)
     }

@@ -1,0 +1,117 @@
+//! The promise `leader-keeps-its-place`, for clusters in which nothing fails, however slow they are.
+
+use std::time::Duration;
+
+use machine::{NodeId, Time};
+use raft::Term;
+use sim::{Entry, Promise, Verdict, World};
+
+use super::view;
+use crate::message::Note;
+use crate::shape::Node;
+
+/// By then somebody leads.
+const BEGUN: Duration = Duration::from_secs(1);
+/// While somebody waits, the next answer comes within so long.
+const GAP: Duration = Duration::from_millis(500);
+
+/// From when on a term was the newest, and when it was given up.
+pub(super) struct KeepsPlace {
+    replicas: Vec<NodeId>,
+    term: Option<Term>,
+}
+
+impl KeepsPlace {
+    pub(super) fn new(replicas: Vec<NodeId>) -> KeepsPlace {
+        KeepsPlace { replicas, term: None }
+    }
+}
+
+impl Promise<Node> for KeepsPlace {
+    fn step(&mut self, world: &World<Node>) -> Result<(), String> {
+        if world.now() < Time(0) + BEGUN {
+            return Ok(());
+        }
+        let terms = self.replicas.iter().filter_map(|node| Some((view(world, *node)?.term, *node)));
+        let Some((newest, node)) = terms.max() else { return Ok(()) };
+        match *self.term.get_or_insert(newest) {
+            term if term == newest => Ok(()),
+            term => Err(format!(
+                "{node:?} began term {newest}, although nothing failed since somebody led in term {term}"
+            )),
+        }
+    }
+
+    fn end(&mut self, world: &World<Node>) -> Verdict {
+        judge(world.history(), world.now())
+    }
+}
+
+fn judge(history: &[Entry<Note>], now: Time) -> Verdict {
+    // Those who wait, and since when nobody was answered.
+    let (mut waiting, mut since) = (0_u64, Time(0));
+    let late = |since: Time, at: Time| {
+        let waited = at.since(since).as_millis();
+        Verdict::Broken(format!("from {since:?} on nobody was answered for {waited} ms"))
+    };
+    for entry in history {
+        match &entry.note {
+            Note::Invoked { .. } => {
+                since = if waiting == 0 { entry.at } else { since };
+                waiting += 1;
+            }
+            Note::Answered { .. } | Note::Failed { .. } | Note::GivenUp { .. } => {
+                let answered = matches!(entry.note, Note::Answered { .. });
+                if entry.at > since + GAP {
+                    return late(since, entry.at);
+                }
+                waiting = waiting.saturating_sub(1);
+                since = if answered { entry.at } else { since };
+            }
+            Note::Sometimes(_) => {}
+        }
+    }
+    if waiting > 0 && now > since + GAP { late(since, now) } else { Verdict::Held }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::message::{Answer, Ask, ReadMode};
+
+    fn judged(notes: &[(u64, u64, bool)], end: u64) -> Verdict {
+        let time = |ms: u64| Time(ms * 1_000_000);
+        let note = |operation, answered| match answered {
+            true => Note::Answered { operation, answer: Answer::Done },
+            false => Note::Invoked {
+                operation,
+                ask: Ask::Get { key: Bytes::new(), read: ReadMode::Index },
+            },
+        };
+        let entry = |&(at, operation, answered): &(u64, u64, bool)| Entry {
+            at: time(at),
+            node: NodeId(9),
+            note: note(operation, answered),
+        };
+        judge(&notes.iter().map(entry).collect::<Vec<_>>(), time(end))
+    }
+
+    #[test]
+    fn a_pause_while_somebody_waits_is_noticed() {
+        let (asked, answered) = (false, true);
+        let well = [(0, 1, asked), (400, 1, answered), (2_000, 2, asked), (2_500, 2, answered)];
+        assert_eq!(judged(&well, 9_000), Verdict::Held, "nobody waited in between");
+        let both = [(0, 1, asked), (300, 2, asked), (400, 2, answered), (900, 1, answered)];
+        assert_eq!(judged(&both, 9_000), Verdict::Held, "somebody was answered");
+        assert_eq!(judged(&both[..3], 900), Verdict::Held);
+        let pause = "from 0.400s on nobody was answered for";
+        for (notes, end) in
+            [(&both[..3], 901), (&[both[0], both[1], both[2], (901, 1, answered)], 901)]
+        {
+            let Verdict::Broken(why) = judged(notes, end) else { panic!("it was not noticed") };
+            assert!(why.contains("nobody was answered for 501 ms"), "{why}, not {pause}");
+        }
+    }
+}

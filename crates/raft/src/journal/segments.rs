@@ -1,0 +1,102 @@
+//! Which segments of the journal hold entries that still count.
+//!
+//! The law: a segment may go when no entry that counts was recorded last in it, and none before it is left.
+//! What else a segment has is said again at the beginning of each later one.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::rpc::{GroupId, Index};
+
+/// The segments of a journal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Segments {
+    /// By number, all that are there, with their lengths.
+    lengths: BTreeMap<u64, u64>,
+    /// Where the entries of each group are: from each of these places up to the next, in which segment.
+    runs: BTreeMap<GroupId, BTreeMap<Index, u64>>,
+}
+
+impl Segments {
+    /// A segment is so long.
+    pub(crate) fn grown(&mut self, segment: u64, length: u64) {
+        self.lengths.insert(segment, length);
+    }
+
+    /// What all of them take, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.lengths.values().sum()
+    }
+
+    /// The entries of a group from this place on are in this segment.
+    pub(crate) fn wrote(&mut self, group: GroupId, first: Index, segment: u64) {
+        let runs = self.runs.entry(group).or_default();
+        runs.split_off(&first);
+        if runs.last_key_value().is_none_or(|(_, last)| *last != segment) {
+            runs.insert(first, segment);
+        }
+    }
+
+    /// These entries of a group were said again, in this segment.
+    pub(crate) fn moved(&mut self, group: GroupId, entries: Range<Index>, segment: u64) {
+        let runs = self.runs.entry(group).or_default();
+        let after = runs.range(..entries.end).next_back().map(|(_, segment)| *segment);
+        let later = runs.split_off(&entries.end);
+        runs.retain(|first, _| *first < entries.start);
+        runs.insert(entries.start, segment);
+        if let Some(after) = after
+            && !later.contains_key(&entries.end)
+        {
+            runs.insert(entries.end, after);
+        }
+        runs.extend(later);
+    }
+
+    /// What a group has up to `base`, and after `last`, counts no more.
+    pub(crate) fn drop_outside(&mut self, group: GroupId, base: Index, last: Index) {
+        let Some(runs) = self.runs.get_mut(&group) else { return };
+        runs.split_off(&(last + 1));
+        if last <= base {
+            runs.clear();
+        }
+        while runs.keys().nth(1).is_some_and(|next| *next <= base + 1) {
+            runs.pop_first();
+        }
+    }
+
+    /// How many they are.
+    pub(crate) fn count(&self) -> u64 {
+        self.lengths.len() as u64
+    }
+
+    /// The number of the oldest.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.lengths.first_key_value().map(|(oldest, _)| *oldest)
+    }
+
+    /// Which entries are where, in all segments before this one, the oldest first.
+    pub(crate) fn runs_before(&self, current: u64) -> Vec<(u64, GroupId, Range<Index>)> {
+        let mut found = Vec::new();
+        for (group, runs) in &self.runs {
+            let ends = runs.keys().skip(1).copied().chain([Index::MAX]);
+            let of_group = runs.iter().zip(ends).filter(|((_, segment), _)| **segment < current);
+            found.extend(of_group.map(|((first, segment), end)| (*segment, *group, *first..end)));
+        }
+        found.sort_by_key(|(segment, group, range)| (*segment, *group, range.start));
+        found
+    }
+
+    /// What a group has from here on up to the next run counts no more.
+    pub(crate) fn forget(&mut self, group: GroupId, first: Index) {
+        self.runs.entry(group).or_default().remove(&first);
+    }
+
+    /// The segments that may go, in the order in which they must: all before the first that counts, and
+    /// before `current`.
+    pub(crate) fn take_dead(&mut self, current: u64) -> Vec<u64> {
+        let live = self.runs.values().flat_map(BTreeMap::values).copied().min();
+        let first = live.unwrap_or(current).min(current);
+        let kept = self.lengths.split_off(&first);
+        std::mem::replace(&mut self.lengths, kept).into_keys().collect()
+    }
+}
