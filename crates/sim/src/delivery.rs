@@ -27,7 +27,7 @@ impl<M: Machine> World<M> {
         if self.filtered && !self.passes(from, to, &message, link) {
             return;
         }
-        if to.0 as usize >= self.nodes.len() || self.nodes[to.0 as usize].absent {
+        if to.0 as usize >= self.nodes.len() || self.absent > 0 && !self.has(to) {
             return self.no_such_node(from, to, &message, link);
         }
         let weight = weight::<M>(&message);
@@ -37,13 +37,21 @@ impl<M: Machine> World<M> {
         if weight > DATAGRAM {
             return self.too_heavy(from, to, &message, weight);
         }
-        let drawn = self.network.draw_for_datagram(from, to);
+        let drawn = self.draw_for_datagram(from, to);
         let conditions = &self.network.conditions;
         let (at, draw) = conditions.arrival_without_faults(self.now, from, to, drawn);
         let Some(late) = conditions.added_delay(from, to, draw) else {
             return self.send_through_faults(from, to, message, at, draw);
         };
         self.queue.schedule(Time(at.0 + late), Event::Datagram { from, to, message });
+    }
+
+    #[inline(always)]
+    fn draw_for_datagram(&mut self, from: NodeId, to: NodeId) -> u64 {
+        match self.network.draws_of_pair(from, to) {
+            Some(draws) => draws.draw(),
+            None => self.nodes[from.0 as usize].draws.draw(),
+        }
     }
 
     /// Nobody has this number, or not yet.
@@ -106,7 +114,7 @@ impl<M: Machine> World<M> {
     /// A datagram that leaves later than it was sent.
     pub(crate) fn send_late(&mut self, at: Time, from: NodeId, to: NodeId, message: Message<M>) {
         if self.has(to) {
-            let drawn = self.network.draw_for_datagram(from, to);
+            let drawn = self.draw_for_datagram(from, to);
             let (at, draw) = self.network.conditions.arrival_without_faults(at, from, to, drawn);
             self.send_through_faults(from, to, message, at, draw);
         }
@@ -227,6 +235,10 @@ impl<M: Machine> World<M> {
     pub(crate) fn arrive(&mut self, from: NodeId, to: NodeId, message: Message<M>) {
         self.show_arrival(from, to, &message);
         self.dispatch_message(to, from, message);
+    }
+
+    pub(crate) fn arrive_from_outside(&mut self, to: NodeId, message: Message<M>) {
+        self.arrive(OUTSIDE, to, message);
     }
 
     #[inline(always)]

@@ -285,3 +285,33 @@ fn duration_range(kind: FaultKind) -> (Duration, Duration) {
         _ => (ms(20), ms(4_000)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::cluster::OneServer;
+    use crate::random::{Purpose, stream};
+
+    #[test]
+    fn cuts_are_drawn_in_the_shapes_of_real_ones() {
+        let targets: Vec<Target> = (0..5).map(Target::from).collect();
+        let mut shapes = BTreeSet::new();
+        for seed in 0..200 {
+            let mut draft = Draft::<(), OneServer>::new(stream(seed, Purpose::Plan, 0));
+            let (a, b) = draft.sides(&targets);
+            assert!(a.iter().all(|target| !b.contains(target)), "{a:?} {b:?}");
+            shapes.insert((a.len(), b.len()));
+        }
+        let alone_halves_bridge_pair = [(1, 1), (1, 4), (2, 2), (2, 3), (3, 2), (4, 1)];
+        assert_eq!(Vec::from_iter(shapes), alone_halves_bridge_pair);
+        for few in [1, 2, 3] {
+            let mut draft = Draft::<(), OneServer>::new(stream(0, Purpose::Plan, 0));
+            (0..100).for_each(|_| {
+                let (a, b) = draft.sides(&targets[..few]);
+                assert_eq!(few > 1, !a.is_empty() && !b.is_empty(), "{a:?} {b:?}");
+            });
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! How nodes start and stop, and how lanes break with them.
+//! How nodes join, start and stop, and how lanes break with them.
 //!
 //! A process that dies leaves a system that resets its connections. A machine without power resets
 //! nothing: its peers learn of it when it is back, and until then only by their own time-outs.
@@ -6,10 +6,50 @@
 use machine::{Input, Machine, NodeId, Time};
 
 use crate::disk::Unsynced;
+use crate::node::Node;
 use crate::recorder::Moment;
 use crate::world::{Event, Message, World, kind};
 
 impl<M: Machine> World<M> {
+    /// The node of this number is made and starts, in this zone: nobody has spoken with it before. Nothing
+    /// happens where it is there already.
+    pub fn join(&mut self, id: NodeId, zone: u8) {
+        while self.nodes.len() <= id.0 as usize {
+            let next = NodeId(self.nodes.len() as u32);
+            let mut node = Node::new(self.seed, next);
+            node.absent = true;
+            self.absent += 1;
+            self.nodes.push(node);
+            self.zones.push(0);
+            self.network.grow(0);
+            self.chaos.grow();
+        }
+        self.expect(id.0 + 1);
+        if self.has(id) {
+            return;
+        }
+        self.node_mut(id).absent = false;
+        self.absent -= 1;
+        self.zones[id.0 as usize] = zone;
+        self.network.conditions.set_zone(id, zone);
+        if self.healed_at.is_some() {
+            self.network.conditions.heal(id);
+        }
+        self.trace.event(self.now.0, kind(11, id, id), &zone);
+        self.start(id);
+    }
+
+    /// Faults may name all nodes below this number, and hit those that are there.
+    pub(crate) fn expect(&mut self, numbers: u32) {
+        self.numbers = self.numbers.max(numbers);
+    }
+
+    /// The same at a time to come; faults may name the node from now on, and do not hit it before.
+    pub fn join_at(&mut self, at: Time, node: NodeId, zone: u8) {
+        self.expect(node.0 + 1);
+        self.schedule_event(at.max(self.now), Event::Join { node, zone });
+    }
+
     /// Boots the machine of a node that is down.
     pub(crate) fn start(&mut self, id: NodeId) {
         let machine = (self.boot)(id);

@@ -24,40 +24,35 @@ pub(crate) struct Network<M> {
     datagrams: Datagrams,
 }
 
-/// The streams of datagrams: by sender and receiver, or by sender.
+/// The streams of datagrams, by sender and receiver; none in a cluster that has too many pairs.
 #[derive(Clone, Debug)]
 struct Datagrams {
     seed: u64,
     nodes: usize,
-    /// How many there are for a sender: one for each receiver, or one.
-    row: usize,
     draws: Vec<DrawStream>,
 }
 
 impl Datagrams {
     fn new(seed: u64, nodes: usize) -> Datagrams {
-        let row = if nodes <= MOST_PAIRED { nodes } else { 1 };
+        let pairs = if nodes <= MOST_PAIRED { nodes as u32 } else { 0 };
         let stream = |from, to| DrawStream::of_pair(seed, Purpose::Network, from, to);
-        let of_sender = |from| (0..row as u32).map(move |to| stream(from, to));
-        Datagrams { seed, nodes, row, draws: (0..nodes as u32).flat_map(of_sender).collect() }
+        let of_sender = |from| (0..pairs).map(move |to| stream(from, to));
+        Datagrams { seed, nodes, draws: (0..pairs).flat_map(of_sender).collect() }
     }
 
     #[inline(always)]
-    fn draw(&mut self, from: NodeId, to: NodeId) -> u64 {
-        let column = if self.row == 1 { 0 } else { to.0 as usize };
-        self.draws[from.0 as usize * self.row + column].draw()
+    fn of_pair(&mut self, from: NodeId, to: NodeId) -> Option<&mut DrawStream> {
+        self.draws.get_mut(from.0 as usize * self.nodes + to.0 as usize)
     }
 
     /// One more node: what the others have drawn stays, as long as there is a stream for each pair.
     fn grow(&mut self) {
         let mut grown = Datagrams::new(self.seed, self.nodes + 1);
-        if grown.row > 1 && self.row == self.nodes {
+        if !grown.draws.is_empty() {
             for from in 0..self.nodes {
-                let old = &self.draws[from * self.row..][..self.row];
-                grown.draws[from * grown.row..][..self.row].clone_from_slice(old);
+                let old = &self.draws[from * self.nodes..][..self.nodes];
+                grown.draws[from * grown.nodes..][..self.nodes].clone_from_slice(old);
             }
-        } else if grown.row == self.row {
-            grown.draws[..self.nodes].clone_from_slice(&self.draws);
         }
         *self = grown;
     }
@@ -79,10 +74,11 @@ impl<M> Network<M> {
         self.datagrams.grow();
     }
 
-    /// What decides about the next datagram.
+    /// What decides about datagrams from one node to the other, if that is not what decides about all of the
+    /// sender's.
     #[inline(always)]
-    pub(crate) fn draw_for_datagram(&mut self, from: NodeId, to: NodeId) -> u64 {
-        self.datagrams.draw(from, to)
+    pub(crate) fn draws_of_pair(&mut self, from: NodeId, to: NodeId) -> Option<&mut DrawStream> {
+        self.datagrams.of_pair(from, to)
     }
 
     /// When the sender learns that there is no such node, and the epoch that this begins: what it sends until

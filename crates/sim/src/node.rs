@@ -6,7 +6,7 @@ use machine::{Generation, Input, Link, Machine, NodeId, Protocol, Random, Time};
 
 use crate::clock::Clock;
 use crate::disk::{Disk, InFlight, Unsynced};
-use crate::random::{Purpose, stream};
+use crate::random::{DrawStream, Purpose, stream};
 use crate::timers::{Ticket, Timers};
 
 /// No event is due then.
@@ -91,6 +91,8 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) inbox: Inbox<M::Protocol>,
     pub(crate) generation: Generation,
     pub(crate) clock: Clock,
+    /// Decide what becomes of its datagrams, in a large cluster.
+    pub(crate) draws: DrawStream,
     /// Grows with every crash; what belongs to an earlier one is void.
     pub(crate) incarnation: u32,
     pub(crate) timers: Timers<TimerName<M>>,
@@ -126,6 +128,8 @@ impl<M: Machine> Node<M> {
             incarnation: 0,
             generation: Generation(0),
             clock: Clock::new(),
+            // Nobody has that number.
+            draws: DrawStream::of_pair(seed, Purpose::Network, id.0, u32::MAX),
             disk: Disk::new(seed, id.0),
             random: stream(seed, Purpose::Machine, id.0),
             timers: Timers::new(),

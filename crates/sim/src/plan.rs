@@ -1,4 +1,4 @@
-//! The plan of a run: how large the cluster is, which faults come when, and what clients do.
+//! The plan of a run: how large the cluster is, which faults come when, who joins, and what clients do.
 //!
 //! It is drawn first (`draft.rs`) and executed then, so that any subset of its steps is a plan too: that
 //! is what makes shrinking possible.

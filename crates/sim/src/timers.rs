@@ -175,6 +175,15 @@ mod tests {
         }
     }
 
+    /// A lease that is renewed all day leaves nothing behind.
+    #[test]
+    fn one_that_is_set_again_and_again_takes_no_memory() {
+        let mut timers = Timers::new();
+        (0..10_000).for_each(|now| timers.set(now % 3, Time(1_000_000 + now)));
+        assert!(timers.heap.len() <= FEW + 2 * 3, "{}", timers.heap.len());
+        assert_eq!(due(&mut timers, 2_000_000), [1, 2, 0]);
+    }
+
     #[test]
     fn one_that_came_due_can_still_be_cancelled_or_set_again() {
         let mut timers = Timers::new();

@@ -7,9 +7,9 @@
 //! [`World`] is one type, whose methods stand where they are read. Here are its clock, its event loop
 //! and what may be asked of it; then, in the order in which an event meets them:
 //!
-//! - `delivery.rs`: a message travels, or is lost;
+//! - `delivery.rs`, `filter.rs`: a message travels, or is lost, or a fault picks it by what it says;
 //! - `turn.rs`: an input reaches a machine, and what the machine asked for is carried out;
-//! - `lifecycle.rs`: a node starts, stops, and resets its streams;
+//! - `lifecycle.rs`: a node joins, starts, stops, and resets its lanes;
 //! - `chaos.rs`: a fault begins and ends;
 //! - `effects.rs`: what follows for links, disks and clocks from the faults that are on.
 
@@ -44,6 +44,11 @@ pub type Boot<M> = Arc<dyn Fn(NodeId) -> M + Send + Sync>;
 pub(crate) enum Event<M> {
     Datagram {
         from: NodeId,
+        to: NodeId,
+        message: M,
+    },
+    /// From outside, to a node that may not have joined yet.
+    Told {
         to: NodeId,
         message: M,
     },
@@ -100,10 +105,12 @@ pub(crate) enum Event<M> {
 pub struct World<M: Machine> {
     pub(crate) now: Time,
     pub(crate) queue: Queue<Event<Message<M>>>,
-    seed: u64,
+    pub(crate) seed: u64,
     pub(crate) nodes: Vec<Node<M>>,
+    /// How many of them have not joined yet, though one of a higher number has.
+    pub(crate) absent: u32,
     /// So many numbers are taken, now or by a node that joins later.
-    numbers: u32,
+    pub(crate) numbers: u32,
     pub(crate) zones: Vec<u8>,
     pub(crate) network: Network<Message<M>>,
     pub(crate) chaos: Chaos<M>,
@@ -141,6 +148,7 @@ impl<M: Machine> World<M> {
             queue: Queue::new(delays.most_ns / 2 * 3),
             seed,
             nodes: ids.clone().map(|id| Node::new(seed, id)).collect(),
+            absent: 0,
             numbers: zones.len() as u32,
             zones: zones.to_vec(),
             network: Network::new(seed, zones, delays, distances),
@@ -158,43 +166,6 @@ impl<M: Machine> World<M> {
         };
         ids.for_each(|id| world.start(id));
         world
-    }
-
-    /// The node of this number is made and starts, in this zone: nobody has spoken with it before. Nothing
-    /// happens where it is there already.
-    pub fn join(&mut self, id: NodeId, zone: u8) {
-        while self.nodes.len() <= id.0 as usize {
-            let next = NodeId(self.nodes.len() as u32);
-            let mut node = Node::new(self.seed, next);
-            node.absent = true;
-            self.nodes.push(node);
-            self.zones.push(0);
-            self.network.grow(0);
-            self.chaos.grow();
-        }
-        self.expect(id.0 + 1);
-        if self.has(id) {
-            return;
-        }
-        self.node_mut(id).absent = false;
-        self.zones[id.0 as usize] = zone;
-        self.network.conditions.set_zone(id, zone);
-        if self.healed_at.is_some() {
-            self.network.conditions.heal(id);
-        }
-        self.trace.event(self.now.0, kind(11, id, id), &zone);
-        self.start(id);
-    }
-
-    /// Faults may name all nodes below this number, and hit those that are there.
-    pub(crate) fn expect(&mut self, numbers: u32) {
-        self.numbers = self.numbers.max(numbers);
-    }
-
-    /// The same at a time to come; faults may name the node from now on, and do not hit it before.
-    pub fn join_at(&mut self, at: Time, node: NodeId, zone: u8) {
-        self.expect(node.0 + 1);
-        self.schedule_event(at.max(self.now), Event::Join { node, zone });
     }
 
     /// Handles the next event; false where there is none.
@@ -215,6 +186,11 @@ impl<M: Machine> World<M> {
         self.events += 1;
         match event {
             Event::Datagram { from, to, message } => self.arrive(from, to, message),
+            Event::Told { to, message } => {
+                if self.has(to) {
+                    self.arrive_from_outside(to, message);
+                }
+            }
             Event::Segment { from, to, link, epoch, message } => {
                 self.segment((from, to), link, epoch, message);
             }
@@ -275,8 +251,7 @@ impl<M: Machine> World<M> {
 
     /// Gives a node a message from outside, at a time to come.
     pub fn tell_at(&mut self, at: Time, node: NodeId, message: Message<M>) {
-        let event = Event::Datagram { from: OUTSIDE, to: node, message };
-        self.schedule_event(at.max(self.now), event);
+        self.schedule_event(at.max(self.now), Event::Told { to: node, message });
     }
 
     /// The world's time: the true one.

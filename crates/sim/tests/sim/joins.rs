@@ -1,9 +1,16 @@
 //! A node that joins is not there before: nobody reaches it, and no fault hits it.
 
-use machine::{Link, NodeId};
-use sim::{Fault, Script};
+use std::time::Duration;
 
-use crate::puppet::{Act, at, heard, node, resets, seen, stage, tell, tell_at};
+use machine::{Link, NodeId, Switches, Time};
+use serde::{Deserialize, Serialize};
+use sim::{
+    Cluster, Fault, MessageFilter, Promise, PromiseSpec, Scenario, Script, System, register,
+};
+
+use crate::puppet::{
+    Act, Puppet, Word, at, heard, node, puppet, resets, seen, stage, tell, tell_at,
+};
 
 #[test]
 fn a_node_that_joins_starts_then_and_is_one_of_them() {
@@ -111,4 +118,104 @@ fn ten_thousand_nodes_are_a_world() {
     world.end(cut);
     world.run_until(at(100));
     assert_eq!([5_000, 0].map(|id| heard(&world, id).len()), [2, 2]);
+}
+
+/// Two puppets, and a third that joins.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Two {}
+
+impl sim::Shape for Two {
+    fn members(&self) -> Vec<(&'static str, u64)> {
+        vec![("puppet", 2)]
+    }
+
+    fn joins(&self) -> Vec<(&'static str, u64)> {
+        vec![("third", 1)]
+    }
+}
+
+/// The third puppet heard what it was told.
+struct Heard;
+
+impl Promise<Puppet> for Heard {
+    fn end(&mut self, world: &sim::World<Puppet>) -> sim::Verdict {
+        match world.machine(node(2)) {
+            Some(third) if third.heard == [7] => sim::Verdict::Held,
+            other => sim::Verdict::Broken(format!("{other:?}")),
+        }
+    }
+}
+
+struct Joining;
+
+impl System for Joining {
+    type Node = Puppet;
+    type Shape = Two;
+    type Operation = u64;
+    const NAME: &'static str = "joining";
+    const ABOUT: &'static str = "A third puppet joins.";
+    const FILTERS: &'static [MessageFilter<Word>] =
+        &[MessageFilter { name: "seven", picks: |word| matches!(word, Word::Number(7)) }];
+    const PROMISES: &'static [PromiseSpec<Puppet, Two>] =
+        &[PromiseSpec::new("heard", "the third hears it", |_| Box::new(Heard))];
+
+    fn scenarios() -> Vec<Scenario<Self>> {
+        let told = |draft: &mut sim::Draft<u64, Two>| {
+            draft.cluster(Two {}, 1);
+            draft.phases(Duration::from_secs(1), Duration::from_secs(1));
+            draft.join(at(100), node(2), 0);
+            draft.operation(at(200), node(2), 7);
+            draft.between(at(300), at(400)).crash(2);
+        };
+        vec![
+            Scenario::new("told", "it is told", &["heard"], told),
+            Scenario::new("told-again", "and again, as it forgets", &["heard"], |draft| {
+                draft.cluster(Two {}, 1);
+                draft.phases(Duration::from_secs(1), Duration::from_secs(1));
+                draft.join(at(100), node(2), 0);
+                let nobody: [u32; 0] = [];
+                draft.between(Time(0), at(150)).drop_messages("seven", nobody, nobody);
+                draft.operation(at(200), node(2), 7);
+            }),
+        ]
+    }
+
+    fn boot(_: &Cluster<Two>, _: NodeId, _: Switches) -> Puppet {
+        puppet()
+    }
+
+    fn perform(number: &u64) -> Word {
+        Word::Number(*number)
+    }
+}
+
+#[test]
+fn a_join_is_a_step_that_can_be_saved_and_left_out() {
+    let system = register::<Joining>();
+    let ran = system.run("told-again", 1, &[]).unwrap();
+    assert!(ran.report.is_clean(), "{:?}", ran.report);
+    assert_eq!(ran.nodes, ["n0 puppet", "n1 puppet", "n2 third"]);
+    assert_eq!(system.replay(&ran.saved).unwrap().report, ran.report);
+    let crashed = system.run("told", 1, &[]).unwrap();
+    assert!(crashed.report.violation_of("heard").is_some(), "a crash takes its memory");
+    for step in 0..3 {
+        let mut less = crashed.saved.clone();
+        less.plan["steps"].as_array_mut().unwrap().remove(step);
+        let report = system.replay(&less).unwrap().report;
+        assert_eq!(report.violation_of("no-panic"), None, "without step {step}: {report:?}");
+        assert_eq!(report.violation_of("heard").is_some(), step < 2, "without step {step}");
+    }
+    let shortest = system.shrink("told", 1, &[], "heard").unwrap();
+    assert_eq!(shortest.steps, (3, 0), "nobody hears anything where nobody joins");
+}
+
+#[test]
+fn a_filter_that_nobody_declared_is_refused() {
+    let system = register::<Joining>();
+    let mut saved = system.run("told-again", 1, &[]).unwrap().saved;
+    let steps = saved.plan["steps"].as_array_mut().unwrap();
+    let filter = steps.iter_mut().find_map(|step| step.pointer_mut("/fault/fault/filter"));
+    *filter.unwrap() = "sevn".into();
+    let refused = system.replay(&saved).map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("the filter \"sevn\", and declares seven"), "{refused}");
 }
