@@ -59,13 +59,14 @@ impl Direct {
         };
         let all_on = Switches::ALL_ON;
         let instance = Instance::new(settings, all_on).expect("one shard is allowed");
+        let machines = [
+            Node::Instance(instance),
+            Node::Shard(Shard::new(0, Roster::of(vec![SHARD]), limits, all_on)),
+            Node::Tally(Tally::new(limits, all_on)),
+        ];
         let mut direct = Direct {
-            machines: [
-                Node::Instance(instance),
-                Node::Shard(Shard::new(0, Roster::of(vec![SHARD]), limits, all_on)),
-                Node::Tally(Tally::new(limits, all_on)),
-            ],
-            disks: Default::default(),
+            disks: machines.each_ref().map(|machine| MemoryDisk::with(machine.first_files())),
+            machines,
             random: Random::seed_from_u64(seed),
             time: Time(0),
             timers: Vec::new(),

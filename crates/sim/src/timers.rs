@@ -42,7 +42,7 @@ impl<T: Clone + Hash + Eq> Timers<T> {
         Timers {
             slots: Vec::new(),
             free: Vec::new(),
-            by_name: HashMap::default(),
+            by_name: Default::default(),
             heap: BinaryHeap::new(),
             numbers: 0,
         }
