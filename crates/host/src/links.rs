@@ -182,6 +182,10 @@ where
     /// Tells the machine of a reset. Whatever it sends after it knows goes on a new pair.
     fn tell(&self, id: NodeId) {
         let peer = self.peer(id);
+        if peer.as_ref().is_some_and(|peer| !peer.begins_telling()) {
+            // The machine is busy, and will hear of it.
+            return;
+        }
         if let Some(node) = self.node.get().and_then(Weak::upgrade) {
             self.counts.resets.one();
             let anew = move || peer.iter().for_each(|peer| peer.begin_anew());

@@ -90,7 +90,7 @@ pub(super) fn credit_is_given_for_what_the_machine_was_handed(lab: &mut impl Lab
         assert_eq!((credits(lab, lane), resets(lab).0), (0, 0), "nothing was taken");
         lab.resume(1);
         lab.wait_until("all of it is credited", |lab| credits(lab, lane) == WINDOW / CREDIT);
-        assert_eq!(came(lab, lane), FULL);
+        lab.wait_until("it has handled all of it", |lab| came(lab, lane) == FULL);
     }
     lab.pause(1);
     lab.tell(0, &[send(Link::Stream, MIB, FULL)]);

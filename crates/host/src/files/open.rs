@@ -24,6 +24,9 @@ static OPEN: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug)]
 pub(super) struct OpenFiles {
     table: Mutex<Table>,
+    /// Held by who opens a file, or forgets one: a disk may take its time, and whoever only looks for an open
+    /// file, a machine's own thread among them, does not wait for that.
+    opening: Mutex<()>,
     /// How many there may be in the process.
     most: usize,
 }
@@ -53,7 +56,7 @@ impl Drop for OpenFile {
 
 impl OpenFiles {
     pub(super) fn new() -> OpenFiles {
-        OpenFiles { table: Mutex::default(), most: most_open() }
+        OpenFiles { table: Mutex::default(), opening: Mutex::default(), most: most_open() }
     }
 
     /// As many as these may be open from now on.
@@ -76,12 +79,13 @@ impl OpenFiles {
         name: &FileName,
         open: impl FnOnce() -> io::Result<Handle>,
     ) -> io::Result<Arc<Handle>> {
-        let mut table = self.table();
-        if let Some(file) = table.files.get(name) {
-            return Ok(file.handle.clone());
+        let _opening = self.opening();
+        if let Some(handle) = self.get(name) {
+            return Ok(handle);
         }
         let handle = Arc::new(open()?);
         OPEN.fetch_add(1, Ordering::Relaxed);
+        let mut table = self.table();
         table.count += 1;
         let number = table.count;
         table.turns.push_back((number, name.clone()));
@@ -93,6 +97,8 @@ impl OpenFiles {
 
     /// The file is gone, or another has its name.
     pub(super) fn forget(&self, name: &FileName) {
+        // Who opened the file as it was before has it in the table by then.
+        let _opening = self.opening();
         let gone = self.table().files.remove(name);
         drop(gone);
     }
@@ -125,6 +131,10 @@ impl OpenFiles {
             return self.table().files.len() >= self.most;
         }
         OPEN.load(Ordering::Relaxed) >= self.most
+    }
+
+    fn opening(&self) -> MutexGuard<'_, ()> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -50,6 +50,8 @@ struct State {
     used: bool,
     /// The pair is over, and why.
     broken: Option<&'static str>,
+    /// A reset is on its way to the machine, which may be busy.
+    telling: bool,
 }
 
 #[derive(Debug, Default)]
@@ -272,10 +274,16 @@ impl Peer {
         self.break_in(&mut self.state(), why);
     }
 
+    /// The machine is to be told of a reset; false where one is on its way to it.
+    pub(super) fn begins_telling(&self) -> bool {
+        !std::mem::replace(&mut self.state().telling, true)
+    }
+
     /// The machine is being told of a reset: from here on a new pair begins.
     pub(super) fn begin_anew(&self) {
         let mut state = self.state();
         (state.lanes, state.used, state.broken) = (Default::default(), false, None);
+        state.telling = false;
         state.credits.clear();
     }
 

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
 use host::{Codec, Encoder, Files, Links, Malformed, Metrics, Neighbours, Node, Outside, SESSIONS};
-use machine::{DiskCommand, DiskId, Input, Link, Machine, NodeId, Now, Outputs, Protocol, Window};
+use machine::{DiskId, Input, Link, Machine, NodeId, Now, Outputs, Protocol, Window};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -46,8 +45,6 @@ pub(crate) enum Word {
     Say { to: u32, numbers: Range<u64>, link: Link },
     /// Of the tests: send these.
     Pour(Pour),
-    /// Of the tests: ask the disk so often.
-    Read { file: &'static str, times: u32 },
 }
 
 /// So many messages of so many bytes, all at once or as there is room.
@@ -144,12 +141,6 @@ impl Machine for Talker {
                 }
             }
             Input::Message { message: Word::Pour(pour), .. } => self.waiting.push_back(pour),
-            Input::Message { message: Word::Read { file, times }, .. } => {
-                for _ in 0..times {
-                    let read = DiskCommand::Read { file: file.into(), offset: 0, length: 1 };
-                    out.disk(read, ());
-                }
-            }
             Input::Message { from, message: Word::Number(number) } => {
                 self.heard.entry(from).or_default().push(number);
             }
@@ -194,17 +185,12 @@ pub(crate) struct Speaker {
 impl Speaker {
     /// Listens on a free port, or on this one.
     pub(crate) fn start(me: u32, listen: &str, others: &[(u32, SocketAddr)]) -> Speaker {
-        Speaker::start_as(me, listen, others, true, ".".into())
+        Speaker::start_as(me, listen, others, true)
     }
 
     /// One that takes no connection from those it does not know.
     pub(crate) fn start_among(me: u32, others: &[(u32, SocketAddr)]) -> Speaker {
-        Speaker::start_as(me, "127.0.0.1:0", others, false, ".".into())
-    }
-
-    /// One whose files are in this folder.
-    pub(crate) fn start_in(me: u32, folder: PathBuf) -> Speaker {
-        Speaker::start_as(me, "127.0.0.1:0", &[], true, folder)
+        Speaker::start_as(me, "127.0.0.1:0", others, false)
     }
 
     fn start_as(
@@ -212,7 +198,6 @@ impl Speaker {
         listen: &str,
         others: &[(u32, SocketAddr)],
         accepts_unlisted: bool,
-        folder: PathBuf,
     ) -> Speaker {
         let runtime = host::runtime().unwrap();
         let listener = runtime.block_on(TcpListener::bind(listen)).unwrap();
@@ -221,7 +206,7 @@ impl Speaker {
         let neighbours = Neighbours { me: NodeId(me), others, accepts_unlisted };
         let metrics = Metrics::default();
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-        let files = Files::new(folder, &metrics);
+        let files = Files::new(".".into(), &metrics);
         let outside = Arc::new(Mouth(links.clone()));
         let node = Node::start(Talker::default(), files, DiskId(0), outside, &metrics);
         links.join(&node, Some(address));
