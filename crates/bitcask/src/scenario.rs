@@ -27,6 +27,17 @@ impl System for Bitcask {
     const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
     const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
     const ROLES: &'static [&'static str] = &["client", "keeper"];
+    const SURVIVES: &'static [FaultKind] = &[
+        FaultKind::BitRot,
+        FaultKind::Crash,
+        FaultKind::FullDisk,
+        FaultKind::HungDisk,
+        FaultKind::MisdirectedWrite,
+        FaultKind::Pause,
+        FaultKind::PowerLoss,
+        FaultKind::SlowDisk,
+        FaultKind::TornWrite,
+    ];
     const WITNESSES: &'static [Witness] = &[
         Witness::new("flush-before-ack", "nothing-lost", "power-loss", 0),
         Witness::new("entry-checksum", "nothing-false", "bit-rot", 0),

@@ -28,6 +28,16 @@ impl System for CacheFleet {
     const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
     const PROMISES: &'static [PromiseSpec<Server, Shape>] = PROMISES;
     const ROLES: &'static [&'static str] = &["cache", "database", "front"];
+    const SURVIVES: &'static [FaultKind] = &[
+        FaultKind::Crash,
+        FaultKind::Delay,
+        FaultKind::LinkReset,
+        FaultKind::Pause,
+        FaultKind::PowerLoss,
+        FaultKind::RollingRestart,
+        FaultKind::SlowNode,
+        FaultKind::ZoneLoss,
+    ];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {

@@ -14,14 +14,17 @@
     reason = "this is where the clocks that machines are denied come from"
 )]
 
+mod changes;
 mod counts;
+mod halt;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError, Weak};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use machine::{
     DiskError, DiskId, Generation, Input, Inspection, Link, Machine, NodeId, Now, Output, Outputs,
@@ -37,7 +40,8 @@ use crate::inbox::Inbox;
 use crate::local::{LocalNodes, Parcel};
 use crate::metrics::Metrics;
 use crate::session::{SESSIONS, Sessions};
-use crate::timers::{Alarm, Rings, Timers};
+use crate::timers::{Alarm, Timers};
+use changes::Changes;
 use counts::NodeCounts;
 
 /// While so many disk operations wait, doors take no more requests.
@@ -300,115 +304,6 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// Handles what waits, here and now; where somebody is at it already, they do.
-    pub(crate) fn run(&self) {
-        let mut others = VecDeque::new();
-        let left = self.drain(MOST_AT_ONCE, &mut others);
-        self.run_others(left, others);
-    }
-
-    /// Leaves something for the machine, which is not to be handled before this is called on.
-    pub(crate) fn leave(&self, waiting: Waiting<Words<M>>) {
-        self.inbox.put(waiting);
-    }
-
-    /// It takes no further input.
-    pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::SeqCst)
-    }
-
-    fn bring(&self, waiting: Waiting<Words<M>>) -> bool {
-        self.leave(waiting);
-        self.run();
-        !self.is_over()
-    }
-
-    /// Lets go of the machine, and looks after what was brought and said meanwhile.
-    fn let_go(&self, mut state: MutexGuard<'_, State<M>>) {
-        let mut others = std::mem::take(&mut state.to_run);
-        drop(state);
-        let left = self.drain(MOST_AT_ONCE, &mut others);
-        self.run_others(left, others);
-    }
-
-    fn run_others(&self, left: usize, others: ToRun<M>) {
-        let rest = run_each(left, others);
-        match &self.runtime {
-            _ if rest.is_empty() => {}
-            Some(runtime) => drop(runtime.spawn(go_on(rest))),
-            // There is nobody else to do it.
-            None => {
-                let mut rest = rest;
-                while !rest.is_empty() {
-                    rest = run_each(MOST_AT_ONCE, rest);
-                }
-            }
-        }
-    }
-
-    /// Handles at most `left` of what waits, and gives back how many more there may be; with those to whom
-    /// something was said, and this one where it has more.
-    fn drain(&self, mut left: usize, others: &mut ToRun<M>) -> usize {
-        while !self.inbox.is_idle_now() {
-            if left == 0 {
-                others.extend(self.this.upgrade());
-                return 0;
-            }
-            let Some(mut state) = self.try_lock() else { return left };
-            if self.inbox.has_rung() {
-                state.alarm.rang();
-                left = self.fire(&mut state, left);
-            }
-            while left > 0 {
-                let Some(waiting) = self.inbox.take() else { break };
-                self.handle_waiting(&mut state, waiting);
-                left -= 1;
-            }
-            others.append(&mut state.to_run);
-        }
-        left
-    }
-
-    fn handle_waiting(&self, state: &mut State<M>, waiting: Waiting<Words<M>>) {
-        match waiting {
-            Waiting::Input(input) => drop(self.step(state, input, None)),
-            Waiting::With(with, input) => {
-                with();
-                self.step(state, input, None);
-            }
-            Waiting::Ended(ended) => {
-                self.ended(state, ended);
-                self.handle_ready(state);
-            }
-            Waiting::Parcel(parcel) => {
-                let Some((me, local)) = &self.local else { return };
-                let Some((input, receipt)) = local.open(*me, parcel) else { return };
-                if self.step(state, input, None) {
-                    local.handled(*me, receipt, &mut state.to_run);
-                }
-            }
-        }
-    }
-
-    /// Fires the timers that are due, at most so many now.
-    fn fire(&self, state: &mut State<M>, mut left: usize) -> usize {
-        while left > 0 {
-            let Some(timer) = state.timers.take_due(self.time()) else { break };
-            left -= 1;
-            if !self.step(state, Input::Timer(timer), None) {
-                return left;
-            }
-        }
-        self.arm(state);
-        left
-    }
-
-    fn arm(&self, state: &mut State<M>) {
-        if let Some(at) = state.timers.first() {
-            state.alarm.arm(self.booted + Duration::from_nanos(at.0));
-        }
-    }
-
     /// Handles an input, and what the disk answered to it at once.
     fn step(
         &self,
@@ -545,47 +440,6 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    fn halt_now(&self, state: &mut State<M>, why: String) {
-        if std::mem::replace(&mut state.stopped, true) {
-            return;
-        }
-        let trouble = state.trouble.take().map(|error| format!(" ({error})"));
-        self.say_halted(why + &trouble.unwrap_or_default());
-    }
-
-    fn say_halted(&self, why: String) {
-        let first = self.halted.send_if_modified(|halted| match halted {
-            Some(_) => false,
-            None => {
-                // Whoever runs the server is given the sentence; here it gets a time.
-                tracing::error!("the machine halted: {why}");
-                self.counts.halts.one();
-                *halted = Some(why.clone());
-                true
-            }
-        });
-        self.end();
-        if first {
-            self.sessions.close();
-            self.outside.halted(&why);
-        }
-    }
-
-    /// Nothing is handled, carried out or waited for any more.
-    fn end(&self) {
-        self.over.store(true, Ordering::SeqCst);
-        if let Some(disk) = self.disk.get() {
-            disk.stop();
-        }
-        self.inbox.clear();
-        self.room.notify_waiters();
-        self.changes.tell();
-    }
-
-    fn why_it_stopped(&self) -> String {
-        self.halted.borrow().clone().unwrap_or_else(|| "it was stopped".to_owned())
-    }
-
     /// A machine that panicked is in no known state: it never gets another input.
     fn lock(&self) -> Option<MutexGuard<'_, State<M>>> {
         let state = self.state.lock();
@@ -612,30 +466,6 @@ impl<M: Machine> Node<M> {
     }
 }
 
-impl<M: Machine> Rings for Node<M> {
-    fn ring(&self) {
-        self.inbox.ring();
-        self.run();
-    }
-}
-
-/// Lets each of these handle what waits, at most so much in all; gives back those who have more.
-fn run_each<M: Machine>(mut left: usize, mut nodes: ToRun<M>) -> ToRun<M> {
-    while left > 0 {
-        let Some(node) = nodes.pop_front() else { break };
-        left = node.drain(left, &mut nodes);
-    }
-    nodes
-}
-
-/// The rest of somebody's work, as a task that lets others in between.
-async fn go_on<M: Machine>(mut nodes: ToRun<M>) {
-    while !nodes.is_empty() {
-        nodes = run_each(MOST_AT_ONCE, nodes);
-        tokio::task::yield_now().await;
-    }
-}
-
 const BROKEN: &str = "the machine panicked, which is a mistake in it; its files are safe";
 
 /// Which outputs of an input are carried out.
@@ -644,53 +474,6 @@ enum Allowed {
     All,
     /// Only that it halts.
     Halt,
-}
-
-/// Tells those who wait for a change of the machine. Mostly nobody does, and nothing is paid.
-#[derive(Default)]
-struct Changes {
-    watchers: AtomicUsize,
-    count: Mutex<u64>,
-    changed: Condvar,
-}
-
-struct Watch<'a>(&'a Changes);
-
-impl Changes {
-    fn watch(&self) -> Watch<'_> {
-        self.watchers.fetch_add(1, Ordering::SeqCst);
-        Watch(self)
-    }
-
-    fn tell(&self) {
-        if self.watchers.load(Ordering::SeqCst) > 0 {
-            *self.count() += 1;
-            self.changed.notify_all();
-        }
-    }
-
-    fn count(&self) -> MutexGuard<'_, u64> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Watch<'_> {
-    fn now(&self) -> u64 {
-        *self.0.count()
-    }
-
-    /// Ends when there was a change since then.
-    fn wait(&self, seen: u64) {
-        let unchanged = |count: &mut u64| *count == seen;
-        // Whoever held it cannot have left a number half written.
-        drop(self.0.changed.wait_while(self.0.count(), unchanged));
-    }
-}
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        self.0.watchers.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 /// A stream of its own, different each time.

@@ -9,7 +9,9 @@ mod workload;
 
 use machine::{MechanismInfo, NodeId, Switches};
 use raft::Mechanism;
-use sim::{Cluster, Entry, NoteKind, PromiseSpec, Scenario, System, Witness, World, heal_all};
+use sim::{
+    Cluster, Entry, FaultKind, NoteKind, PromiseSpec, Scenario, System, Witness, World, heal_all,
+};
 
 use crate::history;
 use crate::message::{Message, Note, Operation};
@@ -32,6 +34,28 @@ impl System for Consensus {
     const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
     const ROLES: &'static [&'static str] =
         &["blank", "booting", "candidate", "client", "follower", "leader", "learner", "removed"];
+    const SURVIVES: &'static [FaultKind] = &[
+        FaultKind::BitRot,
+        FaultKind::ClockDrift,
+        FaultKind::Crash,
+        FaultKind::Delay,
+        FaultKind::DiskReplaced,
+        FaultKind::FailingDisk,
+        FaultKind::FlappingLink,
+        FaultKind::FullDisk,
+        FaultKind::HungDisk,
+        FaultKind::LinkReset,
+        FaultKind::Loss,
+        FaultKind::MisdirectedWrite,
+        FaultKind::OneWayPartition,
+        FaultKind::Partition,
+        FaultKind::Pause,
+        FaultKind::PowerLoss,
+        FaultKind::RollingRestart,
+        FaultKind::SlowDisk,
+        FaultKind::SlowNode,
+        FaultKind::TornWrite,
+    ];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
@@ -90,14 +114,14 @@ const WITNESSES: &[Witness] = &[
     Witness::new("pre-vote", "stable-leader", "flapping-leader", 0),
     Witness::new("check-quorum", "recovers-after-heal", "one-way-partition", 0),
     Witness::new("up-to-date-vote", "leader-completeness", "slow-follower", 1),
-    Witness::new("commit-only-current-term", "state-machine-safety", "figure-eight", 36),
+    Witness::new("commit-only-current-term", "state-machine-safety", "figure-eight", 39),
     Witness::new("persist-before-reply", "leader-completeness", "power-loss", 3),
-    Witness::new("consistency-check", "log-matching", "minority-leader", 5),
+    Witness::new("consistency-check", "log-matching", "minority-leader", 10),
     Witness::new("read-index", "linearizable", "minority-leader", 0),
-    Witness::new("lease-margin", "linearizable", "clock-drift", 7),
-    Witness::new("joint-consensus", "one-leader-per-term", "membership-change", 26),
-    Witness::new("session-dedup", "linearizable", "leader-crash", 2),
-    Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 1),
+    Witness::new("lease-margin", "linearizable", "clock-drift", 27),
+    Witness::new("joint-consensus", "one-leader-per-term", "membership-change", 455),
+    Witness::new("session-dedup", "linearizable", "leader-crash", 0),
+    Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 3),
     Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 2),
     Witness::new("hello-again", "redundancy-returns", "disk-replaced-voter-down", 0),
 ];

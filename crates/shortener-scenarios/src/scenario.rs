@@ -8,7 +8,7 @@ mod owners;
 mod words;
 
 use machine::{MechanismInfo, NodeId, Switches};
-use sim::{NoteKind, PromiseSpec, Scenario, System, Witness};
+use sim::{FaultKind, NoteKind, PromiseSpec, Scenario, System, Witness};
 
 use crate::promise::PROMISES;
 use crate::shape::{Cluster, Node, Shape};
@@ -30,6 +30,24 @@ impl System for UrlShortener {
     const MECHANISMS: &'static [MechanismInfo] = Mechanism::ALL;
     const PROMISES: &'static [PromiseSpec<Node, Shape>] = PROMISES;
     const ROLES: &'static [&'static str] = &["instance", "shard", "tally", "user"];
+    const SURVIVES: &'static [FaultKind] = &[
+        FaultKind::BitRot,
+        FaultKind::ClockJump,
+        FaultKind::ClockRollback,
+        FaultKind::Crash,
+        FaultKind::Delay,
+        FaultKind::FlappingLink,
+        FaultKind::FullDisk,
+        FaultKind::LinkReset,
+        FaultKind::MisdirectedWrite,
+        FaultKind::OneWayPartition,
+        FaultKind::Partition,
+        FaultKind::Pause,
+        FaultKind::PowerLoss,
+        FaultKind::SlowDisk,
+        FaultKind::SlowNode,
+        FaultKind::TornWrite,
+    ];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
@@ -96,7 +114,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
     Witness::new("ring-fence", "links-kept", "shard-added", 6),
-    Witness::new("catch-up", "links-kept", "shard-added", 6),
+    Witness::new("catch-up", "links-kept", "shard-added", 12),
     Witness::new("keep-removals", "links-kept", "shard-added", 4),
 ];
 

@@ -45,6 +45,33 @@ impl System for Snowflakes {
         "waiting",
         "worker",
     ];
+    const SURVIVES: &'static [FaultKind] = &[
+        FaultKind::BitRot,
+        FaultKind::ClockDrift,
+        FaultKind::ClockJump,
+        FaultKind::ClockRollback,
+        FaultKind::ClockSmear,
+        FaultKind::Crash,
+        FaultKind::Delay,
+        FaultKind::FailingDisk,
+        FaultKind::FileCut,
+        FaultKind::FileMissing,
+        FaultKind::FlappingLink,
+        FaultKind::FullDisk,
+        FaultKind::HungDisk,
+        FaultKind::LinkReset,
+        FaultKind::Loss,
+        FaultKind::MisdirectedWrite,
+        FaultKind::OneWayPartition,
+        FaultKind::Partition,
+        FaultKind::Pause,
+        FaultKind::PowerLoss,
+        FaultKind::RollingRestart,
+        FaultKind::SlowDisk,
+        FaultKind::SlowNode,
+        FaultKind::SnapshotResumed,
+        FaultKind::TornWrite,
+    ];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
@@ -92,15 +119,15 @@ const NEVER_WRONG: &[&str] = ALL.split_at(3).0;
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
     Witness::new("clock-guard", "unique", "clock-step-back", 4),
-    Witness::new("high-water-mark", "unique", "restart-after-step-back", 0),
+    Witness::new("high-water-mark", "unique", "restart-after-step-back", 3),
     Witness::new("timestamp-ceiling", "unique", "holder-change-under-skew", 0),
-    Witness::new("lease-fencing", "unique", "authority-partition", 2),
+    Witness::new("lease-fencing", "unique", "authority-partition", 9),
     Witness::new("stop-before-expiry", "unique", "authority-partition", 2),
     Witness::new("sequence-wait", "unique", "overload", 0),
     Witness::new("generation-check", "unique", "snapshot-resumed", 0),
-    Witness::new("skew-check", "order-within-skew", "clock-drift", 2),
-    Witness::new("lease-grace", "unique", "authority-partition", 28),
-    Witness::new("lease-recount", "unique", "authority-crash", 0),
+    Witness::new("skew-check", "order-within-skew", "clock-drift", 0),
+    Witness::new("lease-grace", "unique", "authority-partition", 46),
+    Witness::new("lease-recount", "unique", "authority-crash", 10),
 ];
 
 fn scenarios() -> Vec<Scenario<Snowflakes>> {
