@@ -4,6 +4,8 @@
 //! time the one that was set first. The thread is woken only for a time before the one it sleeps until: a
 //! timer that is put off again and again, as an election timeout is, costs it nothing.
 
+#![expect(clippy::disallowed_methods, reason = "this is where the time of machines comes from")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
