@@ -1,10 +1,12 @@
 //! What a keeper of a log promises: each client remembers what must be there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use machine::{Machine, NodeId};
-use sim::{Entry, Promise, PromiseSpec, Verdict, World};
+use machine::{Machine, NodeId, Time};
+use sim::{Entry, FileChange, Promise, PromiseSpec, Verdict, World};
 
+use crate::client::KEEPER;
 use crate::message::{Keeping, Note, Order};
 use crate::shape::{Node, Shape};
 
@@ -13,12 +15,18 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
     PromiseSpec {
         name: "nothing-forgotten",
         about: "what a client knows to be durable is in every later read that is answered",
-        checker: |_| Box::new(Checker { clients: BTreeMap::new(), judge: Ledger::forgotten }),
+        checker: |_| Box::new(Checker::of(Ledger::forgotten)),
+    },
+    PromiseSpec {
+        name: "losses-told",
+        about: "files that are lost are told, and not taken for never written; what was durable for less than \
+                a second and a half may go with them unseen",
+        checker: |_| Box::new(Checker { has_grace: true, ..Checker::of(Ledger::forgotten) }),
     },
     PromiseSpec {
         name: "in-order",
         about: "a read shows what was appended, each entry once and in the order in which it was asked for",
-        checker: |_| Box::new(Checker { clients: BTreeMap::new(), judge: Ledger::disorder }),
+        checker: |_| Box::new(Checker::of(Ledger::disorder)),
     },
     PromiseSpec {
         name: "answers-again",
@@ -31,7 +39,8 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
 #[derive(Default)]
 struct Ledger {
     asked: BTreeSet<u64>,
-    durable: BTreeSet<u64>,
+    /// And since when.
+    durable: BTreeMap<u64, Time>,
     /// What was durable when a read began.
     reads: BTreeMap<u64, BTreeSet<u64>>,
 }
@@ -39,6 +48,32 @@ struct Ledger {
 struct Checker {
     clients: BTreeMap<NodeId, Ledger>,
     judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>,
+    /// May the newest go unseen with a file that is lost?
+    has_grace: bool,
+    /// How many changes of the keeper's files were looked at.
+    looked_at: u64,
+}
+
+/// The bound is raised once a second; a write of it and a restart take time too.
+const GRACE: Duration = Duration::from_millis(1_500);
+
+impl Checker {
+    fn of(judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>) -> Checker {
+        Checker { clients: BTreeMap::new(), judge, has_grace: false, looked_at: 0 }
+    }
+
+    /// What was durable for a short time only when a file was lost may have gone with it.
+    fn forgive<M: Machine>(&mut self, world: &World<M>) {
+        let lost = world.changed_files(KEEPER, self.looked_at);
+        let lost = lost.into_iter().any(|(_, change)| change == FileChange::Lost);
+        self.looked_at = world.file_changes(KEEPER);
+        if lost {
+            let now = world.now();
+            self.clients.values_mut().for_each(|ledger| {
+                ledger.durable.retain(|_, since| now.since(*since) > GRACE);
+            });
+        }
+    }
 }
 
 impl Ledger {
@@ -62,18 +97,25 @@ impl Ledger {
 }
 
 impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        if self.has_grace {
+            self.forgive(world);
+        }
         let ledger = self.clients.entry(entry.node).or_default();
         match &entry.note {
             Note::Asked { token, order: Order::Append(_) } => drop(ledger.asked.insert(*token)),
             Note::Asked { token, order: Order::Read } => {
-                ledger.reads.insert(*token, ledger.durable.clone());
+                ledger.reads.insert(*token, ledger.durable.keys().copied().collect());
             }
-            Note::Written { token } => drop(ledger.durable.insert(*token)),
+            Note::Written { token } => {
+                ledger.durable.insert(*token, entry.at);
+            }
             Note::Read { token, entries } => {
                 (self.judge)(ledger, *token, entries)?;
                 // What was read is durable, even if that was not yet acknowledged.
-                ledger.durable.extend(entries);
+                for token in entries {
+                    ledger.durable.entry(*token).or_insert(entry.at);
+                }
             }
             _ => {}
         }

@@ -37,7 +37,7 @@ impl System for KeptLog {
         FaultKind::FileMissing,
     ];
     const WITNESSES: &'static [Witness] =
-        &[Witness::new("durable-bound", "nothing-forgotten", "lost-files", 0)];
+        &[Witness::new("durable-bound", "losses-told", "lost-files", 0)];
 
     fn scenarios() -> Vec<Scenario<Self>> {
         let scenario = |name, about, promises, draw, reaches| Scenario {
@@ -48,7 +48,7 @@ impl System for KeptLog {
             scenario(
                 "lost-files",
                 "a file is gone, or shorter than it was, when the keeper comes back",
-                &["nothing-forgotten", "in-order"],
+                &["losses-told", "in-order"],
                 lost_files,
                 &[("file-cut", 50), ("file-missing", 50), ("loss-told", 150)],
             ),
