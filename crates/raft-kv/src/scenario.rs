@@ -119,7 +119,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("consistency-check", "log-matching", "minority-leader", 10),
     Witness::new("read-index", "linearizable", "minority-leader", 0),
     Witness::new("lease-margin", "linearizable", "clock-drift", 27),
-    Witness::new("joint-consensus", "one-leader-per-term", "membership-change", 455),
+    Witness::new("joint-consensus", "leader-completeness", "membership-change", 37),
     Witness::new("session-dedup", "linearizable", "leader-crash", 0),
     Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 3),
     Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 2),

@@ -9,6 +9,7 @@
 //!
 //! What is drawn for a file comes from a stream of its name, so that one more file shifts no other's draws.
 
+mod change;
 mod device;
 mod file;
 mod in_flight;
@@ -27,6 +28,7 @@ pub(crate) use self::in_flight::{Flight, InFlight};
 use crate::chunks::Chunks;
 use crate::fault::FaultKind;
 use crate::random::{Draw, DrawStream, Purpose, below, stream};
+pub use change::{FileChange, Unsynced};
 
 /// A file ends here; a simulated disk lives in memory.
 const LONGEST_FILE: u64 = 1 << 30;
@@ -47,33 +49,6 @@ pub(crate) struct DiskFaults {
 impl DiskFaults {
     pub(crate) const NONE: DiskFaults =
         DiskFaults { times: 1, capacity: None, failing_ppm: 0, misdirected: Vec::new() };
-}
-
-/// What a crash does to writes that were not synced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unsynced {
-    /// The process died, the system lives: the page cache survives.
-    Kept,
-    /// The power went: each write is there or not, in any combination.
-    Lost,
-    /// The power went in the middle: as lost, and writes may be there in part.
-    Torn,
-}
-
-/// What happened to a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum FileChange {
-    /// A machine wrote, cut or replaced it.
-    Written,
-    /// What was written is durable.
-    Synced,
-    /// What was not synced went with the power, or the file was cut, or went missing, or its disk did.
-    Lost,
-    /// Bits of it flipped, or a sector can be read no more.
-    Rotted,
-    /// A machine deleted it.
-    Deleted,
 }
 
 /// How an operation ended, and the fault that it met.
