@@ -17,7 +17,7 @@ const CLIENT: NodeId = NodeId(3);
 
 fn boot(id: NodeId) -> Node {
     if id == CLIENT {
-        return Node::Client(Client::new(id, REPLICAS.to_vec()));
+        return Node::Client(Client::new(id, REPLICAS.to_vec(), 0));
     }
     let (tuning, limits) = (Tuning::default(), Limits::default());
     Node::Replica(Replica::new(id, REPLICAS.to_vec(), tuning, limits, Switches::ALL_ON))

@@ -48,7 +48,7 @@ pub(crate) fn record(seed: u64) -> History<Kv> {
 fn boot(id: NodeId) -> Node {
     let replicas: Vec<NodeId> = (0..REPLICAS).map(NodeId).collect();
     if !replicas.contains(&id) {
-        return Node::Client(Client::new(id, replicas));
+        return Node::Client(Client::new(id, replicas, 0));
     }
     let (tuning, limits) = (Tuning::default(), Limits::default());
     Node::Replica(Replica::new(id, replicas, tuning, limits, Switches::ALL_ON))

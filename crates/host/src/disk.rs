@@ -97,7 +97,7 @@ impl<T: Send + 'static> Disk<T> {
         if orders.stopped {
             return None;
         }
-        let Some(name) = file_of(&command) else {
+        let Some(name) = command.file() else {
             self.read(command, op);
             return None;
         };
@@ -334,21 +334,6 @@ impl<T> Drop for AtWork<'_, T> {
         if orders.at_work == 0 {
             self.0.idle.notify_all();
         }
-    }
-}
-
-/// The file that it is about; none where it is about all.
-fn file_of(command: &DiskCommand) -> Option<&FileName> {
-    match command {
-        DiskCommand::Write { file, .. }
-        | DiskCommand::Sync { file, .. }
-        | DiskCommand::Read { file, .. }
-        | DiskCommand::Length { file }
-        | DiskCommand::Truncate { file, .. }
-        | DiskCommand::Replace { file, .. }
-        | DiskCommand::Delete { file }
-        | DiskCommand::Allocate { file, .. } => Some(file),
-        DiskCommand::List { .. } => None,
     }
 }
 

@@ -97,6 +97,23 @@ pub enum DiskCommand {
     },
 }
 
+impl DiskCommand {
+    /// The file that it is about; none where it is about all.
+    pub fn file(&self) -> Option<&FileName> {
+        match self {
+            DiskCommand::Write { file, .. }
+            | DiskCommand::Sync { file, .. }
+            | DiskCommand::Read { file, .. }
+            | DiskCommand::Length { file }
+            | DiskCommand::Truncate { file, .. }
+            | DiskCommand::Replace { file, .. }
+            | DiskCommand::Delete { file }
+            | DiskCommand::Allocate { file, .. } => Some(file),
+            DiskCommand::List { .. } => None,
+        }
+    }
+}
+
 /// What an operation that went well brings back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DiskAnswer {

@@ -9,12 +9,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Time};
 use raft::Session;
 use rand::Rng;
 
+use crate::command::LONGEST_VALUE;
 use crate::message::{
-    Answer, KeyValue, Message, Note, Operation, Refusal, Request, Response, Timer,
+    Answer, Ask, KeyValue, Message, Note, Operation, Refusal, Request, Response, Timer,
 };
 
 /// A replica that has not answered by then is taken for dead.
@@ -35,6 +37,8 @@ pub struct Client {
     open: Option<Open>,
     /// To be begun after it, in order.
     waiting: VecDeque<Operation>,
+    /// How many of the longest values it puts before the first of them.
+    long_values: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -50,9 +54,20 @@ struct Open {
 }
 
 impl Client {
-    /// The client with this number, of these replicas.
-    pub fn new(id: NodeId, replicas: Vec<NodeId>) -> Self {
-        Client { id, replicas, session: 0, begun: 0, open: None, waiting: VecDeque::new() }
+    /// The client with this number, of these replicas, which puts so many of the longest values before all else.
+    pub fn new(id: NodeId, replicas: Vec<NodeId>, long_values: u64) -> Self {
+        let waiting = VecDeque::new();
+        Client { id, replicas, session: 0, begun: 0, open: None, waiting, long_values }
+    }
+
+    /// The longest values, if they were not put yet.
+    fn put_long_values(&mut self) {
+        let value = Bytes::from(vec![b'v'; LONGEST_VALUE]);
+        for number in 0..std::mem::take(&mut self.long_values) {
+            let key = Bytes::from(format!("{}-{number}", self.id.0));
+            let ask = Ask::Put { key, value: value.clone() };
+            self.waiting.push_back(Operation { replica: self.replicas[0], ask });
+        }
     }
 
     fn begin_next(&mut self, now: Time, out: &mut Outputs<KeyValue>) {
@@ -163,6 +178,9 @@ impl Machine for Client {
                 self.session = half(now) << 64 | half(now);
             }
             Input::Message { message: Message::Do(operation), .. } => {
+                if self.long_values > 0 {
+                    self.put_long_values();
+                }
                 self.waiting.push_back(operation);
                 if self.open.is_none() {
                     self.begin_next(now.time, out);

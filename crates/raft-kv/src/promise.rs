@@ -64,8 +64,8 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
     },
     PromiseSpec {
         name: "leader-keeps-its-place",
-        about: "where nothing fails, whoever leads after the first second leads to the end, and whoever \
-                waits sees an answer, to anybody, within half a second",
+        about: "where nothing fails, whoever leads after the first second leads to the end, and from then \
+                on whoever waits sees an answer, to anybody, within half a second",
         checker: |cluster| Box::new(office::KeepsPlace::new(cluster.shape.replica_ids())),
     },
     PromiseSpec {

@@ -122,7 +122,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("joint-consensus", "leader-completeness", "membership-change", 37),
     Witness::new("session-dedup", "linearizable", "leader-crash", 0),
     Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 3),
-    Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 2),
+    Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 1),
     Witness::new("hello-again", "redundancy-returns", "disk-replaced-voter-down", 0),
 ];
 
@@ -198,13 +198,12 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
         ),
         Scenario {
             promises: AND_OFFICE,
-            seeds: 40,
             heals: heal_all,
             ..scenario(
                 "growing-store",
                 "a store grows by long values on slow disks, and nothing fails",
                 snapshots::growing_store,
-                &[("slow-disk", 100), ("snapshot-taken", 200)],
+                &[("slow-disk", 500), ("snapshot-taken", 1_000)],
             )
         },
         scenario(

@@ -48,6 +48,10 @@ pub struct Shape {
     pub snapshot_chunk: u64,
     /// The journal is written anew when it has grown by so many bytes.
     pub journal_growth: u64,
+    /// So many values of the longest length each client puts, one after the other, before the first operation
+    /// that it is given. They are no steps of a plan: a store that has grown stays so when the plan is shrunk.
+    #[serde(default)]
+    pub long_values: u64,
 }
 
 impl sim::Shape for Shape {
@@ -68,7 +72,8 @@ impl sim::Shape for Shape {
         within("election_timeout", self.election_timeout, 10..=60_000)?;
         within("max_batch", self.max_batch, 1..=4_096)?;
         within("snapshot_chunk", self.snapshot_chunk, 16..=1 << 20)?;
-        within("journal_growth", self.journal_growth, 16..=1 << 30)
+        within("journal_growth", self.journal_growth, 16..=1 << 30)?;
+        within("long_values", self.long_values, 0..=1_000)
     }
 }
 
@@ -129,7 +134,7 @@ impl Shape {
         let shape = cluster.shape;
         let replicas = shape.replica_ids();
         if !replicas.contains(&id) {
-            return Node::Client(Client::new(id, replicas));
+            return Node::Client(Client::new(id, replicas, shape.long_values));
         }
         let limits = Limits { snapshot_after: shape.snapshot_after, ..Limits::default() };
         let (founders, tuning) = (shape.founder_ids(), shape.tuning());

@@ -120,7 +120,8 @@ impl Disk {
 
     /// The place of a file and when the operation ends, in the device's time.
     pub(crate) fn ask(&mut self, now: Time, command: &DiskCommand) -> (u32, u64) {
-        let number = self.number(name_of(command));
+        // A list stands in line with nothing: it is the folder's, which has no name.
+        let number = self.number(command.file().unwrap_or(const { &FileName::Borrowed("") }));
         let Place { line, draws, .. } = &mut self.places[number as usize];
         (number, self.device.ends(now, command, line, draws))
     }
@@ -477,19 +478,4 @@ impl Ended {
 
 fn starts(name: &str, prefix: Option<&str>) -> bool {
     prefix.is_none_or(|prefix| name.starts_with(prefix))
-}
-
-/// The file that an operation is about; for a list the folder, which has no name.
-fn name_of(command: &DiskCommand) -> &FileName {
-    match command {
-        DiskCommand::Write { file, .. }
-        | DiskCommand::Sync { file, .. }
-        | DiskCommand::Read { file, .. }
-        | DiskCommand::Length { file }
-        | DiskCommand::Truncate { file, .. }
-        | DiskCommand::Replace { file, .. }
-        | DiskCommand::Delete { file }
-        | DiskCommand::Allocate { file, .. } => file,
-        DiskCommand::List { .. } => const { &FileName::Borrowed("") },
-    }
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use machine::{DiskAnswer, DiskCommand, DiskResult, FileName, MemoryDisk};
 use proptest::prelude::*;
 
-use super::{Disk, file_of, is_read};
+use super::{Disk, is_read};
 use crate::files::{Files, watch};
 use crate::metrics::Metrics;
 
@@ -89,7 +89,7 @@ struct Story {
 impl Story {
     fn ask(&mut self, command: DiskCommand) -> usize {
         let place = self.asked.len();
-        let name = file_of(&command).unwrap().clone();
+        let name = command.file().unwrap().clone();
         let versions =
             self.versions.entry(name).or_insert_with(|| vec![(0, MemoryDisk::default())]);
         if !is_read(&command) {
@@ -103,7 +103,7 @@ impl Story {
 
     fn ended(&mut self, place: usize, result: DiskResult) {
         let command = &self.asked[place];
-        let name = file_of(command).unwrap();
+        let name = command.file().unwrap();
         if is_read(command) {
             let versions = &self.versions[name];
             let seen = versions.iter().rposition(|(asked, _)| *asked <= place).unwrap();
@@ -115,10 +115,10 @@ impl Story {
         } else {
             assert_eq!(result, self.exact[&place], "{command:?}");
             let before = self.ended.iter().filter(|ended| {
-                !is_read(&self.asked[**ended]) && file_of(&self.asked[**ended]) == Some(name)
+                !is_read(&self.asked[**ended]) && self.asked[**ended].file() == Some(name)
             });
             let asked = (0..place).filter(|asked| {
-                !is_read(&self.asked[*asked]) && file_of(&self.asked[*asked]) == Some(name)
+                !is_read(&self.asked[*asked]) && self.asked[*asked].file() == Some(name)
             });
             assert!(before.copied().eq(asked), "in the order asked, each once: {command:?}");
         }

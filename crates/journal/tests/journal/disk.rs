@@ -68,7 +68,7 @@ impl Disk {
     }
 
     pub(crate) fn ask(&mut self, command: DiskCommand, op: JournalOp) {
-        let file = name(&command).unwrap_or_default().to_owned();
+        let file = command.file().map_or_else(String::new, |name| name.to_string());
         self.waiting.entry(file).or_default().push_back((command, op));
     }
 
@@ -184,20 +184,6 @@ impl Disk {
             file.linked |= random.random_bool(0.5);
             file.linked
         });
-    }
-}
-
-fn name(command: &DiskCommand) -> Option<&str> {
-    match command {
-        DiskCommand::Write { file, .. }
-        | DiskCommand::Sync { file, .. }
-        | DiskCommand::Read { file, .. }
-        | DiskCommand::Length { file }
-        | DiskCommand::Truncate { file, .. }
-        | DiskCommand::Replace { file, .. }
-        | DiskCommand::Delete { file }
-        | DiskCommand::Allocate { file, .. } => Some(file),
-        DiskCommand::List { .. } => None,
     }
 }
 

@@ -48,8 +48,9 @@ impl Promise<Node> for KeepsPlace {
 }
 
 fn judge(history: &[Entry<Note>], now: Time) -> Verdict {
-    // Those who wait, and since when nobody was answered.
-    let (mut waiting, mut since) = (0_u64, Time(0));
+    // Those who wait, and since when nobody was answered, from when on somebody leads.
+    let begun = Time(0) + BEGUN;
+    let (mut waiting, mut since) = (0_u64, begun);
     let late = |since: Time, at: Time| {
         let waited = at.since(since).as_millis();
         Verdict::Broken(format!("from {since:?} on nobody was answered for {waited} ms"))
@@ -57,7 +58,7 @@ fn judge(history: &[Entry<Note>], now: Time) -> Verdict {
     for entry in history {
         match &entry.note {
             Note::Invoked { .. } => {
-                since = if waiting == 0 { entry.at } else { since };
+                since = if waiting == 0 { entry.at.max(begun) } else { since };
                 waiting += 1;
             }
             Note::Answered { .. } | Note::Failed { .. } | Note::GivenUp { .. } => {
@@ -66,7 +67,7 @@ fn judge(history: &[Entry<Note>], now: Time) -> Verdict {
                     return late(since, entry.at);
                 }
                 waiting = waiting.saturating_sub(1);
-                since = if answered { entry.at } else { since };
+                since = if answered { entry.at.max(begun) } else { since };
             }
             Note::Sometimes(_) => {}
         }
@@ -82,7 +83,7 @@ mod tests {
     use crate::message::{Answer, Ask, ReadMode};
 
     fn judged(notes: &[(u64, u64, bool)], end: u64) -> Verdict {
-        let time = |ms: u64| Time(ms * 1_000_000);
+        let time = |ms: u64| Time(ms * 1_000_000) + BEGUN;
         let note = |operation, answered| match answered {
             true => Note::Answered { operation, answer: Answer::Done },
             false => Note::Invoked {
@@ -95,7 +96,17 @@ mod tests {
             node: NodeId(9),
             note: note(operation, answered),
         };
-        judge(&notes.iter().map(entry).collect::<Vec<_>>(), time(end))
+        let early = Entry { at: Time(0), node: NodeId(9), note: note(0, false) };
+        let early = notes.iter().any(|(_, operation, _)| *operation == 0).then_some(early);
+        let history = early.into_iter().chain(notes.iter().map(entry));
+        judge(&history.collect::<Vec<_>>(), time(end))
+    }
+
+    /// Operation 0 was asked a second before: nobody led yet.
+    #[test]
+    fn the_first_leader_is_waited_for_without_a_judge() {
+        assert_eq!(judged(&[(500, 0, true)], 9_000), Verdict::Held);
+        assert!(matches!(judged(&[(501, 0, true)], 9_000), Verdict::Broken(_)));
     }
 
     #[test]

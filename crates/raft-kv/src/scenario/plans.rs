@@ -45,6 +45,7 @@ fn usual(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
         max_batch: 64,
         snapshot_chunk: SNAPSHOT_CHUNK,
         journal_growth: JOURNAL_GROWTH,
+        long_values: 0,
     }
 }
 

@@ -1,15 +1,13 @@
 //! Plans in which logs are compacted every few entries, and snapshots travel in small pieces.
 
-use bytes::Bytes;
 use machine::Time;
 use sim::Script;
 
-use crate::command::LONGEST_VALUE;
 use crate::message::Ask;
 use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
 
 use super::plans::{BEGUN, CRASHES, MS, begin, moment, some_of, targets, under_noise};
-use super::workload::{MIXED, ask_any};
+use super::workload::{MIXED, ask_any, workload_from};
 
 /// Everything is so small that its end is met: of a log, of a journal and of a piece of a snapshot.
 fn small(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
@@ -24,6 +22,7 @@ fn small(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
         max_batch: draft.magnitude(1, 64),
         snapshot_chunk: draft.magnitude(16, 4_000),
         journal_growth: draft.magnitude(16, 64 << 10),
+        long_values: 0,
     };
     begin(draft, shape)
 }
@@ -40,6 +39,7 @@ pub(super) fn growing_store(draft: &mut Draft) {
         max_batch: 64,
         snapshot_chunk: SNAPSHOT_CHUNK,
         journal_growth: JOURNAL_GROWTH,
+        long_values: 100,
     };
     shape.draw(draft);
     draft.phases(MS(20_000), MS(1_000));
@@ -47,12 +47,7 @@ pub(super) fn growing_store(draft: &mut Draft) {
     for replica in shape.replica_ids() {
         draft.between(Time(0), draft.end() + MS(1)).slow_disk(replica, slow);
     }
-    let value = Bytes::from(vec![b'v'; LONGEST_VALUE]);
-    for number in 0..240 {
-        let key = Bytes::from(format!("k{}", draft.number(0, 400)));
-        let ask = Ask::Put { key, value: value.clone() };
-        ask_any(draft, shape, Time(0) + MS(1_500 + number), ask);
-    }
+    workload_from(draft, shape, Time(0) + MS(1_500), 150, MIXED);
 }
 
 pub(super) fn snapshot_under_churn(draft: &mut Draft) {

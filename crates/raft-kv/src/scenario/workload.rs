@@ -23,11 +23,22 @@ const CHANGING: &[&str] = &["x", "y", "z"];
 
 /// So many operations, spread over the run, each asked of any replica.
 pub(super) fn workload(draft: &mut Draft, shape: Shape, operations: u64, mix: Mix) {
-    let slot = draft.end().0 / operations;
+    workload_from(draft, shape, Time(0), operations, mix);
+}
+
+/// As [`workload`], from this time on.
+pub(super) fn workload_from(
+    draft: &mut Draft,
+    shape: Shape,
+    from: Time,
+    operations: u64,
+    mix: Mix,
+) {
+    let slot = (draft.end().0 - from.0) / operations;
     // What each changing key was last given, so that some swaps find what they look for.
     let mut last: Vec<Option<Bytes>> = vec![None; CHANGING.len()];
     for number in 0..operations {
-        let at = Time(number * slot + draft.number(0, slot - 1));
+        let at = Time(from.0 + number * slot + draft.number(0, slot - 1));
         let ask = ask(draft, number, mix, &mut last);
         ask_any(draft, shape, at, ask);
     }

@@ -22,6 +22,7 @@ fn world(seed: u64, switches: Switches) -> World<Node> {
         max_batch: 1,
         snapshot_chunk: 100,
         journal_growth: 1_000,
+        long_values: 0,
     };
     let cluster = Cluster::new(shape, Delays::micros(100, 1_000));
     let mut world = world_of::<Consensus>(&cluster, seed, switches);

@@ -26,6 +26,7 @@ fn world(seed: u64, switches: Switches) -> (World<Node>, NodeId, [NodeId; 2]) {
         max_batch: 64,
         snapshot_chunk: 256 << 10,
         journal_growth: 16 << 20,
+        long_values: 0,
     };
     let cluster = Cluster::new(shape, Delays::micros(100, 1_000));
     let mut world = world_of::<Consensus>(&cluster, seed, switches);

@@ -176,20 +176,6 @@ fn any_command(random: &mut Random, number: usize) -> DiskCommand {
     }
 }
 
-fn file_of(command: &DiskCommand) -> Option<&FileName> {
-    match command {
-        DiskCommand::Write { file, .. }
-        | DiskCommand::Sync { file, .. }
-        | DiskCommand::Read { file, .. }
-        | DiskCommand::Length { file }
-        | DiskCommand::Truncate { file, .. }
-        | DiskCommand::Replace { file, .. }
-        | DiskCommand::Delete { file }
-        | DiskCommand::Allocate { file, .. } => Some(file),
-        DiskCommand::List { .. } => None,
-    }
-}
-
 fn looks(command: &DiskCommand) -> bool {
     matches!(
         command,
@@ -204,7 +190,7 @@ fn allowed(commands: &[DiskCommand]) -> Vec<Vec<DiskResult>> {
     let mut disks: BTreeMap<&FileName, MemoryDisk> = BTreeMap::new();
     let mut asked: BTreeMap<&FileName, Vec<usize>> = BTreeMap::new();
     for (number, command) in commands.iter().enumerate() {
-        let Some(file) = file_of(command) else { continue };
+        let Some(file) = command.file() else { continue };
         let disk = disks.entry(file).or_default();
         if looks(command) {
             asked.entry(file).or_default().push(number);
@@ -240,7 +226,7 @@ fn any_operations_on_several_files_end_as_they_may() {
         assert_eq!(ended.len(), OPS.len(), "each is told, once");
         for (_, op, result) in &ended {
             let number: usize = op.parse().unwrap();
-            let Some(file) = file_of(&commands[number]) else { continue };
+            let Some(file) = commands[number].file() else { continue };
             assert!(
                 allowed[number].contains(result),
                 "seed {seed}: {:?} gave {result:?}, not one of {:?}",

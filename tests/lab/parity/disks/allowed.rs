@@ -52,21 +52,7 @@ fn order(orders: &[DiskCommand], ended: &[usize]) -> Result<(), String> {
 fn ordered(command: &DiskCommand) -> Option<&FileName> {
     match command {
         DiskCommand::Read { .. } | DiskCommand::Length { .. } | DiskCommand::List { .. } => None,
-        other => file(other),
-    }
-}
-
-fn file(command: &DiskCommand) -> Option<&FileName> {
-    match command {
-        DiskCommand::Write { file, .. }
-        | DiskCommand::Sync { file, .. }
-        | DiskCommand::Read { file, .. }
-        | DiskCommand::Length { file }
-        | DiskCommand::Truncate { file, .. }
-        | DiskCommand::Replace { file, .. }
-        | DiskCommand::Delete { file }
-        | DiskCommand::Allocate { file, .. } => Some(file),
-        DiskCommand::List { .. } => None,
+        other => other.file(),
     }
 }
 
@@ -85,7 +71,7 @@ fn states(disk: &MemoryDisk, orders: &[DiskCommand], name: &FileName) -> Vec<Mem
 /// All that this operation may end with.
 fn results(disk: &MemoryDisk, orders: &[DiskCommand], operation: usize) -> Vec<DiskResult> {
     let command = &orders[operation];
-    let Some(name) = file(command) else { return lists(disk, orders, command) };
+    let Some(name) = command.file() else { return lists(disk, orders, command) };
     let states = states(disk, orders, name);
     let before = orders[..operation].iter().filter(|other| ordered(other) == Some(name)).count();
     let seen =
