@@ -24,18 +24,18 @@ pub(crate) fn weight<M: Machine>(message: &Message<M>) -> u32 {
 impl<M: Machine> World<M> {
     #[inline(always)]
     pub(crate) fn send(&mut self, from: NodeId, to: NodeId, message: Message<M>, link: Link) {
-        if self.filtered && !self.passes(from, to, &message, link) {
-            return;
-        }
         if to.0 as usize >= self.nodes.len() || self.absent > 0 && !self.has(to) {
             return self.no_such_node(from, to, &message, link);
         }
         let weight = weight::<M>(&message);
+        if link == Link::Datagram && weight > DATAGRAM {
+            return self.too_heavy(from, to, &message, weight);
+        }
+        if self.filtered && !self.passes(from, to, &message, link) {
+            return;
+        }
         if link != Link::Datagram {
             return self.send_on_lane(from, to, message, link, weight);
-        }
-        if weight > DATAGRAM {
-            return self.too_heavy(from, to, &message, weight);
         }
         let drawn = self.draw_for_datagram(from, to);
         let conditions = &self.network.conditions;
@@ -113,11 +113,9 @@ impl<M: Machine> World<M> {
 
     /// A datagram that leaves later than it was sent.
     pub(crate) fn send_late(&mut self, at: Time, from: NodeId, to: NodeId, message: Message<M>) {
-        if self.has(to) {
-            let drawn = self.draw_for_datagram(from, to);
-            let (at, draw) = self.network.conditions.arrival_without_faults(at, from, to, drawn);
-            self.send_through_faults(from, to, message, at, draw);
-        }
+        let drawn = self.draw_for_datagram(from, to);
+        let (at, draw) = self.network.conditions.arrival_without_faults(at, from, to, drawn);
+        self.send_through_faults(from, to, message, at, draw);
     }
 
     /// A machine's error, which makes the run's verdict unknown.

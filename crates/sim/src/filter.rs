@@ -53,8 +53,8 @@ impl<M: Machine> World<M> {
         match (picked, link) {
             (Picked::Dropped, _) => {
                 self.record(|| Moment::Lost { from, to, text: format!("{message:?}") });
-                if link != Link::Datagram {
-                    self.network.lanes.way(from, to);
+                // A lane that is dead loses it anyway.
+                if link != Link::Datagram && !self.network.lanes.is_dead(from, to) {
                     self.reset_link(from, to);
                 }
                 false
@@ -72,11 +72,11 @@ impl<M: Machine> World<M> {
     }
 
     fn pick(&self, from: NodeId, to: NodeId, message: &Message<M>) -> Option<(usize, Picked)> {
-        if self.is_healed(from) && self.has(to) && self.is_healed(to) {
+        if self.is_healed(from) && self.is_healed(to) {
             return None;
         }
-        let on = self.chaos.faults.iter().enumerate().filter(|(_, fault)| fault.on);
-        on.filter_map(|(index, scheduled)| {
+        let mut on = self.chaos.faults.iter().enumerate().filter(|(_, fault)| fault.on);
+        on.find_map(|(index, scheduled)| {
             let Fault::MessageFilter { filter, from: senders, to: receivers, delay_ns } =
                 &scheduled.fault
             else {
@@ -93,6 +93,5 @@ impl<M: Machine> World<M> {
             };
             (sent && meant && picks).then_some((index, picked))
         })
-        .next()
     }
 }

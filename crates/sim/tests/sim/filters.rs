@@ -56,6 +56,15 @@ fn a_message_that_is_dropped_from_a_stream_resets_the_pair() {
 }
 
 #[test]
+fn what_is_picked_on_its_way_to_nobody_is_answered_as_ever_and_once() {
+    let mut world = stage(6, &[0; 2]);
+    world.drop_messages("even-number", NOBODY, NOBODY);
+    tell(&mut world, 0, &[Act::Send(9, 2), Act::Datagram(9, 2), Act::Send(1, 2), Act::Send(1, 4)]);
+    world.run_until(at(50));
+    assert_eq!((resets(&world, 0, 9), resets(&world, 0, 1), resets(&world, 1, 0)), (1, 1, 1));
+}
+
+#[test]
 fn no_filter_picks_what_two_healed_nodes_say() {
     let mut world = stage(4, &[0; 3]);
     world.drop_messages("even-number", NOBODY, NOBODY);
