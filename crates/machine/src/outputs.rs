@@ -1,7 +1,6 @@
 //! What a machine wants done.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::disk::DiskCommand;
@@ -39,14 +38,8 @@ pub enum Output<P: Protocol> {
     },
     /// Tell the history, or the owner.
     Note(P::Note),
-    /// A node that may be spoken with from now on: the host dials the address.
-    Meet {
-        /// Its number.
-        peer: NodeId,
-        /// Where it listens, as a host and a port.
-        address: Arc<str>,
-    },
-    /// What the machine had to do before its end is done: [`crate::Input::Stop`] is answered.
+    /// What the machine had to do before its end is done, and the node ends: the answer to
+    /// [`crate::Input::Stop`].
     Stopped,
     /// Stop this node, as a crash does: the machine has found that it cannot keep its promises.
     Halt {
@@ -113,11 +106,6 @@ impl<P: Protocol> Outputs<P> {
     #[inline]
     pub fn note(&mut self, note: P::Note) {
         self.add(|| Output::Note(note));
-    }
-
-    /// Makes a node known.
-    pub fn meet(&mut self, peer: NodeId, address: Arc<str>) {
-        self.push(Output::Meet { peer, address });
     }
 
     /// Answers [`crate::Input::Stop`].

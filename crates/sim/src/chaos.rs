@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
 
+use crate::disk::Unsynced;
 use crate::fault::{Fault, FaultKind, Target};
 use crate::history::Counts;
 use crate::network::pairs;
@@ -150,6 +151,10 @@ impl<M: Machine> World<M> {
             released.into_iter().for_each(|node| self.lift(index, node));
         }
         for &node in &nodes {
+            // Nobody waits any longer for one that has not stopped.
+            if self.node(node).grace_ends.is_some() {
+                self.crash_now(node, Unsynced::Kept);
+            }
             if self.node(node).machine.is_none() && self.node(node).down == 0 {
                 self.start(node);
             }
@@ -202,6 +207,12 @@ impl<M: Machine> World<M> {
         self.record(|| Moment::FaultBegins { nodes, text: fault.to_string() });
         let mut took_effect = true;
         match &fault {
+            Fault::RollingRestart { .. } if part => {
+                for &node in &hits {
+                    self.node_mut(node).down += 1;
+                    self.tell_to_stop(node);
+                }
+            }
             Fault::RollingRestart { .. } => self.restart_in_turn(&hits, until),
             Fault::LinkReset { .. } => {
                 for link in pairs(&hits, &other_side) {
@@ -375,8 +386,11 @@ impl<M: Machine> World<M> {
 
     /// A fault ends for one node.
     fn lift(&mut self, index: usize, node: NodeId) {
-        let fault = self.chaos.faults[index].fault.clone();
-        if fault.takes_down().is_some() {
+        let Scheduled { fault, part, .. } = &self.chaos.faults[index];
+        let (fault, part) = (fault.clone(), *part);
+        let was_told_to_stop = part && matches!(fault, Fault::RollingRestart { .. });
+        // One that has not stopped yet starts again when it has.
+        if fault.takes_down().is_some() || was_told_to_stop {
             self.node_mut(node).down -= 1;
             if self.node(node).down == 0 && self.node(node).machine.is_none() {
                 self.start(node);
@@ -420,7 +434,7 @@ impl<M: Machine> World<M> {
         let slot = span / nodes.len() as u32;
         for (turn, &node) in nodes.iter().enumerate() {
             let down = self.now + slot * turn as u32;
-            let fault = Fault::Crash { node: node.into() };
+            let fault = Fault::RollingRestart { nodes: vec![node.into()] };
             self.schedule_part(down, down + slot / 2, fault, true);
         }
     }
