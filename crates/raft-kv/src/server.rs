@@ -59,10 +59,8 @@ pub struct ServeConfig {
     pub replicas: Vec<ReplicaConfig>,
     /// Those that run here.
     pub local: LocalReplicas,
-    /// Where to show what is counted, if anywhere.
-    pub admin: Option<SocketAddr>,
-    /// Who may reach any of these addresses.
-    pub exposure: Exposure,
+    /// Who may reach any of these addresses, and where to show what is counted.
+    pub access: Access,
 }
 
 /// Which replicas run in a process, and where their data is. Folders are made where there are none.

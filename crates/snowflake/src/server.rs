@@ -49,12 +49,10 @@ pub const AUTHORITY: NodeId = NodeId(0);
 pub struct ServerConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where to show what is counted, if anywhere.
-    pub admin: Option<SocketAddr>,
-    /// Who may reach either.
-    pub exposure: Exposure,
     /// The data folder; made where there is none.
     pub data: PathBuf,
+    /// Who may reach it, and where to show what is counted.
+    pub access: Access,
 }
 
 /// Where a worker has its number from.

@@ -59,12 +59,10 @@ pub use site::{BadName, Site};
 pub struct ServerConfig {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Where to serve metrics, if anywhere.
-    pub admin: Option<SocketAddr>,
-    /// Who may reach these addresses, if there are no keys.
-    pub exposure: Exposure,
     /// The data folder. It is made if it does not exist.
     pub data: PathBuf,
+    /// Where to serve metrics, and who may reach these addresses, if there are no keys.
+    pub access: Access,
     /// Who keeps the links.
     pub link_store: LinkStore,
     /// Are picked codes snowflake ids, rather than leased numbers?

@@ -37,7 +37,7 @@ impl Cluster {
 
     fn boot(&mut self, id: usize) {
         let (file, node) = (self.scratch.text("lab.toml"), id.to_string());
-        let server = Server::run(&["raft", "serve", "--cluster", &file, "--node-id", &node]);
+        let server = Server::run(&["raft", "serve", "--cluster", &file, "--node", &node]);
         assert_eq!(server.address, self.addresses[id]);
         self.nodes[id] = Some(server);
     }
@@ -307,7 +307,7 @@ fn each_request_does_what_it_says() {
 fn what_cannot_be_served_is_refused() {
     let scratch = Scratch::new("raft-refused");
     let file = scratch.text("lab.toml");
-    let serve = ["raft", "serve", "--cluster", &file, "--node-id"];
+    let serve = ["raft", "serve", "--cluster", &file, "--node"];
     let with = |id: &'static str| [&serve[..], &[id]].concat();
     refused(&with("0"), 2, &["cannot be read"]);
     let one = "system = \"raft\"\n[[node]]\nid = 0\ndata = \"n0\"\n";
@@ -317,7 +317,7 @@ fn what_cannot_be_served_is_refused() {
     let clients = "addresses = { clients = \"127.0.0.1:1\" }\n";
     std::fs::write(&file, format!("{one}{clients}spare = true\n")).unwrap();
     refused(&with("0"), 2, &["somebody must begin"]);
-    refused(&["raft", "serve", "--node-id", "0"], 2, &["--cluster"]);
+    refused(&["raft", "serve", "--node", "0"], 2, &["--cluster"]);
     refused(&["raft", "serve", "--nodes", "0"], 2, &["--nodes"]);
     refused(&["raft", "serve", "--listen", "127.0.0.1:65535"], 2, &["no 3 ports from 65535"]);
     refused(&["raft", "serve", "--listen", "0.0.0.0:0"], 2, &["--open-to-anyone"]);
