@@ -33,11 +33,7 @@ pub trait Options {
     ///
     /// # Errors
     /// If they contradict each other, or name what cannot be used.
-    fn config(
-        self,
-        place: Place,
-        warn: &mut dyn FnMut(String),
-    ) -> Result<Self::Config, BadOption>;
+    fn config(self, place: Place, warn: &mut dyn FnMut(String)) -> Result<Self::Config, BadOption>;
 
     /// Serves until it is told to stop. `ready` is called once, with its addresses, when it serves.
     ///

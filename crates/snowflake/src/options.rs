@@ -117,7 +117,8 @@ impl Options for ServeOptions {
             return match minting.worker {
                 None => in_cluster::<Self>(place, layout, WORKERS),
                 Some(_) => Err(BadOption(
-                    "--worker cannot be used with --cluster: its authorities give the numbers".to_owned(),
+                    "--worker cannot be used with --cluster: its authorities give the numbers"
+                        .to_owned(),
                 )),
             };
         }

@@ -11,7 +11,8 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use host::{
-    Access, Addresses, Exposure, Files, Links, Metrics, Neighbours, Node, Outside, SESSIONS, UNLISTED,
+    Access, Addresses, Exposure, Files, Links, Metrics, Neighbours, Node, Outside, SESSIONS,
+    UNLISTED,
 };
 use machine::{DiskId, Input, Link, NodeId};
 use snowflake::server::{AuthorityConfig, ServerConfig, serve_authority};

@@ -13,7 +13,7 @@ use crate::replicas::patiently;
 use crate::server::Server;
 
 /// The number under this name.
-fn metric(admin: SocketAddr, name: &str) -> Option<u64> {
+pub(crate) fn metric(admin: SocketAddr, name: &str) -> Option<u64> {
     let text = ask(admin, &["GET /metrics HTTP/1.1", &format!("Host: {admin}")]).body;
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     value.parse().ok()

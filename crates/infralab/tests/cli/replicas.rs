@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::alarms::metric;
 use crate::client::{Reply, send};
 use crate::lab::{Scratch, refused};
 use crate::leasing::free_port;
@@ -176,8 +177,8 @@ fn what_was_written_survives_the_leader_who_is_killed() {
 }
 
 /// As long as an election timeout took: a leader that was told to stop was missed like one that was
-/// killed. A machine that stalls may miss it all the same, so it is tried a few times; without the handing
-/// over it never goes well.
+/// killed, and reported as lost. A machine that stalls may miss it all the same, so it is tried a few times;
+/// without the handing over it never goes well.
 #[test]
 fn a_leader_that_is_told_to_stop_hands_over_and_nobody_misses_it() {
     let mut cluster = Cluster::start("raft-told-to-stop");
@@ -185,7 +186,10 @@ fn a_leader_that_is_told_to_stop_hands_over_and_nobody_misses_it() {
         let (first, key) = (cluster.leader(), format!("PUT /kv/round-{round}"));
         assert_eq!(cluster.ask(&key, "", "v").status, 200);
         let others = [(first + 1) % 3, (first + 2) % 3];
-        let missed = |cluster: &Cluster| others.map(|id| cluster.noted(id, "leader-missed"));
+        let missed = |cluster: &Cluster| {
+            let losses = |id: usize| metric(cluster.admins[id], "raft_leader_losses_total");
+            others.map(|id| (cluster.noted(id, "leader-missed"), losses(id)))
+        };
         let (before, term) = (missed(&cluster), cluster.status(first)["term"].as_u64());
         assert_eq!(cluster.nodes[first].take().unwrap().signal("TERM").code(), Some(0));
         let next = cluster.leader();

@@ -13,9 +13,9 @@ use host::{Node, Visitor};
 use machine::NodeId;
 use raft::Session;
 
-use super::status::{ClientAddresses, Status};
 use crate::message::{Answer, Ask, Message, Request};
 use crate::replica::Replica;
+use crate::status::{ClientAddresses, Status};
 use crate::wire::{
     self, LONGEST_BODY, Parsed, RawRequest, elsewhere, reply_of, unavailable, unknown,
     why_not_member,

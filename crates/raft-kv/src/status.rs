@@ -11,11 +11,11 @@ use serde::Serialize;
 use crate::replica::Replica;
 
 /// Where the front ends of the replicas are.
-pub(super) type ClientAddresses = Arc<BTreeMap<NodeId, SocketAddr>>;
+pub(crate) type ClientAddresses = Arc<BTreeMap<NodeId, SocketAddr>>;
 
 /// The answer to `/status`.
 #[derive(Debug, Serialize)]
-pub(super) struct Status {
+pub(crate) struct Status {
     node: NodeId,
     role: &'static str,
     /// Before the disk was read there is nothing to tell.
@@ -48,7 +48,7 @@ struct MemberStatus {
 }
 
 impl Status {
-    pub(super) fn of(me: NodeId, replica: &Replica, addresses: &ClientAddresses) -> Status {
+    pub(crate) fn of(me: NodeId, replica: &Replica, addresses: &ClientAddresses) -> Status {
         let group = replica.group();
         Status {
             node: me,
