@@ -38,8 +38,9 @@ not why; info, or no end, that nobody knows. A cas that was answered with \"it d
 matched false. What is not understood is refused by its line.
 
 Examples: infralab check --model cas-register etcd_000.log
-          infralab check --model cas-register --independent --initial 0 history.edn
-          infralab raft run leader-crash --history ops.edn && infralab check --model kv ops.edn
+          infralab check --model cas-register --initial 0 --independent a.edn
+          infralab raft run leader-crash --history ops.edn
+          infralab check --model kv ops.edn
           infralab check --model mutex locks.txt
           infralab check --model set adds.json --json
           infralab check --model queue rabbit.log --timeout 10
