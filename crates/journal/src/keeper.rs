@@ -118,7 +118,9 @@ impl Machine for Keeper {
             Input::Message { from, message } if self.ready => self.asked(from, message, out),
             Input::Disk { op, result } => self.disk(op, result, out),
             Input::Timer(Timer::Journal(JournalTimer::Bound)) => self.bound.timer(out),
-            Input::Timer(Timer::Journal(JournalTimer::Retry(_))) => self.log.timer(out),
+            Input::Timer(Timer::Journal(JournalTimer::Retry(_))) => {
+                self.log.timer(&mut self.bound, out)
+            }
             _ => {}
         }
         self.log.go_on(&mut self.bound, out);

@@ -273,7 +273,10 @@ impl Machine for Instance {
 
     fn inspect(&self) -> Inspection {
         let (links, calls) = (self.cache.len(), self.calls.len());
-        let state = format!("{links} links at hand, {calls} calls under way");
+        let state = match self.clicks.is_ready() {
+            true => format!("{links} links at hand, {calls} calls under way"),
+            false => "reads its disk".to_owned(),
+        };
         Inspection { role: "instance", state }
     }
 }

@@ -15,6 +15,7 @@ use crate::link::Named;
 use crate::ring::RingPhase;
 use crate::{Edit, Key, Link, LinkId, LinkStats, NewLink, RedirectStatus};
 use bitcask::{Change, Cut, Store, StoreOp};
+pub(crate) use weight::HEAVIEST_LINK;
 
 /// The protocol that they share.
 #[derive(Clone, Debug)]

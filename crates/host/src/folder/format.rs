@@ -86,9 +86,7 @@ pub(super) fn put_shared(folder: &Path, system: &str) -> io::Result<()> {
 
 fn put(folder: &Path, format: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_vec_pretty(format).map_err(io::Error::other)?;
-    put_file(folder.join(TEMPORARY), folder.join(FILE), &text)?;
-    tracing::info!("the data folder {} is new", folder.display());
-    Ok(())
+    put_file(folder.join(TEMPORARY), folder.join(FILE), &text)
 }
 
 /// Puts a file in its place by way of another in the same folder.

@@ -41,6 +41,7 @@ impl SharedFolder {
         if !is_marked::<O>(path, beside)? {
             let system = O::SYSTEMS.first().copied().unwrap_or_default();
             format::put_shared(path, system).map_err(|error| at_fault(error.into()))?;
+            tracing::info!("the data folder {} is new", path.display());
         }
         Ok(SharedFolder { path: path.to_owned(), _lock: Arc::new(lock) })
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use bytes::Bytes;
 use host::{Folder, FolderOwner, SharedFolder};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ use crate::scratch::Scratch;
 struct Talker {
     system: String,
     node: u32,
+    /// Its disk began with the file `mark`.
+    #[serde(default)]
+    marked: bool,
 }
 
 /// A server of another system, whose owners say less.
@@ -27,6 +31,10 @@ impl FolderOwner for Talker {
 
     fn is(&self, other: &Talker) -> bool {
         self.node == other.node
+    }
+
+    fn stands_for(&self, file: &str) -> Option<Bytes> {
+        (!self.marked && file == "mark").then(|| "of before".into())
     }
 
     fn name(&self) -> String {
@@ -63,7 +71,7 @@ impl FolderOwner for Walker {
 }
 
 fn talker(node: u32) -> Talker {
-    Talker { system: "talk".to_owned(), node }
+    Talker { system: "talk".to_owned(), node, marked: true }
 }
 
 fn walker() -> Walker {
@@ -180,4 +188,23 @@ fn a_folder_with_parts_of_two_systems_is_nobodys() {
     );
     fs::write(data.join("n0/format.json"), "{\"format\":2}").unwrap();
     refused(&data, || SharedFolder::open::<Talker>(&data, &[]), &["data/n0 has format 2"]);
+}
+
+/// The version before had no such file, and its folder says so: it gets one, once. Afterwards it is a loss like any.
+#[test]
+fn a_first_file_of_this_version_is_put_into_a_folder_of_the_one_before() {
+    let scratch = Scratch::new("first-of-before");
+    let (data, first) = (scratch.0.join("data"), [("mark".into(), "new".into())]);
+    let before = Talker { marked: false, ..talker(0) };
+    let disk = Folder::open(&data, before, &[]).unwrap().disk();
+    fs::write(data.join("disk/log"), "kept").unwrap();
+    refused(&data, || Folder::open(&data, talker(1), &first), &["was made for talk, node 0"]);
+    assert_eq!(Folder::open(&data, talker(0), &first).unwrap().disk(), disk);
+    let found = files(&data);
+    assert_eq!(
+        (&found["disk/mark"][..], &found["disk/log"][..]),
+        (&b"of before"[..], &b"kept"[..])
+    );
+    fs::remove_file(data.join("disk/mark")).unwrap();
+    refused(&data, || Folder::open(&data, talker(0), &first), &["has lost its file disk/mark"]);
 }
