@@ -4,6 +4,7 @@
 //! what the peer sent on it, in its order; and whatever a peer does or leaves undone, what is kept for it
 //! is bounded, and so is the time for which it is waited for.
 //!
+//! - Who is not listed may be met later, where its machine says ([`Output::Meet`](machine::Output)).
 //! - Of two nodes the one with the higher number dials. So there is one pair of connections for each two
 //!   nodes, and no tie to break.
 //! - A *pair* is the life of two connections: the stream, and the bulk lane beside it. Messages wait while
@@ -40,6 +41,7 @@ use crate::accept::{Activity, Places, accept, drain};
 use crate::codec::Codec;
 use crate::metrics::{Count, Metrics};
 use crate::node::{Node, random};
+use crate::numbers::MEMBERS;
 use datagrams::Datagrams;
 use frame::{HEADER, Kind, frame};
 use lane::Lane;
@@ -114,7 +116,7 @@ where
         let _ = self.node.set(Arc::downgrade(node));
         let peers: Vec<_> = self.peers().values().cloned().collect();
         let dialled: Vec<_> =
-            peers.iter().filter_map(|peer| Some((peer, peer.dialled_at?))).collect();
+            peers.iter().filter_map(|peer| Some((peer, peer.dialled_at()?))).collect();
         let towards = || dialled.first().map(|(_, address)| Datagrams::towards(*address));
         if let Some(at) = listens.or_else(towards) {
             let _runtime = self.runtime.enter();
@@ -126,8 +128,30 @@ where
                 Err(error) => tracing::warn!("there are no datagrams: {error}"),
             }
         }
-        for (peer, address) in dialled {
-            self.runtime.spawn(self.clone().dial(peer.clone(), address));
+        for (peer, _) in dialled {
+            self.runtime.spawn(self.clone().dial(peer.clone()));
+        }
+    }
+
+    /// This node belongs to the cluster from now on, and listens there. Of the two the one with the higher number
+    /// dials. Nothing happens where that is known.
+    pub fn meet(&self, id: NodeId, address: SocketAddr) {
+        if id == self.me || !MEMBERS.contains(&id.0) {
+            return;
+        }
+        let known = self.peers().get(&id).cloned();
+        let peer = known.unwrap_or_else(|| {
+            let peer = Arc::new(Peer::listed(id, None));
+            self.peers().insert(id, peer.clone());
+            peer
+        });
+        let was_dialled = peer.dialled_at().is_some();
+        if id < self.me
+            && peer.moves_to(address)
+            && !was_dialled
+            && let Some(links) = self.this.upgrade()
+        {
+            self.runtime.spawn(links.dial(peer));
         }
     }
 

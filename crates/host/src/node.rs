@@ -22,6 +22,7 @@ mod waiting;
 use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -53,6 +54,9 @@ const MOST_AT_ONCE: usize = 64;
 pub trait Outside<P: Protocol>: Send + Sync + 'static {
     /// The machine sent this to another node, which is no session.
     fn deliver(&self, to: NodeId, message: P::Message, link: Link);
+
+    /// The machine may speak with this node from now on, which listens there.
+    fn met(&self, _peer: NodeId, _address: SocketAddr) {}
 
     /// The machine noted this, for people.
     fn noted(&self, _note: P::Note) {}
@@ -398,7 +402,8 @@ impl<M: Machine> Node<M> {
             }
             Output::Note(note) => self.outside.noted(note),
             Output::Halt { why } => self.halt_now(state, String::from(why)),
-            Output::Meet { .. } | Output::Stopped => {}
+            Output::Meet { peer, address } => self.outside.met(peer, address),
+            Output::Stopped => {}
         }
     }
 

@@ -111,7 +111,8 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
     let folders = open(&local, &local_ids).map_err(ServeError::Folder)?;
     let (mut nodes, mut running) = (Vec::new(), Vec::new());
     for ((id, listeners), folder) in listeners.into_iter().zip(&folders) {
-        let one = RunningReplica::new(id, listeners, &replicas, folder, &runtime, &metrics);
+        let one =
+            RunningReplica::new(id, listeners, &replicas, exposure, folder, &runtime, &metrics);
         nodes.push(one.node.clone());
         running.push(one);
     }
@@ -169,6 +170,7 @@ impl RunningReplica {
         id: NodeId,
         listeners: Listeners,
         replicas: &[ReplicaConfig],
+        exposure: Exposure,
         folder: &Folder,
         runtime: &Runtime,
         metrics: &Metrics,
@@ -190,7 +192,7 @@ impl RunningReplica {
         let addresses =
             replicas.iter().filter_map(|replica| Some((replica.id, replica.clients?))).collect();
         let addresses: ClientAddresses = Arc::new(addresses);
-        let routes = FrontEnd { me: id, node: node.clone(), addresses }.routes();
+        let routes = FrontEnd { me: id, node: node.clone(), addresses, exposure }.routes();
         let routes = http::reject_foreign_hosts(routes, listeners.clients.1.ip());
         RunningReplica { node, links, routes, listeners }
     }

@@ -65,6 +65,8 @@ pub struct Group {
     incoming: Option<Box<snapshots::Incoming>>,
     /// Who the members are since which index, as another one said.
     told: Option<(Index, Arc<Configuration>)>,
+    /// The members of whom the owner knows where they are.
+    met: Arc<Configuration>,
     /// Reads that may be answered once so much was applied.
     confirmed: Vec<(u64, Index)>,
 }
@@ -132,6 +134,7 @@ impl Group {
             taking: None,
             incoming: None,
             told: None,
+            met: Arc::default(),
             confirmed: Vec::new(),
         };
         if has_state {

@@ -8,7 +8,8 @@ mod carry_out;
 mod recovery;
 mod snapshots;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use machine::{
@@ -19,7 +20,7 @@ use crate::effects::{Effects, Event};
 use crate::group::{ChangeRefused, Consistency, Group, NotLeader, TransferRefused};
 use crate::journal::{Journal, JournalOp};
 use crate::mechanism::Mechanism;
-use crate::member::{ANY_DISK, Member};
+use crate::member::{ANY_DISK, Address, Member};
 use crate::rpc::{Envelope, GroupId, Index, Rpc, Term};
 use crate::snapshot_files::SnapshotFiles;
 use crate::tuning::Tuning;
@@ -44,6 +45,8 @@ pub struct Groups {
     /// What followers have not taken yet.
     window: Window,
     outbox: Vec<(Member, GroupId, Rpc)>,
+    /// Nodes that may be spoken with from now on.
+    meets: Vec<(NodeId, SocketAddr)>,
     /// What is in it, in bytes.
     owed: u64,
     events: VecDeque<(GroupId, Event)>,
@@ -93,6 +96,7 @@ impl Groups {
             reads: Vec::new(),
             window: Window::default(),
             outbox: Vec::new(),
+            meets: Vec::new(),
             owed: 0,
             events: VecDeque::new(),
             touched: Vec::new(),
@@ -201,7 +205,8 @@ impl Groups {
         self.call(group, now, |group, now, fx| group.read(how, token, now, fx)).unwrap_or(nobody)
     }
 
-    /// Makes these nodes the voters, in the place of whatever was asked before and is not under way yet.
+    /// Makes these nodes the voters, in the place of whatever was asked before and is not under way yet. A node
+    /// that nobody listed and that nobody met comes with its address; so does one that moved.
     /// It is done when an entry with such a configuration, and no other under way, is committed; a leader
     /// that is deposed before may forget it.
     ///
@@ -211,10 +216,14 @@ impl Groups {
         &mut self,
         group: GroupId,
         nodes: &BTreeSet<NodeId>,
+        addresses: &BTreeMap<NodeId, Address>,
         now: &mut Now<'_>,
     ) -> Result<(), ChangeRefused> {
         let nobody = Err(ChangeRefused::NotLeader(NotLeader { leader: None }));
-        self.call(group, now, |group, now, fx| group.change(nodes, now, fx)).unwrap_or(nobody)
+        let change = |group: &mut Group, now: &mut Now<'_>, fx: &mut Effects| {
+            group.change(nodes, addresses, now, fx)
+        };
+        self.call(group, now, change).unwrap_or(nobody)
     }
 
     /// Lets this voter lead, or whichever can soonest, if it comes within an election timeout.

@@ -31,17 +31,17 @@ impl<M: Machine> Links<M>
 where
     Message<M>: Codec,
 {
-    /// Dials this peer for as long as the server lives.
-    pub(super) async fn dial(self: Arc<Self>, peer: Arc<Peer>, address: SocketAddr) {
+    /// Dials this peer for as long as the server lives, wherever it is.
+    pub(super) async fn dial(self: Arc<Self>, peer: Arc<Peer>) {
         tokio::select! {
             () = self.stopped() => {}
-            () = self.dial_on(&peer, address) => {}
+            () = self.dial_on(&peer) => {}
         }
     }
 
-    async fn dial_on(self: &Arc<Self>, peer: &Arc<Peer>, address: SocketAddr) {
+    async fn dial_on(self: &Arc<Self>, peer: &Arc<Peer>) {
         let (mut pause, mut random, mut complained) = (FIRST_PAUSE, random(), false);
-        loop {
+        while let Some(address) = peer.dialled_at() {
             match self.call(peer, address).await {
                 Ok((stream, claim, boot)) => {
                     complained = false;

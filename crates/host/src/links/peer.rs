@@ -28,8 +28,6 @@ pub(super) struct Peer {
     pub(super) id: NodeId,
     /// Known before it called, so it stays known.
     pub(super) listed: bool,
-    /// Where we dial it, if it is not the one who dials.
-    pub(super) dialled_at: Option<SocketAddr>,
     state: Mutex<State>,
     /// By lane: there is something to write, or the pair is broken.
     wake: [Notify; 2],
@@ -41,6 +39,8 @@ pub(super) struct Peer {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Where we dial it, if it is not the one who dials.
+    dialled_at: Option<SocketAddr>,
     lanes: [LaneState; 2],
     /// Credit that was given and is not yet written; it travels on the stream.
     credits: VecDeque<Lane>,
@@ -99,7 +99,8 @@ pub(super) enum Sent {
 impl Peer {
     /// One on the list.
     pub(super) fn listed(id: NodeId, dialled_at: Option<SocketAddr>) -> Peer {
-        Peer { listed: true, dialled_at, ..Peer::unlisted(id) }
+        let state = Mutex::new(State { dialled_at, ..State::default() });
+        Peer { listed: true, state, ..Peer::unlisted(id) }
     }
 
     /// One that called.
@@ -107,7 +108,6 @@ impl Peer {
         Peer {
             id,
             listed: false,
-            dialled_at: None,
             state: Mutex::default(),
             wake: Default::default(),
             drained: Notify::new(),
@@ -122,7 +122,7 @@ impl Peer {
             return Sent::Queued;
         }
         state.used = true;
-        let reached = state.up.is_some() || self.dialled_at.is_some();
+        let reached = state.up.is_some() || state.dialled_at.is_some();
         let LaneState { queue, outstanding, .. } = &mut state.lanes[lane as usize];
         let why = match outstanding.checked_add(weight) {
             _ if !reached => "it is not connected",
@@ -137,6 +137,23 @@ impl Peer {
         };
         self.break_in(&mut state, why);
         Sent::Broke
+    }
+
+    /// Where we dial it.
+    pub(super) fn dialled_at(&self) -> Option<SocketAddr> {
+        self.state().dialled_at
+    }
+
+    /// It is dialled there from now on; what carries it is of its last place. False where that is no news.
+    pub(super) fn moves_to(&self, address: SocketAddr) -> bool {
+        let mut state = self.state();
+        if state.dialled_at.replace(address) == Some(address) {
+            return false;
+        }
+        if state.up.is_some() {
+            self.break_in(&mut state, "it is elsewhere");
+        }
+        true
     }
 
     /// Takes what can be written at once, credit first; the reason where the pair is broken.
@@ -407,6 +424,17 @@ mod tests {
         assert_eq!(sought.send(frame(1), 1, Lane::Stream), Sent::Queued);
         let gone = Peer::listed(NodeId(2), None);
         assert_eq!(gone.send(frame(1), 1, Lane::Stream), Sent::Broke);
+    }
+
+    #[test]
+    fn a_peer_that_moves_is_dialled_anew_and_one_that_stays_is_not() {
+        let (peer, _) = connected();
+        let [here, there] = [7, 8].map(|port| ([127, 0, 0, 1], port).into());
+        assert!(peer.moves_to(here) && peer.is_broken());
+        peer.begin_anew();
+        assert!(!peer.moves_to(here) && !peer.is_broken());
+        assert!(peer.moves_to(there) && peer.is_broken());
+        assert_eq!(peer.dialled_at(), Some(there));
     }
 
     #[test]
