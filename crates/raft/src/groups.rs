@@ -25,6 +25,7 @@ use crate::rpc::{Envelope, GroupId, Index, Rpc, Term};
 use crate::snapshot_files::SnapshotFiles;
 use crate::tuning::Tuning;
 use recovery::Recovery;
+use snapshots::PieceReads;
 
 /// The groups of a node.
 #[derive(Clone, Debug)]
@@ -40,8 +41,8 @@ pub struct Groups {
     recovery: Recovery,
     journal: Journal,
     files: SnapshotFiles,
-    /// Pieces of snapshots that are to be read, to be sent.
-    reads: Vec<(DiskCommand, JournalOp)>,
+    /// Pieces of snapshots that are to be read, to be sent, by the node that lacks them.
+    reads: BTreeMap<NodeId, PieceReads>,
     /// What followers have not taken yet.
     window: Window,
     outbox: Vec<(Member, GroupId, Rpc)>,
@@ -81,7 +82,7 @@ impl Groups {
         tuning: Tuning,
         switches: Switches,
     ) -> Groups {
-        let syncs = Mechanism::PersistBeforeReply.on(switches);
+        let waits = Mechanism::PersistBeforeReply.on(switches);
         Groups {
             node,
             disk: DiskId::default(),
@@ -90,10 +91,10 @@ impl Groups {
             tuning,
             switches,
             groups: Vec::new(),
-            recovery: Recovery::default(),
-            journal: Journal::new(tuning.journal_growth, syncs),
-            files: SnapshotFiles::default(),
-            reads: Vec::new(),
+            recovery: Recovery::new(tuning.snapshot_chunk),
+            journal: Journal::new(tuning.journal_growth, waits),
+            files: SnapshotFiles::new(tuning.snapshot_chunk),
+            reads: BTreeMap::new(),
             window: Window::default(),
             outbox: Vec::new(),
             meets: Vec::new(),
@@ -127,7 +128,7 @@ impl Groups {
     pub fn timer<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         self.armed = None;
         self.journal.retry(out);
-        self.files.retry(out);
+        self.files.retry();
         for group in 0..self.groups.len() {
             if self.groups[group].due() <= now.time {
                 self.call(GroupId(group as u32), now, Group::tick);
@@ -146,6 +147,7 @@ impl Groups {
         let done = match op {
             JournalOp::Listed => self.listed(result, now, out),
             JournalOp::SegmentRead(number) => self.segment_read(number, result, now, out),
+            JournalOp::Confirmed => self.confirmed(result, now, out),
             JournalOp::SnapshotRead(_) => self.snapshot_read(result, now, out),
             JournalOp::PieceWritten | JournalOp::PieceSynced | JournalOp::Deleted => {
                 let done = self.files.done(result);
@@ -153,7 +155,8 @@ impl Groups {
                 kept.map_err(|error| error.to_string())
             }
             JournalOp::PieceRead { group, to, number, offset } => {
-                self.piece_read((group, to), (number, offset), result, now)
+                self.piece_read((group, to), (number, offset), result, now);
+                Ok(())
             }
             JournalOp::Written | JournalOp::Synced | JournalOp::Begun => {
                 let free = self.journal.done(op, result);
@@ -170,6 +173,7 @@ impl Groups {
     /// The stream to and from this node was reset.
     pub fn link_reset(&mut self, peer: NodeId, now: &mut Now<'_>) {
         self.window.reset(peer);
+        self.reads.entry(peer).or_default().forget();
         for group in 0..self.groups.len() as u32 {
             self.call(GroupId(group), now, |group, _, _| group.link_reset(peer));
         }

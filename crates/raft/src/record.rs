@@ -88,23 +88,14 @@ pub(crate) fn put_begins(out: &mut BytesMut, prior: u64) {
     });
 }
 
+/// Entries from this place on: the log from there on, or, where they are kept, as they were before.
 pub(crate) fn put_entries<'a>(
     out: &mut BytesMut,
+    kept: bool,
     first_index: Index,
     entries: impl Iterator<Item = &'a Entry>,
 ) {
-    out.put_u8(ENTRIES);
-    out.put_u64_le(first_index);
-    entries.for_each(|entry| put_entry(out, entry));
-}
-
-/// Entries that were recorded before, as they are now.
-pub(crate) fn put_kept<'a>(
-    out: &mut BytesMut,
-    first_index: Index,
-    entries: impl Iterator<Item = &'a Entry>,
-) {
-    out.put_u8(KEPT);
+    out.put_u8(if kept { KEPT } else { ENTRIES });
     out.put_u64_le(first_index);
     entries.for_each(|entry| put_entry(out, entry));
 }
@@ -301,7 +292,7 @@ mod tests {
             put_record(&mut out, GroupId(1), |out| put_state(out, batch, None));
             let entry = Entry { term: batch, payload: Payload::Command(vec![7; 40].into()) };
             put_record(&mut out, GroupId(1), |out| {
-                put_entries(out, batch + 1, [&entry; 3].into_iter())
+                put_entries(out, false, batch + 1, [&entry; 3].into_iter())
             });
             put_durable(&mut out, durable);
         }

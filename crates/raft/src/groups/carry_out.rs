@@ -106,12 +106,6 @@ impl Groups {
         if self.armed.is_none() {
             due = self.groups.iter().map(Group::due).min();
         }
-        if due != self.armed
-            && let Some(at) = due
-        {
-            self.armed = due;
-            out.set_timer(P::timer(()), at.since(now.time));
-        }
         let in_pieces = Mechanism::SnapshotInPieces.on(self.switches);
         if in_pieces || !self.files.is_writing() {
             self.journal.write_next(&self.groups, out);
@@ -121,6 +115,15 @@ impl Groups {
         self.files.write_next(self.journal.is_busy(), now, out);
         self.read_pieces(out);
         self.post(out);
+        let stalled = self.journal.is_stalled() || self.files.is_stalled();
+        let retry = stalled.then(|| now.time + self.tuning.heartbeat);
+        let due = due.into_iter().chain(self.files.due()).chain(retry).min();
+        if due != self.armed
+            && let Some(at) = due
+        {
+            self.armed = due;
+            out.set_timer(P::timer(()), at.since(now.time));
+        }
     }
 
     /// One envelope for each node and lane, with everything for it in order.
