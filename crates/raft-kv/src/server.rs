@@ -220,7 +220,7 @@ async fn run_until_stopped(
             Some(listener) => drop(backs.spawn(links.accept(listener, stopped))),
             None => drop(backs.spawn(async move {
                 stopped.await;
-                links.close();
+                links.close().await;
             })),
         }
     }
