@@ -16,7 +16,7 @@
 
 mod changes;
 mod counts;
-mod halt;
+mod end;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -44,6 +44,7 @@ use crate::session::{SESSIONS, Sessions};
 use crate::timers::{Alarm, Timers};
 use changes::Changes;
 use counts::NodeCounts;
+use end::End;
 
 /// While so many disk operations wait, doors take no more requests.
 const MAX_PENDING_DISK_OPS: usize = 1024;
@@ -100,6 +101,8 @@ pub struct Node<M: Machine> {
     inbox: Inbox<Waiting<Words<M>>>,
     /// It takes no further input.
     over: AtomicBool,
+    /// It is to stop, and its machine knows.
+    told_to_stop: AtomicBool,
     outside: Arc<dyn Outside<Words<M>>>,
     /// Its number, and the other nodes of this process.
     local: Option<(NodeId, Arc<LocalNodes<M>>)>,
@@ -111,7 +114,7 @@ pub struct Node<M: Machine> {
     pending: AtomicUsize,
     /// There are few of them again.
     room: Notify,
-    halted: watch::Sender<Option<String>>,
+    end: watch::Sender<Option<End>>,
     changes: Changes,
     counts: NodeCounts,
 }
@@ -172,6 +175,7 @@ impl<M: Machine> Node<M> {
                 state: Mutex::new(state),
                 inbox: Inbox::new(),
                 over: AtomicBool::new(false),
+                told_to_stop: AtomicBool::new(false),
                 outside,
                 sessions: Sessions::default(),
                 local,
@@ -180,7 +184,7 @@ impl<M: Machine> Node<M> {
                 booted: Instant::now(),
                 pending: AtomicUsize::new(0),
                 room: Notify::new(),
-                halted: watch::Sender::new(None),
+                end: watch::Sender::new(None),
                 changes: Changes::default(),
                 counts: NodeCounts::new(metrics),
             }
@@ -265,7 +269,7 @@ impl<M: Machine> Node<M> {
         let watched = self.changes.watch();
         loop {
             let seen = watched.now();
-            if let Some(why) = &*self.halted.borrow() {
+            if let Some(End::Halted(why)) = &*self.end.borrow() {
                 return Err(why.clone());
             }
             match self.inspect() {
@@ -289,21 +293,9 @@ impl<M: Machine> Node<M> {
         seen
     }
 
-    /// Ends when the machine has stopped by itself, with its sentence.
-    pub async fn halt(&self) -> String {
-        let mut halted = self.halted.subscribe();
-        // The sender is in `self`, so it outlives the wait.
-        let why = halted.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
-        why.unwrap_or_default()
-    }
-
     /// Stops as a crash would, but waits for the disk: when this returns nothing more is written.
     pub fn stop(&self) {
-        if let Some(mut state) = self.lock() {
-            state.stopped = true;
-        }
-        self.sessions.close();
-        self.end();
+        self.crash();
         if let Some(disk) = self.disk.get() {
             disk.wait_until_idle();
         }
@@ -377,7 +369,7 @@ impl<M: Machine> Node<M> {
             };
             let halt = matches!(output, Output::Halt { .. });
             changed |= halt || matches!(output, Output::SetTimer { .. });
-            // A machine that halted is gone: what it asked for afterwards goes with it.
+            // A machine that halted or stopped is gone: what it asked for afterwards goes with it.
             if halt || (allowed == Allowed::All && !state.stopped) {
                 self.carry_out(state, output);
             }
@@ -417,7 +409,7 @@ impl<M: Machine> Node<M> {
             Output::Note(note) => self.outside.noted(note),
             Output::Halt { why } => self.halt_now(state, String::from(why)),
             Output::Meet { peer, address } => self.outside.met(peer, address),
-            Output::Stopped => {}
+            Output::Stopped => self.stopped_now(state),
         }
     }
 

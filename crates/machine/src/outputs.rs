@@ -47,7 +47,8 @@ pub enum Output<P: Protocol> {
         /// Where it listens.
         address: SocketAddr,
     },
-    /// What the machine had to do before its end is done: [`crate::Input::Stop`] is answered.
+    /// What the machine had to do before its end is done, and the node ends: the answer to
+    /// [`crate::Input::Stop`].
     Stopped,
     /// Stop this node, as a crash does: the machine has found that it cannot keep its promises.
     Halt {

@@ -51,6 +51,8 @@ pub struct Group {
     // Volatile state.
     role: Role,
     leader: Option<Member>,
+    /// The newest term that began because a leader handed over.
+    handed_over: Term,
     commit_index: Index,
     /// Handed out to be applied, up to here: the paper's lastApplied.
     applied_index: Index,
@@ -130,6 +132,7 @@ impl Group {
             log,
             role: Role::Follower,
             leader: None,
+            handed_over: 0,
             heard: None,
             booted: now.time,
             election_due: now.time,
@@ -297,6 +300,11 @@ impl Group {
     /// Does it lead, as far as it knows?
     pub fn leads(&self) -> bool {
         matches!(self.role, Role::Leader(_))
+    }
+
+    /// Does it have its leader, or is it about to, because the one before handed over?
+    pub fn was_handed_over(&self) -> bool {
+        self.term > 0 && self.handed_over == self.term
     }
 
     /// Who leads, as far as it knows.

@@ -54,6 +54,8 @@ pub struct Groups {
     /// Groups that something happened to in this input.
     touched: Vec<GroupId>,
     armed: Option<Time>,
+    /// It is to stop, and from then on waits for no successor.
+    stops: Option<Time>,
     /// Kept for its memory.
     fx: Effects,
 }
@@ -102,6 +104,7 @@ impl Groups {
             events: VecDeque::new(),
             touched: Vec::new(),
             armed: None,
+            stops: None,
             fx: Effects::default(),
         }
     }
@@ -242,6 +245,26 @@ impl Groups {
     ) -> Result<(), TransferRefused> {
         let nobody = Err(TransferRefused::NotLeader(NotLeader { leader: None }));
         self.call(group, now, |group, now, fx| group.transfer(to, now, fx)).unwrap_or(nobody)
+    }
+
+    /// The node is to stop. What is led here is handed over (section 3.10 of the thesis): else nobody would lead for
+    /// an election timeout, for which successors are waited for.
+    pub fn stop(&mut self, now: &mut Now<'_>) {
+        let mut until = now.time;
+        for group in 0..self.groups.len() as u32 {
+            if Mechanism::LeadershipTransfer.on(self.switches)
+                && self.transfer(GroupId(group), None, now).is_ok()
+            {
+                until = now.time + self.tuning.election_timeout;
+            }
+        }
+        self.stops = Some(until);
+    }
+
+    /// After [`Groups::stop`]: is nobody waited for any longer?
+    pub fn may_stop(&self, now: &Now<'_>) -> bool {
+        let led_elsewhere = |group: &Group| !group.leads() && group.leader().is_some();
+        self.stops.is_some_and(|until| now.time >= until || self.groups.iter().all(led_elsewhere))
     }
 
     /// A group; `None` before the disk was read, and if there is none of this number.

@@ -74,7 +74,8 @@ pub enum Fault {
     PowerLoss { node: Target },
     /// As power loss, in the middle of writes: they may be there in part.
     TornWrite { node: Target },
-    /// Nodes are stopped and started one after the other, spread over the interval.
+    /// Nodes are told to stop, and started again, one after the other, spread over the interval. Each is down
+    /// when it has answered ([`machine::Output::Stopped`]), or as a process that dies after [`machine::GRACE`].
     RollingRestart { nodes: Vec<Target> },
     /// A whole zone loses power.
     ZoneLoss { zone: u8 },
@@ -436,6 +437,9 @@ impl fmt::Display for Fault {
             Crash { node } => write!(f, "{node} crashes"),
             PowerLoss { node } => write!(f, "{node} loses power"),
             TornWrite { node } => write!(f, "{node} loses power while it writes"),
+            RollingRestart { nodes } if nodes.len() == 1 => {
+                write!(f, "{} is restarted", names(nodes))
+            }
             RollingRestart { nodes } => write!(f, "{} restart in turn", names(nodes)),
             ZoneLoss { zone } => write!(f, "zone {zone} loses power"),
             Pause { node } => write!(f, "{node} pauses"),

@@ -30,7 +30,7 @@ impl<M: Machine> Node<M> {
     }
 
     /// It takes no further input.
-    pub(crate) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
 

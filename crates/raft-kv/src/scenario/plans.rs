@@ -135,6 +135,16 @@ pub(super) fn rolling_restart(draft: &mut Draft) {
     draft.swarm(CRASHES, &targets(shape));
 }
 
+/// Whoever is back has heard who leads before the next one is told to stop.
+pub(super) fn planned_restarts(draft: &mut Draft) {
+    let shape = three_or_five(draft);
+    let lasts = MS(draft.number(500, 800)) * shape.founders as u32;
+    draft
+        .between(Time(0) + MS(BEGUN), Time(0) + MS(BEGUN) + lasts)
+        .rolling_restart(shape.replica_ids());
+    workload(draft, shape, 600, MIXED);
+}
+
 pub(super) fn power_loss(draft: &mut Draft) {
     let shape = short_journals(draft);
     for _ in 0..draft.number(1, 4) {

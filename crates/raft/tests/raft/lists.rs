@@ -173,10 +173,13 @@ impl Machine for Keeper {
                 self.groups.link_reset(peer, now);
             }
             Input::Writable { peer, link } => self.groups.writable(peer, link),
-            Input::Stop => {}
+            Input::Stop => self.groups.stop(now),
         }
         self.apply(now, out);
         self.groups.flush(now, out);
+        if self.groups.may_stop(now) {
+            out.stopped();
+        }
     }
 
     fn inspect(&self) -> Inspection {
