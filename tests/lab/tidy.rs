@@ -78,7 +78,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
@@ -220,7 +220,7 @@ fn modules_are_named_by_their_nouns() {
 }
 
 /// The pages for people: each with the folder whose files it may name by their names alone.
-fn pages() -> Vec<(PathBuf, PathBuf)> {
+pub(crate) fn pages() -> Vec<(PathBuf, PathBuf)> {
     let root = Path::new(ROOT);
     let mut pages =
         ["README.md", "ARCHITECTURE.md"].map(|name| (root.join(name), root.to_owned())).to_vec();

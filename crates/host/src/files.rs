@@ -176,9 +176,12 @@ impl Files {
         self.changing(name, true, |handle| {
             let length = handle.length().map_err(unchanged)?;
             match handle.write(&path, offset, parts) {
-                // Only what is past the old end needs space, so cutting there undoes it.
                 Err(error) if unchanged_kind(&error) == DiskError::Full => {
-                    handle.set_length(&path, length).map_err(unknown)?;
+                    // Only what is past the old end needs space, so cutting there undoes it.
+                    match handle.is_made() {
+                        true => handle.set_length(&path, length).map_err(unknown)?,
+                        false => self.unmake(name, &path)?,
+                    }
                     Err(unchanged(error))
                 }
                 Err(error) => Err(unknown(error)),
@@ -190,9 +193,23 @@ impl Files {
     fn allocate(&self, name: &FileName, length: u64) -> Result<Durable, DiskFailure> {
         let path = self.path(name)?;
         self.changing(name, true, |handle| {
-            handle.allocate(&path, length).map_err(unchanged)?;
+            if handle.length().map_err(unchanged)? >= length {
+                return Ok(Durable::ByItself);
+            }
+            handle.allocate(&path, length).map_err(|error| {
+                let undone = if handle.is_made() { Ok(()) } else { self.unmake(name, &path) };
+                undone.err().unwrap_or_else(|| unchanged(error))
+            })?;
             Ok(Durable::ByItself)
         })
+    }
+
+    /// Takes a file away that an operation made which then found no space: it did nothing.
+    fn unmake(&self, name: &FileName, path: &Path) -> Result<(), DiskFailure> {
+        system::remove(path).map_err(unknown)?;
+        self.names.change();
+        self.open.forget(name);
+        self.sync_folder()
     }
 
     fn truncate(&self, name: &FileName, length: u64) -> Result<Durable, DiskFailure> {
@@ -247,7 +264,9 @@ impl Files {
             // One that made room for another was synced, and is no more to be used.
             if let Some(_changing) = handle.change() {
                 let done = work(&handle);
-                handle.made();
+                if done.is_ok() {
+                    handle.made();
+                }
                 return done;
             }
         }

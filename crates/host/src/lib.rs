@@ -46,7 +46,7 @@ pub use node::{Node, Outside};
 pub use numbers::{MEMBERS, UNLISTED};
 pub use options::{Access, BadOption, Options, address, number};
 pub use running::RunningNodes;
-pub use server::{ServeError, Server, Stop, runtime};
+pub use server::{ServeError, Server, Stop, Stopping, runtime};
 pub use service::{Service, ServiceLimits};
 pub use session::{Answers, NoAnswer, SESSIONS, Session, Visitor};
 pub use shutdown::asked_to_stop;

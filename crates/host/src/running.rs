@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::join_all;
 use machine::Machine;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -66,6 +67,16 @@ impl<M: Machine> RunningNodes<M> {
                 () = self.0.came.notified() => {}
             }
         }
+    }
+
+    /// Tells all of them to stop, and waits until they have.
+    ///
+    /// # Errors
+    /// With the sentence of one that halted.
+    pub(crate) async fn stop_in_good_order(&self) -> Result<(), String> {
+        let stopping = self.nodes().into_iter();
+        let stopping = stopping.map(|node| async move { node.stop_in_good_order().await });
+        join_all(stopping).await.into_iter().collect()
     }
 
     /// Stops all of them, and gives their folders back.

@@ -1,13 +1,15 @@
 //! The life of a server: from a machine that boots to one that is asked to stop.
 //!
 //! The law: it says that it is ready when its machine is; it stops by itself only if its machine
-//! does; and nobody else may open its folders before its last write is over.
+//! does; whichever way it ends, its machines are told to, and have [`machine::GRACE`] for that; and nobody else
+//! may open its folders before its last write is over.
 
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use machine::{Inspection, Machine};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -20,9 +22,18 @@ use crate::metrics::Metrics;
 use crate::running::RunningNodes;
 use crate::shutdown::asked_to_stop;
 
-/// Ends when the server is to stop: well, because it was asked to, or with the sentence of a machine
-/// that halted.
-pub type Stop = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+/// Ends well, because the server was asked to stop, or with the sentence of a machine that halted.
+pub type Stop = Shared<BoxFuture<'static, Result<(), String>>>;
+
+/// When a server is to stop.
+#[derive(Clone, Debug)]
+pub struct Stopping {
+    /// It is to stop now: doors close, and what was asked is answered.
+    pub asked: Stop,
+    /// Its machines have stopped: for what they need for that, such as links. Who waits for it has them told at once,
+    /// before the doors close.
+    pub stopped: Stop,
+}
 
 /// What a server stands on.
 pub struct Server<M: Machine> {
@@ -45,8 +56,9 @@ pub fn runtime() -> io::Result<Runtime> {
 }
 
 impl<M: Machine> Server<M> {
-    /// Waits until all machines are ready, calls `ready`, and does `work` until it is time to stop. A
-    /// machine that is not ready, or no longer, is not well at the admin address.
+    /// Waits until all machines are ready, calls `ready`, and does `work` until it is time to stop; then the
+    /// machines are told to, if they were not yet. A machine that is not ready, or no longer, is not well at the
+    /// admin address.
     ///
     /// # Errors
     /// With the sentence of the machine that halted.
@@ -54,12 +66,11 @@ impl<M: Machine> Server<M> {
         self,
         is_ready: impl Fn(&Inspection) -> bool + Clone + Send + Sync + 'static,
         ready: impl FnOnce(),
-        work: impl FnOnce(Stop) -> W,
+        work: impl FnOnce(Stopping) -> W,
     ) -> Result<(), String> {
         let Server { runtime, nodes, metrics, admin } = self;
         let served = runtime.block_on(async {
-            let asked = asked_to_stop().map_err(|error| error.to_string())?;
-            let mut asked = Box::pin(asked);
+            let mut asked = asked_to_stop().map_err(|error| error.to_string())?.boxed().shared();
             if let Some((listener, address)) = admin {
                 tracing::info!("metrics at http://{address}/metrics");
                 let shown = nodes.clone();
@@ -74,20 +85,24 @@ impl<M: Machine> Server<M> {
             let waiting = nodes.nodes();
             let all_ready = move || waiting.iter().try_for_each(|node| node.until(&is_ready));
             tokio::select! {
-                () = &mut asked => return Ok(()),
+                () = &mut asked => return nodes.stop_in_good_order().await,
                 all_ready = tokio::task::spawn_blocking(all_ready) => {
                     all_ready.map_err(|error| error.to_string())??;
                 }
             }
             ready();
             let halting = nodes.clone();
-            work(Box::pin(async move {
+            let asked = async move {
                 tokio::select! {
                     () = asked => Ok(()),
                     why = halting.first_halt() => Err(why),
                 }
-            }))
-            .await
+            };
+            let (asked, ending) = (asked.boxed().shared(), nodes.clone());
+            let why = asked.clone();
+            let stopped = async move { why.await.and(ending.stop_in_good_order().await) };
+            let stopping = Stopping { asked, stopped: stopped.boxed().shared() };
+            work(stopping.clone()).await.and(stopping.stopped.await)
         });
         // In this order: nobody may open the folder before the last write to it is over.
         runtime.shutdown_background();

@@ -21,18 +21,16 @@ use std::time::Duration;
 use axum::Router;
 use host::{
     Addresses, Exposure, Folder, FolderError, Links, Metrics, Neighbours, Node, RunningNodes,
-    Server, Session, SharedFolder, Stop, http,
+    Server, SharedFolder, Stop, Stopping, http,
 };
 use machine::{Inspection, NodeId, Switches};
 use raft::server::watch_leader;
 use raft::{Group, Tuning};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::message::{Ask, Message, Request};
 use crate::replica::{Limits, Replica};
 use delivery::Delivery;
 use front::FrontEnd;
@@ -111,12 +109,13 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
     let folders = open(&local, &local_ids).map_err(ServeError::Folder)?;
     let (mut nodes, mut running) = (Vec::new(), Vec::new());
     for ((id, listeners), folder) in listeners.into_iter().zip(&folders) {
-        let one = RunningReplica::new(id, listeners, &replicas, folder, &runtime, &metrics);
+        let one =
+            RunningReplica::new(id, listeners, &replicas, exposure, folder, &runtime, &metrics);
         nodes.push(one.node.clone());
         running.push(one);
     }
     let (watched, shown) = (nodes.clone(), admin.as_ref().map(|(_, address)| *address));
-    let work = |stop| async move {
+    let work = |Stopping { stopped, .. }| async move {
         let clients = running.first().map(|one| one.listeners.clients.1);
         let ready = async {
             while all_here && !watched.iter().any(leads) {
@@ -124,7 +123,7 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
             }
             ready(Addresses { clients, admin: shown, nodes: None });
         };
-        run_until_stopped(running, all_here, ready, stop).await
+        run_until_stopped(running, ready, stopped).await
     };
     let booted = |shown: &Inspection| shown.role != "booting";
     let nodes = RunningNodes::new(nodes, folders);
@@ -169,6 +168,7 @@ impl RunningReplica {
         id: NodeId,
         listeners: Listeners,
         replicas: &[ReplicaConfig],
+        exposure: Exposure,
         folder: &Folder,
         runtime: &Runtime,
         metrics: &Metrics,
@@ -185,88 +185,44 @@ impl RunningReplica {
         let files = folder.files(metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), metrics);
         links.join(&node, listeners.nodes.as_ref().and_then(|nodes| nodes.local_addr().ok()));
-        let leader = |replica: &Replica| replica.group().and_then(Group::leader);
-        runtime.spawn(watch_leader(id, Arc::downgrade(&node), leader, metrics.clone()));
+        runtime.spawn(watch_leader(id, Arc::downgrade(&node), Replica::group, metrics.clone()));
         let addresses =
             replicas.iter().filter_map(|replica| Some((replica.id, replica.clients?))).collect();
         let addresses: ClientAddresses = Arc::new(addresses);
-        let routes = FrontEnd { me: id, node: node.clone(), addresses }.routes();
+        let routes = FrontEnd { me: id, node: node.clone(), addresses, exposure }.routes();
         let routes = http::reject_foreign_hosts(routes, listeners.clients.1.ip());
         RunningReplica { node, links, routes, listeners }
     }
 }
 
-/// Takes connections until `stop` ends: then a leader hands over to a node elsewhere, and clients are let
-/// finish before the links end.
+/// Takes connections until the machines have stopped, of which a leader hands over first: until then it sends
+/// whoever asks to its successor. Then clients are let finish, and the links end.
 async fn run_until_stopped(
     running: Vec<RunningReplica>,
-    all_here: bool,
     ready: impl Future<Output = ()>,
-    mut stop: Stop,
+    stopped: Stop,
 ) -> Result<(), String> {
-    let (stop_clients, stop_links) = (watch::Sender::new(false), watch::Sender::new(false));
-    let (mut fronts, mut backs) = (JoinSet::new(), JoinSet::new());
-    let nodes: Vec<_> = running.iter().map(|one| one.node.clone()).collect();
+    let mut doors = JoinSet::new();
     for RunningReplica { links, routes, listeners, .. } in running {
-        let clients = listeners.clients.0;
-        let stopping = stopped(stop_clients.subscribe());
-        fronts.spawn(async move {
-            http::serve(clients, &http::Door::default(), http::Tower::new(routes), stopping).await;
+        let (clients, stop) = (listeners.clients.0, stopped.clone());
+        doors.spawn(async move {
+            http::serve(clients, &http::Door::default(), http::Tower::new(routes), stop).await
         });
-        let stopped = stopped(stop_links.subscribe());
+        let stop = stopped.clone();
         match listeners.nodes {
-            Some(listener) => drop(backs.spawn(links.accept(listener, stopped))),
-            None => drop(backs.spawn(async move {
-                stopped.await;
-                links.close();
-            })),
-        }
+            Some(listener) => doors.spawn(links.accept(listener, stop)),
+            None => doors.spawn(async move {
+                let why = stop.await;
+                links.close().await;
+                why
+            }),
+        };
     }
-    let mut over = None;
     tokio::select! {
-        why = &mut stop => over = Some(why),
+        _ = stopped => {}
         () = ready => {}
     }
-    let over = match over {
-        Some(over) => over,
-        None => stop.await,
-    };
-    if over.is_ok() && !all_here {
-        for node in &nodes {
-            hand_over(node).await;
-        }
-    }
-    stop_clients.send_replace(true);
-    fronts.join_all().await;
-    stop_links.send_replace(true);
-    backs.join_all().await;
-    over
-}
-
-/// Transfers leadership before the server stops (thesis 3.10): else the group has no leader for an election
-/// timeout. The wait is bounded by one, after which the transfer is given up.
-async fn hand_over(node: &Arc<Node<Replica>>) {
-    if !leads(node) {
-        return;
-    }
-    let ask = Ask::Transfer { to: None };
-    let transfer = |token| Message::Request(Request { token, session: None, ask });
-    let _asked = Session::new(node).ask(transfer);
-    let follows = |replica: &Replica| {
-        replica.group().is_some_and(|group| !group.leads() && group.leader().is_some())
-    };
-    let over = async {
-        while !node.look(follows).unwrap_or(true) {
-            sleep(LOOK_AGAIN).await;
-        }
-    };
-    // Where nobody can take over it stops all the same.
-    let _ = timeout(Tuning::default().election_timeout, over).await;
-}
-
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // A sender that is gone has nothing more to say.
-    let _ = stop.wait_for(|stop| *stop).await;
+    doors.join_all().await.into_iter().collect()
 }
 
 fn leads(node: &Arc<Node<Replica>>) -> bool {

@@ -51,6 +51,8 @@ pub struct Group {
     // Volatile state.
     role: Role,
     leader: Option<Member>,
+    /// The newest term that began because a leader handed over.
+    handed_over: Term,
     commit_index: Index,
     /// Handed out to be applied, up to here: the paper's lastApplied.
     applied_index: Index,
@@ -61,10 +63,14 @@ pub struct Group {
     election_due: Time,
     /// The snapshot that the owner's frozen state is to be.
     taking: Option<Snapshot>,
+    /// The file of a snapshot of which not every piece could be read as it was written.
+    rotten: Option<u64>,
     /// The snapshot that a leader is sending.
     incoming: Option<Box<snapshots::Incoming>>,
     /// Who the members are since which index, as another one said.
     told: Option<(Index, Arc<Configuration>)>,
+    /// The members of whom the owner knows where they are.
+    met: Arc<Configuration>,
     /// Reads that may be answered once so much was applied.
     confirmed: Vec<(u64, Index)>,
 }
@@ -126,12 +132,15 @@ impl Group {
             log,
             role: Role::Follower,
             leader: None,
+            handed_over: 0,
             heard: None,
             booted: now.time,
             election_due: now.time,
             taking: None,
+            rotten: None,
             incoming: None,
             told: None,
+            met: Arc::default(),
             confirmed: Vec::new(),
         };
         if has_state {
@@ -293,6 +302,11 @@ impl Group {
         matches!(self.role, Role::Leader(_))
     }
 
+    /// Does it have its leader, or is it about to, because the one before handed over?
+    pub fn was_handed_over(&self) -> bool {
+        self.term > 0 && self.handed_over == self.term
+    }
+
     /// Who leads, as far as it knows.
     pub fn leader(&self) -> Option<NodeId> {
         self.leader.map(|leader| leader.node)
@@ -311,6 +325,11 @@ impl Group {
     /// Entries up to here were handed out to be applied.
     pub fn applied_index(&self) -> Index {
         self.applied_index
+    }
+
+    /// Is the owner's state, as it was frozen, on its way to a file?
+    pub fn is_taking(&self) -> bool {
+        self.taking.is_some()
     }
 
     /// The name of its role, for people, and for faults that aim at one.

@@ -156,8 +156,7 @@ pub fn serve_authority(
         let setup = Setup::open(place, FolderOwner::replicated_authority(workers, me.0), &[])?;
         let machine = replicated_authority(me, authorities, workers, Switches::ALL_ON);
         let booted = |shown: &Inspection| shown.role != "booting";
-        let leader = |one: &Replicated<Authority>| one.group().and_then(Group::leader);
-        return setup.lease_out(machine, neighbours, Some(leader), booted, ready);
+        return setup.lease_out(machine, neighbours, Some(Replicated::group), booted, ready);
     }
     let setup = Setup::open(place, FolderOwner::authority(workers), &[authority::first_file()])?;
     let machine = Authority::new(workers, Switches::ALL_ON);
@@ -223,12 +222,12 @@ impl Setup {
         (node, http::reject_foreign_hosts(routes, self.address.ip()))
     }
 
-    /// Serves an authority, or one of several, once it is ready. Of several, `leader` says who acts.
+    /// Serves an authority, or one of several, once it is ready. Of several, the leader of a `group` acts.
     fn lease_out<M: Machine<Protocol = Snowflake>>(
         self,
         machine: M,
         neighbours: Neighbours,
-        leader: Option<fn(&M) -> Option<NodeId>>,
+        group: Option<fn(&M) -> Option<&Group>>,
         is_ready: impl Fn(&Inspection) -> bool + Clone + Send + Sync + 'static,
         ready: impl FnOnce(Addresses),
     ) -> Result<(), ServeError> {
@@ -240,11 +239,11 @@ impl Setup {
         let files = folder.files(&metrics);
         let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
         links.join(&node, listens.nodes);
-        if let Some(leader) = leader {
-            runtime.spawn(watch_leader(me, Arc::downgrade(&node), leader, metrics.clone()));
+        if let Some(group) = group {
+            runtime.spawn(watch_leader(me, Arc::downgrade(&node), group, metrics.clone()));
         }
         Server { runtime, nodes: RunningNodes::new(vec![node], vec![folder]), metrics, admin }
-            .run(is_ready, || ready(listens), |stop| links.accept(listener, stop))
+            .run(is_ready, || ready(listens), |stopping| links.accept(listener, stopping.stopped))
             .map_err(|why| halted("authority", &data, &why))
     }
 
@@ -265,15 +264,16 @@ impl Setup {
         let served = match (routes.pop(), routes.is_empty()) {
             (Some(only), true) => {
                 let service = http::Tower::new(only);
-                server.run(is_ready, ready, |stop| async move {
-                    http::serve(listener, &http::Door::default(), service, stop).await
+                server.run(is_ready, ready, |stopping| async move {
+                    http::serve(listener, &http::Door::default(), service, stopping.asked).await
                 })
             }
             (last, _) => {
                 routes.extend(last);
                 let services = routes.into_iter().map(http::Tower::new).collect();
-                server.run(is_ready, ready, |stop| async move {
-                    http::serve_on_threads(listener, &http::Door::default(), services, stop).await
+                server.run(is_ready, ready, |stopping| async move {
+                    let door = http::Door::default();
+                    http::serve_on_threads(listener, &door, services, stopping.asked).await
                 })
             }
         };

@@ -35,9 +35,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use host::{Addresses, Exposure, ListenError, Metrics, Node, Server, http};
+use host::{Addresses, Exposure, ListenError, Metrics, Server, Stopping, http};
 use machine::{Inspection, NodeId, Wall};
-use tokio::time::{sleep, timeout};
 
 use crate::{
     ClickTuning, Codes, Freshness, Instance, Rate, Roster, Settings, Shard, Shortener, Tally,
@@ -116,9 +115,6 @@ const FRESHNESS: Freshness =
     Freshness { links: Duration::from_secs(10), missing: Duration::from_secs(10) };
 /// How long to wait for a shard.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a stopping server waits for its last clicks to be counted, and how often it looks.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
-const DRAIN_POLL: Duration = Duration::from_millis(5);
 /// The number of clients whose limits are kept at least.
 const CLIENTS: usize = 100_000;
 
@@ -150,7 +146,7 @@ pub fn serve(
         &metrics,
     )?;
     let salt = Salt::open(&config.data).map_err(secrets_error)?;
-    let (instance, running) = (nodes.instance.clone(), nodes.running());
+    let running = nodes.running();
     let front = Arc::new(Front {
         nodes,
         site,
@@ -166,11 +162,9 @@ pub fn serve(
     let listens = Addresses { clients: Some(address), admin: shown, nodes: None };
     let server = Server { runtime, nodes: running, metrics, admin };
     let ready = || ready(listens);
-    let work = |stop| async move {
-        let why =
-            http::serve(listener, &http::Door::default(), http::Tower::new(routes), stop).await;
-        let _ = timeout(DRAIN_DEADLINE, drained(&instance)).await;
-        why
+    let work = |stopping: Stopping| async move {
+        let service = http::Tower::new(routes);
+        http::serve(listener, &http::Door::default(), service, stopping.asked).await
     };
     server.run(booted, ready, work).map_err(halted)
 }
@@ -191,18 +185,6 @@ fn secrets_error(error: io::Error) -> ServeError {
 
 fn halted(why: impl Display) -> ServeError {
     ServeError::Halted(format!("a node stopped: {why}"))
-}
-
-/// Ends when every click is counted. After a crash instead, clicks are on the disk, except for those of
-/// the last few milliseconds.
-async fn drained(instance: &Node<Member>) {
-    let owes = |member: &Member| match member {
-        Member::Instance(instance) => !instance.clicks().is_drained(),
-        _ => false,
-    };
-    while instance.look(owes).unwrap_or(false) {
-        sleep(DRAIN_POLL).await;
-    }
 }
 
 /// The time of the wall clock.

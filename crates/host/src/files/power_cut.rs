@@ -203,6 +203,37 @@ fn a_write_that_finds_no_space_leaves_the_file_as_it_was() {
     assert_eq!(disk.read("log"), "kept and more");
 }
 
+/// Also where it made the file, and where a power cut comes right after that was told.
+#[test]
+fn a_write_that_finds_no_space_for_a_new_file_leaves_none() {
+    let mut disk = Disk::new("full-new");
+    watch::set_room(3);
+    let full = |outcome: DiskOutcome| outcome.map_err(|(error, _)| error) == Err(DiskError::Full);
+    assert!(full(disk.outcome(write(LOG, "more than that"))));
+    assert_eq!(watch::calls(), ["create log", "write log", "remove log", "sync disk"]);
+    assert!(full(disk.outcome(DiskCommand::Allocate { file: LOG, length: 4096 })));
+    assert_eq!(watch::calls(), ["create log", "allocate log", "remove log", "sync disk"]);
+    let names = disk.around.join("disk").read_dir().unwrap().count();
+    assert_eq!(names, 0, "it did nothing");
+    assert!(disk.outcome(sync(LOG)).is_err_and(|(error, _)| error == DiskError::NotFound));
+    watch::set_room(usize::MAX);
+    assert_eq!(disk.outcome(write(LOG, "and now")), Ok(DiskAnswer::Done));
+    assert_eq!(disk.read("log"), "and now");
+}
+
+#[test]
+fn a_reservation_of_what_is_there_does_nothing_also_on_a_full_disk() {
+    let mut disk = Disk::new("full-allocate");
+    disk.calls(write(LOG, "kept"));
+    watch::set_room(0);
+    for length in [0, 3, 4] {
+        assert_eq!(disk.calls(DiskCommand::Allocate { file: LOG, length }), [""; 0]);
+    }
+    let more = disk.outcome(DiskCommand::Allocate { file: LOG, length: 5 });
+    assert!(more.is_err_and(|(error, _)| error == DiskError::Full));
+    assert_eq!(disk.read("log"), "kept");
+}
+
 #[test]
 fn a_replacement_that_finds_no_space_leaves_the_old_file_and_nothing_else() {
     let mut disk = Disk::new("full-replace");

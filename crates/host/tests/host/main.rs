@@ -15,4 +15,5 @@ mod nodes;
 mod outside;
 mod scratch;
 mod sessions;
+mod stall;
 mod talker;

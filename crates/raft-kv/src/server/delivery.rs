@@ -1,5 +1,6 @@
 //! Where the outputs of a replica go: messages over the links, notes to the metrics.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use host::{Links, Metrics, Outside};
@@ -16,6 +17,10 @@ pub(super) struct Delivery {
 impl Outside<KeyValue> for Delivery {
     fn deliver(&self, to: NodeId, message: Message, link: Link) {
         self.links.send(to, &message, link);
+    }
+
+    fn met(&self, peer: NodeId, address: SocketAddr) {
+        self.links.meet(peer, address);
     }
 
     /// What the simulated world counts as worth seeing is worth seeing here.
