@@ -14,6 +14,7 @@
 
 mod error;
 mod format;
+mod nodes;
 mod owner;
 mod shared;
 
@@ -125,7 +126,7 @@ fn check<O: FolderOwner>(
     }
     for (name, _) in first {
         if !path.join(DISK).join(&**name).try_exists()? {
-            return Err(Wrong::Lost(name.clone()));
+            return Err(Wrong::Lost(format!("{DISK}/{name}")));
         }
     }
     Ok(Some(disk))

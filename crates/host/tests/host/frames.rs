@@ -222,6 +222,29 @@ fn who_has_said_all_gets_the_answers_all_the_same() {
     });
 }
 
+/// Nobody can tell how long a line is before its end is there.
+#[test]
+fn what_comes_of_a_frame_of_no_known_length_is_paid_for() {
+    on_threads(async {
+        let served = Served::new().await;
+        let mut stream = served.visit().await;
+        let line = [&[b'x'; 90_000][..], b"\n"].concat();
+        stream.write_all(&line[..80_000]).await.unwrap();
+        until(|| served.budget.left() <= u64::from(BUDGET) - 80_000).await;
+        stream.write_all(&line[80_000..]).await.unwrap();
+        let mut said = vec![0; 90_003];
+        soon(stream.read_exact(&mut said)).await.unwrap();
+        until(|| served.budget.left() == u64::from(BUDGET)).await;
+        // Where there is nothing left of it no more is read.
+        let kept = served.budget.take(u64::from(BUDGET)).unwrap();
+        stream.write_all(b"one\n").await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        drop(kept);
+        says(&mut stream, "> one\n").await;
+        served.stop().await;
+    });
+}
+
 #[test]
 fn a_frame_waits_for_its_bytes_of_the_budget_and_gives_them_back() {
     on_threads(async {

@@ -94,7 +94,7 @@ fn a_site_that_is_long_slow_or_leads_in_circles_is_left() {
 }
 
 #[test]
-fn a_service_is_a_node_whose_missing_answers_are_broken_links() {
+fn a_service_is_a_node_that_says_of_each_call_that_it_has_no_answer() {
     on_threads(async {
         let office = Open::new();
         let calls = Arc::new(AtomicUsize::new(0));
@@ -112,7 +112,13 @@ fn a_service_is_a_node_whose_missing_answers_are_broken_links() {
         };
         let limits = ServiceLimits { under_way: 2, patience: Duration::from_millis(300) };
         let me = NodeId(7);
-        let service = Service::new(me, limits, tokio::runtime::Handle::current(), answer);
+        // Of some the protocol can say it.
+        let unanswered = |paper: &Paper| match paper {
+            Paper::Part { token, .. } => Some(Paper::Later { token: *token }),
+            _ => None,
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let service = Service::new(me, limits, runtime, answer, unanswered);
         let from = Arc::downgrade(&office.0);
         let until = async |is_so: &dyn Fn() -> bool| {
             tokio::time::timeout(Duration::from_secs(30), async {
@@ -135,5 +141,11 @@ fn a_service_is_a_node_whose_missing_answers_are_broken_links() {
         assert_eq!(calls.load(Ordering::Relaxed), 4);
         service.call(&from, Paper::Now { token: 2, parts: 1 });
         until(&|| office.look(|clerk| clerk.askers == [me; 2])).await;
+        // One that hangs is late by itself, and no other call is lost with it.
+        let hangs = Paper::Part { token: 3, number: 1, is_last: true, weight: 1 };
+        let owed = office.look(|clerk| clerk.owes());
+        service.call(&from, hangs);
+        until(&|| office.look(|clerk| clerk.owes() == owed + 1)).await;
+        assert_eq!(office.look(|clerk| clerk.resets.len()), 4);
     });
 }
