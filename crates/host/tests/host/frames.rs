@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use host::framed::{self, Framed, MOST_UNDER_WAY, Refusal};
-use host::{Budget, Door, Places, Visitor};
+use host::{Budget, Door, Places, Session, Visitor};
 use machine::Parts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -84,7 +84,7 @@ async fn answer(office: &Open, visitor: &Visitor, line: Bytes) -> Option<Bytes> 
     match &line[..] {
         b"quiet\n" => None,
         b"later\n" => {
-            let session = visitor.session(&office.0);
+            let session = Session::of(visitor, &office.0);
             let mut answers = session.ask(|token| Paper::Later { token });
             part(answers.next().await).map(|_| line)
         }

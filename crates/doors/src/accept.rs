@@ -104,7 +104,7 @@ struct Place {
 
 /// Takes connections until `stop` ends, and has `carry` carry each of them. Gives what `stop` gave, and the
 /// connections that are still open.
-pub(crate) async fn accept<T, C: Future<Output = ()> + Send + 'static>(
+pub async fn accept<T, C: Future<Output = ()> + Send + 'static>(
     listener: TcpListener,
     places: &Places,
     stop: impl Future<Output = T>,
@@ -147,7 +147,7 @@ pub(crate) async fn accept<T, C: Future<Output = ()> + Send + 'static>(
 }
 
 /// Waits for connections to end, but not for longer than this.
-pub(crate) async fn drain(mut open: JoinSet<()>, deadline: Duration) {
+pub async fn drain(mut open: JoinSet<()>, deadline: Duration) {
     let all = async { while open.join_next().await.is_some() {} };
     let _ = timeout(deadline, all).await;
 }

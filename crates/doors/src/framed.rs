@@ -30,7 +30,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::accept::{Activity, Door, Places, accept, drain};
 use crate::budget::{Budget, Taken};
-use crate::session::Visitor;
+use crate::visitor::Visitor;
 
 /// Requests of a connection.
 pub const MOST_UNDER_WAY: usize = 64;
