@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use doors::{Activity, Places, accept, drain};
 use machine::{Input, Link, Machine, NodeId, Protocol};
 use rand::Rng;
 use tokio::net::TcpListener;
@@ -38,7 +39,6 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::accept::{Activity, Places, accept, drain};
 use crate::codec::Codec;
 use crate::metrics::{Count, Metrics};
 use crate::node::{Node, random};
@@ -48,7 +48,7 @@ use frame::{HEADER, Kind, frame};
 use lane::Lane;
 use peer::{Peer, Sent};
 
-/// When there are as many, one is closed for the next; `accept.rs` says which. A peer has two.
+/// When there are as many, one is closed for the next; `doors` says which. A peer has two.
 const MOST_CONNECTIONS: usize = 4096;
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
 pub const PEER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -6,8 +6,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
+use doors::Exposure;
+
 use crate::cluster::{Addresses, ClusterError};
-use crate::listen::Exposure;
 
 /// Options that a server can be started with.
 pub trait Options {

@@ -8,6 +8,7 @@ use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
 
+use doors::{ListenError, http};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use machine::{Inspection, Machine};
@@ -16,8 +17,6 @@ use tokio::runtime::Runtime;
 
 use crate::admin;
 use crate::folder::FolderError;
-use crate::http;
-use crate::listen::ListenError;
 use crate::metrics::Metrics;
 use crate::running::RunningNodes;
 use crate::shutdown::asked_to_stop;

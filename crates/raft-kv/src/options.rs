@@ -31,6 +31,9 @@ pub struct ServeOptions {
     /// Which nodes there are, and where.
     #[arg(long, value_name = "FILE", requires = "node_id")]
     cluster: Option<PathBuf>,
+    /// Begins this node, whose folder in the data folder is gone, anew, such as n1.
+    #[arg(long, value_name = "NODE", conflicts_with = "cluster")]
+    replace: Vec<String>,
 }
 
 impl Options for ServeOptions {
@@ -38,12 +41,12 @@ impl Options for ServeOptions {
     type Error = ServeError;
 
     fn config(self, access: Access, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
-        let ServeOptions { nodes, listen, data, node_id, cluster } = self;
+        let ServeOptions { nodes, listen, data, node_id, cluster, replace } = self;
         match node_id.zip(cluster) {
             None => {
                 let listen = listen.unwrap_or_else(|| ([127, 0, 0, 1], 7431).into());
                 let data = data.unwrap_or_else(|| "infralab-data/raft".into());
-                whole(nodes, listen, data, access)
+                whole(nodes, listen, LocalReplicas::All(data, replace), access)
             }
             Some((node, file)) => one_of(&file, NodeId(node), listen, data, access),
         }
@@ -62,7 +65,7 @@ impl Options for ServeOptions {
 fn whole(
     nodes: u16,
     listen: SocketAddr,
-    data: PathBuf,
+    local: LocalReplicas,
     access: Access,
 ) -> Result<ServeConfig, BadOption> {
     let port = |place: u16| match listen.port() {
@@ -78,7 +81,6 @@ fn whole(
         let nodes = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         replicas.push(ReplicaConfig { id, spare: false, nodes, clients });
     }
-    let local = LocalReplicas::All(data);
     Ok(ServeConfig { replicas, local, admin: access.admin, exposure: access.exposure })
 }
 

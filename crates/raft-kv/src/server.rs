@@ -68,8 +68,9 @@ pub struct ServeConfig {
 /// Which replicas run in a process, and where their data is. Folders are made where there are none.
 #[derive(Clone, Debug)]
 pub enum LocalReplicas {
-    /// All of them, each with a folder in this one, which is theirs alone.
-    All(PathBuf),
+    /// All of them, each with a folder in this one, which is theirs alone. Of these nodes, by the names of their
+    /// folders, those are gone, and begin anew.
+    All(PathBuf, Vec<String>),
     /// This one, with this folder.
     One(NodeId, PathBuf),
 }
@@ -90,9 +91,9 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
     // Addresses first: what cannot be reached need not touch a folder.
     let admin = admin.map(listening).transpose()?;
     let mut listeners = Vec::new();
-    let all_here = matches!(local, LocalReplicas::All(_)) || replicas.len() == 1;
+    let all_here = matches!(local, LocalReplicas::All(..)) || replicas.len() == 1;
     let local_ids: Vec<_> = match &local {
-        LocalReplicas::All(_) => replicas.iter().map(|replica| replica.id).collect(),
+        LocalReplicas::All(..) => replicas.iter().map(|replica| replica.id).collect(),
         LocalReplicas::One(id, _) => vec![*id],
     };
     for &id in &local_ids {
@@ -135,8 +136,8 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
 /// Opens the folders of these replicas, once the one that they are in is ours.
 fn open(local: &LocalReplicas, local_ids: &[NodeId]) -> Result<Vec<Folder>, FolderError> {
     match local {
-        LocalReplicas::All(data) => {
-            let whole = SharedFolder::open::<FolderOwner>(data, &[])?;
+        LocalReplicas::All(data, replace) => {
+            let whole = SharedFolder::open::<FolderOwner>(data, &[], replace)?;
             let part = |id: &NodeId| whole.part(&format!("n{}", id.0), FolderOwner::new(id.0), &[]);
             local_ids.iter().map(part).collect()
         }

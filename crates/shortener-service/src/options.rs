@@ -30,6 +30,10 @@ pub struct ServeOptions {
     /// The data folder. In it each node has one of its own.
     #[arg(long, value_name = "DIR", default_value = "infralab-data/url-shortener")]
     data: PathBuf,
+    /// Begins this node, whose folder in the data folder is gone, anew, without all that it kept: instance, tally,
+    /// or a shard such as shard-1.
+    #[arg(long, value_name = "NODE")]
+    replace: Vec<String>,
     /// How many shards keep the links of a new data folder, one by default. Later ones are added while
     /// it runs: `add-shard`; then this may stay as it was.
     #[arg(long, value_name = "N")]
@@ -100,6 +104,7 @@ impl Options for ServeOptions {
             admin: access.admin,
             exposure: access.exposure,
             data: self.data,
+            replace: self.replace,
             link_store: match self.store {
                 None => LinkStore::Shards(self.shards),
                 Some(url) => LinkStore::Database(shortener_postgres::opening(database(&url)?)),

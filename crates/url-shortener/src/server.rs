@@ -65,6 +65,8 @@ pub struct ServerConfig {
     pub exposure: Exposure,
     /// The data folder. It is made if it does not exist.
     pub data: PathBuf,
+    /// Nodes, by the names of their folders, that are gone and begin anew.
+    pub replace: Vec<String>,
     /// Who keeps the links.
     pub link_store: LinkStore,
     /// Are picked codes snowflake ids, rather than leased numbers?
@@ -140,7 +142,7 @@ pub fn serve(
     let site = Arc::new(site.map_err(ServeError::arguments)?);
     let metrics = Metrics::default();
     let nodes = Nodes::new(
-        (&config.data, config.link_store),
+        (&config.data, &config.replace, config.link_store),
         (config.snowflakes, config.rate),
         runtime.handle(),
         &metrics,
