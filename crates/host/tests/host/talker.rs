@@ -186,13 +186,16 @@ impl Outside<Talk> for Mouth {
     }
 }
 
+/// Takes connections until it is told to stop.
+type Accepting = JoinHandle<Result<(), RecvError>>;
+
 /// A node on threads of its own.
 pub(crate) struct Speaker {
     node: Arc<Node<Talker>>,
     pub(crate) metrics: Metrics,
     pub(crate) address: SocketAddr,
     pub(crate) places: Places,
-    stop: Option<(oneshot::Sender<()>, JoinHandle<Result<(), RecvError>>)>,
+    stop: Option<(oneshot::Sender<()>, Accepting)>,
     runtime: Option<Runtime>,
 }
 
