@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use doors::Exposure;
 use machine::NodeId;
 
 use crate::cluster::{Addresses, Cluster, ClusterError, Member};
-use crate::listen::Exposure;
 
 /// Options that a server can be started with, besides its [`Place`].
 pub trait Options {

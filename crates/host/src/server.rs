@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use doors::{Exposure, ListenError, http, listen};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use machine::{Inspection, Link, Machine, NodeId, Protocol};
@@ -19,9 +20,7 @@ use crate::admin;
 use crate::cluster::Addresses;
 use crate::codec::Codec;
 use crate::folder::{Folder, FolderError};
-use crate::http;
 use crate::links::Links;
-use crate::listen::{Exposure, ListenError, listen};
 use crate::metrics::Metrics;
 use crate::node::{Node, Outside};
 use crate::options::Access;
@@ -183,6 +182,12 @@ where
     fn deliver(&self, to: NodeId, message: Message<M>, link: Link) {
         if let Some(links) = &self.links {
             links.send(to, &message, link);
+        }
+    }
+
+    fn met(&self, peer: NodeId, address: SocketAddr) {
+        if let Some(links) = &self.links {
+            links.meet(peer, address);
         }
     }
 

@@ -27,7 +27,9 @@ pub(crate) enum RaftVerb {
     /// --node and --cluster, one node of the cluster in a file. Any node may be asked: one that
     /// does not lead answers 307, with the leader's address. A leader that is told to stop hands over
     /// first. In the file each node needs an address `clients`, and one for `nodes` if there are nodes
-    /// with higher numbers; one with `spare = true` is no member before PUT /members makes it one.
+    /// with higher numbers; one with `spare = true` is no member before PUT /members makes it one. A
+    /// node of which the others have no line in their files comes with its addresses, as in the last
+    /// example; its own file lists the others, and itself as a spare.
     #[command(after_help = "Examples:
   infralab raft serve
   infralab raft serve --node 1 --cluster cluster.toml
@@ -39,7 +41,10 @@ pub(crate) enum RaftVerb {
   curl -L 'http://127.0.0.1:7431/kv?start=a&end=b&limit=10'
   curl http://127.0.0.1:7431/status
   curl -L -X POST -d '{\"to\":2}' http://127.0.0.1:7431/transfer
-  curl -L -X PUT -d '{\"members\":[0,1,2,3]}' http://127.0.0.1:7431/members")]
+  curl -L -X PUT -d '{\"members\":[0,1]}' http://127.0.0.1:7431/members
+  curl -L -X PUT -d '{\"members\":[0,1,3],\"addresses\":{\"3\":
+    {\"nodes\":\"127.0.0.1:7443\",\"clients\":\"127.0.0.1:7434\"}}}' \
+    http://127.0.0.1:7431/members")]
     Serve(Serving<ServeOptions>),
     /// Measures what three replicas commit in the simulated world, on one core of this computer; or, with
     /// --stops, for how long nobody is answered when a leader goes.

@@ -1,6 +1,7 @@
 //! What a machine wants done.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::disk::DiskCommand;
@@ -38,6 +39,14 @@ pub enum Output<P: Protocol> {
     },
     /// Tell the history, or the owner.
     Note(P::Note),
+    /// A node that may be spoken with from now on. The host dials the address; in the simulated world whoever
+    /// is there can be reached.
+    Meet {
+        /// Its number.
+        peer: NodeId,
+        /// Where it listens.
+        address: SocketAddr,
+    },
     /// What the machine had to do before its end is done, and the node ends: the answer to
     /// [`crate::Input::Stop`].
     Stopped,
@@ -106,6 +115,11 @@ impl<P: Protocol> Outputs<P> {
     #[inline]
     pub fn note(&mut self, note: P::Note) {
         self.add(|| Output::Note(note));
+    }
+
+    /// Makes a node known.
+    pub fn meet(&mut self, peer: NodeId, address: SocketAddr) {
+        self.push(Output::Meet { peer, address });
     }
 
     /// Answers [`crate::Input::Stop`].

@@ -17,6 +17,9 @@ pub struct ServeOptions {
     #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "cluster")]
     #[arg(value_parser = number::<u16>(1..=31))]
     nodes: u16,
+    /// Begins this node, whose folder in the data folder is gone, anew, such as n1.
+    #[arg(long, value_name = "NODE", conflicts_with = "cluster")]
+    replace: Vec<String>,
 }
 
 impl Options for ServeOptions {
@@ -30,7 +33,10 @@ impl Options for ServeOptions {
     fn config(self, place: Place, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
         let (listen, data) = place.whole::<Self>();
         match place.seat {
-            None => whole(self.nodes, listen, data, place.access),
+            None => {
+                let local = LocalReplicas::All(data, self.replace);
+                whole(self.nodes, listen, local, place.access)
+            }
             Some(seat) => one_of(seat, place.listen, data, place.access),
         }
     }
@@ -48,7 +54,7 @@ impl Options for ServeOptions {
 fn whole(
     nodes: u16,
     listen: SocketAddr,
-    data: PathBuf,
+    local: LocalReplicas,
     access: Access,
 ) -> Result<ServeConfig, BadOption> {
     let port = |place: u16| match listen.port() {
@@ -64,7 +70,7 @@ fn whole(
         let nodes = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         replicas.push(ReplicaConfig { id, spare: false, nodes, clients });
     }
-    Ok(ServeConfig { replicas, local: LocalReplicas::All(data), access })
+    Ok(ServeConfig { replicas, local, access })
 }
 
 /// One node of the cluster in a file.

@@ -15,7 +15,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use raft::{Group, GroupId, Groups, Growth, Index, Term, Tuning};
 
 use crate::message::{Answer, Ask, KeyValue, Message, Op, Response, Timer};
-use crate::store::{Frozen, Store, Thawing};
+use crate::store::{Frozen, Rotten, Store, Thawing};
 
 /// The only group.
 pub const GROUP: GroupId = GroupId(0);
@@ -47,8 +47,8 @@ pub struct Replica {
     growth: Growth,
     /// The store as it was when a snapshot began, as long as that is written.
     frozen: Option<Frozen>,
-    /// A store that may take the place of this one, as far as it has come.
-    thawing: Option<Thawing>,
+    /// A store that may take the place of this one, as far as it has come, if it is one.
+    thawing: Option<Result<Thawing, Rotten>>,
     /// Writes, in the order of the log.
     writes: VecDeque<PendingWrite>,
     reads: BTreeMap<u64, PendingRead>,

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use axum::Router;
 use host::{
-    Access, Addresses, Folder, Links, Metrics, Neighbours, Node, Server, SharedFolder, Stop,
-    Stopping, http,
+    Access, Addresses, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, SharedFolder,
+    Stop, Stopping, http,
 };
 use machine::{Inspection, NodeId, Switches};
 use raft::server::watch_leader;
@@ -62,8 +62,9 @@ pub struct ServeConfig {
 /// Which replicas run in a process, and where their data is. Folders are made where there are none.
 #[derive(Clone, Debug)]
 pub enum LocalReplicas {
-    /// All of them, each with a folder in this one, which is theirs alone.
-    All(PathBuf),
+    /// All of them, each with a folder in this one, which is theirs alone. Of these nodes, by the names of their
+    /// folders, those are gone, and begin anew.
+    All(PathBuf, Vec<String>),
     /// This one, with this folder.
     One(NodeId, PathBuf),
 }
@@ -77,9 +78,9 @@ pub enum LocalReplicas {
 pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
     let ServeConfig { mut replicas, local, access } = config;
     let server = Server::open(access)?;
-    let all_here = matches!(local, LocalReplicas::All(_)) || replicas.len() == 1;
+    let all_here = matches!(local, LocalReplicas::All(..)) || replicas.len() == 1;
     let is_here = |id| match local {
-        LocalReplicas::All(_) => true,
+        LocalReplicas::All(..) => true,
         LocalReplicas::One(one, _) => id == one,
     };
     let mut listeners = Vec::new();
@@ -92,7 +93,7 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
     }
     let mut running = Vec::new();
     for ((me, clients, nodes), folder) in listeners.into_iter().zip(folders(&local, &replicas)?) {
-        let (node, links, routes) = boot(&server, &me, &replicas, &folder);
+        let (node, links, routes) = boot(&server, &me, &replicas, &folder, access.exposure);
         server.nodes.add(node, folder);
         running.push(RunningReplica { links, routes, clients, nodes });
     }
@@ -118,8 +119,8 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
 /// Opens the folders of the replicas that run here, once the one that they are in is ours.
 fn folders(local: &LocalReplicas, replicas: &[ReplicaConfig]) -> Result<Vec<Folder>, ServeError> {
     match local {
-        LocalReplicas::All(data) => {
-            let whole = SharedFolder::open::<FolderOwner>(data, &[])?;
+        LocalReplicas::All(data, replace) => {
+            let whole = SharedFolder::open::<FolderOwner>(data, &[], replace)?;
             let ids = replicas.iter().map(|replica| replica.id.0);
             let part = |id| whole.part(&format!("n{id}"), FolderOwner::new(id), &[]);
             Ok(ids.map(part).collect::<Result<_, _>>()?)
@@ -148,6 +149,7 @@ fn boot(
     me: &ReplicaConfig,
     replicas: &[ReplicaConfig],
     folder: &Folder,
+    exposure: Exposure,
 ) -> Booted {
     let others = replicas.iter().filter(|replica| replica.id != me.id);
     let others = others.map(|replica| (replica.id, replica.nodes)).collect();
@@ -163,7 +165,7 @@ fn boot(
     runtime.spawn(watch_leader(me.id, Arc::downgrade(&node), Replica::group, metrics.clone()));
     let addresses: ClientAddresses =
         Arc::new(replicas.iter().filter_map(|one| Some((one.id, one.clients?))).collect());
-    let routes = FrontEnd { me: me.id, node: node.clone(), addresses }.routes();
+    let routes = FrontEnd { me: me.id, node: node.clone(), addresses, exposure }.routes();
     let own = me.clients.unwrap_or(ANY_PORT).ip();
     (node, links, http::reject_foreign_hosts(routes, own))
 }
@@ -197,7 +199,7 @@ async fn run_until_stopped(
             Some(listener) => doors.spawn(links.accept(listener, stop)),
             None => doors.spawn(async move {
                 let why = stop.await;
-                links.close();
+                links.close().await;
                 why
             }),
         };

@@ -63,10 +63,14 @@ pub struct Group {
     election_due: Time,
     /// The snapshot that the owner's frozen state is to be.
     taking: Option<Snapshot>,
+    /// The file of a snapshot of which not every piece could be read as it was written.
+    rotten: Option<u64>,
     /// The snapshot that a leader is sending.
     incoming: Option<Box<snapshots::Incoming>>,
     /// Who the members are since which index, as another one said.
     told: Option<(Index, Arc<Configuration>)>,
+    /// The members of whom the owner knows where they are.
+    met: Arc<Configuration>,
     /// Reads that may be answered once so much was applied.
     confirmed: Vec<(u64, Index)>,
 }
@@ -133,8 +137,10 @@ impl Group {
             booted: now.time,
             election_due: now.time,
             taking: None,
+            rotten: None,
             incoming: None,
             told: None,
+            met: Arc::default(),
             confirmed: Vec::new(),
         };
         if has_state {
@@ -319,6 +325,11 @@ impl Group {
     /// Entries up to here were handed out to be applied.
     pub fn applied_index(&self) -> Index {
         self.applied_index
+    }
+
+    /// Is the owner's state, as it was frozen, on its way to a file?
+    pub fn is_taking(&self) -> bool {
+        self.taking.is_some()
     }
 
     /// The name of its role, for people, and for faults that aim at one.

@@ -8,7 +8,8 @@ mod carry_out;
 mod recovery;
 mod snapshots;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use machine::{
@@ -19,11 +20,12 @@ use crate::effects::{Effects, Event};
 use crate::group::{ChangeRefused, Consistency, Group, NotLeader, TransferRefused};
 use crate::journal::{Journal, JournalOp};
 use crate::mechanism::Mechanism;
-use crate::member::{ANY_DISK, Member};
+use crate::member::{ANY_DISK, Address, Member};
 use crate::rpc::{Envelope, GroupId, Index, Rpc, Term};
 use crate::snapshot_files::SnapshotFiles;
 use crate::tuning::Tuning;
 use recovery::Recovery;
+use snapshots::PieceReads;
 
 /// The groups of a node.
 #[derive(Clone, Debug)]
@@ -39,11 +41,13 @@ pub struct Groups {
     recovery: Recovery,
     journal: Journal,
     files: SnapshotFiles,
-    /// Pieces of snapshots that are to be read, to be sent.
-    reads: Vec<(DiskCommand, JournalOp)>,
+    /// Pieces of snapshots that are to be read, to be sent, by the node that lacks them.
+    reads: BTreeMap<NodeId, PieceReads>,
     /// What followers have not taken yet.
     window: Window,
     outbox: Vec<(Member, GroupId, Rpc)>,
+    /// Nodes that may be spoken with from now on.
+    meets: Vec<(NodeId, SocketAddr)>,
     /// What is in it, in bytes.
     owed: u64,
     events: VecDeque<(GroupId, Event)>,
@@ -80,7 +84,7 @@ impl Groups {
         tuning: Tuning,
         switches: Switches,
     ) -> Groups {
-        let syncs = Mechanism::PersistBeforeReply.on(switches);
+        let waits = Mechanism::PersistBeforeReply.on(switches);
         Groups {
             node,
             disk: DiskId::default(),
@@ -89,12 +93,13 @@ impl Groups {
             tuning,
             switches,
             groups: Vec::new(),
-            recovery: Recovery::default(),
-            journal: Journal::new(tuning.journal_growth, syncs),
-            files: SnapshotFiles::default(),
-            reads: Vec::new(),
+            recovery: Recovery::new(tuning.snapshot_chunk),
+            journal: Journal::new(tuning.journal_growth, waits),
+            files: SnapshotFiles::new(tuning.snapshot_chunk),
+            reads: BTreeMap::new(),
             window: Window::default(),
             outbox: Vec::new(),
+            meets: Vec::new(),
             owed: 0,
             events: VecDeque::new(),
             touched: Vec::new(),
@@ -126,7 +131,7 @@ impl Groups {
     pub fn timer<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         self.armed = None;
         self.journal.retry(out);
-        self.files.retry(out);
+        self.files.retry();
         for group in 0..self.groups.len() {
             if self.groups[group].due() <= now.time {
                 self.call(GroupId(group as u32), now, Group::tick);
@@ -145,6 +150,7 @@ impl Groups {
         let done = match op {
             JournalOp::Listed => self.listed(result, now, out),
             JournalOp::SegmentRead(number) => self.segment_read(number, result, now, out),
+            JournalOp::Confirmed => self.confirmed(result, now, out),
             JournalOp::SnapshotRead(_) => self.snapshot_read(result, now, out),
             JournalOp::PieceWritten | JournalOp::PieceSynced | JournalOp::Deleted => {
                 let done = self.files.done(result);
@@ -152,7 +158,8 @@ impl Groups {
                 kept.map_err(|error| error.to_string())
             }
             JournalOp::PieceRead { group, to, number, offset } => {
-                self.piece_read((group, to), (number, offset), result, now)
+                self.piece_read((group, to), (number, offset), result, now);
+                Ok(())
             }
             JournalOp::Written | JournalOp::Synced | JournalOp::Begun => {
                 let free = self.journal.done(op, result);
@@ -169,6 +176,7 @@ impl Groups {
     /// The stream to and from this node was reset.
     pub fn link_reset(&mut self, peer: NodeId, now: &mut Now<'_>) {
         self.window.reset(peer);
+        self.reads.entry(peer).or_default().forget();
         for group in 0..self.groups.len() as u32 {
             self.call(GroupId(group), now, |group, _, _| group.link_reset(peer));
         }
@@ -204,7 +212,8 @@ impl Groups {
         self.call(group, now, |group, now, fx| group.read(how, token, now, fx)).unwrap_or(nobody)
     }
 
-    /// Makes these nodes the voters, in the place of whatever was asked before and is not under way yet.
+    /// Makes these nodes the voters, in the place of whatever was asked before and is not under way yet. A node
+    /// that nobody listed and that nobody met comes with its address; so does one that moved.
     /// It is done when an entry with such a configuration, and no other under way, is committed; a leader
     /// that is deposed before may forget it.
     ///
@@ -214,10 +223,14 @@ impl Groups {
         &mut self,
         group: GroupId,
         nodes: &BTreeSet<NodeId>,
+        addresses: &BTreeMap<NodeId, Address>,
         now: &mut Now<'_>,
     ) -> Result<(), ChangeRefused> {
         let nobody = Err(ChangeRefused::NotLeader(NotLeader { leader: None }));
-        self.call(group, now, |group, now, fx| group.change(nodes, now, fx)).unwrap_or(nobody)
+        let change = |group: &mut Group, now: &mut Now<'_>, fx: &mut Effects| {
+            group.change(nodes, addresses, now, fx)
+        };
+        self.call(group, now, change).unwrap_or(nobody)
     }
 
     /// Lets this voter lead, or whichever can soonest, if it comes within an election timeout.

@@ -22,7 +22,7 @@ use crate::group::{Group, Role};
 use crate::groups::Groups;
 use crate::member::Member;
 use crate::record::{
-    put_base, put_begins, put_durable, put_entries, put_kept, put_record, put_snapshot, put_state,
+    put_base, put_begins, put_durable, put_entries, put_record, put_snapshot, put_state,
 };
 use crate::rpc::{Entry, GroupId, Index, Rpc, Term};
 
@@ -35,6 +35,8 @@ pub enum JournalOp {
     Listed,
     /// At boot: a segment of the journal was read.
     SegmentRead(u64),
+    /// At boot: what the last segment has was written again, or synced.
+    Confirmed,
     /// At boot: a piece of a snapshot was read.
     SnapshotRead(GroupId),
     /// Records were written.
@@ -78,8 +80,8 @@ pub(crate) enum Held {
 /// The journal of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
-    /// Sync before anything leaves: the mechanism `persist-before-reply`.
-    syncs: bool,
+    /// Nothing leaves before it is synced: the mechanism `persist-before-reply`.
+    waits: bool,
     /// A segment that is so long is the last of its kind: the next write begins another.
     growth: u64,
     /// Of the segment in use, and how long it is; it is not there yet where that is 0.
@@ -121,9 +123,9 @@ pub(crate) fn journal_name(number: u64) -> FileName {
 }
 
 impl Journal {
-    pub(crate) fn new(growth: u64, syncs: bool) -> Journal {
+    pub(crate) fn new(growth: u64, waits: bool) -> Journal {
         Journal {
-            syncs,
+            waits,
             growth,
             number: 0,
             length: 0,
@@ -146,9 +148,14 @@ impl Journal {
         (self.number, self.prior, self.segments) = (number, prior, segments);
     }
 
-    /// Is something on its way to the disk?
+    /// Is something on its way to the disk, and not only waiting for space?
     pub(crate) fn is_busy(&self) -> bool {
-        self.in_flight.is_some()
+        self.in_flight.is_some() && !self.stalled
+    }
+
+    /// Does it wait for space?
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled
     }
 
     /// Remembers what changed in a group: a snapshot first, on which the rest may rest.
@@ -170,7 +177,7 @@ impl Journal {
             self.record(group.id, |out| put_base(out, log.before(), last));
         }
         if let Some(first) = fx.appended_from.take() {
-            self.record(group.id, |out| put_entries(out, first, log.iter_from(first)));
+            self.record(group.id, |out| put_entries(out, false, first, log.iter_from(first)));
             self.recorded.push((group.id, first, true));
         }
     }
@@ -179,10 +186,12 @@ impl Journal {
         put_record(&mut self.buffer, group, body);
     }
 
-    /// Holds this back until all that was recorded is durable; gives it back if all is.
+    /// Holds this back until all that was recorded is durable; gives it back if all is. What takes files away
+    /// waits in any case: who is not to wait is whoever is told of something.
     pub(crate) fn hold(&mut self, held: Held) -> Option<Held> {
         let clean = self.buffer.is_empty() && self.in_flight.is_none();
-        if clean || !self.syncs {
+        let tells = matches!(held, Held::Send(..) | Held::Persisted(..));
+        if clean || tells && !self.waits {
             return Some(held);
         }
         match (self.held.last_mut(), &held) {
@@ -226,7 +235,7 @@ impl Journal {
             self.begin_segment(groups)
         } else {
             let at = self.length;
-            put_durable(&mut self.buffer, if self.syncs { at } else { 0 });
+            put_durable(&mut self.buffer, at);
             self.length += self.buffer.len() as u64;
             Flight::Write(journal_name(self.number), at, self.buffer.split().freeze())
         };
@@ -290,7 +299,9 @@ impl Journal {
                 self.segments.forget(id, range.start);
             } else if !entries.is_empty() {
                 self.said_again.push((id, first..first + entries.len() as u64));
-                put_record(&mut self.buffer, id, |out| put_kept(out, first, entries.into_iter()));
+                put_record(&mut self.buffer, id, |out| {
+                    put_entries(out, true, first, entries.into_iter());
+                });
             }
             if bytes >= MOVE {
                 return;
@@ -305,9 +316,7 @@ impl Journal {
                 let sync = DiskCommand::Sync { file: file.clone(), data_only: true };
                 let write = DiskCommand::Write { file, offset, parts: bytes.into() };
                 out.disk(write, P::op(JournalOp::Written));
-                if self.syncs {
-                    out.disk(sync, P::op(JournalOp::Synced));
-                }
+                out.disk(sync, P::op(JournalOp::Synced));
             }
             Some(Flight::Begin(file, bytes)) => {
                 let begin = DiskCommand::Replace { file, parts: bytes.into() };
@@ -333,7 +342,7 @@ impl Journal {
             Ok(_) => {}
         }
         // The sync of what was not written ends well; it is that sync's answer which ends the attempt.
-        if op == JournalOp::Written && self.syncs {
+        if op == JournalOp::Written {
             return Ok(Vec::new());
         }
         if self.failed {
@@ -400,6 +409,26 @@ mod tests {
         assert!(journal.done(JournalOp::Written, DONE).unwrap().is_empty(), "it is not synced");
         assert_eq!(journal.done(JournalOp::Synced, DONE).unwrap().len(), 1);
         assert!(journal.hold(answer()).is_some(), "all is durable");
+    }
+
+    /// Else a power cut took what a later segment counts on, or a file that a record still names, and the node
+    /// would refuse to boot, which is no fault of who did not wait.
+    #[test]
+    fn without_waiting_all_is_synced_all_the_same_and_nothing_goes_before_it_is() {
+        let mut journal = Journal { waits: false, ..writing() };
+        assert!(journal.hold(answer()).is_some());
+        assert!(journal.hold(Held::Compacted(GroupId(0), 7, None)).is_none());
+        assert!(journal.hold(Held::Moved).is_none());
+        assert!(journal.done(JournalOp::Written, DONE).unwrap().is_empty());
+        assert_eq!(journal.done(JournalOp::Synced, DONE).unwrap().len(), 2);
+        journal.record(GroupId(0), |body| body.extend_from_slice(b"record"));
+        let mut out: Outputs<Groups> = Outputs::default();
+        journal.write_next(&[], &mut out);
+        let syncs = |output: &machine::Output<Groups>| match output {
+            machine::Output::Disk { command, .. } => matches!(**command, DiskCommand::Sync { .. }),
+            _ => false,
+        };
+        assert_eq!(out.iter().filter(|output| syncs(output)).count(), 1);
     }
 
     #[test]

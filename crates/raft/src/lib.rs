@@ -21,8 +21,9 @@
 //!    [`Groups::next_committed`] gives it to the owner. `sessions.rs` has the owner apply it once, and
 //!    `growth.rs` says when its state is to take the place of the log.
 //! 6. Then the owner freezes its state, and gives it piece by piece (`groups/snapshots.rs`), as
-//!    `snapshot_files.rs` writes it beside the journal. When the file is whole the journal names it, and its
-//!    oldest segments (`journal/segments.rs`) may go.
+//!    `snapshot_files.rs` writes it beside the journal, and knows each piece again by its checksum
+//!    (`checksums.rs`). When the file is whole the journal names it, and its oldest segments
+//!    (`journal/segments.rs`) may go.
 //!
 //! What there is besides: who leads (`group/election.rs`), reads (`group/reads.rs`), snapshots
 //! (`group/snapshots.rs`), who takes part (`member.rs`, `reconfiguration.rs`, `group/membership.rs`), a
@@ -35,6 +36,7 @@ mod groups;
 mod group;
 mod log;
 
+mod checksums;
 mod effects;
 mod journal;
 mod record;
@@ -67,7 +69,7 @@ pub use growth::Growth;
 pub use journal::JournalOp;
 pub use log::{Log, Snapshot, SnapshotFile};
 pub use mechanism::Mechanism;
-pub use member::{Configuration, Member};
+pub use member::{Address, Configuration, Member};
 pub use replicated::Replicated;
 pub use rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, LONGEST_COMMAND,

@@ -227,7 +227,7 @@ where
                 // It may have asked for more.
             } else if let Some((index, entry)) = self.groups.next_committed(GROUP) {
                 self.apply(index, &entry, now, out);
-            } else if self.growth.is_due(now.random) {
+            } else if !self.groups.is_taking(GROUP) && self.growth.is_due(now.random) {
                 self.growth.frozen();
                 self.freeze(now);
             } else {
@@ -269,8 +269,9 @@ where
                 self.keep(state, out);
             }
             Event::Noted(what) => out.note(M::Protocol::note(what)),
-            // Nobody asks to read: what the machine knows it has from its files. These are in the log.
-            Event::Readable { .. } | Event::ReadLost { .. } | Event::SnapshotWanted => {}
+            Event::SnapshotWanted => self.growth.want(),
+            // Nobody asks to read: what the machine knows it has from its files.
+            Event::Readable { .. } | Event::ReadLost { .. } => {}
         }
     }
 

@@ -154,7 +154,7 @@ impl Direct {
                 let result = self.disks[node.0 as usize].perform(*command);
                 self.due.push_back((node, Input::Disk { op, result }));
             }
-            Output::Note(_) | Output::Stopped => {}
+            Output::Note(_) | Output::Meet { .. } | Output::Stopped => {}
             Output::Halt { why } => panic!("{node:?} halts: {why}"),
         }
     }

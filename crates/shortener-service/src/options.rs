@@ -23,6 +23,10 @@ const MAX_BLOCK_LIST_BYTES: u64 = 256 << 20;
 /// Of a server.
 #[derive(Clone, Debug, Args)]
 pub struct ServeOptions {
+    /// Begins this node, whose folder in the data folder is gone, anew, without all that it kept: instance, tally,
+    /// or a shard such as shard-1.
+    #[arg(long, value_name = "NODE")]
+    replace: Vec<String>,
     /// How many shards keep the links of a new data folder, one by default. Later ones are added while
     /// it runs: `add-shard`; then this may stay as it was.
     #[arg(long, value_name = "N")]
@@ -97,6 +101,7 @@ impl Options for ServeOptions {
         let server = ServerConfig {
             listen,
             data,
+            replace: self.replace,
             access: place.access,
             link_store: match self.store {
                 None => LinkStore::Shards(self.shards),

@@ -20,7 +20,6 @@ impl<M: Machine> World<M> {
             node.absent = true;
             self.absent += 1;
             self.nodes.push(node);
-            self.zones.push(0);
             self.network.grow(0);
             self.chaos.grow();
         }
@@ -30,7 +29,6 @@ impl<M: Machine> World<M> {
         }
         self.node_mut(id).absent = false;
         self.absent -= 1;
-        self.zones[id.0 as usize] = zone;
         self.network.conditions.set_zone(id, zone);
         if self.healed_at.is_some() {
             self.network.conditions.heal(id);
@@ -124,14 +122,16 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Breaks the lanes between two nodes; both learn of it a little later.
-    pub(crate) fn reset_link(&mut self, a: NodeId, b: NodeId) {
-        if self.network.lanes.reset(a, b) {
+    /// Breaks the lanes between two nodes; both learn of it a little later. False where there are none.
+    pub(crate) fn reset_link(&mut self, a: NodeId, b: NodeId) -> bool {
+        let there = self.network.lanes.reset(a, b);
+        if there {
             self.tell_of_reset(a, b);
             if a != b {
                 self.tell_of_reset(b, a);
             }
         }
+        there
     }
 
     fn tell_of_reset(&mut self, node: NodeId, peer: NodeId) {
@@ -141,7 +141,7 @@ impl<M: Machine> World<M> {
         let at = Time(self.now.0 + self.network.travel_time(peer, node));
         let incarnation = self.node(node).incarnation;
         // The receiver learns of a gap before it gets what comes after it.
-        self.network.lanes.way(peer, node).not_before(at);
+        let at = self.network.lanes.way(peer, node).tell(at);
         let epoch = self.network.lanes.way(node, peer).epoch;
         self.schedule_event(at, Event::Reset { node, peer, incarnation, epoch });
     }

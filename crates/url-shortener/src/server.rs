@@ -61,6 +61,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The data folder. It is made if it does not exist.
     pub data: PathBuf,
+    /// Nodes, by the names of their folders, that are gone and begin anew.
+    pub replace: Vec<String>,
     /// Where to serve metrics, and who may reach these addresses, if there are no keys.
     pub access: Access,
     /// Who keeps the links.
@@ -133,8 +135,11 @@ pub fn serve(
     let (listener, address) = listening.map_err(|error| or_with_keys(error.into()))?;
     let site = Site::new(address, config.public_url.as_deref(), &config.domains);
     let site = Arc::new(site.map_err(ServeError::arguments)?);
-    let nodes =
-        Nodes::new((&config.data, config.link_store), (config.snowflakes, config.rate), &server)?;
+    let nodes = Nodes::new(
+        (&config.data, &config.replace, config.link_store),
+        (config.snowflakes, config.rate),
+        &server,
+    )?;
     let salt = Salt::open(&config.data).map_err(secrets_error)?;
     let front = Arc::new(Front {
         nodes,

@@ -101,6 +101,8 @@ impl<M: Machine> Node<M> {
             disk.stop();
         }
         self.inbox.clear();
+        let unanswered = self.pending.swap(0, Ordering::Relaxed);
+        self.counts.waiting.less(unanswered as u64);
         self.sessions.close();
         self.room.notify_waiters();
         self.changes.tell();

@@ -61,7 +61,7 @@ impl Cluster {
 
     /// Until all that run say so: only these nodes are members, and they vote.
     fn until_members_are(&self, wanted: &[usize]) {
-        for id in wanted.iter().filter(|id| self.nodes[**id].is_some()) {
+        for id in wanted.iter().filter(|id| matches!(self.nodes.get(**id), Some(Some(_)))) {
             patiently(|| {
                 let status = self.status(*id);
                 let members = status["members"].as_array()?;
@@ -252,6 +252,49 @@ fn a_removed_node_says_so_and_where_the_others_are() {
     let all = r#"{"members":[0,1,2]}"#;
     patiently(|| (cluster.ask("PUT /members", "", all).status == 202).then_some(()));
     cluster.until_members_are(&[0, 1, 2]);
+}
+
+/// Those who are there have no line about it in their files, before and after they are killed.
+#[test]
+fn a_node_that_nobody_listed_joins_by_its_address() {
+    let mut cluster = Cluster::start("raft-joins");
+    let [nodes, clients] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
+    let listed = std::fs::read_to_string(cluster.scratch.join("lab.toml")).unwrap();
+    let file = cluster.scratch.text("joins.toml");
+    let line = format!(
+        "[[node]]\nid = 3\nspare = true\ndata = \"n3\"\naddresses = {{ nodes = \"{nodes}\", \
+         clients = \"{clients}\" }}\n"
+    );
+    std::fs::write(&file, listed + &line).unwrap();
+    let at = |address: &str| {
+        format!(
+            "{{\"members\":[0,1,2,3],\"addresses\":{{\"3\":{{\"nodes\":\"{address}\",\
+             \"clients\":\"{clients}\"}}}}}}"
+        )
+    };
+    cluster.ask("PUT /members", "", r#"{"members":[0,1,2,3]}"#).refuses(409, "say where it is");
+    cluster.ask("PUT /members", "", &at("192.0.2.1:7")).refuses(400, "not on this computer");
+    // It is met before it is there.
+    assert_eq!(cluster.ask("PUT /members", "", &at(&nodes.to_string())).status, 202);
+    let joined = Server::run(&["raft", "serve", "--cluster", &file, "--node", "3"]);
+    cluster.until_members_are(&[0, 1, 2, 3]);
+    let again = cluster.ask("PUT /members", "", &at(&nodes.to_string()));
+    assert_eq!((again.status, again.body.as_str()), (200, r#"{"begun":false}"#));
+
+    assert_eq!(cluster.ask("POST /transfer", "", r#"{"to":3}"#).status, 202);
+    let elsewhere = patiently(|| {
+        let reply = send(cluster.addresses[0], "PUT /kv/a", "", "v").unwrap();
+        (reply.status == 307 && location(&reply) == clients).then_some(reply)
+    });
+    assert!(elsewhere.body.contains("another node leads"), "{elsewhere:?}");
+    assert_eq!(ask(cluster.addresses[0], "PUT /kv/a", "", "v").status, 200);
+
+    // Three of the four are a majority only where the fourth is reached by those who were started anew.
+    (0..3).for_each(|id| cluster.nodes[id].take().unwrap().kill());
+    (0..2).for_each(|id| cluster.boot(id));
+    assert_eq!(ask(clients, "PUT /kv/b", "", "v").status, 200);
+    assert_eq!(ask(cluster.addresses[1], "GET /kv/a", "", "").body, "v");
+    joined.kill();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use machine::{NodeId, Time};
 use sim::{Delays, FaultKind, Script, Target};
 
-use super::workload::{MIXED, Mix, ask_any, ask_of, workload};
+use super::workload::{MIXED, Mix, ask_any, ask_of, change, workload};
 use crate::message::{Ask, Operation};
 use crate::promise::{ANSWER, RECOVERY, REDUNDANCY};
 use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
@@ -225,7 +225,7 @@ pub(super) fn membership_change(draft: &mut Draft) {
     for _ in 0..draft.number(1, 4) {
         let at = moment(draft);
         let voters = some_of(draft, &replicas);
-        ask_any(draft, shape, at, Ask::Change { voters: voters.iter().copied().collect() });
+        ask_any(draft, shape, at, change(shape, &voters));
         if draft.percent(70) {
             let side = some_of(draft, &replicas);
             let rest = replicas.iter().copied().filter(|replica| !side.contains(replica));

@@ -223,8 +223,12 @@ impl Group {
             }
             while progress.may_send(last, tuning.max_batch, tuning.max_in_flight) {
                 let next = progress.next;
-                let Some(prev_term) = self.log.term_at(next - 1) else {
-                    progress.send_snapshot(member, &self.log, tuning.snapshot_chunk, now.time, fx);
+                let prev_term = self.log.term_at(next - 1);
+                let Some(prev_term) =
+                    prev_term.filter(|_| !matches!(progress.stage, Stage::Snapshot(_)))
+                else {
+                    let newest = || self.log.snapshot().sendable(self.rotten);
+                    progress.send_snapshot(member, newest, now.time, fx);
                     continue;
                 };
                 let entries = self.log.entries_from(next, tuning.max_batch, tuning.max_batch_bytes);
@@ -234,16 +238,7 @@ impl Group {
                         progress.next += entries.len() as u64;
                         in_flight.push_back(progress.next - 1);
                     }
-                    Stage::Snapshot(_) => {
-                        progress.send_snapshot(
-                            member,
-                            &self.log,
-                            tuning.snapshot_chunk,
-                            now.time,
-                            fx,
-                        );
-                        continue;
-                    }
+                    Stage::Snapshot(_) => {}
                 }
                 let (prev_index, leader_commit) = (next - 1, self.commit_index);
                 let append =

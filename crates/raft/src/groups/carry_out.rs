@@ -43,6 +43,7 @@ impl Groups {
         let compacted = replaced.map(|old| Held::Compacted(id, group.log().before().0, old));
         self.journal.record_changes(group, fx);
         self.events.extend(fx.events.drain(..).map(|event| (id, event)));
+        self.meets.append(&mut fx.meets);
         for (to, rpc) in fx.sends.drain(..) {
             self.owed += rpc.cost();
             self.outbox.push((to, id, rpc));
@@ -85,6 +86,11 @@ impl Groups {
 
     /// Sends the messages that gathered during an input, gives the disk its next write, and sets the timer.
     pub fn flush<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+        // Before anything is sent to them.
+        for id in &self.touched {
+            self.groups[id.0 as usize].meet_members(&mut self.meets);
+        }
+        self.meets.drain(..).for_each(|(node, address)| out.meet(node, address));
         let mut due = self.armed;
         for id in std::mem::take(&mut self.touched) {
             let window = std::mem::take(&mut self.window);
@@ -100,12 +106,6 @@ impl Groups {
         if self.armed.is_none() {
             due = self.groups.iter().map(Group::due).min();
         }
-        if due != self.armed
-            && let Some(at) = due
-        {
-            self.armed = due;
-            out.set_timer(P::timer(()), at.since(now.time));
-        }
         let in_pieces = Mechanism::SnapshotInPieces.on(self.switches);
         if in_pieces || !self.files.is_writing() {
             self.journal.write_next(&self.groups, out);
@@ -115,6 +115,15 @@ impl Groups {
         self.files.write_next(self.journal.is_busy(), now, out);
         self.read_pieces(out);
         self.post(out);
+        let stalled = self.journal.is_stalled() || self.files.is_stalled();
+        let retry = stalled.then(|| now.time + self.tuning.heartbeat);
+        let due = due.into_iter().chain(self.files.due()).chain(retry).min();
+        if due != self.armed
+            && let Some(at) = due
+        {
+            self.armed = due;
+            out.set_timer(P::timer(()), at.since(now.time));
+        }
     }
 
     /// One envelope for each node and lane, with everything for it in order.

@@ -87,6 +87,92 @@ fn who_was_away_for_long_gets_a_snapshot() {
     assert_eq!(list(&world, away, 0), (0..500).map(item).collect::<Vec<_>>());
 }
 
+/// It took the place of the one that was being written, again and again.
+#[test]
+fn a_snapshot_ends_however_often_another_is_due_and_however_much_is_added() {
+    let mut world = world(12, 3, 3, 1);
+    let first = elect(&mut world, 0);
+    (0..400).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
+    world.run_for(MS(500));
+    for number in 400..3_400 {
+        world.tell(first, Word::Add(GroupId(0), item(number)));
+        world.tell(first, Word::Compact(GroupId(0)));
+        world.run_for(MS(1));
+    }
+    let snapshot = world.machine(first).unwrap().group(0).unwrap().log().snapshot().last_index;
+    assert!(snapshot >= 400, "none has ended: {snapshot}");
+}
+
+/// The leader knows its file again, piece by piece, and asks its owner for the state anew where it does not.
+#[test]
+fn what_rotted_on_a_leader_is_sent_to_nobody_and_stops_nobody() {
+    let tuning = Tuning { keep_entries: 10, snapshot_chunk: 100, ..Tuning::default() };
+    for (seed, readable) in [(13, true), (14, false)] {
+        let mut world = world_with(seed, 3, 3, 1, tuning);
+        let first = elect(&mut world, 0);
+        let away = NodeId((first.0 + 1) % 3);
+        let fault = world.crash(away);
+        (0..500).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
+        world.run_for(MS(500));
+        world.tell(first, Word::Compact(GroupId(0)));
+        world.run_for(MS(1_000));
+        let file = |world: &sim::World<crate::lists::Keeper>| {
+            world.machine(first).unwrap().group(0).unwrap().log().snapshot().file.unwrap().number
+        };
+        let before = file(&world);
+        let harm = match readable {
+            true => world.bit_rot_in(first, "snapshot", 1),
+            false => world.bad_sector_in(first, "snapshot", 1),
+        };
+        world.end(harm);
+        world.end(fault);
+        world.run_for(MS(3_000));
+        assert_eq!(list(&world, away, 0), (0..500).map(item).collect::<Vec<_>>());
+        assert_eq!(leader(&world, 0), Some(first), "nobody stopped");
+        assert!(file(&world) > before, "its state was written anew");
+    }
+}
+
+/// Each looks whether there is room on the way to it, and all see the same room.
+#[test]
+fn snapshots_of_many_groups_to_one_follower_fit_on_its_link() {
+    const GROUPS: u32 = 60;
+    let tuning = Tuning { keep_entries: 0, ..Tuning::default() };
+    let mut world = world_with(22, 3, 3, GROUPS, tuning);
+    world.run_for(MS(2_000));
+    for group in 0..GROUPS {
+        if elect(&mut world, group) != NodeId(0) {
+            let leads = leader(&world, group).unwrap();
+            world.tell(leads, Word::Transfer(GroupId(group), Some(NodeId(0))));
+        }
+    }
+    world.run_for(MS(1_000));
+    let fault = world.crash(NodeId(1));
+    let long = bytes::Bytes::from(vec![7; 250 << 10]);
+    for group in 0..GROUPS {
+        assert_eq!(leader(&world, group), Some(NodeId(0)));
+        world.tell(NodeId(0), Word::Add(GroupId(group), long.clone()));
+        world.run_for(MS(10));
+        world.tell(NodeId(0), Word::Compact(GroupId(group)));
+    }
+    world.run_for(MS(2_000));
+    world.slow_link([NodeId(0)], [NodeId(1)], 20);
+    world.end(fault);
+    world.run_for(MS(20));
+    let before = world.machine(NodeId(0)).unwrap().resets;
+    world.run_for(MS(10_000));
+    let [leads, followed] = [0, 1].map(|node| world.machine(NodeId(node)).unwrap());
+    for group in 0..GROUPS {
+        let has = |keeper: &crate::lists::Keeper| {
+            let log = keeper.group(group).unwrap().log();
+            (log.snapshot().last_index, keeper.lists[group as usize].concat().len())
+        };
+        assert_eq!(has(followed), has(leads), "group {group}");
+        assert!(has(followed).0 > 0 && has(followed).1 == 250 << 10, "group {group}");
+    }
+    assert_eq!(leads.resets, before, "their link was reset for the amount");
+}
+
 /// Nothing is written as long as nobody lacks what went.
 #[test]
 fn an_owner_that_keeps_its_state_itself_is_asked_for_it_when_a_follower_lacks_it() {

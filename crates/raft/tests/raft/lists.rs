@@ -1,6 +1,6 @@
 //! A machine with groups in it: each group keeps a list of what was proposed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ pub(crate) struct Keeper {
     thawing: Vec<Vec<u8>>,
 }
 
-/// Of a list so much is given at a time.
+/// Of a list so much is given at a time, at the least.
 const PIECE: usize = 24;
 
 impl Keeper {
@@ -96,7 +96,8 @@ impl Keeper {
                 match event {
                     Event::PieceWanted => {
                         let frozen = &mut self.frozen[group.0 as usize];
-                        let piece = frozen.split_to(PIECE.min(frozen.len()));
+                        let most = PIECE.max(frozen.len().min(100 << 10) / 2);
+                        let piece = frozen.split_to(most.min(frozen.len()));
                         let last = frozen.is_empty();
                         self.groups.piece(group, piece, last);
                     }
@@ -151,7 +152,7 @@ impl Machine for Keeper {
             }
             Input::Message { message: Word::Change(group, nodes), .. } => {
                 let nodes: BTreeSet<NodeId> = nodes.into_iter().collect();
-                if let Err(why) = self.groups.change(group, &nodes, now) {
+                if let Err(why) = self.groups.change(group, &nodes, &BTreeMap::new(), now) {
                     out.note(format!("{why:?}"));
                 }
             }

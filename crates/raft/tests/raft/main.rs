@@ -4,6 +4,7 @@ mod chaos;
 mod cluster;
 mod disks;
 mod groups;
+mod layers;
 mod lists;
 mod members;
 mod replay;

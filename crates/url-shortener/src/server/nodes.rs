@@ -40,7 +40,7 @@ impl Nodes {
     /// # Errors
     /// If a folder or the database cannot be used, or belongs to another service.
     pub(super) fn new(
-        (data, link_store): (&Path, LinkStore),
+        (data, replace, link_store): (&Path, &[String], LinkStore),
         (snowflakes, rate): (bool, u32),
         server: &Server<Member>,
     ) -> Result<Nodes, ServeError> {
@@ -53,7 +53,8 @@ impl Nodes {
                 Some(runtime.block_on(opening).map_err(ServeError::environment)?)
             }
         };
-        let whole = SharedFolder::open::<FolderOwner>(data, BESIDE).map_err(ServeError::Folder)?;
+        let whole =
+            SharedFolder::open::<FolderOwner>(data, BESIDE, replace).map_err(ServeError::Folder)?;
         let is_new = !data.join("instance").exists();
         let secret = code_key::of_codes(data, is_new).map_err(secrets_error)?;
         let codes = if snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
@@ -143,7 +144,12 @@ fn stand_in(
         }
     };
     let limits = ServiceLimits { under_way: MOST_CALLS, patience: PATIENCE };
-    let service = Service::new(NodeId(FIRST_SHARD), limits, runtime.clone(), answer);
+    let unanswered = |message: &Message| match message {
+        Message::Call { call, .. } => Some(Message::Unanswered { call: *call }),
+        _ => None,
+    };
+    let runtime_of_calls = runtime.clone();
+    let service = Service::new(NodeId(FIRST_SHARD), limits, runtime_of_calls, answer, unanswered);
     let instance = Arc::downgrade(instance);
     runtime.spawn(async move {
         while let Some(message) = calls.recv().await {
