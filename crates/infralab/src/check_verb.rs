@@ -26,15 +26,15 @@ const REMEMBERED: usize = 40_000_000;
 pub(crate) const HISTORIES: &str = "\
 Forms of histories, told apart by their content:
   Jepsen's log
-    INFO  jepsen.util - 0 :invoke :write 4
-    INFO [2024-01-01 12:00:00,000] jepsen worker 0 - jepsen.util 0 :ok :write 4
-    2024-01-01 12:00:00,000{GMT} INFO [worker 0] jepsen.util: 0 :invoke :read nil
+   INFO  jepsen.util - 0 :invoke :write 4
+   INFO [2024-01-01 12:00:00,000] jepsen worker 0 - jepsen.util 0 :ok :write 4
+   2024-01-01 12:00:00,000{GMT} INFO [worker 0] jepsen.util: 0 :invoke :read nil
   history.txt
-    0 :invoke :cas [4 2]
+   0 :invoke :cas [4 2]
   EDN
-    {:process 0, :type :ok, :f :cas, :value [4 2], :matched false}
+   {:process 0, :type :ok, :f :cas, :value [4 2], :matched false}
   JSON
-    {\"process\": 0, \"type\": \"ok\", \"f\": \"read\", \"value\": 4}
+   {\"process\": 0, \"type\": \"ok\", \"f\": \"read\", \"value\": 4}
 Maps and objects stand one after the other or in one collection; the nemesis is
 passed over.
 
