@@ -12,7 +12,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("resilience", &["machine"]),
     ("host", &["machine"]),
     ("journal", &["machine", "sim"]),
-    ("bitcask", &["machine", "sim"]),
+    ("bitcask", &["machine", "journal", "sim"]),
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
     ("hash-ring", &[]),
     ("cache-fleet", &["machine", "sim", "resilience", "hash-ring"]),
