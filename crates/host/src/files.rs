@@ -229,7 +229,7 @@ impl Files {
         // Others may be replaced at the same time.
         let temporary = self.folder.join(format!("{TEMPORARY}-{name}"));
         let slices: Vec<&[u8]> = parts.slices().iter().map(|slice| &slice[..]).collect();
-        put_in_place(&temporary, &path, &slices)?;
+        put_in_place(&temporary, &path, &slices, Readers::Usual)?;
         self.names.change();
         // Whoever opened the old one meanwhile has put it there before.
         self.open.forget(name);
@@ -347,20 +347,39 @@ fn remove_temporaries(folder: &Path) {
     }
 }
 
-/// Puts new content in a file's place, atomically and durably. The temporary file is in its folder.
-pub(crate) fn replace(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<(), DiskFailure> {
-    put_in_place(temporary, path, &[bytes])?;
-    path.parent().map_or(Ok(()), system::sync_folder).map_err(unknown)
+/// Who may read a file: whoever the user lets (`umask`), or the user alone.
+#[derive(Clone, Copy)]
+pub(crate) enum Readers {
+    Usual = 0o666,
+    UserAlone = 0o600,
+}
+
+/// Puts new content in a file's place, atomically and durably. The temporary file is in its folder; what lies at
+/// its name is removed, and not followed where it is a link.
+pub(crate) fn replace(
+    temporary: &Path,
+    path: &Path,
+    bytes: &[u8],
+    readers: Readers,
+) -> io::Result<()> {
+    let put = put_in_place(temporary, path, &[bytes], readers);
+    put.map_err(|(_, error)| io::Error::other(error))?;
+    path.parent().map_or(Ok(()), system::sync_folder)
 }
 
 /// As [`replace`]; but its name is durable when its folder was synced.
-fn put_in_place(temporary: &Path, path: &Path, slices: &[&[u8]]) -> Result<(), DiskFailure> {
+fn put_in_place(
+    temporary: &Path,
+    path: &Path,
+    slices: &[&[u8]],
+    readers: Readers,
+) -> Result<(), DiskFailure> {
     // One left behind by a crash must go first: the new one is to be nobody else's file.
     match system::remove(temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(unchanged(error)),
         _ => {}
     }
-    let created = system::create_new(temporary).and_then(|file| {
+    let created = system::create_new(temporary, readers as u32).and_then(|file| {
         system::write(&file, temporary, 0, slices)?;
         system::sync(&file, temporary, false)
     });

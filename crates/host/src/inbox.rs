@@ -1,7 +1,7 @@
 //! What waits for a machine that is busy.
 //!
-//! The law: nobody waits for a machine's lock to bring it an input. Whoever finds it taken leaves the input
-//! here, and whoever had it looks here after letting go; so of the two one sees the other, and nothing is
+//! The law: nobody waits for a machine's lock to bring it an input, but for who asks in a session (they want the
+//! answer) and who looks at the machine. Whoever else finds it taken leaves the input here, and whoever had it looks here after letting go; so of the two one sees the other, and nothing is
 //! left lying. Inputs are handled in the order in which they were brought. What a link carries is bounded by its
 //! window; of datagrams, which have none, at most [`MOST_DATAGRAMS`] wait, and others are lost.
 

@@ -15,16 +15,14 @@
 //!
 //! What the machine says to the asker while it handles the question enters no table and wakes no task.
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::http::Extensions;
+use doors::Visitor;
 use futures_util::Stream;
 use machine::{CREDIT, Input, LONGEST, Link, Machine, NodeId, Protocol, WINDOW};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -161,6 +159,21 @@ impl<M: Machine> Session<M> {
         let number = numbered(node.sessions.numbers.fetch_add(1, Ordering::Relaxed));
         let (windows, asks) = Default::default();
         Session(Arc::new(Inner { node: node.clone(), number, windows, asks }))
+    }
+
+    /// The session of this visitor with this node.
+    pub fn of(visitor: &Visitor, node: &Arc<Node<M>>) -> Session<M> {
+        let is_its = |session: &Session<M>| Arc::ptr_eq(&session.0.node, node);
+        visitor.kept(
+            is_its,
+            || Session::new(node),
+            |session| {
+                if session.is_over() {
+                    *session = Session::new(node);
+                }
+                session.clone()
+            },
+        )
     }
 
     /// What it is to the machine.
@@ -380,51 +393,6 @@ impl<M: Machine> Drop for Answers<M> {
 
 fn is_last<M: Machine>(message: &Message<M>) -> bool {
     M::Protocol::answers(message).is_some_and(|(_, is_last)| is_last)
-}
-
-/// Who is at the other end of a connection, or of one of its streams, and its sessions. It is among the
-/// extensions of a request. Nothing in here keeps the address.
-#[derive(Clone, Debug)]
-pub struct Visitor {
-    /// Of the connection.
-    pub address: SocketAddr,
-    sessions: Arc<Mutex<Vec<Box<dyn Any + Send + Sync>>>>,
-}
-
-impl Visitor {
-    /// One from this address, with no sessions yet.
-    pub fn new(address: SocketAddr) -> Visitor {
-        Visitor { address, sessions: Arc::default() }
-    }
-
-    /// Who sent this request.
-    pub fn of(extensions: &Extensions) -> Visitor {
-        let nobody = || Visitor::new((Ipv4Addr::UNSPECIFIED, 0).into());
-        // `host::http` adds one to every request.
-        extensions.get().cloned().unwrap_or_else(nobody)
-    }
-
-    /// The session of this visitor with this node.
-    pub fn session<M: Machine>(&self, node: &Arc<Node<M>>) -> Session<M> {
-        // A list is whole between any two calls on it.
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = sessions.iter_mut().find_map(|session| {
-            let session = session.downcast_mut::<Session<M>>()?;
-            Arc::ptr_eq(&session.0.node, node).then_some(session)
-        });
-        match known {
-            Some(session) if !session.is_over() => session.clone(),
-            Some(session) => {
-                *session = Session::new(node);
-                session.clone()
-            }
-            None => {
-                let session = Session::new(node);
-                sessions.push(Box::new(session.clone()));
-                session
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -234,6 +234,11 @@ impl Machine for Instance {
                     (None, _) => {}
                 }
             }
+            Input::Message { from, message: Message::Unanswered { call } } => {
+                if let Some(ended) = self.calls.end(call, from) {
+                    self.call_ended(call, ended, None, now, out);
+                }
+            }
             Input::Message { from, message: Message::Stats { call, stats } } => {
                 if let Some((_, Purpose::Stats(query))) = self.calls.end(call, from) {
                     self.stats_replied(query, stats, out);

@@ -34,7 +34,9 @@ impl Protocol for Shortener {
     fn answers(message: &Message) -> Option<(u64, bool)> {
         match message {
             Message::Answer { token, .. } => Some((*token, true)),
-            Message::Reply { call, .. } | Message::Stats { call, .. } => Some((*call, true)),
+            Message::Reply { call, .. }
+            | Message::Unanswered { call }
+            | Message::Stats { call, .. } => Some((*call, true)),
             _ => None,
         }
     }
@@ -100,6 +102,11 @@ pub enum Message {
         shards: u32,
         /// What came of it.
         reply: Reply,
+    },
+    /// From what stands in for a shard: nobody knows what came of the call.
+    Unanswered {
+        /// Which.
+        call: u64,
     },
     /// To the tally, from an instance: clicks of its log, in order.
     Clicks {

@@ -329,18 +329,20 @@ fn a_new_folder_is_begun_before_it_says_so() {
         let [create, write] = ["create", "write"].map(|call| format!("{call} {temporary}"));
         [create, write, synced(temporary), format!("rename to {file}"), synced(folder)]
     };
-    let whole = SharedFolder::open::<Mine>(&disk.around.join("data"), &[]).unwrap();
+    let whole = SharedFolder::open::<Mine>(&disk.around.join("data"), &[], &[]).unwrap();
     let made = ["create data".to_owned(), synced(&around)];
-    assert_eq!(
-        watch::calls(),
-        [&made[..], &put("format.json.new", "format.json", "data")].concat()
+    let (list, mark) = (
+        put("nodes.json.new", "nodes.json", "data"),
+        put("format.json.new", "format.json", "data"),
     );
+    assert_eq!(watch::calls(), [&made[..], &list, &mark].concat());
     let first = ("mark".into(), "0".into());
     let folder = whole.part("n0", Mine { system: "test".to_owned() }, &[first]).unwrap();
     let made = ["create n0", "sync data", "create disk", "sync n0"].map(str::to_owned);
     let mark = put(".new", "mark", "disk");
-    let order = [&made[..], &mark, &put("format.json.new", "format.json", "n0")].concat();
-    assert_eq!(watch::calls(), order);
+    let format = put("format.json.new", "format.json", "n0");
+    let order = [&made[..], &mark, &format, &list].concat();
+    assert_eq!(watch::calls(), order, "it is listed before its node has it");
     drop(folder);
     whole.part("n0", Mine { system: "test".to_owned() }, &[]).unwrap();
     assert_eq!(watch::calls(), [""; 0], "it is there already");

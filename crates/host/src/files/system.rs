@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The system takes no more at once.
@@ -20,9 +20,9 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
 }
 
 /// Makes a file that is nobody else's.
-pub(super) fn create_new(path: &Path) -> io::Result<File> {
+pub(super) fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     saw("create", path);
-    File::create_new(path)
+    OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
 }
 
 /// Makes a folder.

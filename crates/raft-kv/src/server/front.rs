@@ -14,9 +14,9 @@ use host::{Exposure, Node, Visitor};
 use machine::NodeId;
 use raft::Session;
 
-use super::status::{ClientAddresses, Status, client_address};
 use crate::message::{Answer, Ask, Message, Request};
 use crate::replica::Replica;
+use crate::status::{ClientAddresses, Status, client_address};
 use crate::wire::{
     self, LONGEST_BODY, Parsed, RawRequest, elsewhere, reply_of, unavailable, unknown,
     why_not_member,
@@ -83,7 +83,7 @@ impl FrontEnd {
         let (is_write, is_read) = (ask.change().is_some(), ask.is_read());
         let request = |token| Message::Request(Request { token, session, ask });
         let visitor = Visitor::of(&parts.extensions);
-        let answer = visitor.session(&self.node).ask_once(PATIENCE, request).await;
+        let answer = host::Session::of(&visitor, &self.node).ask_once(PATIENCE, request).await;
         let answer = answer.map(|message| match message {
             Message::Response(response) => Some(response.answer),
             _ => None,

@@ -27,7 +27,7 @@ pub(super) fn weight(message: &Message) -> u32 {
         Message::Clicks { batch, .. } => batch.clicks.length(),
         Message::GetStats { link, .. } => key(&link.key),
         Message::Stats { stats, .. } => stats.as_deref().map_or(0, of_stats),
-        Message::Do(_) | Message::Counted { .. } => 0,
+        Message::Do(_) | Message::Unanswered { .. } | Message::Counted { .. } => 0,
     };
     (NUMBERS + carried) as u32
 }

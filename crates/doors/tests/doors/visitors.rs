@@ -13,8 +13,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use host::http::{self, Door, Tower};
-use host::{Budget, Places};
+use doors::http::{self, Door, Tower};
+use doors::{Budget, Places};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -81,7 +81,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 }
 
 fn on_threads(test: impl Future<Output = ()>) {
-    host::runtime().unwrap().block_on(test);
+    tokio::runtime::Runtime::new().unwrap().block_on(test);
 }
 
 fn small_door(places: usize) -> Door {

@@ -38,7 +38,7 @@ use tokio::time::{sleep, timeout};
 use crate::accept::{Activity, accept, drain};
 pub use crate::accept::{Door, MOST_CONNECTIONS};
 use crate::budget::Budget;
-use crate::session::Visitor;
+use crate::visitor::Visitor;
 use exchange::{Answering, Exchange, RequestBody, ResponseBody};
 use progress::{Progress, Watched};
 
