@@ -75,7 +75,7 @@ impl Folder {
         let owner = match format::read(path) {
             Ok(None) => Ok(None),
             Ok(Some(Said::Node { owner, .. })) => Ok(Some(owner)),
-            Ok(Some(Said::Shared { system })) => Err(Wrong::Shared(system)),
+            Ok(Some(Said::Shared { system, .. })) => Err(Wrong::Shared(system)),
             Err(what) => Err(what),
         };
         owner.map_err(|what| FolderError::new(path, "", what))
@@ -118,7 +118,7 @@ fn check<O: FolderOwner>(
     let (disk, known) = match format::read::<O>(path)? {
         None if is_new(path, first)? => return Ok(None),
         None => return Err(Wrong::NotOurs),
-        Some(Said::Shared { system }) => return Err(Wrong::Shared(system)),
+        Some(Said::Shared { system, .. }) => return Err(Wrong::Shared(system)),
         Some(Said::Node { disk, owner }) => (disk, owner),
     };
     if !known.is(owner) {

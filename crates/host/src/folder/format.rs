@@ -26,8 +26,9 @@ pub(super) enum Said<O> {
         disk: u64,
         owner: O,
     },
-    /// It is that of all nodes of a process, each of which has a folder in it.
-    Shared { system: String },
+    /// It is that of all nodes of a process, each of which has a folder in it; from a certain version on it has a
+    /// list of them.
+    Shared { system: String, has_list: bool },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,6 +42,7 @@ struct Node<O> {
 struct SharedFolder<'a> {
     format: u32,
     whole: bool,
+    list: bool,
     owner: System<'a>,
 }
 
@@ -68,7 +70,8 @@ pub(super) fn read<O: FolderOwner>(folder: &Path) -> Result<Option<Said<O>>, Wro
         return Err(Wrong::OtherSystem(system.to_owned()));
     }
     if value.get("whole").and_then(Value::as_bool) == Some(true) {
-        return Ok(Some(Said::Shared { system: system.to_owned() }));
+        let has_list = value.get("list").and_then(Value::as_bool) == Some(true);
+        return Ok(Some(Said::Shared { system: system.to_owned(), has_list }));
     }
     let Node { disk, owner, .. } = serde_json::from_value(value).map_err(malformed)?;
     Ok(Some(Said::Node { disk, owner }))
@@ -81,7 +84,7 @@ pub(super) fn put_node<O: FolderOwner>(folder: &Path, disk: u64, owner: &O) -> i
 
 /// Says that it is this system's, the folder and all that is in it.
 pub(super) fn put_shared(folder: &Path, system: &str) -> io::Result<()> {
-    put(folder, &SharedFolder { format: FORMAT, whole: true, owner: System { system } })
+    put(folder, &SharedFolder { format: FORMAT, whole: true, list: true, owner: System { system } })
 }
 
 fn put(folder: &Path, format: &impl Serialize) -> io::Result<()> {

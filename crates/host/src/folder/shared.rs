@@ -43,10 +43,10 @@ impl SharedFolder {
         let at_fault = |what| FolderError::new(path, "", what);
         make(path).map_err(|error| at_fault(error.into()))?;
         // Ask before touching it, and again when nobody else can: it may have been begun meanwhile.
-        is_marked::<O>(path, beside)?;
+        mark::<O>(path, beside)?;
         let lock = lock(path).map_err(at_fault)?;
-        let is_marked = is_marked::<O>(path, beside)?;
-        let nodes = begin::<O>(path, is_marked, replace).map_err(at_fault)?;
+        let mark = mark::<O>(path, beside)?;
+        let nodes = begin::<O>(path, mark, replace).map_err(at_fault)?;
         let nodes = Arc::new(Mutex::new(nodes));
         Ok(SharedFolder { path: path.to_owned(), nodes, _lock: Arc::new(lock) })
     }
@@ -72,10 +72,19 @@ impl SharedFolder {
     }
 }
 
-/// All nodes that it ever had. A new folder, or one from before there were lists, is marked when it has one.
-fn begin<O: FolderOwner>(path: &Path, is_marked: bool, replace: &[String]) -> Result<Nodes, Wrong> {
+/// What it says of itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    None,
+    /// Whose it is, from before there were lists of nodes.
+    Owner,
+    OwnerAndList,
+}
+
+/// All nodes that it ever had. A folder that has no list yet is marked when it has one.
+fn begin<O: FolderOwner>(path: &Path, mark: Mark, replace: &[String]) -> Result<Nodes, Wrong> {
     let listed = match nodes::read(path)? {
-        None if is_marked => return Err(Wrong::Lost(nodes::FILE.to_owned())),
+        None if mark == Mark::OwnerAndList => return Err(Wrong::Lost(nodes::FILE.to_owned())),
         listed => listed,
     };
     let is_listed = listed.is_some();
@@ -84,7 +93,7 @@ fn begin<O: FolderOwner>(path: &Path, is_marked: bool, replace: &[String]) -> Re
     if !is_listed {
         nodes::put(path, &nodes)?;
     }
-    if !is_marked {
+    if mark != Mark::OwnerAndList {
         format::put_shared(path, O::SYSTEMS.first().copied().unwrap_or_default())?;
     }
     Ok(nodes)
@@ -92,10 +101,11 @@ fn begin<O: FolderOwner>(path: &Path, is_marked: bool, replace: &[String]) -> Re
 
 /// Does it say that it is this system's? One that says nothing must be new, or have nothing of others' in
 /// it.
-fn is_marked<O: FolderOwner>(path: &Path, beside: &[&str]) -> Result<bool, FolderError> {
+fn mark<O: FolderOwner>(path: &Path, beside: &[&str]) -> Result<Mark, FolderError> {
     let at_fault = |what| FolderError::new(path, "", what);
     match format::read::<O>(path).map_err(at_fault)? {
-        Some(Said::Shared { .. }) => return Ok(true),
+        Some(Said::Shared { has_list: true, .. }) => return Ok(Mark::OwnerAndList),
+        Some(Said::Shared { .. }) => return Ok(Mark::Owner),
         Some(Said::Node { owner, .. }) => return Err(at_fault(Wrong::OneNode(owner.name()))),
         None => {}
     }
@@ -115,5 +125,5 @@ fn is_marked<O: FolderOwner>(path: &Path, beside: &[&str]) -> Result<bool, Folde
             || format::read::<O>(&part).map_err(theirs)?.is_none()
                 && !is_new(&part, &[]).map_err(|error| theirs(error.into()))?;
     }
-    if has_others { Err(at_fault(Wrong::NotOurs)) } else { Ok(false) }
+    if has_others { Err(at_fault(Wrong::NotOurs)) } else { Ok(Mark::None) }
 }
