@@ -91,7 +91,7 @@ impl Folder {
         check(path, &owner, first)?;
         let lock = lock(path)?;
         let disk = match check(path, &owner, first)? {
-            Some(disk) => disk,
+            Some((disk, known)) => renew(path, disk, &known, &owner, first)?,
             None => begin(path, &owner, first)?,
         };
         make(&path.join(DISK))?;
@@ -109,12 +109,12 @@ impl Folder {
     }
 }
 
-/// The identity of the disk that is in the folder; none where it is new.
+/// The identity of the disk that is in the folder, and whose it is; none where it is new.
 fn check<O: FolderOwner>(
     path: &Path,
     owner: &O,
     first: &[FirstFile],
-) -> Result<Option<u64>, Wrong> {
+) -> Result<Option<(u64, O)>, Wrong> {
     let (disk, known) = match format::read::<O>(path)? {
         None if is_new(path, first)? => return Ok(None),
         None => return Err(Wrong::NotOurs),
@@ -125,11 +125,35 @@ fn check<O: FolderOwner>(
         return Err(Wrong::OtherOwner { name: known.name(), arguments: known.arguments() });
     }
     for (name, _) in first {
-        if !path.join(DISK).join(&**name).try_exists()? {
+        if !path.join(DISK).join(&**name).try_exists()? && known.stands_for(name).is_none() {
             return Err(Wrong::Lost(format!("{DISK}/{name}")));
         }
     }
-    Ok(Some(disk))
+    Ok(Some((disk, known)))
+}
+
+/// A folder of a version that began without some first file: it has it from now on, and says so.
+fn renew<O: FolderOwner>(
+    path: &Path,
+    disk: u64,
+    known: &O,
+    owner: &O,
+    first: &[FirstFile],
+) -> Result<u64, Wrong> {
+    let mut older =
+        first.iter().filter_map(|(name, _)| Some((name, known.stands_for(name)?))).peekable();
+    if older.peek().is_none() {
+        return Ok(disk);
+    }
+    for (name, bytes) in older {
+        let file = path.join(DISK).join(&**name);
+        if !file.try_exists()? {
+            put_file(path.join(DISK).join(files::TEMPORARY), file, &bytes)?;
+        }
+    }
+    format::put_node(path, disk, owner)?;
+    tracing::info!("the data folder {} is of this version now", path.display());
+    Ok(disk)
 }
 
 /// Makes a folder, and those around it, so that they are there after a power cut too.
@@ -197,5 +221,6 @@ fn begin<O: FolderOwner>(path: &Path, owner: &O, first: &[FirstFile]) -> Result<
     }
     let drawn = std::collections::hash_map::RandomState::new().hash_one("disk");
     format::put_node(path, drawn, owner)?;
+    tracing::info!("the data folder {} is new", path.display());
     Ok(drawn)
 }

@@ -38,7 +38,7 @@ pub use machine::codec::{Encoder, Malformed};
 pub use metrics::{Count, Metrics};
 pub use node::{Node, Outside};
 pub use numbers::UNLISTED;
-pub use options::{Access, BadOption, Options, address, number};
+pub use options::{Access, BadOption, Options, Place, Seat, address, number};
 pub use running::RunningNodes;
 pub use server::{ServeError, Server, Stop, Stopping, runtime};
 pub use service::{Service, ServiceLimits};

@@ -144,12 +144,9 @@ where
         if id == self.me || !MEMBERS.contains(&id.0) {
             return;
         }
-        let known = self.peers().get(&id).cloned();
-        let peer = known.unwrap_or_else(|| {
-            let peer = Arc::new(Peer::listed(id, None));
-            self.peers().insert(id, peer.clone());
-            peer
-        });
+        let unknown = || Arc::new(Peer::unlisted(id));
+        let peer = self.peers().entry(id).or_insert_with(unknown).clone();
+        peer.list();
         let was_dialled = peer.dialled_at().is_some();
         if id < self.me
             && peer.moves_to(address)
@@ -257,7 +254,7 @@ where
     fn forget(&self, peer: &Arc<Peer>) {
         let mut peers = self.peers();
         let is_it = peers.get(&peer.id).is_some_and(|known| Arc::ptr_eq(known, peer));
-        if is_it && !peer.listed && peer.is_unused() {
+        if is_it && !peer.is_listed() && peer.is_unused() {
             peers.remove(&peer.id);
         }
     }

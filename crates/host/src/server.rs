@@ -7,19 +7,28 @@
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use doors::{ListenError, http};
+use doors::{Exposure, ListenError, http, listen};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use machine::{Inspection, Machine};
+use machine::{Inspection, Link, Machine, NodeId, Protocol};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::admin;
-use crate::folder::FolderError;
+use crate::cluster::Addresses;
+use crate::codec::Codec;
+use crate::folder::{Folder, FolderError};
+use crate::links::Links;
 use crate::metrics::Metrics;
+use crate::node::{Node, Outside};
+use crate::options::Access;
 use crate::running::RunningNodes;
 use crate::shutdown::asked_to_stop;
+
+type Message<M> = <<M as Machine>::Protocol as Protocol>::Message;
+type Note<M> = <<M as Machine>::Protocol as Protocol>::Note;
 
 /// Ends well, because the server was asked to stop, or with the sentence of a machine that halted.
 pub type Stop = Shared<BoxFuture<'static, Result<(), String>>>;
@@ -40,10 +49,11 @@ pub struct Server<M: Machine> {
     pub runtime: Runtime,
     /// Its nodes.
     pub nodes: RunningNodes<M>,
-    /// What is counted, and where it is shown.
+    /// What is counted.
     pub metrics: Metrics,
-    /// Where what is counted is shown.
-    pub admin: Option<(TcpListener, SocketAddr)>,
+    /// Where that is shown.
+    admin: Option<(TcpListener, SocketAddr)>,
+    exposure: Exposure,
 }
 
 /// Threads for connections.
@@ -55,6 +65,54 @@ pub fn runtime() -> io::Result<Runtime> {
 }
 
 impl<M: Machine> Server<M> {
+    /// Without nodes yet. Addresses come first: what cannot be reached need not touch a folder.
+    ///
+    /// # Errors
+    /// If there are no threads, or nobody can watch it there.
+    pub fn open(Access { admin, exposure }: Access) -> Result<Server<M>, ServeError> {
+        let runtime = runtime().map_err(ServeError::Runtime)?;
+        let (nodes, metrics) = (RunningNodes::default(), Metrics::default());
+        let mut server = Server { runtime, nodes, metrics, admin: None, exposure };
+        server.admin = admin.map(|admin| server.listen(admin)).transpose()?;
+        Ok(server)
+    }
+
+    /// Listens for whoever may reach it.
+    ///
+    /// # Errors
+    /// If it cannot or must not.
+    pub fn listen(&self, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+        Ok(self.runtime.block_on(listen(address, self.exposure))?)
+    }
+
+    /// Where it shows what is counted.
+    pub fn addresses(&self) -> Addresses {
+        let admin = self.admin.as_ref().map(|(_, address)| *address);
+        Addresses { admin, ..Addresses::default() }
+    }
+
+    /// Boots a machine on the disk in this folder: what it says to other processes goes over these links, of which
+    /// `listens` is the address, and what it notes to `noted`.
+    pub fn boot(
+        &self,
+        machine: M,
+        folder: &Folder,
+        links: Option<(&Arc<Links<M>>, Option<SocketAddr>)>,
+        noted: impl Fn(Note<M>) + Send + Sync + 'static,
+    ) -> Arc<Node<M>>
+    where
+        Message<M>: Codec,
+    {
+        let _runtime = self.runtime.enter();
+        let outside = Arc::new(Linked { links: links.map(|(links, _)| links.clone()), noted });
+        let files = folder.files(&self.metrics);
+        let node = Node::start(machine, files, folder.disk(), outside, &self.metrics);
+        if let Some((links, listens)) = links {
+            links.join(&node, listens);
+        }
+        node
+    }
+
     /// Waits until all machines are ready, calls `ready`, and does `work` until it is time to stop; then the
     /// machines are told to, if they were not yet. A machine that is not ready, or no longer, is not well at the
     /// admin address.
@@ -67,7 +125,7 @@ impl<M: Machine> Server<M> {
         ready: impl FnOnce(),
         work: impl FnOnce(Stopping) -> W,
     ) -> Result<(), String> {
-        let Server { runtime, nodes, metrics, admin } = self;
+        let Server { runtime, nodes, metrics, admin, .. } = self;
         let served = runtime.block_on(async {
             let mut asked = asked_to_stop().map_err(|error| error.to_string())?.boxed().shared();
             if let Some((listener, address)) = admin {
@@ -110,6 +168,34 @@ impl<M: Machine> Server<M> {
     }
 }
 
+/// Where the outputs of a machine go that has links, or nobody to talk to.
+struct Linked<M: Machine, F> {
+    links: Option<Arc<Links<M>>>,
+    noted: F,
+}
+
+impl<M: Machine, F> Outside<M::Protocol> for Linked<M, F>
+where
+    Message<M>: Codec,
+    F: Fn(Note<M>) + Send + Sync + 'static,
+{
+    fn deliver(&self, to: NodeId, message: Message<M>, link: Link) {
+        if let Some(links) = &self.links {
+            links.send(to, &message, link);
+        }
+    }
+
+    fn met(&self, peer: NodeId, address: SocketAddr) {
+        if let Some(links) = &self.links {
+            links.meet(peer, address);
+        }
+    }
+
+    fn noted(&self, note: Note<M>) {
+        (self.noted)(note);
+    }
+}
+
 /// Why a server did not start, or stopped by itself.
 #[derive(Debug)]
 pub enum ServeError {
@@ -125,6 +211,18 @@ pub enum ServeError {
     Environment(String),
     /// A machine stopped, because it could not have kept its promises. What is in its folder stays as it is.
     Halted(String),
+}
+
+impl From<ListenError> for ServeError {
+    fn from(error: ListenError) -> ServeError {
+        ServeError::Listen(error)
+    }
+}
+
+impl From<FolderError> for ServeError {
+    fn from(error: FolderError) -> ServeError {
+        ServeError::Folder(error)
+    }
 }
 
 impl ServeError {

@@ -123,7 +123,9 @@ impl Machine for Keeper {
             }
             Input::Disk { op, result } => self.disk(op, result, out),
             Input::Timer(Timer::Journal(JournalTimer::Bound)) => self.bound.timer(out),
-            Input::Timer(Timer::Journal(JournalTimer::Retry(_))) => self.log.timer(out),
+            Input::Timer(Timer::Journal(JournalTimer::Retry(_))) => {
+                self.log.timer(&mut self.bound, out)
+            }
             Input::Stop => self.stops = true,
             _ => {}
         }

@@ -34,6 +34,7 @@ mod promise;
 mod scenario;
 mod sentence;
 mod shape;
+mod unseen;
 
 pub use appender::{Appender, Until};
 pub use bound::{BOUND, Bound};
@@ -43,6 +44,8 @@ pub use format::{Blocks, Format, Parsed, Place};
 pub use keeper::Keeper;
 pub use mechanism::Mechanism;
 pub use message::{Keeping, Message, Note, Order, Timer};
+pub use promise::short;
 pub use scenario::KeptLog;
 pub use shape::{Node, Shape};
+pub use unseen::Unseen;
 pub use words::{BoundOp, Journal, JournalOp, JournalTimer, Step};

@@ -25,7 +25,8 @@
 //!    does, is never reset for what it sent.
 //! 6. A datagram ([`Link::Datagram`]) of at most [`DATAGRAM`] is lost, doubled, overtaken, or arrives. A
 //!    heavier one is an error of the machine, and never does. No message is ever altered.
-//! 7. A message to a node that is neither listed nor connected is answered by a reset; a datagram is lost.
+//! 7. A message to a node that is neither listed, nor met ([`Output::Meet`]), nor connected is answered by a reset; a
+//!    datagram is lost. In the simulated world whoever is there is listed.
 //! 8. Changes and syncs of one file end in the order in which they were asked for; see [`DiskCommand`]. After a
 //!    crash each file shows a beginning of its changes that were in flight, each file by itself.
 //! 9. [`DiskError::Full`]: the operation did nothing. [`DiskError::Failed`]: it happened in part or not at all.

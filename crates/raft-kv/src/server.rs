@@ -7,35 +7,31 @@
 //!
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
-mod codec;
-mod delivery;
 mod front;
 mod owner;
-mod status;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use host::{
-    Addresses, Exposure, Folder, FolderError, Links, Metrics, Neighbours, Node, RunningNodes,
-    Server, SharedFolder, Stop, Stopping, http,
+    Access, Addresses, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, SharedFolder,
+    Stop, Stopping, http,
 };
 use machine::{Inspection, NodeId, Switches};
 use raft::server::watch_leader;
 use raft::{Group, Tuning};
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::message::Note;
 use crate::replica::{Limits, Replica};
-use delivery::Delivery;
+use crate::status::ClientAddresses;
 use front::FrontEnd;
 use owner::FolderOwner;
-use status::ClientAddresses;
 
 pub use host::ServeError;
 
@@ -59,10 +55,8 @@ pub struct ServeConfig {
     pub replicas: Vec<ReplicaConfig>,
     /// Those that run here.
     pub local: LocalReplicas,
-    /// Where to show what is counted, if anywhere.
-    pub admin: Option<SocketAddr>,
-    /// Who may reach any of these addresses.
-    pub exposure: Exposure,
+    /// Who may reach any of these addresses, and where to show what is counted.
+    pub access: Access,
 }
 
 /// Which replicas run in a process, and where their data is. Folders are made where there are none.
@@ -82,117 +76,108 @@ pub enum LocalReplicas {
 /// # Errors
 /// If it could not start, or if a replica found that it cannot keep its promises.
 pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
-    let runtime = host::runtime().map_err(ServeError::Runtime)?;
-    let ServeConfig { mut replicas, local, admin, exposure } = config;
-    let listening = |address| {
-        let listening = runtime.block_on(host::listen(address, exposure));
-        listening.map_err(ServeError::Listen)
-    };
-    // Addresses first: what cannot be reached need not touch a folder.
-    let admin = admin.map(listening).transpose()?;
-    let mut listeners = Vec::new();
+    let ServeConfig { mut replicas, local, access } = config;
+    let server = Server::open(access)?;
     let all_here = matches!(local, LocalReplicas::All(..)) || replicas.len() == 1;
-    let local_ids: Vec<_> = match &local {
-        LocalReplicas::All(..) => replicas.iter().map(|replica| replica.id).collect(),
-        LocalReplicas::One(id, _) => vec![*id],
+    let is_here = |id| match local {
+        LocalReplicas::All(..) => true,
+        LocalReplicas::One(one, _) => id == one,
     };
-    for &id in &local_ids {
-        let replica = replicas.iter_mut().find(|replica| replica.id == id);
-        let unlisted = || ServeError::arguments(format_args!("the cluster has no node {}", id.0));
-        let replica = replica.ok_or_else(unlisted)?;
-        let clients = listening(replica.clients.unwrap_or(ANY_PORT))?;
-        let nodes = replica.nodes.map(listening).transpose()?;
-        replica.clients = Some(clients.1);
+    let mut listeners = Vec::new();
+    for replica in replicas.iter_mut().filter(|replica| is_here(replica.id)) {
+        let (clients, address) = server.listen(replica.clients.unwrap_or(ANY_PORT))?;
+        let nodes = replica.nodes.map(|address| server.listen(address)).transpose()?;
+        replica.clients = Some(address);
         replica.nodes = nodes.as_ref().map(|(_, address)| *address);
-        listeners.push((id, Listeners { clients, nodes: nodes.map(|(listener, _)| listener) }));
+        listeners.push((replica.clone(), clients, nodes.map(|(listener, _)| listener)));
     }
-    let metrics = Metrics::default();
-    let folders = open(&local, &local_ids).map_err(ServeError::Folder)?;
-    let (mut nodes, mut running) = (Vec::new(), Vec::new());
-    for ((id, listeners), folder) in listeners.into_iter().zip(&folders) {
-        let one =
-            RunningReplica::new(id, listeners, &replicas, exposure, folder, &runtime, &metrics);
-        nodes.push(one.node.clone());
-        running.push(one);
+    let mut running = Vec::new();
+    for ((me, clients, nodes), folder) in listeners.into_iter().zip(folders(&local, &replicas)?) {
+        let (node, links, routes) = boot(&server, &me, &replicas, &folder, access.exposure);
+        server.nodes.add(node, folder);
+        running.push(RunningReplica { links, routes, clients, nodes });
     }
-    let (watched, shown) = (nodes.clone(), admin.as_ref().map(|(_, address)| *address));
+    let first = replicas.iter().find(|replica| is_here(replica.id));
+    let clients = first.and_then(|replica| replica.clients);
+    let (addresses, watched) = (Addresses { clients, ..server.addresses() }, server.nodes.clone());
     let work = |Stopping { stopped, .. }| async move {
-        let clients = running.first().map(|one| one.listeners.clients.1);
         let ready = async {
-            while all_here && !watched.iter().any(leads) {
+            let leads = |replica: &Replica| replica.group().is_some_and(Group::leads);
+            let led = || watched.nodes().iter().any(|node| node.look(leads).unwrap_or(false));
+            while all_here && !led() {
                 sleep(LOOK_AGAIN).await;
             }
-            ready(Addresses { clients, admin: shown, nodes: None });
+            ready(addresses);
         };
         run_until_stopped(running, ready, stopped).await
     };
     let booted = |shown: &Inspection| shown.role != "booting";
-    let nodes = RunningNodes::new(nodes, folders);
-    let server = Server { runtime, nodes, metrics, admin };
     let halted = |why| ServeError::Halted(format!("a replica stopped: {why}"));
     server.run(booted, || (), work).map_err(halted)
 }
 
-/// Opens the folders of these replicas, once the one that they are in is ours.
-fn open(local: &LocalReplicas, local_ids: &[NodeId]) -> Result<Vec<Folder>, FolderError> {
+/// Opens the folders of the replicas that run here, once the one that they are in is ours.
+fn folders(local: &LocalReplicas, replicas: &[ReplicaConfig]) -> Result<Vec<Folder>, ServeError> {
     match local {
         LocalReplicas::All(data, replace) => {
             let whole = SharedFolder::open::<FolderOwner>(data, &[], replace)?;
-            let part = |id: &NodeId| whole.part(&format!("n{}", id.0), FolderOwner::new(id.0), &[]);
-            local_ids.iter().map(part).collect()
+            let ids = replicas.iter().map(|replica| replica.id.0);
+            let part = |id| whole.part(&format!("n{id}"), FolderOwner::new(id), &[]);
+            Ok(ids.map(part).collect::<Result<_, _>>()?)
         }
         LocalReplicas::One(id, data) => Ok(vec![Folder::open(data, FolderOwner::new(id.0), &[])?]),
     }
 }
 
-const ANY_PORT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// While nobody leads.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// Where a replica is reached.
-struct Listeners {
-    clients: (TcpListener, SocketAddr),
+/// The ways that lead to a replica at work.
+struct RunningReplica {
+    links: Arc<Links<Replica>>,
+    routes: Router,
+    clients: TcpListener,
     nodes: Option<TcpListener>,
 }
 
-/// A replica at work, and the ways that lead to it.
-struct RunningReplica {
-    node: Arc<Node<Replica>>,
-    links: Arc<Links<Replica>>,
-    routes: Router,
-    listeners: Listeners,
+type Booted = (Arc<Node<Replica>>, Arc<Links<Replica>>, Router);
+
+/// Boots a replica, one of these.
+fn boot(
+    server: &Server<Replica>,
+    me: &ReplicaConfig,
+    replicas: &[ReplicaConfig],
+    folder: &Folder,
+    exposure: Exposure,
+) -> Booted {
+    let others = replicas.iter().filter(|replica| replica.id != me.id);
+    let others = others.map(|replica| (replica.id, replica.nodes)).collect();
+    let neighbours = Neighbours { me: me.id, others, accepts_unlisted: false };
+    let (runtime, metrics) = (server.runtime.handle(), &server.metrics);
+    let links = Links::new(neighbours, runtime.clone(), metrics);
+    let founders = replicas.iter().filter(|replica| !replica.spare).map(|replica| replica.id);
+    let (tuning, limits) = (Tuning::default(), Limits::default());
+    let machine = Replica::new(me.id, founders.collect(), tuning, limits, Switches::ALL_ON);
+    let counted = metrics.clone();
+    let noted = move |note| count(&note, &counted);
+    let node = server.boot(machine, folder, Some((&links, me.nodes)), noted);
+    runtime.spawn(watch_leader(me.id, Arc::downgrade(&node), Replica::group, metrics.clone()));
+    let addresses: ClientAddresses =
+        Arc::new(replicas.iter().filter_map(|one| Some((one.id, one.clients?))).collect());
+    let routes = FrontEnd { me: me.id, node: node.clone(), addresses, exposure }.routes();
+    let own = me.clients.unwrap_or(ANY_PORT).ip();
+    (node, links, http::reject_foreign_hosts(routes, own))
 }
 
-impl RunningReplica {
-    fn new(
-        id: NodeId,
-        listeners: Listeners,
-        replicas: &[ReplicaConfig],
-        exposure: Exposure,
-        folder: &Folder,
-        runtime: &Runtime,
-        metrics: &Metrics,
-    ) -> RunningReplica {
-        let others = replicas.iter().filter(|replica| replica.id != id);
-        let others = others.map(|replica| (replica.id, replica.nodes)).collect();
-        let neighbours = Neighbours { me: id, others, accepts_unlisted: false };
-        let links = Links::new(neighbours, runtime.handle().clone(), metrics);
-        let outside = Delivery { links: links.clone(), metrics: metrics.clone() };
-        let founders =
-            replicas.iter().filter(|replica| !replica.spare).map(|replica| replica.id).collect();
-        let (tuning, limits) = (Tuning::default(), Limits::default());
-        let machine = Replica::new(id, founders, tuning, limits, Switches::ALL_ON);
-        let files = folder.files(metrics);
-        let node = Node::start(machine, files, folder.disk(), Arc::new(outside), metrics);
-        links.join(&node, listeners.nodes.as_ref().and_then(|nodes| nodes.local_addr().ok()));
-        runtime.spawn(watch_leader(id, Arc::downgrade(&node), Replica::group, metrics.clone()));
-        let addresses =
-            replicas.iter().filter_map(|replica| Some((replica.id, replica.clients?))).collect();
-        let addresses: ClientAddresses = Arc::new(addresses);
-        let routes = FrontEnd { me: id, node: node.clone(), addresses, exposure }.routes();
-        let routes = http::reject_foreign_hosts(routes, listeners.clients.1.ip());
-        RunningReplica { node, links, routes, listeners }
+/// What the simulated world counts as worth seeing is worth seeing here.
+fn count(note: &Note, metrics: &Metrics) {
+    let Note::Sometimes(name) = note else { return };
+    let help = "What a replica noted about itself.";
+    metrics.labelled("raft_notes_total", help, "note", name).one();
+    if *name == "journal-cut" {
+        let why = "a crash tore the last write to it, which nobody was told of";
+        tracing::warn!("the end of a replica's journal was cut off: {why}");
     }
 }
 
@@ -204,13 +189,13 @@ async fn run_until_stopped(
     stopped: Stop,
 ) -> Result<(), String> {
     let mut doors = JoinSet::new();
-    for RunningReplica { links, routes, listeners, .. } in running {
-        let (clients, stop) = (listeners.clients.0, stopped.clone());
+    for RunningReplica { links, routes, clients, nodes } in running {
+        let stop = stopped.clone();
         doors.spawn(async move {
             http::serve(clients, &http::Door::default(), http::Tower::new(routes), stop).await
         });
         let stop = stopped.clone();
-        match listeners.nodes {
+        match nodes {
             Some(listener) => doors.spawn(links.accept(listener, stop)),
             None => doors.spawn(async move {
                 let why = stop.await;
@@ -224,9 +209,4 @@ async fn run_until_stopped(
         () = ready => {}
     }
     doors.join_all().await.into_iter().collect()
-}
-
-fn leads(node: &Arc<Node<Replica>>) -> bool {
-    let leads = |replica: &Replica| replica.group().is_some_and(Group::leads);
-    node.look(leads).unwrap_or(false)
 }

@@ -15,6 +15,7 @@ use crate::link::Named;
 use crate::ring::RingPhase;
 use crate::{Edit, Key, Link, LinkId, LinkStats, NewLink, RedirectStatus};
 use bitcask::{Change, Cut, Store, StoreOp};
+pub(crate) use weight::HEAVIEST_LINK;
 
 /// The protocol that they share.
 #[derive(Clone, Debug)]
@@ -44,6 +45,10 @@ impl Protocol for Shortener {
 impl Embeds<Store> for Shortener {
     fn op(op: StoreOp) -> Op {
         Op::Store(op)
+    }
+
+    fn timer(timer: JournalTimer) -> Timer {
+        Timer::Journal(timer)
     }
 
     fn note(Cut: Cut) -> Note {
@@ -377,7 +382,7 @@ pub enum Timer {
 pub enum Op {
     /// Of a shard or the tally: the store's.
     Store(StoreOp),
-    /// Of what it appends to: the click log.
+    /// Of what it appends to: the click log, or the store.
     Journal(JournalOp),
     /// Of an instance: batches of the click log were read back.
     Clicks,

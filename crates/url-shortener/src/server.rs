@@ -35,7 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use host::{Addresses, Exposure, ListenError, Metrics, Server, Stopping, http};
+use host::{Access, Addresses, Exposure, ListenError, Server, Stopping, http};
 use machine::{Inspection, NodeId, Wall};
 
 use crate::{
@@ -59,14 +59,12 @@ pub use site::{BadName, Site};
 pub struct ServerConfig {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Where to serve metrics, if anywhere.
-    pub admin: Option<SocketAddr>,
-    /// Who may reach these addresses, if there are no keys.
-    pub exposure: Exposure,
     /// The data folder. It is made if it does not exist.
     pub data: PathBuf,
     /// Nodes, by the names of their folders, that are gone and begin anew.
     pub replace: Vec<String>,
+    /// Where to serve metrics, and who may reach these addresses, if there are no keys.
+    pub access: Access,
     /// Who keeps the links.
     pub link_store: LinkStore,
     /// Are picked codes snowflake ids, rather than leased numbers?
@@ -130,25 +128,19 @@ pub fn serve(
     other_routes: impl FnOnce(Arc<Front>) -> OtherRoutes,
     ready: impl FnOnce(Addresses),
 ) -> Result<(), ServeError> {
-    let runtime = host::runtime().map_err(ServeError::Runtime)?;
+    let server = Server::open(config.access).map_err(or_with_keys)?;
     // With keys, it is safe to listen to everyone.
-    let exposure = if config.keys.is_empty() { config.exposure } else { Exposure::Anyone };
-    // Addresses first: a server that cannot listen leaves the folders alone.
-    let listening =
-        |address, exposure| runtime.block_on(host::listen(address, exposure)).map_err(listen_error);
-    let admin = config.admin.map(|address| listening(address, config.exposure)).transpose()?;
-    let (listener, address) = listening(config.listen, exposure)?;
+    let exposure = if config.keys.is_empty() { config.access.exposure } else { Exposure::Anyone };
+    let listening = server.runtime.block_on(host::listen(config.listen, exposure));
+    let (listener, address) = listening.map_err(|error| or_with_keys(error.into()))?;
     let site = Site::new(address, config.public_url.as_deref(), &config.domains);
     let site = Arc::new(site.map_err(ServeError::arguments)?);
-    let metrics = Metrics::default();
     let nodes = Nodes::new(
         (&config.data, &config.replace, config.link_store),
         (config.snowflakes, config.rate),
-        runtime.handle(),
-        &metrics,
+        &server,
     )?;
     let salt = Salt::open(&config.data).map_err(secrets_error)?;
-    let running = nodes.running();
     let front = Arc::new(Front {
         nodes,
         site,
@@ -156,13 +148,11 @@ pub fn serve(
         salt,
         behind_proxy: config.behind_proxy,
         forward_query: config.forward_query,
-        counts: ServerMetrics::new(&metrics),
+        counts: ServerMetrics::new(&server.metrics),
     });
     let routes = front::routes(front.clone(), other_routes(front));
     let booted = |shown: &Inspection| shown.state != "reads its disk";
-    let shown = admin.as_ref().map(|(_, address)| *address);
-    let listens = Addresses { clients: Some(address), admin: shown, nodes: None };
-    let server = Server { runtime, nodes: running, metrics, admin };
+    let listens = Addresses { clients: Some(address), ..server.addresses() };
     let ready = || ready(listens);
     let work = |stopping: Stopping| async move {
         let service = http::Tower::new(routes);
@@ -172,12 +162,12 @@ pub fn serve(
 }
 
 /// The error also names `--keys` as a way out.
-fn listen_error(error: ListenError) -> ServeError {
+fn or_with_keys(error: ServeError) -> ServeError {
     match error {
-        ListenError::NotLoopback(_) => {
+        ServeError::Listen(ListenError::NotLoopback(_)) => {
             ServeError::arguments(format_args!("{error}, or give it keys with --keys"))
         }
-        error => ServeError::Listen(error),
+        error => error,
     }
 }
 

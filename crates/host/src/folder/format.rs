@@ -26,9 +26,12 @@ pub(super) enum Said<O> {
         disk: u64,
         owner: O,
     },
-    /// It is that of all nodes of a process, each of which has a folder in it; from a certain version on it has a
-    /// list of them.
-    Shared { system: String, has_list: bool },
+    /// It is that of all nodes of a process, each of which has a folder in it.
+    Shared {
+        system: String,
+        /// Has it a list of them? One of an earlier version has none.
+        lists_nodes: bool,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -42,7 +45,7 @@ struct Node<O> {
 struct SharedFolder<'a> {
     format: u32,
     whole: bool,
-    list: bool,
+    lists_nodes: bool,
     owner: System<'a>,
 }
 
@@ -69,9 +72,10 @@ pub(super) fn read<O: FolderOwner>(folder: &Path) -> Result<Option<Said<O>>, Wro
     if !O::SYSTEMS.contains(&system) {
         return Err(Wrong::OtherSystem(system.to_owned()));
     }
-    if value.get("whole").and_then(Value::as_bool) == Some(true) {
-        let has_list = value.get("list").and_then(Value::as_bool) == Some(true);
-        return Ok(Some(Said::Shared { system: system.to_owned(), has_list }));
+    let says = |word| value.get(word).and_then(Value::as_bool) == Some(true);
+    if says("whole") {
+        let lists_nodes = says("lists_nodes");
+        return Ok(Some(Said::Shared { system: system.to_owned(), lists_nodes }));
     }
     let Node { disk, owner, .. } = serde_json::from_value(value).map_err(malformed)?;
     Ok(Some(Said::Node { disk, owner }))
@@ -84,14 +88,13 @@ pub(super) fn put_node<O: FolderOwner>(folder: &Path, disk: u64, owner: &O) -> i
 
 /// Says that it is this system's, the folder and all that is in it.
 pub(super) fn put_shared(folder: &Path, system: &str) -> io::Result<()> {
-    put(folder, &SharedFolder { format: FORMAT, whole: true, list: true, owner: System { system } })
+    let owner = System { system };
+    put(folder, &SharedFolder { format: FORMAT, whole: true, lists_nodes: true, owner })
 }
 
 fn put(folder: &Path, format: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_vec_pretty(format).map_err(io::Error::other)?;
-    put_file(folder.join(TEMPORARY), folder.join(FILE), &text)?;
-    tracing::info!("the data folder {} is new", folder.display());
-    Ok(())
+    put_file(folder.join(TEMPORARY), folder.join(FILE), &text)
 }
 
 /// Puts a file in its place by way of another in the same folder.

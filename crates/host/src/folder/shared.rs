@@ -43,10 +43,10 @@ impl SharedFolder {
         let at_fault = |what| FolderError::new(path, "", what);
         make(path).map_err(|error| at_fault(error.into()))?;
         // Ask before touching it, and again when nobody else can: it may have been begun meanwhile.
-        mark::<O>(path, beside)?;
+        is_marked::<O>(path, beside)?;
         let lock = lock(path).map_err(at_fault)?;
-        let mark = mark::<O>(path, beside)?;
-        let nodes = begin::<O>(path, mark, replace).map_err(at_fault)?;
+        let is_marked = is_marked::<O>(path, beside)?;
+        let nodes = begin::<O>(path, is_marked, replace).map_err(at_fault)?;
         let nodes = Arc::new(Mutex::new(nodes));
         Ok(SharedFolder { path: path.to_owned(), nodes, _lock: Arc::new(lock) })
     }
@@ -72,19 +72,10 @@ impl SharedFolder {
     }
 }
 
-/// What it says of itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    None,
-    /// Whose it is, from before there were lists of nodes.
-    Owner,
-    OwnerAndList,
-}
-
-/// All nodes that it ever had. A folder that has no list yet is marked when it has one.
-fn begin<O: FolderOwner>(path: &Path, mark: Mark, replace: &[String]) -> Result<Nodes, Wrong> {
+/// All nodes that it ever had. A new folder, or one from before there were lists, is marked when it has one.
+fn begin<O: FolderOwner>(path: &Path, is_marked: bool, replace: &[String]) -> Result<Nodes, Wrong> {
     let listed = match nodes::read(path)? {
-        None if mark == Mark::OwnerAndList => return Err(Wrong::Lost(nodes::FILE.to_owned())),
+        None if is_marked => return Err(Wrong::Lost(nodes::FILE.to_owned())),
         listed => listed,
     };
     let is_listed = listed.is_some();
@@ -93,19 +84,18 @@ fn begin<O: FolderOwner>(path: &Path, mark: Mark, replace: &[String]) -> Result<
     if !is_listed {
         nodes::put(path, &nodes)?;
     }
-    if mark != Mark::OwnerAndList {
+    if !is_marked {
         format::put_shared(path, O::SYSTEMS.first().copied().unwrap_or_default())?;
     }
     Ok(nodes)
 }
 
-/// Does it say that it is this system's? One that says nothing must be new, or have nothing of others' in
-/// it.
-fn mark<O: FolderOwner>(path: &Path, beside: &[&str]) -> Result<Mark, FolderError> {
+/// Does it say that it is this system's, with a list of its nodes? One that says nothing must be new, or have
+/// nothing of others' in it.
+fn is_marked<O: FolderOwner>(path: &Path, beside: &[&str]) -> Result<bool, FolderError> {
     let at_fault = |what| FolderError::new(path, "", what);
     match format::read::<O>(path).map_err(at_fault)? {
-        Some(Said::Shared { has_list: true, .. }) => return Ok(Mark::OwnerAndList),
-        Some(Said::Shared { .. }) => return Ok(Mark::Owner),
+        Some(Said::Shared { lists_nodes, .. }) => return Ok(lists_nodes),
         Some(Said::Node { owner, .. }) => return Err(at_fault(Wrong::OneNode(owner.name()))),
         None => {}
     }
@@ -125,5 +115,5 @@ fn mark<O: FolderOwner>(path: &Path, beside: &[&str]) -> Result<Mark, FolderErro
             || format::read::<O>(&part).map_err(theirs)?.is_none()
                 && !is_new(&part, &[]).map_err(|error| theirs(error.into()))?;
     }
-    if has_others { Err(at_fault(Wrong::NotOurs)) } else { Ok(Mark::None) }
+    if has_others { Err(at_fault(Wrong::NotOurs)) } else { Ok(false) }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use bytes::Bytes;
 use host::{Folder, FolderOwner, SharedFolder};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ use crate::scratch::Scratch;
 struct Talker {
     system: String,
     node: u32,
+    /// Its disk began with the file `mark`.
+    #[serde(default)]
+    marked: bool,
 }
 
 /// A server of another system, whose owners say less.
@@ -27,6 +31,10 @@ impl FolderOwner for Talker {
 
     fn is(&self, other: &Talker) -> bool {
         self.node == other.node
+    }
+
+    fn stands_for(&self, file: &str) -> Option<Bytes> {
+        (!self.marked && file == "mark").then(|| "of before".into())
     }
 
     fn name(&self) -> String {
@@ -63,7 +71,7 @@ impl FolderOwner for Walker {
 }
 
 fn talker(node: u32) -> Talker {
-    Talker { system: "talk".to_owned(), node }
+    Talker { system: "talk".to_owned(), node, marked: true }
 }
 
 fn walker() -> Walker {
@@ -144,7 +152,7 @@ fn a_whole_folder_without_a_list_is_given_one() {
     let open = || SharedFolder::open::<Talker>(&data, &[], &[]);
     drop(open().unwrap().part("n0", talker(0), &[]).unwrap());
     let format = fs::read_to_string(data.join("format.json")).unwrap();
-    fs::write(data.join("format.json"), format.replace("\"list\": true,", "")).unwrap();
+    fs::write(data.join("format.json"), format.replace("\"lists_nodes\": true,", "")).unwrap();
     fs::remove_file(data.join("nodes.json")).unwrap();
     drop(open().unwrap());
     fs::remove_dir_all(data.join("n0")).unwrap();
@@ -249,4 +257,23 @@ fn a_node_whose_folder_is_gone_begins_anew_only_where_the_operator_says_so() {
     refused(&data, || open(&["n2"]), &["has a damaged nodes.json"]);
     fs::remove_file(data.join("nodes.json")).unwrap();
     refused(&data, || open(&["n2"]), &["has lost its file nodes.json"]);
+}
+
+/// The version before had no such file, and its folder says so: it gets one, once. Afterwards it is a loss like any.
+#[test]
+fn a_first_file_of_this_version_is_put_into_a_folder_of_the_one_before() {
+    let scratch = Scratch::new("first-of-before");
+    let (data, first) = (scratch.0.join("data"), [("mark".into(), "new".into())]);
+    let before = Talker { marked: false, ..talker(0) };
+    let disk = Folder::open(&data, before, &[]).unwrap().disk();
+    fs::write(data.join("disk/log"), "kept").unwrap();
+    refused(&data, || Folder::open(&data, talker(1), &first), &["was made for talk, node 0"]);
+    assert_eq!(Folder::open(&data, talker(0), &first).unwrap().disk(), disk);
+    let found = files(&data);
+    assert_eq!(
+        (&found["disk/mark"][..], &found["disk/log"][..]),
+        (&b"of before"[..], &b"kept"[..])
+    );
+    fs::remove_file(data.join("disk/mark")).unwrap();
+    refused(&data, || Folder::open(&data, talker(0), &first), &["has lost its file disk/mark"]);
 }

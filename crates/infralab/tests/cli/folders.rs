@@ -98,7 +98,7 @@ fn a_nodes_folder_is_none_of_a_whole_cluster_and_the_other_way_round() {
             { id = 1, data = "n1", addresses = { clients = "127.0.0.1:3" } },
         ]"#;
     fs::write(&file, text).unwrap();
-    let one = ["raft", "serve", "--node-id", "1", "--cluster", &file];
+    let one = ["raft", "serve", "--node", "1", "--cluster", &file];
     refused(&on(&one, &data), 2, &["all nodes of raft in one process", "one of the folders in it"]);
     let part = scratch.text("data/n1");
     refused(&on(&["raft", "serve"], &part), 2, &["made for raft, node 1, alone"]);

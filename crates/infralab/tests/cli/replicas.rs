@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::alarms::metric;
 use crate::client::{Reply, send};
 use crate::lab::{Scratch, refused};
 use crate::leasing::free_port;
@@ -37,7 +38,7 @@ impl Cluster {
 
     fn boot(&mut self, id: usize) {
         let (file, node) = (self.scratch.text("lab.toml"), id.to_string());
-        let server = Server::run(&["raft", "serve", "--cluster", &file, "--node-id", &node]);
+        let server = Server::run(&["raft", "serve", "--cluster", &file, "--node", &node]);
         assert_eq!(server.address, self.addresses[id]);
         self.nodes[id] = Some(server);
     }
@@ -176,8 +177,8 @@ fn what_was_written_survives_the_leader_who_is_killed() {
 }
 
 /// As long as an election timeout took: a leader that was told to stop was missed like one that was
-/// killed. A machine that stalls may miss it all the same, so it is tried a few times; without the handing
-/// over it never goes well.
+/// killed, and reported as lost. A machine that stalls may miss it all the same, so it is tried a few times;
+/// without the handing over it never goes well.
 #[test]
 fn a_leader_that_is_told_to_stop_hands_over_and_nobody_misses_it() {
     let mut cluster = Cluster::start("raft-told-to-stop");
@@ -185,7 +186,10 @@ fn a_leader_that_is_told_to_stop_hands_over_and_nobody_misses_it() {
         let (first, key) = (cluster.leader(), format!("PUT /kv/round-{round}"));
         assert_eq!(cluster.ask(&key, "", "v").status, 200);
         let others = [(first + 1) % 3, (first + 2) % 3];
-        let missed = |cluster: &Cluster| others.map(|id| cluster.noted(id, "leader-missed"));
+        let missed = |cluster: &Cluster| {
+            let losses = |id: usize| metric(cluster.admins[id], "raft_leader_losses_total");
+            others.map(|id| (cluster.noted(id, "leader-missed"), losses(id)))
+        };
         let (before, term) = (missed(&cluster), cluster.status(first)["term"].as_u64());
         assert_eq!(cluster.nodes[first].take().unwrap().signal("TERM").code(), Some(0));
         let next = cluster.leader();
@@ -272,7 +276,7 @@ fn a_node_that_nobody_listed_joins_by_its_address() {
     cluster.ask("PUT /members", "", &at("192.0.2.1:7")).refuses(400, "not on this computer");
     // It is met before it is there.
     assert_eq!(cluster.ask("PUT /members", "", &at(&nodes.to_string())).status, 202);
-    let joined = Server::run(&["raft", "serve", "--cluster", &file, "--node-id", "3"]);
+    let joined = Server::run(&["raft", "serve", "--cluster", &file, "--node", "3"]);
     cluster.until_members_are(&[0, 1, 2, 3]);
     let again = cluster.ask("PUT /members", "", &at(&nodes.to_string()));
     assert_eq!((again.status, again.body.as_str()), (200, r#"{"begun":false}"#));
@@ -350,7 +354,7 @@ fn each_request_does_what_it_says() {
 fn what_cannot_be_served_is_refused() {
     let scratch = Scratch::new("raft-refused");
     let file = scratch.text("lab.toml");
-    let serve = ["raft", "serve", "--cluster", &file, "--node-id"];
+    let serve = ["raft", "serve", "--cluster", &file, "--node"];
     let with = |id: &'static str| [&serve[..], &[id]].concat();
     refused(&with("0"), 2, &["cannot be read"]);
     let one = "system = \"raft\"\n[[node]]\nid = 0\ndata = \"n0\"\n";
@@ -360,7 +364,7 @@ fn what_cannot_be_served_is_refused() {
     let clients = "addresses = { clients = \"127.0.0.1:1\" }\n";
     std::fs::write(&file, format!("{one}{clients}spare = true\n")).unwrap();
     refused(&with("0"), 2, &["somebody must begin"]);
-    refused(&["raft", "serve", "--node-id", "0"], 2, &["--cluster"]);
+    refused(&["raft", "serve", "--node", "0"], 2, &["--cluster"]);
     refused(&["raft", "serve", "--nodes", "0"], 2, &["--nodes"]);
     refused(&["raft", "serve", "--listen", "127.0.0.1:65535"], 2, &["no 3 ports from 65535"]);
     refused(&["raft", "serve", "--listen", "0.0.0.0:0"], 2, &["--open-to-anyone"]);

@@ -14,9 +14,9 @@ use host::{Exposure, Node, Visitor};
 use machine::NodeId;
 use raft::Session;
 
-use super::status::{ClientAddresses, Status, client_address};
 use crate::message::{Answer, Ask, Message, Request};
 use crate::replica::Replica;
+use crate::status::{ClientAddresses, Status, client_address};
 use crate::wire::{
     self, LONGEST_BODY, Parsed, RawRequest, elsewhere, reply_of, unavailable, unknown,
     why_not_member,

@@ -25,12 +25,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use journal::{Bound, JournalOp, JournalTimer};
-use machine::{DiskId, DiskResult, FileName, NodeId, Now, Outputs, Time};
+use machine::{DiskId, DiskResult, FileName, NodeId, Now, Outputs, Switches, Time};
 use rand::Rng;
 use resilience::Backoff;
 
 use super::click::Click;
 use crate::LinkId;
+use crate::mechanism::Mechanism;
 use crate::message::{Note, Shortener, Timer};
 use outbox::Outbox;
 use record::BatchBuilder;
@@ -101,7 +102,7 @@ pub struct ClickLog {
 
 impl ClickLog {
     /// A log whose clicks are counted by this tally.
-    pub fn new(tally: NodeId, tuning: ClickTuning) -> ClickLog {
+    pub fn new(tally: NodeId, tuning: ClickTuning, switches: Switches) -> ClickLog {
         ClickLog {
             tuning,
             log: 0,
@@ -109,7 +110,7 @@ impl ClickLog {
             waiting: VecDeque::new(),
             flush_due: None,
             dropped: 0,
-            segments: Segments::new(tuning.segment),
+            segments: Segments::new(tuning.segment, Mechanism::DurableBound.on(switches)),
             outbox: Outbox::new(tally, tuning),
             armed: None,
             stopping: false,
@@ -238,6 +239,11 @@ impl ClickLog {
     /// How many clicks were dropped since the boot.
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Was its disk read? Until then clicks wait in memory.
+    pub fn is_ready(&self) -> bool {
+        self.segments.is_ready()
     }
 
     /// Are all clicks counted?

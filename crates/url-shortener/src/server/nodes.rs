@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{Folder, Metrics, Node, RunningNodes, Service, ServiceLimits, SharedFolder};
+use host::{Folder, Node, Server, Service, ServiceLimits, SharedFolder};
 use machine::{NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -42,9 +42,9 @@ impl Nodes {
     pub(super) fn new(
         (data, replace, link_store): (&Path, &[String], LinkStore),
         (snowflakes, rate): (bool, u32),
-        runtime: &Handle,
-        metrics: &Metrics,
+        server: &Server<Member>,
     ) -> Result<Nodes, ServeError> {
+        let runtime = server.runtime.handle();
         let (store_kind, here) = store_kind(data, &link_store)?;
         // Before any folder is made: if the database cannot be reached, nothing is left behind.
         let database = match link_store {
@@ -67,10 +67,10 @@ impl Nodes {
             whole,
             store_kind,
             runtime: runtime.clone(),
-            metrics: metrics.clone(),
+            metrics: server.metrics.clone(),
             local: Arc::default(),
             database: database.is_some().then_some(calls),
-            running: RunningNodes::new(Vec::new(), Vec::new()),
+            running: server.nodes.clone(),
         };
         let instance = starter.start(INSTANCE, "instance", Member::Instance(instance))?;
         let tally = starter.start(TALLY, "tally", Member::Tally(tally))?;
@@ -79,10 +79,6 @@ impl Nodes {
             stand_in(database, &instance, asked, runtime);
         }
         Ok(Nodes { starter, instance, tally, shards: Mutex::new(shards) })
-    }
-
-    pub(super) fn running(&self) -> RunningNodes<Member> {
-        self.starter.running.clone()
     }
 
     /// Can a list go on at this cursor? Valid cursors name only shards of this process.

@@ -11,10 +11,10 @@ use serde::Serialize;
 use crate::replica::Replica;
 
 /// Where the front ends of those replicas are that are listed.
-pub(super) type ClientAddresses = Arc<BTreeMap<NodeId, SocketAddr>>;
+pub(crate) type ClientAddresses = Arc<BTreeMap<NodeId, SocketAddr>>;
 
 /// Where clients reach this node: as the members say, or the list.
-pub(super) fn client_address(
+pub(crate) fn client_address(
     node: NodeId,
     group: &Group,
     listed: &ClientAddresses,
@@ -25,7 +25,7 @@ pub(super) fn client_address(
 
 /// The answer to `/status`.
 #[derive(Debug, Serialize)]
-pub(super) struct Status {
+pub(crate) struct Status {
     node: NodeId,
     role: &'static str,
     /// Before the disk was read there is nothing to tell.
@@ -58,7 +58,7 @@ struct MemberStatus {
 }
 
 impl Status {
-    pub(super) fn of(me: NodeId, replica: &Replica, addresses: &ClientAddresses) -> Status {
+    pub(crate) fn of(me: NodeId, replica: &Replica, addresses: &ClientAddresses) -> Status {
         let group = replica.group();
         Status {
             node: me,
