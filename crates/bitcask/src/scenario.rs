@@ -43,7 +43,7 @@ impl System for Bitcask {
     ];
     const WITNESSES: &'static [Witness] = &[
         Witness::new("flush-before-ack", "nothing-lost", "power-loss", 0),
-        Witness::new("durable-bound", "losses-told", "lost-files", 0),
+        Witness::new("durable-bound", "losses-told", "lost-files", 2),
         Witness::new("entry-checksum", "nothing-false", "bit-rot", 0),
     ];
 

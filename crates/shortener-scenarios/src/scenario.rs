@@ -117,7 +117,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("durable-bound", "links-true", "lost-files", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
     Witness::new("ring-fence", "links-kept", "shard-added", 6),
-    Witness::new("catch-up", "links-kept", "shard-added", 12),
+    Witness::new("catch-up", "links-kept", "shard-added", 13),
     Witness::new("keep-removals", "links-kept", "shard-added", 4),
 ];
 

@@ -134,7 +134,7 @@ fn a_shard_that_lost_a_segment_or_the_end_of_one_does_not_start() {
     }
     std::fs::write(&segment, &bytes).unwrap();
     let server = Server::run(&serve);
-    assert_eq!(follow(&server, "/c19"), (302, "https://a.example".to_owned()));
+    assert_eq!(follow(&server, "/c19"), (302, "https://a.example/".to_owned()));
 }
 
 /// Its disks began without bounds, and its folders say so: they are as a version made them that had none.
