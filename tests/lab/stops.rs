@@ -1,4 +1,4 @@
-//! Every machine of every system answers a stop well within the grace, and is itself again afterwards.
+//! Every machine of every system answers a stop well within the grace.
 
 use std::collections::BTreeSet;
 

@@ -138,7 +138,7 @@ pub(super) fn a_peer_that_takes_nothing_stops_the_sender_and_breaks_nothing(lab:
 }
 
 pub(super) fn a_stalled_bulk_lane_delays_no_stream(lab: &mut impl Lab) {
-    lab.slow(0, 1, MIB);
+    lab.slow(0, 1, 2 * MIB);
     lab.tell(0, &[send(Link::Bulk, MIB, 4)]);
     lab.settle();
     for letters in 1..5 {
