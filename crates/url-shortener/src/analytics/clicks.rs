@@ -275,7 +275,9 @@ impl ClickLog {
         }
         self.segments.trim(self.outbox.oldest_file(), out);
         let flush_due = self.flush_due.filter(|_| self.segments.is_ready());
-        let next = [flush_due, self.outbox.due(), self.stops].into_iter().flatten().min();
+        // What is over by then waits for the disk, and no longer for the clock.
+        let stops = self.stops.filter(|until| *until > now.time);
+        let next = [flush_due, self.outbox.due(), stops].into_iter().flatten().min();
         if let Some(at) = next
             && self.armed != next
         {

@@ -72,6 +72,21 @@ fn a_log_that_is_told_to_stop_owes_nothing_if_the_tally_is_there() {
     assert!(stopped_after(2_200, true).0, "and not for ever");
 }
 
+/// It once looked at the clock again and again while it waited for the disk.
+#[test]
+fn a_log_that_is_told_to_stop_waits_for_a_disk_that_hangs_and_costs_nothing() {
+    let mut world = world(1);
+    visit(&mut world, 0..10);
+    world.hung_disk(FRONT);
+    let (now, before) = (world.now(), world.events());
+    world.schedule(now, now + MS(60_000), Fault::RollingRestart { nodes: vec![FRONT.into()] });
+    world.run_for(MS(4_000));
+    assert!(world.machine(FRONT).is_some(), "it may be durable yet");
+    assert!(world.events() - before < 200, "{} events", world.events() - before);
+    world.run_for(MS(2_000));
+    assert!(world.machine(FRONT).is_none(), "as a process that dies");
+}
+
 #[test]
 fn a_tally_that_is_away_for_long_hears_all_of_it_when_it_is_back() {
     let mut world = world(1);
