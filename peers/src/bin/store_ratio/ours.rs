@@ -46,7 +46,8 @@ impl Ours {
                 }
             }
             if commands.is_empty() {
-                return self.store.next_event();
+                let mut events = std::iter::from_fn(|| self.store.next_event());
+                return events.find(|event| *event != Event::Compacted);
             }
             let outcomes = self.files.carry_out(commands);
             for (op, outcome) in self.ops.drain(..).zip(outcomes) {
