@@ -51,7 +51,7 @@ use peer::{Peer, Sent};
 /// When there are as many, one is closed for the next; `doors` says which. A peer has two.
 const MOST_CONNECTIONS: usize = 4096;
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
-pub const PEER_TIMEOUT: Duration = Duration::from_secs(5);
+const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The machine hears after this of a pair that broke while no task carried it.
 const RESET_DELAY: Duration = Duration::from_millis(10);
 /// For what waits when the server stops.

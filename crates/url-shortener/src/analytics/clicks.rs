@@ -82,6 +82,9 @@ impl Default for ClickTuning {
     }
 }
 
+/// For so long a log that is to stop waits for the tally.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
 /// The click log of an instance.
 #[derive(Clone, Debug)]
 pub struct ClickLog {
@@ -96,8 +99,8 @@ pub struct ClickLog {
     segments: Segments,
     outbox: Outbox,
     armed: Option<Time>,
-    /// A clean stop waits for what is on its way to the disk.
-    stopping: bool,
+    /// To stop, it waits for what is on its way to the disk, and until then for the tally.
+    stops: Option<Time>,
 }
 
 impl ClickLog {
@@ -113,7 +116,7 @@ impl ClickLog {
             segments: Segments::new(tuning.segment, Mechanism::DurableBound.on(switches)),
             outbox: Outbox::new(tally, tuning),
             armed: None,
-            stopping: false,
+            stops: None,
         }
     }
 
@@ -128,9 +131,10 @@ impl ClickLog {
         self.segments.start(disk, out);
     }
 
-    /// A clean stop: what waits is written, then [`machine::Output::Stopped`].
+    /// A clean stop: what waits is written, and the tally has some time to count it, since the next boot may be far
+    /// off. Then [`machine::Output::Stopped`].
     pub fn stop(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
-        self.stopping = true;
+        self.stops = Some(now.time + STOP_PATIENCE);
         self.flush_due = Some(now.time);
         self.go_on(now, out);
     }
@@ -271,15 +275,16 @@ impl ClickLog {
         }
         self.segments.trim(self.outbox.oldest_file(), out);
         let flush_due = self.flush_due.filter(|_| self.segments.is_ready());
-        let next = [flush_due, self.outbox.due()].into_iter().flatten().min();
+        let next = [flush_due, self.outbox.due(), self.stops].into_iter().flatten().min();
         if let Some(at) = next
             && self.armed != next
         {
             self.armed = next;
             out.set_timer(Timer::Clicks, at.since(now.time));
         }
-        if self.stopping && self.segments.settle(out) {
-            self.stopping = false;
+        let is_over = |until| self.is_drained() || now.time >= until;
+        if self.stops.is_some_and(is_over) && self.segments.settle(out) {
+            self.stops = None;
             out.stopped();
         }
     }
