@@ -24,7 +24,8 @@ impl Ours {
         let store = Store::new(Limits::default(), Switches::ALL_ON);
         if !folder.join(BOUND).exists() {
             let first = Store::first_files().into_iter();
-            let put = |(file, bytes): (_, Bytes)| DiskCommand::Replace { file, parts: bytes.into() };
+            let put =
+                |(file, bytes): (_, Bytes)| DiskCommand::Replace { file, parts: bytes.into() };
             files.carry_out(first.map(put).collect());
         }
         let mut ours = Ours { store, files, out: Outputs::default(), ops: Vec::new() };
