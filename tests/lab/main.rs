@@ -6,4 +6,5 @@ mod honesty;
 mod laws;
 mod licences;
 mod parity;
+mod stops;
 mod tidy;

@@ -10,7 +10,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("sim", &["machine"]),
     ("check", &[]),
     ("resilience", &["machine"]),
-    ("host", &["machine"]),
+    ("doors", &["machine"]),
+    ("host", &["machine", "doors"]),
     ("journal", &["machine", "sim"]),
     ("bitcask", &["machine", "sim"]),
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
@@ -87,7 +88,9 @@ fn deterministic() -> Vec<PathBuf> {
     let crates = Path::new(ROOT).join("crates");
     let shell = |path: &PathBuf| {
         let path = path.to_string_lossy();
-        ["/infralab/", "/host/", "/server", "/tests/"].iter().any(|shell| path.contains(shell))
+        ["/infralab/", "/doors/", "/host/", "/server", "/tests/"]
+            .iter()
+            .any(|shell| path.contains(shell))
     };
     sources(&crates).into_iter().filter(|path| !shell(path)).collect()
 }

@@ -128,6 +128,7 @@ impl Machine for Keeper {
                 }
                 self.store.ended(op, result, out);
             }
+            Input::Stop => out.stopped(),
             _ => {}
         }
         while let Some(event) = self.store.next_event() {

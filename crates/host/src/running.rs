@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::join_all;
 use machine::Machine;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -32,19 +33,20 @@ impl<M: Machine> Clone for RunningNodes<M> {
     }
 }
 
-impl<M: Machine> RunningNodes<M> {
-    /// These, whose data is in these folders.
-    pub fn new(nodes: Vec<Arc<Node<M>>>, folders: Vec<Folder>) -> RunningNodes<M> {
-        let at_work = Mutex::new(Some(AtWork { nodes, folders }));
+impl<M: Machine> Default for RunningNodes<M> {
+    fn default() -> Self {
+        let at_work = Mutex::new(Some(AtWork { nodes: Vec::new(), folders: Vec::new() }));
         RunningNodes(Arc::new(Shared { at_work, came: Notify::new() }))
     }
+}
 
-    /// One more is at work, in this folder.
-    pub fn add(&self, node: Arc<Node<M>>, folder: Folder) {
+impl<M: Machine> RunningNodes<M> {
+    /// One more is at work, in this folder, if no other has that.
+    pub fn add(&self, node: Arc<Node<M>>, folder: impl Into<Option<Folder>>) {
         match &mut *self.at_work() {
             Some(at_work) => {
                 at_work.nodes.push(node);
-                at_work.folders.push(folder);
+                at_work.folders.extend(folder.into());
             }
             None => node.stop(),
         }
@@ -66,6 +68,16 @@ impl<M: Machine> RunningNodes<M> {
                 () = self.0.came.notified() => {}
             }
         }
+    }
+
+    /// Tells all of them to stop, and waits until they have.
+    ///
+    /// # Errors
+    /// With the sentence of one that halted.
+    pub(crate) async fn stop_in_good_order(&self) -> Result<(), String> {
+        let stopping = self.nodes().into_iter();
+        let stopping = stopping.map(|node| async move { node.stop_in_good_order().await });
+        join_all(stopping).await.into_iter().collect()
     }
 
     /// Stops all of them, and gives their folders back.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use machine::{Machine, NodeId, Time};
 use sim::{Entry, FileChange, Promise, PromiseSpec, Verdict, World};
 
+use crate::bound::BOUND;
 use crate::client::KEEPER;
 use crate::message::{Keeping, Note, Order};
 use crate::shape::{Node, Shape};
@@ -19,9 +20,11 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
     },
     PromiseSpec {
         name: "losses-told",
-        about: "files that are lost are told, and not taken for never written; what was durable for less than \
-                a second and a half may go with them unseen",
-        checker: |_| Box::new(Checker { has_grace: true, ..Checker::of(Ledger::forgotten) }),
+        about: "files that are lost are told, and not taken for never written; what became durable after the \
+                last bound, in the second before that, may go with them unseen",
+        checker: |_| {
+            Box::new(Checker { known: Some(Known::default()), ..Checker::of(Ledger::forgotten) })
+        },
     },
     PromiseSpec {
         name: "in-order",
@@ -48,31 +51,47 @@ struct Ledger {
 struct Checker {
     clients: BTreeMap<NodeId, Ledger>,
     judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>,
-    /// May the newest go unseen with a file that is lost?
-    has_grace: bool,
-    /// How many changes of the keeper's files were looked at.
-    looked_at: u64,
+    /// Where what the bound cannot know yet may go unseen with a file that is lost.
+    known: Option<Known>,
 }
 
-/// The bound is raised once a second; a write of it and a restart take time too.
-const GRACE: Duration = Duration::from_millis(1_500);
+/// What the bound of the keeper's disk knows.
+#[derive(Default)]
+struct Known {
+    /// How many changes of its files were looked at.
+    looked_at: u64,
+    /// When it was synced last. The write after that was begun later, so it has what was durable then.
+    synced: Time,
+    /// The bound that is on the disk has all that was durable at this time.
+    until: Time,
+}
+
+/// It is raised a second after a file has grown, at the latest; a write of it takes time too.
+const LATEST: Duration = Duration::from_millis(1_100);
 
 impl Checker {
     fn of(judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>) -> Checker {
-        Checker { clients: BTreeMap::new(), judge, has_grace: false, looked_at: 0 }
+        Checker { clients: BTreeMap::new(), judge, known: None }
     }
 
-    /// What was durable for a short time only when a file was lost may have gone with it.
+    /// What no bound knew yet when a file was lost may have gone with it.
     fn forgive<M: Machine>(&mut self, world: &World<M>) {
-        let lost = world.changed_files(KEEPER, self.looked_at);
-        let lost = lost.into_iter().any(|(_, change)| change == FileChange::Lost);
-        self.looked_at = world.file_changes(KEEPER);
-        if lost {
-            let now = world.now();
-            self.clients.values_mut().for_each(|ledger| {
-                ledger.durable.retain(|_, since| now.since(*since) > GRACE);
-            });
+        let Some(known) = &mut self.known else { return };
+        for (file, change) in world.changed_files(KEEPER, known.looked_at) {
+            match change {
+                FileChange::Synced if file == BOUND => {
+                    known.until = std::mem::replace(&mut known.synced, world.now());
+                }
+                FileChange::Lost => {
+                    let is_known =
+                        |since: Time| since <= known.until || world.now().since(since) > LATEST;
+                    let clients = self.clients.values_mut();
+                    clients.for_each(|ledger| ledger.durable.retain(|_, since| is_known(*since)));
+                }
+                _ => {}
+            }
         }
+        known.looked_at = world.file_changes(KEEPER);
     }
 }
 
@@ -97,10 +116,7 @@ impl Ledger {
 }
 
 impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
-    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
-        if self.has_grace {
-            self.forgive(world);
-        }
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
         let ledger = self.clients.entry(entry.node).or_default();
         match &entry.note {
             Note::Asked { token, order: Order::Append(_) } => drop(ledger.asked.insert(*token)),
@@ -119,6 +135,11 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    fn step(&mut self, world: &World<M>) -> Result<(), String> {
+        self.forgive(world);
         Ok(())
     }
 }

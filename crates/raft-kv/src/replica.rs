@@ -123,10 +123,14 @@ impl Machine for Replica {
             Input::Disk { op: Op(op), result } => self.groups.disk(op, result, now, out),
             Input::LinkReset { peer } => self.groups.link_reset(peer, now),
             Input::Writable { peer, link } => self.groups.writable(peer, link),
+            Input::Stop => self.groups.stop(now),
             _ => {}
         }
         self.catch_up(now, out);
         self.groups.flush(now, out);
+        if self.groups.may_stop(now) {
+            out.stopped();
+        }
     }
 
     fn inspect(&self) -> Inspection {

@@ -214,7 +214,7 @@ fn get_maybe(from: &mut Reader<Bytes>) -> Result<Option<u64>, Malformed> {
 mod tests {
     use super::*;
     use crate::groups::Groups;
-    use crate::member::{Configuration, Member};
+    use crate::member::{Address, Configuration, Member};
     use crate::tuning::Tuning;
     use machine::NodeId;
     use machine::codec::{assert_canonical, assert_codec, assert_weight};
@@ -230,9 +230,17 @@ mod tests {
         let member = (0..9_u32, 0..3_u64)
             .prop_map(|(node, disk)| Member { node: NodeId(node), disk: DiskId(disk) });
         let members = || prop::collection::btree_set(member.clone(), 0..4);
-        (members(), members(), members()).prop_map(|(voters, outgoing, learners)| {
-            Arc::new(Configuration { voters, outgoing, learners })
-        })
+        // Scopes and flow labels are of one computer alone, and stay there.
+        let at = any::<(std::net::IpAddr, u16)>().prop_map(|(ip, port)| (ip.to_canonical(), port));
+        let address = (at.clone(), at)
+            .prop_map(|(nodes, clients)| Address { nodes: nodes.into(), clients: clients.into() });
+        let node = (0..9_u32).prop_map(NodeId);
+        let addresses = prop::collection::btree_map(node, address, 0..3);
+        (members(), members(), members(), addresses).prop_map(
+            |(voters, outgoing, learners, addresses)| {
+                Arc::new(Configuration { voters, outgoing, learners, addresses })
+            },
+        )
     }
 
     fn entry() -> impl Strategy<Value = Entry> {

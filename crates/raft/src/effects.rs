@@ -1,5 +1,7 @@
 //! What a group wants done after an input: it owns neither a disk nor a socket.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use machine::NodeId;
 
@@ -87,6 +89,8 @@ pub(crate) struct Effects {
     /// And these when what was written so far is durable.
     pub(crate) held: Vec<(Member, Rpc)>,
     pub(crate) events: Vec<Event>,
+    /// Nodes that may be spoken with from now on, and where.
+    pub(crate) meets: Vec<(NodeId, SocketAddr)>,
 }
 
 impl Effects {

@@ -51,6 +51,8 @@ pub struct Group {
     // Volatile state.
     role: Role,
     leader: Option<Member>,
+    /// The newest term that began because a leader handed over.
+    handed_over: Term,
     commit_index: Index,
     /// Handed out to be applied, up to here: the paper's lastApplied.
     applied_index: Index,
@@ -67,6 +69,8 @@ pub struct Group {
     incoming: Option<Box<snapshots::Incoming>>,
     /// Who the members are since which index, as another one said.
     told: Option<(Index, Arc<Configuration>)>,
+    /// The members of whom the owner knows where they are.
+    met: Arc<Configuration>,
     /// Reads that may be answered once so much was applied.
     confirmed: Vec<(u64, Index)>,
 }
@@ -128,6 +132,7 @@ impl Group {
             log,
             role: Role::Follower,
             leader: None,
+            handed_over: 0,
             heard: None,
             booted: now.time,
             election_due: now.time,
@@ -135,6 +140,7 @@ impl Group {
             rotten: None,
             incoming: None,
             told: None,
+            met: Arc::default(),
             confirmed: Vec::new(),
         };
         if has_state {
@@ -294,6 +300,11 @@ impl Group {
     /// Does it lead, as far as it knows?
     pub fn leads(&self) -> bool {
         matches!(self.role, Role::Leader(_))
+    }
+
+    /// Does it have its leader, or is it about to, because the one before handed over?
+    pub fn was_handed_over(&self) -> bool {
+        self.term > 0 && self.handed_over == self.term
     }
 
     /// Who leads, as far as it knows.

@@ -9,6 +9,7 @@ mod recovery;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use machine::{
@@ -19,7 +20,7 @@ use crate::effects::{Effects, Event};
 use crate::group::{ChangeRefused, Consistency, Group, NotLeader, TransferRefused};
 use crate::journal::{Journal, JournalOp};
 use crate::mechanism::Mechanism;
-use crate::member::{ANY_DISK, Member};
+use crate::member::{ANY_DISK, Address, Member};
 use crate::rpc::{Envelope, GroupId, Index, Rpc, Term};
 use crate::snapshot_files::SnapshotFiles;
 use crate::tuning::Tuning;
@@ -45,12 +46,16 @@ pub struct Groups {
     /// What followers have not taken yet.
     window: Window,
     outbox: Vec<(Member, GroupId, Rpc)>,
+    /// Nodes that may be spoken with from now on.
+    meets: Vec<(NodeId, SocketAddr)>,
     /// What is in it, in bytes.
     owed: u64,
     events: VecDeque<(GroupId, Event)>,
     /// Groups that something happened to in this input.
     touched: Vec<GroupId>,
     armed: Option<Time>,
+    /// It is to stop, and from then on waits for no successor.
+    stops: Option<Time>,
     /// Kept for its memory.
     fx: Effects,
 }
@@ -94,10 +99,12 @@ impl Groups {
             reads: BTreeMap::new(),
             window: Window::default(),
             outbox: Vec::new(),
+            meets: Vec::new(),
             owed: 0,
             events: VecDeque::new(),
             touched: Vec::new(),
             armed: None,
+            stops: None,
             fx: Effects::default(),
         }
     }
@@ -205,7 +212,8 @@ impl Groups {
         self.call(group, now, |group, now, fx| group.read(how, token, now, fx)).unwrap_or(nobody)
     }
 
-    /// Makes these nodes the voters, in the place of whatever was asked before and is not under way yet.
+    /// Makes these nodes the voters, in the place of whatever was asked before and is not under way yet. A node
+    /// that nobody listed and that nobody met comes with its address; so does one that moved.
     /// It is done when an entry with such a configuration, and no other under way, is committed; a leader
     /// that is deposed before may forget it.
     ///
@@ -215,10 +223,14 @@ impl Groups {
         &mut self,
         group: GroupId,
         nodes: &BTreeSet<NodeId>,
+        addresses: &BTreeMap<NodeId, Address>,
         now: &mut Now<'_>,
     ) -> Result<(), ChangeRefused> {
         let nobody = Err(ChangeRefused::NotLeader(NotLeader { leader: None }));
-        self.call(group, now, |group, now, fx| group.change(nodes, now, fx)).unwrap_or(nobody)
+        let change = |group: &mut Group, now: &mut Now<'_>, fx: &mut Effects| {
+            group.change(nodes, addresses, now, fx)
+        };
+        self.call(group, now, change).unwrap_or(nobody)
     }
 
     /// Lets this voter lead, or whichever can soonest, if it comes within an election timeout.
@@ -233,6 +245,26 @@ impl Groups {
     ) -> Result<(), TransferRefused> {
         let nobody = Err(TransferRefused::NotLeader(NotLeader { leader: None }));
         self.call(group, now, |group, now, fx| group.transfer(to, now, fx)).unwrap_or(nobody)
+    }
+
+    /// The node is to stop. What is led here is handed over (section 3.10 of the thesis): else nobody would lead for
+    /// an election timeout, for which successors are waited for.
+    pub fn stop(&mut self, now: &mut Now<'_>) {
+        let mut until = now.time;
+        for group in 0..self.groups.len() as u32 {
+            if Mechanism::LeadershipTransfer.on(self.switches)
+                && self.transfer(GroupId(group), None, now).is_ok()
+            {
+                until = now.time + self.tuning.election_timeout;
+            }
+        }
+        self.stops = Some(until);
+    }
+
+    /// After [`Groups::stop`]: is nobody waited for any longer?
+    pub fn may_stop(&self, now: &Now<'_>) -> bool {
+        let led_elsewhere = |group: &Group| !group.leads() && group.leader().is_some();
+        self.stops.is_some_and(|until| now.time >= until || self.groups.iter().all(led_elsewhere))
     }
 
     /// A group; `None` before the disk was read, and if there is none of this number.

@@ -30,6 +30,9 @@ machine::mechanisms! {
         HelloAgain = "hello-again":
             "a node without a vote says hello again and again until it has one, whatever came of the first \
              time",
+        LeadershipTransfer = "leadership-transfer":
+            "a leader that is told to stop has the follower that is furthest campaign at once, and stops when \
+             there is a new leader",
         SnapshotInPieces = "snapshot-in-pieces":
             "a snapshot is written piece by piece beside the journal, which goes first; else entries wait \
              until it is whole",

@@ -5,6 +5,7 @@
 //! it tell.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -12,7 +13,7 @@ use machine::codec::{Malformed, Reader, put_block};
 use machine::{DiskId, NodeId};
 
 use crate::log::{Snapshot, SnapshotFile};
-use crate::member::{Configuration, Member};
+use crate::member::{Address, Configuration, Member};
 use crate::rpc::{Entry, GroupId, Index, Payload, Term};
 
 /// One thing that a member remembers.
@@ -199,17 +200,23 @@ pub(crate) fn get_entry(from: &mut Reader<Bytes>) -> Result<Entry, Malformed> {
 
 /// Appends the bytes of a configuration.
 pub(crate) fn put_configuration(out: &mut BytesMut, configuration: &Configuration) {
-    let Configuration { voters, outgoing, learners } = configuration;
+    let Configuration { voters, outgoing, learners, addresses } = configuration;
     for members in [voters, outgoing, learners] {
         out.put_u16_le(members.len() as u16);
         members.iter().for_each(|member| put_member(out, *member));
+    }
+    out.put_u16_le(addresses.len() as u16);
+    for (node, Address { nodes, clients }) in addresses {
+        out.put_u32_le(node.0);
+        put_address(out, *nodes);
+        put_address(out, *clients);
     }
 }
 
 /// How many bytes [`put_configuration`] makes of it.
 pub(crate) fn configuration_length(configuration: &Configuration) -> usize {
-    let Configuration { voters, outgoing, learners } = configuration;
-    3 * 2 + MEMBER * (voters.len() + outgoing.len() + learners.len())
+    let Configuration { voters, outgoing, learners, addresses } = configuration;
+    4 * 2 + MEMBER * (voters.len() + outgoing.len() + learners.len()) + ADDRESS * addresses.len()
 }
 
 /// The configuration that these bytes begin with.
@@ -222,7 +229,35 @@ pub(crate) fn get_configuration(from: &mut Reader<Bytes>) -> Result<Configuratio
             false => Err(Malformed("its members are not in order")),
         }
     };
-    Ok(Configuration { voters: members()?, outgoing: members()?, learners: members()? })
+    let (voters, outgoing, learners) = (members()?, members()?, members()?);
+    let count = from.take_u16()?.into();
+    let addresses = from.take_list(count, ADDRESS, get_address)?;
+    if !addresses.is_sorted_by(|one, next| one.0 < next.0) {
+        return Err(Malformed("its addresses are not in order"));
+    }
+    Ok(Configuration { voters, outgoing, learners, addresses: addresses.into_iter().collect() })
+}
+
+/// Where a node is, in bytes.
+const ADDRESS: usize = 4 + 2 * (16 + 2);
+
+/// An address of IPv4 as one of IPv6, so that all are as long.
+fn put_address(out: &mut BytesMut, address: SocketAddr) {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    out.put_slice(&ip.octets());
+    out.put_u16_le(address.port());
+}
+
+fn get_address(from: &mut Reader<Bytes>) -> Result<(NodeId, Address), Malformed> {
+    let node = NodeId(from.take_u32()?);
+    let mut address = || {
+        let ip = Ipv6Addr::from(from.take_u128()?.to_le_bytes());
+        Ok(SocketAddr::new(ip.to_canonical(), from.take_u16()?))
+    };
+    Ok((node, Address { nodes: address()?, clients: address()? }))
 }
 
 /// Of a member, in bytes.

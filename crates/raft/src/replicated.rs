@@ -326,6 +326,8 @@ where
             Err(Input::Start { disk }) => self.groups.start(disk, out),
             // The machine's disk is the log: what the node's own disk did is the groups'.
             Err(Input::Disk { .. }) => {}
+            // The machine goes on elsewhere.
+            Err(Input::Stop) => self.groups.stop(now),
             Err(input) => {
                 match &input {
                     Input::Timer(timer) => self.timers.retain(|other| other != timer),
@@ -339,6 +341,9 @@ where
         }
         self.catch_up(now, out);
         self.groups.flush(now, out);
+        if self.groups.may_stop(now) {
+            out.stopped();
+        }
     }
 
     /// The machine's own where it runs: faults that aim at its role find the node that it is on.

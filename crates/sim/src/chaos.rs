@@ -3,11 +3,14 @@
 //! What can be derived from the set of faults that are on is in `effects.rs`; here is what happens
 //! only at the moment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
 
-use crate::fault::{Fault, FaultKind, Target};
+use crate::conditions::Sides;
+use crate::disk::Unsynced;
+use crate::fault::{Fault, Target};
 use crate::history::Counts;
 use crate::network::pairs;
 use crate::node::Snapshot;
@@ -25,14 +28,16 @@ pub(crate) struct Scheduled<M: Machine> {
     part: bool,
     until: Time,
     /// When it was counted, and when it ended after that.
-    counted: Option<Time>,
-    ended: Option<Time>,
+    pub(crate) counted: Option<Time>,
+    pub(crate) ended: Option<Time>,
     pub(crate) on: bool,
     /// A flapping link: is it cut right now?
     pub(crate) cut: bool,
     /// The nodes that it hits; of a fault with two sides, the first side.
     pub(crate) hits: Vec<NodeId>,
     pub(crate) other_side: Vec<NodeId>,
+    /// The same, to be asked about a node.
+    pub(crate) sides: Arc<Sides>,
     snapshot: Option<Snapshot<M>>,
     /// How many bytes a disk has space for, that was filled when the fault began.
     pub(crate) capacity: Option<u64>,
@@ -49,13 +54,25 @@ impl<M: Machine> Scheduled<M> {
 pub(crate) struct Chaos<M: Machine> {
     pub(crate) faults: Vec<Scheduled<M>>,
     /// By node: the faults that are on and hit it, by number.
-    hitting: Vec<Vec<usize>>,
-    counts: Counts,
+    pub(crate) hitting: Vec<Vec<usize>>,
+    /// Those of links that are on, and the filters among them, by number.
+    pub(crate) of_links: Vec<usize>,
+    pub(crate) filters: Vec<usize>,
+    /// What did harm to the disk of a node that it has not met yet, whether it is over or not.
+    pub(crate) harms: Vec<(NodeId, usize)>,
+    pub(crate) counts: Counts,
 }
 
 impl<M: Machine> Chaos<M> {
     pub(crate) fn new(nodes: usize) -> Self {
-        Chaos { faults: Vec::new(), hitting: vec![Vec::new(); nodes], counts: Counts::new() }
+        Chaos {
+            faults: Vec::new(),
+            hitting: vec![Vec::new(); nodes],
+            of_links: Vec::new(),
+            filters: Vec::new(),
+            harms: Vec::new(),
+            counts: Counts::new(),
+        }
     }
 
     /// One more node.
@@ -109,11 +126,6 @@ impl<M: Machine> World<M> {
         &self.chaos.faults[fault.0].fault
     }
 
-    /// How many faults of each kind have begun and hit something.
-    pub fn fault_counts(&self) -> &Counts {
-        &self.chaos.counts
-    }
-
     /// The nodes that each active fault hits: its two sides, of which the second is empty where the fault
     /// has none.
     pub fn active_faults(&self) -> impl Iterator<Item = (&[NodeId], &[NodeId])> {
@@ -121,14 +133,9 @@ impl<M: Machine> World<M> {
         on.map(|scheduled| (&scheduled.hits[..], &scheduled.other_side[..]))
     }
 
-    /// When each counted fault began, and when it ended: now, if it is still on.
-    pub(crate) fn faults_counted(&self) -> impl Iterator<Item = (Time, Time)> {
-        let span = |fault: &Scheduled<M>| Some((fault.counted?, fault.ended.unwrap_or(self.now)));
-        self.chaos.faults.iter().filter_map(span)
-    }
-
     /// Ends the safety phase for these nodes: they are up, whole and can talk to each other from
-    /// now on. Faults that touch only others go on.
+    /// now on. Faults that touch only others go on, and so do filters of messages: they are what a scenario is
+    /// about, and no weather.
     pub fn heal(&mut self, nodes: &[NodeId]) {
         self.healed_at = Some(self.now);
         self.record(|| Moment::Healed);
@@ -150,6 +157,10 @@ impl<M: Machine> World<M> {
             released.into_iter().for_each(|node| self.lift(index, node));
         }
         for &node in &nodes {
+            // Nobody waits any longer for one that has not stopped.
+            if self.node(node).grace_ends.is_some() {
+                self.crash_now(node, Unsynced::Kept);
+            }
             if self.node(node).machine.is_none() && self.node(node).down == 0 {
                 self.start(node);
             }
@@ -166,11 +177,12 @@ impl<M: Machine> World<M> {
     }
 
     /// # Panics
-    /// If the fault makes no sense in this world: see `Fault::validate`.
+    /// If the fault makes no sense in this world: see `Fault::validate`, and [`World::declare`].
     fn add(&mut self, fault: Fault, until: Time, part: bool) {
         if let Err(why) = fault.validate(self.numbers()) {
             panic!("{why}");
         }
+        self.assert_declared(&fault);
         self.chaos.faults.push(Scheduled {
             fault,
             part,
@@ -181,6 +193,7 @@ impl<M: Machine> World<M> {
             cut: true,
             hits: Vec::new(),
             other_side: Vec::new(),
+            sides: Arc::default(),
             snapshot: None,
             capacity: None,
         });
@@ -196,78 +209,88 @@ impl<M: Machine> World<M> {
         scheduled.on = true;
         scheduled.hits.clone_from(&hits);
         scheduled.other_side.clone_from(&other_side);
+        scheduled.sides = Sides::of(&hits, &other_side);
         let (part, until) = (scheduled.part, scheduled.until);
         self.chaos.hit(index, &hits);
         let nodes = hits.iter().chain(&other_side).copied().collect();
         self.record(|| Moment::FaultBegins { nodes, text: fault.to_string() });
-        let mut took_effect = true;
-        match &fault {
-            Fault::RollingRestart { .. } => self.restart_in_turn(&hits, until),
-            Fault::LinkReset { .. } => {
-                for link in pairs(&hits, &other_side) {
-                    if self.is_exposed(link) {
-                        self.reset_link(link.0, link.1);
-                    }
+        if self.take_effect(index, &fault, &hits, &other_side, until) && !part {
+            self.count(index);
+        }
+        self.rebuild(&fault, &hits);
+    }
+
+    /// What a fault does at its beginning; true where that hits something. All others are counted when they do.
+    fn take_effect(
+        &mut self,
+        index: usize,
+        fault: &Fault,
+        hits: &[NodeId],
+        other_side: &[NodeId],
+        until: Time,
+    ) -> bool {
+        let was_up = hits.iter().any(|&node| self.node(node).machine.is_some());
+        let harm = |world: &mut Self, harmed| {
+            world.chaos.harms.extend(bool::then_some(harmed, (hits[0], index)));
+            false
+        };
+        match fault {
+            Fault::RollingRestart { .. } if self.chaos.faults[index].part => {
+                for &node in hits {
+                    self.node_mut(node).down += 1;
+                    self.tell_to_stop(node);
                 }
+                was_up
+            }
+            Fault::RollingRestart { .. } => {
+                self.restart_in_turn(hits, until);
+                was_up
+            }
+            Fault::LinkReset { .. } => {
+                let mut any = false;
+                for (a, b) in pairs(hits, other_side) {
+                    any |= self.is_exposed((a, b)) && self.reset_link(a, b);
+                }
+                any
             }
             Fault::FlappingLink { period_ns, .. } => {
                 let at = Time(self.now.0 + period_ns / 2);
                 self.schedule_event(at, Event::Flap(index));
+                false
             }
             Fault::SnapshotResumed { .. } => {
-                let snapshot = self.node(hits[0]).snapshot(self.now);
-                took_effect = snapshot.is_some();
-                self.chaos.faults[index].snapshot = snapshot;
+                self.chaos.faults[index].snapshot = self.node(hits[0]).snapshot(self.now);
+                false
             }
             Fault::FullDisk { room, .. } => {
                 let capacity = self.node(hits[0]).disk.used().saturating_add(*room);
                 self.chaos.faults[index].capacity = Some(capacity);
-                took_effect = false;
+                false
             }
-            // Counted when an operation meets it, or it picks a message.
-            Fault::FailingDisk { .. }
-            | Fault::MisdirectedWrite { .. }
-            | Fault::MessageFilter { .. } => took_effect = false,
             Fault::SlowDisk { .. } | Fault::HungDisk { .. } => {
-                took_effect = !self.node(hits[0]).disk_ops.is_empty();
+                !self.node(hits[0]).disk_ops.is_empty()
             }
             Fault::BitRot { bits, prefix, .. } => {
-                took_effect = self.node_mut(hits[0]).disk.rot(*bits, prefix.as_deref());
+                let harmed = self.node_mut(hits[0]).disk.rot(*bits, prefix.as_deref());
+                harm(self, harmed)
             }
             Fault::BadSector { sectors, prefix, .. } => {
-                took_effect = self.node_mut(hits[0]).disk.spoil(*sectors, prefix.as_deref());
+                let harmed = self.node_mut(hits[0]).disk.spoil(*sectors, prefix.as_deref());
+                harm(self, harmed)
             }
             Fault::FileCut { prefix, .. } => {
-                self.apply(&fault, hits[0]);
-                took_effect = self.node_mut(hits[0]).disk.cut(prefix.as_deref());
+                self.apply(fault, hits[0]);
+                self.node_mut(hits[0]).disk.cut(prefix.as_deref())
             }
             Fault::FileMissing { prefix, .. } => {
-                self.apply(&fault, hits[0]);
-                took_effect = self.node_mut(hits[0]).disk.miss(prefix.as_deref());
+                self.apply(fault, hits[0]);
+                self.node_mut(hits[0]).disk.miss(prefix.as_deref())
             }
-            _ => hits.iter().for_each(|&node| self.apply(&fault, node)),
+            _ => {
+                hits.iter().for_each(|&node| self.apply(fault, node));
+                was_up && fault.hits_at_once()
+            }
         }
-        if took_effect && !part {
-            self.count(index);
-        }
-        self.rebuild(&fault, &hits);
-        self.find_filters();
-    }
-
-    pub(crate) fn count(&mut self, index: usize) {
-        let scheduled = &mut self.chaos.faults[index];
-        scheduled.counted = Some(self.now);
-        *self.chaos.counts.entry(scheduled.fault.kind().name()).or_default() += 1;
-    }
-
-    /// An operation of this node's disk met the faults of this kind that are on.
-    #[cold]
-    pub(crate) fn met_on_disk(&mut self, node: NodeId, kind: FaultKind) {
-        let Chaos { faults, hitting, .. } = &self.chaos;
-        let hitting = hitting[node.0 as usize].iter().copied();
-        let met = hitting
-            .filter(|&index| faults[index].fault.kind() == kind && faults[index].counted.is_none());
-        met.collect::<Vec<_>>().into_iter().for_each(|index| self.count(index));
     }
 
     pub(crate) fn end_fault(&mut self, index: usize) {
@@ -282,7 +305,6 @@ impl<M: Machine> World<M> {
         self.record(|| Moment::FaultEnds { nodes, text: fault.to_string() });
         hits.iter().for_each(|&node| self.lift(index, node));
         self.rebuild(&fault, &hits);
-        self.find_filters();
     }
 
     pub(crate) fn flap(&mut self, index: usize) {
@@ -300,6 +322,12 @@ impl<M: Machine> World<M> {
         a != b && !(self.is_healed(a) && self.is_healed(b))
     }
 
+    /// Is there a link from one that is not healed, on the first side, to another on the second?
+    fn reaches(&self, side: &[NodeId], other: &[NodeId]) -> bool {
+        let Some((least, most)) = other.iter().min().zip(other.iter().max()) else { return false };
+        side.iter().any(|&node| !self.is_healed(node) && (least != most || *least != node))
+    }
+
     /// Looks up the nodes that a fault hits; none, where only healed nodes and links among them are left.
     fn aim(&self, fault: &Fault) -> (Vec<NodeId>, Vec<NodeId>) {
         use Fault::*;
@@ -314,7 +342,7 @@ impl<M: Machine> World<M> {
             | LossyLink { a, b, .. }
             | LinkReset { a, b } => {
                 let (a, b) = (find(a), find(b));
-                let hit = pairs(&a, &b).any(|link| self.is_exposed(link));
+                let hit = self.reaches(&a, &b) || self.reaches(&b, &a);
                 if hit { (a, b) } else { (Vec::new(), Vec::new()) }
             }
             Loss { nodes, .. }
@@ -324,14 +352,11 @@ impl<M: Machine> World<M> {
                 let exposed = (0..self.len() as u32).any(|node| !self.is_healed(NodeId(node)));
                 (if exposed { find(nodes) } else { Vec::new() }, Vec::new())
             }
-            MessageFilter { from, to, .. } => {
-                let exposed = (0..self.len() as u32).any(|node| !self.is_healed(NodeId(node)));
-                if exposed { (find(from), find(to)) } else { (Vec::new(), Vec::new()) }
-            }
+            MessageFilter { from, to, .. } => (find(from), find(to)),
             ZoneLoss { zone } => {
                 let all = (0..self.len() as u32).map(NodeId);
-                let hit =
-                    all.filter(|&node| self.has(node) && self.zones[node.0 as usize] == *zone);
+                let here = |&node: &NodeId| self.network.conditions.zone(node) == *zone;
+                let hit = all.filter(|&node| self.has(node)).filter(here);
                 (hit.filter(|&node| !self.is_healed(node)).collect(), Vec::new())
             }
             _ => {
@@ -375,8 +400,11 @@ impl<M: Machine> World<M> {
 
     /// A fault ends for one node.
     fn lift(&mut self, index: usize, node: NodeId) {
-        let fault = self.chaos.faults[index].fault.clone();
-        if fault.takes_down().is_some() {
+        let Scheduled { fault, part, .. } = &self.chaos.faults[index];
+        let (fault, part) = (fault.clone(), *part);
+        let was_told_to_stop = part && matches!(fault, Fault::RollingRestart { .. });
+        // One that has not stopped yet starts again when it has.
+        if fault.takes_down().is_some() || was_told_to_stop {
             self.node_mut(node).down -= 1;
             if self.node(node).down == 0 && self.node(node).machine.is_none() {
                 self.start(node);
@@ -404,6 +432,7 @@ impl<M: Machine> World<M> {
         if !self.node_mut(id).resume(now, snapshot) {
             return;
         }
+        self.count(index);
         self.record(|| Moment::Resumed { node: id });
         self.arm(id);
         self.reschedule_disk(id);
@@ -420,7 +449,7 @@ impl<M: Machine> World<M> {
         let slot = span / nodes.len() as u32;
         for (turn, &node) in nodes.iter().enumerate() {
             let down = self.now + slot * turn as u32;
-            let fault = Fault::Crash { node: node.into() };
+            let fault = Fault::RollingRestart { nodes: vec![node.into()] };
             self.schedule_part(down, down + slot / 2, fault, true);
         }
     }

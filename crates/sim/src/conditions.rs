@@ -1,6 +1,8 @@
 //! How far apart nodes are, and what is wrong with the links between them: what decides when a message
 //! arrives, if it does.
 
+use std::sync::Arc;
+
 use machine::{NodeId, Time};
 
 use crate::random::{Draw, share};
@@ -50,14 +52,16 @@ pub(crate) struct LinkFaults {
     pub(crate) loss_ppm: u32,
     pub(crate) duplicate_ppm: u32,
     pub(crate) reorder_ppm: u32,
-    /// A message takes so many times as long to leave; 1 where it does not.
+    /// A message takes so many times as long to pass; 1 where it does not.
     pub(crate) slow: u32,
     /// Healed for good: nothing is wrong with links to others that are healed too.
     pub(crate) healed: bool,
-    /// Some link from here is cut.
-    pub(crate) cut: bool,
+    /// Some link from here is cut or slow.
+    pub(crate) hinders: bool,
     /// Something is wrong with some link of this node, and not with others.
     pub(crate) singled_out: bool,
+    /// Some of it has not met any message yet: whoever sends one has to look whether it does.
+    pub(crate) unmet: bool,
     /// How late a reordered datagram is.
     pub(crate) reorder_ns: u64,
     /// On top of every delay.
@@ -71,8 +75,9 @@ impl LinkFaults {
         reorder_ppm: 0,
         slow: 1,
         healed: false,
-        cut: false,
+        hinders: false,
         singled_out: false,
+        unmet: false,
         reorder_ns: 0,
         delay_ns: 0,
     };
@@ -85,12 +90,14 @@ impl LinkFaults {
         self.reorder_ns = self.reorder_ns.max(other.reorder_ns);
         self.delay_ns = self.delay_ns.max(other.delay_ns);
         self.slow = self.slow.max(other.slow);
+        self.unmet |= other.unmet;
     }
 
     fn summary(&self) -> LinkSummary {
         let any = share(self.loss_ppm) + share(self.reorder_ppm) + share(self.duplicate_ppm);
         // These depend on the other end: whoever is touched by them has to look there.
-        let always = self.cut || self.singled_out || self.healed && self.delay_ns > 0;
+        let always =
+            self.hinders || self.singled_out || self.unmet || self.healed && self.delay_ns > 0;
         let threshold = if always { u64::MAX } else { u64::try_from(any).unwrap_or(u64::MAX) };
         LinkSummary { threshold, delay_ns: self.delay_ns }
     }
@@ -107,11 +114,19 @@ struct LinkSummary {
 /// Something is wrong with the links between two sides.
 #[derive(Clone, Debug)]
 pub(crate) struct Between {
-    a: Side,
-    b: Side,
+    pub(crate) sides: Arc<Sides>,
     /// In the other direction too?
-    both_ways: bool,
-    what: Wrong,
+    pub(crate) both_ways: bool,
+    pub(crate) what: Wrong,
+    /// No message has met it yet.
+    pub(crate) unmet: bool,
+}
+
+/// The two sides of a fault; the second is empty where it has none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sides {
+    pub(crate) a: Side,
+    pub(crate) b: Side,
 }
 
 /// What is wrong with links between two sides.
@@ -124,8 +139,19 @@ pub(crate) enum Wrong {
 }
 
 /// Nodes, a bit each.
-#[derive(Clone, Debug)]
-struct Side(Vec<u64>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Side(Vec<u64>);
+
+impl Sides {
+    pub(crate) fn of(a: &[NodeId], b: &[NodeId]) -> Arc<Sides> {
+        Arc::new(Sides { a: Side::of(a), b: Side::of(b) })
+    }
+
+    /// From the first to the second.
+    pub(crate) fn lead(&self, from: NodeId, to: NodeId) -> bool {
+        self.a.has(from) && self.b.has(to)
+    }
+}
 
 impl Side {
     fn of(nodes: &[NodeId]) -> Side {
@@ -135,27 +161,22 @@ impl Side {
         side
     }
 
-    fn has(&self, node: NodeId) -> bool {
+    pub(crate) fn has(&self, node: NodeId) -> bool {
         self.0.get(node.0 as usize / 64).is_some_and(|word| word >> (node.0 % 64) & 1 == 1)
     }
 
     fn nodes(&self) -> impl Iterator<Item = usize> {
-        let set = |word: &u64, place: usize| word >> place & 1 == 1;
-        let of = move |(at, word): (usize, &u64)| {
-            let word = *word;
-            (0..64).filter(move |&place| set(&word, place)).map(move |place| at * 64 + place)
-        };
-        self.0.iter().enumerate().flat_map(of)
+        self.0.iter().enumerate().flat_map(|(at, &word)| {
+            let next = |word: &u64| Some(word & (word - 1)).filter(|rest| *rest > 0);
+            let words = std::iter::successors(Some(word).filter(|word| *word > 0), next);
+            words.map(move |word| at * 64 + word.trailing_zeros() as usize)
+        })
     }
 }
 
 impl Between {
-    pub(crate) fn new(a: &[NodeId], b: &[NodeId], both_ways: bool, what: Wrong) -> Between {
-        Between { a: Side::of(a), b: Side::of(b), both_ways, what }
-    }
-
     fn hits(&self, from: NodeId, to: NodeId) -> bool {
-        self.a.has(from) && self.b.has(to) || self.both_ways && self.b.has(from) && self.a.has(to)
+        self.sides.lead(from, to) || self.both_ways && self.sides.lead(to, from)
     }
 }
 
@@ -179,6 +200,26 @@ pub(crate) struct Conditions {
 pub(crate) struct Arrivals {
     pub(crate) first: Option<Time>,
     pub(crate) copy: Option<Time>,
+    pub(crate) befell: Option<Befell>,
+}
+
+/// What befell a message on a link on which some fault had met none before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Befell {
+    pub(crate) cut: bool,
+    pub(crate) slowed: bool,
+    pub(crate) delayed: bool,
+    pub(crate) lost: bool,
+    pub(crate) late: bool,
+    pub(crate) doubled: bool,
+}
+
+/// How a message on a lane travels: how long it takes to leave, once the lane is free, and then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trip {
+    pub(crate) takes: u64,
+    pub(crate) travels: u64,
+    pub(crate) befell: Option<Befell>,
 }
 
 impl Conditions {
@@ -200,6 +241,11 @@ impl Conditions {
         self.summaries.push(LinkFaults::NONE.summary());
     }
 
+    /// Where a node is.
+    pub(crate) fn zone(&self, node: NodeId) -> u8 {
+        self.zones.get(node.0 as usize).copied().unwrap_or(0)
+    }
+
     /// A node is in this zone after all.
     pub(crate) fn set_zone(&mut self, node: NodeId, zone: u8) {
         self.zones[node.0 as usize] = zone;
@@ -213,15 +259,31 @@ impl Conditions {
 
     #[inline(never)]
     fn by_distance(&self, from: NodeId, to: NodeId) -> Delays {
-        let zone = |node: NodeId| self.zones.get(node.0 as usize).copied().unwrap_or(0);
-        let (a, b) = (zone(from), zone(to));
+        let (a, b) = (self.zone(from), self.zone(to));
         let apart = |distance: &&Distance| distance.zones == (a, b) || distance.zones == (b, a);
         self.distances.iter().find(apart).map_or(self.delays, |distance| distance.delays)
     }
 
     #[inline(always)]
     pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
-        self.link_faults[from.0 as usize].cut && self.cuts(from, to)
+        self.hinders(from) && self.cuts(from, to)
+    }
+
+    /// Is some link from here cut or slow?
+    #[inline(always)]
+    pub(crate) fn hinders(&self, from: NodeId) -> bool {
+        self.link_faults[from.0 as usize].hinders
+    }
+
+    /// Is there a fault of the links at either end that has not met a message yet?
+    pub(crate) fn is_unmet(&self, from: NodeId, to: NodeId) -> bool {
+        [from, to].iter().any(|node| self.link_faults[node.0 as usize].unmet)
+    }
+
+    /// How much longer a message of this weight takes to pass a link that is slow, in nanoseconds.
+    pub(crate) fn passing_ns(&self, from: NodeId, to: NodeId, weight: u32) -> u64 {
+        let slow = if self.hinders(from) { self.link_faults(from, to).slow } else { 1 };
+        takes_longer(weight, slow)
     }
 
     #[inline(never)]
@@ -237,9 +299,9 @@ impl Conditions {
             *old = LinkFaults { healed: old.healed, ..new };
         }
         for one in &between {
-            self.mark(&one.a, &one.b, one.what);
+            self.mark(&one.sides.a, &one.sides.b, one);
             if one.both_ways {
-                self.mark(&one.b, &one.a, one.what);
+                self.mark(&one.sides.b, &one.sides.a, one);
             }
         }
         self.between = between;
@@ -247,15 +309,19 @@ impl Conditions {
     }
 
     /// Those who send from one side to the other have to look at what is wrong between them.
-    fn mark(&mut self, from: &Side, to: &Side, what: Wrong) {
+    fn mark(&mut self, from: &Side, to: &Side, between: &Between) {
         let all_healed = to.nodes().all(|node| self.link_faults[node].healed);
         for node in from.nodes() {
             let faults = &mut self.link_faults[node];
             let touched = !(faults.healed && all_healed);
-            match what {
-                Wrong::Cut => faults.cut |= touched,
-                Wrong::Faults(_) => faults.singled_out |= touched,
+            match between.what {
+                Wrong::Cut => faults.hinders |= touched,
+                Wrong::Faults(here) => {
+                    faults.singled_out |= touched;
+                    faults.hinders |= touched && here.slow > 1;
+                }
             }
+            faults.unmet |= touched && between.unmet;
         }
     }
 
@@ -311,35 +377,48 @@ impl Conditions {
         safe.then(|| from.delay_ns.max(to.delay_ns))
     }
 
-    /// What faults do to a datagram of this weight that would arrive at `at` without them.
+    /// What faults do to a datagram of this weight that leaves now and would arrive at `at` without them.
     pub(crate) fn datagram(
         &self,
-        now: Time,
+        leaves: Time,
         (from, to): (NodeId, NodeId),
         weight: u32,
         at: Time,
         mut draw: Draw,
     ) -> Arrivals {
         let link_faults = self.link_faults(from, to);
-        if draw.happens(link_faults.loss_ppm) || self.is_cut(from, to) {
-            return Arrivals { first: None, copy: None };
+        let mut befell = Befell { lost: draw.happens(link_faults.loss_ppm), ..Befell::default() };
+        befell.cut = !befell.lost && self.is_cut(from, to);
+        if befell.lost || befell.cut {
+            let befell = link_faults.unmet.then_some(befell);
+            return Arrivals { first: None, copy: None, befell };
         }
-        let late = if draw.happens(link_faults.reorder_ppm) { link_faults.reorder_ns } else { 0 };
-        let takes = takes_to_leave(weight, link_faults.slow);
-        let delayed = |at: Time, by_ns| Time(at.0 + link_faults.delay_ns + takes + by_ns);
-        let doubled = draw.happens(link_faults.duplicate_ppm);
-        let again = || self.arrival_without_faults(now, from, to, draw.0).0;
-        Arrivals { first: Some(delayed(at, late)), copy: doubled.then(|| delayed(again(), 0)) }
+        befell.late = draw.happens(link_faults.reorder_ppm);
+        befell.doubled = draw.happens(link_faults.duplicate_ppm);
+        let late = if befell.late { link_faults.reorder_ns } else { 0 };
+        let passes = takes_longer(weight, link_faults.slow);
+        (befell.delayed, befell.slowed) = (link_faults.delay_ns > 0, passes > 0);
+        let delayed = |at: Time, by_ns| Time(at.0 + link_faults.delay_ns + passes + by_ns);
+        // A copy leaves with it, and travels by itself.
+        let again = || self.arrival_without_faults(leaves, from, to, draw.0).0;
+        let copy = befell.doubled.then(|| delayed(again(), 0));
+        Arrivals {
+            first: Some(delayed(at, late)),
+            copy,
+            befell: link_faults.unmet.then_some(befell),
+        }
     }
 
-    /// How long a message of this weight on a lane takes, with this draw: to leave, once the lane is free, and to
-    /// travel.
+    /// How a message of this weight travels on a lane, with this draw.
     #[inline(always)]
-    pub(crate) fn on_lane(&self, from: NodeId, to: NodeId, weight: u32, drawn: u64) -> (u64, u64) {
+    pub(crate) fn on_lane(&self, from: NodeId, to: NodeId, weight: u32, drawn: u64) -> Trip {
         let (travels, draw) = self.delays(from, to).choose(drawn);
+        let takes = takes_to_leave(weight);
         match self.added_delay(from, to, draw) {
-            Some(added) => (takes_to_leave(weight, 1), travels + added),
-            None => self.on_lane_through_faults(from, to, weight, travels, draw),
+            Some(added) => Trip { takes, travels: travels + added, befell: None },
+            None => {
+                self.on_lane_through_faults(from, to, Trip { takes, travels, befell: None }, draw)
+            }
         }
     }
 
@@ -348,19 +427,26 @@ impl Conditions {
         &self,
         from: NodeId,
         to: NodeId,
-        weight: u32,
-        travels: u64,
+        mut trip: Trip,
         mut draw: Draw,
-    ) -> (u64, u64) {
+    ) -> Trip {
         let link_faults = self.link_faults(from, to);
-        let again = if draw.happens(link_faults.loss_ppm) { RETRANSMISSION } else { 0 };
-        (takes_to_leave(weight, link_faults.slow), travels + link_faults.delay_ns + again)
+        let lost = draw.happens(link_faults.loss_ppm);
+        trip.travels += link_faults.delay_ns + if lost { RETRANSMISSION } else { 0 };
+        let delayed = link_faults.delay_ns > 0;
+        trip.befell = link_faults.unmet.then_some(Befell { lost, delayed, ..Befell::default() });
+        trip
     }
 }
 
-/// How long a message takes to leave, in nanoseconds: at 1.25 gigabytes a second, or so many times as long. On
-/// a link that is as quick as it should be, what fits into a packet takes nothing.
+/// How long a message takes to leave, in nanoseconds: at 1.25 gigabytes a second, and nothing where it fits into a
+/// packet.
 #[inline(always)]
-fn takes_to_leave(weight: u32, slow: u32) -> u64 {
-    if slow == 1 && weight < PACKET { 0 } else { u64::from(weight) * 4 / 5 * u64::from(slow) }
+fn takes_to_leave(weight: u32) -> u64 {
+    if weight < PACKET { 0 } else { u64::from(weight) * 4 / 5 }
+}
+
+/// How much longer it takes to pass a link that is so many times as slow.
+fn takes_longer(weight: u32, slow: u32) -> u64 {
+    u64::from(weight) * 4 / 5 * u64::from(slow - 1)
 }

@@ -12,9 +12,14 @@ pub(crate) fn check_system<S: System>(scenarios: &[Scenario<S>]) -> Result<(), R
     let scenarios: Vec<&str> = scenarios.iter().map(|scenario| scenario.name).collect();
     let promises: Vec<&str> = S::PROMISES.iter().map(|promise| promise.name).collect();
     let mechanisms: Vec<&str> = S::MECHANISMS.iter().map(|mechanism| mechanism.name).collect();
-    for (what, names) in
-        [("scenario", &scenarios), ("promise", &promises), ("mechanism", &mechanisms)]
-    {
+    let filters: Vec<&str> = S::FILTERS.iter().map(|filter| filter.name).collect();
+    for (what, names) in [
+        ("scenario", &scenarios),
+        ("promise", &promises),
+        ("mechanism", &mechanisms),
+        ("filter", &filters),
+        ("role", &S::ROLES.to_vec()),
+    ] {
         let twice = (1..names.len()).find(|&place| names[..place].contains(&names[place]));
         if let Some(place) = twice {
             let why = format!("the system declares the {what} {:?} twice", names[place]);

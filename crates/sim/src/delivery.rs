@@ -2,7 +2,7 @@
 
 use machine::{DATAGRAM, Input, Link, Machine, NodeId, Protocol, Time};
 
-use crate::conditions::Arrivals;
+use crate::conditions::{Arrivals, Befell};
 use crate::lanes::{Carried, NotSent};
 use crate::node::Waiting;
 use crate::random::Draw;
@@ -31,7 +31,7 @@ impl<M: Machine> World<M> {
         if link == Link::Datagram && weight > DATAGRAM {
             return self.too_heavy(from, to, &message, weight);
         }
-        if self.filtered && !self.passes(from, to, &message, link) {
+        if !self.chaos.filters.is_empty() && !self.passes(from, to, &message, link) {
             return;
         }
         if link != Link::Datagram {
@@ -41,7 +41,7 @@ impl<M: Machine> World<M> {
         let conditions = &self.network.conditions;
         let (at, draw) = conditions.arrival_without_faults(self.now, from, to, drawn);
         let Some(late) = conditions.added_delay(from, to, draw) else {
-            return self.send_through_faults(from, to, message, at, draw);
+            return self.send_through_faults((from, to), message, self.now, at, draw);
         };
         self.queue.schedule(Time(at.0 + late), Event::Datagram { from, to, message });
     }
@@ -77,8 +77,11 @@ impl<M: Machine> World<M> {
         weight: u32,
     ) {
         match self.network.send(self.now, (from, to), link, weight) {
-            Ok((at, epoch)) => {
+            Ok((at, epoch, befell)) => {
                 self.schedule_event(at, Event::Segment { from, to, link, epoch, message });
+                if let Some(befell) = befell {
+                    self.meet(from, to, befell);
+                }
             }
             Err(why) => {
                 self.record_loss(from, to, &message);
@@ -93,14 +96,18 @@ impl<M: Machine> World<M> {
     #[inline(never)]
     fn send_through_faults(
         &mut self,
-        from: NodeId,
-        to: NodeId,
+        (from, to): (NodeId, NodeId),
         message: Message<M>,
+        leaves: Time,
         at: Time,
         draw: Draw,
     ) {
         let (weight, conditions) = (weight::<M>(&message), &self.network.conditions);
-        let Arrivals { first, copy } = conditions.datagram(self.now, (from, to), weight, at, draw);
+        let arrivals = conditions.datagram(leaves, (from, to), weight, at, draw);
+        let Arrivals { first, copy, befell } = arrivals;
+        if let Some(befell) = befell {
+            self.meet(from, to, befell);
+        }
         if let Some(at) = copy {
             let message = message.clone();
             self.schedule_event(at, Event::Datagram { from, to, message });
@@ -112,10 +119,16 @@ impl<M: Machine> World<M> {
     }
 
     /// A datagram that leaves later than it was sent.
-    pub(crate) fn send_late(&mut self, at: Time, from: NodeId, to: NodeId, message: Message<M>) {
+    pub(crate) fn send_late(
+        &mut self,
+        leaves: Time,
+        from: NodeId,
+        to: NodeId,
+        message: Message<M>,
+    ) {
         let drawn = self.draw_for_datagram(from, to);
-        let (at, draw) = self.network.conditions.arrival_without_faults(at, from, to, drawn);
-        self.send_through_faults(from, to, message, at, draw);
+        let (at, draw) = self.network.conditions.arrival_without_faults(leaves, from, to, drawn);
+        self.send_through_faults((from, to), message, leaves, at, draw);
     }
 
     /// A machine's error, which makes the run's verdict unknown.
@@ -140,15 +153,15 @@ impl<M: Machine> World<M> {
         epoch: u32,
         message: Message<M>,
     ) {
-        let cut = self.network.conditions.is_cut(from, to);
+        let hindered = self.network.conditions.hinders(from);
         let ready = self.nodes[to.0 as usize].is_ready(self.now);
         let way = self.network.lanes.way(from, to);
         if way.epoch != epoch {
             return;
         }
         let lane = way.lane(link);
-        if cut || !lane.held.is_empty() {
-            return lane.held.push_back(Carried::Message(message));
+        if hindered || !lane.held.is_empty() {
+            return self.pass((from, to), link, Carried::Message(message));
         }
         let weight = weight::<M>(&message);
         if !ready || handling_ns(weight) > 0 {
@@ -179,28 +192,74 @@ impl<M: Machine> World<M> {
 
     /// A credit has come to the end of its way.
     pub(crate) fn credit_arrives(&mut self, (from, to): (NodeId, NodeId), link: Link, epoch: u32) {
-        let cut = self.network.conditions.is_cut(from, to);
-        let way = self.network.lanes.way(from, to);
-        let lane = way.lane(link);
-        match cut || !lane.held.is_empty() {
-            true => lane.held.push_back(Carried::Credit),
-            false => self.admit(to, Waiting::Credit { from, link, epoch }),
+        // It may be of a connection that is over, and counts for that alone.
+        if self.network.lanes.way(from, to).epoch == epoch {
+            self.pass((from, to), link, Carried::Credit);
         }
     }
 
-    /// A way was healed: what the cut held back goes on, and what came later after it.
+    /// What has come to the end of its way goes on, unless a cut, a slow link, or something before it holds it back.
+    #[inline(never)]
+    fn pass(&mut self, (from, to): (NodeId, NodeId), link: Link, carried: Carried<Message<M>>) {
+        if self.network.conditions.is_cut(from, to) && self.network.conditions.is_unmet(from, to) {
+            self.meet(from, to, Befell { cut: true, ..Befell::default() });
+        }
+        let held = &mut self.network.lanes.way_with(from, to, link).lane(link).held;
+        held.push_back(carried);
+        if held.len() == 1 {
+            self.pass_held((from, to), link);
+        }
+    }
+
+    /// The first that a slow link held back has passed it.
+    pub(crate) fn passed(&mut self, (from, to): (NodeId, NodeId), link: Link, number: u32) {
+        let cut = self.network.conditions.is_cut(from, to);
+        // Where it is cut, all begins anew when it is healed.
+        if !cut && self.network.lanes.way_with(from, to, link).lane(link).released == number {
+            self.go_on((from, to), link);
+            self.pass_held((from, to), link);
+        }
+    }
+
+    /// A way was healed: what was held back goes on.
     pub(crate) fn release_held(&mut self, from: NodeId, to: NodeId) {
         for link in [Link::Stream, Link::Bulk] {
-            while !self.network.conditions.is_cut(from, to) {
-                let way = self.network.lanes.way_with(from, to, link);
-                let epoch = way.epoch;
-                match way.lane(link).held.pop_front() {
-                    None => break,
-                    Some(Carried::Credit) => self.admit(to, Waiting::Credit { from, link, epoch }),
-                    Some(Carried::Message(message)) => {
-                        self.arrive_on_lane((from, to), link, epoch, message);
-                    }
+            self.pass_held((from, to), link);
+        }
+    }
+
+    /// Lets go on what is held back, in order, up to where the link is cut, or so slow that the next has to wait.
+    fn pass_held(&mut self, (from, to): (NodeId, NodeId), link: Link) {
+        while !self.network.conditions.is_cut(from, to) {
+            let lane = self.network.lanes.way_with(from, to, link).lane(link);
+            let number = lane.released;
+            let weight = match lane.held.front() {
+                None => return,
+                Some(Carried::Credit) => 0,
+                Some(Carried::Message(message)) => weight::<M>(message),
+            };
+            let passing = self.network.conditions.passing_ns(from, to, weight);
+            if passing > 0 {
+                let at = Time(self.now.0 + passing);
+                self.schedule_event(at, Event::Passed { from, to, link, number });
+                if self.network.conditions.is_unmet(from, to) {
+                    self.meet(from, to, Befell { slowed: true, ..Befell::default() });
                 }
+                return;
+            }
+            self.go_on((from, to), link);
+        }
+    }
+
+    /// The first that is held back on a lane is held back no longer.
+    fn go_on(&mut self, (from, to): (NodeId, NodeId), link: Link) {
+        let way = self.network.lanes.way_with(from, to, link);
+        let epoch = way.epoch;
+        match way.lane(link).release() {
+            None => {}
+            Some(Carried::Credit) => self.admit(to, Waiting::Credit { from, link, epoch }),
+            Some(Carried::Message(message)) => {
+                self.arrive_on_lane((from, to), link, epoch, message);
             }
         }
     }

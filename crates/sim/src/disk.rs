@@ -12,6 +12,7 @@
 mod change;
 mod device;
 mod file;
+mod harm;
 mod in_flight;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,11 +24,11 @@ use machine::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName, 
 use rand::Rng;
 
 use self::device::{Device, Kind, Line};
-use self::file::{File, SECTOR, coin, torn};
+use self::file::{File, SECTOR, coin};
 pub(crate) use self::in_flight::{Flight, InFlight};
 use crate::chunks::Chunks;
 use crate::fault::FaultKind;
-use crate::random::{Draw, DrawStream, Purpose, below, stream};
+use crate::random::{Draw, DrawStream, Purpose, stream};
 pub use change::{FileChange, Unsynced};
 
 /// A file ends here; a simulated disk lives in memory.
@@ -122,8 +123,10 @@ impl Disk {
     pub(crate) fn ask(&mut self, now: Time, command: &DiskCommand) -> (u32, u64) {
         // A list stands in line with nothing: it is the folder's, which has no name.
         let number = self.number(command.file().unwrap_or(const { &FileName::Borrowed("") }));
+        // What is refused moves no bytes, then or with the next sync.
+        let refused = !self.has_space(number, self.needs(number, command));
         let Place { line, draws, .. } = &mut self.places[number as usize];
-        (number, self.device.ends(now, command, line, draws))
+        (number, self.device.ends(now, command, line, draws, refused))
     }
 
     /// When the world reaches a time of the device; never, while it hangs.
@@ -148,6 +151,7 @@ impl Disk {
             self.fail(number, command);
             return Ended::met(FaultKind::FailingDisk, DiskError::Failed);
         }
+        let (needs, rotten) = (self.needs(number, &command), self.is_rotten(number, &command));
         let mut misdirected = false;
         let result = match command {
             DiskCommand::Write { offset, parts, .. } => {
@@ -156,16 +160,14 @@ impl Disk {
                 misdirected = lands != offset;
                 let end = lands.saturating_add(bytes.len() as u64);
                 if !self.has_space(number, end) || end > LONGEST_FILE {
+                    self.places[number as usize].line.refuse(bytes.len() as u64);
                     return Ended::met(FaultKind::FullDisk, DiskError::Full);
                 }
                 self.file(number).write(lands, bytes);
                 Ok(DiskAnswer::Done)
             }
             DiskCommand::Replace { parts, .. } => {
-                // The old content is there until the new one is.
-                let held =
-                    self.places[number as usize].file.as_ref().map_or(0, |file| file.space());
-                if !self.has_space(number, held + parts.len() as u64) {
+                if !self.has_space(number, needs) {
                     return Ended::met(FaultKind::FullDisk, DiskError::Full);
                 }
                 self.places[number as usize].file = Some(Arc::new(File::of(parts.joined())));
@@ -173,7 +175,7 @@ impl Disk {
                 Ok(DiskAnswer::Done)
             }
             DiskCommand::Allocate { length, .. } => {
-                if !self.has_space(number, length) || length > LONGEST_FILE {
+                if !self.has_space(number, needs) || length > LONGEST_FILE {
                     return Ended::met(FaultKind::FullDisk, DiskError::Full);
                 }
                 self.file(number).allocate(length);
@@ -183,8 +185,15 @@ impl Disk {
             command => self.perform_on_file(number, &command),
         };
         let bad = result == Err(DiskError::Failed);
-        let met = bad.then_some(FaultKind::BadSector);
+        let met = bad.then_some(FaultKind::BadSector).or(rotten.then_some(FaultKind::BitRot));
         Ended { result, met: met.or(misdirected.then_some(FaultKind::MisdirectedWrite)) }
+    }
+
+    /// Does it read what has rotted?
+    fn is_rotten(&self, number: u32, command: &DiskCommand) -> bool {
+        let DiskCommand::Read { offset, length, .. } = command else { return false };
+        let file = self.places[number as usize].file.as_ref();
+        file.is_some_and(|file| file.is_rotten(*offset, *length))
     }
 
     fn perform_on_file(&mut self, number: u32, command: &DiskCommand) -> DiskResult {
@@ -200,6 +209,7 @@ impl Disk {
                 if !file.is_clean() {
                     Arc::make_mut(file).sync();
                 }
+                self.places[number as usize].line.synced();
                 self.changed(number, FileChange::Synced);
             }
             DiskCommand::Truncate { length, .. } => self.file(number).truncate(*length),
@@ -209,36 +219,6 @@ impl Disk {
             }
         }
         Ok(DiskAnswer::Done)
-    }
-
-    /// The device failed in the middle: it happened in part, or not at all.
-    fn fail(&mut self, number: u32, command: DiskCommand) {
-        let there = self.places[number as usize].file.is_some();
-        match command {
-            DiskCommand::Write { offset, parts, .. } => {
-                let arrives = torn(offset, parts.len() as u64, self.draws(number));
-                let end = offset.saturating_add(arrives);
-                if arrives > 0 && end <= LONGEST_FILE && self.has_space(number, end) {
-                    self.file(number).write(offset, parts.joined().slice(..arrives as usize));
-                }
-            }
-            DiskCommand::Sync { .. } if there => {
-                let place = &mut self.places[number as usize];
-                let file = place.file.as_mut().map(Arc::make_mut);
-                file.into_iter().for_each(|file| file.fail_to_sync(&mut place.draws));
-                self.changed(number, FileChange::Synced);
-            }
-            DiskCommand::Truncate { .. } | DiskCommand::Delete { .. }
-                if there && coin(self.draws(number)) =>
-            {
-                let _ = self.perform_on_file(number, &command);
-            }
-            DiskCommand::Replace { parts, .. } if coin(self.draws(number)) => {
-                self.places[number as usize].file = Some(Arc::new(File::of(parts.joined())));
-                self.changed(number, FileChange::Written);
-            }
-            _ => {}
-        }
     }
 
     /// The machine crashed while these operations were on their way, in the order in which they were asked for.
@@ -277,64 +257,6 @@ impl Disk {
             *file = None;
         }
         self.changed(number, FileChange::Lost);
-    }
-
-    /// Flips so many bits of what the device holds in files whose names begin so; false where it holds nothing.
-    pub(crate) fn rot(&mut self, bits: u32, prefix: Option<&str>) -> bool {
-        self.harm(bits, prefix, |file, offset, bit| file.flip(offset, 1 << bit))
-    }
-
-    /// As [`Disk::rot`], with sectors that cannot be read until they are written anew.
-    pub(crate) fn spoil(&mut self, sectors: u32, prefix: Option<&str>) -> bool {
-        self.harm(sectors, prefix, |file, offset, _| file.spoil(offset))
-    }
-
-    fn harm(
-        &mut self,
-        times: u32,
-        prefix: Option<&str>,
-        harm: impl Fn(&mut File, u64, u64),
-    ) -> bool {
-        let files = self.synced_files(prefix);
-        let total: u64 = files.iter().map(|(_, length)| length).sum();
-        for _ in 0..if total == 0 { 0 } else { times } {
-            let mut offset = below(&mut self.random, total);
-            let bit = below(&mut self.random, 8);
-            for &(number, length) in &files {
-                if offset < length {
-                    harm(self.file_of(number), offset, bit);
-                    self.changes.push((number, FileChange::Rotted));
-                    break;
-                }
-                offset -= length;
-            }
-        }
-        total > 0
-    }
-
-    /// Takes away the end of a synced file whose name begins so; false where there is none.
-    pub(crate) fn cut(&mut self, prefix: Option<&str>) -> bool {
-        let mut files = self.synced_files(prefix);
-        files.retain(|&(_, length)| length > 0);
-        if files.is_empty() {
-            return false;
-        }
-        let (number, length) = files[below(&mut self.random, files.len() as u64) as usize];
-        let left = below(&mut self.random, length);
-        self.file_of(number).cut(left);
-        self.changes.push((number, FileChange::Lost));
-        true
-    }
-
-    /// Takes away a synced file whose name begins so; false where there is none.
-    pub(crate) fn miss(&mut self, prefix: Option<&str>) -> bool {
-        let files = self.synced_files(prefix);
-        if files.is_empty() {
-            return false;
-        }
-        let (number, _) = files[below(&mut self.random, files.len() as u64) as usize];
-        self.lose(number);
-        true
     }
 
     /// How many bytes its files take.
@@ -428,6 +350,21 @@ impl Disk {
         self.changes.push((number, change));
     }
 
+    /// For a file how long an operation needs space.
+    fn needs(&self, number: u32, command: &DiskCommand) -> u64 {
+        match command {
+            DiskCommand::Write { offset, parts, .. } => offset.saturating_add(parts.len() as u64),
+            DiskCommand::Allocate { length, .. } => *length,
+            // The old content is there until the new one is.
+            DiskCommand::Replace { parts, .. } => {
+                let held =
+                    self.places[number as usize].file.as_ref().map_or(0, |file| file.space());
+                held + parts.len() as u64
+            }
+            _ => 0,
+        }
+    }
+
     /// Is there space for a file so long?
     fn has_space(&self, number: u32, length: u64) -> bool {
         let Some(capacity) = self.faults.capacity else { return true };
@@ -450,16 +387,6 @@ impl Disk {
         let other = Draw(draws.draw()).choose(sectors - 1);
         let lands = if other < own { other } else { other + 1 };
         lands * SECTOR + offset % SECTOR
-    }
-
-    /// The files whose names begin so and are on the device, with how much it holds of each.
-    fn synced_files(&self, prefix: Option<&str>) -> Vec<(u32, u64)> {
-        let named = self.numbers.iter().filter(|(name, _)| starts(name, prefix));
-        let there = named.filter_map(|(_, &number)| {
-            let file = self.places[number as usize].file.as_ref()?;
-            file.is_linked().then(|| (number, file.durable_len()))
-        });
-        there.collect()
     }
 
     fn list(&self, prefix: &str) -> Vec<String> {

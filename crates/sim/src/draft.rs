@@ -202,7 +202,7 @@ impl<O, C: Shape> Draft<O, C> {
             FaultKind::Reordering => Fault::Reordering { nodes: alone, ppm, by_ns },
             FaultKind::Delay => Fault::Delay { nodes: alone, by_ns },
             FaultKind::SlowLink => {
-                Fault::SlowLink { a: alone, b: rest, times: strength as u32 * 1_000 }
+                Fault::SlowLink { a: alone, b: rest, times: 1 + strength.min(999) as u32 }
             }
             FaultKind::LossyLink => Fault::LossyLink { a: alone, b: rest, ppm },
             FaultKind::MessageFilter => {

@@ -5,6 +5,7 @@
 
 use machine::{Machine, NodeId, Time};
 
+use crate::chaos::Chaos;
 use crate::conditions::{Between, LinkFaults, Wrong};
 use crate::disk::DiskFaults;
 use crate::fault::Fault;
@@ -20,26 +21,43 @@ impl<M: Machine> World<M> {
         }
     }
 
+    /// Derives the state of all links, and lets go on what nothing cuts off any more.
     pub(crate) fn rebuild_network(&mut self) {
+        self.find_faults_of_links();
+        self.derive_links();
+        for (from, to) in self.network.ways_to_release() {
+            let at = Time(self.now.0 + self.network.travel_time(from, to));
+            self.schedule_event(at, Event::ReleaseHeld { from, to });
+        }
+    }
+
+    fn find_faults_of_links(&mut self) {
+        let Chaos { faults, of_links, filters, .. } = &mut self.chaos;
+        let on = |&index: &usize| faults[index].on && faults[index].fault.is_of_links();
+        *of_links = (0..faults.len()).filter(on).collect();
+        let picks = |&&index: &&usize| matches!(faults[index].fault, Fault::MessageFilter { .. });
+        *filters = of_links.iter().filter(picks).copied().collect();
+    }
+
+    pub(crate) fn derive_links(&mut self) {
         let (mut between, mut link_faults) = (Vec::new(), vec![LinkFaults::NONE; self.len()]);
-        for scheduled in self.chaos.faults.iter().filter(|scheduled| scheduled.on) {
-            let (a, b) = (&scheduled.hits, &scheduled.other_side);
+        for &index in &self.chaos.of_links {
+            let scheduled = &self.chaos.faults[index];
+            let unmet = !scheduled.is_counted();
+            let mut add = |both_ways, what| {
+                let sides = scheduled.sides.clone();
+                between.push(Between { sides, both_ways, what, unmet });
+            };
             let mut here = LinkFaults::NONE;
             match scheduled.fault {
-                Fault::Partition { .. } => between.push(Between::new(a, b, true, Wrong::Cut)),
-                Fault::FlappingLink { .. } if scheduled.cut => {
-                    between.push(Between::new(a, b, true, Wrong::Cut));
-                }
-                Fault::OneWayPartition { .. } => {
-                    between.push(Between::new(a, b, false, Wrong::Cut))
-                }
+                Fault::Partition { .. } => add(true, Wrong::Cut),
+                Fault::FlappingLink { .. } if scheduled.cut => add(true, Wrong::Cut),
+                Fault::OneWayPartition { .. } => add(false, Wrong::Cut),
                 Fault::SlowLink { times, .. } => {
-                    let slow = LinkFaults { slow: times, ..LinkFaults::NONE };
-                    between.push(Between::new(a, b, true, Wrong::Faults(slow)));
+                    add(true, Wrong::Faults(LinkFaults { slow: times, ..LinkFaults::NONE }));
                 }
                 Fault::LossyLink { ppm, .. } => {
-                    let lossy = LinkFaults { loss_ppm: ppm, ..LinkFaults::NONE };
-                    between.push(Between::new(a, b, true, Wrong::Faults(lossy)));
+                    add(true, Wrong::Faults(LinkFaults { loss_ppm: ppm, ..LinkFaults::NONE }));
                 }
                 Fault::Loss { ppm, .. } => here.loss_ppm = ppm,
                 Fault::Duplication { ppm, .. } => here.duplicate_ppm = ppm,
@@ -50,14 +68,12 @@ impl<M: Machine> World<M> {
                 _ => {}
             }
             if here != LinkFaults::NONE {
-                a.iter().for_each(|node| link_faults[node.0 as usize].combine(&here));
+                here.unmet = unmet;
+                let hits = scheduled.hits.iter();
+                hits.for_each(|node| link_faults[node.0 as usize].combine(&here));
             }
         }
         self.network.conditions.set(between, link_faults);
-        for (from, to) in self.network.ways_to_release() {
-            let at = Time(self.now.0 + self.network.travel_time(from, to));
-            self.schedule_event(at, Event::ReleaseHeld { from, to });
-        }
     }
 
     pub(crate) fn rebuild_node(&mut self, id: NodeId) {

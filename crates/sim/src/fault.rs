@@ -15,6 +15,16 @@ use crate::disk::Unsynced;
 /// A world lasts at most a day of virtual time, and no fault delays anything for longer.
 pub(crate) const LONGEST_NS: u64 = 86_400_000_000_000;
 
+/// A link at a thousandth of its speed carries what a modem did: a slower one is as good as cut.
+const SLOWEST_LINK: u32 = 1_000;
+/// So many bits or sectors go bad at once, at most.
+const MOST_PLACES: u32 = 10_000;
+/// To look through the files for a place that goes bad, and to keep it, is as much work as to look at so many
+/// nodes.
+const PLACE_WORK: u64 = 1_000;
+/// And so is a copy of a node.
+const SNAPSHOT_WORK: u64 = 2_000_000;
+
 /// What a fault hits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -64,7 +74,8 @@ pub enum Fault {
     PowerLoss { node: Target },
     /// As power loss, in the middle of writes: they may be there in part.
     TornWrite { node: Target },
-    /// Nodes are stopped and started one after the other, spread over the interval.
+    /// Nodes are told to stop, and started again, one after the other, spread over the interval. Each is down
+    /// when it has answered ([`machine::Output::Stopped`]), or as a process that dies after [`machine::GRACE`].
     RollingRestart { nodes: Vec<Target> },
     /// A whole zone loses power.
     ZoneLoss { zone: u8 },
@@ -224,6 +235,10 @@ impl Fault {
             }
         }
         let sane = match self {
+            BitRot { bits: places, .. } | BadSector { sectors: places, .. } => {
+                *places <= MOST_PLACES
+            }
+            SlowLink { times, .. } => (1..=SLOWEST_LINK).contains(times),
             Loss { ppm, .. }
             | Duplication { ppm, .. }
             | LossyLink { ppm, .. }
@@ -235,9 +250,7 @@ impl Fault {
             Delay { by_ns, .. } | MessageFilter { delay_ns: by_ns, .. } => *by_ns <= LONGEST_NS,
             FlappingLink { period_ns, .. } => *period_ns >= 1_000_000,
             SlowNode { service_ns, .. } => *service_ns <= 60_000_000_000,
-            SlowDisk { times, .. } | SlowLink { times, .. } => (1..=1_000_000).contains(times),
-            BitRot { bits, .. } => *bits <= 1_000_000,
-            BadSector { sectors, .. } => *sectors <= 1_000_000,
+            SlowDisk { times, .. } => (1..=1_000_000).contains(times),
             _ => true,
         };
         if !sane {
@@ -281,13 +294,38 @@ impl Fault {
             RollingRestart { nodes } => nodes.len() as u64,
             _ => u64::from(self.takes_down().is_some()),
         };
-        let links = match self {
+        let here = match self {
             LinkReset { a, b } => a.len() as u64 * b.len() as u64,
+            BitRot { bits: places, .. } | BadSector { sectors: places, .. } => {
+                u64::from(*places) * PLACE_WORK
+            }
+            SnapshotResumed { .. } => SNAPSHOT_WORK,
             _ => 0,
         };
         let looks = once.saturating_mul(flaps.saturating_add(2));
         let found = nodes.saturating_mul(roles as u64 + 2 * stops);
-        looks.saturating_add(found).saturating_add(links)
+        looks.saturating_add(found).saturating_add(here)
+    }
+
+    /// What looking it through costs, whenever another one begins, ends or flaps: who is on its sides is kept as a
+    /// bit a node, up to the highest number.
+    pub(crate) fn aimed(&self, nodes: u64) -> u64 {
+        let words = if self.is_between() { 2 * nodes / 64 } else { 0 };
+        1 + self.targets().len() as u64 + words
+    }
+
+    /// Is it looked at by each message of those whom it touches?
+    pub(crate) fn is_between(&self) -> bool {
+        use Fault::*;
+        matches!(
+            self,
+            Partition { .. }
+                | OneWayPartition { .. }
+                | FlappingLink { .. }
+                | SlowLink { .. }
+                | LossyLink { .. }
+                | MessageFilter { .. }
+        )
     }
 
     /// Does it take its nodes down, and what becomes of their unsynced writes?
@@ -308,6 +346,17 @@ impl Fault {
         matches!(self, Fault::MessageFilter { from, .. } if from.is_empty())
     }
 
+    /// Does it hit whoever runs as soon as it begins? Of others it shows only later what they hit: a message, an
+    /// input, an operation of a disk.
+    pub(crate) fn hits_at_once(&self) -> bool {
+        use Fault::*;
+        !self.is_of_links()
+            && !matches!(
+                self,
+                Pause { .. } | SlowNode { .. } | FailingDisk { .. } | MisdirectedWrite { .. }
+            )
+    }
+
     /// Of links rather than of nodes?
     pub(crate) fn is_of_links(&self) -> bool {
         use Fault::*;
@@ -322,6 +371,7 @@ impl Fault {
                 | Delay { .. }
                 | SlowLink { .. }
                 | LossyLink { .. }
+                | MessageFilter { .. }
                 | LinkReset { .. }
         )
     }
@@ -387,6 +437,9 @@ impl fmt::Display for Fault {
             Crash { node } => write!(f, "{node} crashes"),
             PowerLoss { node } => write!(f, "{node} loses power"),
             TornWrite { node } => write!(f, "{node} loses power while it writes"),
+            RollingRestart { nodes } if nodes.len() == 1 => {
+                write!(f, "{} is restarted", names(nodes))
+            }
             RollingRestart { nodes } => write!(f, "{} restart in turn", names(nodes)),
             ZoneLoss { zone } => write!(f, "zone {zone} loses power"),
             Pause { node } => write!(f, "{node} pauses"),

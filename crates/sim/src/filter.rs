@@ -26,15 +26,19 @@ enum Picked {
 }
 
 impl<M: Machine> World<M> {
-    /// Declares what faults can pick messages by. Say it before such a fault begins.
+    /// Declares what faults can pick messages by. Say it before such a fault is scheduled.
     pub fn declare(&mut self, filters: &'static [MessageFilter<Message<M>>]) {
         self.filters = filters;
     }
 
-    /// Is a filter of messages on?
-    pub(crate) fn find_filters(&mut self) {
-        let picks = |fault: &Fault| matches!(fault, Fault::MessageFilter { .. });
-        self.filtered = self.chaos.faults.iter().any(|fault| fault.on && picks(&fault.fault));
+    /// # Panics
+    /// If the fault picks messages by what was not declared: it would pick none, without a word.
+    pub(crate) fn assert_declared(&self, fault: &Fault) {
+        if let Fault::MessageFilter { filter, .. } = fault {
+            let known: Vec<&str> = self.filters.iter().map(|declared| declared.name).collect();
+            let there = known.contains(&filter.as_str());
+            assert!(there, "there is no filter {filter:?}; declared are {}", known.join(", "));
+        }
     }
 
     /// Does a message go on as it would without filters? What becomes of it otherwise is done here.
@@ -72,19 +76,16 @@ impl<M: Machine> World<M> {
     }
 
     fn pick(&self, from: NodeId, to: NodeId, message: &Message<M>) -> Option<(usize, Picked)> {
-        if self.is_healed(from) && self.is_healed(to) {
-            return None;
-        }
-        let mut on = self.chaos.faults.iter().enumerate().filter(|(_, fault)| fault.on);
-        on.find_map(|(index, scheduled)| {
+        self.chaos.filters.iter().find_map(|&index| {
+            let scheduled = &self.chaos.faults[index];
             let Fault::MessageFilter { filter, from: senders, to: receivers, delay_ns } =
                 &scheduled.fault
             else {
                 return None;
             };
             // Nobody named is anybody.
-            let sent = senders.is_empty() || scheduled.hits.contains(&from);
-            let meant = receivers.is_empty() || scheduled.other_side.contains(&to);
+            let sent = senders.is_empty() || scheduled.sides.a.has(from);
+            let meant = receivers.is_empty() || scheduled.sides.b.has(to);
             let declared = self.filters.iter().find(|declared| declared.name == filter);
             let picks = declared.is_some_and(|declared| (declared.picks)(message));
             let picked = match delay_ns {

@@ -28,8 +28,10 @@ pub(crate) struct Lane<M> {
     pub(crate) free: Time,
     /// Nothing sent later arrives earlier.
     pub(crate) last_arrival: Time,
-    /// Arrived at a cut, waiting for it to heal.
+    /// Arrived at a cut, waiting for it to heal, or at a slow link, of which it has not all passed.
     pub(crate) held: VecDeque<Carried<M>>,
+    /// How many of those that were held back went on: tells the first that is held from another.
+    pub(crate) released: u32,
     /// Weight that was sent, less credit.
     outstanding: u32,
     /// Weight that the receiver's machine was handed, since the last credit.
@@ -44,6 +46,8 @@ pub(crate) struct Way<M> {
     pub(crate) epoch: u32,
     /// The epoch that the sender was told of. Until it is told of this one the way is dead.
     told: u32,
+    /// When the receiver is told of the last reset: nothing that was sent since arrives before.
+    told_at: Time,
     stream: Lane<M>,
     /// Few need it.
     bulk: Option<Box<Lane<M>>>,
@@ -74,6 +78,7 @@ impl<M> Lane<M> {
             free: Time(0),
             last_arrival: Time(0),
             held: VecDeque::new(),
+            released: 0,
             outstanding: 0,
             taken: 0,
         }
@@ -93,10 +98,18 @@ impl<M> Lane<M> {
         due
     }
 
-    fn reset(&mut self) {
-        self.free = Time(0);
+    /// Nothing of it outlives the connection: not how late it was either.
+    fn reset(&mut self, told_at: Time) {
+        (self.free, self.last_arrival) = (Time(0), told_at);
         self.held.clear();
+        self.released = self.released.wrapping_add(1);
         (self.outstanding, self.taken) = (0, 0);
+    }
+
+    /// Takes the first that is held back.
+    pub(crate) fn release(&mut self) -> Option<Carried<M>> {
+        self.released = self.released.wrapping_add(1);
+        self.held.pop_front()
     }
 }
 
@@ -128,11 +141,14 @@ impl<M> Way<M> {
         lane.last_arrival = lane.last_arrival.max(until);
     }
 
-    /// What is sent on either from now on arrives no earlier than this.
-    pub(crate) fn not_before(&mut self, at: Time) {
+    /// The receiver is told of a reset at this time, or later where it is told of an earlier one first; what is
+    /// sent from now on arrives no earlier.
+    pub(crate) fn tell(&mut self, at: Time) -> Time {
+        self.told_at = self.told_at.max(at);
         for lane in [Some(&mut self.stream), self.bulk.as_deref_mut()].into_iter().flatten() {
-            lane.last_arrival = lane.last_arrival.max(at);
+            lane.last_arrival = lane.last_arrival.max(self.told_at);
         }
+        self.told_at
     }
 
     /// One of its lanes.
@@ -151,8 +167,8 @@ impl<M> Way<M> {
 
     pub(crate) fn reset(&mut self) {
         self.epoch += 1;
-        self.stream.reset();
-        self.bulk.iter_mut().for_each(|bulk| bulk.reset());
+        self.stream.reset(self.told_at);
+        self.bulk.iter_mut().for_each(|bulk| bulk.reset(self.told_at));
     }
 }
 
@@ -194,7 +210,10 @@ impl<M> Lanes<M> {
     fn open(&mut self, from: NodeId, to: NodeId, index: usize) -> &mut Way<M> {
         let stream = Lane::new(self.seed, Link::Stream, from, to);
         let ways = &mut self.ways[from.0 as usize];
-        ways.insert(index, Way { peer: to, epoch: 0, told: 0, stream, bulk: None });
+        ways.insert(
+            index,
+            Way { peer: to, epoch: 0, told: 0, told_at: Time(0), stream, bulk: None },
+        );
         &mut ways[index]
     }
 
@@ -202,8 +221,8 @@ impl<M> Lanes<M> {
     fn open_bulk(&mut self, from: NodeId, to: NodeId) {
         let seed = self.seed;
         let way = self.way(from, to);
-        let last_arrival = way.stream.last_arrival;
         // What the ends must be told before anything arrives, this lane waits for too.
+        let last_arrival = way.told_at;
         way.bulk.get_or_insert_with(|| {
             Box::new(Lane { last_arrival, ..Lane::new(seed, Link::Bulk, from, to) })
         });

@@ -140,6 +140,7 @@ mod downtime;
 mod draft;
 mod durations;
 mod effects;
+mod encounter;
 mod fault;
 mod filter;
 mod history;

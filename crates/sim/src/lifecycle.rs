@@ -3,7 +3,7 @@
 //! A process that dies leaves a system that resets its connections. A machine without power resets
 //! nothing: its peers learn of it when it is back, and until then only by their own time-outs.
 
-use machine::{Input, Machine, NodeId, Time};
+use machine::{GRACE, Input, Machine, NodeId, Time};
 
 use crate::disk::Unsynced;
 use crate::node::Node;
@@ -20,7 +20,6 @@ impl<M: Machine> World<M> {
             node.absent = true;
             self.absent += 1;
             self.nodes.push(node);
-            self.zones.push(0);
             self.network.grow(0);
             self.chaos.grow();
         }
@@ -30,7 +29,6 @@ impl<M: Machine> World<M> {
         }
         self.node_mut(id).absent = false;
         self.absent -= 1;
-        self.zones[id.0 as usize] = zone;
         self.network.conditions.set_zone(id, zone);
         if self.healed_at.is_some() {
             self.network.conditions.heal(id);
@@ -75,6 +73,32 @@ impl<M: Machine> World<M> {
         self.dispatch(id, Input::Start { disk });
     }
 
+    /// Tells a machine that its node is to end.
+    pub(crate) fn tell_to_stop(&mut self, id: NodeId) {
+        let now = self.now;
+        let node = self.node_mut(id);
+        if node.machine.is_none() || node.grace_ends.is_some() {
+            return;
+        }
+        let until = now + GRACE;
+        node.grace_ends = Some(until);
+        self.schedule_event(until, Event::GraceEnds(id));
+        self.trace.event(now.0, kind(12, id, id), &());
+        self.record(|| Moment::ToldToStop { node: id });
+        self.dispatch(id, Input::Stop);
+    }
+
+    /// The process ends of a machine that was told to stop. It starts again if nothing holds it down any more.
+    pub(crate) fn end_stopped(&mut self, id: NodeId, how: Moment) {
+        self.trace.event(self.now.0, kind(13, id, id), &());
+        self.record(|| how);
+        let was_told = self.node(id).grace_ends.is_some();
+        self.crash_now(id, Unsynced::Kept);
+        if was_told && self.node(id).down == 0 {
+            self.start(id);
+        }
+    }
+
     /// Stops a node.
     pub(crate) fn crash_now(&mut self, id: NodeId, unsynced: Unsynced) {
         let now = self.now;
@@ -98,14 +122,16 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// Breaks the lanes between two nodes; both learn of it a little later.
-    pub(crate) fn reset_link(&mut self, a: NodeId, b: NodeId) {
-        if self.network.lanes.reset(a, b) {
+    /// Breaks the lanes between two nodes; both learn of it a little later. False where there are none.
+    pub(crate) fn reset_link(&mut self, a: NodeId, b: NodeId) -> bool {
+        let there = self.network.lanes.reset(a, b);
+        if there {
             self.tell_of_reset(a, b);
             if a != b {
                 self.tell_of_reset(b, a);
             }
         }
+        there
     }
 
     fn tell_of_reset(&mut self, node: NodeId, peer: NodeId) {
@@ -115,7 +141,7 @@ impl<M: Machine> World<M> {
         let at = Time(self.now.0 + self.network.travel_time(peer, node));
         let incarnation = self.node(node).incarnation;
         // The receiver learns of a gap before it gets what comes after it.
-        self.network.lanes.way(peer, node).not_before(at);
+        let at = self.network.lanes.way(peer, node).tell(at);
         let epoch = self.network.lanes.way(node, peer).epoch;
         self.schedule_event(at, Event::Reset { node, peer, incarnation, epoch });
     }

@@ -10,7 +10,7 @@
 
 use machine::{Link, NodeId, Time};
 
-use crate::conditions::{Conditions, Delays, Distance};
+use crate::conditions::{Befell, Conditions, Delays, Distance, Trip};
 use crate::lanes::{Lanes, NotSent};
 use crate::random::{DrawStream, Purpose};
 
@@ -92,7 +92,7 @@ impl<M> Network<M> {
         (Time(now.0 + travels), epoch)
     }
 
-    /// Decides when a message of this weight arrives on a lane, and in which epoch it travels.
+    /// Decides when a message of this weight arrives on a lane, in which epoch it travels, and what befell it.
     #[inline]
     pub(crate) fn send(
         &mut self,
@@ -100,17 +100,17 @@ impl<M> Network<M> {
         (from, to): (NodeId, NodeId),
         link: Link,
         weight: u32,
-    ) -> Result<(Time, u32), NotSent> {
+    ) -> Result<(Time, u32, Option<Befell>), NotSent> {
         let (epoch, lane) = self.lanes.way_with(from, to, link).give(link, weight)?;
         let drawn = lane.draws.draw();
-        let (takes, travels) = self.conditions.on_lane(from, to, weight, drawn);
+        let Trip { takes, travels, befell } = self.conditions.on_lane(from, to, weight, drawn);
         let mut leaves = now;
         if takes > 0 {
             lane.free = Time(lane.free.max(now).0 + takes);
             leaves = lane.free;
         }
         lane.last_arrival = lane.last_arrival.max(Time(leaves.0 + travels));
-        Ok((lane.last_arrival, epoch))
+        Ok((lane.last_arrival, epoch, befell))
     }
 
     /// When a credit arrives, and in which epoch it travels: behind what was sent on the same lane.
@@ -124,7 +124,7 @@ impl<M> Network<M> {
         let way = self.lanes.way_with(from, to, link);
         let epoch = way.epoch;
         let lane = way.lane(link);
-        let (_, travels) = self.conditions.on_lane(from, to, 0, lane.draws.draw());
+        let Trip { travels, .. } = self.conditions.on_lane(from, to, 0, lane.draws.draw());
         lane.last_arrival = lane.last_arrival.max(Time(now.0 + travels));
         (lane.last_arrival, epoch)
     }

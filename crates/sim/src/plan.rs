@@ -10,6 +10,8 @@ use crate::cluster::{Cluster, Shape};
 use crate::fault::{Fault, LONGEST_NS};
 
 const MOST_STEPS: usize = 100_000;
+/// Whoever they touch looks through all of them with every message.
+const MOST_BETWEEN: usize = 256;
 /// Nodes that are looked at, whenever a fault begins, ends or flaps: some seconds of work.
 const MOST_WORK: u64 = 2_000_000_000;
 
@@ -60,6 +62,15 @@ pub enum Step<O> {
     },
 }
 
+impl<O> Step<O> {
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Step::Fault { fault, .. } => Some(fault),
+            _ => None,
+        }
+    }
+}
+
 impl<O, C: Shape> Plan<O, C> {
     /// Refuses a plan that no [`crate::Draft`] could have drawn: it may come from an untrusted file.
     ///
@@ -95,6 +106,12 @@ impl<O, C: Shape> Plan<O, C> {
                 }
             }
         }
+        let faults = || self.steps.iter().filter_map(Step::fault);
+        if faults().filter(|fault| fault.is_between()).count() > MOST_BETWEEN {
+            return Err(format!(
+                "a plan has at most {MOST_BETWEEN} cuts, slow and lossy links and filters of messages"
+            ));
+        }
         if self.work() > MOST_WORK {
             return Err("the faults are more work than a plan may make".into());
         }
@@ -115,7 +132,7 @@ impl<O, C: Shape> Plan<O, C> {
             })
         };
         let nodes = u64::from(self.nodes());
-        let aimed: u64 = faults().map(|(fault, _)| 1 + fault.targets().len() as u64).sum();
+        let aimed: u64 = faults().map(|(fault, _)| fault.aimed(nodes)).sum();
         faults().map(|(fault, lasts)| fault.work(lasts, nodes, aimed)).fold(0, u64::saturating_add)
     }
 }

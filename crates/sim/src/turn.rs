@@ -89,6 +89,9 @@ impl<M: Machine> World<M> {
         }
         if node.is_busy(now) || !node.inbox.is_empty() {
             node.inbox.push(waiting);
+            if node.paused > 0 {
+                self.met(id, FaultKind::Pause);
+            }
         } else if let Some(handling) = self.serve(id, waiting) {
             self.wake_later(id, handling);
         }
@@ -160,8 +163,11 @@ impl<M: Machine> World<M> {
             return false;
         }
         node.busy_until = Time(now.0 + takes);
-        let (at, incarnation) = (node.busy_until, node.incarnation);
+        let (at, incarnation, slowed) = (node.busy_until, node.incarnation, node.service_ns > 0);
         self.schedule_event(at, Event::Wake { node: id, incarnation });
+        if slowed {
+            self.met(id, FaultKind::SlowNode);
+        }
         true
     }
 
@@ -217,7 +223,8 @@ impl<M: Machine> World<M> {
             }
             Output::Halt { why } => self.halt(id, why),
             // Whoever is there can be reached: how to dial them is the real world's to know.
-            Output::Meet { .. } | Output::Stopped => {}
+            Output::Meet { .. } => {}
+            Output::Stopped => self.stopped(id),
         }
     }
 
@@ -229,6 +236,13 @@ impl<M: Machine> World<M> {
         self.crash_now(id, Unsynced::Kept);
         // The machine is gone: what it asked for afterwards goes with it.
         drop(self.outputs.drain());
+    }
+
+    /// Its answer to a stop; a machine that was not told to ends all the same.
+    #[cold]
+    fn stopped(&mut self, id: NodeId) {
+        drop(self.outputs.drain());
+        self.end_stopped(id, Moment::Stopped { node: id });
     }
 
     #[cold]
@@ -247,8 +261,8 @@ impl<M: Machine> World<M> {
             self.schedule_event(at, Event::Disk { node: id, slot, ticket });
         }
         if slowed {
-            self.met_on_disk(id, FaultKind::SlowDisk);
-            self.met_on_disk(id, FaultKind::HungDisk);
+            self.met(id, FaultKind::SlowDisk);
+            self.met(id, FaultKind::HungDisk);
         }
     }
 
@@ -281,7 +295,7 @@ impl<M: Machine> World<M> {
             self.record(|| Moment::Disk { node: id, command, failed });
         }
         if let Some(met) = met {
-            self.met_on_disk(id, met);
+            self.met(id, met);
         }
         if last && result == Err(DiskError::Failed) {
             self.dispatch_last(id, Input::Disk { op, result });

@@ -91,10 +91,19 @@ pub(crate) enum Event<M> {
         from: NodeId,
         to: NodeId,
     },
+    /// The first that is held back on a lane has passed a slow link, if it is still the one of this number.
+    Passed {
+        from: NodeId,
+        to: NodeId,
+        link: Link,
+        number: u32,
+    },
     Join {
         node: NodeId,
         zone: u8,
     },
+    /// Whoever was told to stop and has not answered dies.
+    GraceEnds(NodeId),
     FaultBegins(usize),
     FaultEnds(usize),
     Flap(usize),
@@ -111,7 +120,6 @@ pub struct World<M: Machine> {
     pub(crate) absent: u32,
     /// So many numbers are taken, now or by a node that joins later.
     pub(crate) numbers: u32,
-    pub(crate) zones: Vec<u8>,
     pub(crate) network: Network<Message<M>>,
     pub(crate) chaos: Chaos<M>,
     pub(crate) boot: Boot<M>,
@@ -119,8 +127,6 @@ pub struct World<M: Machine> {
     pub(crate) trace: TraceHash,
     events: u64,
     pub(crate) healed_at: Option<Time>,
-    /// Does a fault pick messages by what they say?
-    pub(crate) filtered: bool,
     pub(crate) filters: &'static [MessageFilter<Message<M>>],
     /// The first thing that a machine asked for and that no machine may ask for.
     pub(crate) error: Option<String>,
@@ -150,7 +156,6 @@ impl<M: Machine> World<M> {
             nodes: ids.clone().map(|id| Node::new(seed, id)).collect(),
             absent: 0,
             numbers: zones.len() as u32,
-            zones: zones.to_vec(),
             network: Network::new(seed, zones, delays, distances),
             chaos: Chaos::new(zones.len()),
             boot,
@@ -158,7 +163,6 @@ impl<M: Machine> World<M> {
             trace: TraceHash::new(),
             events: 0,
             healed_at: None,
-            filtered: false,
             filters: &[],
             error: None,
             outputs: Outputs::default(),
@@ -214,7 +218,13 @@ impl<M: Machine> World<M> {
                 }
             }
             Event::ReleaseHeld { from, to } => self.release_held(from, to),
+            Event::Passed { from, to, link, number } => self.passed((from, to), link, number),
             Event::Join { node, zone } => self.join(node, zone),
+            Event::GraceEnds(node) => {
+                if self.node(node).grace_ends == Some(at) {
+                    self.end_stopped(node, Moment::Overdue { node });
+                }
+            }
             Event::FaultBegins(index) => {
                 self.trace.event(at.0, 5, &self.chaos.faults[index].fault);
                 self.begin_fault(index);

@@ -463,6 +463,7 @@ impl Machine for Shard {
             Input::Timer(Timer::Handover) => self.tick(out),
             Input::Timer(Timer::Calls) => self.join.overdue(now.time, out),
             Input::LinkReset { peer } => self.join.reset(peer),
+            Input::Stop => out.stopped(),
             _ => {}
         }
         loop {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use machine::{NodeId, Time};
 use sim::{Delays, FaultKind, Script, Target};
 
-use super::workload::{MIXED, Mix, ask_any, ask_of, workload};
+use super::workload::{MIXED, Mix, ask_any, ask_of, change, workload};
 use crate::message::{Ask, Operation};
 use crate::promise::{ANSWER, RECOVERY, REDUNDANCY};
 use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
@@ -135,6 +135,16 @@ pub(super) fn rolling_restart(draft: &mut Draft) {
     draft.swarm(CRASHES, &targets(shape));
 }
 
+/// Whoever is back has heard who leads before the next one is told to stop.
+pub(super) fn planned_restarts(draft: &mut Draft) {
+    let shape = three_or_five(draft);
+    let lasts = MS(draft.number(500, 800)) * shape.founders as u32;
+    draft
+        .between(Time(0) + MS(BEGUN), Time(0) + MS(BEGUN) + lasts)
+        .rolling_restart(shape.replica_ids());
+    workload(draft, shape, 600, MIXED);
+}
+
 pub(super) fn power_loss(draft: &mut Draft) {
     let shape = short_journals(draft);
     for _ in 0..draft.number(1, 4) {
@@ -215,7 +225,7 @@ pub(super) fn membership_change(draft: &mut Draft) {
     for _ in 0..draft.number(1, 4) {
         let at = moment(draft);
         let voters = some_of(draft, &replicas);
-        ask_any(draft, shape, at, Ask::Change { voters: voters.iter().copied().collect() });
+        ask_any(draft, shape, at, change(shape, &voters));
         if draft.percent(70) {
             let side = some_of(draft, &replicas);
             let rest = replicas.iter().copied().filter(|replica| !side.contains(replica));

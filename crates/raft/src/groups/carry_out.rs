@@ -43,6 +43,7 @@ impl Groups {
         let compacted = replaced.map(|old| Held::Compacted(id, group.log().before().0, old));
         self.journal.record_changes(group, fx);
         self.events.extend(fx.events.drain(..).map(|event| (id, event)));
+        self.meets.append(&mut fx.meets);
         for (to, rpc) in fx.sends.drain(..) {
             self.owed += rpc.cost();
             self.outbox.push((to, id, rpc));
@@ -85,6 +86,11 @@ impl Groups {
 
     /// Sends the messages that gathered during an input, gives the disk its next write, and sets the timer.
     pub fn flush<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+        // Before anything is sent to them.
+        for id in &self.touched {
+            self.groups[id.0 as usize].meet_members(&mut self.meets);
+        }
+        self.meets.drain(..).for_each(|(node, address)| out.meet(node, address));
         let mut due = self.armed;
         for id in std::mem::take(&mut self.touched) {
             let window = std::mem::take(&mut self.window);

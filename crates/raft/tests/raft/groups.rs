@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use machine::NodeId;
 use raft::{GroupId, Tuning};
-use sim::Script;
+use sim::{Fault, Script};
 
 use crate::lists::{Word, elect, item, leader, list, world, world_with};
 
@@ -264,6 +264,50 @@ fn leadership_goes_to_whoever_can_lead_soonest() {
         assert!(!missed, "seed {seed}");
         world.end(fault);
     }
+}
+
+/// The gap between two leaders is some messages long, and whoever hands over goes when it knows its successor.
+#[test]
+fn a_leader_that_is_told_to_stop_hands_all_groups_over_first() {
+    for seed in 0..20 {
+        let mut world = world(seed, 3, 3, 4);
+        let first = elect(&mut world, 0);
+        world.run_for(MS(500));
+        let seen = world.history().len();
+        let led =
+            |world: &_, who| (0..4).filter(|group| leader(world, *group) == Some(who)).count();
+        assert!(led(&world, first) > 0);
+        let now = world.now();
+        world.schedule(now, now + MS(400), Fault::RollingRestart { nodes: vec![first.into()] });
+        world.run_for(MS(50));
+        assert!(world.machine(first).is_none(), "seed {seed}");
+        assert!((0..4).all(|group| leader(&world, group).is_some()), "seed {seed}");
+        let missed = world.history()[seen..].iter().any(|entry| entry.note == "leader-missed");
+        assert!(!missed, "seed {seed}");
+    }
+}
+
+#[test]
+fn who_leads_nobody_stops_at_once_and_who_finds_no_successor_soon() {
+    let mut world = world(7, 3, 3, 1);
+    let first = elect(&mut world, 0);
+    world.run_for(MS(500));
+    for follower in [(first.0 + 1) % 3, (first.0 + 2) % 3] {
+        let now = world.now();
+        world.schedule(
+            now,
+            now + MS(9_000),
+            Fault::RollingRestart { nodes: vec![follower.into()] },
+        );
+        world.run_until(now);
+        assert!(world.machine(NodeId(follower)).is_none());
+    }
+    let now = world.now();
+    world.schedule(now, now + MS(9_000), Fault::RollingRestart { nodes: vec![first.into()] });
+    world.run_for(MS(200));
+    assert!(world.machine(first).is_some(), "it waits for an election timeout");
+    world.run_for(MS(200));
+    assert!(world.machine(first).is_none());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A machine with groups in it: each group keeps a list of what was proposed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,7 +152,7 @@ impl Machine for Keeper {
             }
             Input::Message { message: Word::Change(group, nodes), .. } => {
                 let nodes: BTreeSet<NodeId> = nodes.into_iter().collect();
-                if let Err(why) = self.groups.change(group, &nodes, now) {
+                if let Err(why) = self.groups.change(group, &nodes, &BTreeMap::new(), now) {
                     out.note(format!("{why:?}"));
                 }
             }
@@ -173,10 +173,13 @@ impl Machine for Keeper {
                 self.groups.link_reset(peer, now);
             }
             Input::Writable { peer, link } => self.groups.writable(peer, link),
-            Input::Stop => {}
+            Input::Stop => self.groups.stop(now),
         }
         self.apply(now, out);
         self.groups.flush(now, out);
+        if self.groups.may_stop(now) {
+            out.stopped();
+        }
     }
 
     fn inspect(&self) -> Inspection {

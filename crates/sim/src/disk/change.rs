@@ -17,7 +17,7 @@ pub enum Unsynced {
 pub enum FileChange {
     /// A machine wrote, cut or replaced it.
     Written,
-    /// What was written is durable.
+    /// What was written is durable. After a sync that failed nobody knows, and nothing is told.
     Synced,
     /// What was not synced went with the power, or the file was cut, or went missing, or its disk did.
     Lost,

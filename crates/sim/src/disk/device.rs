@@ -38,6 +38,8 @@ pub(crate) struct Line {
     ended: u64,
     /// Bytes that the next sync has to move.
     dirty: u64,
+    /// Syncs on their way: they move the bytes of the writes before them.
+    syncs: u32,
     /// The next sync has more to write than bytes: a length, or a name.
     grown: bool,
     /// How long the file will be, and up to where a write changes neither its length nor the space it has.
@@ -75,16 +77,20 @@ impl Device {
         self.moved = self.now(now);
     }
 
-    /// When an operation that is asked for now ends.
+    /// When an operation that is asked for now ends; one that is refused does nothing until then.
     pub(crate) fn ends(
         &mut self,
         now: Time,
         command: &DiskCommand,
         line: &mut Line,
         draws: &mut DrawStream,
+        refused: bool,
     ) -> u64 {
         let now = self.now(now);
-        let (bytes, after, (least, most)) = line.asked(command);
+        let (bytes, after, (least, most)) = match refused {
+            true => (0, line.ended, LATENCY),
+            false => line.asked(command),
+        };
         self.moved = self.moved.max(now) + bytes / 1024 * TRANSFER;
         let latency = least + Draw(draws.draw()).choose(most - least + 1);
         let ends = self.moved.max(after) + latency;
@@ -111,6 +117,7 @@ impl Line {
             }
             DiskCommand::Sync { data_only, .. } => {
                 let quick = *data_only && !self.grown;
+                self.syncs += 1;
                 self.grown = false;
                 self.sound = self.sound.max(self.length);
                 let latency = if quick { DATA_LATENCY } else { SYNC_LATENCY };
@@ -134,16 +141,25 @@ impl Line {
                 (0, self.ended, LATENCY)
             }
             DiskCommand::Delete { .. } => {
-                *self = Line {
-                    changed: self.changed,
-                    ended: self.ended,
-                    grown: true,
-                    ..Line::default()
-                };
+                let Line { changed, ended, syncs, .. } = *self;
+                *self = Line { changed, ended, syncs, grown: true, ..Line::default() };
                 (0, self.ended, LATENCY)
             }
             DiskCommand::Length { .. } => (0, self.changed, LATENCY),
             DiskCommand::List { .. } => (0, 0, LATENCY),
+        }
+    }
+
+    /// A sync has ended.
+    pub(crate) fn synced(&mut self) {
+        self.syncs = self.syncs.saturating_sub(1);
+    }
+
+    /// A write of so many bytes was refused after all. If there are syncs on their way, one of them has moved
+    /// them.
+    pub(crate) fn refuse(&mut self, bytes: u64) {
+        if self.syncs == 0 {
+            self.dirty = self.dirty.saturating_sub(bytes);
         }
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct File {
     allocated: u64,
     /// These cannot be read.
     bad_sectors: BTreeSet<u64>,
+    /// Here a bit has flipped.
+    rotten: BTreeSet<u64>,
     /// A sync failed: the page cache and the device disagree by more than what is dirty (fsyncgate).
     apart: bool,
 }
@@ -81,6 +83,10 @@ impl File {
             let whole = end / SECTOR + u64::from(end >= self.len());
             self.bad_sectors.retain(|&bad| bad < offset.div_ceil(SECTOR) || bad >= whole);
         }
+        if !self.rotten.is_empty() {
+            let written = offset..offset + bytes.len() as u64;
+            self.rotten.retain(|place| !written.contains(place));
+        }
         self.seen.put(offset, bytes.clone());
         self.dirty.push(Dirty::Write { offset, bytes });
     }
@@ -89,6 +95,7 @@ impl File {
         self.seen.truncate(length);
         self.allocated = self.allocated.min(length);
         self.bad_sectors.split_off(&length.div_ceil(SECTOR));
+        self.rotten.split_off(&length);
         self.dirty.push(Dirty::Truncate { length });
     }
 
@@ -147,6 +154,13 @@ impl File {
     pub(crate) fn flip(&mut self, offset: u64, bit: u8) {
         self.durable.flip(offset, bit);
         self.seen.flip(offset, bit);
+        self.rotten.insert(offset);
+    }
+
+    /// Has something rotted in this part of it?
+    pub(crate) fn is_rotten(&self, offset: u64, length: u64) -> bool {
+        let end = offset.saturating_add(length).min(self.len());
+        offset < end && self.rotten.range(offset..end).next().is_some()
     }
 
     /// The sector of this place can be read no more until it is written anew.
@@ -158,6 +172,7 @@ impl File {
     pub(crate) fn cut(&mut self, length: u64) {
         self.durable.truncate(length);
         self.bad_sectors.split_off(&length.div_ceil(SECTOR));
+        self.rotten.split_off(&length);
         self.forget_cache();
     }
 

@@ -159,6 +159,8 @@ fn rot_and_misdirected_writes_keep_to_the_files_that_they_are_aimed_at() {
         );
         world.misdirected_write_in(0, "mark", 1_000_000);
         let rotten = content(&world, "log-1");
+        let read = DiskCommand::Read { file: "log-1".into(), offset: 0, length: 2_000 };
+        tell(&mut world, 0, &[Act::Disk("read", read)]);
         tell(&mut world, 0, &[write_to("log-1", "a"), write_to("mark", "c")]);
         world.run_until(at(40));
         assert_eq!(content(&world, "log-1").unwrap()[1..], rotten.unwrap()[1..]);
@@ -226,6 +228,20 @@ fn a_checker_is_told_which_files_changed_and_how() {
     tell(&mut world, 0, &[replace("z"), delete("file")]);
     world.run_for(ms(20));
     assert_eq!(news(&world), of(&[Written, Deleted]));
+}
+
+/// The incident: a checker was told that a file was durable, of which half was.
+#[test]
+fn a_sync_that_failed_is_told_as_no_sync() {
+    let mut world = stage(10, &[0]);
+    tell(&mut world, 0, &[write(0, "x")]);
+    world.run_until(at(20));
+    world.failing_disk(0, 1_000_000);
+    let before = world.file_changes(node(0));
+    tell(&mut world, 0, &[sync()]);
+    world.run_until(at(40));
+    assert!(world.machine(node(0)).is_none(), "it failed");
+    assert_eq!(world.changed_files(node(0), before).count(), 0);
 }
 
 #[test]

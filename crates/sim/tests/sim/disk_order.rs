@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use machine::{DiskAnswer, DiskCommand, DiskResult, FileName, MemoryDisk, Random, Time};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName, MemoryDisk, Random, Time};
 use rand::{Rng, SeedableRng};
-use sim::{Fault, World};
+use sim::{Fault, Script, World};
 
 use crate::puppet::{Act, Puppet, What, at, ms, read, seen, stage, sync, tell, write};
 
@@ -104,6 +104,38 @@ fn what_is_asked_of_one_file_waits_for_the_bytes_of_all() {
     assert!(big < ms(5) && small < ms(5), "{big:?} {small:?}");
     let (_, small) = took(bytes, "nothing");
     assert!(small < ms(5), "what nobody syncs is moved by nobody: {small:?}");
+}
+
+/// The incident: a disk that had refused a write took the time to move it all the same, with the next sync.
+#[test]
+fn a_sync_moves_nothing_of_what_was_refused() {
+    let large = || write_to("large", "file", 0, vec![7; 64 << 20]);
+    let took = |full_first: bool, synced_with_it: bool| {
+        let mut world = stage(9, &[0]);
+        tell(&mut world, 0, &[write(0, "x"), sync()]);
+        world.run_until(at(20));
+        if full_first {
+            world.full_disk(0);
+        }
+        tell(&mut world, 0, &[large()]);
+        world.run_until(at(20));
+        if !full_first {
+            world.full_disk(0);
+        }
+        world.run_until(at(if synced_with_it { 20 } else { 30 }));
+        let begun = world.now();
+        tell(&mut world, 0, &[sync()]);
+        world.run_until(at(200));
+        let ended = ended(&world);
+        let of = |name| ended.iter().rfind(|(_, op, _)| *op == name).unwrap().clone();
+        assert_eq!(of("large").2, Err(DiskError::Full));
+        of("sync").0.since(begun)
+    };
+    for (full_first, synced_with_it) in [(true, true), (true, false), (false, false)] {
+        let took = took(full_first, synced_with_it);
+        assert!(took < ms(6), "{full_first} {synced_with_it}: {took:?}");
+    }
+    assert!(took(false, true) > ms(30), "who was asked before it was full moved it in vain");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! How faults begin, overlap, end and are counted, and what heal() leaves of them.
 
-use machine::DiskAnswer;
-use sim::{Fault, Target, WORLD_BEGINS};
+use machine::{DiskAnswer, DiskCommand};
+use sim::{Fault, FaultId, Script, Target, WORLD_BEGINS, World};
 
 use crate::puppet::{
-    Act, Word, at, disk_results, fired, heard, ms, node, replace, resets, stage, tell, tell_at,
+    Act, Puppet, Word, at, disk_results, fired, heard, ms, node, replace, resets, stage, sync,
+    tell, tell_at, write,
 };
 
 fn role(name: &str) -> Target {
@@ -97,8 +98,96 @@ fn faults_that_hit_nothing_are_not_counted() {
     world.run_until(at(10));
     world.begin(Fault::SnapshotResumed { node: 1.into() });
     assert!(world.fault_counts().is_empty(), "{:?}", world.fault_counts());
-    world.begin(Fault::Loss { nodes: vec![role("leader"), 0.into()], ppm: 1 });
+    world.begin(Fault::Loss { nodes: vec![role("leader"), 0.into()], ppm: 1_000_000 });
+    tell(&mut world, 0, &[Act::Datagram(0, 1)]);
+    world.run_until(at(20));
     assert_eq!(world.fault_counts()["loss"], 1);
+}
+
+type Begins = fn(&mut World<Puppet>) -> FaultId;
+type Meets = fn(&mut World<Puppet>, FaultId);
+
+/// Faults that are on and that nobody has met, and what meets each.
+const MET: [(&str, Begins, Meets); 17] = [
+    ("partition", |world| world.partition([0], [1]), says),
+    ("one-way-partition", |world| world.one_way_partition([0], [1]), says),
+    ("flapping-link", |world| world.flapping_link([0], [1], ms(1_000)), says),
+    ("loss", |world| world.loss([1], 1_000_000), says),
+    ("duplication", |world| world.duplication([1], 1_000_000), says),
+    ("reordering", |world| world.reordering([1], 1_000_000, ms(1)), says),
+    ("delay", |world| world.delay([1], ms(1)), says),
+    ("slow-link", |world| world.slow_link([0], [1], 9), says),
+    ("lossy-link", |world| world.lossy_link([0], [1], 1_000_000), says),
+    ("pause", |world| world.pause(0), says),
+    ("slow-node", |world| world.slow_node(0, ms(1)), says),
+    ("slow-disk", |world| world.slow_disk(0, 9), reads),
+    ("hung-disk", |world| world.hung_disk(0), reads),
+    ("failing-disk", |world| world.failing_disk(0, 1_000_000), reads),
+    ("bit-rot", |world| world.bit_rot(0, 1), reads),
+    ("bad-sector", |world| world.bad_sector(0, 1), reads),
+    ("snapshot-resumed", |world| world.snapshot_resumed(0), |world, fault| world.end(fault)),
+];
+
+fn says(world: &mut World<Puppet>, _: FaultId) {
+    tell(world, 0, &[Act::Send(1, 1), Act::Datagram(1, 1)]);
+}
+
+fn reads(world: &mut World<Puppet>, _: FaultId) {
+    let whole = DiskCommand::Read { file: "file".into(), offset: 0, length: 9 };
+    tell(world, 0, &[Act::Disk("read", whole)]);
+}
+
+#[test]
+fn a_fault_counts_when_it_is_met_and_once() {
+    for (kind, begins, meets) in MET {
+        let mut world = stage(14, &[0; 4]);
+        tell(&mut world, 0, &[replace("x"), Act::Send(1, 1)]);
+        world.run_until(at(20));
+        let fault = begins(&mut world);
+        // What others say is nothing to it.
+        tell(&mut world, 2, &[Act::Send(3, 1), Act::Datagram(3, 1)]);
+        world.run_until(at(40));
+        assert!(world.fault_counts().is_empty(), "{kind}: {:?}", world.fault_counts());
+        for _ in 0..2 {
+            meets(&mut world, fault);
+            world.run_for(ms(20));
+            let counts: Vec<_> = world.fault_counts().iter().collect();
+            assert_eq!(counts, [(&kind, &1)]);
+        }
+    }
+}
+
+#[test]
+fn a_bad_place_counts_when_it_is_read_though_the_fault_is_over_and_not_when_it_was_written_anew() {
+    let places: [Begins; 2] = [|world| world.bit_rot(0, 1), |world| world.bad_sector(0, 1)];
+    for begins in places {
+        for (anew, counted) in [(false, 1), (true, 0)] {
+            let mut world = stage(15, &[0]);
+            tell(&mut world, 0, &[write(0, "x"), sync()]);
+            world.run_until(at(20));
+            let fault = begins(&mut world);
+            world.end(fault);
+            if anew {
+                tell(&mut world, 0, &[write(0, "y")]);
+            }
+            reads(&mut world, fault);
+            world.run_until(at(40));
+            assert_eq!(world.fault_counts().values().sum::<u64>(), counted);
+        }
+    }
+}
+
+#[test]
+fn a_crash_of_what_does_not_run_is_none_and_a_reset_of_no_connection_neither() {
+    let mut world = stage(16, &[0, 0]);
+    world.link_reset([0], [1]);
+    assert!(world.fault_counts().is_empty());
+    tell(&mut world, 0, &[Act::Halt]);
+    world.run_until(at(1));
+    world.crash(0);
+    world.power_loss(0);
+    world.clock_jump(0, ms(1));
+    assert!(world.fault_counts().is_empty(), "{:?}", world.fault_counts());
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! A fault that picks messages by what they say takes those and no others, and takes nothing out of a lane without
 //! a word.
 
+use std::collections::BTreeSet;
+
+use machine::Time;
 use sim::{Fault, Script};
 
-use crate::puppet::{Act, at, heard, ms, node, resets, stage, tell};
+use crate::puppet::{Act, at, heard, ms, node, resets, seen, stage, tell};
 
 const NOBODY: [u32; 0] = [];
 
@@ -64,14 +67,44 @@ fn what_is_picked_on_its_way_to_nobody_is_answered_as_ever_and_once() {
     assert_eq!((resets(&world, 0, 9), resets(&world, 0, 1), resets(&world, 1, 0)), (1, 1, 1));
 }
 
+/// The incident: the copy of a datagram that was to be late came as early as if it had not been.
 #[test]
-fn no_filter_picks_what_two_healed_nodes_say() {
+fn a_copy_of_a_late_datagram_is_late_too_and_travels_by_itself() {
+    let mut apart = BTreeSet::new();
+    for seed in 0..50 {
+        let mut world = stage(seed, &[0; 2]);
+        world.delay_messages("even-number", [0], [1], ms(30));
+        world.duplication([0], 1_000_000);
+        tell(&mut world, 0, &[Act::Datagram(1, 2)]);
+        world.run_until(at(50));
+        let arrived: Vec<Time> = seen(&world, 1)[1..].iter().map(|(at, _)| *at).collect();
+        assert_eq!(heard(&world, 1), [2, 2]);
+        assert!(arrived.iter().all(|time| (at(31)..=at(32)).contains(time)), "{arrived:?}");
+        apart.insert(arrived[1].since(arrived[0]));
+    }
+    assert!(apart.len() > 40, "their delays are drawn apart: {apart:?}");
+}
+
+/// It is what a scenario is about, and no weather: it ends when it was said to.
+#[test]
+fn a_filter_picks_what_healed_nodes_say_too() {
     let mut world = stage(4, &[0; 3]);
-    world.drop_messages("even-number", NOBODY, NOBODY);
+    let filter = world.drop_messages("even-number", [0], [1]);
     world.heal(&[node(0), node(1)]);
     tell(&mut world, 0, &to_both(0..2));
     world.run_until(at(50));
-    assert_eq!((sorted(heard(&world, 1)), heard(&world, 2)), (vec![0, 1], vec![1]));
+    assert_eq!((heard(&world, 1), sorted(heard(&world, 2))), (vec![1], vec![0, 1]));
+    world.end(filter);
+    world.drop_messages("even-number", NOBODY, [2]);
+    tell(&mut world, 0, &to_both(2..3));
+    world.run_until(at(100));
+    assert_eq!((heard(&world, 1), heard(&world, 2).len()), (vec![1, 2], 2));
+}
+
+#[test]
+#[should_panic(expected = "there is no filter \"odd-number\"; declared are even-number")]
+fn a_filter_that_nobody_declared_is_refused() {
+    stage(7, &[0; 2]).drop_messages("odd-number", NOBODY, NOBODY);
 }
 
 #[test]

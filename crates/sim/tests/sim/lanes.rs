@@ -6,7 +6,7 @@ use machine::{
     CREDIT, DATAGRAM, Input, LONGEST, Link, Machine, NodeId, Now, Output, Outputs, Protocol, Time,
     WINDOW, Window,
 };
-use sim::{Delays, Distance, Fault, Script, World};
+use sim::{Delays, Distance, Fault, FaultId, Script, World};
 
 use crate::puppet::{
     Act, Puppet, Seen, What, Word, at, heard, ms, node, resets, seen, stage, tell, tell_at,
@@ -122,6 +122,128 @@ fn a_credit_of_an_old_connection_never_counts_for_the_new_one() {
         tell(&mut world, 0, &parcels(Link::Bulk, 18..19, 1));
         world.run_until(at(200));
         assert_eq!(resets(&world, 0, 1), 2, "and not a byte more, seed {seed}");
+    }
+}
+
+/// The incident: a credit of the old connection came to a cut, was held back there, and counted for the connection
+/// that was there when the cut ended.
+#[test]
+fn a_credit_of_an_old_connection_is_not_kept_for_the_new_one_by_a_cut() {
+    for seed in 0..100 {
+        let mut world = stage(seed, &[0, 0]);
+        tell(&mut world, 0, &parcels(Link::Bulk, 0..8, MIB));
+        world.schedule(at(8), at(8), Fault::LinkReset { a: vec![0.into()], b: vec![1.into()] });
+        let cut = Fault::OneWayPartition { from: vec![1.into()], to: vec![0.into()] };
+        world.schedule(at(8), at(30), cut);
+        world.run_until(at(8));
+        let before = credits(&world, Link::Bulk);
+        world.run_until(at(60));
+        assert_eq!(credits(&world, Link::Bulk), before, "seed {seed}");
+    }
+}
+
+/// The incident: what was sent after a reset waited for the last message of the connection before it.
+#[test]
+fn a_new_connection_is_not_as_late_as_the_old_one_was() {
+    let late: [fn(&mut World<Puppet>) -> FaultId; 3] = [
+        |world| world.delay([0], ms(1_000)),
+        |world| world.slow_link([0], [1], 1_000),
+        |world| world.delay_messages("even-number", [0], [1], ms(1_000)),
+    ];
+    for late in late {
+        let mut world = stage(13, &[0, 0]);
+        let fault = late(&mut world);
+        tell(&mut world, 0, &parcels(Link::Stream, 0..1, MIB));
+        tell(&mut world, 0, &[Act::Send(1, 2)]);
+        world.run_until(at(20));
+        world.end(fault);
+        world.link_reset([0], [1]);
+        world.run_until(at(30));
+        tell(&mut world, 0, &[Act::Send(1, 7)]);
+        world.run_until(at(40));
+        let heard = heard(&world, 1);
+        assert_eq!((heard.last(), resets(&world, 1, 0)), (Some(&7), 1));
+        assert!(!heard.contains(&2), "it was of the old one");
+    }
+}
+
+#[test]
+fn a_lane_that_opens_is_not_as_late_as_the_one_beside_it() {
+    let mut world = stage(14, &[0, 0]);
+    let late = world.delay_messages("even-number", [0], [1], ms(1_000));
+    tell(&mut world, 0, &[Act::Send(1, 2)]);
+    world.run_until(at(1));
+    world.end(late);
+    tell(&mut world, 0, &parcels(Link::Bulk, 1..2, 64));
+    world.run_until(at(10));
+    assert_eq!(heard(&world, 1), [1]);
+}
+
+/// The incident: what a slow link had begun to carry was late by minutes, long after the link was quick again.
+#[test]
+fn what_a_slow_link_held_back_goes_on_when_it_is_quick_again() {
+    for link in [Link::Stream, Link::Bulk] {
+        let mut world = stage(15, &[0, 0]);
+        let slow = world.slow_link([0], [1], 1_000);
+        tell(&mut world, 0, &parcels(link, 0..4, MIB));
+        world.run_until(at(1_000));
+        assert_eq!(heard(&world, 1), [0], "0.84 s each");
+        world.end(slow);
+        world.run_until(at(1_010));
+        assert_eq!(heard(&world, 1), [0, 1, 2, 3]);
+    }
+}
+
+#[test]
+fn what_a_slow_link_holds_back_waits_for_a_cut_too_and_stays_in_order() {
+    for seed in 0..50 {
+        let mut world = stage(seed, &[0, 0]);
+        for number in 0..60 {
+            tell_at(&mut world, 10 * number, 0, &[Act::Parcel(1, Link::Stream, number, 20_000)]);
+        }
+        // 16 ms each: more than come.
+        let slow = Fault::SlowLink { a: vec![0.into()], b: vec![1.into()], times: 1_000 };
+        world.schedule(at(50), at(400), slow);
+        world.schedule(at(200), at(300), Fault::Partition { a: vec![0.into()], b: vec![1.into()] });
+        world.run_until(at(200));
+        let before = heard(&world, 1).len();
+        assert!((12..=16).contains(&before), "{before}");
+        world.run_until(at(300));
+        assert_eq!(heard(&world, 1).len(), before, "a cut lets nothing pass");
+        world.run_until(at(400));
+        let passed = heard(&world, 1).len() - before;
+        assert!((4..=8).contains(&passed), "and it is as slow as before: {passed}");
+        world.run_until(at(1_000));
+        assert_eq!(heard(&world, 1), Vec::from_iter(0..60), "seed {seed}");
+        assert_eq!(resets(&world, 0, 1), 0);
+    }
+}
+
+/// A node that is told of two resets is told of the first one first: what comes between them would be a connection
+/// that ended before it began.
+#[test]
+fn nothing_of_a_new_connection_comes_before_the_end_of_an_old_one_was_told() {
+    for seed in 0..300 {
+        let mut world = stage(seed, &[0, 0]);
+        for tenth in 0..200 {
+            let send = Word::Do(vec![Act::Send(1, tenth)]);
+            world.tell_at(Time(tenth * 100_000), node(0), send);
+        }
+        for micros in [8_000, 8_100] {
+            let at = Time(micros * 1_000);
+            world.schedule(at, at, Fault::LinkReset { a: vec![0.into()], b: vec![1.into()] });
+        }
+        world.run_until(at(100));
+        let told = seen(&world, 1);
+        let last = told.iter().rposition(|(_, seen)| seen.what == What::Reset(node(0))).unwrap();
+        let after = told[last..].iter().filter_map(|(_, seen)| match seen.what {
+            What::Number(_, number) => Some(number),
+            _ => None,
+        });
+        let after = Vec::from_iter(after);
+        assert_eq!(after, Vec::from_iter(after[0]..200), "a gap, seed {seed}");
+        let before = heard(&world, 1).len() - after.len();
+        assert_eq!(heard(&world, 1)[..before], Vec::from_iter(0..before as u64), "seed {seed}");
     }
 }
 

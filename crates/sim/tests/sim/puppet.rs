@@ -48,6 +48,7 @@ pub(crate) enum Act {
     Disk(&'static str, DiskCommand),
     Play(&'static str),
     Halt,
+    Stopped,
 }
 
 /// What a puppet saw, and what its clocks showed.
@@ -97,7 +98,12 @@ impl Machine for Puppet {
             Input::Disk { op, result } => note(What::Disk(op, result)),
             Input::LinkReset { peer } => note(What::Reset(peer)),
             Input::Writable { peer, link } => note(What::Writable(peer, link)),
-            Input::Stop => note(What::Stop),
+            Input::Stop => {
+                note(What::Stop);
+                if self.role != "lingers" {
+                    out.stopped();
+                }
+            }
         }
     }
 
@@ -124,6 +130,7 @@ impl Puppet {
             Act::Disk(op, command) => out.disk(command, op),
             Act::Play(role) => self.role = role,
             Act::Halt => out.halt("it was told to"),
+            Act::Stopped => out.stopped(),
         }
     }
 }

@@ -106,7 +106,51 @@ fn plans_that_make_no_sense_are_refused() {
         ("not there", json!([{"operation": {"at": 1, "node": 99, "operation": "spin"}}])),
         ("unknown variant", json!([{"operation": {"at": 1, "node": 1, "operation": "subtract"}}])),
         ("short word", fault(1, 2, json!({"fault": "crash", "node": {"role": "\u{1b}[31m"}}))),
+        (
+            "out of range",
+            fault(
+                1,
+                2,
+                json!({"fault": "slow-link", "a": [node()], "b": [node()], "times": 1_001}),
+            ),
+        ),
+        (
+            "out of range",
+            fault(1, 2, json!({"fault": "bad-sector", "node": node(), "sectors": 10_001})),
+        ),
         ("more work", Value::Array(vec![fault(1, 2, crash(0))[0].clone(); 40_000])),
+        (
+            "more work",
+            Value::Array(vec![
+                fault(
+                    1,
+                    2,
+                    json!({"fault": "bit-rot", "node": node(), "bits": 10_000})
+                )[0]
+                .clone();
+                300
+            ]),
+        ),
+        (
+            "more work",
+            Value::Array(vec![
+                fault(1, 2, json!({"fault": "snapshot-resumed", "node": node()}))[0]
+                    .clone();
+                1_001
+            ]),
+        ),
+        (
+            "at most 256 cuts",
+            Value::Array(vec![
+                fault(
+                    1,
+                    2,
+                    json!({"fault": "partition", "a": [node()], "b": [node()]})
+                )[0]
+                .clone();
+                257
+            ]),
+        ),
         (
             "more work",
             fault(
@@ -132,6 +176,25 @@ fn a_large_cluster_is_run_again_as_well() {
     saved.plan["steps"].as_array_mut().unwrap().truncate(10);
     let report = system().replay(&saved).unwrap().report;
     assert!(report.is_judged() && report.events > 0);
+}
+
+/// The incident: who is on a side is kept as a bit a node, so few cuts between two nodes of high numbers were hours of
+/// work, and were counted as if they named the first two.
+#[test]
+fn few_cuts_in_a_large_cluster_are_much_work() {
+    let saved = |cuts: usize| {
+        let mut saved = saved(1);
+        saved.plan["cluster"]["zones"] = json!(vec![0; 5_000]);
+        saved.plan["cluster"]["shape"]["clients"] = json!(4_999);
+        let (a, b) = (json!([{"node": 4_998}]), json!([{"node": 4_999}]));
+        let cut = json!({"fault": "flapping-link", "a": a, "b": b, "period_ns": 20_000_000});
+        let cut = fault(0, 5_000_000_000, cut)[0].clone();
+        saved.plan["steps"] = Value::Array(vec![cut; cuts]);
+        saved
+    };
+    assert!(system().replay(&saved(2)).unwrap().report.is_judged());
+    let refused = system().replay(&saved(256)).unwrap_err().to_string();
+    assert!(refused.contains("more work"), "{refused}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Faults as a scenario says them.
 
+use machine::DiskCommand;
 use sim::{Fault, FaultId, FaultKind, Script, World};
 
 use crate::puppet::{Act, Puppet, at, heard, ms, node, replace, stage, tell, tell_at, write};
@@ -74,15 +75,22 @@ const SENTENCES: [(Sentence, &str); 33] = [
 fn every_kind_of_fault_has_its_sentence() {
     for ((sentence, said), kind) in SENTENCES.iter().zip(FaultKind::ALL) {
         let mut world = stage(3, &[0; 3]);
-        // There must be something on the disk for bits to rot.
-        tell(&mut world, 0, &[replace("text")]);
+        // There must be something on the disk for bits to rot, and a stream to reset.
+        tell(&mut world, 0, &[replace("text"), Act::Send(1, 1)]);
         world.run_until(at(100));
         let fault = sentence(&mut world);
-        // Something that wants space, may fail and may land elsewhere.
+        assert_eq!(world.fault(fault).kind(), *kind);
+        // Somebody reads it; then something wants space, may fail and may land elsewhere.
+        let whole = DiskCommand::Read { file: "file".into(), offset: 0, length: 9 };
+        tell(&mut world, 0, &[Act::Disk("read", whole)]);
+        world.run_for(ms(50));
         tell(&mut world, 0, &[0; 20].map(|_| write(0, "more than there was")));
-        // And a message to pick.
-        tell(&mut world, 0, &[Act::Datagram(1, 2)]);
+        // And messages to lose, to delay and to pick.
+        tell(&mut world, 0, &[0; 20].map(|_| Act::Datagram(1, 2)));
         world.run_for(ms(100));
+        if *kind == FaultKind::SnapshotResumed {
+            world.end(fault);
+        }
         let counts = world.fault_counts();
         assert_eq!(counts.iter().collect::<Vec<_>>(), [(&kind.name(), &1)], "{said}");
         let shown: &Fault = world.fault(fault);

@@ -240,6 +240,11 @@ impl ClickLog {
         self.dropped
     }
 
+    /// Was its disk read? Until then clicks wait in memory.
+    pub fn is_ready(&self) -> bool {
+        self.segments.is_ready()
+    }
+
     /// Are all clicks counted?
     pub fn is_drained(&self) -> bool {
         let acknowledged = self.acknowledged() == (self.log, self.next);

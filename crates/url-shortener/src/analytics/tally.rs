@@ -231,6 +231,7 @@ impl Machine for Tally {
                 }
                 self.store.ended(op, result, out);
             }
+            Input::Stop => out.stopped(),
             _ => {}
         }
         loop {
