@@ -39,7 +39,7 @@ pub use reads::{Consistency, TransferRefused};
 pub struct Group {
     pub(crate) id: GroupId,
     me: Member,
-    founders: Vec<NodeId>,
+    founders: Arc<[NodeId]>,
     tuning: Tuning,
     switches: Switches,
 
@@ -59,6 +59,8 @@ pub struct Group {
     /// Before its boot it may have heard one.
     booted: Time,
     election_due: Time,
+    /// When the node looks after it next.
+    pub(crate) scheduled: Time,
     /// The snapshot that the owner's frozen state is to be.
     taking: Option<Snapshot>,
     /// The file of a snapshot of which not every piece could be read as it was written.
@@ -105,7 +107,7 @@ impl Group {
     /// A member that has just booted, with what its disk remembers: nothing, if it is empty.
     pub(crate) fn new(
         (id, me): (GroupId, Member),
-        founders: &[NodeId],
+        founders: Arc<[NodeId]>,
         (tuning, switches): (Tuning, Switches),
         remembered: Option<Remembered>,
         now: &mut Now<'_>,
@@ -118,7 +120,7 @@ impl Group {
         let mut group = Group {
             id,
             me,
-            founders: founders.to_vec(),
+            founders,
             tuning,
             switches,
             term,
@@ -131,6 +133,7 @@ impl Group {
             heard: None,
             booted: now.time,
             election_due: now.time,
+            scheduled: Time(0),
             taking: None,
             rotten: None,
             incoming: None,
@@ -352,7 +355,8 @@ mod tests {
         let mut now = Now { time: Time(0), wall: Wall(0), generation, random: &mut random };
         let remembered = Some(Remembered { term, ..Remembered::default() });
         let (who, how) = ((GroupId(0), member(0)), (Tuning::default(), Switches::ALL_ON));
-        let mut group = Group::new(who, &[], how, remembered, &mut now, &mut Effects::default());
+        let fx = &mut Effects::default();
+        let mut group = Group::new(who, Arc::default(), how, remembered, &mut now, fx);
         now.time = Time(0) + 2 * Tuning::default().election_timeout;
         test(&mut group, &mut now);
     }

@@ -3,12 +3,17 @@
 //! A machine that embeds groups hands them what is theirs (start, messages, timer, disk, resets, room), then
 //! takes [`Groups::next_event`] and [`Groups::next_committed`] until both are empty, and ends every
 //! input with [`Groups::flush`].
+//!
+//! What an input costs depends on the groups that it is about and not on how many there are: those that have
+//! something to do are found by when it is due, and those that have something to tell are remembered.
 
 mod carry_out;
+mod lifecycle;
 mod recovery;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use machine::{
@@ -31,12 +36,15 @@ use snapshots::PieceReads;
 pub struct Groups {
     node: NodeId,
     disk: DiskId,
-    founders: Vec<NodeId>,
-    count: u32,
+    /// Of the groups that the owner has named.
+    founders: BTreeMap<GroupId, Arc<[NodeId]>>,
     tuning: Tuning,
     switches: Switches,
     /// None before the disk was read.
-    groups: Vec<Group>,
+    groups: BTreeMap<GroupId, Group>,
+    is_up: bool,
+    /// When each group has something to do.
+    due: BTreeSet<(Time, GroupId)>,
     recovery: Recovery,
     journal: Journal,
     files: SnapshotFiles,
@@ -49,7 +57,9 @@ pub struct Groups {
     owed: u64,
     events: VecDeque<(GroupId, Event)>,
     /// Groups that something happened to in this input.
-    touched: Vec<GroupId>,
+    touched: BTreeSet<GroupId>,
+    /// Groups that may have something to tell.
+    news: BTreeSet<GroupId>,
     armed: Option<Time>,
     /// Kept for its memory.
     fx: Effects,
@@ -71,23 +81,18 @@ impl Protocol for Groups {
 }
 
 impl Groups {
-    /// So many groups, founded by the nodes of these numbers (which may or may not include this one).
-    pub fn new(
-        node: NodeId,
-        founders: Vec<NodeId>,
-        count: u32,
-        tuning: Tuning,
-        switches: Switches,
-    ) -> Groups {
+    /// Those of this node, in which it takes part since earlier, and no others so far.
+    pub fn new(node: NodeId, tuning: Tuning, switches: Switches) -> Groups {
         let waits = Mechanism::PersistBeforeReply.on(switches);
         Groups {
             node,
             disk: DiskId::default(),
-            founders,
-            count,
+            founders: BTreeMap::new(),
             tuning,
             switches,
-            groups: Vec::new(),
+            groups: BTreeMap::new(),
+            is_up: false,
+            due: BTreeSet::new(),
             recovery: Recovery::new(tuning.snapshot_chunk),
             journal: Journal::new(tuning.journal_growth, waits),
             files: SnapshotFiles::new(tuning.snapshot_chunk),
@@ -96,7 +101,8 @@ impl Groups {
             outbox: Vec::new(),
             owed: 0,
             events: VecDeque::new(),
-            touched: Vec::new(),
+            touched: BTreeSet::new(),
+            news: BTreeSet::new(),
             armed: None,
             fx: Effects::default(),
         }
@@ -125,10 +131,9 @@ impl Groups {
         self.armed = None;
         self.journal.retry(out);
         self.files.retry();
-        for group in 0..self.groups.len() {
-            if self.groups[group].due() <= now.time {
-                self.call(GroupId(group as u32), now, Group::tick);
-            }
+        let due = self.due.range(..=(now.time, GroupId(u32::MAX)));
+        for group in due.map(|(_, group)| *group).collect::<Vec<_>>() {
+            self.call(group, now, Group::tick);
         }
     }
 
@@ -170,8 +175,8 @@ impl Groups {
     pub fn link_reset(&mut self, peer: NodeId, now: &mut Now<'_>) {
         self.window.reset(peer);
         self.reads.entry(peer).or_default().forget();
-        for group in 0..self.groups.len() as u32 {
-            self.call(GroupId(group), now, |group, _, _| group.link_reset(peer));
+        for group in self.groups.keys().copied().collect::<Vec<_>>() {
+            self.call(group, now, |group, _, _| group.link_reset(peer));
         }
     }
 
@@ -237,6 +242,11 @@ impl Groups {
 
     /// A group; `None` before the disk was read, and if there is none of this number.
     pub fn group(&self, group: GroupId) -> Option<&Group> {
-        self.groups.get(group.0 as usize)
+        self.groups.get(&group)
+    }
+
+    /// All groups in which this node takes part, in order; none before the disk was read.
+    pub fn all(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+        self.groups.iter().map(|(id, group)| (*id, group))
     }
 }

@@ -279,6 +279,54 @@ fn whoever_has_no_vote_or_leads_already_is_handed_nothing() {
     }
 }
 
+/// Each has members of its own, and what a node has left it does not find again.
+#[test]
+fn groups_begin_and_end_while_their_nodes_run() {
+    let mut world = world(31, 5, 3, 1);
+    elect(&mut world, 0);
+    let members = [(7, 0..3), (9, 2..5)];
+    for (group, nodes) in members.clone() {
+        let nodes: Vec<NodeId> = nodes.map(NodeId).collect();
+        for node in &nodes {
+            world.tell(*node, Word::Found(GroupId(group), nodes.clone()));
+        }
+    }
+    world.run_for(MS(2_000));
+    for (group, nodes) in members.clone() {
+        let leader = elect(&mut world, group);
+        assert!(nodes.contains(&leader.0));
+        (0..50).for_each(|number| world.tell(leader, Word::Add(GroupId(group), item(number))));
+        world.run_for(MS(200));
+        for node in (0..5).map(NodeId) {
+            let length = list(&world, node, group).len();
+            assert_eq!(length, if nodes.contains(&node.0) { 50 } else { 0 }, "{group} at {node:?}");
+        }
+    }
+    world.tell(NodeId(2), Word::Compact(GroupId(7)));
+    world.run_for(MS(500));
+    world.tell(NodeId(2), Word::Leave(GroupId(7)));
+    world.run_for(MS(100));
+    for _ in 0..2 {
+        let gone = world.power_loss(NodeId(2));
+        world.run_for(MS(10));
+        world.end(gone);
+        world.run_for(MS(1_000));
+        let has = |group| world.machine(NodeId(2)).unwrap().group(group).is_some();
+        assert!(has(0) && !has(7) && has(9));
+        assert_eq!(list(&world, NodeId(2), 9).len(), 50, "it found the group by itself");
+    }
+    let seen = world.history().len();
+    world.tell(NodeId(2), Word::Found(GroupId(7), vec![NodeId(0), NodeId(1), NodeId(2)]));
+    world.run_for(MS(1_000));
+    assert!(world.history()[seen..].iter().any(|entry| entry.note == "nothing to found"));
+    assert!(world.machine(NodeId(2)).unwrap().group(7).is_none(), "it would vote again");
+    // The other two are a majority.
+    let leader = elect(&mut world, 7);
+    world.tell(leader, Word::Add(GroupId(7), item(50)));
+    world.run_for(MS(200));
+    assert_eq!(list(&world, NodeId(0), 7).len(), 51);
+}
+
 /// Groups of a node share timers and messages: a thousand idle ones cost no more messages than one.
 #[test]
 fn idle_groups_cost_next_to_nothing() {
