@@ -52,6 +52,9 @@ pub struct Shape {
     /// that it is given. They are no steps of a plan: a store that has grown stays so when the plan is shrunk.
     #[serde(default)]
     pub long_values: u64,
+    /// The group rests when it has nothing to do.
+    #[serde(default)]
+    pub rests: bool,
 }
 
 impl sim::Shape for Shape {
@@ -125,6 +128,7 @@ impl Shape {
             keep_entries: self.keep_entries,
             snapshot_chunk: self.snapshot_chunk as usize,
             journal_growth: self.journal_growth,
+            rests: self.rests,
             ..Tuning::default()
         }
     }

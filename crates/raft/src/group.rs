@@ -14,6 +14,7 @@ mod commit;
 mod election;
 mod membership;
 mod reads;
+mod rest;
 mod snapshots;
 #[cfg(test)]
 mod stale;
@@ -33,6 +34,7 @@ pub use election::Votes;
 pub use leading::Leadership;
 pub use membership::{ChangeRefused, KnownDisks};
 pub use reads::{Consistency, TransferRefused};
+pub(crate) use rest::Resting;
 
 /// One member's part of a group.
 #[derive(Clone, Debug)]
@@ -60,7 +62,11 @@ pub struct Group {
     booted: Time,
     election_due: Time,
     /// When the node looks after it next.
-    pub(crate) scheduled: Time,
+    pub(crate) scheduled: Option<Time>,
+    /// It has nothing to do, and neither does any other member.
+    rests: bool,
+    /// Since when.
+    active: Time,
     /// The snapshot that the owner's frozen state is to be.
     taking: Option<Snapshot>,
     /// The file of a snapshot of which not every piece could be read as it was written.
@@ -133,7 +139,9 @@ impl Group {
             heard: None,
             booted: now.time,
             election_due: now.time,
-            scheduled: Time(0),
+            scheduled: None,
+            rests: false,
+            active: now.time,
             taking: None,
             rotten: None,
             incoming: None,
@@ -163,6 +171,12 @@ impl Group {
         {
             return;
         }
+        if let Rpc::Rest { term, index } = rpc {
+            return self.on_rest(from, term, index, fx);
+        }
+        if self.rests {
+            self.wake(Some(from), now, fx);
+        }
         match rpc {
             Rpc::RequestVote(request) => self.on_request_vote(from, request, now, fx),
             Rpc::Vote { term, pre, granted } => self.on_vote(from, term, pre, granted, now, fx),
@@ -186,6 +200,7 @@ impl Group {
             Rpc::Hello => self.on_hello(from, now, fx),
             Rpc::Founders(founders) => self.on_founders(&founders, now, fx),
             Rpc::Members { index, members } => self.on_members((index, members), now, fx),
+            Rpc::Rest { .. } | Rpc::Wake | Rpc::Beat { .. } => {}
         }
     }
 
@@ -211,10 +226,11 @@ impl Group {
     }
 
     /// When [`Group::tick`] has something to do.
-    pub(crate) fn due(&self) -> Time {
+    pub(crate) fn due(&self) -> Option<Time> {
         match &self.role {
-            Role::Leader(leadership) => leadership.due(),
-            _ => self.election_due,
+            _ if self.rests => None,
+            Role::Leader(leadership) => Some(leadership.due()),
+            _ => Some(self.election_due),
         }
     }
 

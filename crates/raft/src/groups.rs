@@ -7,6 +7,7 @@
 //! What an input costs depends on the groups that it is about and not on how many there are: those that have
 //! something to do are found by when it is due, and those that have something to tell are remembered.
 
+mod beats;
 mod carry_out;
 mod lifecycle;
 mod recovery;
@@ -28,6 +29,7 @@ use crate::member::{ANY_DISK, Member};
 use crate::rpc::{Envelope, GroupId, Index, Rpc, Term};
 use crate::snapshot_files::SnapshotFiles;
 use crate::tuning::Tuning;
+use beats::Beats;
 use recovery::Recovery;
 use snapshots::PieceReads;
 
@@ -45,6 +47,8 @@ pub struct Groups {
     is_up: bool,
     /// When each group has something to do.
     due: BTreeSet<(Time, GroupId)>,
+    /// Of groups that have nothing to do.
+    beats: Beats,
     recovery: Recovery,
     journal: Journal,
     files: SnapshotFiles,
@@ -93,6 +97,7 @@ impl Groups {
             groups: BTreeMap::new(),
             is_up: false,
             due: BTreeSet::new(),
+            beats: Beats::default(),
             recovery: Recovery::new(tuning.snapshot_chunk),
             journal: Journal::new(tuning.journal_growth, waits),
             files: SnapshotFiles::new(tuning.snapshot_chunk),
@@ -122,6 +127,10 @@ impl Groups {
         }
         let from = Member { node: from, disk: envelope.from };
         for (group, rpc) in envelope.rpcs {
+            if let Rpc::Beat { next } = rpc {
+                self.on_beat(from.node, next, now);
+                continue;
+            }
             self.call(group, now, |group, now, fx| group.on_message(from, rpc, now, fx));
         }
     }
@@ -131,6 +140,7 @@ impl Groups {
         self.armed = None;
         self.journal.retry(out);
         self.files.retry();
+        self.beat(now);
         let due = self.due.range(..=(now.time, GroupId(u32::MAX)));
         for group in due.map(|(_, group)| *group).collect::<Vec<_>>() {
             self.call(group, now, Group::tick);
@@ -175,7 +185,9 @@ impl Groups {
     pub fn link_reset(&mut self, peer: NodeId, now: &mut Now<'_>) {
         self.window.reset(peer);
         self.reads.entry(peer).or_default().forget();
-        for group in self.groups.keys().copied().collect::<Vec<_>>() {
+        self.miss(peer, now);
+        let leads = self.groups.values().filter(|group| group.leads()).map(|group| group.id);
+        for group in leads.collect::<Vec<_>>() {
             self.call(group, now, |group, _, _| group.link_reset(peer));
         }
     }
@@ -192,7 +204,7 @@ impl Groups {
         now: &mut Now<'_>,
     ) -> Result<(Term, Index), NotLeader> {
         let nobody = Err(NotLeader { leader: None });
-        self.call(group, now, |group, _, fx| group.propose(command, fx)).unwrap_or(nobody)
+        self.call(group, now, |group, now, fx| group.propose(command, now, fx)).unwrap_or(nobody)
     }
 
     /// Asks for permission to read: [`Event::Readable`] or [`Event::ReadLost`] is the answer.

@@ -102,6 +102,8 @@ impl Groups {
                 self.post(out);
             }
             self.schedule(id);
+            let resting = self.groups.get(&id).and_then(Group::resting);
+            self.beats.set(id, resting, self.tuning.heartbeat, now.time);
         }
         self.touched.clear();
         let in_pieces = Mechanism::SnapshotInPieces.on(self.switches);
@@ -117,7 +119,8 @@ impl Groups {
         let stalled = self.journal.is_stalled() || self.files.is_stalled();
         let retry = stalled.then(|| now.time + self.tuning.heartbeat);
         let first = self.due.first().map(|(at, _)| *at);
-        let due = first.into_iter().chain(self.files.due()).chain(retry).min();
+        let rest = self.beats.due();
+        let due = first.into_iter().chain(self.files.due()).chain(retry).chain(rest).min();
         if let Some(at) = due.filter(|at| self.armed.is_none_or(|armed| *at < armed)) {
             self.armed = due;
             out.set_timer(P::timer(()), at.since(now.time));
@@ -127,12 +130,11 @@ impl Groups {
     /// Remembers when a group has something to do.
     fn schedule(&mut self, id: GroupId) {
         let Some(group) = self.groups.get_mut(&id) else { return };
-        let (before, at) = (group.scheduled, group.due());
-        group.scheduled = at;
-        if before != at {
-            self.due.remove(&(before, id));
+        let before = std::mem::replace(&mut group.scheduled, group.due());
+        if let Some(at) = before {
+            self.due.remove(&(at, id));
         }
-        self.due.insert((at, id));
+        self.due.extend(group.scheduled.map(|at| (at, id)));
     }
 
     /// One envelope for each node and lane, with everything for it in order.
@@ -146,9 +148,13 @@ impl Groups {
             let (member, link) = (*member, lane(rpc));
             let for_it =
                 self.outbox.extract_if(.., |(to, _, rpc)| *to == member && lane(rpc) == link);
-            let rpcs = for_it.map(|(_, group, rpc)| (group, rpc)).collect();
+            let rpcs: Vec<_> = for_it.map(|(_, group, rpc)| (group, rpc)).collect();
             let to = Some(member.disk).filter(|disk| *disk != ANY_DISK);
             let message = P::message(Envelope { from: self.disk, to, rpcs });
+            let speaks = rpcs.iter().any(|(_, rpc)| !matches!(rpc, Rpc::Beat { .. }));
+            if speaks {
+                self.beats.spoke(member.node);
+            }
             self.window.sent(member.node, link, P::weight(&message));
             out.push(Output::Send { to: member.node, message, link });
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use machine::{NodeId, Now};
+use machine::{NodeId, Now, Time};
 
 use super::Groups;
 use crate::effects::Effects;
@@ -44,7 +44,10 @@ impl Groups {
     pub fn leave(&mut self, id: GroupId) {
         let Some(group) = self.groups.remove(&id) else { return };
         self.founders.remove(&id);
-        self.due.remove(&(group.scheduled, id));
+        if let Some(at) = group.scheduled {
+            self.due.remove(&(at, id));
+        }
+        self.beats.set(id, None, self.tuning.heartbeat, Time(0));
         for source in [Source::Owner, Source::Leader] {
             self.files.drop_draft(id, source);
         }
