@@ -46,7 +46,7 @@ pub struct Shape {
     pub max_batch: u64,
     /// Bytes of a snapshot a message, at most.
     pub snapshot_chunk: u64,
-    /// The journal is written anew when it has grown by so many bytes.
+    /// A segment of the journal has about so many bytes.
     pub journal_growth: u64,
     /// So many values of the longest length each client puts, one after the other, before the first operation
     /// that it is given. They are no steps of a plan: a store that has grown stays so when the plan is shrunk.

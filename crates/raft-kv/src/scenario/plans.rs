@@ -50,7 +50,7 @@ fn usual(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
     }
 }
 
-/// Replicas whose journals are written anew all the time.
+/// Replicas whose journals begin a new segment all the time.
 fn short_journals(draft: &mut Draft) -> Shape {
     let founders = draft.one_of(&[3, 5]);
     let usual = usual(draft, founders, 0);
