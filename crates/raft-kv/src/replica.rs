@@ -82,8 +82,10 @@ impl Replica {
         limits: Limits,
         switches: Switches,
     ) -> Replica {
+        let mut groups = Groups::new(id, tuning, switches);
+        groups.will_found(GROUP, founders);
         Replica {
-            groups: Groups::new(id, founders, 1, tuning, switches),
+            groups,
             store: Store::new(switches),
             applied: 0,
             limits,

@@ -135,6 +135,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("session-dedup", "linearizable", "leader-crash", 0),
     Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 3),
     Witness::new("leadership-transfer", "no-election-is-waited-for", "planned-restarts", 0),
+    Witness::new("wake-on-silence", "recovers-after-heal", "resting-leader", 0),
     Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 1),
     Witness::new("hello-again", "redundancy-returns", "disk-replaced-voter-down", 0),
 ];
@@ -151,6 +152,12 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
             "whoever leads crashes, again and again, for up to two seconds",
             plans::leader_crash,
             &[("crash", 150), ("elected", 300), ("repeated-command", 500)],
+        ),
+        scenario(
+            "resting-leader",
+            "a group rests between requests, and whoever leads it is gone for good",
+            plans::resting_leader,
+            &[("crash", 150), ("rested", 150), ("woke", 150)],
         ),
         scenario(
             "flapping-leader",

@@ -46,10 +46,11 @@ fn usual(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
         snapshot_chunk: SNAPSHOT_CHUNK,
         journal_growth: JOURNAL_GROWTH,
         long_values: 0,
+        rests: false,
     }
 }
 
-/// Replicas whose journals are written anew all the time.
+/// Replicas whose journals begin a new segment all the time.
 fn short_journals(draft: &mut Draft) -> Shape {
     let founders = draft.one_of(&[3, 5]);
     let usual = usual(draft, founders, 0);
@@ -99,6 +100,30 @@ pub(super) fn leader_crash(draft: &mut Draft) {
         draft.between(at, at + down).crash("leader");
     }
     under_noise(draft, shape, MIXED);
+}
+
+/// They work for a moment, and rest; then whoever leads goes for good. That is noticed before anybody asks, or
+/// when somebody does.
+pub(super) fn resting_leader(draft: &mut Draft) {
+    let founders = draft.one_of(&[3, 5]);
+    let shape = Shape { rests: true, ..usual(draft, founders, 0) };
+    let shape = begin(draft, shape);
+    for number in 0..draft.number(5, 40) {
+        let at = Time(0) + MS(draft.number(BEGUN, BEGUN + 500));
+        ask_any(draft, shape, at, append(number));
+    }
+    let (gone, until) = (Time(0) + MS(draft.number(2_300, 4_000)), always(draft));
+    draft.between(gone, until).crash("leader");
+    let (from, end) = (gone.0 / 1_000_000, draft.end().0 / 1_000_000);
+    for number in 0..draft.number(5, 40) {
+        let at = Time(0) + MS(draft.number(from, end));
+        ask_any(draft, shape, at, append(100 + number));
+    }
+    draft.swarm(NOISE, &targets(shape));
+}
+
+fn append(number: u64) -> Ask {
+    Ask::Append { key: "a".into(), value: format!("{number}.").into() }
 }
 
 pub(super) fn flapping_leader(draft: &mut Draft) {
