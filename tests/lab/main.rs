@@ -5,5 +5,6 @@ mod histories;
 mod honesty;
 mod laws;
 mod licences;
+mod mutants;
 mod parity;
 mod tidy;

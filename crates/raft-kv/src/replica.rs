@@ -129,6 +129,13 @@ impl Machine for Replica {
         self.groups.flush(now, out);
     }
 
+    fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {
+        match self.group() {
+            Some(_) => self.groups.roles(see),
+            None => see("booting", None),
+        }
+    }
+
     fn inspect(&self) -> Inspection {
         let Some(group) = self.group() else {
             return Inspection { role: "booting", state: "reads its disk".to_owned() };

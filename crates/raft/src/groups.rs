@@ -231,6 +231,13 @@ impl Groups {
         self.call(group, now, |group, now, fx| group.transfer(to, now, fx)).unwrap_or(nobody)
     }
 
+    /// The roles of this node, in each group: see [`machine::Machine::roles`].
+    pub fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {
+        for (number, group) in (0..).zip(&self.groups) {
+            see(group.role_name(), Some(number));
+        }
+    }
+
     /// A group; `None` before the disk was read, and if there is none of this number.
     pub fn group(&self, group: GroupId) -> Option<&Group> {
         self.groups.get(group.0 as usize)
