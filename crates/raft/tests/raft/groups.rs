@@ -260,7 +260,7 @@ fn leadership_goes_to_whoever_can_lead_soonest() {
         world.run_for(MS(50));
         let next = leader(&world, 0).expect("somebody leads");
         assert!(next != first && next != late, "seed {seed}: {next:?}");
-        let missed = world.history()[seen..].iter().any(|entry| entry.note == "leader-missed");
+        let missed = world.history().since(seen).any(|entry| entry.note == "leader-missed");
         assert!(!missed, "seed {seed}");
         world.end(fault);
     }
