@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use axum::Router;
 use host::{
-    Access, Addresses, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, SharedFolder,
-    Stop, Stopping, http,
+    Access, Addresses, Exposure, Folder, Links, Neighbours, Node, Server, SharedFolder, Stop,
+    Stopping, http,
 };
 use machine::{Inspection, NodeId, Switches};
 use raft::server::{count_note, watch_leader};
