@@ -30,7 +30,8 @@ impl Rig {
         loop {
             let outputs: Vec<_> = self.out.drain().collect();
             if outputs.is_empty() {
-                return self.store.next_event();
+                let mut events = std::iter::from_fn(|| self.store.next_event());
+                return events.find(|event| *event != Event::Compacted);
             }
             for output in outputs {
                 if let Output::Disk { command, op } = output {

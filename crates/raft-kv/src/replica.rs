@@ -82,8 +82,10 @@ impl Replica {
         limits: Limits,
         switches: Switches,
     ) -> Replica {
+        let mut groups = Groups::new(id, tuning, switches);
+        groups.will_found(GROUP, founders);
         Replica {
-            groups: Groups::new(id, founders, 1, tuning, switches),
+            groups,
             store: Store::new(switches),
             applied: 0,
             limits,
@@ -130,6 +132,13 @@ impl Machine for Replica {
         self.groups.flush(now, out);
         if self.groups.may_stop(now) {
             out.stopped();
+        }
+    }
+
+    fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {
+        match self.group() {
+            Some(_) => self.groups.roles(see),
+            None => see("booting", None),
         }
     }
 

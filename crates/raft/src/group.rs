@@ -14,6 +14,7 @@ mod commit;
 mod election;
 mod membership;
 mod reads;
+mod rest;
 mod snapshots;
 #[cfg(test)]
 mod stale;
@@ -33,13 +34,14 @@ pub use election::Votes;
 pub use leading::Leadership;
 pub use membership::{ChangeRefused, KnownDisks};
 pub use reads::{Consistency, TransferRefused};
+pub(crate) use rest::Resting;
 
 /// One member's part of a group.
 #[derive(Clone, Debug)]
 pub struct Group {
     pub(crate) id: GroupId,
     me: Member,
-    founders: Vec<NodeId>,
+    founders: Arc<[NodeId]>,
     tuning: Tuning,
     switches: Switches,
 
@@ -61,6 +63,12 @@ pub struct Group {
     /// Before its boot it may have heard one.
     booted: Time,
     election_due: Time,
+    /// When the node looks after it next.
+    pub(crate) scheduled: Option<Time>,
+    /// It has nothing to do, and neither does any other member.
+    rests: bool,
+    /// Since when.
+    active: Time,
     /// The snapshot that the owner's frozen state is to be.
     taking: Option<Snapshot>,
     /// The file of a snapshot of which not every piece could be read as it was written.
@@ -109,7 +117,7 @@ impl Group {
     /// A member that has just booted, with what its disk remembers: nothing, if it is empty.
     pub(crate) fn new(
         (id, me): (GroupId, Member),
-        founders: &[NodeId],
+        founders: Arc<[NodeId]>,
         (tuning, switches): (Tuning, Switches),
         remembered: Option<Remembered>,
         now: &mut Now<'_>,
@@ -122,7 +130,7 @@ impl Group {
         let mut group = Group {
             id,
             me,
-            founders: founders.to_vec(),
+            founders,
             tuning,
             switches,
             term,
@@ -136,6 +144,9 @@ impl Group {
             heard: None,
             booted: now.time,
             election_due: now.time,
+            scheduled: None,
+            rests: false,
+            active: now.time,
             taking: None,
             rotten: None,
             incoming: None,
@@ -166,6 +177,12 @@ impl Group {
         {
             return;
         }
+        if let Rpc::Rest { term, index } = rpc {
+            return self.on_rest(from, term, index, fx);
+        }
+        if self.rests {
+            self.wake(Some(from), now, fx);
+        }
         match rpc {
             Rpc::RequestVote(request) => self.on_request_vote(from, request, now, fx),
             Rpc::Vote { term, pre, granted } => self.on_vote(from, term, pre, granted, now, fx),
@@ -189,6 +206,7 @@ impl Group {
             Rpc::Hello => self.on_hello(from, now, fx),
             Rpc::Founders(founders) => self.on_founders(&founders, now, fx),
             Rpc::Members { index, members } => self.on_members((index, members), now, fx),
+            Rpc::Rest { .. } | Rpc::Wake | Rpc::Beat { .. } => {}
         }
     }
 
@@ -214,10 +232,11 @@ impl Group {
     }
 
     /// When [`Group::tick`] has something to do.
-    pub(crate) fn due(&self) -> Time {
+    pub(crate) fn due(&self) -> Option<Time> {
         match &self.role {
-            Role::Leader(leadership) => leadership.due(),
-            _ => self.election_due,
+            _ if self.rests => None,
+            Role::Leader(leadership) => Some(leadership.due()),
+            _ => Some(self.election_due),
         }
     }
 
@@ -363,7 +382,8 @@ mod tests {
         let mut now = Now { time: Time(0), wall: Wall(0), generation, random: &mut random };
         let remembered = Some(Remembered { term, ..Remembered::default() });
         let (who, how) = ((GroupId(0), member(0)), (Tuning::default(), Switches::ALL_ON));
-        let mut group = Group::new(who, &[], how, remembered, &mut now, &mut Effects::default());
+        let fx = &mut Effects::default();
+        let mut group = Group::new(who, Arc::default(), how, remembered, &mut now, fx);
         now.time = Time(0) + 2 * Tuning::default().election_timeout;
         test(&mut group, &mut now);
     }

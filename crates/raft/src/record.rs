@@ -29,6 +29,8 @@ pub(crate) enum Record {
     Kept { first_index: Index, entries: Vec<Entry> },
     /// The newest snapshot, and its file, which is whole.
     Snapshot(Snapshot),
+    /// The group was left for good: nothing of it counts.
+    Left,
     /// The first record of a segment: of the segment before it so many bytes count.
     Begins { prior: u64 },
     /// When this was written, so many bytes of the segment were durable.
@@ -42,6 +44,7 @@ const DURABLE: u8 = 4;
 const KEPT: u8 = 5;
 const SNAPSHOT: u8 = 6;
 const BEGINS: u8 = 7;
+const LEFT: u8 = 8;
 /// Of the body of such a record: group, kind and length.
 const DURABLE_BODY: u32 = 4 + 1 + 8;
 
@@ -78,6 +81,10 @@ pub(crate) fn put_snapshot(out: &mut BytesMut, snapshot: &Snapshot) {
     out.put_u64_le(length);
     out.put_u32_le(crc);
     put_configuration(out, configuration);
+}
+
+pub(crate) fn put_left(out: &mut BytesMut) {
+    out.put_u8(LEFT);
 }
 
 /// Begins a segment.
@@ -142,6 +149,7 @@ fn get_body(from: &mut Reader<Bytes>) -> Result<Record, Malformed> {
         KEPT => Record::Kept { first_index: from.take_u64()?, entries: from.take_all(get_entry)? },
         SNAPSHOT => Record::Snapshot(get_snapshot(from)?),
         BEGINS => Record::Begins { prior: from.take_u64()? },
+        LEFT => Record::Left,
         DURABLE => Record::Durable { length: from.take_u64()? },
         _ => return Err(Malformed("there is no such record")),
     })

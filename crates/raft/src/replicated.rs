@@ -100,8 +100,10 @@ where
     ) -> Self {
         let mut files = SmallFiles::default();
         machine.first_files().into_iter().for_each(|(name, content)| files.put(&name, content));
+        let mut groups = Groups::new(id, tuning, Switches::ALL_ON);
+        groups.will_found(GROUP, members.clone());
         Replicated {
-            groups: Groups::new(id, members.clone(), 1, tuning, Switches::ALL_ON),
+            groups,
             members,
             initial: machine,
             machine: None,
@@ -225,7 +227,7 @@ where
                 self.event(event, out);
             } else if self.answer(now, out) {
                 // It may have asked for more.
-            } else if let Some((index, entry)) = self.groups.next_committed(GROUP) {
+            } else if let Some((_, index, entry)) = self.groups.next_committed() {
                 self.apply(index, &entry, now, out);
             } else if !self.groups.is_taking(GROUP) && self.growth.is_due(now.random) {
                 self.growth.frozen();
@@ -347,6 +349,14 @@ where
     }
 
     /// The machine's own where it runs: faults that aim at its role find the node that it is on.
+    fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {
+        match (&self.machine, self.group()) {
+            (Some(machine), _) => machine.roles(see),
+            (None, Some(_)) => self.groups.roles(see),
+            (None, None) => see("booting", None),
+        }
+    }
+
     fn inspect(&self) -> Inspection {
         let Some(group) = self.group() else {
             return Inspection { role: "booting", state: "reads its disk".to_owned() };

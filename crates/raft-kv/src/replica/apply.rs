@@ -13,7 +13,7 @@ impl Replica {
         loop {
             if let Some((_, event)) = self.groups.next_event() {
                 self.event(event, out);
-            } else if let Some((index, entry)) = self.groups.next_committed(GROUP) {
+            } else if let Some((_, index, entry)) = self.groups.next_committed() {
                 self.apply(index, &entry, out);
             } else if !self.groups.is_taking(GROUP) && self.growth.is_due(now.random) {
                 self.growth.frozen();

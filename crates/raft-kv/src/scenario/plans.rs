@@ -13,6 +13,8 @@ use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
 /// Noise that every promise must bear.
 const NOISE: &[FaultKind] = FaultKind::NOISE;
+/// The same of single links.
+const LINKS: &[FaultKind] = &[FaultKind::SlowLink, FaultKind::LossyLink];
 /// And where memory may be lost, or the disk ails.
 pub(super) const CRASHES: &[FaultKind] = &[
     FaultKind::Crash,
@@ -24,6 +26,10 @@ pub(super) const CRASHES: &[FaultKind] = &[
     FaultKind::FailingDisk,
     FaultKind::HungDisk,
 ];
+
+/// Messages between replicas that carry entries, of whoever leads.
+pub(super) const ENTRIES: &str = "entries";
+const NOBODY_NAMED: [NodeId; 0] = [];
 
 /// When the faults begin: by then there is a leader.
 pub(super) const BEGUN: u64 = 1_000;
@@ -46,10 +52,11 @@ fn usual(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
         snapshot_chunk: SNAPSHOT_CHUNK,
         journal_growth: JOURNAL_GROWTH,
         long_values: 0,
+        rests: false,
     }
 }
 
-/// Replicas whose journals are written anew all the time.
+/// Replicas whose journals begin a new segment all the time.
 fn short_journals(draft: &mut Draft) -> Shape {
     let founders = draft.one_of(&[3, 5]);
     let usual = usual(draft, founders, 0);
@@ -79,6 +86,7 @@ pub(super) fn targets(shape: Shape) -> Vec<Target> {
 pub(super) fn under_noise(draft: &mut Draft, shape: Shape, mix: Mix) {
     workload(draft, shape, 300, mix);
     draft.swarm(NOISE, &targets(shape));
+    draft.swarm(LINKS, &targets(shape));
 }
 
 /// Some time after the beginning and well before the heal.
@@ -99,6 +107,30 @@ pub(super) fn leader_crash(draft: &mut Draft) {
         draft.between(at, at + down).crash("leader");
     }
     under_noise(draft, shape, MIXED);
+}
+
+/// They work for a moment, and rest; then whoever leads goes for good. That is noticed before anybody asks, or
+/// when somebody does.
+pub(super) fn resting_leader(draft: &mut Draft) {
+    let founders = draft.one_of(&[3, 5]);
+    let shape = Shape { rests: true, ..usual(draft, founders, 0) };
+    let shape = begin(draft, shape);
+    for number in 0..draft.number(5, 40) {
+        let at = Time(0) + MS(draft.number(BEGUN, BEGUN + 500));
+        ask_any(draft, shape, at, append(number));
+    }
+    let (gone, until) = (Time(0) + MS(draft.number(2_300, 4_000)), always(draft));
+    draft.between(gone, until).crash("leader");
+    let (from, end) = (gone.0 / 1_000_000, draft.end().0 / 1_000_000);
+    for number in 0..draft.number(5, 40) {
+        let at = Time(0) + MS(draft.number(from, end));
+        ask_any(draft, shape, at, append(100 + number));
+    }
+    draft.swarm(NOISE, &targets(shape));
+}
+
+fn append(number: u64) -> Ask {
+    Ask::Append { key: "a".into(), value: format!("{number}.").into() }
 }
 
 pub(super) fn flapping_leader(draft: &mut Draft) {
@@ -181,6 +213,32 @@ pub(super) fn slow_follower(draft: &mut Draft) {
         let at = at + lasts - MS(draft.number(0, 50));
         let down = MS(draft.magnitude(300, 2_000));
         draft.between(at, at + down).crash("leader");
+    }
+    under_noise(draft, shape, MIXED);
+}
+
+/// Heartbeats reach it, so it campaigns against nobody; entries do not.
+pub(super) fn starved_follower(draft: &mut Draft) {
+    let shape = three_or_five(draft);
+    for _ in 0..draft.number(1, 3) {
+        let (at, lasts) = (moment(draft), MS(draft.number(200, 1_500)));
+        let starved = draft.one_of(&shape.replica_ids());
+        // A filter does not end with the heal.
+        let until = (at + lasts).min(draft.heal_at());
+        draft.between(at, until).drop_messages(ENTRIES, NOBODY_NAMED, [starved]);
+        // As soon as they reach it, or a little before.
+        let at = until - MS(draft.number(0, 50));
+        let down = MS(draft.magnitude(300, 2_000));
+        draft.between(at, at + down).crash("leader");
+    }
+    under_noise(draft, shape, MIXED);
+}
+
+pub(super) fn gray_leader(draft: &mut Draft) {
+    let shape = three_or_five(draft);
+    for _ in 0..draft.number(1, 3) {
+        let (at, lasts) = (moment(draft), MS(draft.number(300, 2_000)));
+        draft.between(at, at + lasts).gray_failure("leader", shape.replica_ids());
     }
     under_noise(draft, shape, MIXED);
 }

@@ -22,6 +22,7 @@ fn small(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
         snapshot_chunk: draft.magnitude(16, 4_000),
         journal_growth: draft.magnitude(16, 64 << 10),
         long_values: 0,
+        rests: false,
     };
     begin(draft, shape)
 }
@@ -39,6 +40,7 @@ pub(super) fn growing_store(draft: &mut Draft) {
         snapshot_chunk: SNAPSHOT_CHUNK,
         journal_growth: JOURNAL_GROWTH,
         long_values: 100,
+        rests: false,
     };
     shape.draw(draft);
     draft.phases(MS(20_000), MS(1_000));

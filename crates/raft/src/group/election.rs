@@ -140,7 +140,7 @@ impl Group {
 
     /// Elected. The blank entry lets it commit what its predecessors left (section 8).
     fn lead(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
-        self.leader = Some(self.me);
+        (self.leader, self.active) = (Some(self.me), now.time);
         let (members, last) = (self.log.configuration().members(), self.log.last_index());
         self.role = Role::Leader(Box::new(Leadership::new(self.me, &members, last, now.time)));
         fx.events.push(Event::Leads { term: self.term });

@@ -82,6 +82,7 @@ impl Group {
         now: &mut Now<'_>,
         fx: &mut Effects,
     ) -> Result<(), ChangeRefused> {
+        self.asked(now, fx);
         let not_leader = self.not_leader();
         let (configuration, settled) = (Arc::clone(self.log.configuration()), self.is_settled());
         let Role::Leader(leadership) = &mut self.role else {
@@ -149,6 +150,7 @@ impl Group {
 
     /// A configuration is in force as soon as it is in the log.
     fn configure(&mut self, configuration: Configuration, now: &mut Now<'_>, fx: &mut Effects) {
+        self.active = now.time;
         let members = configuration.members();
         let payload = Payload::Configuration(Arc::new(configuration));
         let last = self.append(Entry { term: self.term, payload }, fx);

@@ -1,6 +1,6 @@
 //! What a node remembers after a boot: the segments of its journal, in order, and the snapshots that they name.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use machine::{DiskAnswer, DiskCommand, DiskResult, Embeds, FileName, Now, Outputs};
@@ -8,7 +8,7 @@ use machine::{DiskAnswer, DiskCommand, DiskResult, Embeds, FileName, Now, Output
 use super::Groups;
 use crate::checksums::Checksums;
 use crate::effects::{Effects, Event};
-use crate::group::{Group, Remembered};
+use crate::group::Remembered;
 use crate::journal::{JournalOp, Segments, journal_name};
 use crate::log::{Log, Snapshot, SnapshotFile};
 use crate::member::Member;
@@ -32,6 +32,8 @@ pub(crate) struct Recovery {
     /// The files of snapshots that are there.
     files: Vec<(GroupId, u64)>,
     remembered: BTreeMap<GroupId, Remembered>,
+    /// Groups that were left.
+    left: BTreeSet<GroupId>,
     segments: Segments,
     /// So many bytes of the last segment count.
     prior: u64,
@@ -64,6 +66,7 @@ impl Recovery {
             read: BTreeMap::new(),
             files: Vec::new(),
             remembered: BTreeMap::new(),
+            left: BTreeSet::new(),
             segments: Segments::default(),
             prior: 0,
             unproven: (0, Bytes::new()),
@@ -164,6 +167,11 @@ impl Recovery {
                 Record::Begins { .. } => begun = true,
                 _ if !begun => return Err(OTHER_VERSION.into()),
                 Record::Durable { length } => proven = Some(length),
+                Record::Left => {
+                    groups.remove(&group);
+                    self.segments.left(group);
+                    self.left.insert(group);
+                }
                 record => {
                     if let Record::Base { last, .. } = record {
                         self.segments.ended(group, last + 1);
@@ -246,7 +254,7 @@ impl GroupRecords {
                 self.entries.extend((first_index..).zip(entries));
                 return Some((first_index, Some(end)));
             }
-            Record::Begins { .. } | Record::Durable { .. } => {}
+            Record::Begins { .. } | Record::Durable { .. } | Record::Left => {}
         }
         None
     }
@@ -309,7 +317,9 @@ impl Groups {
     ) -> Result<(), String> {
         let last = self.recovery.read.keys().last().copied().unwrap_or(0);
         self.recovery.replay()?;
-        self.journal.begin(last, self.recovery.prior, std::mem::take(&mut self.recovery.segments));
+        let segments = std::mem::take(&mut self.recovery.segments);
+        let left = std::mem::take(&mut self.recovery.left);
+        self.journal.begin(last, self.recovery.prior, segments, left);
         match last {
             0 => self.read_snapshots(now, out),
             last => self.confirm(journal_name(last), out),
@@ -371,16 +381,16 @@ impl Groups {
         let number = recovery.files.iter().map(|(_, number)| *number).max();
         let checksums = std::mem::take(&mut recovery.checksums);
         self.files.begin(number.unwrap_or(0), checksums, recovery.outdated());
-        let (me, how) = (Member { node: self.node, disk: self.disk }, (self.tuning, self.switches));
-        for id in (0..self.count).map(GroupId) {
+        self.is_up = true;
+        self.founders.retain(|id, _| !self.journal.has_left(*id));
+        let named = self.founders.keys().chain(recovery.remembered.keys());
+        let mut cut = recovery.cut > 0;
+        for id in named.copied().collect::<BTreeSet<_>>() {
             let mut fx = Effects::default();
-            if id == GroupId(0) && recovery.cut > 0 {
+            if std::mem::take(&mut cut) {
                 fx.note("journal-cut");
             }
-            let known = recovery.remembered.remove(&id);
-            let group = Group::new((id, me), &self.founders, how, known, now, &mut fx);
-            self.groups.push(group);
-            self.carry_out(id, &mut fx, now);
+            self.boot_group(id, recovery.remembered.remove(&id), now, &mut fx);
         }
     }
 }

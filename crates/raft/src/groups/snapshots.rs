@@ -46,7 +46,7 @@ impl Groups {
     /// The peer has taken more of what was sent to it: what waits for room may be sent.
     pub fn writable(&mut self, peer: NodeId, link: Link) {
         self.window.writable(peer, link);
-        let leads = self.groups.iter().filter(|group| group.leads()).map(|group| group.id);
+        let leads = self.groups.values().filter(|group| group.leads()).map(|group| group.id);
         self.touched.extend(leads);
     }
 

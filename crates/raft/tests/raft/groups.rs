@@ -6,7 +6,7 @@ use machine::NodeId;
 use raft::{GroupId, Tuning};
 use sim::{Fault, Script};
 
-use crate::lists::{Word, elect, item, leader, list, world, world_with};
+use crate::lists::{Keeper, Word, elect, item, leader, list, world, world_with};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -61,19 +61,32 @@ fn many_groups_with_long_entries_leave_room_on_their_links() {
     for node in (0..3).map(NodeId) {
         let keeper = world.machine(node).unwrap();
         assert_eq!(keeper.resets, 0, "{node:?}");
-        assert!(keeper.lists.iter().all(|list| list.len() == 12), "{node:?}");
+        assert!(keeper.lists[..12].iter().all(|list| list.len() == 12), "{node:?}");
     }
 }
 
-#[test]
-fn who_was_away_for_long_gets_a_snapshot() {
+/// One of three was down while five hundred items were added.
+struct Away {
+    world: sim::World<Keeper>,
+    first: NodeId,
+    away: NodeId,
+    fault: sim::FaultId,
+}
+
+fn while_one_is_away(seed: u64) -> Away {
     let tuning = Tuning { keep_entries: 10, snapshot_chunk: 100, ..Tuning::default() };
-    let mut world = world_with(3, 3, 3, 1, tuning);
+    let mut world = world_with(seed, 3, 3, 1, tuning);
     let first = elect(&mut world, 0);
     let away = NodeId((first.0 + 1) % 3);
     let fault = world.crash(away);
     (0..500).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
     world.run_for(MS(500));
+    Away { world, first, away, fault }
+}
+
+#[test]
+fn who_was_away_for_long_gets_a_snapshot() {
+    let Away { mut world, first, away, fault } = while_one_is_away(3);
     world.tell(first, Word::Compact(GroupId(0)));
     world.run_for(MS(100));
     assert!(world.machine(first).unwrap().group(0).unwrap().log().first_index() > 400);
@@ -106,17 +119,11 @@ fn a_snapshot_ends_however_often_another_is_due_and_however_much_is_added() {
 /// The leader knows its file again, piece by piece, and asks its owner for the state anew where it does not.
 #[test]
 fn what_rotted_on_a_leader_is_sent_to_nobody_and_stops_nobody() {
-    let tuning = Tuning { keep_entries: 10, snapshot_chunk: 100, ..Tuning::default() };
     for (seed, readable) in [(13, true), (14, false)] {
-        let mut world = world_with(seed, 3, 3, 1, tuning);
-        let first = elect(&mut world, 0);
-        let away = NodeId((first.0 + 1) % 3);
-        let fault = world.crash(away);
-        (0..500).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
-        world.run_for(MS(500));
+        let Away { mut world, first, away, fault } = while_one_is_away(seed);
         world.tell(first, Word::Compact(GroupId(0)));
         world.run_for(MS(1_000));
-        let file = |world: &sim::World<crate::lists::Keeper>| {
+        let file = |world: &sim::World<Keeper>| {
             world.machine(first).unwrap().group(0).unwrap().log().snapshot().file.unwrap().number
         };
         let before = file(&world);
@@ -163,7 +170,7 @@ fn snapshots_of_many_groups_to_one_follower_fit_on_its_link() {
     world.run_for(MS(10_000));
     let [leads, followed] = [0, 1].map(|node| world.machine(NodeId(node)).unwrap());
     for group in 0..GROUPS {
-        let has = |keeper: &crate::lists::Keeper| {
+        let has = |keeper: &Keeper| {
             let log = keeper.group(group).unwrap().log();
             (log.snapshot().last_index, keeper.lists[group as usize].concat().len())
         };
@@ -176,18 +183,11 @@ fn snapshots_of_many_groups_to_one_follower_fit_on_its_link() {
 /// Nothing is written as long as nobody lacks what went.
 #[test]
 fn an_owner_that_keeps_its_state_itself_is_asked_for_it_when_a_follower_lacks_it() {
-    let tuning = Tuning { keep_entries: 10, snapshot_chunk: 100, ..Tuning::default() };
-    let mut world = world_with(3, 3, 3, 1, tuning);
-    let first = elect(&mut world, 0);
-    let away = NodeId((first.0 + 1) % 3);
-    let fault = world.crash(away);
-    (0..500).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
-    world.run_for(MS(500));
+    let Away { mut world, first, away, fault } = while_one_is_away(3);
     world.tell(first, Word::CompactTo(GroupId(0)));
     world.run_for(MS(1_000));
-    let log = |world: &sim::World<crate::lists::Keeper>| {
-        world.machine(first).unwrap().group(0).unwrap().log().clone()
-    };
+    let log =
+        |world: &sim::World<Keeper>| world.machine(first).unwrap().group(0).unwrap().log().clone();
     assert!(log(&world).first_index() > 400 && log(&world).snapshot().file.is_none());
     world.end(fault);
     world.run_for(MS(3_000));
@@ -260,7 +260,7 @@ fn leadership_goes_to_whoever_can_lead_soonest() {
         world.run_for(MS(50));
         let next = leader(&world, 0).expect("somebody leads");
         assert!(next != first && next != late, "seed {seed}: {next:?}");
-        let missed = world.history()[seen..].iter().any(|entry| entry.note == "leader-missed");
+        let missed = world.history().since(seen).any(|entry| entry.note == "leader-missed");
         assert!(!missed, "seed {seed}");
         world.end(fault);
     }
@@ -282,7 +282,7 @@ fn a_leader_that_is_told_to_stop_hands_all_groups_over_first() {
         world.run_for(MS(50));
         assert!(world.machine(first).is_none(), "seed {seed}");
         assert!((0..4).all(|group| leader(&world, group).is_some()), "seed {seed}");
-        let missed = world.history()[seen..].iter().any(|entry| entry.note == "leader-missed");
+        let missed = world.history().iter().skip(seen).any(|entry| entry.note == "leader-missed");
         assert!(!missed, "seed {seed}");
     }
 }
@@ -321,6 +321,54 @@ fn whoever_has_no_vote_or_leads_already_is_handed_nothing() {
         assert_eq!(world.history().last().unwrap().note, why);
         assert_eq!(leader(&world, 0), Some(first));
     }
+}
+
+/// Each has members of its own, and what a node has left it does not find again.
+#[test]
+fn groups_begin_and_end_while_their_nodes_run() {
+    let mut world = world(31, 5, 3, 1);
+    elect(&mut world, 0);
+    let members = [(7, 0..3), (9, 2..5)];
+    for (group, nodes) in members.clone() {
+        let nodes: Vec<NodeId> = nodes.map(NodeId).collect();
+        for node in &nodes {
+            world.tell(*node, Word::Found(GroupId(group), nodes.clone()));
+        }
+    }
+    world.run_for(MS(2_000));
+    for (group, nodes) in members.clone() {
+        let leader = elect(&mut world, group);
+        assert!(nodes.contains(&leader.0));
+        (0..50).for_each(|number| world.tell(leader, Word::Add(GroupId(group), item(number))));
+        world.run_for(MS(200));
+        for node in (0..5).map(NodeId) {
+            let length = list(&world, node, group).len();
+            assert_eq!(length, if nodes.contains(&node.0) { 50 } else { 0 }, "{group} at {node:?}");
+        }
+    }
+    world.tell(NodeId(2), Word::Compact(GroupId(7)));
+    world.run_for(MS(500));
+    world.tell(NodeId(2), Word::Leave(GroupId(7)));
+    world.run_for(MS(100));
+    for _ in 0..2 {
+        let gone = world.power_loss(NodeId(2));
+        world.run_for(MS(10));
+        world.end(gone);
+        world.run_for(MS(1_000));
+        let has = |group| world.machine(NodeId(2)).unwrap().group(group).is_some();
+        assert!(has(0) && !has(7) && has(9));
+        assert_eq!(list(&world, NodeId(2), 9).len(), 50, "it found the group by itself");
+    }
+    let seen = world.history().len();
+    world.tell(NodeId(2), Word::Found(GroupId(7), vec![NodeId(0), NodeId(1), NodeId(2)]));
+    world.run_for(MS(1_000));
+    assert!(world.history().iter().skip(seen).any(|entry| entry.note == "nothing to found"));
+    assert!(world.machine(NodeId(2)).unwrap().group(7).is_none(), "it would vote again");
+    // The other two are a majority.
+    let leader = elect(&mut world, 7);
+    world.tell(leader, Word::Add(GroupId(7), item(50)));
+    world.run_for(MS(200));
+    assert_eq!(list(&world, NodeId(0), 7).len(), 51);
 }
 
 /// Groups of a node share timers and messages: a thousand idle ones cost no more messages than one.

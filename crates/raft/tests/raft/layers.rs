@@ -110,12 +110,11 @@ impl LayeredDisk {
     /// What is there after it went down. Of what is pending a beginning happened in each file: of the journal so
     /// many bytes, and of the others all or nothing.
     pub(crate) fn after(&self, power: bool, mut bytes: usize, others: bool) -> LayeredDisk {
-        let mut left = LayeredDisk {
-            seen: if power { self.device.clone() } else { self.seen.clone() },
-            device: self.device.clone(),
-            unsynced: if power { Vec::new() } else { self.unsynced.clone() },
-            ..LayeredDisk::default()
-        };
+        let mut left = LayeredDisk { asked: Vec::new(), full: false, ..self.clone() };
+        if power {
+            left.seen = self.device.clone();
+            left.unsynced.clear();
+        }
         let mut over = BTreeSet::new();
         for command in self.pending(power).cloned() {
             let Some(file) = command.file().cloned().filter(|file| !over.contains(file)) else {

@@ -35,6 +35,8 @@ pub(crate) enum Word {
     Change(GroupId, Vec<NodeId>),
     Transfer(GroupId, Option<NodeId>),
     Compact(GroupId),
+    Found(GroupId, Vec<NodeId>),
+    Leave(GroupId),
     /// As of an owner that has its list on a disk itself.
     CompactTo(GroupId),
 }
@@ -64,14 +66,17 @@ pub(crate) struct Keeper {
     thawing: Vec<Vec<u8>>,
 }
 
+/// There is room for so many groups, if more are founded.
+const MORE: u32 = 16;
 /// Of a list so much is given at a time, at the least.
 const PIECE: usize = 24;
 
 impl Keeper {
-    pub(crate) fn new(id: NodeId, founders: Vec<NodeId>, groups: u32, tuning: Tuning) -> Keeper {
-        let lists = vec![Vec::new(); groups as usize];
+    pub(crate) fn new(id: NodeId, founders: Vec<NodeId>, count: u32, tuning: Tuning) -> Keeper {
+        let lists = vec![Vec::new(); count.max(MORE) as usize];
         let (frozen, thawing) = (vec![Bytes::new(); lists.len()], vec![Vec::new(); lists.len()]);
-        let groups = Groups::new(id, founders, groups, tuning, Switches::ALL_ON);
+        let mut groups = Groups::new(id, tuning, Switches::ALL_ON);
+        (0..count).for_each(|group| groups.will_found(GroupId(group), founders.clone()));
         Keeper { groups, lists, frozen, thawing, resets: 0 }
     }
 
@@ -120,12 +125,10 @@ impl Keeper {
                     Event::Leads { .. } | Event::Follows { .. } => {}
                 }
             }
-            for group in 0..self.lists.len() {
-                while let Some((_, entry)) = self.groups.next_committed(GroupId(group as u32)) {
-                    quiet = false;
-                    if let Payload::Command(item) = entry.payload {
-                        self.lists[group].push(item);
-                    }
+            while let Some((group, _, entry)) = self.groups.next_committed() {
+                quiet = false;
+                if let Payload::Command(item) = entry.payload {
+                    self.lists[group.0 as usize].push(item);
                 }
             }
             if quiet {
@@ -161,6 +164,12 @@ impl Machine for Keeper {
                     out.note(format!("{why:?}"));
                 }
             }
+            Input::Message { message: Word::Found(group, founders), .. } => {
+                if !self.groups.found(group, founders, now) {
+                    out.note("nothing to found".into());
+                }
+            }
+            Input::Message { message: Word::Leave(group), .. } => self.groups.leave(group),
             Input::Message { message: Word::Compact(group), .. } => self.freeze(group, now),
             Input::Message { message: Word::CompactTo(group), .. } => {
                 let index = self.group(group.0).map_or(0, Group::applied_index);

@@ -9,4 +9,5 @@ mod lists;
 mod members;
 mod replay;
 mod replicated;
+mod rest;
 mod transcripts;

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use host::{Folder, Metrics, Node, Outside};
-use machine::{Input, Inspection, Link as Wire, NodeId, Switches};
+use machine::{Input, Inspection, Link as Wire, Machine, NodeId, Switches};
 use serde::{Deserialize, Serialize};
 use url_shortener::{Call, Limits, Message, Reply, Roster, Shard, Shortener};
 

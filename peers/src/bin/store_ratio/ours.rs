@@ -24,7 +24,8 @@ impl Ours {
         let store = Store::new(Limits::default(), Switches::ALL_ON);
         if !folder.join(BOUND).exists() {
             let first = Store::first_files().into_iter();
-            let put = |(file, bytes): (_, Bytes)| DiskCommand::Replace { file, parts: bytes.into() };
+            let put =
+                |(file, bytes): (_, Bytes)| DiskCommand::Replace { file, parts: bytes.into() };
             files.carry_out(first.map(put).collect());
         }
         let mut ours = Ours { store, files, out: Outputs::default(), ops: Vec::new() };
@@ -46,7 +47,8 @@ impl Ours {
                 }
             }
             if commands.is_empty() {
-                return self.store.next_event();
+                let mut events = std::iter::from_fn(|| self.store.next_event());
+                return events.find(|event| *event != Event::Compacted);
             }
             let outcomes = self.files.carry_out(commands);
             for (op, outcome) in self.ops.drain(..).zip(outcomes) {

@@ -8,7 +8,7 @@ use machine::{DiskId, NodeId};
 use super::*;
 use crate::member::Configuration;
 use crate::record::{
-    put_base, put_begins, put_durable, put_entries, put_record, put_snapshot, put_state,
+    put_base, put_begins, put_durable, put_entries, put_left, put_record, put_snapshot, put_state,
 };
 use crate::rpc::Payload;
 
@@ -61,6 +61,7 @@ fn segment(prior: u64, records: Vec<Record>) -> BytesMut {
             Record::Kept { first_index, entries } => {
                 put_entries(out, true, first_index, entries.iter())
             }
+            Record::Left => put_left(out),
             Record::Begins { .. } | Record::Durable { .. } => {}
         });
         put_durable(&mut out, durable);
@@ -126,6 +127,17 @@ fn what_was_said_again_fills_in_and_truncates_nothing() {
     let lost = [head(), vec![entries(6, &[3])]].concat();
     let why = recovered(vec![segment(0, lost)]).err().unwrap();
     assert_eq!(why, "the journal has a gap");
+}
+
+/// What its segments have does not bring it back.
+#[test]
+fn a_group_that_was_left_is_gone() {
+    let before = || vec![state(4), base(0, 0, 0), entries(1, &[1, 2])];
+    assert!(recovered(vec![segment(0, before())]).unwrap().is_some());
+    let left = segment(0, [before(), vec![Record::Left]].concat());
+    assert!(recovered(vec![left.clone()]).unwrap().is_none());
+    let prior = left.len() as u64;
+    assert!(recovered(vec![left, segment(prior, vec![Record::Left])]).unwrap().is_none());
 }
 
 #[test]
