@@ -5,6 +5,8 @@ use std::thread::available_parallelism;
 
 use sim::{Registered, SavedRun, Seeds, Witness};
 
+use crate::tidy;
+
 fn default_sweep(system: &dyn Registered, scenario: &str, without: &[String]) -> sim::SweepReport {
     let info = system.scenarios().into_iter().find(|info| info.name == scenario).unwrap();
     let seeds = Seeds { first: 0, count: info.seeds, jobs: available_parallelism().unwrap().get() };
@@ -76,6 +78,40 @@ fn the_recorded_seeds_break_what_they_say() {
             assert!(ran.report.is_clean(), "{witness:?} breaks with the mechanism on too");
         }
     }
+}
+
+/// A page that names another seed than the recorded one shows nothing, as soon as the code moves.
+#[test]
+fn pages_name_the_recorded_seeds_and_every_one_of_them() {
+    let mut recorded = BTreeSet::new();
+    for system in infralab::systems() {
+        for Witness { scenario, seed, mechanism, .. } in system.witnesses() {
+            recorded.insert(format!("{scenario} --seed {seed} --without {mechanism}"));
+        }
+    }
+    let pages = tidy::pages().into_iter().map(|(page, _)| tidy::read(&page));
+    let named: BTreeSet<String> = pages.flat_map(|page| witnesses_in(&page)).collect();
+    let unknown: Vec<_> = named.difference(&recorded).collect();
+    let missing: Vec<_> = recorded.difference(&named).collect();
+    assert_eq!(
+        (unknown, missing),
+        (vec![], vec![]),
+        "named and not recorded; recorded and not named"
+    );
+}
+
+/// Each `SCENARIO --seed N --without MECHANISM` of a page, but for those that are cut short.
+fn witnesses_in(page: &str) -> Vec<String> {
+    let words: Vec<&str> = page.split_whitespace().collect();
+    let witness = |five: &[&str]| match five {
+        [scenario, "--seed", seed, "--without", mechanism] if *mechanism != "..." => Some(format!(
+            "{} --seed {seed} --without {}",
+            scenario.trim_matches('`'),
+            mechanism.trim_matches('`')
+        )),
+        _ => None,
+    };
+    words.windows(5).filter_map(witness).collect()
 }
 
 #[test]

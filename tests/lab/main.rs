@@ -7,4 +7,5 @@ mod laws;
 mod licences;
 mod mutants;
 mod parity;
+mod stops;
 mod tidy;

@@ -64,6 +64,7 @@ impl Machine for Cache {
             Input::Message { message: Message::Order(Order::Expire(key)), .. } => {
                 self.kept.remove(&key);
             }
+            Input::Stop => out.stopped(),
             _ => {}
         }
     }

@@ -105,6 +105,7 @@ impl Machine for Database {
                 self.read(Job { from, attempt, deadline }, now.time, out);
             }
             Input::Timer(Timer::Served(number)) => self.served(number, now.time, out),
+            Input::Stop => out.stopped(),
             _ => {}
         }
     }

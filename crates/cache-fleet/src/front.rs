@@ -277,6 +277,7 @@ impl Machine for Front {
                 Front::give_up(self.reads.timer(read, now.random, out), out);
             }
             Input::LinkReset { peer } => self.reset(peer, now, out),
+            Input::Stop => out.stopped(),
             _ => {}
         }
     }

@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use doors::http;
 use machine::Inspection;
 
-use crate::http;
 use crate::metrics::Metrics;
 
 /// `/metrics` in Prometheus' text form, and `/health`: a line for each machine, its role and state,

@@ -32,10 +32,10 @@ pub(crate) use system::watch;
 pub(crate) const TEMPORARY: &str = ".new";
 
 /// What a failed operation means to the machine, and what the operating system said.
-pub type DiskFailure = (DiskError, String);
+pub(crate) type DiskFailure = (DiskError, String);
 
 /// How an operation ended.
-pub type DiskOutcome = Result<DiskAnswer, DiskFailure>;
+pub(crate) type DiskOutcome = Result<DiskAnswer, DiskFailure>;
 
 /// When what was done to a file is what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,9 +176,12 @@ impl Files {
         self.changing(name, true, |handle| {
             let length = handle.length().map_err(unchanged)?;
             match handle.write(&path, offset, parts) {
-                // Only what is past the old end needs space, so cutting there undoes it.
                 Err(error) if unchanged_kind(&error) == DiskError::Full => {
-                    handle.set_length(&path, length).map_err(unknown)?;
+                    // Only what is past the old end needs space, so cutting there undoes it.
+                    match handle.is_made() {
+                        true => handle.set_length(&path, length).map_err(unknown)?,
+                        false => self.unmake(name, &path)?,
+                    }
                     Err(unchanged(error))
                 }
                 Err(error) => Err(unknown(error)),
@@ -190,9 +193,23 @@ impl Files {
     fn allocate(&self, name: &FileName, length: u64) -> Result<Durable, DiskFailure> {
         let path = self.path(name)?;
         self.changing(name, true, |handle| {
-            handle.allocate(&path, length).map_err(unchanged)?;
+            if handle.length().map_err(unchanged)? >= length {
+                return Ok(Durable::ByItself);
+            }
+            handle.allocate(&path, length).map_err(|error| {
+                let undone = if handle.is_made() { Ok(()) } else { self.unmake(name, &path) };
+                undone.err().unwrap_or_else(|| unchanged(error))
+            })?;
             Ok(Durable::ByItself)
         })
+    }
+
+    /// Takes a file away that an operation made which then found no space: it did nothing.
+    fn unmake(&self, name: &FileName, path: &Path) -> Result<(), DiskFailure> {
+        system::remove(path).map_err(unknown)?;
+        self.names.change();
+        self.open.forget(name);
+        self.sync_folder()
     }
 
     fn truncate(&self, name: &FileName, length: u64) -> Result<Durable, DiskFailure> {
@@ -212,7 +229,7 @@ impl Files {
         // Others may be replaced at the same time.
         let temporary = self.folder.join(format!("{TEMPORARY}-{name}"));
         let slices: Vec<&[u8]> = parts.slices().iter().map(|slice| &slice[..]).collect();
-        put_in_place(&temporary, &path, &slices)?;
+        put_in_place(&temporary, &path, &slices, Readers::Usual)?;
         self.names.change();
         // Whoever opened the old one meanwhile has put it there before.
         self.open.forget(name);
@@ -247,7 +264,9 @@ impl Files {
             // One that made room for another was synced, and is no more to be used.
             if let Some(_changing) = handle.change() {
                 let done = work(&handle);
-                handle.made();
+                if done.is_ok() {
+                    handle.made();
+                }
                 return done;
             }
         }
@@ -328,20 +347,39 @@ fn remove_temporaries(folder: &Path) {
     }
 }
 
-/// Puts new content in a file's place, atomically and durably. The temporary file is in its folder.
-pub(crate) fn replace(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<(), DiskFailure> {
-    put_in_place(temporary, path, &[bytes])?;
-    path.parent().map_or(Ok(()), system::sync_folder).map_err(unknown)
+/// Who may read a file: whoever the user lets (`umask`), or the user alone.
+#[derive(Clone, Copy)]
+pub(crate) enum Readers {
+    Usual = 0o666,
+    UserAlone = 0o600,
+}
+
+/// Puts new content in a file's place, atomically and durably. The temporary file is in its folder; what lies at
+/// its name is removed, and not followed where it is a link.
+pub(crate) fn replace(
+    temporary: &Path,
+    path: &Path,
+    bytes: &[u8],
+    readers: Readers,
+) -> io::Result<()> {
+    let put = put_in_place(temporary, path, &[bytes], readers);
+    put.map_err(|(_, error)| io::Error::other(error))?;
+    path.parent().map_or(Ok(()), system::sync_folder)
 }
 
 /// As [`replace`]; but its name is durable when its folder was synced.
-fn put_in_place(temporary: &Path, path: &Path, slices: &[&[u8]]) -> Result<(), DiskFailure> {
+fn put_in_place(
+    temporary: &Path,
+    path: &Path,
+    slices: &[&[u8]],
+    readers: Readers,
+) -> Result<(), DiskFailure> {
     // One left behind by a crash must go first: the new one is to be nobody else's file.
     match system::remove(temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(unchanged(error)),
         _ => {}
     }
-    let created = system::create_new(temporary).and_then(|file| {
+    let created = system::create_new(temporary, readers as u32).and_then(|file| {
         system::write(&file, temporary, 0, slices)?;
         system::sync(&file, temporary, false)
     });

@@ -14,6 +14,7 @@
 
 mod error;
 mod format;
+mod nodes;
 mod owner;
 mod shared;
 
@@ -74,7 +75,7 @@ impl Folder {
         let owner = match format::read(path) {
             Ok(None) => Ok(None),
             Ok(Some(Said::Node { owner, .. })) => Ok(Some(owner)),
-            Ok(Some(Said::Shared { system })) => Err(Wrong::Shared(system)),
+            Ok(Some(Said::Shared { system, .. })) => Err(Wrong::Shared(system)),
             Err(what) => Err(what),
         };
         owner.map_err(|what| FolderError::new(path, "", what))
@@ -90,7 +91,7 @@ impl Folder {
         check(path, &owner, first)?;
         let lock = lock(path)?;
         let disk = match check(path, &owner, first)? {
-            Some(disk) => disk,
+            Some((disk, known)) => renew(path, disk, &known, &owner, first)?,
             None => begin(path, &owner, first)?,
         };
         make(&path.join(DISK))?;
@@ -108,27 +109,51 @@ impl Folder {
     }
 }
 
-/// The identity of the disk that is in the folder; none where it is new.
+/// The identity of the disk that is in the folder, and whose it is; none where it is new.
 fn check<O: FolderOwner>(
     path: &Path,
     owner: &O,
     first: &[FirstFile],
-) -> Result<Option<u64>, Wrong> {
+) -> Result<Option<(u64, O)>, Wrong> {
     let (disk, known) = match format::read::<O>(path)? {
         None if is_new(path, first)? => return Ok(None),
         None => return Err(Wrong::NotOurs),
-        Some(Said::Shared { system }) => return Err(Wrong::Shared(system)),
+        Some(Said::Shared { system, .. }) => return Err(Wrong::Shared(system)),
         Some(Said::Node { disk, owner }) => (disk, owner),
     };
     if !known.is(owner) {
         return Err(Wrong::OtherOwner { name: known.name(), arguments: known.arguments() });
     }
     for (name, _) in first {
-        if !path.join(DISK).join(&**name).try_exists()? {
-            return Err(Wrong::Lost(name.clone()));
+        if !path.join(DISK).join(&**name).try_exists()? && known.stands_for(name).is_none() {
+            return Err(Wrong::Lost(format!("{DISK}/{name}")));
         }
     }
-    Ok(Some(disk))
+    Ok(Some((disk, known)))
+}
+
+/// A folder of a version that began without some first file: it has it from now on, and says so.
+fn renew<O: FolderOwner>(
+    path: &Path,
+    disk: u64,
+    known: &O,
+    owner: &O,
+    first: &[FirstFile],
+) -> Result<u64, Wrong> {
+    let mut older =
+        first.iter().filter_map(|(name, _)| Some((name, known.stands_for(name)?))).peekable();
+    if older.peek().is_none() {
+        return Ok(disk);
+    }
+    for (name, bytes) in older {
+        let file = path.join(DISK).join(&**name);
+        if !file.try_exists()? {
+            put_file(path.join(DISK).join(files::TEMPORARY), file, &bytes)?;
+        }
+    }
+    format::put_node(path, disk, owner)?;
+    tracing::info!("the data folder {} is of this version now", path.display());
+    Ok(disk)
 }
 
 /// Makes a folder, and those around it, so that they are there after a power cut too.
@@ -196,5 +221,6 @@ fn begin<O: FolderOwner>(path: &Path, owner: &O, first: &[FirstFile]) -> Result<
     }
     let drawn = std::collections::hash_map::RandomState::new().hash_one("disk");
     format::put_node(path, drawn, owner)?;
+    tracing::info!("the data folder {} is new", path.display());
     Ok(drawn)
 }

@@ -1,26 +1,42 @@
 //! What waits for a machine that is busy.
 //!
-//! The law: nobody waits for a machine's lock to bring it an input. Whoever finds it taken leaves the input
-//! here, and whoever had it looks here after letting go; so of the two one sees the other, and nothing is
-//! left lying. Inputs are handled in the order in which they were brought.
+//! The law: nobody waits for a machine's lock to bring it an input, but for who asks in a session (they want the
+//! answer) and who looks at the machine. Whoever else finds it taken leaves the input here, and whoever had it looks here after letting go; so of the two one sees the other, and nothing is
+//! left lying. Inputs are handled in the order in which they were brought. What a link carries is bounded by its
+//! window; of datagrams, which have none, at most [`MOST_DATAGRAMS`] wait, and others are lost.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Of a machine that is busy.
+const MOST_DATAGRAMS: usize = 1024;
+
 /// Inputs in order, and whether the clock rang.
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
-    waiting: Mutex<VecDeque<T>>,
+    waiting: Mutex<Queue<T>>,
     /// How many those are, to be asked without a lock.
     count: AtomicUsize,
     rung: AtomicBool,
 }
 
+#[derive(Debug)]
+struct Queue<T> {
+    items: VecDeque<(Kind, T)>,
+    datagrams: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Kept,
+    Datagram,
+}
+
 impl<T> Inbox<T> {
     pub(crate) fn new() -> Inbox<T> {
         Inbox {
-            waiting: Mutex::new(VecDeque::new()),
+            waiting: Mutex::new(Queue { items: VecDeque::new(), datagrams: 0 }),
             count: AtomicUsize::new(0),
             rung: AtomicBool::new(false),
         }
@@ -40,9 +56,17 @@ impl<T> Inbox<T> {
     }
 
     pub(crate) fn put(&self, item: T) {
+        self.waiting().push(Kind::Kept, item, &self.count);
+    }
+
+    /// As [`Inbox::put`], for what may be lost; false where it is, since so many wait.
+    pub(crate) fn put_datagram(&self, item: T) -> bool {
         let mut waiting = self.waiting();
-        waiting.push_back(item);
-        self.count.store(waiting.len(), Ordering::SeqCst);
+        let has_room = waiting.datagrams < MOST_DATAGRAMS;
+        if has_room {
+            waiting.push(Kind::Datagram, item, &self.count);
+        }
+        has_room
     }
 
     fn len(&self) -> usize {
@@ -54,9 +78,10 @@ impl<T> Inbox<T> {
             return None;
         }
         let mut waiting = self.waiting();
-        let item = waiting.pop_front();
-        self.count.store(waiting.len(), Ordering::SeqCst);
-        item
+        let (kind, item) = waiting.items.pop_front()?;
+        waiting.datagrams -= usize::from(kind == Kind::Datagram);
+        self.count.store(waiting.items.len(), Ordering::SeqCst);
+        Some(item)
     }
 
     /// The clock rings: it is remembered until somebody asks.
@@ -70,14 +95,26 @@ impl<T> Inbox<T> {
 
     /// Forgets everything: nobody will handle it.
     pub(crate) fn clear(&self) {
-        let forgotten = std::mem::take(&mut *self.waiting());
-        self.count.store(0, Ordering::SeqCst);
+        let forgotten = {
+            let mut waiting = self.waiting();
+            waiting.datagrams = 0;
+            self.count.store(0, Ordering::SeqCst);
+            std::mem::take(&mut waiting.items)
+        };
         self.rung.store(false, Ordering::SeqCst);
         drop(forgotten);
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<T>> {
+    fn waiting(&self) -> MutexGuard<'_, Queue<T>> {
         // A queue is whole between any two calls on it.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Queue<T> {
+    fn push(&mut self, kind: Kind, item: T, count: &AtomicUsize) {
+        self.datagrams += usize::from(kind == Kind::Datagram);
+        self.items.push_back((kind, item));
+        count.store(self.items.len(), Ordering::SeqCst);
     }
 }

@@ -1,20 +1,14 @@
 //! The real world: the machines of the lab on sockets, files and this computer's clocks.
 #![doc = include_str!("../README.md")]
 
-mod accept;
 mod admin;
-mod budget;
-mod client;
 mod cluster;
 mod codec;
 mod disk;
 mod files;
 mod folder;
-pub mod framed;
-pub mod http;
 mod inbox;
 mod links;
-mod listen;
 mod local;
 mod metrics;
 mod node;
@@ -26,28 +20,26 @@ mod server;
 mod service;
 mod session;
 mod shutdown;
-mod threads;
 mod timers;
 
-pub use accept::{Activity, Door, Places};
 pub use admin::admin;
-pub use budget::{Budget, Taken};
-pub use client::{Client, FetchError, FetchLimits, Fetched, is_public};
 pub use cluster::{Addresses, Cluster, ClusterError, Member};
 pub use codec::Codec;
-pub use files::{DiskFailure, DiskOutcome, Files};
+// The doors stand in a crate of their own. Who serves a machine needs both.
+pub use doors::{
+    Budget, Client, Door, Exposure, FetchError, FetchLimits, ListenError, Places, Taken, Visitor,
+    framed, http, listen,
+};
+pub use files::Files;
 pub use folder::{FirstFile, Folder, FolderError, FolderOwner, SharedFolder};
-pub use links::{Links, Neighbours, PEER_TIMEOUT};
-pub use listen::{Exposure, ListenError, listen};
+pub use links::{Links, Neighbours};
 pub use local::LocalNodes;
 pub use machine::codec::{Encoder, Malformed};
 pub use metrics::{Count, Metrics};
 pub use node::{Node, Outside};
-pub use numbers::{MEMBERS, UNLISTED};
-pub use options::{Access, BadOption, Options, address, number};
+pub use numbers::UNLISTED;
+pub use options::{Access, BadOption, Options, Place, Seat, address, number};
 pub use running::RunningNodes;
-pub use server::{ServeError, Server, Stop, runtime};
+pub use server::{ServeError, Server, Stop, Stopping, runtime};
 pub use service::{Service, ServiceLimits};
-pub use session::{Answers, NoAnswer, SESSIONS, Session, Visitor};
-pub use shutdown::asked_to_stop;
-pub use threads::on_each_thread;
+pub use session::{Answers, NoAnswer, SESSIONS, Session};

@@ -4,6 +4,7 @@
 //! what the peer sent on it, in its order; and whatever a peer does or leaves undone, what is kept for it
 //! is bounded, and so is the time for which it is waited for.
 //!
+//! - Who is not listed may be met later, where its machine says ([`Output::Meet`](machine::Output)).
 //! - Of two nodes the one with the higher number dials. So there is one pair of connections for each two
 //!   nodes, and no tie to break.
 //! - A *pair* is the life of two connections: the stream, and the bulk lane beside it. Messages wait while
@@ -29,26 +30,28 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use doors::{Activity, Places, accept, drain};
 use machine::{Input, Link, Machine, NodeId, Protocol};
 use rand::Rng;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::accept::{Activity, Places, accept, drain};
 use crate::codec::Codec;
 use crate::metrics::{Count, Metrics};
 use crate::node::{Node, random};
+use crate::numbers::MEMBERS;
 use datagrams::Datagrams;
 use frame::{HEADER, Kind, frame};
 use lane::Lane;
 use peer::{Peer, Sent};
 
-/// When there are as many, one is closed for the next; `accept.rs` says which. A peer has two.
+/// When there are as many, one is closed for the next; `doors` says which. A peer has two.
 const MOST_CONNECTIONS: usize = 4096;
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
-pub const PEER_TIMEOUT: Duration = Duration::from_secs(5);
+const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The machine hears after this of a pair that broke while no task carried it.
 const RESET_DELAY: Duration = Duration::from_millis(10);
 /// For what waits when the server stops.
@@ -68,6 +71,8 @@ pub struct Links<M: Machine> {
     peers: Mutex<BTreeMap<NodeId, Arc<Peer>>>,
     node: OnceLock<Weak<Node<M>>>,
     datagrams: OnceLock<Datagrams>,
+    /// Those that dial, until the links are closed.
+    dialling: Mutex<JoinSet<()>>,
     stopping: watch::Sender<bool>,
     counts: LinkCounts,
 }
@@ -102,6 +107,7 @@ where
             peers: Mutex::new(others.iter().map(listed).collect()),
             node: OnceLock::new(),
             datagrams: OnceLock::new(),
+            dialling: Mutex::default(),
             stopping: watch::Sender::new(false),
             counts: LinkCounts::new(metrics),
         })
@@ -114,7 +120,7 @@ where
         let _ = self.node.set(Arc::downgrade(node));
         let peers: Vec<_> = self.peers().values().cloned().collect();
         let dialled: Vec<_> =
-            peers.iter().filter_map(|peer| Some((peer, peer.dialled_at?))).collect();
+            peers.iter().filter_map(|peer| Some((peer, peer.dialled_at()?))).collect();
         let towards = || dialled.first().map(|(_, address)| Datagrams::towards(*address));
         if let Some(at) = listens.or_else(towards) {
             let _runtime = self.runtime.enter();
@@ -126,8 +132,28 @@ where
                 Err(error) => tracing::warn!("there are no datagrams: {error}"),
             }
         }
-        for (peer, address) in dialled {
-            self.runtime.spawn(self.clone().dial(peer.clone(), address));
+        let mut dialling = self.dialling();
+        for (peer, _) in dialled {
+            dialling.spawn_on(self.clone().dial(peer.clone()), &self.runtime);
+        }
+    }
+
+    /// This node belongs to the cluster from now on, and listens there. Of the two the one with the higher number
+    /// dials. Nothing happens where that is known.
+    pub fn meet(&self, id: NodeId, address: SocketAddr) {
+        if id == self.me || !MEMBERS.contains(&id.0) {
+            return;
+        }
+        let unknown = || Arc::new(Peer::unlisted(id));
+        let peer = self.peers().entry(id).or_insert_with(unknown).clone();
+        peer.list();
+        let was_dialled = peer.dialled_at().is_some();
+        if id < self.me
+            && peer.moves_to(address)
+            && !was_dialled
+            && let Some(links) = self.this.upgrade()
+        {
+            self.dialling().spawn_on(links.dial(peer), &self.runtime);
         }
     }
 
@@ -137,21 +163,40 @@ where
         listener: TcpListener,
         stop: impl Future<Output = T>,
     ) -> T {
-        let places = Places::new(MOST_CONNECTIONS);
+        self.accept_in(&Places::new(MOST_CONNECTIONS), listener, stop).await
+    }
+
+    /// As [`Links::accept`], at no more connections than there are places.
+    pub async fn accept_in<T>(
+        self: Arc<Self>,
+        places: &Places,
+        listener: TcpListener,
+        stop: impl Future<Output = T>,
+    ) -> T {
         let carry = |stream, _, activity: Arc<Activity>| {
-            let links = self.clone();
-            // Who was welcomed is at work for as long as the link lives.
-            async move { links.welcome(stream, || activity.begin()).await }
+            let (links, (place, given_away)) = (self.clone(), oneshot::channel());
+            // Not dropped where its place is given away, but told: a link that ends has to be released, and its
+            // machine to hear of it.
+            let carried = self.runtime.spawn(async move {
+                // Who was welcomed is at work for as long as the link lives.
+                links.welcome(stream, || activity.begin(), given_away).await;
+            });
+            async move {
+                let _place: oneshot::Sender<()> = place;
+                let _ = carried.await;
+            }
         };
-        let (why, open) = accept(listener, &places, stop, carry).await;
-        self.close();
-        drain(open, FLUSH_DEADLINE * 2).await;
+        let (why, open) = accept(listener, places, stop, carry).await;
+        self.stopping.send_replace(true);
+        tokio::join!(drain(open, FLUSH_DEADLINE * 2), self.close());
         why
     }
 
     /// Sends what waits, and ends all connections.
-    pub fn close(&self) {
+    pub async fn close(&self) {
         self.stopping.send_replace(true);
+        let dialling = std::mem::take(&mut *self.dialling());
+        drain(dialling, FLUSH_DEADLINE * 2).await;
     }
 
     /// Sends a message, or drops it, as its kind of link allows. The machine may be busy meanwhile.
@@ -161,7 +206,9 @@ where
             Link::Stream => Lane::Stream,
             Link::Bulk => Lane::Bulk,
         };
-        let Some(peer) = self.peer(to) else { return self.tell_later(to) };
+        // To one whom nobody knows it is lost, and the machine is told; until it was, so is what follows.
+        let unknown = || Arc::new(Peer::unlisted(to));
+        let peer = self.peers().entry(to).or_insert_with(unknown).clone();
         let frame = frame(Kind::Message, Message::<M>::LONGEST, |out| message.encode(out));
         let sent = match frame {
             Some(frame) => {
@@ -175,35 +222,41 @@ where
             }
         };
         if sent == Sent::Broke {
-            self.tell_later(to);
+            self.reset_later(peer);
         }
     }
 
-    /// Tells the machine of a reset. Whatever it sends after it knows goes on a new pair.
-    fn tell(&self, id: NodeId) {
-        let peer = self.peer(id);
-        if peer.as_ref().is_some_and(|peer| !peer.begins_telling()) {
-            // The machine is busy, and will hear of it.
-            return;
-        }
-        if let Some(node) = self.node.get().and_then(Weak::upgrade) {
+    /// Tells the machine of a reset, if the pair is broken, and ends when none is on its way to it any more. Whatever
+    /// it sends after it knows goes on a new pair. Called while no connections carry the peer.
+    async fn reset(&self, peer: &Arc<Peer>) {
+        let node = self.node.get().and_then(Weak::upgrade);
+        if let Some((node, telling)) = node.zip(peer.begin_telling()) {
             self.counts.resets.one();
-            let anew = move || peer.iter().for_each(|peer| peer.begin_anew());
-            node.input_after(anew, Input::LinkReset { peer: id });
+            node.input_after(move || telling.now(), Input::LinkReset { peer: peer.id });
         }
+        peer.told().await;
     }
 
-    /// As `tell`, for a machine that is busy, and soon enough for a pair that nobody carries. The
+    /// As [`Links::reset`], for a machine that is busy, and soon enough for a pair that nobody carries. The
     /// one who carries it tells of it at once, and then there is nothing left to tell.
-    fn tell_later(&self, id: NodeId) {
+    fn reset_later(&self, peer: Arc<Peer>) {
         let Some(links) = self.this.upgrade() else { return };
         self.runtime.spawn(async move {
             sleep(RESET_DELAY).await;
-            let peer = links.peer(id);
-            if peer.is_none_or(|peer| !peer.is_up() && peer.is_broken()) {
-                links.tell(id);
+            if !peer.is_up() && peer.is_broken() {
+                links.reset(&peer).await;
             }
+            links.forget(&peer);
         });
+    }
+
+    /// Keeps nothing of one that is on no list and has gone.
+    fn forget(&self, peer: &Arc<Peer>) {
+        let mut peers = self.peers();
+        let is_it = peers.get(&peer.id).is_some_and(|known| Arc::ptr_eq(known, peer));
+        if is_it && !peer.is_listed() && peer.is_unused() {
+            peers.remove(&peer.id);
+        }
     }
 
     /// Ends when the links are to end.
@@ -215,6 +268,11 @@ where
 
     fn peer(&self, id: NodeId) -> Option<Arc<Peer>> {
         self.peers().get(&id).cloned()
+    }
+
+    fn dialling(&self) -> MutexGuard<'_, JoinSet<()>> {
+        // A set is whole between any two calls on it.
+        self.dialling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn peers(&self) -> MutexGuard<'_, BTreeMap<NodeId, Arc<Peer>>> {
@@ -249,7 +307,7 @@ impl LinkCounts {
             received: count("host_link_messages_received_total", "Messages that peers sent."),
             dropped: count(
                 "host_link_datagrams_dropped_total",
-                "Datagrams that could not be sent.",
+                "Datagrams that could not be sent, or were too many for the machine that they came to.",
             ),
             refused_datagrams: count(
                 "host_link_datagrams_refused_total",

@@ -3,7 +3,8 @@
 //! The law: as that of the links between processes. What a node says is in the other's inbox before it is let
 //! go, in order; what is outstanding is bounded by the window, lane by lane, and credit is given for what the
 //! other's machine was handed; who sends more, or what is too heavy, loses both lanes of the pair, and both
-//! are told. Nothing of a pair's life before a reset is handed over, nor counted, after it.
+//! are told. Nothing of a pair's life before a reset is handed over, nor counted, after it. A datagram that is too
+//! many for the other's inbox is lost.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -112,7 +113,8 @@ impl<M: Machine> LocalNodes<M> {
                 ),
                 Some(node) => {
                     let receipt = Receipt { from, link, weight, life: 0 };
-                    node.leave(Waiting::Parcel(Parcel::Message { message, receipt }));
+                    // One for which there is no room is lost.
+                    node.leave_datagram(Waiting::Parcel(Parcel::Message { message, receipt }));
                     to_run.push_back(node);
                 }
                 None => {}

@@ -16,12 +16,13 @@
 
 mod changes;
 mod counts;
-mod halt;
+mod end;
 mod waiting;
 
 use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -43,6 +44,7 @@ use crate::session::{SESSIONS, Sessions};
 use crate::timers::{Alarm, Timers};
 use changes::Changes;
 use counts::NodeCounts;
+use end::End;
 
 /// While so many disk operations wait, doors take no more requests.
 const MAX_PENDING_DISK_OPS: usize = 1024;
@@ -53,6 +55,9 @@ const MOST_AT_ONCE: usize = 64;
 pub trait Outside<P: Protocol>: Send + Sync + 'static {
     /// The machine sent this to another node, which is no session.
     fn deliver(&self, to: NodeId, message: P::Message, link: Link);
+
+    /// The machine may speak with this node from now on, which listens there.
+    fn met(&self, _peer: NodeId, _address: SocketAddr) {}
 
     /// The machine noted this, for people.
     fn noted(&self, _note: P::Note) {}
@@ -96,6 +101,8 @@ pub struct Node<M: Machine> {
     inbox: Inbox<Waiting<Words<M>>>,
     /// It takes no further input.
     over: AtomicBool,
+    /// It is to stop, and its machine knows.
+    told_to_stop: AtomicBool,
     outside: Arc<dyn Outside<Words<M>>>,
     /// Its number, and the other nodes of this process.
     local: Option<(NodeId, Arc<LocalNodes<M>>)>,
@@ -107,7 +114,7 @@ pub struct Node<M: Machine> {
     pending: AtomicUsize,
     /// There are few of them again.
     room: Notify,
-    halted: watch::Sender<Option<String>>,
+    end: watch::Sender<Option<End>>,
     changes: Changes,
     counts: NodeCounts,
 }
@@ -168,6 +175,7 @@ impl<M: Machine> Node<M> {
                 state: Mutex::new(state),
                 inbox: Inbox::new(),
                 over: AtomicBool::new(false),
+                told_to_stop: AtomicBool::new(false),
                 outside,
                 sessions: Sessions::default(),
                 local,
@@ -176,7 +184,7 @@ impl<M: Machine> Node<M> {
                 booted: Instant::now(),
                 pending: AtomicUsize::new(0),
                 room: Notify::new(),
-                halted: watch::Sender::new(None),
+                end: watch::Sender::new(None),
                 changes: Changes::default(),
                 counts: NodeCounts::new(metrics),
             }
@@ -194,15 +202,21 @@ impl<M: Machine> Node<M> {
     /// Hands the machine an input; false where it has stopped and will never answer. Where the machine is
     /// busy it has the input later, behind those that were brought before.
     pub fn input(&self, input: Input<Words<M>>) -> bool {
-        match self.try_lock() {
-            Some(mut state) if self.inbox.is_idle() => {
-                let taken = self.step(&mut state, input, None);
-                self.let_go(state);
-                taken
-            }
-            state => {
-                drop(state);
-                self.bring(Waiting::Input(input))
+        match self.idle() {
+            Some(state) => self.take(state, input),
+            None => self.bring(Waiting::Input(input)),
+        }
+    }
+
+    /// Hands the machine a datagram; false where it is lost, since too many wait or the machine has stopped.
+    pub(crate) fn datagram(&self, from: NodeId, message: <Words<M> as Protocol>::Message) -> bool {
+        let input = Input::Message { from, message };
+        match self.idle() {
+            Some(state) => self.take(state, input),
+            None => {
+                let has_room = self.leave_datagram(Waiting::Input(input));
+                self.run();
+                has_room && !self.is_over()
             }
         }
     }
@@ -213,17 +227,12 @@ impl<M: Machine> Node<M> {
         with: impl FnOnce() + Send + 'static,
         input: Input<Words<M>>,
     ) -> bool {
-        match self.try_lock() {
-            Some(mut state) if self.inbox.is_idle() => {
+        match self.idle() {
+            Some(state) => {
                 with();
-                let taken = self.step(&mut state, input, None);
-                self.let_go(state);
-                taken
+                self.take(state, input)
             }
-            state => {
-                drop(state);
-                self.bring(Waiting::With(Box::new(with), input))
-            }
+            None => self.bring(Waiting::With(Box::new(with), input)),
         }
     }
 
@@ -260,7 +269,7 @@ impl<M: Machine> Node<M> {
         let watched = self.changes.watch();
         loop {
             let seen = watched.now();
-            if let Some(why) = &*self.halted.borrow() {
+            if let Some(End::Halted(why)) = &*self.end.borrow() {
                 return Err(why.clone());
             }
             match self.inspect() {
@@ -284,24 +293,23 @@ impl<M: Machine> Node<M> {
         seen
     }
 
-    /// Ends when the machine has stopped by itself, with its sentence.
-    pub async fn halt(&self) -> String {
-        let mut halted = self.halted.subscribe();
-        // The sender is in `self`, so it outlives the wait.
-        let why = halted.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
-        why.unwrap_or_default()
-    }
-
     /// Stops as a crash would, but waits for the disk: when this returns nothing more is written.
     pub fn stop(&self) {
-        if let Some(mut state) = self.lock() {
-            state.stopped = true;
-        }
-        self.sessions.close();
-        self.end();
+        self.crash();
         if let Some(disk) = self.disk.get() {
             disk.wait_until_idle();
         }
+    }
+
+    /// The machine, if nobody has it and nothing waits for it.
+    fn idle(&self) -> Option<MutexGuard<'_, State<M>>> {
+        self.try_lock().filter(|_| self.inbox.is_idle())
+    }
+
+    fn take(&self, mut state: MutexGuard<'_, State<M>>, input: Input<Words<M>>) -> bool {
+        let taken = self.step(&mut state, input, None);
+        self.let_go(state);
+        taken
     }
 
     /// Handles an input, and what the disk answered to it at once.
@@ -361,7 +369,7 @@ impl<M: Machine> Node<M> {
             };
             let halt = matches!(output, Output::Halt { .. });
             changed |= halt || matches!(output, Output::SetTimer { .. });
-            // A machine that halted is gone: what it asked for afterwards goes with it.
+            // A machine that halted or stopped is gone: what it asked for afterwards goes with it.
             if halt || (allowed == Allowed::All && !state.stopped) {
                 self.carry_out(state, output);
             }
@@ -385,20 +393,23 @@ impl<M: Machine> Node<M> {
     fn carry_out(&self, state: &mut State<M>, output: Output<Words<M>>) {
         match output {
             Output::Send { to, message, link } if to >= SESSIONS => {
-                self.sessions.deliver(to, message, link);
+                for _ in 0..self.sessions.deliver(to, message, link) {
+                    self.leave(Waiting::Input(Input::Writable { peer: to, link }));
+                }
             }
             Output::Send { to, message, link } => self.send(state, to, message, link),
             Output::SetTimer { timer, after } => state.timers.set(timer, self.time() + after),
             Output::CancelTimer(timer) => state.timers.cancel(&timer),
             Output::Disk { command, op } => {
                 let Some(disk) = self.disk.get() else { return };
-                let waiting = self.pending.fetch_add(1, Ordering::Relaxed) + 1;
-                self.counts.waiting.set(waiting as u64);
+                self.pending.fetch_add(1, Ordering::Relaxed);
+                self.counts.waiting.one();
                 state.ready.extend(disk.ask(*command, op));
             }
             Output::Note(note) => self.outside.noted(note),
             Output::Halt { why } => self.halt_now(state, String::from(why)),
-            Output::Meet { .. } | Output::Stopped => {}
+            Output::Meet { peer, address } => self.outside.met(peer, address),
+            Output::Stopped => self.stopped_now(state),
         }
     }
 
@@ -420,9 +431,11 @@ impl<M: Machine> Node<M> {
 
     /// Tells the machine how an operation ended.
     fn ended(&self, state: &mut State<M>, ended: Ended<Op<M>>) {
-        let waiting = self.pending.fetch_sub(1, Ordering::Relaxed) - 1;
-        self.counts.waiting.set(waiting as u64);
-        if waiting + 1 == MAX_PENDING_DISK_OPS {
+        // None are left where the node has ended.
+        let one_less = |pending: usize| pending.checked_sub(1);
+        let pending = self.pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        self.counts.waiting.less(u64::from(pending.is_ok()));
+        if pending == Ok(MAX_PENDING_DISK_OPS) {
             self.room.notify_waiters();
         }
         let Ended { op, is_durable, outcome } = ended;

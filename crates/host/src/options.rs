@@ -3,38 +3,88 @@
 
 use std::error::Error;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
-use crate::cluster::{Addresses, ClusterError};
-use crate::listen::Exposure;
+use doors::Exposure;
+use machine::NodeId;
 
-/// Options that a server can be started with.
+use crate::cluster::{Addresses, Cluster, ClusterError, Member};
+use crate::server::ServeError;
+
+/// Options that a server can be started with, besides its [`Place`].
 pub trait Options {
+    /// Its name in cluster files.
+    const SYSTEM: &'static str;
+    /// Where it listens, on loopback, if nobody says where.
+    const PORT: u16;
+    /// Its data folder, if nobody names one.
+    const DATA: &'static str;
+    /// Can each of its nodes be a process of its own?
+    const HAS_CLUSTERS: bool = true;
+
     /// What they come to: addresses, folders, and who is who.
     type Config;
-    /// Why the server did not start, or ended.
-    type Error: fmt::Display;
 
-    /// Reads what they name (a cluster file, a file of keys) and makes one configuration of it. Nothing is
-    /// started. `warn` is told what the operator should know.
+    /// Reads what they name (a file of keys) and makes one configuration of it. Nothing is started. `warn` is told
+    /// what the operator should know.
     ///
     /// # Errors
     /// If they contradict each other, or name what cannot be used.
-    fn config(
-        self,
-        access: Access,
-        warn: &mut dyn FnMut(String),
-    ) -> Result<Self::Config, BadOption>;
+    fn config(self, place: Place, warn: &mut dyn FnMut(String)) -> Result<Self::Config, BadOption>;
 
     /// Serves until it is told to stop. `ready` is called once, with its addresses, when it serves.
     ///
     /// # Errors
     /// If it could not start, or had to stop.
-    fn serve(config: Self::Config, ready: impl FnOnce(Addresses)) -> Result<(), Self::Error>;
+    fn serve(config: Self::Config, ready: impl FnOnce(Addresses)) -> Result<(), ServeError>;
+}
 
-    /// Do the options have to change before it can be served?
-    fn is_argument(error: &Self::Error) -> bool;
+/// Where a server is, as whoever starts it says, in the same words for every system.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Where it listens, if that was said.
+    pub listen: Option<SocketAddr>,
+    /// Its data folder, if that was said.
+    pub data: Option<PathBuf>,
+    /// Which node of which cluster it is; else all nodes are in this process.
+    pub seat: Option<Seat>,
+    /// Who may reach it, and who watches it.
+    pub access: Access,
+}
+
+/// One node of a cluster.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// Its number.
+    pub me: NodeId,
+    /// All of them.
+    pub cluster: Cluster,
+}
+
+impl Place {
+    /// The place of a process with all nodes in it.
+    pub fn whole<O: Options>(&self) -> (SocketAddr, PathBuf) {
+        let listen = self.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, O::PORT).into());
+        (listen, self.data.clone().unwrap_or_else(|| O::DATA.into()))
+    }
+}
+
+impl Seat {
+    /// The node of this number of the cluster in a file. What the file says of its addresses and its folder counts
+    /// where `place` says nothing.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or has no such node.
+    pub fn take<O: Options>(me: u32, file: &Path, place: &mut Place) -> Result<(), BadOption> {
+        let (me, cluster) = (NodeId(me), Cluster::read(file, O::SYSTEM)?);
+        let Member { data, addresses, .. } = cluster.member(me)?;
+        place.data.get_or_insert_with(|| data.clone());
+        place.access.admin = place.access.admin.or(addresses.admin);
+        place.seat = Some(Seat { me, cluster });
+        Ok(())
+    }
 }
 
 /// Who may reach a server, and who watches it.

@@ -5,9 +5,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use machine::Machine;
+use machine::{GRACE, Machine};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::folder::Folder;
 use crate::node::Node;
@@ -32,19 +33,20 @@ impl<M: Machine> Clone for RunningNodes<M> {
     }
 }
 
-impl<M: Machine> RunningNodes<M> {
-    /// These, whose data is in these folders.
-    pub fn new(nodes: Vec<Arc<Node<M>>>, folders: Vec<Folder>) -> RunningNodes<M> {
-        let at_work = Mutex::new(Some(AtWork { nodes, folders }));
+impl<M: Machine> Default for RunningNodes<M> {
+    fn default() -> Self {
+        let at_work = Mutex::new(Some(AtWork { nodes: Vec::new(), folders: Vec::new() }));
         RunningNodes(Arc::new(Shared { at_work, came: Notify::new() }))
     }
+}
 
-    /// One more is at work, in this folder.
-    pub fn add(&self, node: Arc<Node<M>>, folder: Folder) {
+impl<M: Machine> RunningNodes<M> {
+    /// One more is at work, in this folder, if no other has that.
+    pub fn add(&self, node: Arc<Node<M>>, folder: impl Into<Option<Folder>>) {
         match &mut *self.at_work() {
             Some(at_work) => {
                 at_work.nodes.push(node);
-                at_work.folders.push(folder);
+                at_work.folders.extend(folder.into());
             }
             None => node.stop(),
         }
@@ -66,6 +68,27 @@ impl<M: Machine> RunningNodes<M> {
                 () = self.0.came.notified() => {}
             }
         }
+    }
+
+    /// Tells all of them to stop, and waits until they have: each when those before it have, which may need it for
+    /// that; all when they had the grace of one.
+    ///
+    /// # Errors
+    /// With the sentence of one that halted.
+    pub(crate) async fn stop_in_good_order(&self) -> Result<(), String> {
+        let mut stopping = JoinSet::new();
+        let mut patience = std::pin::pin!(sleep(GRACE));
+        for node in self.nodes() {
+            let told = node.clone();
+            stopping.spawn(async move { told.stop_in_good_order().await });
+            if !patience.is_elapsed() {
+                tokio::select! {
+                    _ = node.until_over() => {}
+                    () = &mut patience => {}
+                }
+            }
+        }
+        stopping.join_all().await.into_iter().collect()
     }
 
     /// Stops all of them, and gives their folders back.

@@ -4,9 +4,11 @@
 //! file. If others can read the file, a warning says so.
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use crate::files::{Readers, replace};
 
 /// No secret takes more, in bytes.
 const MAX_SECRET_BYTES: u64 = 4096;
@@ -52,21 +54,7 @@ pub fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
 /// # Errors
 /// If it cannot be written. The old content stays.
 pub fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = file.with_extension("new");
-    // A file or link left there is removed itself, and is not followed.
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = fs::OpenOptions::new();
-    let mut new = options.write(true).create_new(true).mode(0o600).open(&temporary)?;
-    new.write_all(bytes)?;
-    new.sync_all()?;
-    fs::rename(temporary, file)?;
-    match file.parent() {
-        Some(folder) => fs::OpenOptions::new().read(true).open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    replace(&file.with_extension("new"), file, bytes, Readers::UserAlone)
 }
 
 #[cfg(test)]
@@ -87,6 +75,7 @@ mod tests {
         assert_eq!(fs::read(&elsewhere).unwrap(), b"theirs");
         assert_eq!(read(&file).unwrap().as_deref(), Some(&b"ours"[..]));
         assert!(!file.with_extension("new").exists());
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         fs::remove_dir_all(folder).unwrap();
     }
 }

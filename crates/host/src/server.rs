@@ -1,28 +1,47 @@
 //! The life of a server: from a machine that boots to one that is asked to stop.
 //!
 //! The law: it says that it is ready when its machine is; it stops by itself only if its machine
-//! does; and nobody else may open its folders before its last write is over.
+//! does; whichever way it ends, its machines are told to, and have [`machine::GRACE`] for that; and nobody else
+//! may open its folders before its last write is over.
 
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::sync::Arc;
 
-use machine::{Inspection, Machine};
+use doors::{Exposure, ListenError, http, listen};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use machine::{Inspection, Link, Machine, NodeId, Protocol};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::admin;
-use crate::folder::FolderError;
-use crate::http;
-use crate::listen::ListenError;
+use crate::cluster::Addresses;
+use crate::codec::Codec;
+use crate::folder::{Folder, FolderError};
+use crate::links::Links;
 use crate::metrics::Metrics;
+use crate::node::{Node, Outside};
+use crate::options::Access;
 use crate::running::RunningNodes;
 use crate::shutdown::asked_to_stop;
 
-/// Ends when the server is to stop: well, because it was asked to, or with the sentence of a machine
-/// that halted.
-pub type Stop = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type Message<M> = <<M as Machine>::Protocol as Protocol>::Message;
+type Note<M> = <<M as Machine>::Protocol as Protocol>::Note;
+
+/// Ends well, because the server was asked to stop, or with the sentence of a machine that halted.
+pub type Stop = Shared<BoxFuture<'static, Result<(), String>>>;
+
+/// When a server is to stop.
+#[derive(Clone, Debug)]
+pub struct Stopping {
+    /// It is to stop now: doors close, and what was asked is answered.
+    pub asked: Stop,
+    /// Its machines have stopped: for what they need for that, such as links. Who waits for it has them told at once,
+    /// before the doors close.
+    pub stopped: Stop,
+}
 
 /// What a server stands on.
 pub struct Server<M: Machine> {
@@ -30,10 +49,11 @@ pub struct Server<M: Machine> {
     pub runtime: Runtime,
     /// Its nodes.
     pub nodes: RunningNodes<M>,
-    /// What is counted, and where it is shown.
+    /// What is counted.
     pub metrics: Metrics,
-    /// Where what is counted is shown.
-    pub admin: Option<(TcpListener, SocketAddr)>,
+    /// Where that is shown.
+    admin: Option<(TcpListener, SocketAddr)>,
+    exposure: Exposure,
 }
 
 /// Threads for connections.
@@ -45,8 +65,57 @@ pub fn runtime() -> io::Result<Runtime> {
 }
 
 impl<M: Machine> Server<M> {
-    /// Waits until all machines are ready, calls `ready`, and does `work` until it is time to stop. A
-    /// machine that is not ready, or no longer, is not well at the admin address.
+    /// Without nodes yet. Addresses come first: what cannot be reached need not touch a folder.
+    ///
+    /// # Errors
+    /// If there are no threads, or nobody can watch it there.
+    pub fn open(Access { admin, exposure }: Access) -> Result<Server<M>, ServeError> {
+        let runtime = runtime().map_err(ServeError::Runtime)?;
+        let (nodes, metrics) = (RunningNodes::default(), Metrics::default());
+        let mut server = Server { runtime, nodes, metrics, admin: None, exposure };
+        server.admin = admin.map(|admin| server.listen(admin)).transpose()?;
+        Ok(server)
+    }
+
+    /// Listens for whoever may reach it.
+    ///
+    /// # Errors
+    /// If it cannot or must not.
+    pub fn listen(&self, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+        Ok(self.runtime.block_on(listen(address, self.exposure))?)
+    }
+
+    /// Where it shows what is counted.
+    pub fn addresses(&self) -> Addresses {
+        let admin = self.admin.as_ref().map(|(_, address)| *address);
+        Addresses { admin, ..Addresses::default() }
+    }
+
+    /// Boots a machine on the disk in this folder: what it says to other processes goes over these links, of which
+    /// `listens` is the address, and what it notes to `noted`.
+    pub fn boot(
+        &self,
+        machine: M,
+        folder: &Folder,
+        links: Option<(&Arc<Links<M>>, Option<SocketAddr>)>,
+        noted: impl Fn(Note<M>) + Send + Sync + 'static,
+    ) -> Arc<Node<M>>
+    where
+        Message<M>: Codec,
+    {
+        let _runtime = self.runtime.enter();
+        let outside = Arc::new(Linked { links: links.map(|(links, _)| links.clone()), noted });
+        let files = folder.files(&self.metrics);
+        let node = Node::start(machine, files, folder.disk(), outside, &self.metrics);
+        if let Some((links, listens)) = links {
+            links.join(&node, listens);
+        }
+        node
+    }
+
+    /// Waits until all machines are ready, calls `ready`, and does `work` until it is time to stop; then the
+    /// machines are told to, if they were not yet. A machine that is not ready, or no longer, is not well at the
+    /// admin address.
     ///
     /// # Errors
     /// With the sentence of the machine that halted.
@@ -54,12 +123,11 @@ impl<M: Machine> Server<M> {
         self,
         is_ready: impl Fn(&Inspection) -> bool + Clone + Send + Sync + 'static,
         ready: impl FnOnce(),
-        work: impl FnOnce(Stop) -> W,
+        work: impl FnOnce(Stopping) -> W,
     ) -> Result<(), String> {
-        let Server { runtime, nodes, metrics, admin } = self;
+        let Server { runtime, nodes, metrics, admin, .. } = self;
         let served = runtime.block_on(async {
-            let asked = asked_to_stop().map_err(|error| error.to_string())?;
-            let mut asked = Box::pin(asked);
+            let mut asked = asked_to_stop().map_err(|error| error.to_string())?.boxed().shared();
             if let Some((listener, address)) = admin {
                 tracing::info!("metrics at http://{address}/metrics");
                 let shown = nodes.clone();
@@ -74,25 +142,57 @@ impl<M: Machine> Server<M> {
             let waiting = nodes.nodes();
             let all_ready = move || waiting.iter().try_for_each(|node| node.until(&is_ready));
             tokio::select! {
-                () = &mut asked => return Ok(()),
+                () = &mut asked => return nodes.stop_in_good_order().await,
                 all_ready = tokio::task::spawn_blocking(all_ready) => {
                     all_ready.map_err(|error| error.to_string())??;
                 }
             }
             ready();
             let halting = nodes.clone();
-            work(Box::pin(async move {
+            let asked = async move {
                 tokio::select! {
                     () = asked => Ok(()),
                     why = halting.first_halt() => Err(why),
                 }
-            }))
-            .await
+            };
+            let (asked, ending) = (asked.boxed().shared(), nodes.clone());
+            let why = asked.clone();
+            let stopped = async move { why.await.and(ending.stop_in_good_order().await) };
+            let stopping = Stopping { asked, stopped: stopped.boxed().shared() };
+            work(stopping.clone()).await.and(stopping.stopped.await)
         });
         // In this order: nobody may open the folder before the last write to it is over.
         runtime.shutdown_background();
         nodes.stop();
         served
+    }
+}
+
+/// Where the outputs of a machine go that has links, or nobody to talk to.
+struct Linked<M: Machine, F> {
+    links: Option<Arc<Links<M>>>,
+    noted: F,
+}
+
+impl<M: Machine, F> Outside<M::Protocol> for Linked<M, F>
+where
+    Message<M>: Codec,
+    F: Fn(Note<M>) + Send + Sync + 'static,
+{
+    fn deliver(&self, to: NodeId, message: Message<M>, link: Link) {
+        if let Some(links) = &self.links {
+            links.send(to, &message, link);
+        }
+    }
+
+    fn met(&self, peer: NodeId, address: SocketAddr) {
+        if let Some(links) = &self.links {
+            links.meet(peer, address);
+        }
+    }
+
+    fn noted(&self, note: Note<M>) {
+        (self.noted)(note);
     }
 }
 
@@ -111,6 +211,18 @@ pub enum ServeError {
     Environment(String),
     /// A machine stopped, because it could not have kept its promises. What is in its folder stays as it is.
     Halted(String),
+}
+
+impl From<ListenError> for ServeError {
+    fn from(error: ListenError) -> ServeError {
+        ServeError::Listen(error)
+    }
+}
+
+impl From<FolderError> for ServeError {
+    fn from(error: FolderError) -> ServeError {
+        ServeError::Folder(error)
+    }
 }
 
 impl ServeError {

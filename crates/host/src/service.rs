@@ -2,8 +2,8 @@
 //! answers.
 //!
 //! The law: at most so many calls are under way, and each for so long. A call without an answer, because
-//! there is none, it is late, or too many are under way, is a broken link to whoever called: it may have been
-//! carried out.
+//! there is none, it is late, or too many are under way, may have been carried out. Whoever called is told so of
+//! this call alone, in words of the protocol; a protocol that has none for that hears of a broken link.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -25,19 +25,26 @@ pub struct ServiceLimits {
 }
 
 /// A node that an async function answers.
-pub struct Service<F> {
+pub struct Service<F, U> {
     me: NodeId,
     answer: Arc<F>,
+    unanswered: U,
     places: Arc<Semaphore>,
     patience: Duration,
     runtime: Handle,
 }
 
-impl<F> Service<F> {
-    /// The node of this number.
-    pub fn new(me: NodeId, limits: ServiceLimits, runtime: Handle, answer: F) -> Service<F> {
-        let places = Arc::new(Semaphore::new(limits.under_way));
-        Service { me, answer: Arc::new(answer), places, patience: limits.patience, runtime }
+impl<F, U> Service<F, U> {
+    /// The node of this number. What has no answer is answered with what `unanswered` makes of it.
+    pub fn new(
+        me: NodeId,
+        limits: ServiceLimits,
+        runtime: Handle,
+        answer: F,
+        unanswered: U,
+    ) -> Service<F, U> {
+        let (places, answer) = (Arc::new(Semaphore::new(limits.under_way)), Arc::new(answer));
+        Service { me, answer, unanswered, places, patience: limits.patience, runtime }
     }
 
     /// Hands over what a node sent to this one. Does not wait, and may be called under the node's lock.
@@ -48,10 +55,11 @@ impl<F> Service<F> {
     ) where
         F: Fn(<M::Protocol as Protocol>::Message) -> A + Send + Sync + 'static,
         A: Future<Output = Option<<M::Protocol as Protocol>::Message>> + Send + 'static,
+        U: Fn(&<M::Protocol as Protocol>::Message) -> Option<<M::Protocol as Protocol>::Message>,
     {
         let place = self.places.clone().try_acquire_owned().ok();
         let (me, answer, patience) = (self.me, self.answer.clone(), self.patience);
-        let from = from.clone();
+        let (from, unanswered) = (from.clone(), (self.unanswered)(&message));
         self.runtime.spawn(async move {
             let answered = match &place {
                 Some(_) => timeout(patience, answer(message)).await.ok().flatten(),
@@ -59,7 +67,7 @@ impl<F> Service<F> {
             };
             drop(place);
             let Some(node) = from.upgrade() else { return };
-            node.input(match answered {
+            node.input(match answered.or(unanswered) {
                 Some(message) => Input::Message { from: me, message },
                 None => Input::LinkReset { peer: me },
             });

@@ -8,23 +8,21 @@
 //!   ([`Protocol::answers`]); an ask is over with its last answer.
 //! - Who drops an ask before that no longer waits. Then the session takes no further asks, and when the last
 //!   of those that are under way is over, the machine is told: [`Input::LinkReset`]. What is sent to a
-//!   session and answers no ask that is waited for, vanishes.
+//!   session and answers no ask that is waited for, vanishes, and is counted as taken.
 //! - What is sent to a session and not taken by whoever asked is bounded like what is sent to any node: by
 //!   [`machine::WINDOW`]. For each [`machine::CREDIT`] that is taken the machine is told
 //!   [`Input::Writable`]; what would exceed the window breaks the session off.
 //!
 //! What the machine says to the asker while it handles the question enters no table and wakes no task.
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::http::Extensions;
+use doors::Visitor;
 use futures_util::Stream;
 use machine::{CREDIT, Input, LONGEST, Link, Machine, NodeId, Protocol, WINDOW};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -61,23 +59,33 @@ impl<P: Protocol> Default for Sessions<P> {
 }
 
 impl<P: Protocol> Sessions<P> {
-    /// The machine sent this to a session.
-    pub(crate) fn deliver(&self, to: NodeId, message: P::Message, link: Link) {
-        let Some((token, is_last)) = P::answers(&message) else { return };
+    /// The machine sent this to a session: how much credit it is given for that at once.
+    pub(crate) fn deliver(&self, to: NodeId, message: P::Message, link: Link) -> u64 {
+        let Some((token, is_last)) = P::answers(&message) else { return 0 };
         let mut waiting = self.waiting();
-        let Some(ask) = waiting.get(&(to, token)) else { return };
-        if !ask.windows.sent(link, P::weight(&message)) {
+        let Some(ask) = waiting.get(&(to, token)) else { return 0 };
+        let weight = P::weight(&message);
+        if !ask.windows.sent(link, weight) {
             // Whoever asked sees the end of the answers without the last one, and drops the ask.
             tracing::debug!("a session was broken off, for it left too much unread");
-            let of_session: Vec<_> =
-                waiting.range((to, 0)..=(to, u64::MAX)).map(|(ask, _)| *ask).collect();
-            of_session.iter().for_each(|ask| drop(waiting.remove(ask)));
-            return;
+            drop(waiting);
+            self.end(to);
+            return 0;
         }
-        // Whoever asked may be about to go.
-        let _ = ask.answers.send((link, message));
+        // Whoever asked may have gone. Others of the session have not, and this is nothing that they leave unread.
+        let vanished = ask.answers.send((link, message)).is_err();
+        let credits = if vanished { ask.windows.taken(link, weight) } else { 0 };
         if is_last {
             waiting.remove(&(to, token));
+        }
+        credits
+    }
+
+    /// This session waits for nothing more.
+    fn end(&self, session: NodeId) {
+        let mut waiting = self.waiting();
+        while let Some((&ask, _)) = waiting.range((session, 0)..=(session, u64::MAX)).next() {
+            waiting.remove(&ask);
         }
     }
 
@@ -153,6 +161,21 @@ impl<M: Machine> Session<M> {
         Session(Arc::new(Inner { node: node.clone(), number, windows, asks }))
     }
 
+    /// The session of this visitor with this node.
+    pub fn of(visitor: &Visitor, node: &Arc<Node<M>>) -> Session<M> {
+        let is_its = |session: &Session<M>| Arc::ptr_eq(&session.0.node, node);
+        visitor.kept(
+            is_its,
+            || Session::new(node),
+            |session| {
+                if session.is_over() {
+                    *session = Session::new(node);
+                }
+                session.clone()
+            },
+        )
+    }
+
     /// What it is to the machine.
     pub fn number(&self) -> NodeId {
         self.0.number
@@ -200,15 +223,12 @@ impl<M: Machine> Session<M> {
         if is_begun && !is_owed {
             self.0.end(false);
         }
-        let answers = Answers { session: self.0.clone(), token, heard, more, rest, is_owed };
+        let answers = Answers { session: self.0.clone(), heard, more, rest, is_owed };
         // What was heard is taken.
-        let heard = answers.heard.iter().chain(&answers.more);
-        let credits = heard.map(|(link, message)| {
-            let weight = M::Protocol::weight(message);
-            windows.sent(*link, weight);
-            (*link, windows.taken(*link, weight))
-        });
-        credits.for_each(|(link, credits)| (0..credits).for_each(|_| self.0.credit(link)));
+        for (link, message) in answers.heard.iter().chain(&answers.more) {
+            windows.sent(*link, M::Protocol::weight(message));
+            self.0.took(*link, message);
+        }
         answers
     }
 }
@@ -233,12 +253,17 @@ impl<M: Machine> Inner<M> {
         let hangs_up = asks.is_over && asks.under_way == 0;
         drop(asks);
         if hangs_up {
+            self.node.sessions.end(self.number);
             self.node.input(Input::LinkReset { peer: self.number });
         }
     }
 
-    fn credit(&self, link: Link) {
-        self.node.input(Input::Writable { peer: self.number, link });
+    /// Whoever asked has taken this: the machine is given credit.
+    fn took(&self, link: Link, message: &Message<M>) {
+        let credits = self.windows.taken(link, M::Protocol::weight(message));
+        for _ in 0..credits {
+            self.node.input(Input::Writable { peer: self.number, link });
+        }
     }
 
     fn asks(&self) -> MutexGuard<'_, Asked> {
@@ -296,7 +321,6 @@ impl<M: Machine> Asks<M::Protocol> for Asking<'_, M> {
 /// session was broken off.
 pub struct Answers<M: Machine> {
     session: Arc<Inner<M>>,
-    token: u64,
     /// Said while the question was handled.
     heard: Option<(Link, Message<M>)>,
     more: VecDeque<(Link, Message<M>)>,
@@ -330,13 +354,12 @@ impl<M: Machine> Answers<M> {
         }
         let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
         let Some((link, message)) = ready!(rest.poll_recv(cx)) else { return Poll::Ready(None) };
-        if M::Protocol::answers(&message).is_some_and(|(_, is_last)| is_last) {
+        if is_last::<M>(&message) {
             self.is_owed = false;
             self.rest = None;
             self.session.end(false);
         }
-        let credits = self.session.windows.taken(link, M::Protocol::weight(&message));
-        (0..credits).for_each(|_| self.session.credit(link));
+        self.session.took(link, &message);
         Poll::Ready(Some(message))
     }
 }
@@ -354,60 +377,22 @@ impl<M: Machine> Drop for Answers<M> {
         if !self.is_owed {
             return;
         }
-        let ask = (self.session.number, self.token);
-        drop(self.session.node.sessions.waiting().remove(&ask));
         // The last answer may have come and not been taken: then nothing is owed.
-        let mut rest = self.rest.take();
-        let came = std::iter::from_fn(|| rest.as_mut()?.try_recv().ok());
-        let is_owed =
-            !came.filter_map(|(_, message)| M::Protocol::answers(&message)).any(|(_, last)| last);
+        let mut is_owed = true;
+        if let Some(mut rest) = self.rest.take() {
+            // What came is taken, and what comes from now on is when it comes.
+            rest.close();
+            while let Ok((link, message)) = rest.try_recv() {
+                is_owed &= !is_last::<M>(&message);
+                self.session.took(link, &message);
+            }
+        }
         self.session.end(is_owed);
     }
 }
 
-/// Who is at the other end of a connection, or of one of its streams, and its sessions. It is among the
-/// extensions of a request. Nothing in here keeps the address.
-#[derive(Clone, Debug)]
-pub struct Visitor {
-    /// Of the connection.
-    pub address: SocketAddr,
-    sessions: Arc<Mutex<Vec<Box<dyn Any + Send + Sync>>>>,
-}
-
-impl Visitor {
-    /// One from this address, with no sessions yet.
-    pub fn new(address: SocketAddr) -> Visitor {
-        Visitor { address, sessions: Arc::default() }
-    }
-
-    /// Who sent this request.
-    pub fn of(extensions: &Extensions) -> Visitor {
-        let nobody = || Visitor::new((Ipv4Addr::UNSPECIFIED, 0).into());
-        // `host::http` adds one to every request.
-        extensions.get().cloned().unwrap_or_else(nobody)
-    }
-
-    /// The session of this visitor with this node.
-    pub fn session<M: Machine>(&self, node: &Arc<Node<M>>) -> Session<M> {
-        // A list is whole between any two calls on it.
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = sessions.iter_mut().find_map(|session| {
-            let session = session.downcast_mut::<Session<M>>()?;
-            Arc::ptr_eq(&session.0.node, node).then_some(session)
-        });
-        match known {
-            Some(session) if !session.is_over() => session.clone(),
-            Some(session) => {
-                *session = Session::new(node);
-                session.clone()
-            }
-            None => {
-                let session = Session::new(node);
-                sessions.push(Box::new(session.clone()));
-                session
-            }
-        }
-    }
+fn is_last<M: Machine>(message: &Message<M>) -> bool {
+    M::Protocol::answers(message).is_some_and(|(_, is_last)| is_last)
 }
 
 #[cfg(test)]

@@ -24,23 +24,27 @@ pub(crate) enum RaftVerb {
     /// Keeps keys and values for whoever asks by HTTP, until it is told to stop (SIGINT or SIGTERM).
     ///
     /// A cluster in this process, each node with a data folder and addresses of its own, or, with
-    /// --node-id and --cluster, one node of the cluster in a file. Any node may be asked: one that
-    /// does not lead answers 307, with the leader's address. A leader that is told to stop hands over to
-    /// a node in another process first. In the file each node needs an address
-    /// `clients`, and one for `nodes` if there are nodes with higher numbers; one with `spare = true`
-    /// is no member before PUT /members makes it one.
+    /// --node and --cluster, one node of the cluster in a file. Any node may be asked: one that
+    /// does not lead answers 307, with the leader's address. A leader that is told to stop hands over
+    /// first. In the file each node needs an address `clients`, and one for `nodes` if there are nodes
+    /// with higher numbers; one with `spare = true` is no member before PUT /members makes it one. A
+    /// node of which the others have no line in their files comes with its addresses, as in the last
+    /// example; its own file lists the others, and itself as a spare.
     #[command(after_help = "Examples:
   infralab raft serve
-  infralab raft serve --node-id 1 --cluster cluster.toml
+  infralab raft serve --node 1 --cluster cluster.toml
   curl -L -X PUT --data-binary @photo.jpg http://127.0.0.1:7431/kv/photo
   curl -L http://127.0.0.1:7431/kv/photo?read=lease
-  curl -L -X PUT -H 'Idempotency-Key: order-7' -d paid http://127.0.0.1:7431/kv/order-7
-  curl -L -X POST -d ', again' http://127.0.0.1:7431/kv/order-7/append
-  curl -L -X POST -d '{\"from\":\"a\",\"to\":null}' http://127.0.0.1:7431/kv/order-7/cas
+  curl -L -X PUT -H 'Idempotency-Key: 7' -d paid http://127.0.0.1:7431/kv/order
+  curl -L -X POST -d ', again' http://127.0.0.1:7431/kv/order/append
+  curl -L -X POST -d '{\"from\":\"a\",\"to\":null}' http://127.0.0.1:7431/kv/order/cas
   curl -L 'http://127.0.0.1:7431/kv?start=a&end=b&limit=10'
   curl http://127.0.0.1:7431/status
   curl -L -X POST -d '{\"to\":2}' http://127.0.0.1:7431/transfer
-  curl -L -X PUT -d '{\"members\":[0,1,2,3]}' http://127.0.0.1:7431/members")]
+  curl -L -X PUT -d '{\"members\":[0,1]}' http://127.0.0.1:7431/members
+  curl -L -X PUT -d '{\"members\":[0,1,3],\"addresses\":{\"3\":
+    {\"nodes\":\"127.0.0.1:7443\",\"clients\":\"127.0.0.1:7434\"}}}' \
+    http://127.0.0.1:7431/members")]
     Serve(Serving<ServeOptions>),
     /// Measures what three replicas commit in the simulated world, on one core of this computer; or, with
     /// --stops, for how long nobody is answered when a leader goes.
@@ -74,7 +78,7 @@ impl RaftVerb {
                 let program = std::env::current_exe().map_err(failed)?;
                 let serve = |id: usize, file: &Path| {
                     let mut command = Command::new(&program);
-                    command.args(["raft", "serve", "--node-id", &id.to_string()]);
+                    command.args(["raft", "serve", "--node", &id.to_string()]);
                     command.arg("--cluster").arg(file);
                     command
                 };

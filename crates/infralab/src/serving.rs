@@ -2,17 +2,21 @@
 //! end.
 
 use std::io::Write;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Args;
-use host::{Access, Addresses, Exposure, Options, address};
+use host::{Access, Addresses, BadOption, Exposure, Options, Place, Seat, address, number};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::{Failure, Found, Outcome, warn};
 
 /// `serve`: the options of a system's server, and what every server is told.
 #[derive(Debug, Args)]
-pub(crate) struct Serving<O: Args> {
+pub(crate) struct Serving<O: Args + Options> {
+    #[command(flatten)]
+    place: PlaceArguments<O>,
     #[command(flatten)]
     options: O,
     #[command(flatten)]
@@ -22,24 +26,67 @@ pub(crate) struct Serving<O: Args> {
 impl<O: Args + Options> Serving<O> {
     /// Serves until it is told to stop.
     pub(crate) fn carry_out(self) -> Outcome {
-        let Serving { options, server } = self;
-        let access = Access { admin: server.admin, exposure: server.exposure() };
-        let config = options.config(access, &mut |said| warn(&said)).map_err(Failure::input)?;
+        let Serving { place, options, server } = self;
+        let place = place.place(server.exposure()).map_err(Failure::input)?;
+        let config = options.config(place, &mut |said| warn(&said)).map_err(Failure::input)?;
         server.begin_log();
         match O::serve(config, ready) {
             Ok(()) => Ok(Found::Held),
-            Err(error) if O::is_argument(&error) => Err(Failure::input(error)),
+            Err(error) if error.is_argument() => Err(Failure::input(error)),
             Err(error) => Err(Failure::Environment(error.to_string())),
         }
     }
 }
 
-/// The options of all servers.
+/// Where a server is: all nodes in this process, or one of a cluster.
 #[derive(Debug, Args)]
-struct ServerArguments {
+struct PlaceArguments<O: Options> {
+    #[arg(long, value_name = "DIR", help = data_help::<O>())]
+    data: Option<PathBuf>,
+    #[arg(long, value_name = "ADDR", value_parser = address, help = listen_help::<O>())]
+    listen: Option<SocketAddr>,
     /// Shows what is counted at this address: /metrics for Prometheus, /health for people.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     admin: Option<SocketAddr>,
+    /// Is this node of the cluster in the file, and no other node is in this process.
+    #[arg(long, value_name = "N", requires = "cluster", hide = !O::HAS_CLUSTERS)]
+    #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
+    node: Option<u32>,
+    /// Which nodes there are, and where.
+    #[arg(long, value_name = "FILE", requires = "node", hide = !O::HAS_CLUSTERS)]
+    cluster: Option<PathBuf>,
+    #[arg(skip)]
+    of: PhantomData<fn(O)>,
+}
+
+fn data_help<O: Options>() -> String {
+    let or = if O::HAS_CLUSTERS { ", or what the cluster file says" } else { "" };
+    format!("The data folder [default: {}{or}]", O::DATA)
+}
+
+fn listen_help<O: Options>() -> String {
+    let or = if O::HAS_CLUSTERS { ", or what the cluster file says" } else { "" };
+    format!("Where to listen; port 0 takes a free one [default: 127.0.0.1:{}{or}]", O::PORT)
+}
+
+impl<O: Options> PlaceArguments<O> {
+    fn place(self, exposure: Exposure) -> Result<Place, BadOption> {
+        let PlaceArguments { data, listen, admin, node, cluster, .. } = self;
+        let mut place = Place { listen, data, seat: None, access: Access { admin, exposure } };
+        match node.zip(cluster) {
+            Some(_) if !O::HAS_CLUSTERS => Err(BadOption(format!(
+                "all nodes of {} are in one process: leave out --node and --cluster",
+                O::SYSTEM
+            ))),
+            Some((node, file)) => Seat::take::<O>(node, &file, &mut place).map(|()| place),
+            None => Ok(place),
+        }
+    }
+}
+
+/// What else all servers are told.
+#[derive(Debug, Args)]
+struct ServerArguments {
     /// Listens where others can reach it too, although it asks nobody who they are.
     #[arg(long)]
     open_to_anyone: bool,

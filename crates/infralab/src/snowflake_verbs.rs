@@ -78,7 +78,9 @@ pub(crate) enum SnowflakeVerb {
     ///
     /// A mark in the data folder keeps ids apart across restarts and clocks that go back. No two
     /// servers may have the same worker number; with `--authority` they are given different ones.
-    #[command(after_help = "Example: infralab snowflake serve --worker 7
+    #[command(after_help = "Examples:
+  infralab snowflake serve --worker 7
+  infralab snowflake serve --node 3 --cluster lab.toml
   curl http://127.0.0.1:7411/id
   curl http://127.0.0.1:7411/ids?count=100
   curl -H 'Accept: text/plain' http://127.0.0.1:7411/id
@@ -88,11 +90,13 @@ pub(crate) enum SnowflakeVerb {
     ///
     /// One of them is enough as long as its node is up. With --cluster there may be several, of which
     /// a majority is enough: the nodes of the file that have an address for nodes and none for clients.
+    /// `serve --cluster` serves them as well, over 1024 numbers.
     #[command(after_help = "Examples:
   infralab snowflake authority
   infralab snowflake serve --authority 127.0.0.1:7410
-  infralab snowflake authority --cluster lab.toml --node 2
-  infralab snowflake serve --authority 127.0.0.1:7410,127.0.0.1:7420,127.0.0.1:7430")]
+  infralab snowflake authority --node 2 --cluster lab.toml
+  infralab snowflake serve \\
+    --authority 127.0.0.1:7410,127.0.0.1:7420,127.0.0.1:7430")]
     Authority(Serving<AuthorityOptions>),
 }
 

@@ -91,11 +91,14 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
 
     /// Holds this until all that was appended is synced; gives it back where all is.
     pub fn hold(&mut self, held: H) -> Option<H> {
-        let behind = match self.work.back() {
+        let behind = match self.work.back_mut() {
             None if !self.syncs || self.synced == self.written => return Some(held),
             None => self.written,
             Some(Work::Write { at, parts, .. }) => at.after(parts.len() as u64),
-            Some(Work::Truncate { to, .. }) => *to,
+            Some(Work::Truncate { then, .. }) => {
+                then.push(held);
+                return None;
+            }
         };
         self.gather(behind, Parts::new(), Some((held, Until::Synced)));
         None
@@ -116,17 +119,18 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
     /// Takes away what lies at this place and behind it, once all is written that was appended before;
     /// `then` leaves when that is durable. What is appended next begins a new file.
     pub fn truncate(&mut self, to: Place, then: H) {
-        self.work.push_back(Work::Truncate { to, then });
+        self.work.push_back(Work::Truncate { to, then: vec![then] });
         self.roll();
     }
 
-    /// Puts new content in the place of a file that is not the newest, atomically; [`Event::Replaced`] follows.
-    /// It is done after all replacements and deletions that were asked for before.
+    /// Puts new content in the place of a file that is not the newest, atomically; [`Event::Replaced`] follows, or
+    /// [`Event::NotReplaced`] where it is not there any more. It is done after all replacements and deletions that
+    /// were asked for before.
     pub fn replace(&mut self, file: u64, content: impl Into<Parts>, then: H) {
         self.upkeep.replace(file, content.into(), then);
     }
 
-    /// Deletes these files, of which none is the newest.
+    /// Deletes these files, to which nothing is appended any more.
     pub fn delete(&mut self, files: impl IntoIterator<Item = u64>) {
         let files: Vec<u64> = files.into_iter().collect();
         for file in &files {
@@ -142,18 +146,14 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         if !self.is_full() || self.work.iter().any(|work| matches!(work, Work::Truncate { .. })) {
             return refused;
         }
-        let restores = |work: &Work<H>| matches!(work, Work::Write { restores: true, .. });
-        let first = usize::from(self.work.front().is_some_and(restores));
-        for work in self.work.drain(first..).rev() {
+        for work in self.work.drain(..).rev() {
             if let Work::Write { at, mut then, .. } = work {
                 self.end = at;
                 then.append(&mut refused);
                 refused = then;
             }
         }
-        if first == 0 {
-            self.head = Head::Idle;
-        }
+        self.head = Head::Idle;
         refused
     }
 
@@ -236,9 +236,12 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
     }
 
     /// [`crate::JournalTimer::Retry`] of this family fired.
-    pub fn timer<P: Embeds<Journal>>(&mut self, out: &mut Outputs<P>) {
-        if matches!(self.head, Head::Stalled) && !self.broken {
-            self.fly(out);
+    pub fn timer<P: Embeds<Journal>>(&mut self, bound: &mut Bound, out: &mut Outputs<P>) {
+        match &self.boot {
+            _ if self.broken => {}
+            Some(_) => self.restore(bound, out),
+            None if matches!(self.head, Head::Stalled) => self.fly(out),
+            None => {}
         }
     }
 
@@ -273,7 +276,6 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
                 at,
                 parts: frame,
                 sync: wants,
-                restores: false,
                 then: then.into_iter().collect(),
             }),
         }

@@ -11,9 +11,10 @@
 //! | a frame cannot be read below the bound, or in a file that is not the newest, or a later frame proves that it was durable | refuse: it rotted |
 //! | a frame cannot be read at or above the bound in the newest file | a crash tore it: cut it off |
 //!
-//! What the newest file has above the bound is written again and synced before it is believed: a failed sync may
-//! have left it in the page cache, of which the next sync of the same bytes knows nothing. Nothing is appended
-//! behind it: each boot begins a new file.
+//! The newest file is cut and synced as it was read before it is believed, and what it has above the bound is written
+//! again: a failed sync may have left it in the page cache, of which the next sync of the same bytes knows nothing.
+//! A file system that copies what is written over may have no space for that: then the boot waits. Nothing is
+//! appended behind it: each boot begins a new file.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
@@ -25,7 +26,6 @@ use crate::appender::Appender;
 use crate::bound::{Bound, Known};
 use crate::event::Event;
 use crate::format::{Format, Parsed, Place};
-use crate::head::{Head, Work};
 use crate::words::{Journal, JournalTimer, Step};
 
 /// The most bytes of one read, unless a frame is longer.
@@ -35,7 +35,7 @@ const PIECE: u64 = 4 << 20;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Boot {
     begun: bool,
-    /// Least lengths; none where the bound is left out.
+    /// Least lengths; none where the bound is left out or takes over.
     floors: Option<BTreeMap<u64, u64>>,
     /// Files whose lengths are not known yet.
     measured: usize,
@@ -50,7 +50,9 @@ pub(crate) struct Boot {
     asked: u64,
     /// What the newest file has above its bound, and where that begins.
     above: Option<(u64, Parts)>,
-    /// Operations of the end of the boot that have not ended, and whether there was space for them.
+    /// How the newest file is made durable as it was read; operations of that which have not ended, and whether
+    /// there was space for them.
+    restore: Vec<DiskCommand>,
     restoring: usize,
     full: bool,
 }
@@ -84,7 +86,7 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         boot.begun = true;
         let known = bound.claim(self.family, self.prefix());
         match self.compare(known) {
-            Ok(()) if self.files.is_empty() => self.ready(Place::default(), true, bound, out),
+            Ok(()) if self.files.is_empty() => self.ready(Place::default(), bound, out),
             Ok(()) => {
                 for file in self.files.keys() {
                     let length = DiskCommand::Length { file: self.name(*file) };
@@ -255,23 +257,33 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             boot.at = 0;
             return self.read_on(PIECE, out);
         }
-        let mut commands = Vec::new();
-        if cut > 0 {
-            commands.push(DiskCommand::Truncate { file: file.clone(), length: end.offset });
+        if end.offset > 0 {
+            let length = end.offset;
+            boot.restore.push(DiskCommand::Truncate { file: file.clone(), length });
+            let above = boot.above.take();
+            boot.restore.extend(above.map(|(offset, parts)| DiskCommand::Write {
+                file: file.clone(),
+                offset,
+                parts,
+            }));
+            boot.restore.push(DiskCommand::Sync { file, data_only: false });
         }
-        if let Some((offset, parts)) = boot.above.clone() {
-            commands.push(DiskCommand::Write { file: file.clone(), offset, parts });
-        }
-        if !commands.is_empty() {
-            commands.push(DiskCommand::Sync { file, data_only: false });
-        }
-        boot.restoring = commands.len();
         self.files.insert(newest, end.offset);
         self.end = end;
-        for command in commands {
+        self.restore(bound, out);
+    }
+
+    /// 5. The newest file becomes durable as it was read; asked for again where there was no space.
+    pub(crate) fn restore<P: Embeds<Journal>>(&mut self, bound: &mut Bound, out: &mut Outputs<P>) {
+        let Some(boot) = &mut self.boot else { return };
+        (boot.restoring, boot.full) = (boot.restore.len(), false);
+        for command in boot.restore.clone() {
             out.disk(command, self.op::<P>(Step::Restored));
         }
-        self.restored_all(bound, out);
+        if self.boot.as_ref().is_some_and(|boot| boot.restore.is_empty()) {
+            // Nothing of it is there.
+            self.ready(self.end, bound, out);
+        }
     }
 
     fn restored<P: Embeds<Journal>>(
@@ -283,34 +295,17 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         let Some(boot) = &mut self.boot else { return };
         boot.restoring -= 1;
         boot.full |= full;
-        self.restored_all(bound, out);
-    }
-
-    /// 5. The newest file is as it is believed.
-    fn restored_all<P: Embeds<Journal>>(&mut self, bound: &mut Bound, out: &mut Outputs<P>) {
-        let Some(boot) = &mut self.boot else { return };
         if boot.restoring > 0 {
             return;
         }
-        let again = boot.full.then(|| boot.above.take()).flatten();
-        self.ready(self.end, again.is_none(), bound, out);
-        if let Some((offset, parts)) = again {
-            // A boot needs no space: it is synced as it is, and written again before anything else.
-            let at = Place { file: self.written.file, offset };
-            let then = Vec::new();
-            self.work.push_back(Work::Write { at, parts, sync: true, restores: true, then });
-            self.head = Head::Stalled;
-            self.retry_later(out);
+        if boot.full {
+            self.events.push_back(Event::Full);
+            return self.retry_later(out);
         }
+        self.ready(self.end, bound, out);
     }
 
-    fn ready<P: Embeds<Journal>>(
-        &mut self,
-        end: Place,
-        synced: bool,
-        bound: &mut Bound,
-        out: &mut Outputs<P>,
-    ) {
+    fn ready<P: Embeds<Journal>>(&mut self, end: Place, bound: &mut Bound, out: &mut Outputs<P>) {
         let Some(boot) = self.boot.take() else { return };
         (self.written, self.synced) = (end, end);
         self.end = Place { file: boot.next.max(end.file + 1), offset: 0 };
@@ -319,8 +314,10 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             // Nothing of it was ever durable.
             self.files.remove(&end.file);
             outdated.push(end.file);
-        } else if end.file > 0 && synced {
-            bound.grew((self.family, end.file), end.offset, out);
+        }
+        // One that was replaced by a longer one may have been ahead of the bound too.
+        for (file, length) in &self.files {
+            bound.grew((self.family, *file), *length, out);
         }
         self.upkeep.delete(outdated);
         self.events.push_back(Event::Ready);

@@ -3,9 +3,9 @@
 //! # The law
 //!
 //! What the bound says is durable was durable before. It is raised after the file's own sync, at most once a
-//! second, and at once where somebody waits for it: before a file is begun, so that only the newest file of a
-//! family can be ahead of it, at the end of a boot, and at a clean stop. Before a file is cut, deleted, or
-//! replaced by a shorter one, it is lowered, durably.
+//! second and a second after it at the latest, and at once where somebody waits for it: before a file is begun, so
+//! that only the newest file of a family can be ahead of it, at the end of a boot, and at a clean stop. Before a
+//! file is cut, deleted, or replaced by a shorter one, it is lowered, durably.
 //!
 //! There is one on a disk, in the file `bound`, with which the disk begins (`slot.rs`). It knows files, and how
 //! long they are; what is in them is their owners'.
@@ -35,6 +35,9 @@ pub struct Bound {
     slot: Slot,
     /// The length of a slot in the file.
     length: u32,
+    /// The file is as this boot wrote it: the slot that is not written over is durable. What a boot read may be
+    /// in the page cache only, and then writing over the other slot could leave neither.
+    ours: bool,
     /// All files of the disk, once they were listed at boot.
     names: Option<Vec<String>>,
     claimed: BTreeSet<u32>,
@@ -61,7 +64,7 @@ struct Writing {
 /// What the bound says of the files of a family.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// None where the bound is left out.
+    /// None where the bound is left out, or takes over what is there.
     pub(crate) floors: Option<Floors>,
     /// The numbers of the files that are there.
     pub(crate) found: BTreeSet<u64>,
@@ -75,6 +78,7 @@ impl Bound {
             disk: DiskId::default(),
             slot: Slot::default(),
             length: 0,
+            ours: false,
             names: None,
             claimed: BTreeSet::new(),
             changes: 0,
@@ -88,7 +92,12 @@ impl Bound {
 
     /// The file with which a disk begins, for [`machine::Machine::first_files`].
     pub fn first_file() -> (FileName, Bytes) {
-        (BOUND.into(), slot::first())
+        (BOUND.into(), slot::first(false))
+    }
+
+    /// The file for a disk of a version without bounds: the first boot on it takes what is there for all that was.
+    pub fn taking_over() -> Bytes {
+        slot::first(true)
     }
 
     /// The node booted: the bound is read, before anything else of the journal.
@@ -152,6 +161,7 @@ impl Bound {
                  start the version that wrote them, or give the node a new disk"
             ));
         }
+        self.slot.takes_over = false;
         self.settle(out);
         Ok(())
     }
@@ -185,7 +195,7 @@ impl Bound {
         let names = self.names.iter().flatten();
         let found = names.filter_map(|name| number(name, prefix)).collect();
         let floors = self.slot.families.entry(family).or_default();
-        let known = self.on.then(|| floors.clone());
+        let known = (self.on && !self.slot.takes_over).then(|| floors.clone());
         // The first file may be begun when this is durable.
         floors.next = floors.next.max(1);
         Known { floors: known, found }
@@ -234,12 +244,22 @@ impl Bound {
     ) -> u64 {
         let floors = self.slot.families.entry(family).or_default();
         for (file, most) in files {
-            let Some(floor) = floors.files.get(&file).copied() else { continue };
-            let lowered = match most {
-                None => floors.files.remove(&file).is_some(),
-                Some(most) => floors.files.insert(file, floor.min(most)) > Some(most),
+            let floor = floors.files.get(&file).copied();
+            let lowered = match (most, floor) {
+                // Not named yet: it was begun, and a boot would take it for the newest.
+                (None, None) => {
+                    let begun = floors.next <= file;
+                    floors.next = floors.next.max(file + 1);
+                    begun
+                }
+                (None, Some(_)) => floors.files.remove(&file).is_some(),
+                (Some(most), Some(floor)) => {
+                    floors.files.insert(file, floor.min(most));
+                    floor > most
+                }
+                (Some(_), None) => false,
             };
-            self.changes += u64::from(lowered);
+            self.changes += u64::from(self.on && lowered);
         }
         self.settle(out);
         self.changes
@@ -284,7 +304,8 @@ impl Bound {
         self.slot.generation += 1;
         self.slot.disk = Some(self.disk);
         self.urgent = false;
-        let put = self.slot.put(self.length);
+        self.full = false;
+        let put = self.slot.put(self.length, self.ours);
         let mut writing = Writing { changes: self.changes, length: self.length, full: false };
         match put {
             Put::Write { offset, bytes } => {
@@ -310,9 +331,12 @@ impl Bound {
             self.slot.generation -= 1;
             return self.arm(out);
         }
-        (self.durable, self.length) = (writing.changes, writing.length);
-        if self.urgent {
-            self.write(out);
+        (self.durable, self.length, self.ours) = (writing.changes, writing.length, true);
+        match self.urgent {
+            true => self.write(out),
+            // It grew while this was written, and the timer may have fired meanwhile.
+            false if !self.is_settled() => self.arm(out),
+            false => {}
         }
     }
 }

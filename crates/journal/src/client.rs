@@ -64,6 +64,7 @@ impl Machine for Client {
                 let open: Vec<u64> = self.open.iter().copied().collect();
                 open.into_iter().for_each(|token| self.end(token, Note::GivenUp { token }, out));
             }
+            Input::Stop => out.stopped(),
             _ => {}
         }
     }

@@ -29,11 +29,12 @@ pub enum Event<H> {
     /// What was held leaves that waited for the write only.
     Written(Vec<H>),
     /// The disk is full. Nothing is lost: it is tried again, unless the owner takes it back
-    /// ([`crate::Appender::refuse`]).
+    /// ([`crate::Appender::refuse`]). A boot waits for space too, where the disk needs some to write again what is
+    /// there.
     Full,
     /// A file was put in its place.
     Replaced(H),
-    /// There was no space for a file; the old one is there.
+    /// There was no space for a file, and the old one is there; or that one was taken away meanwhile.
     NotReplaced(H),
     /// It cannot keep its promises: the owner halts with this sentence.
     Broken(String),

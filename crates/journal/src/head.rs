@@ -18,16 +18,9 @@ pub(crate) const RETRY: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug)]
 pub(crate) enum Work<H> {
     /// Frames, at the end of a file or the beginning of the next; none where only the sync is wanted.
-    Write {
-        at: Place,
-        parts: Parts,
-        sync: bool,
-        /// It is what a boot found and had no space to write again.
-        restores: bool,
-        then: Vec<H>,
-    },
-    /// All from this place on is to go.
-    Truncate { to: Place, then: H },
+    Write { at: Place, parts: Parts, sync: bool, then: Vec<H> },
+    /// All from this place on is to go; afterwards all that is left is synced.
+    Truncate { to: Place, then: Vec<H> },
 }
 
 /// How far the first of the work is.
@@ -65,6 +58,18 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
                         self.head = Head::Bounding { change, full: false };
                     }
                     Some(Work::Write { .. }) => self.fly(out),
+                    // A file that is being replaced would be there again.
+                    Some(Work::Truncate { .. }) if self.upkeep.is_under_way() => return,
+                    Some(Work::Truncate { to, .. })
+                        if !self.files.contains_key(&to.file) && self.synced != self.written =>
+                    {
+                        return self.seal(out);
+                    }
+                    Some(Work::Truncate { to, .. })
+                        if self.files.range(to.file..).next().is_none() =>
+                    {
+                        self.landed(bound, out);
+                    }
                     Some(Work::Truncate { to, .. }) => {
                         let later = self.files.range(to.file + 1..).map(|(file, _)| (*file, None));
                         let cut = std::iter::once((to.file, Some(to.offset)));
@@ -74,7 +79,8 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
                 },
                 Head::Bounding { change, .. } if bound.is_durable(*change) => self.fly(out),
                 Head::Bounding { full, .. } => {
-                    if bound.is_full() && !std::mem::replace(full, true) {
+                    let before = std::mem::replace(full, bound.is_full());
+                    if *full && !before {
                         self.events.push_back(Event::Full);
                     }
                     return;
@@ -103,8 +109,10 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             }
             Some(Work::Truncate { to, .. }) => {
                 let file = self.name(to.file);
-                asked.push(DiskCommand::Truncate { file: file.clone(), length: to.offset });
-                asked.push(DiskCommand::Sync { file, data_only: false });
+                if self.files.contains_key(&to.file) {
+                    asked.push(DiskCommand::Truncate { file: file.clone(), length: to.offset });
+                    asked.push(DiskCommand::Sync { file, data_only: false });
+                }
                 let later = self.files.range(to.file + 1..);
                 asked.extend(later.map(|(file, _)| DiskCommand::Delete { file: self.name(*file) }));
             }
@@ -113,6 +121,11 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         for command in asked {
             out.disk(command, self.op::<P>(Step::Put));
         }
+    }
+
+    /// Is it taking files away?
+    pub(crate) fn truncates(&self) -> bool {
+        matches!(self.work.front(), Some(Work::Truncate { .. })) && !matches!(self.head, Head::Idle)
     }
 
     fn seal<P: Embeds<Journal>>(&mut self, out: &mut Outputs<P>) {
@@ -164,8 +177,10 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         match self.work.pop_front() {
             None => {}
             Some(Work::Write { at, parts, sync, then, .. }) => {
-                self.written = at.after(parts.len() as u64);
-                self.files.insert(at.file, self.written.offset);
+                if !parts.is_empty() {
+                    self.written = at.after(parts.len() as u64);
+                    self.files.insert(at.file, self.written.offset);
+                }
                 if sync {
                     self.is_synced(bound, out);
                 }
@@ -177,17 +192,22 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             }
             Some(Work::Truncate { to, then }) => {
                 self.files.split_off(&(to.file + 1));
-                let length = self.files.entry(to.file).or_default();
-                *length = to.offset.min(*length);
-                self.written = Place { offset: *length, ..to };
+                if let Some(length) = self.files.get_mut(&to.file) {
+                    *length = to.offset.min(*length);
+                }
+                let last = self.files.iter().next_back();
+                self.written =
+                    last.map_or(Place::default(), |(&file, &offset)| Place { file, offset });
                 self.is_synced(bound, out);
-                self.events.push_back(Event::Durable(vec![then]));
+                self.events.push_back(Event::Durable(then));
             }
         }
     }
 
     fn is_synced<P: Embeds<Journal>>(&mut self, bound: &mut Bound, out: &mut Outputs<P>) {
         self.synced = self.written;
-        bound.grew((self.family, self.synced.file), self.synced.offset, out);
+        if self.files.contains_key(&self.synced.file) {
+            bound.grew((self.family, self.synced.file), self.synced.offset, out);
+        }
     }
 }

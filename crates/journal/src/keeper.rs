@@ -23,6 +23,8 @@ pub struct Keeper {
     entries: Vec<u64>,
     /// Before that, requests are dropped: clients give up.
     ready: bool,
+    /// And so they are when it is to stop.
+    stops: bool,
 }
 
 impl Keeper {
@@ -34,6 +36,7 @@ impl Keeper {
             log: Appender::new(Blocks { longest: 1 << 20 }, (1, "log"), true),
             entries: Vec::new(),
             ready: false,
+            stops: false,
         }
     }
 
@@ -115,15 +118,26 @@ impl Machine for Keeper {
     fn handle(&mut self, _: &mut Now<'_>, input: Input<Keeping>, out: &mut Outputs<Keeping>) {
         match input {
             Input::Start { disk } => self.bound.start(disk, out),
-            Input::Message { from, message } if self.ready => self.asked(from, message, out),
+            Input::Message { from, message } if self.ready && !self.stops => {
+                self.asked(from, message, out);
+            }
             Input::Disk { op, result } => self.disk(op, result, out),
             Input::Timer(Timer::Journal(JournalTimer::Bound)) => self.bound.timer(out),
-            Input::Timer(Timer::Journal(JournalTimer::Retry(_))) => self.log.timer(out),
+            Input::Timer(Timer::Journal(JournalTimer::Retry(_))) => {
+                self.log.timer(&mut self.bound, out)
+            }
+            Input::Stop => self.stops = true,
             _ => {}
         }
         self.log.go_on(&mut self.bound, out);
         while let Some(event) = self.log.next_event() {
             self.told(event, out);
+        }
+        if self.stops && self.log.is_idle() {
+            self.bound.settle(out);
+            if self.bound.is_settled() {
+                out.stopped();
+            }
         }
     }
 

@@ -1,14 +1,14 @@
 //! What a keeper of a log promises: each client remembers what must be there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
-use sim::{Entry, FileChange, Promise, PromiseSpec, Verdict, World};
+use sim::{Entry, Promise, PromiseSpec, Verdict, World};
 
 use crate::client::KEEPER;
 use crate::message::{Keeping, Note, Order};
 use crate::shape::{Node, Shape};
+use crate::unseen::Unseen;
 
 /// All of them.
 pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
@@ -19,9 +19,11 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
     },
     PromiseSpec {
         name: "losses-told",
-        about: "files that are lost are told, and not taken for never written; what was durable for less than \
-                a second and a half may go with them unseen",
-        checker: |_| Box::new(Checker { has_grace: true, ..Checker::of(Ledger::forgotten) }),
+        about: "files that are lost are told, and not taken for never written; what became durable after the \
+                last bound, in the second before that, may go with them unseen",
+        checker: |_| {
+            Box::new(Checker { unseen: Some(Unseen::of(KEEPER)), ..Checker::of(Ledger::forgotten) })
+        },
     },
     PromiseSpec {
         name: "in-order",
@@ -48,31 +50,13 @@ struct Ledger {
 struct Checker {
     clients: BTreeMap<NodeId, Ledger>,
     judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>,
-    /// May the newest go unseen with a file that is lost?
-    has_grace: bool,
-    /// How many changes of the keeper's files were looked at.
-    looked_at: u64,
+    /// Where what the bound cannot know yet may go unseen with a file that is lost.
+    unseen: Option<Unseen>,
 }
-
-/// The bound is raised once a second; a write of it and a restart take time too.
-const GRACE: Duration = Duration::from_millis(1_500);
 
 impl Checker {
     fn of(judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>) -> Checker {
-        Checker { clients: BTreeMap::new(), judge, has_grace: false, looked_at: 0 }
-    }
-
-    /// What was durable for a short time only when a file was lost may have gone with it.
-    fn forgive<M: Machine>(&mut self, world: &World<M>) {
-        let lost = world.changed_files(KEEPER, self.looked_at);
-        let lost = lost.into_iter().any(|(_, change)| change == FileChange::Lost);
-        self.looked_at = world.file_changes(KEEPER);
-        if lost {
-            let now = world.now();
-            self.clients.values_mut().for_each(|ledger| {
-                ledger.durable.retain(|_, since| now.since(*since) > GRACE);
-            });
-        }
+        Checker { clients: BTreeMap::new(), judge, unseen: None }
     }
 }
 
@@ -97,10 +81,7 @@ impl Ledger {
 }
 
 impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
-    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
-        if self.has_grace {
-            self.forgive(world);
-        }
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
         let ledger = self.clients.entry(entry.node).or_default();
         match &entry.note {
             Note::Asked { token, order: Order::Append(_) } => drop(ledger.asked.insert(*token)),
@@ -118,6 +99,15 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, world: &World<M>) -> Result<(), String> {
+        // What no bound knew yet may have gone with a file.
+        if let Some(known) = self.unseen.as_mut().and_then(|unseen| unseen.lost(world)) {
+            let clients = self.clients.values_mut();
+            clients.for_each(|ledger| ledger.durable.retain(|_, since| *since <= known));
         }
         Ok(())
     }
@@ -152,7 +142,7 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Answers {
     }
 }
 
-/// A request's number at its client.
-pub(crate) fn short(token: u64) -> u64 {
+/// A request's number at its client: the upper half of a token is the client's.
+pub fn short(token: u64) -> u64 {
     token & 0xFFFF_FFFF
 }

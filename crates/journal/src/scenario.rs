@@ -37,7 +37,7 @@ impl System for KeptLog {
         FaultKind::FileMissing,
     ];
     const WITNESSES: &'static [Witness] =
-        &[Witness::new("durable-bound", "losses-told", "lost-files", 0)];
+        &[Witness::new("durable-bound", "losses-told", "lost-files", 10)];
 
     fn scenarios() -> Vec<Scenario<Self>> {
         let scenario = |name, about, promises, draw, reaches| Scenario {
@@ -61,7 +61,7 @@ impl System for KeptLog {
                     ("power-loss", 200),
                     ("torn-write", 100),
                     ("booted-on-data", 200),
-                    ("torn-end-cut", 3),
+                    ("torn-end-cut", 20),
                 ],
             ),
             scenario(
@@ -97,9 +97,10 @@ impl System for KeptLog {
 }
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
+const SHORT: (u64, u64) = (1, 900);
 
-/// One keeper, and some clients who append until this time, and read.
-fn draw(draft: &mut Draft, until: Time) {
+/// One keeper, and some clients who append entries of so many bytes until this time, and read.
+fn draw(draft: &mut Draft, until: Time, (least, most): (u64, u64)) {
     let segment = draft.number(300, 3_000);
     let clients = draft.number(1, 3);
     draft.cluster(Shape { segment, clients }, 1);
@@ -110,7 +111,7 @@ fn draw(draft: &mut Draft, until: Time) {
         let client = NodeId(draft.number(1, clients) as u32);
         let order = match draft.number(0, 9) {
             0 => Order::Read,
-            _ => Order::Append(draft.magnitude(1, 900) as u16),
+            _ => Order::Append((least - 1 + draft.magnitude(1, most)) as u16),
         };
         draft.operation(at, client, order);
     }
@@ -119,9 +120,9 @@ fn draw(draft: &mut Draft, until: Time) {
     }
 }
 
-/// The bound knows of all that was written more than a second ago, and the disk loses some of that.
+/// The disk loses some of what was written, up to the moment in which it does.
 fn lost_files(draft: &mut Draft) {
-    draw(draft, Time(1_500_000_000));
+    draw(draft, Time(3_500_000_000), SHORT);
     let at = Time(draft.number(3_000_000_000, 3_500_000_000));
     let back = at + MS(draft.number(1, 300));
     match draft.number(0, 1) {
@@ -130,21 +131,22 @@ fn lost_files(draft: &mut Draft) {
     };
 }
 
+/// Entries are longer than a sector, at the edges of which a write is torn.
 fn power_loss(draft: &mut Draft) {
-    draw(draft, Time(3_600_000_000));
+    draw(draft, Time(3_600_000_000), (600, 900));
     draft.swarm(&[FaultKind::Pause, FaultKind::Crash], &[KEEPER.into()]);
     let slow = draft.number(5, 30) as u32;
     draft.between(Time(0), draft.heal_at()).slow_disk(KEEPER, slow);
     for _ in 0..draft.number(1, 3) {
         draft.lasting(MS(1), MS(300)).power_loss(KEEPER);
     }
-    for _ in 0..draft.number(1, 3) {
-        draft.lasting(MS(1), MS(300)).torn_write(KEEPER);
+    for _ in 0..draft.number(3, 8) {
+        draft.lasting(MS(1), MS(50)).torn_write(KEEPER);
     }
 }
 
 fn full_disk(draft: &mut Draft) {
-    draw(draft, Time(3_600_000_000));
+    draw(draft, Time(3_600_000_000), SHORT);
     draft.swarm(&[FaultKind::Crash, FaultKind::SlowDisk], &[KEEPER.into()]);
     for _ in 0..draft.number(1, 3) {
         draft.lasting(MS(50), MS(800)).full_disk(KEEPER);

@@ -1,9 +1,9 @@
 //! The file of the bound: two slots, written in turn, so that a torn write leaves the other.
 //!
 //! A slot is a block ([`machine::codec::put_block`]) of format (1 byte) | length of a slot (4) | generation
-//! (8) | is the disk known (1) | its identity (8) | and, as numbers of one byte or more, how many families
-//! there are, and of each: its number, the number of its next file, how many files it has, and of each the
-//! number and the least length that is synced.
+//! (8) | is the disk known (its first bit), and does it take over what is there (its second) (1) | the identity
+//! of the disk (8) | and, as numbers of one byte or more, how many families there are, and of each: its number, the
+//! number of its next file, how many files it has, and of each the number and the least length that is synced.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub(crate) struct Slot {
     pub(crate) generation: u64,
     /// None where the disk was never booted on.
     pub(crate) disk: Option<DiskId>,
+    /// The disk is older than its bound: the first boot believes what it finds.
+    pub(crate) takes_over: bool,
     pub(crate) families: BTreeMap<u32, Floors>,
 }
 
@@ -39,13 +41,13 @@ pub(crate) struct Floors {
 pub(crate) enum Put {
     /// In the place of the older one of the two.
     Write { offset: u64, bytes: Bytes },
-    /// In a new file of longer slots.
+    /// In a new file, whose slots may be longer.
     Replace { length: u32, bytes: Bytes },
 }
 
-/// The file of a new disk.
-pub(crate) fn first() -> Bytes {
-    let mut file = Slot::default().block(SLOT);
+/// The file of a new disk, or of one that is older than its bound.
+pub(crate) fn first(takes_over: bool) -> Bytes {
+    let mut file = Slot { takes_over, ..Slot::default() }.block(SLOT);
     file.resize(2 * SLOT as usize, 0);
     file.freeze()
 }
@@ -64,11 +66,12 @@ pub(crate) fn open(file: &[u8]) -> Result<(Slot, u32), &'static str> {
 }
 
 impl Slot {
-    /// Its bytes, in a file whose slots have this length.
-    pub(crate) fn put(&self, length: u32) -> Put {
+    /// Its bytes, in a file whose slots have this length. Where that file may not be durable as it is read,
+    /// a new one takes its place.
+    pub(crate) fn put(&self, length: u32, in_place: bool) -> Put {
         let place = (self.generation % 2) as usize;
         let bytes = self.block(length);
-        if bytes.len() <= length as usize / 4 * 3 {
+        if in_place && bytes.len() <= length as usize / 4 * 3 {
             return Put::Write { offset: place as u64 * u64::from(length), bytes: bytes.freeze() };
         }
         let mut longer = length;
@@ -88,7 +91,7 @@ impl Slot {
             out.put_u8(FORMAT);
             out.put_u32_le(length);
             out.put_u64_le(self.generation);
-            out.put_u8(u8::from(self.disk.is_some()));
+            out.put_u8(u8::from(self.disk.is_some()) | u8::from(self.takes_over) << 1);
             out.put_u64_le(self.disk.unwrap_or_default().0);
             put_number(self.families.len() as u64, out);
             for (family, Floors { next, files }) in &self.families {
@@ -111,8 +114,12 @@ fn get(from: &[u8]) -> Result<(Slot, u32), Malformed> {
             return Err(Malformed("it has another format"));
         }
         let (length, generation) = (from.take_u32()?, from.take_u64()?);
-        let (known, disk) = (from.take_bool()?, from.take_u64()?);
-        let mut slot = Slot { generation, disk: known.then_some(DiskId(disk)), ..Slot::default() };
+        let (known, takes_over) = match from.take_u8()? {
+            flags @ 0..4 => (flags & 1 != 0, flags & 2 != 0),
+            _ => return Err(Malformed("nothing of it is known")),
+        };
+        let disk = Some(DiskId(from.take_u64()?)).filter(|_| known);
+        let mut slot = Slot { generation, disk, takes_over, ..Slot::default() };
         for _ in 0..from.take_number()? {
             let family = u32::try_from(from.take_number()?);
             let family = family.map_err(|_| Malformed("there is no such family"))?;
@@ -133,12 +140,12 @@ mod tests {
     fn slot(generation: u64, files: u64) -> Slot {
         let files = (0..files).map(|file| (file, file * 1_000)).collect();
         let families = BTreeMap::from([(7, Floors { next: 9, files })]);
-        Slot { generation, disk: Some(DiskId(3)), families }
+        Slot { generation, disk: Some(DiskId(3)), takes_over: false, families }
     }
 
     /// The file after this slot was put into it.
     fn with(mut file: Vec<u8>, length: u32, slot: &Slot) -> Vec<u8> {
-        match slot.put(length) {
+        match slot.put(length, true) {
             Put::Replace { bytes, .. } => bytes.to_vec(),
             Put::Write { offset, bytes } => {
                 file[offset as usize..offset as usize + bytes.len()].copy_from_slice(&bytes);
@@ -149,12 +156,15 @@ mod tests {
 
     #[test]
     fn the_newer_slot_counts_and_a_torn_one_leaves_the_other() {
-        let mut file = first().to_vec();
+        let mut file = first(false).to_vec();
         assert_eq!(open(&file), Ok((Slot::default(), SLOT)));
+        assert!(open(&first(true)).unwrap().0.takes_over);
         for generation in 1..6 {
             let (before, length) = open(&file).unwrap();
             let next = slot(generation, generation);
-            let Put::Write { offset, bytes } = next.put(length) else { panic!("it is short") };
+            let Put::Write { offset, bytes } = next.put(length, true) else {
+                panic!("it is short")
+            };
             for cut in 0..bytes.len() {
                 let mut torn = file.clone();
                 torn[offset as usize..offset as usize + cut].copy_from_slice(&bytes[..cut]);
@@ -169,7 +179,7 @@ mod tests {
 
     #[test]
     fn slots_grow_with_what_they_hold() {
-        let mut file = first().to_vec();
+        let mut file = first(false).to_vec();
         for (generation, files) in [(1, 10), (2, 2_000), (3, 5_000), (4, 3)] {
             let (_, length) = open(&file).unwrap();
             let next = slot(generation, files);
@@ -181,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_cut_or_rotted_in_both_slots_is_refused() {
-        let file = with(with(first().to_vec(), SLOT, &slot(1, 3)), SLOT, &slot(2, 4));
+        let file = with(with(first(false).to_vec(), SLOT, &slot(1, 3)), SLOT, &slot(2, 4));
         for length in 0..file.len() {
             assert!(open(&file[..length]).is_err(), "cut at {length}");
         }

@@ -2,7 +2,7 @@
 //!
 //! The law: the bound is lowered first, and nothing is lowered before what was asked for earlier is done. A
 //! compaction replaces one file and then deletes others whose content is in it: unnamed too early they would be
-//! deleted at the next boot.
+//! deleted at the next boot. And nothing is begun here while the head takes files away, nor the other way around.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -46,6 +46,11 @@ impl<H> Upkeep<H> {
         self.waiting.is_empty()
     }
 
+    /// Is a file being replaced or deleted right now?
+    pub(crate) fn is_under_way(&self) -> bool {
+        !matches!(self.stage, Stage::Idle)
+    }
+
     pub(crate) fn replace(&mut self, file: u64, content: Parts, then: H) {
         self.waiting.push_back(Task::Replace { file, content, then });
     }
@@ -69,8 +74,10 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         out: &mut Outputs<P>,
     ) {
         if let Stage::Idle = self.upkeep.stage {
+            self.drop_outdated();
             let change = match self.upkeep.waiting.front() {
                 None => return,
+                Some(_) if self.truncates() => return,
                 Some(Task::Replace { file, content, .. }) => {
                     let shorter = (*file, Some(content.len() as u64));
                     bound.lower(self.family, [shorter], out)
@@ -85,6 +92,14 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             && bound.is_durable(change)
         {
             self.ask_upkeep(out);
+        }
+    }
+
+    /// A file that was cut off or deleted meanwhile is not replaced.
+    fn drop_outdated(&mut self) {
+        let is_gone = |task: &mut Task<H>| matches!(task, Task::Replace { file, .. } if !self.files.contains_key(file));
+        while let Some(Task::Replace { then, .. }) = self.upkeep.waiting.pop_front_if(is_gone) {
+            self.events.push_back(Event::NotReplaced(then));
         }
     }
 
@@ -127,10 +142,13 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         let full = *full;
         self.upkeep.stage = Stage::Idle;
         if let Some(Task::Replace { file, content, then }) = self.upkeep.waiting.pop_front() {
-            let length = if full { self.files.get(&file).copied() } else { None };
-            let length = length.unwrap_or(content.len() as u64);
-            self.files.insert(file, length);
-            bound.grew((self.family, file), length, out);
+            // It may be that it is to be deleted next: then it is named no more.
+            if let Some(length) = self.files.get_mut(&file) {
+                if !full {
+                    *length = content.len() as u64;
+                }
+                bound.grew((self.family, file), *length, out);
+            }
             let ended = if full { Event::NotReplaced } else { Event::Replaced };
             self.events.push_back(ended(then));
         }

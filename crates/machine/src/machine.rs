@@ -1,5 +1,7 @@
 //! The contract: what a machine is handed, and the trait that it implements.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,9 @@ pub type Random = rand::rngs::Xoshiro256PlusPlus;
 /// notice would come after the first use of stale memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Generation(pub u64);
+
+/// A machine that was told to stop and has not answered for so long is ended as a process that dies.
+pub const GRACE: Duration = Duration::from_secs(5);
 
 /// A deterministic state machine: the same inputs give the same outputs, always.
 pub trait Machine: Clone + Send + Sync + 'static {
@@ -103,7 +108,7 @@ pub enum Input<P: Protocol> {
         link: Link,
     },
     /// The operator wants the node to end: hand over, make durable what is worth it, then
-    /// [`Output::Stopped`].
+    /// [`Output::Stopped`], within [`GRACE`].
     Stop,
 }
 

@@ -1,7 +1,7 @@
 //! What a machine wants done.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::disk::DiskCommand;
@@ -39,14 +39,16 @@ pub enum Output<P: Protocol> {
     },
     /// Tell the history, or the owner.
     Note(P::Note),
-    /// A node that may be spoken with from now on: the host dials the address.
+    /// A node that may be spoken with from now on. The host dials the address; in the simulated world whoever
+    /// is there can be reached.
     Meet {
         /// Its number.
         peer: NodeId,
-        /// Where it listens, as a host and a port.
-        address: Arc<str>,
+        /// Where it listens.
+        address: SocketAddr,
     },
-    /// What the machine had to do before its end is done: [`crate::Input::Stop`] is answered.
+    /// What the machine had to do before its end is done, and the node ends: the answer to
+    /// [`crate::Input::Stop`].
     Stopped,
     /// Stop this node, as a crash does: the machine has found that it cannot keep its promises.
     Halt {
@@ -116,7 +118,7 @@ impl<P: Protocol> Outputs<P> {
     }
 
     /// Makes a node known.
-    pub fn meet(&mut self, peer: NodeId, address: Arc<str>) {
+    pub fn meet(&mut self, peer: NodeId, address: SocketAddr) {
         self.push(Output::Meet { peer, address });
     }
 

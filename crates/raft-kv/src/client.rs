@@ -190,6 +190,7 @@ impl Machine for Client {
                 self.answered(from, response, now.time, out);
             }
             Input::Timer(Timer::Attempt) => self.ask_next(now, out),
+            Input::Stop => out.stopped(),
             _ => {}
         }
     }

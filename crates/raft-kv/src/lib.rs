@@ -12,8 +12,7 @@
 //!    `client.rs` that asks. Both say it in the words of `message.rs`.
 //! 2. `replica.rs` is the machine. `replica/request.rs` proposes the command, whose bytes `command.rs` has,
 //!    to the group in it; there the files of the library follow, from `raft/src/groups.rs` on. What the
-//!    group sends leaves by `server/delivery.rs`, as the bytes of `server/codec.rs`, over the links of
-//!    `host`.
+//!    group sends leaves as the bytes of `codec.rs`, over the links of `host`.
 //! 3. When the command is committed, `replica.rs` takes it from the group, and `replica/apply.rs` has
 //!    `store.rs` apply it, once for each session (`raft/src/sessions.rs`), and answers.
 //! 4. The session of the connection has the answer, and `wire/reply.rs` makes the HTTP response of it.
@@ -29,12 +28,16 @@ mod sentence;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]
+mod status;
+#[cfg(feature = "server")]
 pub mod stops;
 #[cfg(feature = "server")]
 mod wire;
 
 mod replica;
 
+#[cfg(feature = "server")]
+mod codec;
 mod command;
 mod store;
 

@@ -1,10 +1,10 @@
 //! The messages of the key-value system: what clients and replicas say to each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use machine::{Embeds, NodeId, Protocol};
-use raft::{Envelope, Groups, JournalOp, Session};
+use raft::{Address, Envelope, Groups, JournalOp, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::command::Change;
@@ -139,8 +139,13 @@ pub enum Ask {
         #[serde(with = "some_text")]
         to: Option<Bytes>,
     },
-    /// From now on these replicate and vote. Done when the change is under way.
-    Change { voters: BTreeSet<NodeId> },
+    /// From now on these replicate and vote. A node of which the others do not know where it is comes with its
+    /// address. Done when the change is under way.
+    Change {
+        voters: BTreeSet<NodeId>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        addresses: BTreeMap<NodeId, Address>,
+    },
     /// From now on this one leads, or whichever can soonest. Done when the transfer is under way.
     Transfer {
         #[serde(default)]
@@ -283,7 +288,7 @@ impl Ask {
             Ask::Range { start, end, .. } => start.len() + some(end),
             Ask::Put { key, value } | Ask::Append { key, value } => key.len() + value.len(),
             Ask::Cas { key, from, to } => key.len() + some(from) + some(to),
-            Ask::Change { voters } => 4 * voters.len(),
+            Ask::Change { voters, addresses } => 4 * voters.len() + 40 * addresses.len(),
             Ask::Transfer { .. } => 0,
         }
     }

@@ -1,10 +1,10 @@
 //! The options of the real server, their defaults, and which node of a cluster is where.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use host::{Access, Addresses, BadOption, Cluster, Options, address, number};
+use host::{Access, Addresses, BadOption, Options, Place, Seat, number};
 use machine::NodeId;
 
 use crate::server::{self, LocalReplicas, ReplicaConfig, ServeConfig, ServeError};
@@ -12,49 +12,36 @@ use crate::server::{self, LocalReplicas, ReplicaConfig, ServeConfig, ServeError}
 /// Of a server.
 #[derive(Clone, Debug, Args)]
 pub struct ServeOptions {
-    /// How many nodes the cluster in this process has.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    /// How many nodes the cluster in this process has; they take the ports from that of --listen on, and a
+    /// folder each in the data folder.
+    #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "cluster")]
     #[arg(value_parser = number::<u16>(1..=31))]
     nodes: u16,
-    /// Where to listen for clients [default: 127.0.0.1:7431, or what the cluster file says]. The
-    /// other nodes in this process take the ports after it; port 0 takes free ones.
-    #[arg(long, value_name = "ADDR", value_parser = address)]
-    listen: Option<SocketAddr>,
-    /// The data folder [default: infralab-data/raft, or what the cluster file says]. In it each node
-    /// of a cluster in this process has one of its own.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Is this node of the cluster in the file.
-    #[arg(long, value_name = "N", requires = "cluster", conflicts_with = "nodes")]
-    #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
-    node_id: Option<u32>,
-    /// Which nodes there are, and where.
-    #[arg(long, value_name = "FILE", requires = "node_id")]
-    cluster: Option<PathBuf>,
+    /// Begins this node, whose folder in the data folder is gone, anew, such as n1.
+    #[arg(long, value_name = "NODE", conflicts_with = "cluster")]
+    replace: Vec<String>,
 }
 
 impl Options for ServeOptions {
-    type Config = ServeConfig;
-    type Error = ServeError;
+    const SYSTEM: &'static str = "raft";
+    const PORT: u16 = 7431;
+    const DATA: &'static str = "infralab-data/raft";
 
-    fn config(self, access: Access, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
-        let ServeOptions { nodes, listen, data, node_id, cluster } = self;
-        match node_id.zip(cluster) {
+    type Config = ServeConfig;
+
+    fn config(self, place: Place, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
+        let (listen, data) = place.whole::<Self>();
+        match place.seat {
             None => {
-                let listen = listen.unwrap_or_else(|| ([127, 0, 0, 1], 7431).into());
-                let data = data.unwrap_or_else(|| "infralab-data/raft".into());
-                whole(nodes, listen, data, access)
+                let local = LocalReplicas::All(data, self.replace);
+                whole(self.nodes, listen, local, place.access)
             }
-            Some((node, file)) => one_of(&file, NodeId(node), listen, data, access),
+            Some(seat) => one_of(seat, place.listen, data, place.access),
         }
     }
 
     fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
         server::serve(config, ready)
-    }
-
-    fn is_argument(error: &ServeError) -> bool {
-        error.is_argument()
     }
 }
 
@@ -62,7 +49,7 @@ impl Options for ServeOptions {
 fn whole(
     nodes: u16,
     listen: SocketAddr,
-    data: PathBuf,
+    local: LocalReplicas,
     access: Access,
 ) -> Result<ServeConfig, BadOption> {
     let port = |place: u16| match listen.port() {
@@ -78,20 +65,16 @@ fn whole(
         let nodes = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         replicas.push(ReplicaConfig { id, spare: false, nodes, clients });
     }
-    let local = LocalReplicas::All(data);
-    Ok(ServeConfig { replicas, local, admin: access.admin, exposure: access.exposure })
+    Ok(ServeConfig { replicas, local, access })
 }
 
 /// One node of the cluster in a file.
 fn one_of(
-    file: &Path,
-    me: NodeId,
+    Seat { me, cluster }: Seat,
     listen: Option<SocketAddr>,
-    data: Option<PathBuf>,
+    data: PathBuf,
     access: Access,
 ) -> Result<ServeConfig, BadOption> {
-    let cluster = Cluster::read(file, "raft")?;
-    let mine = cluster.member(me)?;
     let highest = cluster.members().map(|(id, _)| id).max();
     let mut replicas = Vec::new();
     for (id, member) in cluster.members() {
@@ -110,7 +93,5 @@ fn one_of(
             "every node of this cluster is a spare: somebody must begin".to_owned(),
         ));
     }
-    let local = LocalReplicas::One(me, data.unwrap_or_else(|| mine.data.clone()));
-    let admin = access.admin.or(mine.addresses.admin);
-    Ok(ServeConfig { replicas, local, admin, exposure: access.exposure })
+    Ok(ServeConfig { replicas, local: LocalReplicas::One(me, data), access })
 }

@@ -69,6 +69,12 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
         checker: |cluster| Box::new(office::KeepsPlace::new(cluster.shape.replica_ids())),
     },
     PromiseSpec {
+        name: "no-election-is-waited-for",
+        about: "where nothing fails and nodes are restarted on purpose, from the first second on whoever waits \
+                sees an answer, to anybody, within an election timeout",
+        checker: |cluster| Box::new(office::Answered(cluster.shape.tuning().election_timeout)),
+    },
+    PromiseSpec {
         name: "stable-leader",
         about: "once a healed replica has led for an election timeout, no healed replica follows \
                 one that was not healed into a term that it began then",

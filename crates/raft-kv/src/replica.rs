@@ -15,7 +15,7 @@ use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use raft::{Group, GroupId, Groups, Growth, Index, Term, Tuning};
 
 use crate::message::{Answer, Ask, KeyValue, Message, Op, Response, Timer};
-use crate::store::{Frozen, Store, Thawing};
+use crate::store::{Frozen, Rotten, Store, Thawing};
 
 /// The only group.
 pub const GROUP: GroupId = GroupId(0);
@@ -47,8 +47,8 @@ pub struct Replica {
     growth: Growth,
     /// The store as it was when a snapshot began, as long as that is written.
     frozen: Option<Frozen>,
-    /// A store that may take the place of this one, as far as it has come.
-    thawing: Option<Thawing>,
+    /// A store that may take the place of this one, as far as it has come, if it is one.
+    thawing: Option<Result<Thawing, Rotten>>,
     /// Writes, in the order of the log.
     writes: VecDeque<PendingWrite>,
     reads: BTreeMap<u64, PendingRead>,
@@ -82,8 +82,10 @@ impl Replica {
         limits: Limits,
         switches: Switches,
     ) -> Replica {
+        let mut groups = Groups::new(id, tuning, switches);
+        groups.will_found(GROUP, founders);
         Replica {
-            groups: Groups::new(id, founders, 1, tuning, switches),
+            groups,
             store: Store::new(switches),
             applied: 0,
             limits,
@@ -123,10 +125,14 @@ impl Machine for Replica {
             Input::Disk { op: Op(op), result } => self.groups.disk(op, result, now, out),
             Input::LinkReset { peer } => self.groups.link_reset(peer, now),
             Input::Writable { peer, link } => self.groups.writable(peer, link),
+            Input::Stop => self.groups.stop(now),
             _ => {}
         }
         self.catch_up(now, out);
         self.groups.flush(now, out);
+        if self.groups.may_stop(now) {
+            out.stopped();
+        }
     }
 
     fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {

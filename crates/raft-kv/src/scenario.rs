@@ -124,6 +124,18 @@ const AND_OFFICE: &[&str] = &[
     "leader-keeps-its-place",
 ];
 
+/// Where nodes are restarted on purpose, and nothing fails.
+const AND_HANDOVER: &[&str] = &[
+    "one-leader-per-term",
+    "log-matching",
+    "leader-completeness",
+    "state-machine-safety",
+    "linearizable",
+    "recovers-after-heal",
+    "stable-leader",
+    "no-election-is-waited-for",
+];
+
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
     Witness::new("pre-vote", "stable-leader", "flapping-leader", 0),
@@ -137,6 +149,8 @@ const WITNESSES: &[Witness] = &[
     Witness::new("joint-consensus", "leader-completeness", "membership-change", 37),
     Witness::new("session-dedup", "linearizable", "leader-crash", 0),
     Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 3),
+    Witness::new("leadership-transfer", "no-election-is-waited-for", "planned-restarts", 0),
+    Witness::new("wake-on-silence", "recovers-after-heal", "resting-leader", 0),
     Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 1),
     Witness::new("hello-again", "redundancy-returns", "disk-replaced-voter-down", 0),
 ];
@@ -153,6 +167,12 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
             "whoever leads crashes, again and again, for up to two seconds",
             plans::leader_crash,
             &[("crash", 150), ("elected", 300), ("repeated-command", 500)],
+        ),
+        scenario(
+            "resting-leader",
+            "a group rests between requests, and whoever leads it is gone for good",
+            plans::resting_leader,
+            &[("crash", 150), ("rested", 150), ("woke", 150)],
         ),
         scenario(
             "flapping-leader",
@@ -192,6 +212,16 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
             plans::rolling_restart,
             &[("rolling-restart", 200), ("elected", 300)],
         ),
+        Scenario {
+            promises: AND_HANDOVER,
+            heals: heal_all,
+            ..scenario(
+                "planned-restarts",
+                "all replicas are told to stop and started again, one after the other, and nothing fails",
+                plans::planned_restarts,
+                &[("rolling-restart", 200), ("transferred", 300)],
+            )
+        },
         scenario(
             "power-loss",
             "replicas lose power, some or all of them at once",

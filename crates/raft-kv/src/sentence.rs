@@ -49,7 +49,7 @@ impl Debug for Ask {
             Ask::Cas { key, from, to } => {
                 write!(f, "cas {} from {} to {}", Text(key), Maybe(from), Maybe(to))
             }
-            Ask::Change { voters } => write!(f, "change the voters to {voters:?}"),
+            Ask::Change { voters, .. } => write!(f, "change the voters to {voters:?}"),
             Ask::Transfer { to: Some(to) } => write!(f, "transfer leadership to {to:?}"),
             Ask::Transfer { to: None } => write!(f, "transfer leadership"),
         }
@@ -104,7 +104,8 @@ impl Display for Refusal {
                  1 to 1024 bytes and values at most 131072"
             }
             Refusal::Unknown => {
-                "a new member has not been heard of yet; nothing was begun; start it, and ask again"
+                "a new member has not been heard of yet; nothing was begun; start it, and ask again, or \
+                 say where it is"
             }
             Refusal::NoVote => "a node without a vote cannot lead; nothing was begun",
             Refusal::Reused => {

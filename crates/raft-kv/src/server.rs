@@ -7,37 +7,31 @@
 //!
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
-mod codec;
-mod delivery;
 mod front;
 mod owner;
-mod status;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use host::{
-    Addresses, Exposure, Folder, FolderError, Links, Metrics, Neighbours, Node, RunningNodes,
-    Server, Session, SharedFolder, Stop, http,
+    Access, Addresses, Exposure, Folder, Links, Neighbours, Node, Server, SharedFolder, Stop,
+    Stopping, http,
 };
 use machine::{Inspection, NodeId, Switches};
-use raft::server::watch_leader;
+use raft::server::{count_note, watch_leader};
 use raft::{Group, Tuning};
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::message::{Ask, Message, Request};
+use crate::message::Note;
 use crate::replica::{Limits, Replica};
-use delivery::Delivery;
+use crate::status::ClientAddresses;
 use front::FrontEnd;
 use owner::FolderOwner;
-use status::ClientAddresses;
 
 pub use host::ServeError;
 
@@ -61,17 +55,16 @@ pub struct ServeConfig {
     pub replicas: Vec<ReplicaConfig>,
     /// Those that run here.
     pub local: LocalReplicas,
-    /// Where to show what is counted, if anywhere.
-    pub admin: Option<SocketAddr>,
-    /// Who may reach any of these addresses.
-    pub exposure: Exposure,
+    /// Who may reach any of these addresses, and where to show what is counted.
+    pub access: Access,
 }
 
 /// Which replicas run in a process, and where their data is. Folders are made where there are none.
 #[derive(Clone, Debug)]
 pub enum LocalReplicas {
-    /// All of them, each with a folder in this one, which is theirs alone.
-    All(PathBuf),
+    /// All of them, each with a folder in this one, which is theirs alone. Of these nodes, by the names of their
+    /// folders, those are gone, and begin anew.
+    All(PathBuf, Vec<String>),
     /// This one, with this folder.
     One(NodeId, PathBuf),
 }
@@ -83,193 +76,130 @@ pub enum LocalReplicas {
 /// # Errors
 /// If it could not start, or if a replica found that it cannot keep its promises.
 pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
-    let runtime = host::runtime().map_err(ServeError::Runtime)?;
-    let ServeConfig { mut replicas, local, admin, exposure } = config;
-    let listening = |address| {
-        let listening = runtime.block_on(host::listen(address, exposure));
-        listening.map_err(ServeError::Listen)
+    let ServeConfig { mut replicas, local, access } = config;
+    let server = Server::open(access)?;
+    let all_here = matches!(local, LocalReplicas::All(..)) || replicas.len() == 1;
+    let is_here = |id| match local {
+        LocalReplicas::All(..) => true,
+        LocalReplicas::One(one, _) => id == one,
     };
-    // Addresses first: what cannot be reached need not touch a folder.
-    let admin = admin.map(listening).transpose()?;
     let mut listeners = Vec::new();
-    let all_here = matches!(local, LocalReplicas::All(_)) || replicas.len() == 1;
-    let local_ids: Vec<_> = match &local {
-        LocalReplicas::All(_) => replicas.iter().map(|replica| replica.id).collect(),
-        LocalReplicas::One(id, _) => vec![*id],
-    };
-    for &id in &local_ids {
-        let replica = replicas.iter_mut().find(|replica| replica.id == id);
-        let unlisted = || ServeError::arguments(format_args!("the cluster has no node {}", id.0));
-        let replica = replica.ok_or_else(unlisted)?;
-        let clients = listening(replica.clients.unwrap_or(ANY_PORT))?;
-        let nodes = replica.nodes.map(listening).transpose()?;
-        replica.clients = Some(clients.1);
+    for replica in replicas.iter_mut().filter(|replica| is_here(replica.id)) {
+        let (clients, address) = server.listen(replica.clients.unwrap_or(ANY_PORT))?;
+        let nodes = replica.nodes.map(|address| server.listen(address)).transpose()?;
+        replica.clients = Some(address);
         replica.nodes = nodes.as_ref().map(|(_, address)| *address);
-        listeners.push((id, Listeners { clients, nodes: nodes.map(|(listener, _)| listener) }));
+        listeners.push((replica.clone(), clients, nodes.map(|(listener, _)| listener)));
     }
-    let metrics = Metrics::default();
-    let folders = open(&local, &local_ids).map_err(ServeError::Folder)?;
-    let (mut nodes, mut running) = (Vec::new(), Vec::new());
-    for ((id, listeners), folder) in listeners.into_iter().zip(&folders) {
-        let one = RunningReplica::new(id, listeners, &replicas, folder, &runtime, &metrics);
-        nodes.push(one.node.clone());
-        running.push(one);
+    let mut running = Vec::new();
+    for ((me, clients, nodes), folder) in listeners.into_iter().zip(folders(&local, &replicas)?) {
+        let (node, links, routes) = boot(&server, &me, &replicas, &folder, access.exposure);
+        server.nodes.add(node, folder);
+        running.push(RunningReplica { links, routes, clients, nodes });
     }
-    let (watched, shown) = (nodes.clone(), admin.as_ref().map(|(_, address)| *address));
-    let work = |stop| async move {
-        let clients = running.first().map(|one| one.listeners.clients.1);
+    let first = replicas.iter().find(|replica| is_here(replica.id));
+    let clients = first.and_then(|replica| replica.clients);
+    let (addresses, watched) = (Addresses { clients, ..server.addresses() }, server.nodes.clone());
+    let work = |Stopping { stopped, .. }| async move {
         let ready = async {
-            while all_here && !watched.iter().any(leads) {
+            let leads = |replica: &Replica| replica.group().is_some_and(Group::leads);
+            let led = || watched.nodes().iter().any(|node| node.look(leads).unwrap_or(false));
+            while all_here && !led() {
                 sleep(LOOK_AGAIN).await;
             }
-            ready(Addresses { clients, admin: shown, nodes: None });
+            ready(addresses);
         };
-        run_until_stopped(running, all_here, ready, stop).await
+        run_until_stopped(running, ready, stopped).await
     };
     let booted = |shown: &Inspection| shown.role != "booting";
-    let nodes = RunningNodes::new(nodes, folders);
-    let server = Server { runtime, nodes, metrics, admin };
     let halted = |why| ServeError::Halted(format!("a replica stopped: {why}"));
     server.run(booted, || (), work).map_err(halted)
 }
 
-/// Opens the folders of these replicas, once the one that they are in is ours.
-fn open(local: &LocalReplicas, local_ids: &[NodeId]) -> Result<Vec<Folder>, FolderError> {
+/// Opens the folders of the replicas that run here, once the one that they are in is ours.
+fn folders(local: &LocalReplicas, replicas: &[ReplicaConfig]) -> Result<Vec<Folder>, ServeError> {
     match local {
-        LocalReplicas::All(data) => {
-            let whole = SharedFolder::open::<FolderOwner>(data, &[])?;
-            let part = |id: &NodeId| whole.part(&format!("n{}", id.0), FolderOwner::new(id.0), &[]);
-            local_ids.iter().map(part).collect()
+        LocalReplicas::All(data, replace) => {
+            let whole = SharedFolder::open::<FolderOwner>(data, &[], replace)?;
+            let ids = replicas.iter().map(|replica| replica.id.0);
+            let part = |id| whole.part(&format!("n{id}"), FolderOwner::new(id), &[]);
+            Ok(ids.map(part).collect::<Result<_, _>>()?)
         }
         LocalReplicas::One(id, data) => Ok(vec![Folder::open(data, FolderOwner::new(id.0), &[])?]),
     }
 }
 
-const ANY_PORT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// While nobody leads.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// Where a replica is reached.
-struct Listeners {
-    clients: (TcpListener, SocketAddr),
+/// The ways that lead to a replica at work.
+struct RunningReplica {
+    links: Arc<Links<Replica>>,
+    routes: Router,
+    clients: TcpListener,
     nodes: Option<TcpListener>,
 }
 
-/// A replica at work, and the ways that lead to it.
-struct RunningReplica {
-    node: Arc<Node<Replica>>,
-    links: Arc<Links<Replica>>,
-    routes: Router,
-    listeners: Listeners,
+type Booted = (Arc<Node<Replica>>, Arc<Links<Replica>>, Router);
+
+/// Boots a replica, one of these.
+fn boot(
+    server: &Server<Replica>,
+    me: &ReplicaConfig,
+    replicas: &[ReplicaConfig],
+    folder: &Folder,
+    exposure: Exposure,
+) -> Booted {
+    let others = replicas.iter().filter(|replica| replica.id != me.id);
+    let others = others.map(|replica| (replica.id, replica.nodes)).collect();
+    let neighbours = Neighbours { me: me.id, others, accepts_unlisted: false };
+    let (runtime, metrics) = (server.runtime.handle(), &server.metrics);
+    let links = Links::new(neighbours, runtime.clone(), metrics);
+    let founders = replicas.iter().filter(|replica| !replica.spare).map(|replica| replica.id);
+    let (tuning, limits) = (Tuning::default(), Limits::default());
+    let machine = Replica::new(me.id, founders.collect(), tuning, limits, Switches::ALL_ON);
+    let counted = metrics.clone();
+    let noted = move |note| {
+        if let Note::Sometimes(name) = note {
+            count_note(&counted, "raft_notes_total", name);
+        }
+    };
+    let node = server.boot(machine, folder, Some((&links, me.nodes)), noted);
+    runtime.spawn(watch_leader(me.id, Arc::downgrade(&node), Replica::group, metrics.clone()));
+    let addresses: ClientAddresses =
+        Arc::new(replicas.iter().filter_map(|one| Some((one.id, one.clients?))).collect());
+    let routes = FrontEnd { me: me.id, node: node.clone(), addresses, exposure }.routes();
+    let own = me.clients.unwrap_or(ANY_PORT).ip();
+    (node, links, http::reject_foreign_hosts(routes, own))
 }
 
-impl RunningReplica {
-    fn new(
-        id: NodeId,
-        listeners: Listeners,
-        replicas: &[ReplicaConfig],
-        folder: &Folder,
-        runtime: &Runtime,
-        metrics: &Metrics,
-    ) -> RunningReplica {
-        let others = replicas.iter().filter(|replica| replica.id != id);
-        let others = others.map(|replica| (replica.id, replica.nodes)).collect();
-        let neighbours = Neighbours { me: id, others, accepts_unlisted: false };
-        let links = Links::new(neighbours, runtime.handle().clone(), metrics);
-        let outside = Delivery { links: links.clone(), metrics: metrics.clone() };
-        let founders =
-            replicas.iter().filter(|replica| !replica.spare).map(|replica| replica.id).collect();
-        let (tuning, limits) = (Tuning::default(), Limits::default());
-        let machine = Replica::new(id, founders, tuning, limits, Switches::ALL_ON);
-        let files = folder.files(metrics);
-        let node = Node::start(machine, files, folder.disk(), Arc::new(outside), metrics);
-        links.join(&node, listeners.nodes.as_ref().and_then(|nodes| nodes.local_addr().ok()));
-        let leader = |replica: &Replica| replica.group().and_then(Group::leader);
-        runtime.spawn(watch_leader(id, Arc::downgrade(&node), leader, metrics.clone()));
-        let addresses =
-            replicas.iter().filter_map(|replica| Some((replica.id, replica.clients?))).collect();
-        let addresses: ClientAddresses = Arc::new(addresses);
-        let routes = FrontEnd { me: id, node: node.clone(), addresses }.routes();
-        let routes = http::reject_foreign_hosts(routes, listeners.clients.1.ip());
-        RunningReplica { node, links, routes, listeners }
-    }
-}
-
-/// Takes connections until `stop` ends: then a leader hands over to a node elsewhere, and clients are let
-/// finish before the links end.
+/// Takes connections until the machines have stopped, of which a leader hands over first: until then it sends
+/// whoever asks to its successor. Then clients are let finish, and the links end.
 async fn run_until_stopped(
     running: Vec<RunningReplica>,
-    all_here: bool,
     ready: impl Future<Output = ()>,
-    mut stop: Stop,
+    stopped: Stop,
 ) -> Result<(), String> {
-    let (stop_clients, stop_links) = (watch::Sender::new(false), watch::Sender::new(false));
-    let (mut fronts, mut backs) = (JoinSet::new(), JoinSet::new());
-    let nodes: Vec<_> = running.iter().map(|one| one.node.clone()).collect();
-    for RunningReplica { links, routes, listeners, .. } in running {
-        let clients = listeners.clients.0;
-        let stopping = stopped(stop_clients.subscribe());
-        fronts.spawn(async move {
-            http::serve(clients, &http::Door::default(), http::Tower::new(routes), stopping).await;
+    let mut doors = JoinSet::new();
+    for RunningReplica { links, routes, clients, nodes } in running {
+        let stop = stopped.clone();
+        doors.spawn(async move {
+            http::serve(clients, &http::Door::default(), http::Tower::new(routes), stop).await
         });
-        let stopped = stopped(stop_links.subscribe());
-        match listeners.nodes {
-            Some(listener) => drop(backs.spawn(links.accept(listener, stopped))),
-            None => drop(backs.spawn(async move {
-                stopped.await;
-                links.close();
-            })),
-        }
+        let stop = stopped.clone();
+        match nodes {
+            Some(listener) => doors.spawn(links.accept(listener, stop)),
+            None => doors.spawn(async move {
+                let why = stop.await;
+                links.close().await;
+                why
+            }),
+        };
     }
-    let mut over = None;
     tokio::select! {
-        why = &mut stop => over = Some(why),
+        _ = stopped => {}
         () = ready => {}
     }
-    let over = match over {
-        Some(over) => over,
-        None => stop.await,
-    };
-    if over.is_ok() && !all_here {
-        for node in &nodes {
-            hand_over(node).await;
-        }
-    }
-    stop_clients.send_replace(true);
-    fronts.join_all().await;
-    stop_links.send_replace(true);
-    backs.join_all().await;
-    over
-}
-
-/// Transfers leadership before the server stops (thesis 3.10): else the group has no leader for an election
-/// timeout. The wait is bounded by one, after which the transfer is given up.
-async fn hand_over(node: &Arc<Node<Replica>>) {
-    if !leads(node) {
-        return;
-    }
-    let ask = Ask::Transfer { to: None };
-    let transfer = |token| Message::Request(Request { token, session: None, ask });
-    let _asked = Session::new(node).ask(transfer);
-    let follows = |replica: &Replica| {
-        replica.group().is_some_and(|group| !group.leads() && group.leader().is_some())
-    };
-    let over = async {
-        while !node.look(follows).unwrap_or(true) {
-            sleep(LOOK_AGAIN).await;
-        }
-    };
-    // Where nobody can take over it stops all the same.
-    let _ = timeout(Tuning::default().election_timeout, over).await;
-}
-
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // A sender that is gone has nothing more to say.
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
-fn leads(node: &Arc<Node<Replica>>) -> bool {
-    let leads = |replica: &Replica| replica.group().is_some_and(Group::leads);
-    node.look(leads).unwrap_or(false)
+    doors.join_all().await.into_iter().collect()
 }

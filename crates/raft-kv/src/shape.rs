@@ -46,12 +46,15 @@ pub struct Shape {
     pub max_batch: u64,
     /// Bytes of a snapshot a message, at most.
     pub snapshot_chunk: u64,
-    /// The journal is written anew when it has grown by so many bytes.
+    /// A segment of the journal has about so many bytes.
     pub journal_growth: u64,
     /// So many values of the longest length each client puts, one after the other, before the first operation
     /// that it is given. They are no steps of a plan: a store that has grown stays so when the plan is shrunk.
     #[serde(default)]
     pub long_values: u64,
+    /// The group rests when it has nothing to do.
+    #[serde(default)]
+    pub rests: bool,
 }
 
 impl sim::Shape for Shape {
@@ -125,6 +128,7 @@ impl Shape {
             keep_entries: self.keep_entries,
             snapshot_chunk: self.snapshot_chunk as usize,
             journal_growth: self.journal_growth,
+            rests: self.rests,
             ..Tuning::default()
         }
     }

@@ -23,13 +23,13 @@ mod reply;
 mod text;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use host::http::{self, HttpReply};
 use machine::NodeId;
 use percent_encoding::percent_decode_str;
-use raft::Session;
+use raft::{Address, Session};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -91,8 +91,12 @@ pub(crate) fn read(asked: &RawRequest<'_>) -> Result<Parsed, HttpReply> {
             Ask::Cas { key: self::key(key)?, from: from.map(Bytes::from), to: to.map(Bytes::from) }
         }
         (["members"], "PUT") => {
-            let Members { members } = json(&asked.body, r#"{"members":[0,1,2]}"#)?;
-            Ask::Change { voters: members }
+            let Members { members, addresses } = json(&asked.body, r#"{"members":[0,1,2]}"#)?;
+            if let Some(node) = addresses.keys().find(|node| !members.contains(node)) {
+                let why = format_args!("node {} has an address and is no member", node.0);
+                return Err(HttpReply::error(400, why));
+            }
+            Ask::Change { voters: members, addresses }
         }
         (["transfer"], "POST") => {
             let Transfer { to } = json(&asked.body, r#"{"to":1}"#)?;
@@ -206,6 +210,8 @@ fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Text>, D::Error> {
 #[serde(deny_unknown_fields)]
 struct Members {
     members: BTreeSet<NodeId>,
+    #[serde(default)]
+    addresses: BTreeMap<NodeId, Address>,
 }
 
 #[derive(Deserialize)]
@@ -290,8 +296,14 @@ mod tests {
         let (start, end) = (Bytes::from_static(b"bin\x80"), Some(Bytes::from_static(b"bin\x83")));
         let binary = Ask::Range { start, end, limit: 100, read: ReadMode::Index };
         assert_eq!(meant("GET", "/kv?start=bin%80&%65nd=bin%83", ""), binary);
-        let voters = [NodeId(2), NodeId(5)].into();
-        assert_eq!(meant("PUT", "/members", r#"{"members":[5,2]}"#), Ask::Change { voters });
+        let voters = BTreeSet::from([NodeId(2), NodeId(5)]);
+        let change = |addresses| Ask::Change { voters: voters.clone(), addresses };
+        assert_eq!(meant("PUT", "/members", r#"{"members":[5,2]}"#), change([].into()));
+        let [nodes, clients] = ["127.0.0.1:7", "[::1]:8"].map(|at| at.parse().unwrap());
+        let body =
+            r#"{"members":[5,2],"addresses":{"5":{"nodes":"127.0.0.1:7","clients":"[::1]:8"}}}"#;
+        let at = [(NodeId(5), Address { nodes, clients })].into();
+        assert_eq!(meant("PUT", "/members", body), change(at));
         assert_eq!(
             meant("POST", "/transfer", r#"{"to":1}"#),
             Ask::Transfer { to: Some(NodeId(1)) }
@@ -313,6 +325,11 @@ mod tests {
         refused("POST", "/kv/a/cas", r#"{"from":"a"}"#, 400, "missing field `to`");
         refused("POST", "/kv/a/cas", r#"{"from":1,"to":null}"#, 400, "the body must be JSON");
         refused("PUT", "/members", "[]", 400, "members");
+        let elsewhere =
+            r#"{"members":[5],"addresses":{"2":{"nodes":"[::1]:7","clients":"[::1]:8"}}}"#;
+        refused("PUT", "/members", elsewhere, 400, "node 2 has an address and is no member");
+        let nowhere = r#"{"members":[5],"addresses":{"5":{"nodes":"here","clients":"[::1]:8"}}}"#;
+        refused("PUT", "/members", nowhere, 400, "invalid socket address");
         let long = Box::leak("x".repeat(LONGEST_VALUE + 1).into_boxed_str());
         refused("PUT", "/kv/a", long, 413, "at most");
     }

@@ -105,6 +105,15 @@ fn put_rpc(rpc: &Rpc, out: &mut Encoder) {
             put_numbers([*index], out);
             put_configuration(out, members);
         }
+        Rpc::Rest { term, index } => {
+            out.put_u8(10);
+            put_numbers([*term, *index], out);
+        }
+        Rpc::Wake => out.put_u8(11),
+        Rpc::Beat { next } => {
+            out.put_u8(12);
+            put_numbers([*next], out);
+        }
     }
 }
 
@@ -136,7 +145,7 @@ fn get_envelope(from: &mut Reader<Bytes>) -> Result<Envelope, Malformed> {
 }
 
 fn get_rpc(from: &mut Reader<Bytes>) -> Result<Rpc, Malformed> {
-    Ok(match from.take_below(10)? {
+    Ok(match from.take_below(13)? {
         0 => {
             let [term, last_index, last_term] = from.take_u64s()?;
             let (pre, transfer) = get_flags(from)?;
@@ -186,7 +195,13 @@ fn get_rpc(from: &mut Reader<Bytes>) -> Result<Rpc, Malformed> {
         6 => Rpc::TimeoutNow { term: from.take_u64()? },
         7 => Rpc::Hello,
         8 => Rpc::Founders(Arc::new(get_configuration(from)?)),
-        _ => Rpc::Members { index: from.take_u64()?, members: Arc::new(get_configuration(from)?) },
+        9 => Rpc::Members { index: from.take_u64()?, members: Arc::new(get_configuration(from)?) },
+        10 => {
+            let [term, index] = from.take_u64s()?;
+            Rpc::Rest { term, index }
+        }
+        11 => Rpc::Wake,
+        _ => Rpc::Beat { next: from.take_u64()? },
     })
 }
 
@@ -214,7 +229,7 @@ fn get_maybe(from: &mut Reader<Bytes>) -> Result<Option<u64>, Malformed> {
 mod tests {
     use super::*;
     use crate::groups::Groups;
-    use crate::member::{Configuration, Member};
+    use crate::member::{Address, Configuration, Member};
     use crate::tuning::Tuning;
     use machine::NodeId;
     use machine::codec::{assert_canonical, assert_codec, assert_weight};
@@ -230,9 +245,17 @@ mod tests {
         let member = (0..9_u32, 0..3_u64)
             .prop_map(|(node, disk)| Member { node: NodeId(node), disk: DiskId(disk) });
         let members = || prop::collection::btree_set(member.clone(), 0..4);
-        (members(), members(), members()).prop_map(|(voters, outgoing, learners)| {
-            Arc::new(Configuration { voters, outgoing, learners })
-        })
+        // Scopes and flow labels are of one computer alone, and stay there.
+        let at = any::<(std::net::IpAddr, u16)>().prop_map(|(ip, port)| (ip.to_canonical(), port));
+        let address = (at.clone(), at)
+            .prop_map(|(nodes, clients)| Address { nodes: nodes.into(), clients: clients.into() });
+        let node = (0..9_u32).prop_map(NodeId);
+        let addresses = prop::collection::btree_map(node, address, 0..3);
+        (members(), members(), members(), addresses).prop_map(
+            |(voters, outgoing, learners, addresses)| {
+                Arc::new(Configuration { voters, outgoing, learners, addresses })
+            },
+        )
     }
 
     fn entry() -> impl Strategy<Value = Entry> {
@@ -295,6 +318,9 @@ mod tests {
             configuration().prop_map(Rpc::Founders),
             (any::<u64>(), configuration())
                 .prop_map(|(index, members)| Rpc::Members { index, members }),
+            any::<[u64; 2]>().prop_map(|[term, index]| Rpc::Rest { term, index }),
+            Just(Rpc::Wake),
+            any::<u64>().prop_map(|next| Rpc::Beat { next }),
         ]
     }
 

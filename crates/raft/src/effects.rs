@@ -1,5 +1,7 @@
 //! What a group wants done after an input: it owns neither a disk nor a socket.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use machine::NodeId;
 
@@ -50,7 +52,8 @@ pub enum Event {
         /// The last entry that is in it.
         index: Index,
     },
-    /// A follower needs a snapshot, and the owner keeps the state itself: freeze it, soon.
+    /// A follower needs a snapshot, and there is none to send, since the owner keeps the state itself or the
+    /// file is not what was written: freeze it, soon.
     SnapshotWanted,
     /// Something that does not happen all the time.
     Noted(&'static str),
@@ -66,7 +69,7 @@ pub(crate) enum FileWork {
     /// What was written so far of such a file is of no use.
     Drop(Source),
     /// Read a piece of a file, to send it.
-    Read { to: Member, file: SnapshotFile, offset: u64, length: u64 },
+    Read { to: Member, file: SnapshotFile, offset: u64 },
 }
 
 /// What came of one call of a group.
@@ -86,6 +89,8 @@ pub(crate) struct Effects {
     /// And these when what was written so far is durable.
     pub(crate) held: Vec<(Member, Rpc)>,
     pub(crate) events: Vec<Event>,
+    /// Nodes that may be spoken with from now on, and where.
+    pub(crate) meets: Vec<(NodeId, SocketAddr)>,
 }
 
 impl Effects {

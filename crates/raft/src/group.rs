@@ -14,6 +14,7 @@ mod commit;
 mod election;
 mod membership;
 mod reads;
+mod rest;
 mod snapshots;
 #[cfg(test)]
 mod stale;
@@ -33,13 +34,14 @@ pub use election::Votes;
 pub use leading::Leadership;
 pub use membership::{ChangeRefused, KnownDisks};
 pub use reads::{Consistency, TransferRefused};
+pub(crate) use rest::Resting;
 
 /// One member's part of a group.
 #[derive(Clone, Debug)]
 pub struct Group {
     pub(crate) id: GroupId,
     me: Member,
-    founders: Vec<NodeId>,
+    founders: Arc<[NodeId]>,
     tuning: Tuning,
     switches: Switches,
 
@@ -51,6 +53,8 @@ pub struct Group {
     // Volatile state.
     role: Role,
     leader: Option<Member>,
+    /// The newest term that began because a leader handed over.
+    handed_over: Term,
     commit_index: Index,
     /// Handed out to be applied, up to here: the paper's lastApplied.
     applied_index: Index,
@@ -59,12 +63,22 @@ pub struct Group {
     /// Before its boot it may have heard one.
     booted: Time,
     election_due: Time,
+    /// When the node looks after it next.
+    pub(crate) scheduled: Option<Time>,
+    /// It has nothing to do, and neither does any other member.
+    rests: bool,
+    /// Since when.
+    active: Time,
     /// The snapshot that the owner's frozen state is to be.
     taking: Option<Snapshot>,
+    /// The file of a snapshot of which not every piece could be read as it was written.
+    rotten: Option<u64>,
     /// The snapshot that a leader is sending.
     incoming: Option<Box<snapshots::Incoming>>,
     /// Who the members are since which index, as another one said.
     told: Option<(Index, Arc<Configuration>)>,
+    /// The members of whom the owner knows where they are.
+    met: Arc<Configuration>,
     /// Reads that may be answered once so much was applied.
     confirmed: Vec<(u64, Index)>,
 }
@@ -103,7 +117,7 @@ impl Group {
     /// A member that has just booted, with what its disk remembers: nothing, if it is empty.
     pub(crate) fn new(
         (id, me): (GroupId, Member),
-        founders: &[NodeId],
+        founders: Arc<[NodeId]>,
         (tuning, switches): (Tuning, Switches),
         remembered: Option<Remembered>,
         now: &mut Now<'_>,
@@ -116,7 +130,7 @@ impl Group {
         let mut group = Group {
             id,
             me,
-            founders: founders.to_vec(),
+            founders,
             tuning,
             switches,
             term,
@@ -126,12 +140,18 @@ impl Group {
             log,
             role: Role::Follower,
             leader: None,
+            handed_over: 0,
             heard: None,
             booted: now.time,
             election_due: now.time,
+            scheduled: None,
+            rests: false,
+            active: now.time,
             taking: None,
+            rotten: None,
             incoming: None,
             told: None,
+            met: Arc::default(),
             confirmed: Vec::new(),
         };
         if has_state {
@@ -157,6 +177,12 @@ impl Group {
         {
             return;
         }
+        if let Rpc::Rest { term, index } = rpc {
+            return self.on_rest(from, term, index, fx);
+        }
+        if self.rests {
+            self.wake(Some(from), now, fx);
+        }
         match rpc {
             Rpc::RequestVote(request) => self.on_request_vote(from, request, now, fx),
             Rpc::Vote { term, pre, granted } => self.on_vote(from, term, pre, granted, now, fx),
@@ -180,6 +206,7 @@ impl Group {
             Rpc::Hello => self.on_hello(from, now, fx),
             Rpc::Founders(founders) => self.on_founders(&founders, now, fx),
             Rpc::Members { index, members } => self.on_members((index, members), now, fx),
+            Rpc::Rest { .. } | Rpc::Wake | Rpc::Beat { .. } => {}
         }
     }
 
@@ -205,10 +232,11 @@ impl Group {
     }
 
     /// When [`Group::tick`] has something to do.
-    pub(crate) fn due(&self) -> Time {
+    pub(crate) fn due(&self) -> Option<Time> {
         match &self.role {
-            Role::Leader(leadership) => leadership.due(),
-            _ => self.election_due,
+            _ if self.rests => None,
+            Role::Leader(leadership) => Some(leadership.due()),
+            _ => Some(self.election_due),
         }
     }
 
@@ -293,6 +321,11 @@ impl Group {
         matches!(self.role, Role::Leader(_))
     }
 
+    /// Does it have its leader, or is it about to, because the one before handed over?
+    pub fn was_handed_over(&self) -> bool {
+        self.term > 0 && self.handed_over == self.term
+    }
+
     /// Who leads, as far as it knows.
     pub fn leader(&self) -> Option<NodeId> {
         self.leader.map(|leader| leader.node)
@@ -311,6 +344,11 @@ impl Group {
     /// Entries up to here were handed out to be applied.
     pub fn applied_index(&self) -> Index {
         self.applied_index
+    }
+
+    /// Is the owner's state, as it was frozen, on its way to a file?
+    pub fn is_taking(&self) -> bool {
+        self.taking.is_some()
     }
 
     /// The name of its role, for people, and for faults that aim at one.
@@ -344,7 +382,8 @@ mod tests {
         let mut now = Now { time: Time(0), wall: Wall(0), generation, random: &mut random };
         let remembered = Some(Remembered { term, ..Remembered::default() });
         let (who, how) = ((GroupId(0), member(0)), (Tuning::default(), Switches::ALL_ON));
-        let mut group = Group::new(who, &[], how, remembered, &mut now, &mut Effects::default());
+        let fx = &mut Effects::default();
+        let mut group = Group::new(who, Arc::default(), how, remembered, &mut now, fx);
         now.time = Time(0) + 2 * Tuning::default().election_timeout;
         test(&mut group, &mut now);
     }

@@ -3,12 +3,19 @@
 //! A machine that embeds groups hands them what is theirs (start, messages, timer, disk, resets, room), then
 //! takes [`Groups::next_event`] and [`Groups::next_committed`] until both are empty, and ends every
 //! input with [`Groups::flush`].
+//!
+//! What an input costs depends on the groups that it is about and not on how many there are: those that have
+//! something to do are found by when it is due, and those that have something to tell are remembered.
 
+mod beats;
 mod carry_out;
+mod lifecycle;
 mod recovery;
 mod snapshots;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use machine::{
@@ -19,37 +26,50 @@ use crate::effects::{Effects, Event};
 use crate::group::{ChangeRefused, Consistency, Group, NotLeader, TransferRefused};
 use crate::journal::{Journal, JournalOp};
 use crate::mechanism::Mechanism;
-use crate::member::{ANY_DISK, Member};
+use crate::member::{ANY_DISK, Address, Member};
 use crate::rpc::{Envelope, GroupId, Index, Rpc, Term};
 use crate::snapshot_files::SnapshotFiles;
 use crate::tuning::Tuning;
+use beats::Beats;
 use recovery::Recovery;
+use snapshots::PieceReads;
 
 /// The groups of a node.
 #[derive(Clone, Debug)]
 pub struct Groups {
     node: NodeId,
     disk: DiskId,
-    founders: Vec<NodeId>,
-    count: u32,
+    /// Of the groups that the owner has named.
+    founders: BTreeMap<GroupId, Arc<[NodeId]>>,
     tuning: Tuning,
     switches: Switches,
     /// None before the disk was read.
-    groups: Vec<Group>,
+    groups: BTreeMap<GroupId, Group>,
+    is_up: bool,
+    /// When each group has something to do.
+    due: BTreeSet<(Time, GroupId)>,
+    /// Of groups that have nothing to do.
+    beats: Beats,
     recovery: Recovery,
     journal: Journal,
     files: SnapshotFiles,
-    /// Pieces of snapshots that are to be read, to be sent.
-    reads: Vec<(DiskCommand, JournalOp)>,
+    /// Pieces of snapshots that are to be read, to be sent, by the node that lacks them.
+    reads: BTreeMap<NodeId, PieceReads>,
     /// What followers have not taken yet.
     window: Window,
     outbox: Vec<(Member, GroupId, Rpc)>,
+    /// Nodes that may be spoken with from now on.
+    meets: Vec<(NodeId, SocketAddr)>,
     /// What is in it, in bytes.
     owed: u64,
     events: VecDeque<(GroupId, Event)>,
     /// Groups that something happened to in this input.
-    touched: Vec<GroupId>,
+    touched: BTreeSet<GroupId>,
+    /// Groups that may have something to tell.
+    news: BTreeSet<GroupId>,
     armed: Option<Time>,
+    /// It is to stop, and from then on waits for no successor.
+    stops: Option<Time>,
     /// Kept for its memory.
     fx: Effects,
 }
@@ -70,33 +90,32 @@ impl Protocol for Groups {
 }
 
 impl Groups {
-    /// So many groups, founded by the nodes of these numbers (which may or may not include this one).
-    pub fn new(
-        node: NodeId,
-        founders: Vec<NodeId>,
-        count: u32,
-        tuning: Tuning,
-        switches: Switches,
-    ) -> Groups {
-        let syncs = Mechanism::PersistBeforeReply.on(switches);
+    /// Those of this node, in which it takes part since earlier, and no others so far.
+    pub fn new(node: NodeId, tuning: Tuning, switches: Switches) -> Groups {
+        let waits = Mechanism::PersistBeforeReply.on(switches);
         Groups {
             node,
             disk: DiskId::default(),
-            founders,
-            count,
+            founders: BTreeMap::new(),
             tuning,
             switches,
-            groups: Vec::new(),
-            recovery: Recovery::default(),
-            journal: Journal::new(tuning.journal_growth, syncs),
-            files: SnapshotFiles::default(),
-            reads: Vec::new(),
+            groups: BTreeMap::new(),
+            is_up: false,
+            due: BTreeSet::new(),
+            beats: Beats::default(),
+            recovery: Recovery::new(tuning.snapshot_chunk),
+            journal: Journal::new(tuning.journal_growth, waits),
+            files: SnapshotFiles::new(tuning.snapshot_chunk),
+            reads: BTreeMap::new(),
             window: Window::default(),
             outbox: Vec::new(),
+            meets: Vec::new(),
             owed: 0,
             events: VecDeque::new(),
-            touched: Vec::new(),
+            touched: BTreeSet::new(),
+            news: BTreeSet::new(),
             armed: None,
+            stops: None,
             fx: Effects::default(),
         }
     }
@@ -115,6 +134,10 @@ impl Groups {
         }
         let from = Member { node: from, disk: envelope.from };
         for (group, rpc) in envelope.rpcs {
+            if let Rpc::Beat { next } = rpc {
+                self.on_beat(from.node, next, now);
+                continue;
+            }
             self.call(group, now, |group, now, fx| group.on_message(from, rpc, now, fx));
         }
     }
@@ -123,11 +146,11 @@ impl Groups {
     pub fn timer<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         self.armed = None;
         self.journal.retry(out);
-        self.files.retry(out);
-        for group in 0..self.groups.len() {
-            if self.groups[group].due() <= now.time {
-                self.call(GroupId(group as u32), now, Group::tick);
-            }
+        self.files.retry();
+        self.beat(now);
+        let due = self.due.range(..=(now.time, GroupId(u32::MAX)));
+        for group in due.map(|(_, group)| *group).collect::<Vec<_>>() {
+            self.call(group, now, Group::tick);
         }
     }
 
@@ -142,6 +165,7 @@ impl Groups {
         let done = match op {
             JournalOp::Listed => self.listed(result, now, out),
             JournalOp::SegmentRead(number) => self.segment_read(number, result, now, out),
+            JournalOp::Confirmed => self.confirmed(result, now, out),
             JournalOp::SnapshotRead(_) => self.snapshot_read(result, now, out),
             JournalOp::PieceWritten | JournalOp::PieceSynced | JournalOp::Deleted => {
                 let done = self.files.done(result);
@@ -149,7 +173,8 @@ impl Groups {
                 kept.map_err(|error| error.to_string())
             }
             JournalOp::PieceRead { group, to, number, offset } => {
-                self.piece_read((group, to), (number, offset), result, now)
+                self.piece_read((group, to), (number, offset), result, now);
+                Ok(())
             }
             JournalOp::Written | JournalOp::Synced | JournalOp::Begun => {
                 let free = self.journal.done(op, result);
@@ -166,8 +191,11 @@ impl Groups {
     /// The stream to and from this node was reset.
     pub fn link_reset(&mut self, peer: NodeId, now: &mut Now<'_>) {
         self.window.reset(peer);
-        for group in 0..self.groups.len() as u32 {
-            self.call(GroupId(group), now, |group, _, _| group.link_reset(peer));
+        self.reads.entry(peer).or_default().forget();
+        self.miss(peer, now);
+        let leads = self.groups.values().filter(|group| group.leads()).map(|group| group.id);
+        for group in leads.collect::<Vec<_>>() {
+            self.call(group, now, |group, _, _| group.link_reset(peer));
         }
     }
 
@@ -183,7 +211,7 @@ impl Groups {
         now: &mut Now<'_>,
     ) -> Result<(Term, Index), NotLeader> {
         let nobody = Err(NotLeader { leader: None });
-        self.call(group, now, |group, _, fx| group.propose(command, fx)).unwrap_or(nobody)
+        self.call(group, now, |group, now, fx| group.propose(command, now, fx)).unwrap_or(nobody)
     }
 
     /// Asks for permission to read: [`Event::Readable`] or [`Event::ReadLost`] is the answer.
@@ -201,7 +229,8 @@ impl Groups {
         self.call(group, now, |group, now, fx| group.read(how, token, now, fx)).unwrap_or(nobody)
     }
 
-    /// Makes these nodes the voters, in the place of whatever was asked before and is not under way yet.
+    /// Makes these nodes the voters, in the place of whatever was asked before and is not under way yet. A node
+    /// that nobody listed and that nobody met comes with its address; so does one that moved.
     /// It is done when an entry with such a configuration, and no other under way, is committed; a leader
     /// that is deposed before may forget it.
     ///
@@ -211,10 +240,14 @@ impl Groups {
         &mut self,
         group: GroupId,
         nodes: &BTreeSet<NodeId>,
+        addresses: &BTreeMap<NodeId, Address>,
         now: &mut Now<'_>,
     ) -> Result<(), ChangeRefused> {
         let nobody = Err(ChangeRefused::NotLeader(NotLeader { leader: None }));
-        self.call(group, now, |group, now, fx| group.change(nodes, now, fx)).unwrap_or(nobody)
+        let change = |group: &mut Group, now: &mut Now<'_>, fx: &mut Effects| {
+            group.change(nodes, addresses, now, fx)
+        };
+        self.call(group, now, change).unwrap_or(nobody)
     }
 
     /// Lets this voter lead, or whichever can soonest, if it comes within an election timeout.
@@ -231,15 +264,40 @@ impl Groups {
         self.call(group, now, |group, now, fx| group.transfer(to, now, fx)).unwrap_or(nobody)
     }
 
+    /// The node is to stop. What is led here is handed over (section 3.10 of the thesis): else nobody would lead for
+    /// an election timeout, for which successors are waited for.
+    pub fn stop(&mut self, now: &mut Now<'_>) {
+        let mut until = now.time;
+        for group in self.groups.keys().copied().collect::<Vec<_>>() {
+            if Mechanism::LeadershipTransfer.on(self.switches)
+                && self.transfer(group, None, now).is_ok()
+            {
+                until = now.time + self.tuning.election_timeout;
+            }
+        }
+        self.stops = Some(until);
+    }
+
+    /// After [`Groups::stop`]: is nobody waited for any longer?
+    pub fn may_stop(&self, now: &Now<'_>) -> bool {
+        let led_elsewhere = |group: &Group| !group.leads() && group.leader().is_some();
+        self.stops.is_some_and(|until| now.time >= until || self.groups.values().all(led_elsewhere))
+    }
+
     /// The roles of this node, in each group: see [`machine::Machine::roles`].
     pub fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {
-        for (number, group) in (0..).zip(&self.groups) {
-            see(group.role_name(), Some(number));
+        for (id, group) in &self.groups {
+            see(group.role_name(), Some(id.0));
         }
     }
 
     /// A group; `None` before the disk was read, and if there is none of this number.
     pub fn group(&self, group: GroupId) -> Option<&Group> {
-        self.groups.get(group.0 as usize)
+        self.groups.get(&group)
+    }
+
+    /// All groups in which this node takes part, in order; none before the disk was read.
+    pub fn all(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+        self.groups.iter().map(|(id, group)| (*id, group))
     }
 }

@@ -17,12 +17,13 @@ pub struct Growth {
     snapshot: u64,
     /// In a hundred of what is due; none before the first that is asked for.
     drawn: Option<u64>,
+    wanted: bool,
 }
 
 impl Growth {
     /// Of an empty log.
     pub fn new(least: u64) -> Growth {
-        Growth { least, grown: 0, snapshot: 0, drawn: None }
+        Growth { least, grown: 0, snapshot: 0, drawn: None, wanted: false }
     }
 
     /// This entry was applied.
@@ -33,12 +34,17 @@ impl Growth {
     /// Is it time?
     pub fn is_due(&mut self, random: &mut Random) -> bool {
         let drawn = *self.drawn.get_or_insert_with(|| random.random_range(75..=125));
-        self.grown >= self.least.max(self.snapshot).saturating_mul(drawn) / 100
+        self.wanted || self.grown >= self.least.max(self.snapshot).saturating_mul(drawn) / 100
+    }
+
+    /// Somebody needs one ([`Event::SnapshotWanted`](crate::Event::SnapshotWanted)).
+    pub fn want(&mut self) {
+        self.wanted = true;
     }
 
     /// The state was frozen: what comes now is after that snapshot.
     pub fn frozen(&mut self) {
-        (self.grown, self.drawn) = (0, None);
+        (self.grown, self.drawn, self.wanted) = (0, None, false);
     }
 
     /// The newest snapshot is so long, in bytes.

@@ -12,6 +12,7 @@
 
 mod segments;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
@@ -22,7 +23,7 @@ use crate::group::{Group, Role};
 use crate::groups::Groups;
 use crate::member::Member;
 use crate::record::{
-    put_base, put_begins, put_durable, put_entries, put_kept, put_record, put_snapshot, put_state,
+    put_base, put_begins, put_durable, put_entries, put_left, put_record, put_snapshot, put_state,
 };
 use crate::rpc::{Entry, GroupId, Index, Rpc, Term};
 
@@ -35,6 +36,8 @@ pub enum JournalOp {
     Listed,
     /// At boot: a segment of the journal was read.
     SegmentRead(u64),
+    /// At boot: what the last segment has was written again, or synced.
+    Confirmed,
     /// At boot: a piece of a snapshot was read.
     SnapshotRead(GroupId),
     /// Records were written.
@@ -71,6 +74,8 @@ pub(crate) enum Held {
     Persisted(GroupId, Term, Index),
     /// A group whose entries up to here count no more, nor a file with this number if there is one.
     Compacted(GroupId, Index, Option<u64>),
+    /// A group that was left, and the file of its snapshot if there is one.
+    Left(GroupId, Option<u64>),
     /// Entries that were said again: the segment that had them may go.
     Moved,
 }
@@ -78,8 +83,8 @@ pub(crate) enum Held {
 /// The journal of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
-    /// Sync before anything leaves: the mechanism `persist-before-reply`.
-    syncs: bool,
+    /// Nothing leaves before it is synced: the mechanism `persist-before-reply`.
+    waits: bool,
     /// A segment that is so long is the last of its kind: the next write begins another.
     growth: u64,
     /// Of the segment in use, and how long it is; it is not there yet where that is 0.
@@ -98,12 +103,17 @@ pub(crate) struct Journal {
     in_flight: Option<Flight>,
     /// Entries that are said again with the next write.
     said_again: Vec<(GroupId, Range<Index>)>,
+    /// Groups that were left: each segment says so.
+    left: BTreeSet<GroupId>,
     /// Little of the journal counts: the segments up to this one are to go.
     emptying: Option<u64>,
     /// It found no space; once all of its answers are there it is stalled, and may be tried again.
     failed: bool,
     stalled: bool,
 }
+
+/// All groups of a node.
+type AllGroups = BTreeMap<GroupId, Group>;
 
 #[derive(Clone, Debug)]
 enum Flight {
@@ -121,9 +131,9 @@ pub(crate) fn journal_name(number: u64) -> FileName {
 }
 
 impl Journal {
-    pub(crate) fn new(growth: u64, syncs: bool) -> Journal {
+    pub(crate) fn new(growth: u64, waits: bool) -> Journal {
         Journal {
-            syncs,
+            waits,
             growth,
             number: 0,
             length: 0,
@@ -135,20 +145,51 @@ impl Journal {
             held_in_flight: Vec::new(),
             in_flight: None,
             said_again: Vec::new(),
+            left: BTreeSet::new(),
             emptying: None,
             failed: false,
             stalled: false,
         }
     }
 
-    /// After a boot: these segments were there, the last of this number, of which so many bytes count.
-    pub(crate) fn begin(&mut self, number: u64, prior: u64, segments: Segments) {
-        (self.number, self.prior, self.segments) = (number, prior, segments);
+    /// After a boot: these segments were there, the last of this number, of which so many bytes count; and these
+    /// groups were left.
+    pub(crate) fn begin(
+        &mut self,
+        number: u64,
+        prior: u64,
+        segments: Segments,
+        left: BTreeSet<GroupId>,
+    ) {
+        (self.number, self.prior, self.segments, self.left) = (number, prior, segments, left);
     }
 
-    /// Is something on its way to the disk?
+    /// Was this group left?
+    pub(crate) fn has_left(&self, group: GroupId) -> bool {
+        self.left.contains(&group)
+    }
+
+    /// Remembers that a group was left.
+    pub(crate) fn record_left(&mut self, group: GroupId) {
+        self.left.insert(group);
+        self.recorded.retain(|(other, ..)| *other != group);
+        self.said_again.retain(|(other, _)| *other != group);
+        self.record(group, put_left);
+    }
+
+    /// It is durable that a group was left: nothing of it counts.
+    pub(crate) fn forget(&mut self, group: GroupId) {
+        self.segments.left(group);
+    }
+
+    /// Is something on its way to the disk, and not only waiting for space?
     pub(crate) fn is_busy(&self) -> bool {
-        self.in_flight.is_some()
+        self.in_flight.is_some() && !self.stalled
+    }
+
+    /// Does it wait for space?
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled
     }
 
     /// Remembers what changed in a group: a snapshot first, on which the rest may rest.
@@ -170,7 +211,7 @@ impl Journal {
             self.record(group.id, |out| put_base(out, log.before(), last));
         }
         if let Some(first) = fx.appended_from.take() {
-            self.record(group.id, |out| put_entries(out, first, log.iter_from(first)));
+            self.record(group.id, |out| put_entries(out, false, first, log.iter_from(first)));
             self.recorded.push((group.id, first, true));
         }
     }
@@ -179,10 +220,12 @@ impl Journal {
         put_record(&mut self.buffer, group, body);
     }
 
-    /// Holds this back until all that was recorded is durable; gives it back if all is.
+    /// Holds this back until all that was recorded is durable; gives it back if all is. What takes files away
+    /// waits in any case: who is not to wait is whoever is told of something.
     pub(crate) fn hold(&mut self, held: Held) -> Option<Held> {
         let clean = self.buffer.is_empty() && self.in_flight.is_none();
-        if clean || !self.syncs {
+        let tells = matches!(held, Held::Send(..) | Held::Persisted(..));
+        if clean || tells && !self.waits {
             return Some(held);
         }
         match (self.held.last_mut(), &held) {
@@ -197,10 +240,9 @@ impl Journal {
         None
     }
 
-    /// What is durable of a group counts from here on: the segments that may go, in this order.
-    pub(crate) fn compacted(&mut self, group: &Group, base: Index) -> Vec<FileName> {
+    /// What is durable of a group counts from here on.
+    pub(crate) fn compacted(&mut self, group: &Group, base: Index) {
         self.segments.drop_up_to(group.id, base, group.log().last_index());
-        self.dead()
     }
 
     /// The segments that may go, in this order.
@@ -211,7 +253,11 @@ impl Journal {
     }
 
     /// Gives the disk its next work. These are all groups, of which a new segment says what they remember.
-    pub(crate) fn write_next<P: Embeds<Groups>>(&mut self, groups: &[Group], out: &mut Outputs<P>) {
+    pub(crate) fn write_next<P: Embeds<Groups>>(
+        &mut self,
+        groups: &AllGroups,
+        out: &mut Outputs<P>,
+    ) {
         if self.in_flight.is_some() {
             return;
         }
@@ -226,7 +272,7 @@ impl Journal {
             self.begin_segment(groups)
         } else {
             let at = self.length;
-            put_durable(&mut self.buffer, if self.syncs { at } else { 0 });
+            put_durable(&mut self.buffer, at);
             self.length += self.buffer.len() as u64;
             Flight::Write(journal_name(self.number), at, self.buffer.split().freeze())
         };
@@ -245,17 +291,18 @@ impl Journal {
     }
 
     /// What is buffered comes after what all groups must remember.
-    fn begin_segment(&mut self, groups: &[Group]) -> Flight {
+    fn begin_segment(&mut self, groups: &AllGroups) -> Flight {
         let mut whole = BytesMut::with_capacity(self.buffer.len() + 128 * groups.len());
         put_begins(&mut whole, if self.length == 0 { self.prior } else { self.length });
-        groups.iter().for_each(|group| put_head(group, &mut whole));
+        groups.values().for_each(|group| put_head(group, &mut whole));
+        self.left.iter().for_each(|group| put_record(&mut whole, *group, put_left));
         let head = whole.len() as u64;
         whole.extend_from_slice(&self.buffer.split());
         let durable = whole.len() as u64;
         put_durable(&mut whole, durable);
         self.number += 1;
         self.length = whole.len() as u64;
-        let counts: u64 = groups.iter().map(|group| group.log().bytes()).sum();
+        let counts: u64 = groups.values().map(|group| group.log().bytes()).sum();
         let (bytes, count) = (self.segments.bytes(), self.segments.count());
         let are_short = count > MANY && bytes < count * self.growth / 8;
         if are_short || bytes > 4 * counts + 8 * self.growth.max(head) {
@@ -265,7 +312,7 @@ impl Journal {
     }
 
     /// Says again some of what the oldest segments have that counts, until none up to `last` has any.
-    fn say_again(&mut self, last: u64, groups: &[Group]) {
+    fn say_again(&mut self, last: u64, groups: &AllGroups) {
         let mut runs = self.segments.runs_before(self.number);
         if runs.first().is_none_or(|(segment, ..)| *segment > last) {
             self.emptying = None;
@@ -275,7 +322,7 @@ impl Journal {
         let mut bytes = 0;
         runs.retain(|(_, group, _)| self.recorded.iter().all(|(other, ..)| other != group));
         for (_, id, range) in runs {
-            let Some(group) = groups.get(id.0 as usize) else { continue };
+            let Some(group) = groups.get(&id) else { continue };
             let log = group.log();
             let (first, end) =
                 (range.start.max(log.first_index()), range.end.min(log.last_index() + 1));
@@ -290,7 +337,9 @@ impl Journal {
                 self.segments.forget(id, range.start);
             } else if !entries.is_empty() {
                 self.said_again.push((id, first..first + entries.len() as u64));
-                put_record(&mut self.buffer, id, |out| put_kept(out, first, entries.into_iter()));
+                put_record(&mut self.buffer, id, |out| {
+                    put_entries(out, true, first, entries.into_iter());
+                });
             }
             if bytes >= MOVE {
                 return;
@@ -305,9 +354,7 @@ impl Journal {
                 let sync = DiskCommand::Sync { file: file.clone(), data_only: true };
                 let write = DiskCommand::Write { file, offset, parts: bytes.into() };
                 out.disk(write, P::op(JournalOp::Written));
-                if self.syncs {
-                    out.disk(sync, P::op(JournalOp::Synced));
-                }
+                out.disk(sync, P::op(JournalOp::Synced));
             }
             Some(Flight::Begin(file, bytes)) => {
                 let begin = DiskCommand::Replace { file, parts: bytes.into() };
@@ -333,7 +380,7 @@ impl Journal {
             Ok(_) => {}
         }
         // The sync of what was not written ends well; it is that sync's answer which ends the attempt.
-        if op == JournalOp::Written && self.syncs {
+        if op == JournalOp::Written {
             return Ok(Vec::new());
         }
         if self.failed {
@@ -384,7 +431,7 @@ mod tests {
         let mut journal = Journal::new(1 << 20, true);
         for before in [true, false] {
             journal.record(GroupId(0), |body| body.extend_from_slice(b"record"));
-            journal.write_next::<Groups>(&[], &mut Outputs::default());
+            journal.write_next::<Groups>(&BTreeMap::new(), &mut Outputs::default());
             if before {
                 assert!(journal.done(JournalOp::Begun, DONE).unwrap().is_empty());
             }
@@ -400,6 +447,26 @@ mod tests {
         assert!(journal.done(JournalOp::Written, DONE).unwrap().is_empty(), "it is not synced");
         assert_eq!(journal.done(JournalOp::Synced, DONE).unwrap().len(), 1);
         assert!(journal.hold(answer()).is_some(), "all is durable");
+    }
+
+    /// Else a power cut took what a later segment counts on, or a file that a record still names, and the node
+    /// would refuse to boot, which is no fault of who did not wait.
+    #[test]
+    fn without_waiting_all_is_synced_all_the_same_and_nothing_goes_before_it_is() {
+        let mut journal = Journal { waits: false, ..writing() };
+        assert!(journal.hold(answer()).is_some());
+        assert!(journal.hold(Held::Compacted(GroupId(0), 7, None)).is_none());
+        assert!(journal.hold(Held::Moved).is_none());
+        assert!(journal.done(JournalOp::Written, DONE).unwrap().is_empty());
+        assert_eq!(journal.done(JournalOp::Synced, DONE).unwrap().len(), 2);
+        journal.record(GroupId(0), |body| body.extend_from_slice(b"record"));
+        let mut out: Outputs<Groups> = Outputs::default();
+        journal.write_next(&BTreeMap::new(), &mut out);
+        let syncs = |output: &machine::Output<Groups>| match output {
+            machine::Output::Disk { command, .. } => matches!(**command, DiskCommand::Sync { .. }),
+            _ => false,
+        };
+        assert_eq!(out.iter().filter(|output| syncs(output)).count(), 1);
     }
 
     #[test]

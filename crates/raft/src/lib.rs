@@ -21,11 +21,13 @@
 //!    [`Groups::next_committed`] gives it to the owner. `sessions.rs` has the owner apply it once, and
 //!    `growth.rs` says when its state is to take the place of the log.
 //! 6. Then the owner freezes its state, and gives it piece by piece (`groups/snapshots.rs`), as
-//!    `snapshot_files.rs` writes it beside the journal. When the file is whole the journal names it, and its
-//!    oldest segments (`journal/segments.rs`) may go.
+//!    `snapshot_files.rs` writes it beside the journal, and knows each piece again by its checksum
+//!    (`checksums.rs`). When the file is whole the journal names it, and its oldest segments
+//!    (`journal/segments.rs`) may go.
 //!
 //! What there is besides: who leads (`group/election.rs`), reads (`group/reads.rs`), snapshots
-//! (`group/snapshots.rs`), who takes part (`member.rs`, `reconfiguration.rs`, `group/membership.rs`), a
+//! (`group/snapshots.rs`), rest (`group/rest.rs`, `groups/beats.rs`), groups that begin and end
+//! (`groups/lifecycle.rs`), who takes part (`member.rs`, `reconfiguration.rs`, `group/membership.rs`), a
 //! restart (`groups/recovery.rs`), a log as the disk of a machine that knows nothing of it (`replicated.rs`),
 //! and the switches (`mechanism.rs`) and sizes (`tuning.rs`).
 #![doc = include_str!("../README.md")]
@@ -35,6 +37,7 @@ mod groups;
 mod group;
 mod log;
 
+mod checksums;
 mod effects;
 mod journal;
 mod record;
@@ -67,7 +70,7 @@ pub use growth::Growth;
 pub use journal::JournalOp;
 pub use log::{Log, Snapshot, SnapshotFile};
 pub use mechanism::Mechanism;
-pub use member::{Configuration, Member};
+pub use member::{Address, Configuration, Member};
 pub use replicated::Replicated;
 pub use rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, LONGEST_COMMAND,

@@ -30,6 +30,12 @@ impl Snapshot {
             && state(self) == state(other)
             && self.configuration == other.configuration
     }
+
+    /// As it can be sent: without its file, if that is the one that is not what was written.
+    pub(crate) fn sendable(&self, rotten: Option<u64>) -> Snapshot {
+        let file = self.file.filter(|file| Some(file.number) != rotten);
+        Snapshot { file, ..self.clone() }
+    }
 }
 
 /// A file with the state of an owner.

@@ -30,6 +30,12 @@ machine::mechanisms! {
         HelloAgain = "hello-again":
             "a node without a vote says hello again and again until it has one, whatever came of the first \
              time",
+        LeadershipTransfer = "leadership-transfer":
+            "a leader that is told to stop has the follower that is furthest campaign at once, and stops when \
+             there is a new leader",
+        WakeOnSilence = "wake-on-silence":
+            "a member that rests wakes when its leader's node falls silent, or when it is asked; else nobody \
+             misses a leader that is gone",
         SnapshotInPieces = "snapshot-in-pieces":
             "a snapshot is written piece by piece beside the journal, which goes first; else entries wait \
              until it is whole",

@@ -1,9 +1,11 @@
 //! Who takes part: members, and the configurations that say which of them decide.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 
 use machine::{DiskId, NodeId};
+use serde::{Deserialize, Serialize};
 
 /// A node with a disk. Its votes and its log are on that disk, so a node whose disk was replaced is
 /// another member: it never votes or answers in the place of the one that was lost.
@@ -25,6 +27,17 @@ impl fmt::Debug for Member {
     }
 }
 
+/// Where a node is reached that joined later: whoever is there learns it with the configuration. Who began the
+/// group is listed where each node is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// By the other nodes.
+    pub nodes: SocketAddr,
+    /// By clients.
+    pub clients: SocketAddr,
+}
+
 /// The members whose majority decides.
 ///
 /// The law: while two sets of voters are in force (joint consensus, section 6 of the paper), every
@@ -37,6 +50,8 @@ pub struct Configuration {
     pub outgoing: BTreeSet<Member>,
     /// Those who only listen.
     pub learners: BTreeSet<Member>,
+    /// Where those of them are who joined later.
+    pub addresses: BTreeMap<NodeId, Address>,
 }
 
 impl Configuration {
@@ -106,7 +121,7 @@ mod tests {
         let joint = Configuration {
             voters: (3..6).map(member).collect(),
             outgoing: (0..3).map(member).collect(),
-            learners: BTreeSet::new(),
+            ..Configuration::default()
         };
         assert!(!joint.is_quorum(|member| member.node.0 >= 3));
         assert!(!joint.is_quorum(|member| member.node.0 < 4));

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use machine::{DiskId, NodeId};
 
-use crate::member::{Configuration, Member};
+use crate::member::{Address, Configuration, Member};
 
 /// What a leader wants the configuration to become.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) nodes: Option<&'a BTreeSet<NodeId>>,
     /// The disk with which each node spoke last. Where it is not the disk of the voter, that one is lost.
     pub(crate) present: &'a BTreeMap<NodeId, DiskId>,
+    /// Where those are whom somebody asked for, in the place of what was said before.
+    pub(crate) addresses: &'a BTreeMap<NodeId, Address>,
 }
 
 impl Wanted<'_> {
@@ -51,6 +53,18 @@ impl Configuration {
         wanted: Wanted<'_>,
         has_log: impl Fn(Member) -> bool,
     ) -> Option<Configuration> {
+        let next = self.next_members(wanted, has_log);
+        let mut addresses = self.addresses.clone();
+        addresses.extend(wanted.addresses);
+        let next = Configuration { addresses, ..next.as_ref().unwrap_or(self).clone() }.tidy();
+        (next != *self).then_some(next)
+    }
+
+    fn next_members(
+        &self,
+        wanted: Wanted<'_>,
+        has_log: impl Fn(Member) -> bool,
+    ) -> Option<Configuration> {
         if self.is_joint() {
             return Some(self.final_one());
         }
@@ -72,14 +86,36 @@ impl Configuration {
             () if new.into_iter().all(has_log) => voters,
             () => return None,
         };
-        let joint = Configuration { voters, outgoing: self.voters.clone(), learners };
+        let joint =
+            Configuration { voters, outgoing: self.voters.clone(), learners, ..self.clone() };
         (joint.voters != self.voters).then_some(joint)
+    }
+
+    /// Are these the voters, with nothing under way, and are they where these addresses say?
+    pub(crate) fn is_done(
+        &self,
+        voters: &BTreeSet<Member>,
+        addresses: &BTreeMap<NodeId, Address>,
+    ) -> bool {
+        let is_there =
+            |(node, address)| self.addresses.get(node).is_some_and(|known| known == address);
+        self.voters == *voters
+            && self.outgoing.is_empty()
+            && self.learners.is_empty()
+            && addresses.iter().all(is_there)
     }
 
     /// What this joint configuration leads to.
     pub(crate) fn final_one(&self) -> Configuration {
         let learners = self.learners.difference(&self.voters).copied().collect();
-        Configuration { voters: self.voters.clone(), outgoing: BTreeSet::new(), learners }
+        Configuration { outgoing: BTreeSet::new(), learners, ..self.clone() }.tidy()
+    }
+
+    /// Who is no member any more has no address here.
+    fn tidy(mut self) -> Configuration {
+        let members = self.members();
+        self.addresses.retain(|node, _| members.iter().any(|member| member.node == *node));
+        self
     }
 }
 
@@ -103,7 +139,7 @@ mod tests {
         let (rest, learners) = text.split_once('+').unwrap_or((text, ""));
         let (voters, outgoing) = rest.split_once('<').unwrap_or((rest, ""));
         let [voters, outgoing, learners] = [voters, outgoing, learners].map(members);
-        Configuration { voters, outgoing, learners }
+        Configuration { voters, outgoing, learners, ..Configuration::default() }
     }
 
     /// Now; the nodes that are asked for; who spoke, where that is not who the configuration has; which
@@ -165,7 +201,7 @@ mod tests {
             let nodes = (*asked != "-").then_some(&nodes);
             let present = members(spoke).into_iter().map(|one| (one.node, one.disk)).collect();
             let ready = members(ready);
-            let wanted = Wanted { nodes, present: &present };
+            let wanted = Wanted { nodes, present: &present, addresses: &BTreeMap::new() };
             let found = configuration(now).next(wanted, |one| ready.contains(&one));
             let next = (*next != "nothing").then(|| configuration(next));
             assert_eq!(found, next, "{case}: {now}, wanted {asked}, spoke {spoke}");
@@ -175,7 +211,34 @@ mod tests {
     #[test]
     fn a_node_that_nobody_knows_is_named() {
         let (nodes, present) = ([NodeId(0), NodeId(9)].into(), BTreeMap::new());
-        let wanted = Wanted { nodes: Some(&nodes), present: &present };
+        let wanted = Wanted { nodes: Some(&nodes), present: &present, addresses: &BTreeMap::new() };
         assert_eq!(wanted.voters(&configuration("0 1 2")), Err(NodeId(9)));
+    }
+
+    /// Joins, moves, and goes.
+    #[test]
+    fn an_address_is_a_members_and_changes_with_it_or_alone() {
+        let at = |node, port| {
+            let place = ([10, 0, 0, 1], port).into();
+            BTreeMap::from([(NodeId(node), Address { nodes: place, clients: place })])
+        };
+        let next = |now: &Configuration, asked: &str, present: &str, addresses| {
+            let nodes = members(asked).into_iter().map(|one| one.node).collect();
+            let present = members(present).into_iter().map(|one| (one.node, one.disk)).collect();
+            let wanted = Wanted { nodes: Some(&nodes), present: &present, addresses: &addresses };
+            now.next(wanted, |_| true)
+        };
+        let began = configuration("0 1 2");
+        assert_eq!(next(&began, "0 1 2 3", "", at(3, 1)), None, "it has not said hello");
+        let listens = next(&began, "0 1 2 3", "3", at(3, 1)).unwrap();
+        assert_eq!(listens.addresses, at(3, 1));
+        let joint = next(&listens, "0 1 2 3", "3", BTreeMap::new()).unwrap();
+        let joined = joint.final_one();
+        assert_eq!((&joint.addresses, &joined.addresses), (&at(3, 1), &at(3, 1)));
+        let moved = next(&joined, "0 1 2 3", "3", at(3, 2)).unwrap();
+        assert_eq!((&moved.voters, &moved.addresses), (&joined.voters, &at(3, 2)));
+        assert_eq!(next(&moved, "0 1 2 3", "3", at(3, 2)), None);
+        let left = next(&moved, "0 1 2", "", BTreeMap::new()).unwrap();
+        assert_eq!((left.addresses.len(), left.final_one().addresses.len()), (1, 0));
     }
 }

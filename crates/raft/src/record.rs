@@ -5,6 +5,7 @@
 //! it tell.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -12,7 +13,7 @@ use machine::codec::{Malformed, Reader, put_block};
 use machine::{DiskId, NodeId};
 
 use crate::log::{Snapshot, SnapshotFile};
-use crate::member::{Configuration, Member};
+use crate::member::{Address, Configuration, Member};
 use crate::rpc::{Entry, GroupId, Index, Payload, Term};
 
 /// One thing that a member remembers.
@@ -28,6 +29,8 @@ pub(crate) enum Record {
     Kept { first_index: Index, entries: Vec<Entry> },
     /// The newest snapshot, and its file, which is whole.
     Snapshot(Snapshot),
+    /// The group was left for good: nothing of it counts.
+    Left,
     /// The first record of a segment: of the segment before it so many bytes count.
     Begins { prior: u64 },
     /// When this was written, so many bytes of the segment were durable.
@@ -41,6 +44,7 @@ const DURABLE: u8 = 4;
 const KEPT: u8 = 5;
 const SNAPSHOT: u8 = 6;
 const BEGINS: u8 = 7;
+const LEFT: u8 = 8;
 /// Of the body of such a record: group, kind and length.
 const DURABLE_BODY: u32 = 4 + 1 + 8;
 
@@ -79,6 +83,10 @@ pub(crate) fn put_snapshot(out: &mut BytesMut, snapshot: &Snapshot) {
     put_configuration(out, configuration);
 }
 
+pub(crate) fn put_left(out: &mut BytesMut) {
+    out.put_u8(LEFT);
+}
+
 /// Begins a segment.
 pub(crate) fn put_begins(out: &mut BytesMut, prior: u64) {
     put_record(out, GroupId(0), |out| {
@@ -87,23 +95,14 @@ pub(crate) fn put_begins(out: &mut BytesMut, prior: u64) {
     });
 }
 
+/// Entries from this place on: the log from there on, or, where they are kept, as they were before.
 pub(crate) fn put_entries<'a>(
     out: &mut BytesMut,
+    kept: bool,
     first_index: Index,
     entries: impl Iterator<Item = &'a Entry>,
 ) {
-    out.put_u8(ENTRIES);
-    out.put_u64_le(first_index);
-    entries.for_each(|entry| put_entry(out, entry));
-}
-
-/// Entries that were recorded before, as they are now.
-pub(crate) fn put_kept<'a>(
-    out: &mut BytesMut,
-    first_index: Index,
-    entries: impl Iterator<Item = &'a Entry>,
-) {
-    out.put_u8(KEPT);
+    out.put_u8(if kept { KEPT } else { ENTRIES });
     out.put_u64_le(first_index);
     entries.for_each(|entry| put_entry(out, entry));
 }
@@ -150,6 +149,7 @@ fn get_body(from: &mut Reader<Bytes>) -> Result<Record, Malformed> {
         KEPT => Record::Kept { first_index: from.take_u64()?, entries: from.take_all(get_entry)? },
         SNAPSHOT => Record::Snapshot(get_snapshot(from)?),
         BEGINS => Record::Begins { prior: from.take_u64()? },
+        LEFT => Record::Left,
         DURABLE => Record::Durable { length: from.take_u64()? },
         _ => return Err(Malformed("there is no such record")),
     })
@@ -208,17 +208,23 @@ pub(crate) fn get_entry(from: &mut Reader<Bytes>) -> Result<Entry, Malformed> {
 
 /// Appends the bytes of a configuration.
 pub(crate) fn put_configuration(out: &mut BytesMut, configuration: &Configuration) {
-    let Configuration { voters, outgoing, learners } = configuration;
+    let Configuration { voters, outgoing, learners, addresses } = configuration;
     for members in [voters, outgoing, learners] {
         out.put_u16_le(members.len() as u16);
         members.iter().for_each(|member| put_member(out, *member));
+    }
+    out.put_u16_le(addresses.len() as u16);
+    for (node, Address { nodes, clients }) in addresses {
+        out.put_u32_le(node.0);
+        put_address(out, *nodes);
+        put_address(out, *clients);
     }
 }
 
 /// How many bytes [`put_configuration`] makes of it.
 pub(crate) fn configuration_length(configuration: &Configuration) -> usize {
-    let Configuration { voters, outgoing, learners } = configuration;
-    3 * 2 + MEMBER * (voters.len() + outgoing.len() + learners.len())
+    let Configuration { voters, outgoing, learners, addresses } = configuration;
+    4 * 2 + MEMBER * (voters.len() + outgoing.len() + learners.len()) + ADDRESS * addresses.len()
 }
 
 /// The configuration that these bytes begin with.
@@ -231,7 +237,35 @@ pub(crate) fn get_configuration(from: &mut Reader<Bytes>) -> Result<Configuratio
             false => Err(Malformed("its members are not in order")),
         }
     };
-    Ok(Configuration { voters: members()?, outgoing: members()?, learners: members()? })
+    let (voters, outgoing, learners) = (members()?, members()?, members()?);
+    let count = from.take_u16()?.into();
+    let addresses = from.take_list(count, ADDRESS, get_address)?;
+    if !addresses.is_sorted_by(|one, next| one.0 < next.0) {
+        return Err(Malformed("its addresses are not in order"));
+    }
+    Ok(Configuration { voters, outgoing, learners, addresses: addresses.into_iter().collect() })
+}
+
+/// Where a node is, in bytes.
+const ADDRESS: usize = 4 + 2 * (16 + 2);
+
+/// An address of IPv4 as one of IPv6, so that all are as long.
+fn put_address(out: &mut BytesMut, address: SocketAddr) {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    out.put_slice(&ip.octets());
+    out.put_u16_le(address.port());
+}
+
+fn get_address(from: &mut Reader<Bytes>) -> Result<(NodeId, Address), Malformed> {
+    let node = NodeId(from.take_u32()?);
+    let mut address = || {
+        let ip = Ipv6Addr::from(from.take_u128()?.to_le_bytes());
+        Ok(SocketAddr::new(ip.to_canonical(), from.take_u16()?))
+    };
+    Ok((node, Address { nodes: address()?, clients: address()? }))
 }
 
 /// Of a member, in bytes.
@@ -266,7 +300,7 @@ mod tests {
             put_record(&mut out, GroupId(1), |out| put_state(out, batch, None));
             let entry = Entry { term: batch, payload: Payload::Command(vec![7; 40].into()) };
             put_record(&mut out, GroupId(1), |out| {
-                put_entries(out, batch + 1, [&entry; 3].into_iter())
+                put_entries(out, false, batch + 1, [&entry; 3].into_iter())
             });
             put_durable(&mut out, durable);
         }

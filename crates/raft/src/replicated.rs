@@ -100,8 +100,10 @@ where
     ) -> Self {
         let mut files = SmallFiles::default();
         machine.first_files().into_iter().for_each(|(name, content)| files.put(&name, content));
+        let mut groups = Groups::new(id, tuning, Switches::ALL_ON);
+        groups.will_found(GROUP, members.clone());
         Replicated {
-            groups: Groups::new(id, members.clone(), 1, tuning, Switches::ALL_ON),
+            groups,
             members,
             initial: machine,
             machine: None,
@@ -225,9 +227,9 @@ where
                 self.event(event, out);
             } else if self.answer(now, out) {
                 // It may have asked for more.
-            } else if let Some((index, entry)) = self.groups.next_committed(GROUP) {
+            } else if let Some((_, index, entry)) = self.groups.next_committed() {
                 self.apply(index, &entry, now, out);
-            } else if self.growth.is_due(now.random) {
+            } else if !self.groups.is_taking(GROUP) && self.growth.is_due(now.random) {
                 self.growth.frozen();
                 self.freeze(now);
             } else {
@@ -269,8 +271,9 @@ where
                 self.keep(state, out);
             }
             Event::Noted(what) => out.note(M::Protocol::note(what)),
-            // Nobody asks to read: what the machine knows it has from its files. These are in the log.
-            Event::Readable { .. } | Event::ReadLost { .. } | Event::SnapshotWanted => {}
+            Event::SnapshotWanted => self.growth.want(),
+            // Nobody asks to read: what the machine knows it has from its files.
+            Event::Readable { .. } | Event::ReadLost { .. } => {}
         }
     }
 
@@ -325,6 +328,8 @@ where
             Err(Input::Start { disk }) => self.groups.start(disk, out),
             // The machine's disk is the log: what the node's own disk did is the groups'.
             Err(Input::Disk { .. }) => {}
+            // The machine goes on elsewhere.
+            Err(Input::Stop) => self.groups.stop(now),
             Err(input) => {
                 match &input {
                     Input::Timer(timer) => self.timers.retain(|other| other != timer),
@@ -338,6 +343,9 @@ where
         }
         self.catch_up(now, out);
         self.groups.flush(now, out);
+        if self.groups.may_stop(now) {
+            out.stopped();
+        }
     }
 
     /// The machine's own where it runs: faults that aim at its role find the node that it is on.

@@ -120,6 +120,20 @@ pub enum Rpc {
         /// The leader's.
         term: Term,
     },
+    /// From a leader: nobody lacks anything up to this place, so rest.
+    Rest {
+        /// The leader's.
+        term: Term,
+        /// Of the last entry, which is committed.
+        index: Index,
+    },
+    /// To a leader: somebody does not rest.
+    Wake,
+    /// From a node, of no group: I am there, and so are the leaders here of all groups that rest.
+    Beat {
+        /// When it says so again, at the latest: in so many nanoseconds.
+        next: u64,
+    },
     /// From a node without a vote: who are we?
     Hello,
     /// To such a node: those who founded the group.

@@ -7,15 +7,27 @@ use host::{Count, Metrics, Node};
 use machine::{Machine, NodeId};
 use tokio::time::sleep;
 
+use crate::group::Group;
+
 /// A leader that is missed for less is missed by nobody else.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Looks on until the replica on this node has stopped; `leader` says who leads, as far as it knows. Before
-/// it first hears of a leader it has lost none. What is lost is a line of the log, and a number.
+/// Counts what a machine with groups in it noted: what the simulated world counts as worth seeing is worth seeing
+/// here. A journal that was cut is a line of the log, too.
+pub fn count_note(metrics: &Metrics, counter: &'static str, note: &'static str) {
+    metrics.labelled(counter, "What a machine noted about itself.", "note", note).one();
+    if note == "journal-cut" {
+        let why = "a crash tore the last write to it, which nobody was told of";
+        tracing::warn!("the end of a member's journal was cut off: {why}");
+    }
+}
+
+/// Looks on until the replica on this node has stopped. Before it first hears of a leader it has lost none, and one
+/// that hands over is not lost. What is lost is a line of the log, and a number.
 pub async fn watch_leader<M: Machine>(
     me: NodeId,
     replica: Weak<Node<M>>,
-    leader: fn(&M) -> Option<NodeId>,
+    group: fn(&M) -> Option<&Group>,
     metrics: Metrics,
 ) {
     let help = "Replicas of this process that know no leader.";
@@ -25,8 +37,10 @@ pub async fn watch_leader<M: Machine>(
     let mut watch = LeaderWatch { me, known: None, before: None, without, losses };
     watch.without.one();
     // Nothing once it has stopped.
-    while let Some(found) = replica.upgrade().and_then(|replica| replica.look(leader)) {
-        watch.looked(found);
+    let seen = |replica: &M| group(replica).map(|group| (group.leader(), group.was_handed_over()));
+    while let Some(seen) = replica.upgrade().and_then(|replica| replica.look(seen)) {
+        let (leader, handed_over) = seen.unwrap_or_default();
+        watch.looked(leader, handed_over);
         sleep(LOOK).await;
     }
 }
@@ -41,10 +55,20 @@ struct LeaderWatch {
 }
 
 impl LeaderWatch {
-    fn looked(&mut self, leader: Option<NodeId>) {
+    fn looked(&mut self, leader: Option<NodeId>, handed_over: bool) {
+        if handed_over && leader.is_none() {
+            // There is one in a moment, or it is missed.
+            return;
+        }
         let me = self.me.0;
         let was = std::mem::replace(&mut self.known, leader);
         match (was, leader) {
+            (Some(before), Some(found)) if handed_over && before != found => {
+                let (before, found) = (before.0, found.0);
+                tracing::info!(
+                    "node {me} has another leader: node {before} handed over to {found}"
+                );
+            }
             (Some(lost), None) => {
                 self.without.one();
                 self.losses.one();

@@ -24,6 +24,10 @@ pub struct Tuning {
     pub keep_entries: u64,
     /// And no more bytes of them, about.
     pub keep_bytes: u64,
+    /// A group that has had nothing to do for an election timeout rests: a node with many of them sends one
+    /// heartbeat for all, every ten seconds. A leader that is gone without a word is missed when somebody asks,
+    /// or within half a minute.
+    pub rests: bool,
 }
 
 impl Default for Tuning {
@@ -39,6 +43,7 @@ impl Default for Tuning {
             journal_growth: 16 << 20,
             keep_entries: 1_000,
             keep_bytes: 8 << 20,
+            rests: false,
         }
     }
 }

@@ -123,6 +123,7 @@ impl Machine for User {
                 let lost: Vec<_> = lost.map(|(token, _)| *token).collect();
                 lost.into_iter().for_each(|token| self.give_up(token, out));
             }
+            Input::Stop => out.stopped(),
             _ => {}
         }
     }

@@ -2,12 +2,11 @@
 
 use std::fmt::Display;
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use host::{Access, Addresses, BadOption, Options, address, number};
+use host::{Addresses, BadOption, Options, Place, number};
 
 use crate::key_file::{self, without_mark};
 use shortener_api::{Api, BlockList};
@@ -24,12 +23,10 @@ const MAX_BLOCK_LIST_BYTES: u64 = 256 << 20;
 /// Of a server.
 #[derive(Clone, Debug, Args)]
 pub struct ServeOptions {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7441", value_parser = address)]
-    listen: SocketAddr,
-    /// The data folder. In it each node has one of its own.
-    #[arg(long, value_name = "DIR", default_value = "infralab-data/url-shortener")]
-    data: PathBuf,
+    /// Begins this node, whose folder in the data folder is gone, anew, without all that it kept: instance, tally,
+    /// or a shard such as shard-1.
+    #[arg(long, value_name = "NODE")]
+    replace: Vec<String>,
     /// How many shards keep the links of a new data folder, one by default. Later ones are added while
     /// it runs: `add-shard`; then this may stay as it was.
     #[arg(long, value_name = "N")]
@@ -83,23 +80,28 @@ pub struct ServiceConfig {
 }
 
 impl Options for ServeOptions {
+    const SYSTEM: &'static str = "url-shortener";
+    const PORT: u16 = 7441;
+    const DATA: &'static str = "infralab-data/url-shortener";
+    const HAS_CLUSTERS: bool = false;
+
     type Config = ServiceConfig;
-    type Error = ServeError;
 
     fn config(
         self,
-        access: Access,
+        place: Place,
         warn: &mut dyn FnMut(String),
     ) -> Result<ServiceConfig, BadOption> {
         let blocked = match self.block_list {
             None => BlockList::default(),
             Some(file) => BlockList::parse(&read(&file)?).map_err(|why| wrong(&file, why))?,
         };
+        let (listen, data) = place.whole::<Self>();
         let server = ServerConfig {
-            listen: self.listen,
-            admin: access.admin,
-            exposure: access.exposure,
-            data: self.data,
+            listen,
+            data,
+            replace: self.replace,
+            access: place.access,
             link_store: match self.store {
                 None => LinkStore::Shards(self.shards),
                 Some(url) => LinkStore::Database(shortener_postgres::opening(database(&url)?)),
@@ -118,10 +120,6 @@ impl Options for ServeOptions {
     fn serve(config: ServiceConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
         let ServiceConfig { server: config, blocked } = config;
         server::serve(config, other_routes(blocked), ready)
-    }
-
-    fn is_argument(error: &ServeError) -> bool {
-        error.is_argument()
     }
 }
 

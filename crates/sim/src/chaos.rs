@@ -9,6 +9,7 @@ use std::time::Duration;
 use machine::{Machine, NodeId, Time};
 
 use crate::conditions::Sides;
+use crate::disk::Unsynced;
 use crate::fault::{Fault, Target, role_of};
 use crate::history::Counts;
 use crate::network::pairs;
@@ -156,6 +157,10 @@ impl<M: Machine> World<M> {
             released.into_iter().for_each(|node| self.lift(index, node));
         }
         for &node in &nodes {
+            // Nobody waits any longer for one that has not stopped.
+            if self.node(node).grace_ends.is_some() {
+                self.crash_now(node, Unsynced::Kept);
+            }
             if self.node(node).machine.is_none() && self.node(node).down == 0 {
                 self.start(node);
             }
@@ -230,6 +235,13 @@ impl<M: Machine> World<M> {
             false
         };
         match fault {
+            Fault::RollingRestart { .. } if self.chaos.faults[index].part => {
+                for &node in hits {
+                    self.node_mut(node).down += 1;
+                    self.tell_to_stop(node);
+                }
+                was_up
+            }
             Fault::RollingRestart { .. } => {
                 self.restart_in_turn(hits, until);
                 was_up
@@ -397,8 +409,11 @@ impl<M: Machine> World<M> {
 
     /// A fault ends for one node.
     fn lift(&mut self, index: usize, node: NodeId) {
-        let fault = self.chaos.faults[index].fault.clone();
-        if fault.takes_down().is_some() {
+        let Scheduled { fault, part, .. } = &self.chaos.faults[index];
+        let (fault, part) = (fault.clone(), *part);
+        let was_told_to_stop = part && matches!(fault, Fault::RollingRestart { .. });
+        // One that has not stopped yet starts again when it has.
+        if fault.takes_down().is_some() || was_told_to_stop {
             self.node_mut(node).down -= 1;
             if self.node(node).down == 0 && self.node(node).machine.is_none() {
                 self.start(node);
@@ -443,7 +458,7 @@ impl<M: Machine> World<M> {
         let slot = span / nodes.len() as u32;
         for (turn, &node) in nodes.iter().enumerate() {
             let down = self.now + slot * turn as u32;
-            let fault = Fault::Crash { node: node.into() };
+            let fault = Fault::RollingRestart { nodes: vec![node.into()] };
             self.schedule_part(down, down + slot / 2, fault, true);
         }
     }

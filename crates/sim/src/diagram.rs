@@ -78,7 +78,7 @@ fn is_landmark(moment: &Moment) -> bool {
         FaultBegins { .. } | FaultEnds { .. } | Healed | Crashed { .. } => true,
         Halted { .. } | Resumed { .. } | Broken { .. } => true,
         Delivered { .. } | Lost { .. } | Reset { .. } | Timer { .. } | Disk { .. } => false,
-        Note { .. } | Started { .. } => false,
+        Note { .. } | Started { .. } | ToldToStop { .. } | Stopped { .. } | Overdue { .. } => false,
     }
 }
 
@@ -125,6 +125,9 @@ impl Canvas {
                 self.up[node.0 as usize] = false;
                 (vec![(*node, '✗')], "is down".into())
             }
+            Moment::ToldToStop { node } => (vec![(*node, '▽')], "is told to stop".into()),
+            Moment::Stopped { node } => (vec![(*node, '▼')], "has stopped".into()),
+            Moment::Overdue { node } => (vec![(*node, '▼')], "has not stopped in time".into()),
             Moment::Halted { node, why } => (vec![(*node, '✗')], format!("halts: {why}")),
             Moment::Resumed { node } => (vec![(*node, '▲')], "resumed from its snapshot".into()),
             Moment::FaultBegins { nodes, text } => (marked(nodes, '↯'), format!("[ {text}")),

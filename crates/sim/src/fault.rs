@@ -82,7 +82,8 @@ pub enum Fault {
     PowerLoss { node: Target },
     /// As power loss, in the middle of writes: they may be there in part.
     TornWrite { node: Target },
-    /// Nodes are stopped and started one after the other, spread over the interval.
+    /// Nodes are told to stop, and started again, one after the other, spread over the interval. Each is down
+    /// when it has answered ([`machine::Output::Stopped`]), or as a process that dies after [`machine::GRACE`].
     RollingRestart { nodes: Vec<Target> },
     /// A whole zone loses power.
     ZoneLoss { zone: u8 },

@@ -3,7 +3,7 @@
 //! A process that dies leaves a system that resets its connections. A machine without power resets
 //! nothing: its peers learn of it when it is back, and until then only by their own time-outs.
 
-use machine::{Input, Machine, NodeId, Time};
+use machine::{GRACE, Input, Machine, NodeId, Time};
 
 use crate::disk::Unsynced;
 use crate::fault::FaultKind;
@@ -79,6 +79,32 @@ impl<M: Machine> World<M> {
         // What it sends as it starts is on the new lanes already.
         self.network.lanes.begin_anew(id);
         self.dispatch(id, Input::Start { disk });
+    }
+
+    /// Tells a machine that its node is to end.
+    pub(crate) fn tell_to_stop(&mut self, id: NodeId) {
+        let now = self.now;
+        let node = self.node_mut(id);
+        if node.machine.is_none() || node.grace_ends.is_some() {
+            return;
+        }
+        let until = now + GRACE;
+        node.grace_ends = Some(until);
+        self.schedule_event(until, Event::GraceEnds(id));
+        self.trace.event(now.0, kind(12, id, id), &());
+        self.record(|| Moment::ToldToStop { node: id });
+        self.dispatch(id, Input::Stop);
+    }
+
+    /// The process ends of a machine that was told to stop. It starts again if nothing holds it down any more.
+    pub(crate) fn end_stopped(&mut self, id: NodeId, how: Moment) {
+        self.trace.event(self.now.0, kind(13, id, id), &());
+        self.record(|| how);
+        let was_told = self.node(id).grace_ends.is_some();
+        self.crash_now(id, Unsynced::Kept);
+        if was_told && self.node(id).down == 0 {
+            self.start(id);
+        }
     }
 
     /// Stops a node.

@@ -107,6 +107,8 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) silent: bool,
     /// The machine stopped itself.
     pub(crate) halted: bool,
+    /// It was told to stop, and dies then if it has not answered.
+    pub(crate) grace_ends: Option<Time>,
 }
 
 /// What a virtual machine's snapshot holds.
@@ -143,6 +145,7 @@ impl<M: Machine> Node<M> {
             paused: 0,
             silent: false,
             halted: false,
+            grace_ends: None,
         }
     }
 
@@ -182,6 +185,7 @@ impl<M: Machine> Node<M> {
     /// The machine is gone, and all that was in memory.
     pub(crate) fn crash(&mut self, now: Time, unsynced: Unsynced) {
         self.machine = None;
+        self.grace_ends = None;
         self.incarnation += 1;
         self.timers = Timers::new();
         self.void_alarm();

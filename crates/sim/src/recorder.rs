@@ -8,20 +8,70 @@ use crate::chunks::Chunks;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
 pub enum Moment {
-    Delivered { from: NodeId, to: NodeId, text: String },
-    Lost { from: NodeId, to: NodeId, text: String },
-    Reset { node: NodeId, peer: NodeId },
-    Timer { node: NodeId, name: String },
-    Disk { node: NodeId, command: String, failed: Option<DiskError> },
-    Note { node: NodeId, text: String },
-    Started { node: NodeId },
-    Crashed { node: NodeId },
-    Halted { node: NodeId, why: String },
-    Resumed { node: NodeId },
-    FaultBegins { nodes: Vec<NodeId>, text: String },
-    FaultEnds { nodes: Vec<NodeId>, text: String },
+    Delivered {
+        from: NodeId,
+        to: NodeId,
+        text: String,
+    },
+    Lost {
+        from: NodeId,
+        to: NodeId,
+        text: String,
+    },
+    Reset {
+        node: NodeId,
+        peer: NodeId,
+    },
+    Timer {
+        node: NodeId,
+        name: String,
+    },
+    Disk {
+        node: NodeId,
+        command: String,
+        failed: Option<DiskError>,
+    },
+    Note {
+        node: NodeId,
+        text: String,
+    },
+    Started {
+        node: NodeId,
+    },
+    Crashed {
+        node: NodeId,
+    },
+    ToldToStop {
+        node: NodeId,
+    },
+    /// As it was told to.
+    Stopped {
+        node: NodeId,
+    },
+    /// It was told to stop, and did not in time.
+    Overdue {
+        node: NodeId,
+    },
+    Halted {
+        node: NodeId,
+        why: String,
+    },
+    Resumed {
+        node: NodeId,
+    },
+    FaultBegins {
+        nodes: Vec<NodeId>,
+        text: String,
+    },
+    FaultEnds {
+        nodes: Vec<NodeId>,
+        text: String,
+    },
     Healed,
-    Broken { promise: String, why: String },
+    Broken {
+        promise: String,
+        why: String,
+    },
 }
 
 /// The moments of a run, in order, with the world's time.

@@ -67,6 +67,9 @@ impl fmt::Display for Fault {
             Crash { node } => write!(f, "{node} crashes"),
             PowerLoss { node } => write!(f, "{node} loses power"),
             TornWrite { node } => write!(f, "{node} loses power while it writes"),
+            RollingRestart { nodes } if nodes.len() == 1 => {
+                write!(f, "{} is restarted", names(nodes))
+            }
             RollingRestart { nodes } => write!(f, "{} restart in turn", names(nodes)),
             ZoneLoss { zone } => write!(f, "zone {zone} loses power"),
             Pause { node } => write!(f, "{node} pauses"),

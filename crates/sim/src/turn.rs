@@ -223,7 +223,8 @@ impl<M: Machine> World<M> {
             }
             Output::Halt { why } => self.halt(id, why),
             // Whoever is there can be reached: how to dial them is the real world's to know.
-            Output::Meet { .. } | Output::Stopped => {}
+            Output::Meet { .. } => {}
+            Output::Stopped => self.stopped(id),
         }
     }
 
@@ -235,6 +236,13 @@ impl<M: Machine> World<M> {
         self.crash_now(id, Unsynced::Kept);
         // The machine is gone: what it asked for afterwards goes with it.
         drop(self.outputs.drain());
+    }
+
+    /// Its answer to a stop; a machine that was not told to ends all the same.
+    #[cold]
+    fn stopped(&mut self, id: NodeId) {
+        drop(self.outputs.drain());
+        self.end_stopped(id, Moment::Stopped { node: id });
     }
 
     #[cold]

@@ -103,6 +103,8 @@ pub(crate) enum Event<M> {
         node: NodeId,
         zone: u8,
     },
+    /// Whoever was told to stop and has not answered dies.
+    GraceEnds(NodeId),
     FaultBegins(usize),
     FaultEnds(usize),
     Flap(usize),
@@ -219,6 +221,11 @@ impl<M: Machine> World<M> {
             Event::ReleaseHeld { from, to } => self.release_held(from, to),
             Event::Passed { from, to, link, number } => self.passed((from, to), link, number),
             Event::Join { node, zone } => self.join(node, zone),
+            Event::GraceEnds(node) => {
+                if self.node(node).grace_ends == Some(at) {
+                    self.end_stopped(node, Moment::Overdue { node });
+                }
+            }
             Event::FaultBegins(index) => {
                 self.trace.event(at.0, 5, &self.chaos.faults[index].fault);
                 self.begin_fault(index);

@@ -200,6 +200,7 @@ impl Machine for Authority {
             Input::Message { from, message: Message::Renew(wanted, lease) } => {
                 self.renew(from, wanted, lease, now, out);
             }
+            Input::Stop => out.stopped(),
             _ => {}
         }
     }

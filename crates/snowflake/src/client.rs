@@ -103,6 +103,7 @@ impl Machine for Client {
                 self.refused(from, token, out);
             }
             Input::Timer(Timer::Answer(token)) => self.ask_next(token, true, out),
+            Input::Stop => out.stopped(),
             _ => {}
         }
     }

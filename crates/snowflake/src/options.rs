@@ -1,11 +1,12 @@
 //! The options of the real servers, their defaults, and which node of a cluster is what.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use host::{Access, Addresses, BadOption, Cluster, Member, Neighbours, Options, address, number};
+use host::{
+    Addresses, BadOption, Cluster, Member, Neighbours, Options, Place, Seat, address, number,
+};
 use machine::{NodeId, Wall};
 
 use crate::server::{self, AUTHORITY, AuthorityConfig, Number, ServeError, ServerConfig};
@@ -17,10 +18,9 @@ pub struct Minting {
     /// A name that `layouts` lists, or custom:epoch=MS,tick=1ms,timestamp=41,worker=10,sequence=12.
     #[arg(long, default_value = "twitter")]
     layout: String,
-    /// The worker number in the ids.
-    #[arg(long, value_name = "W", default_value_t = 0)]
-    #[arg(value_parser = number::<u64>(0..=u64::MAX))]
-    worker: u64,
+    /// The worker number in the ids [default: 0].
+    #[arg(long, value_name = "W", value_parser = number::<u64>(0..=u64::MAX))]
+    worker: Option<u64>,
 }
 
 impl Minting {
@@ -43,7 +43,7 @@ impl Minting {
     {
         let layout = self.layout().map_err(|why| BadOption(why.to_string()))?;
         let now = clock();
-        let ids = Mint::new(&layout, self.worker, count, clock, sleep);
+        let ids = Mint::new(&layout, self.worker.unwrap_or(0), count, clock, sleep);
         let ids = ids.map_err(|why| BadOption(why.to_string()))?;
         layout.has_room_at(now).map_err(|why| {
             BadOption(format!("{why}: set the clock, or name another layout with --layout"))
@@ -55,153 +55,147 @@ impl Minting {
 /// Of a server that mints.
 #[derive(Clone, Debug, Args)]
 pub struct ServeOptions {
-    /// Where to listen: an address of this computer only; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7411", value_parser = address)]
-    listen: SocketAddr,
     #[command(flatten)]
     minting: Minting,
     /// Leases the worker number from the authority at this address; of several, give all, in
     /// order of their numbers, which must begin with 0.
-    #[arg(long, value_name = "ADDR,...", conflicts_with = "worker", value_parser = address)]
-    #[arg(value_delimiter = ',')]
+    #[arg(long, value_name = "ADDR,...", conflicts_with_all = ["worker", "cluster"])]
+    #[arg(value_delimiter = ',', value_parser = address)]
     authority: Vec<SocketAddr>,
     /// Leases a number for each of so many threads, none of which waits for another.
     #[arg(long, value_name = "N", requires = "authority", default_value_t = 1)]
     #[arg(value_parser = number::<u16>(1..=256))]
     threads: u16,
-    /// The data folder; it belongs to one worker and one layout [default:
-    /// infralab-data/snowflake, or with --authority infralab-data/snowflake-leased].
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Is a node of the cluster in this file, and leases its number from its authorities.
-    #[arg(long, value_name = "FILE", requires = "node")]
-    #[arg(conflicts_with_all = ["listen", "worker", "authority", "threads", "data"])]
-    cluster: Option<PathBuf>,
-    /// Which one.
-    #[arg(long, value_name = "N", requires = "cluster")]
-    #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
-    node: Option<u32>,
 }
 
 /// Of a server that leases worker numbers out.
 #[derive(Clone, Debug, Args)]
 pub struct AuthorityOptions {
-    /// Where to listen: an address of this computer only; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7410", value_parser = address)]
-    listen: SocketAddr,
     /// How many worker numbers there are, from 0 on; the layout must have room for them.
-    #[arg(long, value_name = "N", default_value_t = 1024)]
+    #[arg(long, value_name = "N", default_value_t = WORKERS)]
     #[arg(value_parser = number::<u64>(1..=65_536))]
     workers: u64,
-    /// The data folder; it belongs to one authority.
-    #[arg(long, value_name = "DIR", default_value = "infralab-data/snowflake-authority")]
-    data: PathBuf,
-    /// Is an authority of the cluster in this file; if there are workers in it, no others are let
-    /// in.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "data"])]
-    cluster: Option<PathBuf>,
-    /// Which one.
-    #[arg(long, value_name = "N", requires = "cluster", default_value_t = 0)]
-    #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
-    node: u32,
+}
+
+/// What twitter's layout has room for.
+const WORKERS: u64 = 1024;
+
+/// What a process serves.
+#[derive(Clone, Debug)]
+pub enum ServeConfig {
+    /// Ids of this layout, with a number from there.
+    Worker(ServerConfig, Layout, Number),
+    /// Leases of so many numbers.
+    Authority(ServerConfig, u64, AuthorityConfig),
+}
+
+impl ServeConfig {
+    fn serve(self, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
+        match self {
+            ServeConfig::Worker(place, layout, number) => {
+                server::serve(place, layout, number, ready)
+            }
+            ServeConfig::Authority(place, workers, seat) => {
+                server::serve_authority(place, workers, seat, ready)
+            }
+        }
+    }
 }
 
 impl Options for ServeOptions {
-    type Config = (ServerConfig, Layout, Number);
-    type Error = ServeError;
+    const SYSTEM: &'static str = "snowflake";
+    const PORT: u16 = 7411;
+    const DATA: &'static str = "infralab-data/snowflake";
 
-    fn config(self, access: Access, _: &mut dyn FnMut(String)) -> Result<Self::Config, BadOption> {
-        let ServeOptions { listen, minting, authority, threads, data, cluster, node } = self;
+    type Config = ServeConfig;
+
+    fn config(self, place: Place, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
+        let ServeOptions { minting, authority, threads } = self;
         let layout = minting.layout().map_err(|why| BadOption(why.to_string()))?;
-        let data = |default: &str| data.unwrap_or_else(|| default.into());
-        let (place, number) = match (authority.is_empty(), cluster.zip(node)) {
-            (_, Some((file, node))) => worker_of(&file, NodeId(node), access)?,
-            (false, None) => (
-                place(listen, data("infralab-data/snowflake-leased"), access),
-                Number::LeasedFrom(authority, threads.into()),
-            ),
-            (true, None) => (
-                place(listen, data("infralab-data/snowflake"), access),
-                Number::Fixed(minting.worker),
-            ),
+        if place.seat.is_some() {
+            return match minting.worker {
+                None => in_cluster::<Self>(place, layout, WORKERS),
+                Some(_) => Err(BadOption(
+                    "--worker cannot be used with --cluster: its authorities give the numbers"
+                        .to_owned(),
+                )),
+            };
+        }
+        let number = match authority.is_empty() {
+            true => Number::Fixed(minting.worker.unwrap_or(0)),
+            false => Number::LeasedFrom(authority, threads.into()),
         };
-        Ok((place, layout, number))
+        let (listen, mut data) = place.whole::<Self>();
+        if place.data.is_none() && matches!(number, Number::LeasedFrom(..)) {
+            // Whose it is differs from that of one with a number of its own.
+            data.as_mut_os_string().push("-leased");
+        }
+        let place = ServerConfig { listen, data, access: place.access };
+        Ok(ServeConfig::Worker(place, layout, number))
     }
 
-    fn serve(config: Self::Config, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
-        let (place, layout, number) = config;
-        server::serve(place, layout, number, ready)
-    }
-
-    fn is_argument(error: &ServeError) -> bool {
-        error.is_argument()
+    fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
+        config.serve(ready)
     }
 }
 
 impl Options for AuthorityOptions {
-    type Config = (ServerConfig, u64, AuthorityConfig);
-    type Error = ServeError;
+    const SYSTEM: &'static str = "snowflake";
+    const PORT: u16 = 7410;
+    const DATA: &'static str = "infralab-data/snowflake-authority";
 
-    fn config(self, access: Access, _: &mut dyn FnMut(String)) -> Result<Self::Config, BadOption> {
-        let AuthorityOptions { listen, workers, data, cluster, node } = self;
-        let (place, seat) = match cluster {
-            None => (place(listen, data, access), AuthorityConfig::alone()),
-            Some(file) => authority_of(&file, NodeId(node), access)?,
-        };
-        Ok((place, workers, seat))
+    type Config = ServeConfig;
+
+    fn config(self, place: Place, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
+        if place.seat.is_some() {
+            let config = in_cluster::<Self>(place, Layout::twitter(), self.workers)?;
+            return match config {
+                ServeConfig::Worker(_, _, Number::LeasedAmong(_, Neighbours { me, .. })) => {
+                    Err(BadOption(format!(
+                        "node {} of this cluster has an address for clients, so it is a worker: infralab \
+                         snowflake serve does what it is for",
+                        me.0
+                    )))
+                }
+                config => Ok(config),
+            };
+        }
+        let (listen, data) = place.whole::<Self>();
+        let place = ServerConfig { listen, data, access: place.access };
+        Ok(ServeConfig::Authority(place, self.workers, AuthorityConfig::alone()))
     }
 
-    fn serve(config: Self::Config, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
-        let (place, workers, seat) = config;
-        server::serve_authority(place, workers, seat, ready)
-    }
-
-    fn is_argument(error: &ServeError) -> bool {
-        error.is_argument()
+    fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
+        config.serve(ready)
     }
 }
 
-fn place(listen: SocketAddr, data: PathBuf, access: Access) -> ServerConfig {
-    ServerConfig { listen, admin: access.admin, exposure: access.exposure, data }
-}
-
-/// A worker of a cluster: where it is, and who the others are.
-fn worker_of(file: &Path, me: NodeId, access: Access) -> Result<(ServerConfig, Number), BadOption> {
-    let cluster = read(file)?;
+/// A node of a cluster: an authority, or a worker that leases its number from those. Where no workers are listed,
+/// whoever asks is one.
+fn in_cluster<O: Options>(
+    place: Place,
+    layout: Layout,
+    workers: u64,
+) -> Result<ServeConfig, BadOption> {
+    let (_, data) = place.whole::<O>();
+    let Place { listen, seat: Some(Seat { me, cluster }), access, .. } = place else {
+        return Err(BadOption("there is no cluster".to_owned()));
+    };
     let authorities = authorities(&cluster)?;
-    if authorities.contains(&me) {
-        let (node, file) = (me.0, file.display());
-        return Err(BadOption(format!(
-            "node {node} of this cluster leases worker numbers out: infralab snowflake authority \
-             --cluster {file} --node {node}"
-        )));
+    let leases = authorities.contains(&me);
+    let listen = match (listen, leases) {
+        (Some(listen), _) => listen,
+        (None, true) => cluster.address(me, "nodes", |addresses| addresses.nodes)?,
+        (None, false) => cluster.address(me, "clients", |addresses| addresses.clients)?,
+    };
+    let place = ServerConfig { listen, data, access };
+    if !leases {
+        let number = Number::LeasedAmong(authorities, cluster.neighbours(me));
+        return Ok(ServeConfig::Worker(place, layout, number));
     }
-    let listen = cluster.address(me, "clients", |addresses| addresses.clients)?;
-    let number = Number::LeasedAmong(authorities, cluster.neighbours(me));
-    Ok((place_in(&cluster, me, listen, access)?, number))
-}
-
-/// An authority of a cluster. Where no workers are listed, whoever asks is one.
-fn authority_of(
-    file: &Path,
-    me: NodeId,
-    access: Access,
-) -> Result<(ServerConfig, AuthorityConfig), BadOption> {
-    let cluster = read(file)?;
-    let authorities = authorities(&cluster)?;
-    cluster.member(me)?;
-    if !authorities.contains(&me) {
-        let (node, file) = (me.0, file.display());
-        return Err(BadOption(format!(
-            "node {node} of this cluster has an address for clients, so it is a worker: infralab \
-             snowflake serve --cluster {file} --node {node}"
-        )));
-    }
-    let listen = cluster.address(me, "nodes", |addresses| addresses.nodes)?;
-    let place = place_in(&cluster, me, listen, access)?;
     let accepts_unlisted = cluster.members().count() == authorities.len();
     let neighbours = Neighbours { accepts_unlisted, ..cluster.neighbours(me) };
-    Ok((place, AuthorityConfig { authorities, neighbours }))
+    Ok(ServeConfig::Authority(place, workers, AuthorityConfig { authorities, neighbours }))
 }
 
 /// Who leases numbers out: node 0, and whoever listens for nodes and not for clients.
@@ -228,19 +222,4 @@ fn authorities(cluster: &Cluster) -> Result<Vec<NodeId>, BadOption> {
         ))),
         _ => Ok(authorities),
     }
-}
-
-fn read(file: &Path) -> Result<Cluster, BadOption> {
-    Ok(Cluster::read(file, "snowflake")?)
-}
-
-fn place_in(
-    cluster: &Cluster,
-    me: NodeId,
-    listen: SocketAddr,
-    access: Access,
-) -> Result<ServerConfig, BadOption> {
-    let member = cluster.member(me)?;
-    let admin = access.admin.or(member.addresses.admin);
-    Ok(place(listen, member.data.clone(), Access { admin, ..access }))
 }

@@ -10,7 +10,6 @@
 mod counts;
 mod minted;
 
-mod delivery;
 mod front;
 mod owner;
 
@@ -20,21 +19,16 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use host::{
-    Addresses, Exposure, Folder, Links, Metrics, Neighbours, Node, RunningNodes, Server, UNLISTED,
-    http,
-};
+use host::{Access, Addresses, Folder, Links, Neighbours, Node, Server, Stopping, UNLISTED, http};
 use machine::{DiskId, Inspection, Machine, NodeId, Switches, Wall, nanos};
 use raft::server::watch_leader;
 use raft::{Group, Replicated};
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 
 use crate::{
     Authority, Layout, MOST_WORKERS, Snowflake, Worker, authority, mark, replicated_authority,
 };
 use counts::NoteCounts;
-use delivery::Delivery;
 use front::FrontEnd;
 use minted::MintCounts;
 use owner::FolderOwner;
@@ -49,12 +43,10 @@ pub const AUTHORITY: NodeId = NodeId(0);
 pub struct ServerConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where to show what is counted, if anywhere.
-    pub admin: Option<SocketAddr>,
-    /// Who may reach either.
-    pub exposure: Exposure,
     /// The data folder; made where there is none.
     pub data: PathBuf,
+    /// Who may reach it, and where to show what is counted.
+    pub access: Access,
 }
 
 /// Where a worker has its number from.
@@ -107,12 +99,12 @@ pub fn serve(
             let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
             let machine = machine.map_err(ServeError::arguments)?;
             let first = [mark::first_file()];
-            let setup = Setup::open(place, FolderOwner::worker(worker, &layout), &first)?;
+            let setup = Setup::<Worker>::open(place, FolderOwner::worker(worker, &layout), &first)?;
             let workers = vec![setup.worker(machine, layout, None)];
             setup.serve(workers, "worker", ready)
         }
         Number::LeasedFrom(addresses, threads) => {
-            let setup = Setup::open(place, FolderOwner::leased(), &[])?;
+            let setup = Setup::<Worker>::open(place, FolderOwner::Leased {}, &[])?;
             let numbers = (AUTHORITY.0..).map(NodeId);
             let others: Vec<_> = numbers.zip(addresses.into_iter().map(Some)).collect();
             let pending = |thread| {
@@ -125,7 +117,7 @@ pub fn serve(
             setup.serve(workers, "holder", ready)
         }
         Number::LeasedAmong(authorities, neighbours) => {
-            let setup = Setup::open(place, FolderOwner::leased(), &[])?;
+            let setup = Setup::<Worker>::open(place, FolderOwner::Leased {}, &[])?;
             let workers = vec![setup.worker(leased(authorities), layout.clone(), Some(neighbours))];
             setup.serve(workers, "holder", ready)
         }
@@ -153,136 +145,125 @@ pub fn serve_authority(
             )));
         }
         let me = neighbours.me;
-        let setup = Setup::open(place, FolderOwner::replicated_authority(workers, me.0), &[])?;
+        let owner = FolderOwner::OneOfSeveral { workers, node: me.0 };
+        let setup = Setup::<Replicated<_>>::open(place, owner, &[])?;
         let machine = replicated_authority(me, authorities, workers, Switches::ALL_ON);
         let booted = |shown: &Inspection| shown.role != "booting";
-        let leader = |one: &Replicated<Authority>| one.group().and_then(Group::leader);
-        return setup.lease_out(machine, neighbours, Some(leader), booted, ready);
+        return setup.lease_out(machine, neighbours, Some(Replicated::group), booted, ready);
     }
-    let setup = Setup::open(place, FolderOwner::authority(workers), &[authority::first_file()])?;
+    let first = [authority::first_file()];
+    let setup = Setup::<Authority>::open(place, FolderOwner::Authority { workers }, &first)?;
     let machine = Authority::new(workers, Switches::ALL_ON);
     let is_ready = |shown: &Inspection| shown.role == "authority";
     setup.lease_out(machine, neighbours, None, is_ready, ready)
 }
 
 /// What a server stands on before its machine is there.
-struct Setup {
-    runtime: Runtime,
+struct Setup<M: Machine> {
+    server: Server<M>,
     listener: TcpListener,
     address: SocketAddr,
-    admin: Option<(TcpListener, SocketAddr)>,
     folder: Folder,
-    metrics: Metrics,
     data: PathBuf,
 }
 
-impl Setup {
-    /// Addresses first: what cannot be reached need not touch a folder.
+impl<M: Machine<Protocol = Snowflake>> Setup<M> {
     fn open(
-        place: ServerConfig,
+        ServerConfig { listen, data, access }: ServerConfig,
         owner: FolderOwner,
         first: &[host::FirstFile],
-    ) -> Result<Setup, ServeError> {
-        let ServerConfig { listen, admin, exposure, data } = place;
-        let runtime = host::runtime().map_err(ServeError::Runtime)?;
-        let listening = |address| {
-            let listening = runtime.block_on(host::listen(address, exposure));
-            listening.map_err(ServeError::Listen)
-        };
-        let (listener, address) = listening(listen)?;
-        let admin = admin.map(listening).transpose()?;
-        let folder = Folder::open(&data, owner, first).map_err(ServeError::Folder)?;
-        let metrics = Metrics::default();
-        Ok(Setup { runtime, listener, address, admin, folder, metrics, data })
+    ) -> Result<Setup<M>, ServeError> {
+        let server = Server::open(access)?;
+        let (listener, address) = server.listen(listen)?;
+        let folder = Folder::open(&data, owner, first)?;
+        Ok(Setup { server, listener, address, folder, data })
     }
 
-    /// Where it shows what is counted.
-    fn shown(&self) -> Addresses {
-        let admin = self.admin.as_ref().map(|(_, address)| *address);
-        Addresses { admin, ..Addresses::default() }
-    }
-
-    /// A worker, and the paths that lead to it.
-    fn worker(
+    fn boot(
         &self,
-        machine: Worker,
-        layout: Layout,
+        machine: M,
         neighbours: Option<Neighbours>,
-    ) -> RunningWorker {
-        let metrics = &self.metrics;
-        let handle = self.runtime.handle().clone();
-        let links = neighbours.map(|neighbours| Links::new(neighbours, handle, metrics));
-        let outside = Delivery { links: links.clone(), counts: NoteCounts::new(metrics) };
-        let files = self.folder.files(metrics);
-        let node = Node::start(machine, files, self.folder.disk(), Arc::new(outside), metrics);
-        if let Some(links) = &links {
-            links.join(&node, None);
-        }
-        let counts = MintCounts::new(layout.clone(), metrics);
-        let routes = FrontEnd { node: node.clone(), counts, layout }.routes();
-        (node, http::reject_foreign_hosts(routes, self.address.ip()))
+        listens: Option<SocketAddr>,
+    ) -> Running<M> {
+        let Server { runtime, metrics, .. } = &self.server;
+        let links = neighbours.map(|all| Links::new(all, runtime.handle().clone(), metrics));
+        let counts = NoteCounts::new(metrics);
+        let linked = links.as_ref().map(|links| (links, listens));
+        let noted = move |note| counts.noted(&note);
+        (self.server.boot(machine, &self.folder, linked, noted), links)
     }
 
-    /// Serves an authority, or one of several, once it is ready. Of several, `leader` says who acts.
-    fn lease_out<M: Machine<Protocol = Snowflake>>(
+    /// Serves an authority, or one of several, once it is ready. Of several, the leader of a `group` acts.
+    fn lease_out(
         self,
         machine: M,
         neighbours: Neighbours,
-        leader: Option<fn(&M) -> Option<NodeId>>,
+        group: Option<fn(&M) -> Option<&Group>>,
         is_ready: impl Fn(&Inspection) -> bool + Clone + Send + Sync + 'static,
         ready: impl FnOnce(Addresses),
     ) -> Result<(), ServeError> {
-        let listens = Addresses { nodes: Some(self.address), ..self.shown() };
-        let Setup { runtime, listener, admin, folder, metrics, data, .. } = self;
-        let me = neighbours.me;
-        let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-        let outside = Delivery { links: Some(links.clone()), counts: NoteCounts::new(&metrics) };
-        let files = folder.files(&metrics);
-        let node = Node::start(machine, files, folder.disk(), Arc::new(outside), &metrics);
-        links.join(&node, listens.nodes);
-        if let Some(leader) = leader {
-            runtime.spawn(watch_leader(me, Arc::downgrade(&node), leader, metrics.clone()));
+        let (me, nodes) = (neighbours.me, Some(self.address));
+        let (node, links) = self.boot(machine, Some(neighbours), nodes);
+        let Setup { server, listener, folder, data, .. } = self;
+        if let Some(group) = group {
+            let watched = (Arc::downgrade(&node), group, server.metrics.clone());
+            server.runtime.spawn(watch_leader(me, watched.0, watched.1, watched.2));
         }
-        Server { runtime, nodes: RunningNodes::new(vec![node], vec![folder]), metrics, admin }
-            .run(is_ready, || ready(listens), |stop| links.accept(listener, stop))
+        server.nodes.add(node, folder);
+        let listens = Addresses { nodes, ..server.addresses() };
+        let work = |Stopping { stopped, .. }| async move {
+            match links {
+                Some(links) => links.accept(listener, stopped).await,
+                None => stopped.await,
+            }
+        };
+        server
+            .run(is_ready, || ready(listens), work)
             .map_err(|why| halted("authority", &data, &why))
+    }
+}
+
+impl Setup<Worker> {
+    /// A worker, and the paths that lead to it.
+    fn worker(&self, machine: Worker, layout: Layout, neighbours: Option<Neighbours>) -> Router {
+        let (node, _) = self.boot(machine, neighbours, None);
+        self.server.nodes.add(node.clone(), None);
+        let counts = MintCounts::new(layout.clone(), &self.server.metrics);
+        let routes = FrontEnd { node, counts, layout }.routes();
+        http::reject_foreign_hosts(routes, self.address.ip())
     }
 
     /// Serves ids once all workers have this role: one shared by all threads, or one for each.
     fn serve(
         self,
-        workers: Vec<RunningWorker>,
+        routes: Vec<Router>,
         role: &'static str,
         ready: impl FnOnce(Addresses),
     ) -> Result<(), ServeError> {
-        let listens = Addresses { clients: Some(self.address), ..self.shown() };
-        let Setup { runtime, listener, admin, folder, metrics, data, .. } = self;
-        let (nodes, mut routes): (Vec<_>, Vec<_>) = workers.into_iter().unzip();
-        let nodes = RunningNodes::new(nodes, vec![folder]);
-        let server = Server { runtime, nodes, metrics, admin };
-        let is_ready = move |shown: &Inspection| shown.role == role;
-        let ready = || ready(listens);
-        let served = match (routes.pop(), routes.is_empty()) {
-            (Some(only), true) => {
-                let service = http::Tower::new(only);
-                server.run(is_ready, ready, |stop| async move {
-                    http::serve(listener, &http::Door::default(), service, stop).await
-                })
-            }
-            (last, _) => {
-                routes.extend(last);
-                let services = routes.into_iter().map(http::Tower::new).collect();
-                server.run(is_ready, ready, |stop| async move {
-                    http::serve_on_threads(listener, &http::Door::default(), services, stop).await
-                })
+        // The folder is ours until the last write of all workers is over.
+        let Setup { server, listener, address, folder: _folder, data } = self;
+        let listens = Addresses { clients: Some(address), ..server.addresses() };
+        let mut services: Vec<_> = routes.into_iter().map(http::Tower::new).collect();
+        let work = |Stopping { asked, .. }| async move {
+            let door = http::Door::default();
+            match services.pop() {
+                Some(only) if services.is_empty() => {
+                    http::serve(listener, &door, only, asked).await
+                }
+                last => {
+                    services.extend(last);
+                    http::serve_on_threads(listener, &door, services, asked).await
+                }
             }
         };
-        served.map_err(|why| halted("worker", &data, &why))
+        server
+            .run(move |shown: &Inspection| shown.role == role, || ready(listens), work)
+            .map_err(|why| halted("worker", &data, &why))
     }
 }
 
-/// A worker at work, and the paths that lead to it.
-type RunningWorker = (Arc<Node<Worker>>, Router);
+/// A machine at work, and its links.
+type Running<M> = (Arc<Node<M>>, Option<Arc<Links<M>>>);
 
 #[expect(clippy::disallowed_methods, reason = "a server that could mint nothing is not started")]
 fn wall() -> Wall {

@@ -344,6 +344,7 @@ impl Machine for Worker {
             }
             Input::Disk { op: Op::Loaded, result } => self.loaded(result, now, out),
             Input::Disk { op: Op::Saved, result } => self.saved(result, now, out),
+            Input::Stop => return out.stopped(),
             _ => {}
         }
         self.raise(looks, now, out);

@@ -136,7 +136,7 @@ impl Instance {
             limiter: Limiter::new(rate, clients, switches),
             numbers: Numbers::new(codes, switches),
             leasing: Leasing::default(),
-            clicks: ClickLog::new(tally, clicks),
+            clicks: ClickLog::new(tally, clicks, switches),
             calls: Calls::new(patience, Timer::Calls),
             reads: BTreeMap::new(),
             waiting: 0,
@@ -234,6 +234,11 @@ impl Machine for Instance {
                     (None, _) => {}
                 }
             }
+            Input::Message { from, message: Message::Unanswered { call } } => {
+                if let Some(ended) = self.calls.end(call, from) {
+                    self.call_ended(call, ended, None, now, out);
+                }
+            }
             Input::Message { from, message: Message::Stats { call, stats } } => {
                 if let Some((_, Purpose::Stats(query))) = self.calls.end(call, from) {
                     self.stats_replied(query, stats, out);
@@ -273,7 +278,10 @@ impl Machine for Instance {
 
     fn inspect(&self) -> Inspection {
         let (links, calls) = (self.cache.len(), self.calls.len());
-        let state = format!("{links} links at hand, {calls} calls under way");
+        let state = match self.clicks.is_ready() {
+            true => format!("{links} links at hand, {calls} calls under way"),
+            false => "reads its disk".to_owned(),
+        };
         Inspection { role: "instance", state }
     }
 }

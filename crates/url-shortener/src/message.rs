@@ -15,6 +15,7 @@ use crate::link::Named;
 use crate::ring::RingPhase;
 use crate::{Edit, Key, Link, LinkId, LinkStats, NewLink, RedirectStatus};
 use bitcask::{Change, Cut, Store, StoreOp};
+pub(crate) use weight::HEAVIEST_LINK;
 
 /// The protocol that they share.
 #[derive(Clone, Debug)]
@@ -33,7 +34,9 @@ impl Protocol for Shortener {
     fn answers(message: &Message) -> Option<(u64, bool)> {
         match message {
             Message::Answer { token, .. } => Some((*token, true)),
-            Message::Reply { call, .. } | Message::Stats { call, .. } => Some((*call, true)),
+            Message::Reply { call, .. }
+            | Message::Unanswered { call }
+            | Message::Stats { call, .. } => Some((*call, true)),
             _ => None,
         }
     }
@@ -42,6 +45,10 @@ impl Protocol for Shortener {
 impl Embeds<Store> for Shortener {
     fn op(op: StoreOp) -> Op {
         Op::Store(op)
+    }
+
+    fn timer(timer: JournalTimer) -> Timer {
+        Timer::Journal(timer)
     }
 
     fn note(Cut: Cut) -> Note {
@@ -95,6 +102,11 @@ pub enum Message {
         shards: u32,
         /// What came of it.
         reply: Reply,
+    },
+    /// From what stands in for a shard: nobody knows what came of the call.
+    Unanswered {
+        /// Which.
+        call: u64,
     },
     /// To the tally, from an instance: clicks of its log, in order.
     Clicks {
@@ -370,7 +382,7 @@ pub enum Timer {
 pub enum Op {
     /// Of a shard or the tally: the store's.
     Store(StoreOp),
-    /// Of what it appends to: the click log.
+    /// Of what it appends to: the click log, or the store.
     Journal(JournalOp),
     /// Of an instance: batches of the click log were read back.
     Clicks,

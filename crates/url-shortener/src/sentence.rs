@@ -146,6 +146,7 @@ impl Debug for Message {
             Message::Answer { token, answer } => write!(f, "{}: {answer}", short(token)),
             Message::Call { call, wanted } => write!(f, "call {}: {wanted}", short(call)),
             Message::Reply { call, reply, .. } => write!(f, "call {}: {reply}", short(call)),
+            Message::Unanswered { call } => write!(f, "call {}: no answer", short(call)),
             Message::Clicks { batch, .. } => {
                 let last = batch.end().saturating_sub(1);
                 write!(f, "clicks {} to {last} of log {}", batch.first, short(&batch.log))

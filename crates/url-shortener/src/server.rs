@@ -35,9 +35,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use host::{Addresses, Exposure, ListenError, Metrics, Node, Server, http};
+use host::{Access, Addresses, Exposure, ListenError, Server, Stopping, http};
 use machine::{Inspection, NodeId, Wall};
-use tokio::time::{sleep, timeout};
 
 use crate::{
     ClickTuning, Codes, Freshness, Instance, Rate, Roster, Settings, Shard, Shortener, Tally,
@@ -60,12 +59,12 @@ pub use site::{BadName, Site};
 pub struct ServerConfig {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Where to serve metrics, if anywhere.
-    pub admin: Option<SocketAddr>,
-    /// Who may reach these addresses, if there are no keys.
-    pub exposure: Exposure,
     /// The data folder. It is made if it does not exist.
     pub data: PathBuf,
+    /// Nodes, by the names of their folders, that are gone and begin anew.
+    pub replace: Vec<String>,
+    /// Where to serve metrics, and who may reach these addresses, if there are no keys.
+    pub access: Access,
     /// Who keeps the links.
     pub link_store: LinkStore,
     /// Are picked codes snowflake ids, rather than leased numbers?
@@ -116,9 +115,6 @@ const FRESHNESS: Freshness =
     Freshness { links: Duration::from_secs(10), missing: Duration::from_secs(10) };
 /// How long to wait for a shard.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a stopping server waits for its last clicks to be counted, and how often it looks.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(2);
-const DRAIN_POLL: Duration = Duration::from_millis(5);
 /// The number of clients whose limits are kept at least.
 const CLIENTS: usize = 100_000;
 
@@ -132,25 +128,19 @@ pub fn serve(
     other_routes: impl FnOnce(Arc<Front>) -> OtherRoutes,
     ready: impl FnOnce(Addresses),
 ) -> Result<(), ServeError> {
-    let runtime = host::runtime().map_err(ServeError::Runtime)?;
+    let server = Server::open(config.access).map_err(or_with_keys)?;
     // With keys, it is safe to listen to everyone.
-    let exposure = if config.keys.is_empty() { config.exposure } else { Exposure::Anyone };
-    // Addresses first: a server that cannot listen leaves the folders alone.
-    let listening =
-        |address, exposure| runtime.block_on(host::listen(address, exposure)).map_err(listen_error);
-    let admin = config.admin.map(|address| listening(address, config.exposure)).transpose()?;
-    let (listener, address) = listening(config.listen, exposure)?;
+    let exposure = if config.keys.is_empty() { config.access.exposure } else { Exposure::Anyone };
+    let listening = server.runtime.block_on(host::listen(config.listen, exposure));
+    let (listener, address) = listening.map_err(|error| or_with_keys(error.into()))?;
     let site = Site::new(address, config.public_url.as_deref(), &config.domains);
     let site = Arc::new(site.map_err(ServeError::arguments)?);
-    let metrics = Metrics::default();
     let nodes = Nodes::new(
-        (&config.data, config.link_store),
+        (&config.data, &config.replace, config.link_store),
         (config.snowflakes, config.rate),
-        runtime.handle(),
-        &metrics,
+        &server,
     )?;
     let salt = Salt::open(&config.data).map_err(secrets_error)?;
-    let (instance, running) = (nodes.instance.clone(), nodes.running());
     let front = Arc::new(Front {
         nodes,
         site,
@@ -158,30 +148,26 @@ pub fn serve(
         salt,
         behind_proxy: config.behind_proxy,
         forward_query: config.forward_query,
-        counts: ServerMetrics::new(&metrics),
+        counts: ServerMetrics::new(&server.metrics),
     });
     let routes = front::routes(front.clone(), other_routes(front));
     let booted = |shown: &Inspection| shown.state != "reads its disk";
-    let shown = admin.as_ref().map(|(_, address)| *address);
-    let listens = Addresses { clients: Some(address), admin: shown, nodes: None };
-    let server = Server { runtime, nodes: running, metrics, admin };
+    let listens = Addresses { clients: Some(address), ..server.addresses() };
     let ready = || ready(listens);
-    let work = |stop| async move {
-        let why =
-            http::serve(listener, &http::Door::default(), http::Tower::new(routes), stop).await;
-        let _ = timeout(DRAIN_DEADLINE, drained(&instance)).await;
-        why
+    let work = |stopping: Stopping| async move {
+        let service = http::Tower::new(routes);
+        http::serve(listener, &http::Door::default(), service, stopping.asked).await
     };
     server.run(booted, ready, work).map_err(halted)
 }
 
 /// The error also names `--keys` as a way out.
-fn listen_error(error: ListenError) -> ServeError {
+fn or_with_keys(error: ServeError) -> ServeError {
     match error {
-        ListenError::NotLoopback(_) => {
+        ServeError::Listen(ListenError::NotLoopback(_)) => {
             ServeError::arguments(format_args!("{error}, or give it keys with --keys"))
         }
-        error => ServeError::Listen(error),
+        error => error,
     }
 }
 
@@ -191,18 +177,6 @@ fn secrets_error(error: io::Error) -> ServeError {
 
 fn halted(why: impl Display) -> ServeError {
     ServeError::Halted(format!("a node stopped: {why}"))
-}
-
-/// Ends when every click is counted. After a crash instead, clicks are on the disk, except for those of
-/// the last few milliseconds.
-async fn drained(instance: &Node<Member>) {
-    let owes = |member: &Member| match member {
-        Member::Instance(instance) => !instance.clicks().is_drained(),
-        _ => false,
-    };
-    while instance.look(owes).unwrap_or(false) {
-        sleep(DRAIN_POLL).await;
-    }
 }
 
 /// The time of the wall clock.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName, Link};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName, GRACE, Link};
 
 use super::probe::{Act, FIRST, FIRST_BYTES, What};
 use super::{Lab, links};
@@ -110,15 +110,43 @@ pub(super) fn a_new_disk_holds_the_first_files_and_a_lost_one_stays_lost(lab: &m
     }
 }
 
+fn stops(lab: &impl Lab, node: u32) -> usize {
+    lab.count(node, |what| *what == What::Stop)
+}
+
 pub(super) fn a_stop_is_told_once_and_the_node_ends_when_it_is_answered(lab: &mut impl Lab) {
-    let stops = |lab: &_| Lab::count(lab, 0, |what| *what == What::Stop);
     lab.tell(0, &[Act::Linger]);
     lab.stop(0);
-    lab.wait_until("it is told", |lab| stops(lab) == 1);
+    lab.stop(0);
+    lab.wait_until("it is told", |lab| stops(lab, 0) > 0);
+    lab.settle();
     assert!(lab.is_up(0), "it has not answered");
-    lab.tell(0, &[Act::Note(1), Act::Stopped, Act::Note(2)]);
+    lab.tell(0, &[Act::Note(1), send(1, 1), Act::Stopped, Act::Note(2), send(1, 1)]);
     lab.wait_until("it has ended", |lab| !lab.is_up(0));
+    lab.wait_until("n1 is told", |lab| lab.resets(1, 0) == 1);
     lab.settle();
     assert!(is_noted(lab, 0, 1), "what it still did was done");
-    assert_eq!(stops(lab), 1);
+    assert!(!is_noted(lab, 0, 2), "it did more after its end");
+    assert!(links::heard(lab, 0, 1, Link::Stream).len() <= 1, "sent after its end");
+    assert_eq!(stops(lab, 0), 1);
+}
+
+/// Timers show that it goes on until then.
+pub(super) fn who_does_not_answer_a_stop_dies_when_the_grace_ends(lab: &mut impl Lab) {
+    let shorter = GRACE.mul_f64(0.8);
+    lab.tell(0, &[Act::Linger, Act::Set(1, shorter), Act::Set(2, 2 * GRACE)]);
+    lab.stop(0);
+    lab.wait_until("it goes on", |lab| lab.count(0, |what| *what == What::Timer(1)) == 1);
+    assert!(lab.is_up(0));
+    lab.wait_until("it has ended", |lab| !lab.is_up(0));
+    assert_eq!(stops(lab, 0), 1);
+    assert_eq!(lab.count(0, |what| *what == What::Timer(2)), 0, "that was long after the grace");
+}
+
+pub(super) fn whoever_dies_otherwise_is_told_nothing(lab: &mut impl Lab) {
+    lab.kill(0);
+    lab.tell(1, &[Act::Halt]);
+    lab.wait_until("both are gone", |lab| !lab.is_up(0) && !lab.is_up(1));
+    lab.settle();
+    assert_eq!([stops(lab, 0), stops(lab, 1)], [0, 0]);
 }

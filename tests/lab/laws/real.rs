@@ -17,13 +17,12 @@ use tokio::runtime::Runtime;
 
 use super::probe::{Act, Probe, Seen, Word, Words};
 use super::relay::Relay;
-use super::{Lab, Ruined};
+use super::{Lab, PATIENCE, Ruined};
 
 const NODES: u32 = 3;
 
 pub(super) struct Real {
     folder: PathBuf,
-    patience: Duration,
     /// By the higher number and the lower one, which is dialled.
     relays: BTreeMap<(u32, u32), Relay>,
     processes: BTreeMap<u32, Process>,
@@ -40,7 +39,6 @@ struct Process {
     node: Arc<Node<Probe>>,
     metrics: Metrics,
     runtime: Runtime,
-    halted: Arc<Mutex<bool>>,
     _folder: Folder,
 }
 
@@ -71,7 +69,6 @@ impl FolderOwner for Whose {
 struct Mouth {
     links: Arc<Links<Probe>>,
     log: Log,
-    halted: Arc<Mutex<bool>>,
 }
 
 impl Outside<Words> for Mouth {
@@ -80,9 +77,6 @@ impl Outside<Words> for Mouth {
     }
     fn noted(&self, note: Seen) {
         self.log.lock().unwrap().push(note);
-    }
-    fn halted(&self, _: &str) {
-        *self.halted.lock().unwrap() = true;
     }
 }
 
@@ -102,13 +96,12 @@ impl Process {
         let metrics = Metrics::default();
         let neighbours = Neighbours { me: NodeId(me), others, accepts_unlisted: false };
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-        let halted = Arc::<Mutex<bool>>::default();
-        let outside = Arc::new(Mouth { links: links.clone(), log, halted: halted.clone() });
+        let outside = Arc::new(Mouth { links: links.clone(), log });
         let node =
             Node::start(Probe::default(), folder.files(&metrics), folder.disk(), outside, &metrics);
         links.join(&node, Some(address));
         runtime.spawn(links.accept(listener, std::future::pending::<()>()));
-        Ok((Process { node, metrics, runtime, halted, _folder: folder }, address))
+        Ok((Process { node, metrics, runtime, _folder: folder }, address))
     }
 
     /// Its sockets are closed by its system, and nothing more is written.
@@ -119,7 +112,7 @@ impl Process {
 }
 
 impl Real {
-    pub(super) fn new(law: &str, patience: Duration) -> Self {
+    pub(super) fn new(law: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("laws-{law}"));
         let _ = std::fs::remove_dir_all(&folder);
         let between = host::runtime().unwrap();
@@ -127,8 +120,7 @@ impl Real {
         let relays = pairs.map(|pair| (pair, Relay::new(&between))).collect();
         let logs = (0..NODES).map(|_| Log::default()).collect();
         let (processes, paused) = (BTreeMap::new(), BTreeMap::new());
-        let mut real =
-            Real { folder, patience, relays, processes, logs, paused, between: Some(between) };
+        let mut real = Real { folder, relays, processes, logs, paused, between: Some(between) };
         (0..NODES).for_each(|node| real.begin(node).unwrap());
         real.wait_until("all have their links", |real| (0..NODES).all(|node| real.is_linked(node)));
         real
@@ -191,7 +183,9 @@ impl Lab for Real {
     }
 
     fn stop(&mut self, node: u32) {
-        self.processes[&node].node.input(Input::Stop);
+        let Process { node, runtime, .. } = &self.processes[&node];
+        let node = node.clone();
+        runtime.spawn(async move { node.stop_in_good_order().await });
     }
 
     /// Somebody looks into it, and is slow about it.
@@ -240,10 +234,10 @@ impl Lab for Real {
 
     fn go_on(&mut self) {
         std::thread::sleep(Duration::from_millis(1));
-        // A server ends when its machine has halted.
-        let halted = self.processes.iter().filter(|(_, process)| *process.halted.lock().unwrap());
-        let halted: Vec<_> = halted.map(|(node, _)| *node).collect();
-        halted.into_iter().for_each(|node| self.kill(node));
+        // A server ends when its machine has.
+        let over = self.processes.iter().filter(|(_, process)| process.node.is_over());
+        let over: Vec<_> = over.map(|(node, _)| *node).collect();
+        over.into_iter().for_each(|node| self.kill(node));
     }
 
     fn settle(&mut self) {
@@ -251,7 +245,7 @@ impl Lab for Real {
     }
 
     fn patience(&self) -> u32 {
-        self.patience.as_millis() as u32
+        PATIENCE.as_millis() as u32
     }
 }
 

@@ -65,7 +65,7 @@ impl Lab for Simulated {
         Ok(())
     }
 
-    /// As the operator of a simulated cluster does it, who starts it again a second later.
+    /// As the operator of a simulated cluster does it, who starts it again much later.
     fn stop(&mut self, node: u32) {
         let (now, nodes) = (self.world.now(), vec![NodeId(node).into()]);
         self.world.schedule(now, now + Duration::from_secs(600), Fault::RollingRestart { nodes });

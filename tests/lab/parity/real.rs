@@ -11,7 +11,8 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use host::{
-    Addresses, Exposure, Files, Links, Metrics, Neighbours, Node, Outside, SESSIONS, UNLISTED,
+    Access, Addresses, Exposure, Files, Links, Metrics, Neighbours, Node, Outside, SESSIONS,
+    UNLISTED,
 };
 use machine::{DiskId, Input, Link, NodeId};
 use snowflake::server::{AuthorityConfig, ServerConfig, serve_authority};
@@ -29,7 +30,8 @@ pub(super) fn serve_if_asked() {
     let Ok(asked) = std::env::var(ASKED) else { return };
     let (listen, data) = asked.split_once(' ').unwrap();
     let (listen, data) = (listen.parse().unwrap(), data.into());
-    let place = ServerConfig { listen, admin: None, exposure: Exposure::Loopback, data };
+    let access = Access { admin: None, exposure: Exposure::Loopback };
+    let place = ServerConfig { listen, data, access };
     let ready = |at: Addresses| println!("\nlistening on {}", at.nodes.expect("it talks to nodes"));
     serve_authority(place, 2, AuthorityConfig::alone(), ready).unwrap();
 }

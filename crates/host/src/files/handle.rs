@@ -146,8 +146,7 @@ impl Handle {
 
     pub(super) fn allocate(&self, path: &Path, length: u64) -> io::Result<()> {
         self.is_dirty.store(true, Ordering::SeqCst);
-        // The system calls a reservation of nothing a mistake.
-        if length == 0 { Ok(()) } else { system::allocate(&self.file, path, length) }
+        system::allocate(&self.file, path, length)
     }
 
     pub(super) fn sync(&self, path: &Path, data_only: bool) -> io::Result<()> {
@@ -156,7 +155,8 @@ impl Handle {
         Ok(())
     }
 
-    /// What lies there, if it is in memory and can be read without fear, and without waiting.
+    /// What lies there, if it is mapped and can be read without fear. Nobody is waited for but the disk, where a
+    /// page has left memory since it was read last.
     pub(super) fn mapped(&self, offset: u64, length: u64) -> Option<Bytes> {
         if length > SHORT {
             return None;

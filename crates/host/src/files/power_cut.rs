@@ -203,6 +203,37 @@ fn a_write_that_finds_no_space_leaves_the_file_as_it_was() {
     assert_eq!(disk.read("log"), "kept and more");
 }
 
+/// Also where it made the file, and where a power cut comes right after that was told.
+#[test]
+fn a_write_that_finds_no_space_for_a_new_file_leaves_none() {
+    let mut disk = Disk::new("full-new");
+    watch::set_room(3);
+    let full = |outcome: DiskOutcome| outcome.map_err(|(error, _)| error) == Err(DiskError::Full);
+    assert!(full(disk.outcome(write(LOG, "more than that"))));
+    assert_eq!(watch::calls(), ["create log", "write log", "remove log", "sync disk"]);
+    assert!(full(disk.outcome(DiskCommand::Allocate { file: LOG, length: 4096 })));
+    assert_eq!(watch::calls(), ["create log", "allocate log", "remove log", "sync disk"]);
+    let names = disk.around.join("disk").read_dir().unwrap().count();
+    assert_eq!(names, 0, "it did nothing");
+    assert!(disk.outcome(sync(LOG)).is_err_and(|(error, _)| error == DiskError::NotFound));
+    watch::set_room(usize::MAX);
+    assert_eq!(disk.outcome(write(LOG, "and now")), Ok(DiskAnswer::Done));
+    assert_eq!(disk.read("log"), "and now");
+}
+
+#[test]
+fn a_reservation_of_what_is_there_does_nothing_also_on_a_full_disk() {
+    let mut disk = Disk::new("full-allocate");
+    disk.calls(write(LOG, "kept"));
+    watch::set_room(0);
+    for length in [0, 3, 4] {
+        assert_eq!(disk.calls(DiskCommand::Allocate { file: LOG, length }), [""; 0]);
+    }
+    let more = disk.outcome(DiskCommand::Allocate { file: LOG, length: 5 });
+    assert!(more.is_err_and(|(error, _)| error == DiskError::Full));
+    assert_eq!(disk.read("log"), "kept");
+}
+
 #[test]
 fn a_replacement_that_finds_no_space_leaves_the_old_file_and_nothing_else() {
     let mut disk = Disk::new("full-replace");
@@ -298,18 +329,20 @@ fn a_new_folder_is_begun_before_it_says_so() {
         let [create, write] = ["create", "write"].map(|call| format!("{call} {temporary}"));
         [create, write, synced(temporary), format!("rename to {file}"), synced(folder)]
     };
-    let whole = SharedFolder::open::<Mine>(&disk.around.join("data"), &[]).unwrap();
+    let whole = SharedFolder::open::<Mine>(&disk.around.join("data"), &[], &[]).unwrap();
     let made = ["create data".to_owned(), synced(&around)];
-    assert_eq!(
-        watch::calls(),
-        [&made[..], &put("format.json.new", "format.json", "data")].concat()
+    let (list, mark) = (
+        put("nodes.json.new", "nodes.json", "data"),
+        put("format.json.new", "format.json", "data"),
     );
+    assert_eq!(watch::calls(), [&made[..], &list, &mark].concat());
     let first = ("mark".into(), "0".into());
     let folder = whole.part("n0", Mine { system: "test".to_owned() }, &[first]).unwrap();
     let made = ["create n0", "sync data", "create disk", "sync n0"].map(str::to_owned);
     let mark = put(".new", "mark", "disk");
-    let order = [&made[..], &mark, &put("format.json.new", "format.json", "n0")].concat();
-    assert_eq!(watch::calls(), order);
+    let format = put("format.json.new", "format.json", "n0");
+    let order = [&made[..], &mark, &format, &list].concat();
+    assert_eq!(watch::calls(), order, "it is listed before its node has it");
     drop(folder);
     whole.part("n0", Mine { system: "test".to_owned() }, &[]).unwrap();
     assert_eq!(watch::calls(), [""; 0], "it is there already");

@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The system takes no more at once.
@@ -20,9 +20,9 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
 }
 
 /// Makes a file that is nobody else's.
-pub(super) fn create_new(path: &Path) -> io::Result<File> {
+pub(super) fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     saw("create", path);
-    File::create_new(path)
+    OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
 }
 
 /// Makes a folder.
@@ -64,12 +64,13 @@ pub(super) fn set_length(file: &File, path: &Path, length: u64) -> io::Result<()
     file.set_len(length)
 }
 
-/// Reserves space for a file behind its end.
+/// Reserves space for a file behind its end, of some length: the system takes a reservation of nothing for a
+/// mistake.
 pub(super) fn allocate(file: &File, path: &Path, length: u64) -> io::Result<()> {
     saw("allocate", path);
-    if length == 0 {
-        // The system takes that for a mistake; there is space for nothing.
-        return Ok(());
+    #[cfg(test)]
+    if watch::fits(length as usize).is_some() {
+        return Err(io::ErrorKind::StorageFull.into());
     }
     Ok(rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, length)?)
 }

@@ -4,8 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use machine::FileName;
-
 /// Why a data folder cannot be used. Nothing in it was changed.
 #[derive(Debug)]
 pub struct FolderError {
@@ -23,8 +21,8 @@ pub(super) enum Wrong {
     Locked,
     /// There are files, but none that says whose.
     NotOurs,
-    /// The format file is damaged.
-    Malformed(String),
+    /// The format file, or the list of nodes, is damaged.
+    Malformed(&'static str, String),
     /// Another version of this program made it.
     OtherFormat { theirs: u64, ours: u32 },
     /// It was made for another system.
@@ -36,7 +34,13 @@ pub(super) enum Wrong {
     /// It was made for another server.
     OtherOwner { name: String, arguments: String },
     /// A file that every such folder has is gone.
-    Lost(FileName),
+    Lost(String),
+    /// A node that it had is gone.
+    Gone(String),
+    /// A node that is to begin anew is there.
+    NotGone(String),
+    /// It never had the node that is to begin anew.
+    NoNode { name: String, known: String },
 }
 
 impl FolderError {
@@ -48,7 +52,12 @@ impl FolderError {
     pub fn is_other_owner(&self) -> bool {
         matches!(
             self.what,
-            Wrong::OtherOwner { .. } | Wrong::OtherSystem(_) | Wrong::Shared(_) | Wrong::OneNode(_)
+            Wrong::OtherOwner { .. }
+                | Wrong::OtherSystem(_)
+                | Wrong::Shared(_)
+                | Wrong::OneNode(_)
+                | Wrong::NotGone(_)
+                | Wrong::NoNode { .. }
         )
     }
 }
@@ -77,9 +86,9 @@ impl fmt::Display for FolderError {
                 f,
                 "has other files in it and was left as it is; give a new or empty one with --data"
             ),
-            Wrong::Malformed(why) => write!(
+            Wrong::Malformed(file, why) => write!(
                 f,
-                "has a damaged format.json and was left as it is ({why}); restore that file, or \
+                "has a damaged {file} and was left as it is ({why}); restore that file, or \
                  give a new folder with --data{anew}"
             ),
             Wrong::OtherFormat { theirs, ours } => write!(
@@ -107,8 +116,24 @@ impl fmt::Display for FolderError {
             ),
             Wrong::Lost(file) => write!(
                 f,
-                "has lost its file disk/{file}, without which it could break what it promised, and \
+                "has lost its file {file}, without which it could break what it promised, and \
                  was left as it is; restore that file, or give a new folder with --data{anew}"
+            ),
+            Wrong::Gone(node) => write!(
+                f,
+                "has lost the folder {node} of one of its nodes, without which it could break what it \
+                 promised, and was left as it is; restore that folder, or begin the node anew, without all \
+                 that it kept, with --replace {node}"
+            ),
+            Wrong::NotGone(node) => write!(
+                f,
+                "still has the folder {node}, which was left as it is; move it away if the node is to begin \
+                 anew, or leave out --replace {node}"
+            ),
+            Wrong::NoNode { name, known } => write!(
+                f,
+                "never had a node {name}, and was left as it is; of its nodes ({known}) one that is gone can \
+                 be begun anew with --replace"
             ),
         }
     }

@@ -1,5 +1,6 @@
 //! Whose a data folder is.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,6 +12,13 @@ pub trait FolderOwner: Serialize + DeserializeOwned {
 
     /// Are the files of the one those of the other?
     fn is(&self, other: &Self) -> bool;
+
+    /// What is put in the place of a first file that is not there: nothing where every folder of this owner began
+    /// with it, so that it was lost. A version without that file says who it was.
+    fn stands_for(&self, file: &str) -> Option<Bytes> {
+        let _ = file;
+        None
+    }
 
     /// Such as `snowflake, worker 3, layout twitter`.
     fn name(&self) -> String;

@@ -31,23 +31,20 @@ impl<M: Machine> Links<M>
 where
     Message<M>: Codec,
 {
-    /// Dials this peer for as long as the server lives.
-    pub(super) async fn dial(self: Arc<Self>, peer: Arc<Peer>, address: SocketAddr) {
-        tokio::select! {
-            () = self.stopped() => {}
-            () = self.dial_on(&peer, address) => {}
-        }
-    }
-
-    async fn dial_on(self: &Arc<Self>, peer: &Arc<Peer>, address: SocketAddr) {
+    /// Dials this peer, wherever it is, until the links are closed; then what waits for it is sent.
+    pub(super) async fn dial(self: Arc<Self>, peer: Arc<Peer>) {
         let (mut pause, mut random, mut complained) = (FIRST_PAUSE, random(), false);
-        loop {
-            match self.call(peer, address).await {
+        while let Some(address) = peer.dialled_at() {
+            let called = tokio::select! {
+                () = self.stopped() => return,
+                called = self.call(&peer, address) => called,
+            };
+            match called {
                 Ok((stream, claim, boot)) => {
                     complained = false;
                     let (began, _carried) = (Instant::now(), peer.carried.lock().await);
                     let bulk = self.clone().call_beside(peer.id, address, claim, boot);
-                    self.carry(peer, claim, stream, bulk).await;
+                    self.carry(&peer, claim, stream, bulk, std::future::pending::<()>()).await;
                     if began.elapsed() > LONGEST_PAUSE {
                         pause = FIRST_PAUSE;
                     }
@@ -57,12 +54,14 @@ where
                     if !std::mem::replace(&mut complained, true) {
                         tracing::warn!("{:?} at {address} cannot be reached: {why}", peer.id);
                     }
-                    if peer.has_lost() {
-                        self.tell(peer.id);
-                    }
+                    peer.give_up();
+                    self.reset(&peer).await;
                 }
             }
-            sleep(pause * (random.next_u32() % 100) / 100).await;
+            tokio::select! {
+                () = self.stopped() => return,
+                () = sleep(pause * (random.next_u32() % 100) / 100) => {}
+            }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -97,7 +96,7 @@ where
             return Err("another process answers under its number".to_owned());
         }
         // Nobody waits for its end but this one.
-        Ok((bulk, oneshot::channel().0))
+        Ok((bulk, None))
     }
 
     async fn introduce(
@@ -120,8 +119,14 @@ where
         Ok((frames, theirs))
     }
 
-    /// Somebody dialled. Is told when it is one whom we talk with; ends when the connection does.
-    pub(super) async fn welcome(self: &Arc<Self>, stream: TcpStream, admitted_now: impl FnOnce()) {
+    /// Somebody dialled. Is told when it is one whom we talk with; ends when the connection does, which it has to
+    /// where its place is given away.
+    pub(super) async fn welcome(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        admitted_now: impl FnOnce(),
+        given_away: oneshot::Receiver<()>,
+    ) {
         let mut frames = Frames::new(stream, handshake::LONGEST);
         let why = match handshake::hear(&mut frames).await {
             Ok(theirs) => match (self.check(&theirs), theirs.lane) {
@@ -129,7 +134,7 @@ where
                 (Ok(()), Lane::Stream) => match self.admit(&frames, &theirs) {
                     Ok((peer, claim, bulk)) => {
                         admitted_now();
-                        return self.host(&peer, claim, frames, bulk).await;
+                        return self.host(&peer, claim, (frames, bulk), given_away).await;
                     }
                     Err(why) => why,
                 },
@@ -137,7 +142,7 @@ where
                     match self.peer(theirs.from).and_then(|peer| peer.join(&theirs)) {
                         Some(stream) => {
                             admitted_now();
-                            return self.host_beside(&theirs, frames, stream).await;
+                            return self.host_beside(&theirs, frames, stream, given_away).await;
                         }
                         None => "there is no stream that it belongs to".to_owned(),
                     }
@@ -155,8 +160,8 @@ where
         self: &Arc<Self>,
         peer: &Arc<Peer>,
         claim: Claim,
-        mut stream: Frames<TcpStream>,
-        bulk: oneshot::Receiver<BulkConnection>,
+        (mut stream, bulk): (Frames<TcpStream>, oneshot::Receiver<BulkConnection>),
+        given_away: oneshot::Receiver<()>,
     ) {
         let carried = peer.carried.lock().await;
         let ours = self.hello(peer.id, Lane::Stream, claim.pair);
@@ -164,30 +169,33 @@ where
             Ok(()) => {
                 // It comes, or is claimed by a later pair; then this one is over.
                 let bulk = async { bulk.await.map_err(|_| "it was dialled anew".to_owned()) };
-                self.carry(peer, claim, stream, bulk).await;
+                self.carry(peer, claim, stream, bulk, given_away).await;
             }
-            Err(_) => peer.release(claim),
+            // What the machine has sent since the claim is lost too.
+            Err(_) => self.lose(peer, claim).await,
         }
         drop(carried);
-        let mut peers = self.peers();
-        if !peer.listed && !peer.is_up() {
-            peers.remove(&peer.id);
-        }
+        self.forget(peer);
     }
 
-    /// Gives the bulk lane to who carries the stream beside it, and waits for its end.
+    /// Gives the bulk lane to who carries the stream beside it, and waits for its end, or until its place is given
+    /// away, which is the end of the pair.
     async fn host_beside(
         &self,
         theirs: &Hello,
         mut frames: Frames<TcpStream>,
         stream: oneshot::Sender<BulkConnection>,
+        given_away: oneshot::Receiver<()>,
     ) {
         let ours = self.hello(theirs.from, Lane::Bulk, theirs.pair);
         if handshake::say(frames.reader_mut(), &ours).await.is_ok() {
             let (open, ended) = oneshot::channel();
             // Where the stream is over, so is this.
-            let _ = stream.send((frames, open));
-            let _ = ended.await;
+            let _ = stream.send((frames, Some(open)));
+            tokio::select! {
+                _ = ended => {}
+                _ = given_away => {}
+            }
         }
     }
 
@@ -197,19 +205,22 @@ where
             return Err(format!("{id:?} has to be dialled by {:?}, not the reverse", self.me));
         }
         let mut peers = self.peers();
-        let peer = match peers.get(&id) {
-            Some(peer) => peer.clone(),
-            None if self.accepts_unlisted && UNLISTED.contains(&id.0) => {
-                Arc::new(Peer::unlisted(id))
-            }
-            None => return Err(format!("{id:?} is not a node of this cluster")),
-        };
+        let known = peers.get(&id).filter(|peer| peer.is_listed() || self.accepts(id)).cloned();
+        let unlisted = || self.accepts(id).then(|| Arc::new(Peer::unlisted(id)));
+        let peer = known
+            .or_else(unlisted)
+            .ok_or_else(|| format!("{id:?} is not a node of this cluster"))?;
         let address = stream.reader().peer_addr().map_err(|error| error.to_string())?;
         let claim = peer.claim(theirs, takes_datagrams(address, theirs));
         let (claim, bulk) =
             claim.ok_or_else(|| format!("another process is connected as {id:?}"))?;
         peers.insert(id, peer.clone());
         Ok((peer, claim, bulk))
+    }
+
+    /// May this one dial though it is on no list?
+    fn accepts(&self, id: NodeId) -> bool {
+        self.accepts_unlisted && UNLISTED.contains(&id.0)
     }
 
     fn hello(&self, to: NodeId, lane: Lane, pair: u64) -> Hello {

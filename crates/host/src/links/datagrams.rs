@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
 use machine::codec::{Encoder, Reader};
-use machine::{DATAGRAM, Input, Machine, NodeId};
+use machine::{DATAGRAM, Machine, NodeId};
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
@@ -108,7 +108,9 @@ where
                 Ok((length, from)) => match self.open(&buffer[..length]) {
                     Some((from, message)) => {
                         let Some(node) = self.node.get().and_then(Weak::upgrade) else { return };
-                        node.input(Input::Message { from, message });
+                        if !node.datagram(from, message) {
+                            self.counts.dropped.one();
+                        }
                     }
                     None => {
                         self.counts.refused_datagrams.one();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use machine::Machine;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
@@ -15,31 +16,37 @@ use super::peer::{BulkConnection, Claim, Peer};
 use super::{FLUSH_DEADLINE, Links, Message};
 use crate::codec::Codec;
 
+/// The door needed the place of a connection for another.
+const GIVEN_AWAY: &str = "its place was given away";
+
 impl<M: Machine> Links<M>
 where
     Message<M>: Codec,
 {
-    /// Carries a peer on these two connections, of which the second may come later, until either of them ends.
+    /// Carries a peer on these two connections, of which the second may come later, until either of them ends or
+    /// `given_away` does.
     pub(super) async fn carry(
         self: &Arc<Self>,
         peer: &Arc<Peer>,
         claim: Claim,
         stream: Frames<TcpStream>,
         bulk: impl Future<Output = Result<BulkConnection, String>> + Send + 'static,
+        given_away: impl Future,
     ) {
-        if peer.is_broken() {
-            // Of a pair before this one.
-            self.tell(peer.id);
-        }
+        // Of what was lost before this pair the machine hears before it begins.
+        self.reset(peer).await;
         self.counts.up.one();
         tracing::info!("the link with {:?} is up", peer.id);
-        let why = self.run(peer, claim, stream, bulk).await;
+        let why = self.run(peer, claim, stream, bulk, given_away).await;
         self.counts.up.less(1);
-        peer.release(claim);
         tracing::info!("the link with {:?} is down: {why}", peer.id);
-        if peer.has_lost() {
-            self.tell(peer.id);
-        }
+        self.lose(peer, claim).await;
+    }
+
+    /// The pair of this claim is over, or never began: the machine hears of what it lost.
+    pub(super) async fn lose(&self, peer: &Arc<Peer>, claim: Claim) {
+        peer.release(claim);
+        self.reset(peer).await;
     }
 
     /// Each in a task of its own, so that none waits for another. When this ends all of them have ended: nothing
@@ -50,6 +57,7 @@ where
         claim: Claim,
         stream: Frames<TcpStream>,
         bulk: impl Future<Output = Result<BulkConnection, String>> + Send + 'static,
+        given_away: impl Future,
     ) -> String {
         let carried = |lane| Carried { peer: peer.clone(), claim, lane };
         let (mut reading, mut writing) = (JoinSet::new(), JoinSet::new());
@@ -60,7 +68,7 @@ where
         let has_both = Arc::new(AtomicBool::new(false));
         let bulk_came = has_both.clone();
         reading.spawn(async move {
-            let (bulk, _open) = match bulk.await {
+            let (bulk, open) = match bulk.await {
                 Ok(connection) => connection,
                 Err(why) => return End::Broken(format!("there is no bulk lane: {why}")),
             };
@@ -69,12 +77,14 @@ where
             tokio::select! {
                 end = links.clone().read(carried.clone(), frames) => end,
                 why = links.write(carried, writer) => End::Broken(why),
+                () = closed(open) => End::Broken(GIVEN_AWAY.to_owned()),
             }
         });
         let panicked = |error: JoinError| End::Broken(error.to_string());
         let end = tokio::select! {
             Some(end) = reading.join_next() => end.unwrap_or_else(panicked),
             Some(why) = writing.join_next() => why.map_or_else(panicked, End::Broken),
+            _ = given_away => End::Broken(GIVEN_AWAY.to_owned()),
             () = self.stopped() => {
                 let _ = timeout(FLUSH_DEADLINE, peer.drained()).await;
                 End::Broken("the server stops".to_owned())
@@ -93,6 +103,14 @@ where
         reading.shutdown().await;
         writing.shutdown().await;
         why
+    }
+}
+
+/// Ends when whoever accepted the connection no longer waits for its end.
+async fn closed(open: Option<oneshot::Sender<()>>) {
+    match open {
+        Some(mut open) => open.closed().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,12 +3,14 @@
 //!
 //! The law: on each lane at most a [`WINDOW`] is outstanding in each direction. A message that would be more,
 //! or that is heavier than [`LONGEST`], breaks the pair, whichever end it is found at. What is sent on a broken
-//! pair goes nowhere, until the machine was told of the reset. Credit counts for the pair of connections that it
-//! was given on and for no other.
+//! pair goes nowhere, until the machine was told of the reset; and no connections carry the peer before it was, so
+//! that a reset wipes out nothing of the next pair. Credit counts for the pair of connections that it was given on
+//! and for no other.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use machine::{CREDIT, LONGEST, NodeId, Parts, WINDOW};
@@ -20,27 +22,30 @@ use super::frame::Frames;
 use super::handshake::Hello;
 use super::lane::Lane;
 
-/// The connection of a bulk lane; who accepted it waits until the end is dropped.
-pub(super) type BulkConnection = (Frames<TcpStream>, oneshot::Sender<()>);
+/// The connection of a bulk lane. Who accepted it waits until the end is dropped, and goes first where the place
+/// of the connection is given away.
+pub(super) type BulkConnection = (Frames<TcpStream>, Option<oneshot::Sender<()>>);
 
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) id: NodeId,
     /// Known before it called, so it stays known.
-    pub(super) listed: bool,
-    /// Where we dial it, if it is not the one who dials.
-    pub(super) dialled_at: Option<SocketAddr>,
+    listed: AtomicBool,
     state: Mutex<State>,
     /// By lane: there is something to write, or the pair is broken.
     wake: [Notify; 2],
     /// What waited was written.
     drained: Notify,
+    /// No reset is on its way any more.
+    told: Notify,
     /// Held by the pair of connections that carries this peer: there is one at a time.
     pub(super) carried: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// Where we dial it, if it is not the one who dials.
+    dialled_at: Option<SocketAddr>,
     lanes: [LaneState; 2],
     /// Credit that was given and is not yet written; it travels on the stream.
     credits: VecDeque<Lane>,
@@ -96,21 +101,41 @@ pub(super) enum Sent {
     Broke,
 }
 
+/// A reset that is on its way to the machine, until this is dropped: also where that has stopped, and never hears
+/// of it.
+#[derive(Debug)]
+pub(super) struct Telling(Arc<Peer>);
+
+impl Telling {
+    /// The machine is told at this moment.
+    pub(super) fn now(self) {
+        self.0.begin_anew();
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.0.state().telling = false;
+        self.0.told.notify_waiters();
+    }
+}
+
 impl Peer {
     /// One on the list.
     pub(super) fn listed(id: NodeId, dialled_at: Option<SocketAddr>) -> Peer {
-        Peer { listed: true, dialled_at, ..Peer::unlisted(id) }
+        let state = Mutex::new(State { dialled_at, ..State::default() });
+        Peer { listed: true.into(), state, ..Peer::unlisted(id) }
     }
 
     /// One that called.
     pub(super) fn unlisted(id: NodeId) -> Peer {
         Peer {
             id,
-            listed: false,
-            dialled_at: None,
+            listed: false.into(),
             state: Mutex::default(),
             wake: Default::default(),
             drained: Notify::new(),
+            told: Notify::new(),
             carried: Default::default(),
         }
     }
@@ -122,7 +147,7 @@ impl Peer {
             return Sent::Queued;
         }
         state.used = true;
-        let reached = state.up.is_some() || self.dialled_at.is_some();
+        let reached = state.up.is_some() || state.dialled_at.is_some();
         let LaneState { queue, outstanding, .. } = &mut state.lanes[lane as usize];
         let why = match outstanding.checked_add(weight) {
             _ if !reached => "it is not connected",
@@ -137,6 +162,32 @@ impl Peer {
         };
         self.break_in(&mut state, why);
         Sent::Broke
+    }
+
+    /// It stays known from now on.
+    pub(super) fn list(&self) {
+        self.listed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed.load(Ordering::Relaxed)
+    }
+
+    /// Where we dial it.
+    pub(super) fn dialled_at(&self) -> Option<SocketAddr> {
+        self.state().dialled_at
+    }
+
+    /// It is dialled there from now on; what carries it is of its last place. False where that is no news.
+    pub(super) fn moves_to(&self, address: SocketAddr) -> bool {
+        let mut state = self.state();
+        if state.dialled_at.replace(address) == Some(address) {
+            return false;
+        }
+        if state.up.is_some() {
+            self.break_in(&mut state, "it is elsewhere");
+        }
+        true
     }
 
     /// Takes what can be written at once, credit first; the reason where the pair is broken.
@@ -237,11 +288,19 @@ impl Peer {
         state.up.as_mut().filter(is_its)?.bulk.take()
     }
 
-    /// The pair of this claim is over.
+    /// The pair of this claim is over, and what was sent on it lost. One that was claimed anew is broken already.
     pub(super) fn release(&self, claim: Claim) {
         let mut state = self.state();
-        if state.up.as_ref().is_some_and(|up| up.claim == claim.number) {
-            state.up = None;
+        if state.up.take_if(|up| up.claim == claim.number).is_some() && state.used {
+            self.break_in(&mut state, "it is over");
+        }
+    }
+
+    /// What waits for a connection waits no longer.
+    pub(super) fn give_up(&self) {
+        let mut state = self.state();
+        if state.up.is_none() && state.used {
+            self.break_in(&mut state, "it cannot be reached");
         }
     }
 
@@ -263,27 +322,41 @@ impl Peer {
         self.state().up.is_some()
     }
 
-    /// Is there anything whose loss the machine must be told of?
-    pub(super) fn has_lost(&self) -> bool {
-        let state = self.state();
-        state.used || state.broken.is_some()
-    }
-
     /// The pair is over.
     pub(super) fn break_off(&self, why: &'static str) {
         self.break_in(&mut self.state(), why);
     }
 
-    /// The machine is to be told of a reset; false where one is on its way to it.
-    pub(super) fn begins_telling(&self) -> bool {
-        !std::mem::replace(&mut self.state().telling, true)
+    /// Is there nothing that would be lost if it were forgotten?
+    pub(super) fn is_unused(&self) -> bool {
+        let state = self.state();
+        state.up.is_none() && !state.used && state.broken.is_none() && !state.telling
     }
 
-    /// The machine is being told of a reset: from here on a new pair begins.
-    pub(super) fn begin_anew(&self) {
+    /// The machine is to be told of a reset; none where the pair is not broken, and where one is on its way.
+    pub(super) fn begin_telling(self: &Arc<Self>) -> Option<Telling> {
+        let mut state = self.state();
+        let begins = state.broken.is_some() && !state.telling;
+        state.telling |= begins;
+        drop(state);
+        begins.then(|| Telling(self.clone()))
+    }
+
+    /// Ends when no reset is on its way to the machine, which may be busy.
+    pub(super) async fn told(&self) {
+        loop {
+            let told = self.told.notified();
+            if !self.state().telling {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// From here on a new pair begins.
+    fn begin_anew(&self) {
         let mut state = self.state();
         (state.lanes, state.used, state.broken) = (Default::default(), false, None);
-        state.telling = false;
         state.credits.clear();
     }
 
@@ -407,6 +480,17 @@ mod tests {
         assert_eq!(sought.send(frame(1), 1, Lane::Stream), Sent::Queued);
         let gone = Peer::listed(NodeId(2), None);
         assert_eq!(gone.send(frame(1), 1, Lane::Stream), Sent::Broke);
+    }
+
+    #[test]
+    fn a_peer_that_moves_is_dialled_anew_and_one_that_stays_is_not() {
+        let (peer, _) = connected();
+        let [here, there] = [7, 8].map(|port| ([127, 0, 0, 1], port).into());
+        assert!(peer.moves_to(here) && peer.is_broken());
+        peer.begin_anew();
+        assert!(!peer.moves_to(here) && !peer.is_broken());
+        assert!(peer.moves_to(there) && peer.is_broken());
+        assert_eq!(peer.dialled_at(), Some(there));
     }
 
     #[test]

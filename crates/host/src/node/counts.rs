@@ -24,7 +24,8 @@ impl NodeCounts {
             timers: inputs("timer"),
             disk: inputs("disk"),
             resets: inputs("link-reset"),
-            waiting: metrics.gauge("host_disk_waiting", "Disk operations that have not ended."),
+            waiting: metrics
+                .gauge("host_disk_waiting", "Disk operations of all nodes that have not ended."),
             halts: metrics.counter("host_halts_total", "Machines that stopped by themselves."),
         }
     }

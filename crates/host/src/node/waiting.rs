@@ -24,8 +24,13 @@ impl<M: Machine> Node<M> {
         self.inbox.put(waiting);
     }
 
+    /// As [`Node::leave`], for a datagram; false where it is lost, since too many wait.
+    pub(crate) fn leave_datagram(&self, waiting: Waiting<Words<M>>) -> bool {
+        self.inbox.put_datagram(waiting)
+    }
+
     /// It takes no further input.
-    pub(crate) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
 

@@ -193,24 +193,6 @@ fn what_comes_between_keeps_its_place() {
     assert_eq!(disk.together(group), [DONE, DONE, DONE, bytes("c")]);
 }
 
-#[test]
-fn more_files_than_may_be_open_are_synced_early() {
-    let mut disk = Disk::new("many");
-    let name = |n: u32| FileName::Owned(format!("file-{n:03}"));
-    for n in 0..300 {
-        let bytes = n.to_string().into_bytes();
-        assert_eq!(
-            disk.alone(DiskCommand::Write { file: name(n), offset: 0, parts: bytes.into() }),
-            DONE
-        );
-    }
-    for n in 0..300 {
-        assert_eq!(disk.alone(DiskCommand::Sync { file: name(n), data_only: false }), DONE);
-        let read = disk.alone(DiskCommand::Read { file: name(n), offset: 0, length: 9 });
-        assert_eq!(read, Ok(DiskAnswer::Bytes(n.to_string().into())));
-    }
-}
-
 /// Files are kept open to be read again, and what they were opened as may be gone.
 #[test]
 fn what_is_read_is_what_is_there_now() {

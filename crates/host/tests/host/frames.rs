@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use host::framed::{self, Framed, MOST_UNDER_WAY, Refusal};
-use host::{Budget, Door, Places, Visitor};
+use host::{Budget, Door, Places, Session, Visitor};
 use machine::Parts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -84,7 +84,7 @@ async fn answer(office: &Open, visitor: &Visitor, line: Bytes) -> Option<Bytes> 
     match &line[..] {
         b"quiet\n" => None,
         b"later\n" => {
-            let session = visitor.session(&office.0);
+            let session = Session::of(visitor, &office.0);
             let mut answers = session.ask(|token| Paper::Later { token });
             part(answers.next().await).map(|_| line)
         }
@@ -218,6 +218,29 @@ fn who_has_said_all_gets_the_answers_all_the_same() {
         stream.shutdown().await.unwrap();
         let said = rest(&mut stream).await;
         assert!(said.starts_with("> one\n> mm") && said.ends_with("m> two\n"), "{}", said.len());
+        served.stop().await;
+    });
+}
+
+/// Nobody can tell how long a line is before its end is there.
+#[test]
+fn what_comes_of_a_frame_of_no_known_length_is_paid_for() {
+    on_threads(async {
+        let served = Served::new().await;
+        let mut stream = served.visit().await;
+        let line = [&[b'x'; 90_000][..], b"\n"].concat();
+        stream.write_all(&line[..80_000]).await.unwrap();
+        until(|| served.budget.left() <= u64::from(BUDGET) - 80_000).await;
+        stream.write_all(&line[80_000..]).await.unwrap();
+        let mut said = vec![0; 90_003];
+        soon(stream.read_exact(&mut said)).await.unwrap();
+        until(|| served.budget.left() == u64::from(BUDGET)).await;
+        // Where there is nothing left of it no more is read.
+        let kept = served.budget.take(u64::from(BUDGET)).unwrap();
+        stream.write_all(b"one\n").await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        drop(kept);
+        says(&mut stream, "> one\n").await;
         served.stop().await;
     });
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use host::UNLISTED;
 use machine::{LONGEST, Link, WINDOW};
 use proptest::prelude::*;
+use tokio::net::TcpSocket;
 
 use crate::talker::Speaker;
 use crate::wait::within;
@@ -80,6 +81,28 @@ impl Raw {
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
         Raw(stream)
+    }
+
+    /// From another address of this computer.
+    fn dial_from(from: [u8; 4], address: SocketAddr) -> Raw {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let stream = runtime.block_on(async {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind((from, 0).into()).unwrap();
+            socket.connect(address).await.unwrap().into_std().unwrap()
+        });
+        stream.set_nonblocking(false).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Raw(stream)
+    }
+
+    /// Ends the connection as a process does that is killed with something unread.
+    fn abort(self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            self.0.set_nonblocking(true).unwrap();
+            tokio::net::TcpStream::from_std(self.0).unwrap().set_zero_linger().unwrap();
+        });
     }
 
     /// One that has been welcomed.
@@ -247,6 +270,107 @@ fn who_says_nothing_or_half_a_thing_is_not_waited_for() {
     dribbling.read_to_the_end();
     assert!(speaker.heard(n(4)).is_empty());
     still_talks(&speaker, n(5));
+}
+
+/// It would be connected for good, and its number nobody else's.
+#[test]
+fn a_link_whose_place_is_given_away_is_over_and_the_machine_is_told() {
+    let speaker = Speaker::start_with_places(1, 2);
+    let mut stream = Raw::greeted(speaker.address, n(2), 11);
+    let mut bulk = Raw::beside(speaker.address, n(2), 11);
+    stream.write(&number(1));
+    until!(speaker.heard(n(2)) == [1]);
+    assert_eq!(speaker.places.taken(), 2);
+    // A link is not idle: it goes when it is a second old, for one whose address holds less.
+    let mut other = Raw::dial_from([127, 0, 0, 2], speaker.address);
+    other.write(&hello("talk", 3, n(3), 1, 22));
+    other.frame();
+    stream.read_to_the_end();
+    bulk.read_to_the_end();
+    until!(speaker.resets() == 1 && speaker.links_up() == 1 && speaker.places.taken() == 1);
+    let mut again = Raw::greeted(speaker.address, n(2), 33);
+    again.write(&number(2));
+    until!(speaker.heard(n(2)) == [1, 2]);
+}
+
+/// The reset waits for the machine, and what the next pair brings waits for the reset.
+#[test]
+fn a_reset_that_a_busy_machine_has_not_heard_of_wipes_out_nothing_of_the_next_pair() {
+    let speaker = speaker();
+    let mut first = Raw::greeted(speaker.address, n(2), 1);
+    // More than the systems of both ends take: some of it waits in here.
+    speaker.pour(n(2), Link::Stream, 7, 1 << 20);
+    first.write(&number(1));
+    until!(speaker.heard(n(2)) == [1]);
+    let mut next = Raw::dial(speaker.address);
+    let quarter = framed(&vec![b'b'; machine::CREDIT as usize]);
+    speaker.while_busy(|| {
+        first.0.shutdown(Shutdown::Both).unwrap();
+        until!(speaker.links_up() == 0);
+        next.write(&hello("talk", 3, n(2), 1, 1));
+        next.write(&quarter);
+        #[expect(clippy::disallowed_methods, reason = "what must not happen takes its time")]
+        std::thread::sleep(Duration::from_millis(200));
+    });
+    assert_eq!(next.frame().1[9], 0, "it is welcome");
+    until!(speaker.resets() == 1 && speaker.look(|talker| talker.poured.len()) == 1);
+    speaker.say(n(2), 5..6);
+    let (mut credits, mut messages) = (0, Vec::new());
+    while credits == 0 || messages.is_empty() {
+        match next.frame() {
+            (CREDIT, _) => credits += 1,
+            (MESSAGE, bytes) => messages.push(framed(&bytes)),
+            _ => {}
+        }
+    }
+    assert!(messages == [number(5)], "nothing from before the reset");
+    assert_eq!((speaker.resets(), speaker.links_up()), (1, 1));
+}
+
+/// It was admitted, so that what the machine sends is for it; and has gone before it could be greeted.
+#[test]
+fn what_is_sent_to_one_that_goes_before_it_is_greeted_is_lost_and_the_machine_is_told() {
+    let speaker = speaker();
+    let mut first = Raw::greeted(speaker.address, n(2), 1);
+    first.write(&number(1));
+    until!(speaker.heard(n(2)) == [1]);
+    let mut next = Raw::dial(speaker.address);
+    speaker.while_busy(|| {
+        // The same process: the pair before is over, and the machine is to be told before the next begins.
+        next.write(&hello("talk", 3, n(2), 1, 1));
+        first.read_to_the_end();
+        until!(speaker.counter("host_link_resets_total") == 1);
+        speaker.say(n(2), 0..3);
+        next.abort();
+    });
+    until!(speaker.resets() == 2);
+}
+
+/// Datagrams have no window: so many wait, and the rest is lost.
+#[test]
+fn datagrams_to_a_busy_machine_are_kept_only_so_far() {
+    let speaker = speaker();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let hello = hello_on(STREAM, PAIR, port, ("talk", 3, n(2), 1, 1));
+    let _stream = Raw::welcomed(speaker.address, &hello).0;
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    speaker.say_on(Link::Datagram, n(2), 7..8);
+    let mut sample = [0; 1500];
+    socket.recv_from(&mut sample).unwrap();
+    let (speaks, boot) = (&sample[..8], &sample[12..20]);
+    let head = [speaks, &n(2).to_le_bytes(), &1_u64.to_le_bytes(), boot].concat();
+    let datagram = [&head[..], b"n", &7_u64.to_le_bytes()].concat();
+    speaker.while_busy(|| {
+        until!({
+            (0..50).for_each(|_| drop(socket.send_to(&datagram, speaker.address)));
+            speaker.counter("host_link_datagrams_dropped_total") > 500
+        });
+    });
+    until!(speaker.heard(n(2)).len() >= 1024);
+    socket.send_to(&datagram, speaker.address).unwrap();
+    until!(speaker.heard(n(2)).len() > 1024);
+    assert_eq!(speaker.resets(), 0);
 }
 
 /// It asks for 100 MB and takes nothing. What is kept for it is a window at most; then it is cut off.

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use host::UNLISTED;
 use machine::{CREDIT, DATAGRAM, LONGEST, Link, WINDOW};
 
-use crate::talker::Speaker;
+use crate::stall::Stall;
+use crate::talker::{Speaker, Word};
 
 const FREE: &str = "127.0.0.1:0";
 /// The number of one that is on no list.
@@ -79,6 +80,34 @@ fn after_a_crash_both_ends_are_told_and_find_each_other_again() {
     until!(low.resets() == 1);
     low.say(HIGH, 0..1);
     until!(low.resets() == 2);
+}
+
+#[test]
+fn a_node_that_is_met_is_let_in_or_dialled_and_followed_where_it_moves() {
+    let low = Speaker::start_among(1, &[]);
+    let high = Speaker::start_among(2, &[]);
+    high.say(1, 0..10);
+    until!(high.resets() == 1);
+    // The one that dials goes on until the other lets it in.
+    high.meet(1, low.address);
+    until!(low.counter("host_link_greetings_refused_total") > 0);
+    low.meet(2, high.address);
+    until!(low.links_up() == 1 && high.links_up() == 1);
+    let before = (low.resets(), high.resets());
+    high.say(1, 10..20);
+    low.say(2, 0..10);
+    until!(low.heard(2).last() == Some(&19) && high.heard(1).len() == 10);
+    high.meet(1, low.address);
+    high.say(1, 20..30);
+    until!(low.heard(2).last() == Some(&29));
+    assert_eq!((low.resets(), high.resets()), before, "to be met again is no news");
+
+    let moved = Speaker::start_among(1, &[(2, high.address)]);
+    high.meet(1, moved.address);
+    until!(high.resets() > before.1 && high.links_up() == 1 && moved.links_up() == 1);
+    high.say(1, 30..40);
+    until!(moved.heard(2) == (30..40).collect::<Vec<_>>());
+    assert_eq!(low.heard(2).last(), Some(&29));
 }
 
 #[test]
@@ -164,16 +193,44 @@ fn whoever_does_not_wait_is_reset_at_the_window() {
     until!(high.resets() == 3 && low.resets() == 3);
 }
 
+/// Whichever of the two dialled.
 #[test]
 fn what_waits_is_sent_before_a_node_stops() {
+    for low_stops in [true, false] {
+        let low = Speaker::start(1, FREE, &[]);
+        let high = Speaker::start(HIGH, FREE, &[(1, low.address)]);
+        high.say(1, 0..1);
+        until!(low.heard(HIGH).len() == 1);
+        let (stops, stays) = if low_stops { (low, high) } else { (high, low) };
+        let (from, to) = if low_stops { (1, HIGH) } else { (HIGH, 1) };
+        let heard = stays.heard(from).len();
+        stops.say(to, 0..10_000);
+        stops.pour(to, Link::Bulk, 7, 1 << 20);
+        stops.stop();
+        until!(stays.heard(from).len() == heard + 10_000);
+        until!(stays.look(|talker| talker.poured.len()) == 7);
+    }
+}
+
+/// Law 16: a slow disk fills windows, and silences nobody.
+#[test]
+fn a_disk_that_is_far_behind_keeps_no_link_from_being_read() {
     let low = Speaker::start(1, FREE, &[]);
     let high = Speaker::start(HIGH, FREE, &[(1, low.address)]);
-    high.say(1, 0..1);
-    until!(low.heard(HIGH).len() == 1);
-    low.say(HIGH, 0..10_000);
-    low.pour(HIGH, Link::Bulk, 7, 1 << 20);
-    low.stop();
-    until!(high.heard(1).len() == 10_000 && high.look(|talker| talker.poured.len()) == 7);
+    until!(high.links_up() == 1 && low.links_up() == 1);
+    let stalled = Stall::of(".".as_ref());
+    low.tell(Word::Flood(1_100));
+    for number in 0..10 {
+        high.say(1, number..number + 1);
+        high.say_on(Link::Bulk, 1, number..number + 1);
+        until!(low.heard(HIGH).len() as u64 == 2 * number + 2);
+        low.say(HIGH, number..number + 1);
+        until!(high.heard(1).len() as u64 == number + 1);
+    }
+    assert_eq!(low.look(|talker| talker.synced), 0, "its disk is as far behind as before");
+    assert_eq!((low.resets(), high.resets()), (0, 0));
+    drop(stalled);
+    until!(low.look(|talker| talker.synced) == 1_100);
 }
 
 #[test]

@@ -195,6 +195,20 @@ fn credit_of_lanes_that_are_over_does_not_count_for_new_ones() {
 }
 
 #[test]
+fn datagrams_to_a_busy_machine_are_kept_only_so_far() {
+    let cage = Cage::new(2);
+    cage.while_busy(1, || {
+        cage.say(0, 1, Link::Datagram, &[7; 3000]);
+        cage.say(0, 1, Link::Stream, &[8]);
+    });
+    let heard = cage.heard(1);
+    assert!(heard.len() < 2000, "{} wait for it", heard.len());
+    assert_eq!(heard.last().unwrap(), "8 from 0", "what is no datagram is not lost");
+    cage.say(0, 1, Link::Datagram, &[7]);
+    assert_eq!(cage.heard(1), ["7 from 0"]);
+}
+
+#[test]
 fn a_datagram_that_is_too_heavy_is_lost_and_one_to_elsewhere_leaves() {
     let cage = Cage::new(2);
     cage.say(0, 1, Link::Datagram, &[DATAGRAM + 1, DATAGRAM]);

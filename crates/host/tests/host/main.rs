@@ -5,14 +5,14 @@ mod wait;
 
 mod clerk;
 mod disks;
-mod doors;
 mod folders;
 mod frames;
 mod hostile;
 mod links;
 mod locals;
 mod nodes;
-mod outside;
 mod scratch;
+mod services;
 mod sessions;
+mod stall;
 mod talker;

@@ -13,6 +13,7 @@ use machine::{
 };
 
 use crate::scratch::Scratch;
+use crate::stall::Stall;
 use crate::wait::{next, within};
 
 #[derive(Clone, Debug)]
@@ -207,9 +208,36 @@ fn a_machine_that_is_behind_with_its_disk_asks_for_time() {
     let (node, _heard) = ringer(&scratch.0);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
+        let room = async |within| tokio::time::timeout(within, node.room()).await.is_ok();
+        let stalled = Stall::of(&scratch.0);
+        assert!(room(Duration::from_secs(60)).await, "it has nothing to do");
         tell(&node, "flood");
-        tokio::time::timeout(Duration::from_secs(60), node.room()).await.expect("it catches up");
+        assert!(!room(Duration::from_millis(50)).await, "2,000 operations are under way");
+        drop(stalled);
+        assert!(room(Duration::from_secs(60)).await, "it catches up");
     });
+}
+
+/// Each operation is counted for as long as somebody waits for it, whoever that is.
+#[test]
+fn what_waits_for_a_disk_is_counted_over_all_nodes() {
+    let (scratch, metrics) = (Scratch::new("counted"), Metrics::default());
+    std::fs::write(scratch.0.join("bell"), "").unwrap();
+    let waiting = metrics.gauge("host_disk_waiting", "");
+    let [one, other, gone] = [(); 3].map(|()| counted_ringer(&scratch.0, &metrics));
+    for (_, heard) in [&one, &other, &gone] {
+        assert_eq!(hear(heard).1, "done");
+    }
+    until!(waiting.get() == 0);
+    let stalled = Stall::of(&scratch.0);
+    for (node, _) in [&one, &other, &other, &gone] {
+        assert!(tell(node, "sync"));
+    }
+    assert_eq!(waiting.get(), 4);
+    stop(&gone.0);
+    assert_eq!(waiting.get(), 3, "nobody waits any more for what it asked");
+    drop(stalled);
+    until!(waiting.get() == 0);
 }
 
 #[test]

@@ -126,6 +126,34 @@ fn what_is_left_unread_is_bounded_by_the_window() {
     assert_eq!(office.look(|clerk| clerk.resets.clone()), [session.number()]);
 }
 
+/// What was sent to one ask and is no longer waited for takes nothing from the window of the others.
+#[test]
+fn what_an_ask_leaves_behind_is_taken() {
+    let office = Open::new();
+    let session = Session::new(&office.0);
+    let (left, mut other) = (session.ask(later), session.ask(later));
+    office.go(false, LONGEST);
+    drop(left);
+    let quarters = u64::from(LONGEST / CREDIT);
+    assert_eq!(office.look(|clerk| clerk.writables), quarters, "what came and was not read");
+    office.go(false, LONGEST);
+    assert_eq!(office.look(|clerk| clerk.writables), 2 * quarters, "and what came to nobody");
+    for number in 1..=2 {
+        assert_eq!(part(wait(other.next())), Some((number, false)));
+    }
+    office.go(true, LONGEST);
+    assert_eq!(part(wait(other.next())), Some((3, true)));
+    assert_eq!(office.look(|clerk| clerk.resets.clone()), [session.number()]);
+    // All of it came, and nobody read the last of it.
+    let session = Session::new(&office.0);
+    let before = office.look(|clerk| clerk.writables);
+    let answers = session.ask(later);
+    office.go(true, LONGEST);
+    drop(answers);
+    assert!(!session.is_over());
+    assert_eq!(office.look(|clerk| clerk.writables), before + quarters);
+}
+
 #[test]
 fn who_reads_lets_the_machine_send_on() {
     let office = Open::new();

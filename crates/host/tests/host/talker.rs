@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
-use host::{Codec, Encoder, Files, Links, Malformed, Metrics, Neighbours, Node, Outside, SESSIONS};
-use machine::{DiskId, Input, Link, Machine, NodeId, Now, Outputs, Protocol, Window};
+use host::{
+    Codec, Encoder, Files, Links, Malformed, Metrics, Neighbours, Node, Outside, Places, SESSIONS,
+};
+use machine::{DiskCommand, DiskId, Input, Link, Machine, NodeId, Now, Outputs, Protocol, Window};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::RecvError};
+use tokio::task::JoinHandle;
 
 use crate::wait::within;
 
@@ -45,6 +48,10 @@ pub(crate) enum Word {
     Say { to: u32, numbers: Range<u64>, link: Link },
     /// Of the tests: send these.
     Pour(Pour),
+    /// Of the tests: this one is there.
+    Meet { peer: u32, address: SocketAddr },
+    /// Of the tests: ask the disk for so much.
+    Flood(u32),
 }
 
 /// So many messages of so many bytes, all at once or as there is room.
@@ -96,6 +103,8 @@ pub(crate) struct Talker {
     heard: BTreeMap<NodeId, Vec<u64>>,
     pub(crate) given: u64,
     pub(crate) resets: u64,
+    /// Ends of what the disk was asked for.
+    pub(crate) synced: u32,
     /// Of each message of bytes that came, its first and how many there were.
     pub(crate) poured: Vec<(u8, usize)>,
     window: Window,
@@ -140,6 +149,15 @@ impl Machine for Talker {
                     }
                 }
             }
+            Input::Message { message: Word::Meet { peer, address }, .. } => {
+                out.meet(NodeId(peer), address);
+            }
+            Input::Message { message: Word::Flood(operations), .. } => {
+                (0..operations).for_each(|_| {
+                    out.disk(DiskCommand::Sync { file: "nothing".into(), data_only: false }, ());
+                })
+            }
+            Input::Disk { .. } => self.synced += 1,
             Input::Message { message: Word::Pour(pour), .. } => self.waiting.push_back(pour),
             Input::Message { from, message: Word::Number(number) } => {
                 self.heard.entry(from).or_default().push(number);
@@ -168,36 +186,48 @@ impl Outside<Talk> for Mouth {
     fn deliver(&self, to: NodeId, message: Word, link: Link) {
         self.0.send(to, &message, link);
     }
+    fn met(&self, peer: NodeId, address: SocketAddr) {
+        self.0.meet(peer, address);
+    }
     fn halted(&self, why: &str) {
         panic!("a talker never halts: {why}");
     }
 }
+
+/// Takes connections until it is told to stop.
+type Accepting = JoinHandle<Result<(), RecvError>>;
 
 /// A node on threads of its own.
 pub(crate) struct Speaker {
     node: Arc<Node<Talker>>,
     pub(crate) metrics: Metrics,
     pub(crate) address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    pub(crate) places: Places,
+    stop: Option<(oneshot::Sender<()>, Accepting)>,
     runtime: Option<Runtime>,
 }
 
 impl Speaker {
     /// Listens on a free port, or on this one.
     pub(crate) fn start(me: u32, listen: &str, others: &[(u32, SocketAddr)]) -> Speaker {
-        Speaker::start_as(me, listen, others, true)
+        Speaker::start_as(me, listen, others, (true, 1000))
+    }
+
+    /// One whose door has so many places.
+    pub(crate) fn start_with_places(me: u32, places: usize) -> Speaker {
+        Speaker::start_as(me, "127.0.0.1:0", &[], (true, places))
     }
 
     /// One that takes no connection from those it does not know.
     pub(crate) fn start_among(me: u32, others: &[(u32, SocketAddr)]) -> Speaker {
-        Speaker::start_as(me, "127.0.0.1:0", others, false)
+        Speaker::start_as(me, "127.0.0.1:0", others, (false, 1000))
     }
 
     fn start_as(
         me: u32,
         listen: &str,
         others: &[(u32, SocketAddr)],
-        accepts_unlisted: bool,
+        (accepts_unlisted, places): (bool, usize),
     ) -> Speaker {
         let runtime = host::runtime().unwrap();
         let listener = runtime.block_on(TcpListener::bind(listen)).unwrap();
@@ -211,9 +241,12 @@ impl Speaker {
         let node = Node::start(Talker::default(), files, DiskId(0), outside, &metrics);
         links.join(&node, Some(address));
         let (stop, stopped) = oneshot::channel();
-        runtime.spawn(links.accept(listener, stopped));
-        let (stop, runtime) = (Some(stop), Some(runtime));
-        Speaker { node, metrics, address, stop, runtime }
+        let places = Places::new(places);
+        let door = places.clone();
+        let accepting =
+            runtime.spawn(async move { links.accept_in(&door, listener, stopped).await });
+        let (stop, runtime) = (Some((stop, accepting)), Some(runtime));
+        Speaker { node, metrics, address, places, stop, runtime }
     }
 
     pub(crate) fn say(&self, to: u32, numbers: Range<u64>) {
@@ -222,6 +255,10 @@ impl Speaker {
 
     pub(crate) fn say_on(&self, link: Link, to: u32, numbers: Range<u64>) {
         self.tell(Word::Say { to, numbers, link });
+    }
+
+    pub(crate) fn meet(&self, peer: u32, address: SocketAddr) {
+        self.tell(Word::Meet { peer, address });
     }
 
     pub(crate) fn pour(&self, to: u32, link: Link, messages: u32, bytes: usize) {
@@ -246,6 +283,11 @@ impl Speaker {
         self.look(|talker| talker.heard.get(&NodeId(from)).cloned().unwrap_or_default())
     }
 
+    /// Does this while the machine is busy.
+    pub(crate) fn while_busy(&self, work: impl FnOnce()) {
+        self.look(|_| work());
+    }
+
     pub(crate) fn given(&self) -> u64 {
         self.look(|talker| talker.given)
     }
@@ -262,10 +304,12 @@ impl Speaker {
         self.metrics.gauge("host_links_up", "").get()
     }
 
-    /// Stops in good order: what waits is sent.
+    /// Stops in good order, as a server does: what waits is sent, and then the process ends.
     pub(crate) fn stop(mut self) {
-        let _ = self.stop.take().unwrap().send(());
-        until!(self.links_up() == 0);
+        let (stop, accepting) = self.stop.take().unwrap();
+        let _ = stop.send(());
+        until!(accepting.is_finished());
+        self.kill();
     }
 
     /// Stops as a process does that is killed: its sockets are closed by its system.

@@ -13,7 +13,7 @@ use crate::replicas::patiently;
 use crate::server::Server;
 
 /// The number under this name.
-fn metric(admin: SocketAddr, name: &str) -> Option<u64> {
+pub(crate) fn metric(admin: SocketAddr, name: &str) -> Option<u64> {
     let text = ask(admin, &["GET /metrics HTTP/1.1", &format!("Host: {admin}")]).body;
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     value.parse().ok()
@@ -32,7 +32,7 @@ fn a_replica_that_lost_its_leader_says_so_and_when_it_has_one_again() {
         ]"#
     );
     std::fs::write(&file, text).unwrap();
-    let serve = ["raft", "serve", "--cluster", &file, "--node-id"];
+    let serve = ["raft", "serve", "--cluster", &file, "--node"];
     let mut watched = Server::run(&[&serve[..], &["0", "--admin", "127.0.0.1:0"]].concat());
     let admin = watched.admin();
     let without = || metric(admin, "raft_replicas_without_leader");

@@ -98,9 +98,30 @@ fn a_nodes_folder_is_none_of_a_whole_cluster_and_the_other_way_round() {
             { id = 1, data = "n1", addresses = { clients = "127.0.0.1:3" } },
         ]"#;
     fs::write(&file, text).unwrap();
-    let one = ["raft", "serve", "--node-id", "1", "--cluster", &file];
+    let one = ["raft", "serve", "--node", "1", "--cluster", &file];
     refused(&on(&one, &data), 2, &["all nodes of raft in one process", "one of the folders in it"]);
     let part = scratch.text("data/n1");
     refused(&on(&["raft", "serve"], &part), 2, &["made for raft, node 1, alone"]);
     Server::run(&on(&one, &part)).kill();
+}
+
+/// Tried live: a tally without its folder counted from 0, and nobody was told.
+#[test]
+fn a_node_whose_folder_is_gone_begins_anew_only_where_the_operator_says_so() {
+    for (verb, node) in [(SERVERS[0].1, "n1"), (SERVERS[1].1, "tally"), (SERVERS[1].1, "shard-0")] {
+        let scratch = Scratch::new(&format!("gone-{}-{node}", verb[0]));
+        let data = scratch.text("data");
+        Server::run(&on(verb, &data)).signal("TERM");
+        let replacing = |node| [&on(verb, &data)[..], &["--replace", node]].concat();
+        refused(&replacing(node), 2, &[&format!("still has the folder {node}")]);
+        refused(&replacing("n9"), 2, &["never had a node n9"]);
+        fs::remove_dir_all(scratch.join("data").join(node)).unwrap();
+        let before = names(&scratch.join("data"));
+        let (gone, anew) =
+            (format!("{data} has lost the folder {node}"), format!("--replace {node}"));
+        refused(&on(verb, &data), 4, &[&gone, "left as it is", "restore that folder", &anew]);
+        assert_eq!(names(&scratch.join("data")), before);
+        Server::run(&replacing(node)).signal("TERM");
+        Server::run(&on(verb, &data)).kill();
+    }
 }

@@ -139,3 +139,21 @@ fn a_change_of_the_ring_goes_on_after_kill_9() {
     assert!(entries.iter().all(|entries| *entries > LINKS as u64 / 4), "{entries:?}");
     assert_eq!(listed(&server), all);
 }
+
+/// All nodes of a process share them: it had three for each of its shards.
+#[test]
+fn sixty_four_shards_take_no_more_threads_than_one() {
+    let threads = |shards: &str| {
+        let scratch = Scratch::new(&format!("shards-{shards}"));
+        let (data, listen) = (scratch.text("data"), "127.0.0.1:0");
+        let serve = ["url-shortener", "serve", "--listen", listen, "--data", &data];
+        let server = Server::run(&[&serve[..], &["--shards", shards]].concat());
+        make(&server, &json!({"url": "https://a.example"}));
+        server.threads()
+    };
+    let cores = std::thread::available_parallelism().unwrap().get();
+    for shards in ["1", "64"] {
+        let count = threads(shards);
+        assert!(count <= cores + 16, "{count} threads with {shards} shards on {cores} cores");
+    }
+}

@@ -132,7 +132,7 @@ fn a_cluster_file_says_who_is_who() {
     );
     let file = scratch.text("lab.toml");
     std::fs::write(&file, text).unwrap();
-    let authority = Server::run(&["snowflake", "authority", "--cluster", &file]);
+    let authority = Server::run(&["snowflake", "serve", "--cluster", &file, "--node", "0"]);
     assert_eq!(authority.address.port(), ports[0]);
     let serve = |node| Server::run(&["snowflake", "serve", "--cluster", &file, "--node", node]);
     let (four, five) = (serve("4"), serve("5"));
@@ -142,12 +142,12 @@ fn a_cluster_file_says_who_is_who() {
 
     let serve = ["snowflake", "serve", "--cluster", &file];
     refused(&[&serve[..], &["--node", "6"]].concat(), 2, &["has no node 6"]);
-    refused(&[&serve[..], &["--node", "0"]].concat(), 2, &["node 0", "authority --cluster"]);
     refused(&serve, 2, &["--node"]);
     refused(&[&serve[..], &["--node", "4", "--worker", "1"]].concat(), 2, &["--worker"]);
-    let other = ["snowflake", "authority", "--cluster", "Cargo.toml"];
+    let other = ["snowflake", "authority", "--node", "0", "--cluster", "Cargo.toml"];
     refused(&other, 2, &["the cluster file Cargo.toml cannot be used", "unknown field"]);
-    refused(&["snowflake", "authority", "--cluster", "none"], 2, &["cannot be read"]);
+    let none = ["snowflake", "authority", "--node", "0", "--cluster", "none"];
+    refused(&none, 2, &["cannot be read"]);
 }
 
 /// One that nobody listens at, and that the system gives to nobody who asks it for any port: these begin at

@@ -96,6 +96,12 @@ impl Server {
         reply.json()["ids"].as_array().unwrap().iter().map(number).collect()
     }
 
+    /// How many threads it has.
+    pub(crate) fn threads(&self) -> usize {
+        let id = self.child.as_ref().unwrap().id();
+        std::fs::read_dir(format!("/proc/{id}/task")).unwrap().count()
+    }
+
     /// Where it shows what it counts, as it says once it is ready.
     pub(crate) fn admin(&self) -> SocketAddr {
         let line = self.lines.lock().unwrap().recv_timeout(LONGEST);

@@ -8,7 +8,7 @@ use journal::JournalOp;
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Random};
 use rand::RngExt;
 
-const SECTOR: usize = 64;
+const SECTOR: usize = 16;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct File {
@@ -27,7 +27,10 @@ enum Dirty {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) files: BTreeMap<String, File>,
+    /// No file grows.
     pub(crate) full: bool,
+    /// And none is written over, since it is copied then.
+    pub(crate) copies: bool,
     /// The next sync fails: the page cache believes that it went well.
     pub(crate) fails: bool,
     /// Of each file, in order; lists and reads of a folder have none.
@@ -97,8 +100,14 @@ impl Disk {
 
     fn perform(&mut self, command: DiskCommand) -> DiskResult {
         self.done.push(command.clone());
-        let grows = matches!(command, DiskCommand::Write { .. } | DiskCommand::Replace { .. });
-        if grows && self.full {
+        let needs_space = match &command {
+            DiskCommand::Write { file, offset, parts } => {
+                self.copies || *offset as usize + parts.len() > self.length(file)
+            }
+            DiskCommand::Replace { .. } => true,
+            _ => false,
+        };
+        if needs_space && self.full {
             return Err(DiskError::Full);
         }
         match command {

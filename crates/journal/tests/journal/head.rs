@@ -181,18 +181,21 @@ fn what_a_failed_sync_left_in_the_page_cache_is_written_again_before_it_is_belie
     }
 }
 
+/// A file system that copies what is written over: what is in the page cache only is told to nobody.
 #[test]
-fn what_found_no_space_to_be_written_again_is_not_in_the_bound() {
+fn a_boot_that_finds_no_space_to_write_again_what_it_read_waits_for_it() {
     let mut rig = after_a_failed_sync();
-    rig.disk.full = true;
+    (rig.disk.full, rig.disk.copies) = (true, true);
     rig.crash(false);
     rig.settle();
+    assert!(!rig.ready && rig.events.contains(&Event::Full));
     rig.disk.full = false;
-    rig.fire(JournalTimer::Bound);
+    rig.fire(JournalTimer::Retry(FAMILY));
     rig.settle();
+    assert!(rig.ready);
     rig.crash(true);
     rig.settle();
-    assert_eq!((rig.why.take(), rig.read()), (None, vec![0]));
+    assert_eq!((rig.why.take(), rig.read()), (None, vec![0, 1]));
 }
 
 /// The slot that is durable is never written over.
@@ -202,7 +205,7 @@ fn a_bound_that_found_no_space_is_written_to_the_same_slot_again() {
     rig.stop();
     rig.append(1, 10);
     rig.settle();
-    rig.disk.full = true;
+    (rig.disk.full, rig.disk.copies) = (true, true);
     rig.fire(JournalTimer::Bound);
     rig.settle();
     rig.disk.full = false;
@@ -242,4 +245,44 @@ fn the_bound_is_raised_after_the_sync_and_by_its_timer() {
     rig.step_of("log-1");
     assert!(rig.bound.floor(FAMILY, 1) > floor);
     assert!(rig.disk.waits().is_empty(), "the timer comes first");
+}
+
+/// It grows while the bound is written, and the timer fires before that has ended: nobody appends any more.
+#[test]
+fn the_bound_is_raised_when_appends_stop() {
+    let mut rig = begun();
+    rig.stop();
+    rig.append(1, 10);
+    while rig.step_of("log-1") {}
+    rig.fire(JournalTimer::Bound);
+    rig.append(2, 10);
+    while rig.step_of("log-1") {}
+    if rig.timers.contains(&JournalTimer::Bound) {
+        rig.fire(JournalTimer::Bound);
+    }
+    rig.settle();
+    while !rig.bound.is_settled() {
+        rig.fire(JournalTimer::Bound);
+        rig.settle();
+    }
+    assert_eq!(rig.bound.floor(FAMILY, 1), Some(rig.log.synced().offset));
+}
+
+/// Nobody is told that the disk is full because it was so the last time.
+#[test]
+fn a_bound_that_found_no_space_says_so_only_until_it_is_written_again() {
+    let mut rig = begun();
+    rig.stop();
+    rig.append(1, 10);
+    rig.settle();
+    (rig.disk.full, rig.disk.copies) = (true, true);
+    rig.fire(JournalTimer::Bound);
+    rig.settle();
+    rig.disk.full = false;
+    rig.events.clear();
+    rig.log.roll();
+    rig.append(2, 10);
+    assert!(!rig.log.is_full());
+    rig.settle();
+    assert_eq!(rig.events, [Event::Durable(vec![2])]);
 }

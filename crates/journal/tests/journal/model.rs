@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use journal::{Event, Place, Until};
+use journal::{Event, JournalTimer, Place, Until};
 use proptest::prelude::*;
 
 use crate::rig::{Rig, frame};
@@ -18,7 +18,8 @@ enum Move {
     Steps(usize),
     Fire,
     Full(bool),
-    Crash(bool),
+    /// The process died, or the power went; and again, after so many steps of each boot.
+    Crash(Vec<(bool, usize)>),
     Stop,
 }
 
@@ -29,11 +30,11 @@ fn moves() -> impl Strategy<Value = Move> {
         3 => Just(Move::Roll),
         1 => Just(Move::DeleteOldest),
         1 => Just(Move::Replace),
-        1 => (0..6_usize).prop_map(Move::Truncate),
-        8 => (1..30_usize).prop_map(Move::Steps),
+        2 => (0..6_usize).prop_map(Move::Truncate),
+        10 => (1..12_usize).prop_map(Move::Steps),
         2 => Just(Move::Fire),
         1 => any::<bool>().prop_map(Move::Full),
-        2 => any::<bool>().prop_map(Move::Crash),
+        3 => prop::collection::vec((any::<bool>(), 0..12_usize), 1..4).prop_map(Move::Crash),
         1 => Just(Move::Stop),
     ]
 }
@@ -45,9 +46,17 @@ struct Model {
     frames: BTreeMap<Place, (u64, bool)>,
     /// Up to where a hold waits, by its number.
     holds: BTreeMap<u64, Place>,
-    /// Files that are being deleted, or frames that are being cut: they may be gone.
-    going: Vec<(Place, Place)>,
+    /// Files that are being deleted or replaced, or frames that are being cut: they may be gone.
+    going: Option<Going>,
     next: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Going {
+    from: Place,
+    to: Place,
+    /// From the end on, so that no part of it is there without what is before that.
+    cut: bool,
 }
 
 impl Model {
@@ -62,13 +71,14 @@ impl Model {
     }
 
     fn may_go(&self, place: &Place) -> bool {
-        self.going.iter().any(|(from, to)| (from..to).contains(&place))
+        self.going.is_some_and(|Going { from, to, .. }| (from..to).contains(place))
     }
 
     /// What was going is gone.
     fn gone(&mut self) {
-        let going = std::mem::take(&mut self.going);
-        self.frames.retain(|place, _| !going.iter().any(|(from, to)| (from..to).contains(&place)));
+        if let Some(Going { from, to, .. }) = self.going.take() {
+            self.frames.retain(|place, _| !(from..to).contains(place));
+        }
     }
 
     /// A boot read these.
@@ -90,10 +100,20 @@ impl Model {
                 _ => {}
             }
         }
+        if let Some(Going { from, to, cut: true }) = self.going {
+            let there: Vec<bool> =
+                self.frames.range(from..to).map(|(place, _)| read.contains_key(place)).collect();
+            assert!(
+                there.is_sorted_by(|one, next| one >= next),
+                "a hole in what is cut: {there:?}"
+            );
+            let later = self.frames.range(to..).any(|(place, _)| read.contains_key(place));
+            assert!(!later || !there.contains(&true), "what was cut is there, and what came after");
+        }
         self.frames.retain(|place, _| read.contains_key(place));
         self.frames.values_mut().for_each(|(_, durable)| *durable = true);
         self.holds.clear();
-        self.going.clear();
+        self.going = None;
     }
 }
 
@@ -110,7 +130,7 @@ fn hear(rig: &mut Rig, model: &mut Model) {
                 }
             }
             Event::Replaced(_) => model.gone(),
-            Event::NotReplaced(_) => model.going.clear(),
+            Event::NotReplaced(_) => model.going = None,
             Event::Broken(why) => panic!("{why}"),
             _ => {}
         }
@@ -118,7 +138,7 @@ fn hear(rig: &mut Rig, model: &mut Model) {
 }
 
 fn play(rig: &mut Rig, model: &mut Model, step: Move) {
-    let idle = rig.log.is_idle();
+    let idle = rig.log.is_idle() && model.going.is_none();
     match step {
         Move::Append(length, waits) => {
             model.next += 1;
@@ -143,11 +163,9 @@ fn play(rig: &mut Rig, model: &mut Model, step: Move) {
         Move::DeleteOldest if idle && rig.log.files().len() > 2 => {
             let oldest = *rig.log.files().keys().next().unwrap();
             let from = Place { file: oldest, offset: 0 };
-            model.going.push((from, Place { file: oldest + 1, offset: 0 }));
+            let to = Place { file: oldest + 1, offset: 0 };
+            model.going = Some(Going { from, to, cut: false });
             rig.log.delete([oldest]);
-            rig.go_on();
-            rig.settle();
-            model.frames.retain(|place, _| place.file != oldest || rig.disk.full);
         }
         Move::Replace if idle && rig.log.files().len() > 2 => {
             let oldest = *rig.log.files().keys().next().unwrap();
@@ -157,19 +175,15 @@ fn play(rig: &mut Rig, model: &mut Model, step: Move) {
                 return;
             };
             rig.log.replace(oldest, frame(number, 1), REPLACED);
-            rig.go_on();
             // It keeps the first of them; the others may be there as long as it is not done.
-            model
-                .going
-                .push((Place { file: oldest, offset: 1 }, Place { file: oldest + 1, offset: 0 }));
+            let from = Place { file: oldest, offset: 1 };
+            let to = Place { file: oldest + 1, offset: 0 };
+            model.going = Some(Going { from, to, cut: false });
         }
         Move::Truncate(back) if idle => {
             let Some(place) = model.frames.keys().rev().nth(back).copied() else { return };
-            model.going.push((place, Place { file: u64::MAX, offset: 0 }));
             rig.log.truncate(place, TRUNCATED);
-            rig.go_on();
-            rig.settle();
-            model.going.last_mut().unwrap().1 = rig.log.end();
+            model.going = Some(Going { from: place, to: rig.log.end(), cut: true });
         }
         Move::Steps(count) => drop((0..count).find(|_| !rig.step())),
         Move::Fire => {
@@ -178,13 +192,22 @@ fn play(rig: &mut Rig, model: &mut Model, step: Move) {
             }
         }
         Move::Full(full) => rig.disk.full = full,
-        Move::Crash(power) => {
+        Move::Crash(crashes) => {
             hear(rig, model);
-            rig.crash(power);
+            for (power, steps) in crashes {
+                rig.crash(power);
+                let _ = (0..steps).find(|_| !rig.step());
+                if rig.ready {
+                    model.booted(&rig.frames.clone());
+                }
+            }
+            let was_ready = rig.ready;
             rig.settle();
             assert_eq!(rig.why, None);
             assert!(rig.ready);
-            model.booted(&rig.frames.clone());
+            if !was_ready {
+                model.booted(&rig.frames.clone());
+            }
         }
         Move::Stop if !rig.disk.full => {
             rig.settle();
@@ -198,6 +221,13 @@ fn play(rig: &mut Rig, model: &mut Model, step: Move) {
     }
     rig.go_on();
     hear(rig, model);
+    if rig.log.is_idle() {
+        model.gone();
+    }
+    if rig.disk.waits().is_empty() {
+        let raised = rig.bound.is_settled() || rig.timers.contains(&JournalTimer::Bound);
+        assert!(raised, "the bound is stale, and nothing will raise it");
+    }
 }
 
 proptest! {
@@ -214,6 +244,6 @@ proptest! {
             play(&mut rig, &mut model, step);
         }
         rig.disk.full = false;
-        play(&mut rig, &mut model, Move::Crash(true));
+        play(&mut rig, &mut model, Move::Crash(vec![(true, 0)]));
     }
 }

@@ -190,3 +190,94 @@ fn without_the_bound_what_was_lost_is_taken_for_what_never_was() {
     assert_eq!(without.durable(), [9]);
     assert!(without.timers.is_empty() && bound_of(&without.disk) == before, "nobody writes it");
 }
+
+/// The tail was cut in the page cache only, and the log ends where the bound does: the next file is begun, and the
+/// power goes.
+#[test]
+fn a_boot_that_cut_a_torn_tail_may_crash_at_any_step() {
+    for (steps, seed) in (0..20).flat_map(|steps| (0..20).map(move |seed| (steps, seed))) {
+        let (mut rig, _) = three_files(2);
+        rig.random = rand::SeedableRng::seed_from_u64(seed);
+        let torn = [&rig.disk.files["log-3"].seen[..], &frame(6, 30)[..9]].concat();
+        rig.disk.put("log-3", torn);
+        rig.boot();
+        let _ = (0..steps).find(|_| !rig.step());
+        rig.crash(false);
+        rig.settle();
+        rig.append(7, 3);
+        rig.settle();
+        assert_eq!((rig.why.take(), rig.durable()), (None, vec![7]));
+        rig.crash(true);
+        rig.settle();
+        assert_eq!(
+            (rig.why.take(), rig.read()),
+            (None, vec![0, 1, 2, 3, 4, 5, 7]),
+            "{steps}, {seed}"
+        );
+    }
+}
+
+/// The slot that a boot read may be in the page cache only: the other one is not written over before it is durable.
+#[test]
+fn a_power_loss_in_any_write_of_the_bound_leaves_one() {
+    let mut rig = Rig::new(1);
+    rig.settle();
+    for number in 0..40 {
+        rig.log.roll();
+        rig.append(number, 1);
+        rig.settle();
+    }
+    rig.stop();
+    rig.append(40, 1);
+    while rig.step_of("log-40") {}
+    rig.fire(journal::JournalTimer::Bound);
+    assert!(rig.step_of(BOUND), "it is written, and not synced");
+    rig.disk.forget();
+    rig.boot();
+    for steps in 30..70 {
+        for seed in 0..20 {
+            let mut rig = rig.clone();
+            rig.random = rand::SeedableRng::seed_from_u64(seed);
+            let _ = (0..steps).find(|_| !rig.step());
+            rig.crash(true);
+            rig.settle();
+            assert_eq!((rig.why.take(), rig.read()), (None, (0..41).collect()), "{steps}, {seed}");
+        }
+    }
+}
+
+/// It was replaced by a longer one in the second before the crash.
+#[test]
+fn a_boot_raises_the_bound_of_all_files() {
+    let (mut rig, names) = three_files(2);
+    rig.log.replace(2, [frame(2, 10), frame(3, 10), frame(3, 90)].concat(), 70);
+    rig.go_on();
+    while !rig.events.contains(&Event::Replaced(70)) {
+        assert!(rig.step());
+    }
+    rig.crash(false);
+    rig.settle();
+    assert_eq!(rig.why, None);
+    rig.stop();
+    rig.disk.cut(names[1], 2 * frame(2, 10).len());
+    refused(rig.disk, &[names[1], "was synced up to"]);
+}
+
+#[test]
+fn a_disk_that_is_older_than_its_bound_is_taken_over_once() {
+    let (rig, names) = three_files(2);
+    let mut older = rig.disk;
+    older.put(BOUND, journal::Bound::taking_over().to_vec());
+    for steps in 0..20 {
+        let mut rig = Rig::on_disk(older.clone(), 3);
+        let _ = (0..steps).find(|_| !rig.step());
+        rig.crash(steps % 2 == 0);
+        rig.settle();
+        assert_eq!((rig.why.take(), rig.read()), (None, (0..6).collect()), "{steps} steps");
+        for name in names {
+            let mut lost = rig.disk.clone();
+            lost.files.remove(name);
+            refused(lost, &[name, "gone"]);
+        }
+    }
+}

@@ -96,3 +96,88 @@ fn a_truncation_takes_away_what_was_appended_before_it_and_nothing_after() {
     rig.disk.cut(names[1], to.offset as usize - 1);
     assert!(booted(rig.disk).is_err(), "the bound says how much is left");
 }
+
+/// What is held behind a truncation leaves with it, and moves nothing.
+#[test]
+fn what_is_held_behind_a_truncation_leaves_with_it() {
+    let (mut rig, _) = three_files(3);
+    let place = |frames: u64| Place { file: 3, offset: frames * frame(0, 10).len() as u64 };
+    rig.log.truncate(place(1), 70);
+    rig.log.truncate(place(2), 71);
+    assert_eq!(rig.log.hold(72), None);
+    rig.go_on();
+    rig.settle();
+    assert!(rig.durable().ends_with(&[70, 71, 72]), "{:?}", rig.durable());
+    assert_eq!(rig.log.files()[&3], place(1).offset);
+    rig.stop();
+    assert_eq!(booted(rig.disk), Ok((0..7).collect()));
+}
+
+#[test]
+fn a_log_without_files_is_cut_in_no_time() {
+    let mut rig = Rig::new(1);
+    rig.settle();
+    rig.log.truncate(rig.log.end(), 70);
+    rig.append(0, 10);
+    rig.settle();
+    assert_eq!(rig.durable(), [70, 0]);
+    rig.stop();
+    assert_eq!(booted(rig.disk), Ok(vec![0]));
+}
+
+/// The newest file is not named yet, and nothing of it is synced: a boot would take it for the newest.
+#[test]
+fn a_crash_in_a_truncation_leaves_no_hole() {
+    for steps in 0..30 {
+        for power in [false, true] {
+            let (mut rig, _) = three_files(3);
+            rig.log.roll();
+            rig.log.append(frame(9, 10), None);
+            rig.go_on();
+            rig.settle();
+            rig.log.truncate(Place { file: 2, offset: frame(0, 10).len() as u64 }, 70);
+            rig.go_on();
+            let _ = (0..steps).find(|_| !rig.step());
+            rig.crash(power);
+            rig.settle();
+            let read = rig.read();
+            assert_eq!(rig.why, None, "{steps} steps");
+            assert!(read.len() >= 4 && read.is_sorted_by(|one, next| one + 1 == *next), "{read:?}");
+        }
+    }
+}
+
+/// A file that is deleted or cut off while it is replaced is there no more, on the disk and in the bound.
+#[test]
+fn a_file_that_is_taken_away_while_it_is_replaced_does_not_come_back() {
+    for cut in [false, true] {
+        for late in [false, true] {
+            for steps in 0..12 {
+                let (mut rig, names) = three_files(2);
+                rig.disk.done.clear();
+                let take_away = |rig: &mut Rig| match cut {
+                    true => rig.log.truncate(Place { file: 1, offset: 0 }, 71),
+                    false => rig.log.delete([2]),
+                };
+                if late {
+                    take_away(&mut rig);
+                    rig.go_on();
+                }
+                let _ = (0..steps).find(|_| !rig.step());
+                rig.log.replace(2, frame(2, 90), 70);
+                rig.go_on();
+                if !late {
+                    let _ = (0..steps).find(|_| !rig.step());
+                    take_away(&mut rig);
+                    rig.go_on();
+                }
+                rig.settle();
+                assert!(!rig.disk.files.contains_key(names[1]), "cut {cut}, late {late}, {steps}");
+                assert!(!rig.log.files().contains_key(&2), "cut {cut}, late {late}, {steps}");
+                rig.stop();
+                let left = if cut { vec![] } else { vec![0, 1, 4, 5] };
+                assert_eq!(booted(rig.disk), Ok(left), "cut {cut}, late {late}, {steps}");
+            }
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! The promise `leader-keeps-its-place`, for clusters in which nothing fails, however slow they are.
+//! The promises `leader-keeps-its-place`, for clusters in which nothing fails, however slow they are, and
+//! `no-election-is-waited-for`, for those in which nodes are restarted on purpose.
 
 use std::time::Duration;
 
@@ -43,11 +44,20 @@ impl Promise<Node> for KeepsPlace {
     }
 
     fn end(&mut self, world: &World<Node>) -> Verdict {
-        judge(world.history(), world.now())
+        judge(world.history(), world.now(), GAP)
     }
 }
 
-fn judge(history: &History<Note>, now: Time) -> Verdict {
+/// While somebody waits, the next answer comes within so long.
+pub(super) struct Answered(pub(super) Duration);
+
+impl Promise<Node> for Answered {
+    fn end(&mut self, world: &World<Node>) -> Verdict {
+        judge(world.history(), world.now(), self.0)
+    }
+}
+
+fn judge(history: &History<Note>, now: Time, gap: Duration) -> Verdict {
     // Those who wait, and since when nobody was answered, from when on somebody leads.
     let begun = Time(0) + BEGUN;
     let (mut waiting, mut since) = (0_u64, begun);
@@ -63,7 +73,7 @@ fn judge(history: &History<Note>, now: Time) -> Verdict {
             }
             Note::Answered { .. } | Note::Failed { .. } | Note::GivenUp { .. } => {
                 let answered = matches!(entry.note, Note::Answered { .. });
-                if entry.at > since + GAP {
+                if entry.at > since + gap {
                     return late(since, entry.at);
                 }
                 waiting = waiting.saturating_sub(1);
@@ -72,7 +82,7 @@ fn judge(history: &History<Note>, now: Time) -> Verdict {
             Note::Sometimes(_) => {}
         }
     }
-    if waiting > 0 && now > since + GAP { late(since, now) } else { Verdict::Held }
+    if waiting > 0 && now > since + gap { late(since, now) } else { Verdict::Held }
 }
 
 #[cfg(test)]
@@ -100,7 +110,7 @@ mod tests {
         let early = Entry { at: Time(0), node: NodeId(9), note: note(0, false) };
         let early = notes.iter().any(|(_, operation, _)| *operation == 0).then_some(early);
         let history = early.into_iter().chain(notes.iter().map(entry));
-        judge(&history.collect(), time(end))
+        judge(&history.collect(), time(end), GAP)
     }
 
     /// Operation 0 was asked a second before: nobody led yet.

@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(judged(&[(500, asked()), (4_900, answered())]), Verdict::Held, "it recovers");
         assert_eq!(judged(&[(500, asked()), (3_900, failed())]), Verdict::Held, "before that");
         assert_eq!(judged(&[(9_500, asked())]), Verdict::Held, "there is time left");
-        let change = Ask::Change { voters: [NodeId(1)].into() };
+        let change = Ask::Change { voters: [NodeId(1)].into(), addresses: [].into() };
         assert_eq!(judged(&[(5_000, Note::Invoked { operation: 1, ask: change })]), Verdict::Held);
     }
 

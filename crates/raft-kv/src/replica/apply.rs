@@ -13,9 +13,9 @@ impl Replica {
         loop {
             if let Some((_, event)) = self.groups.next_event() {
                 self.event(event, out);
-            } else if let Some((index, entry)) = self.groups.next_committed(GROUP) {
+            } else if let Some((_, index, entry)) = self.groups.next_committed() {
                 self.apply(index, &entry, out);
-            } else if self.frozen.is_none() && self.growth.is_due(now.random) {
+            } else if !self.groups.is_taking(GROUP) && self.growth.is_due(now.random) {
                 self.growth.frozen();
                 let freezes = self.groups.freeze(GROUP, self.applied, now);
                 self.frozen = freezes.then(|| self.store.freeze());
@@ -35,14 +35,13 @@ impl Replica {
         }
     }
 
-    fn take_piece(&mut self, first: bool, piece: &[u8], out: &mut Outputs<KeyValue>) {
-        let thawing = match &mut self.thawing {
+    fn take_piece(&mut self, first: bool, piece: &[u8]) {
+        let begun = match self.thawing.take() {
             Some(thawing) if !first => thawing,
-            other => other.insert(self.store.thaw()),
+            _ => Ok(self.store.thaw()),
         };
-        if let Err(rotten) = thawing.add(piece) {
-            out.halt(rotten.to_string());
-        }
+        // What a leader sends may be of no use: nobody knows before it is whole.
+        self.thawing = Some(begun.and_then(|mut thawing| thawing.add(piece).map(|()| thawing)));
     }
 
     /// The pieces are the store from now on.
@@ -50,8 +49,11 @@ impl Replica {
         self.frozen = None;
         let Some(thawed) = self.thawing.take() else { return };
         self.growth.frozen();
-        self.growth.taken(thawed.length());
-        match self.store.restore(thawed) {
+        let restored = thawed.and_then(|thawed| {
+            self.growth.taken(thawed.length());
+            self.store.restore(thawed)
+        });
+        match restored {
             Ok(()) => self.applied = index,
             Err(rotten) => out.halt(rotten.to_string()),
         }
@@ -79,10 +81,9 @@ impl Replica {
                 }
             }
             Event::PieceWanted => self.give_piece(),
-            Event::Piece { first, bytes } => self.take_piece(first, &bytes, out),
+            Event::Piece { first, bytes } => self.take_piece(first, &bytes),
             Event::Restored { index } => self.restored(index, out),
-            // The state is in files.
-            Event::SnapshotWanted => {}
+            Event::SnapshotWanted => self.growth.want(),
             Event::Noted(what) => out.note(Note::Sometimes(what)),
         }
     }

@@ -22,8 +22,8 @@ impl Replica {
             _ if self.writes.len() + self.reads.len() >= self.limits.most_waiting => {
                 Some(Answer::Refused(Refusal::Overloaded))
             }
-            Ask::Change { voters } => {
-                let changed = self.groups.change(GROUP, voters, now);
+            Ask::Change { voters, addresses } => {
+                let changed = self.groups.change(GROUP, voters, addresses, now);
                 Some(changed.map_or_else(Answer::from, |()| Answer::Done))
             }
             Ask::Transfer { to } => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use machine::{NodeId, Time};
 use sim::{Delays, FaultKind, Script, Target};
 
-use super::workload::{MIXED, Mix, ask_any, ask_of, workload};
+use super::workload::{MIXED, Mix, ask_any, ask_of, change, workload};
 use crate::message::{Ask, Operation};
 use crate::promise::{ANSWER, RECOVERY, REDUNDANCY};
 use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
@@ -52,10 +52,11 @@ fn usual(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
         snapshot_chunk: SNAPSHOT_CHUNK,
         journal_growth: JOURNAL_GROWTH,
         long_values: 0,
+        rests: false,
     }
 }
 
-/// Replicas whose journals are written anew all the time.
+/// Replicas whose journals begin a new segment all the time.
 fn short_journals(draft: &mut Draft) -> Shape {
     let founders = draft.one_of(&[3, 5]);
     let usual = usual(draft, founders, 0);
@@ -108,6 +109,30 @@ pub(super) fn leader_crash(draft: &mut Draft) {
     under_noise(draft, shape, MIXED);
 }
 
+/// They work for a moment, and rest; then whoever leads goes for good. That is noticed before anybody asks, or
+/// when somebody does.
+pub(super) fn resting_leader(draft: &mut Draft) {
+    let founders = draft.one_of(&[3, 5]);
+    let shape = Shape { rests: true, ..usual(draft, founders, 0) };
+    let shape = begin(draft, shape);
+    for number in 0..draft.number(5, 40) {
+        let at = Time(0) + MS(draft.number(BEGUN, BEGUN + 500));
+        ask_any(draft, shape, at, append(number));
+    }
+    let (gone, until) = (Time(0) + MS(draft.number(2_300, 4_000)), always(draft));
+    draft.between(gone, until).crash("leader");
+    let (from, end) = (gone.0 / 1_000_000, draft.end().0 / 1_000_000);
+    for number in 0..draft.number(5, 40) {
+        let at = Time(0) + MS(draft.number(from, end));
+        ask_any(draft, shape, at, append(100 + number));
+    }
+    draft.swarm(NOISE, &targets(shape));
+}
+
+fn append(number: u64) -> Ask {
+    Ask::Append { key: "a".into(), value: format!("{number}.").into() }
+}
+
 pub(super) fn flapping_leader(draft: &mut Draft) {
     let shape = three_or_five(draft);
     let (at, until) = (moment(draft), always(draft));
@@ -140,6 +165,16 @@ pub(super) fn rolling_restart(draft: &mut Draft) {
     }
     under_noise(draft, shape, MIXED);
     draft.swarm(CRASHES, &targets(shape));
+}
+
+/// Whoever is back has heard who leads before the next one is told to stop.
+pub(super) fn planned_restarts(draft: &mut Draft) {
+    let shape = three_or_five(draft);
+    let lasts = MS(draft.number(500, 800)) * shape.founders as u32;
+    draft
+        .between(Time(0) + MS(BEGUN), Time(0) + MS(BEGUN) + lasts)
+        .rolling_restart(shape.replica_ids());
+    workload(draft, shape, 600, MIXED);
 }
 
 pub(super) fn power_loss(draft: &mut Draft) {
@@ -248,7 +283,7 @@ pub(super) fn membership_change(draft: &mut Draft) {
     for _ in 0..draft.number(1, 4) {
         let at = moment(draft);
         let voters = some_of(draft, &replicas);
-        ask_any(draft, shape, at, Ask::Change { voters: voters.iter().copied().collect() });
+        ask_any(draft, shape, at, change(shape, &voters));
         if draft.percent(70) {
             let side = some_of(draft, &replicas);
             let rest = replicas.iter().copied().filter(|replica| !side.contains(replica));

@@ -3,11 +3,10 @@
 use machine::Time;
 use sim::Script;
 
-use crate::message::Ask;
 use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
 
 use super::plans::{BEGUN, CRASHES, MS, begin, moment, some_of, targets, under_noise};
-use super::workload::{MIXED, ask_any, workload_from};
+use super::workload::{MIXED, ask_any, change, workload_from};
 
 /// Everything is so small that its end is met: of a log, of a journal and of a piece of a snapshot.
 fn small(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
@@ -23,6 +22,7 @@ fn small(draft: &mut Draft, founders: u64, spares: u64) -> Shape {
         snapshot_chunk: draft.magnitude(16, 4_000),
         journal_growth: draft.magnitude(16, 64 << 10),
         long_values: 0,
+        rests: false,
     };
     begin(draft, shape)
 }
@@ -40,6 +40,7 @@ pub(super) fn growing_store(draft: &mut Draft) {
         snapshot_chunk: SNAPSHOT_CHUNK,
         journal_growth: JOURNAL_GROWTH,
         long_values: 100,
+        rests: false,
     };
     shape.draw(draft);
     draft.phases(MS(20_000), MS(1_000));
@@ -77,7 +78,7 @@ pub(super) fn change_during_snapshots(draft: &mut Draft) {
         let new = if in_the_middle { shape.founder_ids() } else { shape.replica_ids() };
         let voters = some_of(draft, &new);
         let away = draft.one_of(&voters);
-        ask_any(draft, shape, at, Ask::Change { voters: voters.into_iter().collect() });
+        ask_any(draft, shape, at, change(shape, &voters));
         // Who leaves just before it counts as ready, and soon after it no snapshot knows of its middle.
         let (gone, back) = match in_the_middle {
             true => (at - MS(draft.number(0, 10)), at + MS(draft.number(30, 130))),

@@ -1,7 +1,11 @@
 //! What clients do in scenarios: reads and writes of a few keys, so many that they meet.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use machine::{NodeId, Time};
+use raft::Address;
+use sim::Shape as _;
 
 use crate::message::{Ask, Operation, ReadMode};
 use crate::shape::{Draft, Shape};
@@ -48,6 +52,17 @@ pub(super) fn workload_from(
 pub(super) fn ask_any(draft: &mut Draft, shape: Shape, at: Time, ask: Ask) {
     let replica = draft.one_of(&shape.replica_ids());
     ask_of(draft, shape, at, replica, ask);
+}
+
+/// These are to be the voters. Who joins is met at an address, which is as good as any other here.
+pub(super) fn change(shape: Shape, voters: &[NodeId]) -> Ask {
+    let address = |node: NodeId| {
+        let at = |port| SocketAddr::from(([10, 0, 0, node.0 as u8], port));
+        Address { nodes: at(7432), clients: at(7431) }
+    };
+    let joins = shape.ids("spare").into_iter().filter(|node| voters.contains(node));
+    let addresses = joins.map(|node| (node, address(node))).collect();
+    Ask::Change { voters: voters.iter().copied().collect(), addresses }
 }
 
 /// Some client asks this replica.

@@ -1,5 +1,6 @@
 //! The front end: each request is a question to the replica, in the session of its connection.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +10,13 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use host::http::{self, HttpReply};
-use host::{Node, Visitor};
+use host::{Exposure, Node, Visitor};
 use machine::NodeId;
 use raft::Session;
 
-use super::status::{ClientAddresses, Status};
 use crate::message::{Answer, Ask, Message, Request};
 use crate::replica::Replica;
+use crate::status::{ClientAddresses, Status, client_address};
 use crate::wire::{
     self, LONGEST_BODY, Parsed, RawRequest, elsewhere, reply_of, unavailable, unknown,
     why_not_member,
@@ -29,6 +30,8 @@ pub(super) struct FrontEnd {
     pub(super) me: NodeId,
     pub(super) node: Arc<Node<Replica>>,
     pub(super) addresses: ClientAddresses,
+    /// Whom this node may be told to speak with.
+    pub(super) exposure: Exposure,
 }
 
 impl FrontEnd {
@@ -56,8 +59,23 @@ impl FrontEnd {
                     self.node.look(|replica| Status::of(self.me, replica, &self.addresses));
                 status.map_or_else(stopping, |status| HttpReply::json(200, &status))
             }
-            Ok(Parsed::Ask(ask, session)) => self.ask(parts, ask, session).await,
+            Ok(Parsed::Ask(ask, session)) => match self.out_of_reach(&ask) {
+                Some(address) => HttpReply::error(
+                    400,
+                    format_args!(
+                        "{address} is not on this computer, and this server speaks with no other                          unless it was started with --open-to-anyone; nothing was begun"
+                    ),
+                ),
+                None => self.ask(parts, ask, session).await,
+            },
         }
+    }
+
+    /// Whoever may ask this server is not to make it dial whom they like.
+    fn out_of_reach(&self, ask: &Ask) -> Option<SocketAddr> {
+        let Ask::Change { addresses, .. } = ask else { return None };
+        let mut all = addresses.values().flat_map(|address| [address.nodes, address.clients]);
+        all.find(|address| !self.exposure.allows(*address))
     }
 
     async fn ask(&self, parts: &Parts, ask: Ask, session: Option<Session>) -> HttpReply {
@@ -65,7 +83,7 @@ impl FrontEnd {
         let (is_write, is_read) = (ask.change().is_some(), ask.is_read());
         let request = |token| Message::Request(Request { token, session, ask });
         let visitor = Visitor::of(&parts.extensions);
-        let answer = visitor.session(&self.node).ask_once(PATIENCE, request).await;
+        let answer = host::Session::of(&visitor, &self.node).ask_once(PATIENCE, request).await;
         let answer = answer.map(|message| match message {
             Message::Response(response) => Some(response.answer),
             _ => None,
@@ -85,7 +103,10 @@ impl FrontEnd {
 
     /// The same request, at another node.
     fn elsewhere(&self, why: &str, other: NodeId, parts: &Parts) -> HttpReply {
-        let Some(address) = self.addresses.get(&other) else {
+        let address = self.node.look(|replica| {
+            replica.group().and_then(|group| client_address(other, group, &self.addresses))
+        });
+        let Some(address) = address.flatten() else {
             let unknown =
                 format_args!("{why}, and the address of node {} is not known here", other.0);
             return unavailable(unknown);

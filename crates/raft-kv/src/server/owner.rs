@@ -29,7 +29,7 @@ impl host::FolderOwner for FolderOwner {
     }
 
     fn arguments(&self) -> String {
-        format!("--node-id {}", self.node)
+        format!("--node {}", self.node)
     }
 
     fn with_another_folder(&self) -> &'static str {

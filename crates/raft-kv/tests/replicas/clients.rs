@@ -23,6 +23,7 @@ fn world(seed: u64, switches: Switches) -> World<Node> {
         snapshot_chunk: 100,
         journal_growth: 1_000,
         long_values: 0,
+        rests: false,
     };
     let cluster = Cluster::new(shape, Delays::micros(100, 1_000));
     let mut world = world_of::<Consensus>(&cluster, seed, switches);

@@ -27,6 +27,7 @@ fn world(seed: u64, switches: Switches) -> (World<Node>, NodeId, [NodeId; 2]) {
         snapshot_chunk: 256 << 10,
         journal_growth: 16 << 20,
         long_values: 0,
+        rests: false,
     };
     let cluster = Cluster::new(shape, Delays::micros(100, 1_000));
     let mut world = world_of::<Consensus>(&cluster, seed, switches);

@@ -75,6 +75,11 @@ impl Group {
         }
     }
 
+    /// Is there an entry to be applied?
+    pub(crate) fn has_committed(&self) -> bool {
+        self.applied_index < self.commit_index && self.log.entry(self.applied_index + 1).is_some()
+    }
+
     /// The next entry to be applied.
     pub(crate) fn next_committed(&mut self) -> Option<(Index, Entry)> {
         if self.applied_index >= self.commit_index {

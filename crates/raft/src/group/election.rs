@@ -30,7 +30,7 @@ impl Group {
     /// Would the others elect me? Asking costs nobody anything.
     pub(super) fn ask_for_pre_votes(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
         fx.note("leader-missed");
-        self.leader = None;
+        (self.leader, self.handed_over) = (None, 0);
         self.role = Role::PreCandidate(Votes::new());
         self.wait_for_leader(now);
         self.ask_voters(self.term + 1, true, false, fx);
@@ -40,6 +40,9 @@ impl Group {
     /// Starts an election (figure 2, candidates). The own vote counts when it is durable.
     pub(super) fn campaign(&mut self, transfer: bool, now: &mut Now<'_>, fx: &mut Effects) {
         self.follow(self.term + 1, None, now, fx);
+        if transfer {
+            self.handed_over = self.term;
+        }
         self.voted_for = Some(self.me);
         self.role = Role::Candidate(Votes::new());
         self.wait_for_leader(now);
@@ -77,6 +80,9 @@ impl Group {
             let granted = request.term > self.term && self.is_up_to_date(request);
             let term = if granted { request.term } else { self.term };
             return fx.send_durable(from, Rpc::Vote { term, pre: true, granted });
+        }
+        if request.transfer {
+            self.handed_over = self.handed_over.max(request.term);
         }
         let free = self.is_current_term(request.term, now, fx)
             && self.voted_for.is_none_or(|candidate| candidate == from);
@@ -134,7 +140,7 @@ impl Group {
 
     /// Elected. The blank entry lets it commit what its predecessors left (section 8).
     fn lead(&mut self, now: &mut Now<'_>, fx: &mut Effects) {
-        self.leader = Some(self.me);
+        (self.leader, self.active) = (Some(self.me), now.time);
         let (members, last) = (self.log.configuration().members(), self.log.last_index());
         self.role = Role::Leader(Box::new(Leadership::new(self.me, &members, last, now.time)));
         fx.events.push(Event::Leads { term: self.term });

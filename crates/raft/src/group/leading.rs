@@ -29,6 +29,8 @@ pub struct Leadership {
     pub(super) transfer: Option<Transfer>,
     heartbeat_due: Time,
     quorum_due: Time,
+    /// What was said to be committed last.
+    told: Index,
     /// Followers may be owed entries.
     pub(super) unsent: bool,
 }
@@ -49,6 +51,7 @@ impl Leadership {
             transfer: None,
             heartbeat_due: now,
             quorum_due: now,
+            told: 0,
             unsent: true,
         };
         leadership.know(members, last_index, now);
@@ -99,9 +102,34 @@ impl Leadership {
         self.heartbeat_due
     }
 
+    /// Have all members everything up to here, and know that it is committed? Nobody waits for anything else.
+    pub(super) fn is_level(&self, last: Index) -> bool {
+        let committed = self.told;
+        // Who has answered the last question has answered all of them.
+        let level =
+            |progress: &Progress| progress.matched == last && progress.round == self.reads.round();
+        committed == last
+            && self.durable >= last
+            && self.transfer.is_none()
+            && self.reads.is_empty()
+            && self.followers.values().all(level)
+    }
+
+    /// It rested. What it has not heard meanwhile nobody was asked for.
+    pub(super) fn wake(&mut self, now: Time, heartbeat: Duration, timeout: Duration) {
+        self.followers.values_mut().for_each(|progress| progress.heard = now);
+        (self.heartbeat_due, self.quorum_due) = (next_heartbeat(now, heartbeat), now + timeout);
+    }
+
     pub(super) fn lost_reads(self) -> impl Iterator<Item = u64> {
         self.reads.into_tokens()
     }
+}
+
+/// At the same moments for all groups of a node, so that they share messages.
+fn next_heartbeat(now: Time, heartbeat: Duration) -> Time {
+    let interval = machine::nanos(heartbeat);
+    Time((now.0 / interval + 1) * interval)
 }
 
 impl Leadership {
@@ -121,8 +149,10 @@ impl Group {
     pub(crate) fn propose(
         &mut self,
         command: bytes::Bytes,
+        now: &mut Now<'_>,
         fx: &mut Effects,
     ) -> Result<(Term, Index), NotLeader> {
+        self.asked(now, fx);
         let Role::Leader(leadership) = &self.role else { return Err(self.not_leader()) };
         if leadership.transfer.is_some() {
             return Err(NotLeader { leader: None });
@@ -148,11 +178,11 @@ impl Group {
         let heartbeat = self.tuning.heartbeat;
         let Role::Leader(leadership) = &mut self.role else { return };
         if now.time >= leadership.heartbeat_due {
-            // At the same moments for all groups of a node, so that they share messages.
-            let interval = machine::nanos(heartbeat);
-            leadership.heartbeat_due = Time((now.time.0 / interval + 1) * interval);
-            self.broadcast(now, fx);
-            self.advance_change(now, fx);
+            leadership.heartbeat_due = next_heartbeat(now.time, heartbeat);
+            if !self.rest(now, fx) {
+                self.broadcast(now, fx);
+                self.advance_change(now, fx);
+            }
         }
     }
 
@@ -177,6 +207,7 @@ impl Group {
         let Role::Leader(leadership) = &mut self.role else { return };
         leadership.reads.begin_round(now.time);
         let round = leadership.reads.round();
+        leadership.told = self.commit_index;
         for (&member, progress) in &mut leadership.followers {
             match &mut progress.stage {
                 // The heartbeat is the question.
@@ -223,8 +254,12 @@ impl Group {
             }
             while progress.may_send(last, tuning.max_batch, tuning.max_in_flight) {
                 let next = progress.next;
-                let Some(prev_term) = self.log.term_at(next - 1) else {
-                    progress.send_snapshot(member, &self.log, tuning.snapshot_chunk, now.time, fx);
+                let prev_term = self.log.term_at(next - 1);
+                let Some(prev_term) =
+                    prev_term.filter(|_| !matches!(progress.stage, Stage::Snapshot(_)))
+                else {
+                    let newest = || self.log.snapshot().sendable(self.rotten);
+                    progress.send_snapshot(member, newest, now.time, fx);
                     continue;
                 };
                 let entries = self.log.entries_from(next, tuning.max_batch, tuning.max_batch_bytes);
@@ -234,16 +269,7 @@ impl Group {
                         progress.next += entries.len() as u64;
                         in_flight.push_back(progress.next - 1);
                     }
-                    Stage::Snapshot(_) => {
-                        progress.send_snapshot(
-                            member,
-                            &self.log,
-                            tuning.snapshot_chunk,
-                            now.time,
-                            fx,
-                        );
-                        continue;
-                    }
+                    Stage::Snapshot(_) => {}
                 }
                 let (prev_index, leader_commit) = (next - 1, self.commit_index);
                 let append =

@@ -11,6 +11,7 @@
 //! it knows is in `reconfiguration.rs`; here is when it makes it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use machine::{DiskId, NodeId, Now};
@@ -18,7 +19,7 @@ use machine::{DiskId, NodeId, Now};
 use super::{Group, NotLeader, Role};
 use crate::effects::Effects;
 use crate::mechanism::Mechanism;
-use crate::member::{ANY_DISK, Configuration, Member};
+use crate::member::{ANY_DISK, Address, Configuration, Member};
 use crate::reconfiguration::Wanted;
 use crate::rpc::{Entry, Index, Payload, Rpc};
 
@@ -35,7 +36,7 @@ pub enum ChangeRefused {
     NotLeader(NotLeader),
     /// They are the voters already, and nobody else is a member.
     Nothing,
-    /// This node has not said hello yet: it is to be started.
+    /// This node has not said hello yet, and nobody says where it is: it is to be started.
     Unknown(NodeId),
     /// Somebody must vote.
     Nobody,
@@ -48,11 +49,14 @@ pub(super) struct TargetMembers {
     nodes: Option<BTreeSet<NodeId>>,
     /// The disk with which each node spoke last.
     present: BTreeMap<NodeId, DiskId>,
+    /// Where somebody said that nodes are.
+    addresses: BTreeMap<NodeId, Address>,
 }
 
 impl TargetMembers {
     pub(super) fn new(me: Member) -> TargetMembers {
-        TargetMembers { nodes: None, present: BTreeMap::from([(me.node, me.disk)]) }
+        let present = BTreeMap::from([(me.node, me.disk)]);
+        TargetMembers { nodes: None, present, addresses: BTreeMap::new() }
     }
 
     /// This member spoke.
@@ -63,18 +67,22 @@ impl TargetMembers {
     }
 
     fn wanted(&self) -> Wanted<'_> {
-        Wanted { nodes: self.nodes.as_ref(), present: &self.present }
+        let TargetMembers { nodes, present, addresses } = self;
+        Wanted { nodes: nodes.as_ref(), present, addresses }
     }
 }
 
 impl Group {
-    /// Makes these nodes the voters, through joint consensus.
+    /// Makes these nodes the voters, through joint consensus. One that nobody knows yet is met at its address,
+    /// and taken in when it says hello.
     pub(crate) fn change(
         &mut self,
         nodes: &BTreeSet<NodeId>,
+        addresses: &BTreeMap<NodeId, Address>,
         now: &mut Now<'_>,
         fx: &mut Effects,
     ) -> Result<(), ChangeRefused> {
+        self.asked(now, fx);
         let not_leader = self.not_leader();
         let (configuration, settled) = (Arc::clone(self.log.configuration()), self.is_settled());
         let Role::Leader(leadership) = &mut self.role else {
@@ -83,22 +91,22 @@ impl Group {
         if nodes.is_empty() {
             return Err(ChangeRefused::Nobody);
         }
-        let before = leadership.target.nodes.replace(nodes.clone());
-        match leadership.target.wanted().voters(&configuration) {
-            Err(node) => {
-                leadership.target.nodes = before;
-                Err(ChangeRefused::Unknown(node))
+        let wanted = Wanted { nodes: Some(nodes), present: &leadership.target.present, addresses };
+        match wanted.voters(&configuration) {
+            Err(node) if !addresses.contains_key(&node) => {
+                return Err(ChangeRefused::Unknown(node));
             }
-            Ok(voters)
-                if settled && *configuration == Configuration::of(voters.iter().copied()) =>
-            {
-                Err(ChangeRefused::Nothing)
+            Ok(voters) if settled && configuration.is_done(&voters, addresses) => {
+                return Err(ChangeRefused::Nothing);
             }
-            Ok(_) => {
-                self.advance_change(now, fx);
-                Ok(())
-            }
+            _ => {}
         }
+        // What was said of a node that is not asked for any more is not said.
+        leadership.target.nodes = Some(nodes.clone());
+        leadership.target.addresses = addresses.clone();
+        fx.meets.extend(addresses.iter().map(|(&node, address)| (node, address.nodes)));
+        self.advance_change(now, fx);
+        Ok(())
     }
 
     /// Takes the next step towards the members that are wanted, if the last one is committed, and if
@@ -142,6 +150,7 @@ impl Group {
 
     /// A configuration is in force as soon as it is in the log.
     fn configure(&mut self, configuration: Configuration, now: &mut Now<'_>, fx: &mut Effects) {
+        self.active = now.time;
         let members = configuration.members();
         let payload = Payload::Configuration(Arc::new(configuration));
         let last = self.append(Entry { term: self.term, payload }, fx);
@@ -163,11 +172,22 @@ impl Group {
 impl Group {
     /// The newest configuration that it knows of. Where others have taken it out, its own log may end
     /// before that, and does not say so.
-    pub fn membership(&self) -> &Configuration {
+    pub fn membership(&self) -> &Arc<Configuration> {
         match &self.told {
             Some((index, told)) if *index > self.log.configured_at() => told,
             _ => self.log.configuration(),
         }
+    }
+
+    /// Where those members are who joined later, when that is news to this boot.
+    pub(crate) fn meet_members(&mut self, meets: &mut Vec<(NodeId, SocketAddr)>) {
+        let membership = Arc::clone(self.membership());
+        if Arc::ptr_eq(&self.met, &membership) {
+            return;
+        }
+        let others = membership.addresses.iter().filter(|(node, _)| **node != self.me.node);
+        meets.extend(others.map(|(&node, address)| (node, address.nodes)));
+        self.met = membership;
     }
 
     /// Does it vote, as far as it knows?
@@ -351,6 +371,31 @@ mod tests {
             let payload = Payload::Configuration(founders());
             (2..13).for_each(|_| group.log.append(Entry { term: 5, payload: payload.clone() }));
             assert!(group.is_voter());
+        });
+    }
+
+    #[test]
+    fn who_joined_is_met_where_the_newest_members_say_once_a_boot() {
+        follower_in(5, |group, now| {
+            let met = |group: &mut Group| {
+                let mut meets = Vec::new();
+                group.meet_members(&mut meets);
+                meets.into_iter().map(|(node, at)| (node.0, at.port())).collect::<Vec<_>>()
+            };
+            let at = |nodes: &[u32], port| {
+                let place = ([127, 0, 0, 1], port).into();
+                let address =
+                    |node: &u32| (NodeId(*node), Address { nodes: place, clients: place });
+                let addresses = nodes.iter().map(address).collect();
+                Arc::new(Configuration { addresses, ..(*founders()).clone() })
+            };
+            assert_eq!(met(group), []);
+            group.log.append(Entry { term: 5, payload: Payload::Configuration(at(&[0, 1, 7], 8)) });
+            assert_eq!(met(group), [(1, 8), (7, 8)], "all but itself");
+            assert_eq!(met(group), []);
+            let told = Rpc::Members { index: 9, members: at(&[7], 9) };
+            group.on_message(member(1), told, now, &mut Effects::default());
+            assert_eq!(met(group), [(7, 9)], "it moved");
         });
     }
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use machine::Time;
 
 use crate::effects::{Effects, Event, FileWork};
-use crate::log::{Log, Snapshot};
+use crate::log::Snapshot;
 use crate::member::Member;
 use crate::rpc::Index;
 
@@ -69,27 +69,25 @@ impl Progress {
         }
     }
 
-    /// Sends the next piece, once it is read; the first, if none was sent yet.
+    /// Sends the next piece, once it is read; the first of the newest snapshot, if none was sent yet. It has no
+    /// file where there is none to be sent.
     pub(super) fn send_snapshot(
         &mut self,
         to: Member,
-        log: &Log,
-        chunk: usize,
+        newest: impl Fn() -> Snapshot,
         now: Time,
         fx: &mut Effects,
     ) {
         if !matches!(self.stage, Stage::Snapshot(_)) {
-            let (snapshot, offset) = (log.snapshot().clone(), 0);
-            self.stage = Stage::Snapshot(Sending { snapshot, offset, asked: None });
+            self.stage = Stage::Snapshot(Sending { snapshot: newest(), offset: 0, asked: None });
         }
         let Stage::Snapshot(Sending { snapshot, offset, asked }) = &mut self.stage else { return };
         *asked = Some(now);
         if snapshot.file.is_none() {
-            *snapshot = log.snapshot().clone();
+            *snapshot = newest();
         }
         let Some(file) = snapshot.file else { return fx.events.push(Event::SnapshotWanted) };
-        let (offset, length) = (*offset, chunk as u64);
-        fx.files.push(FileWork::Read { to, file, offset, length });
+        fx.files.push(FileWork::Read { to, file, offset: *offset });
     }
 
     /// Its log does not agree there; at this place it may. Where that is no news it is not asked again

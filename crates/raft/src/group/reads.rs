@@ -77,6 +77,11 @@ impl Reads {
         }
     }
 
+    /// Does none wait?
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.asked.is_empty()
+    }
+
     pub(super) fn into_tokens(self) -> impl Iterator<Item = u64> {
         self.waiting.into_iter().chain(self.asked.into_iter().map(|(token, ..)| token))
     }
@@ -91,6 +96,7 @@ impl Group {
         now: &mut Now<'_>,
         fx: &mut Effects,
     ) -> Result<(), NotLeader> {
+        self.asked(now, fx);
         let fresh = self.has_committed_in_term();
         let lease = match Mechanism::LeaseMargin.on(self.switches) {
             true => self.tuning.lease(),
@@ -151,6 +157,7 @@ impl Group {
         now: &mut Now<'_>,
         fx: &mut Effects,
     ) -> Result<(), TransferRefused> {
+        self.asked(now, fx);
         let margin = Mechanism::LeaseMargin.on(self.switches);
         let mut voters = self.log.configuration().voters.iter();
         let to = match to {

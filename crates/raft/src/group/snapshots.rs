@@ -1,7 +1,7 @@
 //! Snapshots: in the place of a log that grows, and of entries that a follower missed (section 7).
 
 use bytes::Bytes;
-use machine::Now;
+use machine::{Now, Time};
 
 use super::progress::Stage;
 use super::{Group, Role};
@@ -28,7 +28,7 @@ pub(super) struct Incoming {
 impl Group {
     /// The owner froze its state at this place, which was handed out, and gives it piece by piece.
     pub(crate) fn freeze(&mut self, index: Index, fx: &mut Effects) -> bool {
-        if !self.lacks_snapshot(index) || self.log.term_at(index).is_none() {
+        if self.is_taking() || !self.lacks_snapshot(index) || self.log.term_at(index).is_none() {
             return false;
         }
         self.taking = Some(self.log.snapshot_at(index));
@@ -46,10 +46,11 @@ impl Group {
         true
     }
 
-    /// Is there none of this place or a later one, or only one of which the owner has the state?
+    /// Is there none of this place or a later one, or only one that cannot be sent?
     fn lacks_snapshot(&self, index: Index) -> bool {
         let newest = self.log.snapshot();
-        index > newest.last_index || index == newest.last_index && newest.file.is_none()
+        let has_file = newest.sendable(self.rotten).file.is_some();
+        index > newest.last_index || index == newest.last_index && !has_file
     }
 
     /// The owner has its state up to here on a disk itself: the log before it may go.
@@ -225,13 +226,14 @@ impl Group {
         self.confirm_reads(now, fx);
     }
 
-    /// A piece of a snapshot was read: it is sent, if it is the one that the follower waits for. `None` where
-    /// the file is gone.
+    /// A piece of a snapshot was read: it is sent, if it is the one that the follower waits for. `None` where it
+    /// is not what was written: then the owner is asked for its state anew, and nobody for what is wrong.
     pub(crate) fn piece_read(
         &mut self,
         to: Member,
         (number, offset): (u64, u64),
         bytes: Option<Bytes>,
+        now: Time,
         fx: &mut Effects,
     ) {
         let Role::Leader(leadership) = &mut self.role else { return };
@@ -242,7 +244,13 @@ impl Group {
         if sending.offset != offset {
             return;
         }
-        let Some(bytes) = bytes else { return progress.probe() };
+        let Some(bytes) = bytes else {
+            fx.note("snapshot-rotten");
+            self.rotten = Some(number);
+            progress.probe();
+            let newest = || self.log.snapshot().sendable(self.rotten);
+            return progress.send_snapshot(to, newest, now, fx);
+        };
         let snapshot = &sending.snapshot;
         let part = InstallSnapshot {
             term,

@@ -39,7 +39,8 @@ impl Story {
         let mut random = Random::seed_from_u64(1);
         let (who, how) = ((GroupId(0), member(0)), (Tuning::default(), machine::Switches::ALL_ON));
         let mut now = at(Time(0), &mut random);
-        let group = Group::new(who, &[], how, remembered, &mut now, &mut Effects::default());
+        let fx = &mut Effects::default();
+        let group = Group::new(who, Arc::default(), how, remembered, &mut now, fx);
         Story { group, random, time: Time(0) + 2 * Tuning::default().election_timeout }
     }
 

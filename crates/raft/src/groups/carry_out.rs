@@ -24,8 +24,8 @@ impl Groups {
         now: &mut Now<'_>,
         act: impl FnOnce(&mut Group, &mut Now<'_>, &mut Effects) -> R,
     ) -> Option<R> {
+        let group = self.groups.get_mut(&id)?;
         let mut fx = std::mem::take(&mut self.fx);
-        let group = self.groups.get_mut(id.0 as usize)?;
         let result = act(group, now, &mut fx);
         self.carry_out(id, &mut fx, now);
         self.fx = fx;
@@ -33,16 +33,16 @@ impl Groups {
     }
 
     pub(super) fn carry_out(&mut self, id: GroupId, fx: &mut Effects, now: &mut Now<'_>) {
-        if self.touched.last() != Some(&id) {
-            self.touched.push(id);
-        }
-        let group = &self.groups[id.0 as usize];
+        let Some(group) = self.groups.get(&id) else { return };
+        self.touched.insert(id);
+        self.news.insert(id);
         let mark = Held::Persisted(id, group.term(), group.log().last_index());
         let writes = fx.writes();
         let replaced = fx.compacted.as_ref().map(|old| old.file.map(|file| file.number));
         let compacted = replaced.map(|old| Held::Compacted(id, group.log().before().0, old));
         self.journal.record_changes(group, fx);
         self.events.extend(fx.events.drain(..).map(|event| (id, event)));
+        self.meets.append(&mut fx.meets);
         for (to, rpc) in fx.sends.drain(..) {
             self.owed += rpc.cost();
             self.outbox.push((to, id, rpc));
@@ -70,22 +70,38 @@ impl Groups {
             Held::Persisted(group, term, index) => {
                 self.call(group, now, |group, now, fx| group.persisted((term, index), now, fx));
             }
+            held => self.let_go(held),
+        }
+    }
+
+    /// It is durable that some files count no more.
+    pub(super) fn let_go(&mut self, free: Held) {
+        match free {
             Held::Compacted(id, base, file) => {
-                let group = &self.groups[id.0 as usize];
-                let dead = self.journal.compacted(group, base);
-                dead.into_iter().for_each(|file| self.files.delete(file));
+                if let Some(group) = self.groups.get(&id) {
+                    self.journal.compacted(group, base);
+                }
                 file.into_iter().for_each(|number| self.files.replaced(id, number));
             }
-            Held::Moved => {
-                let dead = self.journal.dead();
-                dead.into_iter().for_each(|file| self.files.delete(file));
+            Held::Left(id, file) => {
+                self.journal.forget(id);
+                file.into_iter().for_each(|number| self.files.replaced(id, number));
             }
+            Held::Moved | Held::Send(..) | Held::Persisted(..) => {}
         }
+        let dead = self.journal.dead();
+        dead.into_iter().for_each(|file| self.files.delete(file));
     }
 
     /// Sends the messages that gathered during an input, gives the disk its next write, and sets the timer.
     pub fn flush<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
-        let mut due = self.armed;
+        // Before anything is sent to them.
+        for id in &self.touched {
+            if let Some(group) = self.groups.get_mut(id) {
+                group.meet_members(&mut self.meets);
+            }
+        }
+        self.meets.drain(..).for_each(|(node, address)| out.meet(node, address));
         for id in std::mem::take(&mut self.touched) {
             let window = std::mem::take(&mut self.window);
             self.call(id, now, |group, now, fx| group.replicate(&window, now, fx));
@@ -93,28 +109,41 @@ impl Groups {
             if self.owed > ENVELOPE {
                 self.post(out);
             }
-            let next = self.groups[id.0 as usize].due();
-            due = Some(due.map_or(next, |due| due.min(next)));
+            self.schedule(id);
+            let resting = self.groups.get(&id).and_then(Group::resting);
+            self.beats.set(id, resting, self.tuning.heartbeat, now.time);
         }
         self.touched.clear();
-        if self.armed.is_none() {
-            due = self.groups.iter().map(Group::due).min();
-        }
-        if due != self.armed
-            && let Some(at) = due
-        {
-            self.armed = due;
-            out.set_timer(P::timer(()), at.since(now.time));
-        }
         let in_pieces = Mechanism::SnapshotInPieces.on(self.switches);
         if in_pieces || !self.files.is_writing() {
             self.journal.write_next(&self.groups, out);
         }
         let groups = &self.groups;
-        self.files.delete_replaced(|id, number| groups[id.0 as usize].sends(number));
+        let sends = |id, number| groups.get(&id).is_some_and(|group| group.sends(number));
+        self.files.delete_replaced(sends);
         self.files.write_next(self.journal.is_busy(), now, out);
         self.read_pieces(out);
         self.post(out);
+        let stalled = self.journal.is_stalled() || self.files.is_stalled();
+        let retry = stalled.then(|| now.time + self.tuning.heartbeat);
+        let first = self.due.first().map(|(at, _)| *at);
+        let rest = self.beats.due();
+        let due = first.into_iter().chain(self.files.due()).chain(retry).chain(rest).min();
+        if let Some(at) = due.filter(|at| self.armed.is_none_or(|armed| *at < armed)) {
+            self.armed = due;
+            out.set_timer(P::timer(()), at.since(now.time));
+        }
+    }
+
+    /// Remembers when a group has something to do.
+    fn schedule(&mut self, id: GroupId) {
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        let next = group.due();
+        let before = std::mem::replace(&mut group.scheduled, next);
+        if let Some(at) = before {
+            self.due.remove(&(at, id));
+        }
+        self.due.extend(group.scheduled.map(|at| (at, id)));
     }
 
     /// One envelope for each node and lane, with everything for it in order.
@@ -128,8 +157,11 @@ impl Groups {
             let (member, link) = (*member, lane(rpc));
             let for_it =
                 self.outbox.extract_if(.., |(to, _, rpc)| *to == member && lane(rpc) == link);
-            let rpcs = for_it.map(|(_, group, rpc)| (group, rpc)).collect();
+            let rpcs: Vec<_> = for_it.map(|(_, group, rpc)| (group, rpc)).collect();
             let to = Some(member.disk).filter(|disk| *disk != ANY_DISK);
+            if rpcs.iter().any(|(_, rpc)| !matches!(rpc, Rpc::Beat { .. })) {
+                self.beats.spoke(member.node);
+            }
             let message = P::message(Envelope { from: self.disk, to, rpcs });
             self.window.sent(member.node, link, P::weight(&message));
             out.push(Output::Send { to: member.node, message, link });
@@ -138,18 +170,34 @@ impl Groups {
 
     /// What happened, in order.
     pub fn next_event(&mut self) -> Option<(GroupId, Event)> {
-        self.events.pop_front().or_else(|| {
-            let readable = |&id: &GroupId| Some((id, self.groups[id.0 as usize].next_readable()?));
-            self.touched.iter().find_map(readable)
-        })
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        while let Some(&id) = self.news.first() {
+            let group = self.groups.get_mut(&id);
+            if let Some(group) = group {
+                if let Some(event) = group.next_readable() {
+                    return Some((id, event));
+                }
+                if group.has_committed() {
+                    break;
+                }
+            }
+            self.news.pop_first();
+        }
+        None
     }
 
-    /// The next entry to be applied, in order, each once after a boot; nothing as long as there are
-    /// events.
-    pub fn next_committed(&mut self, group: GroupId) -> Option<(Index, Entry)> {
+    /// The next entry to be applied, of each group in order, each once after a boot; nothing as long as there
+    /// are events.
+    pub fn next_committed(&mut self) -> Option<(GroupId, Index, Entry)> {
         if !self.events.is_empty() {
             return None;
         }
-        self.groups.get_mut(group.0 as usize)?.next_committed()
+        let groups = &mut self.groups;
+        self.news.iter().find_map(|id| {
+            let (index, entry) = groups.get_mut(id)?.next_committed()?;
+            Some((*id, index, entry))
+        })
     }
 }

@@ -1,13 +1,14 @@
 //! What a node remembers after a boot: the segments of its journal, in order, and the snapshots that they name.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use machine::{DiskAnswer, DiskCommand, DiskResult, Embeds, FileName, Now, Outputs};
 
 use super::Groups;
+use crate::checksums::Checksums;
 use crate::effects::{Effects, Event};
-use crate::group::{Group, Remembered};
+use crate::group::Remembered;
 use crate::journal::{JournalOp, Segments, journal_name};
 use crate::log::{Log, Snapshot, SnapshotFile};
 use crate::member::Member;
@@ -24,22 +25,28 @@ const OTHER_VERSION: &str =
     "the journal was written by another version of this program; it was left as it is";
 
 /// What was read so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Recovery {
     /// By number; those that were not read yet have no bytes.
     read: BTreeMap<u64, Option<Bytes>>,
     /// The files of snapshots that are there.
     files: Vec<(GroupId, u64)>,
     remembered: BTreeMap<GroupId, Remembered>,
+    /// Groups that were left.
+    left: BTreeSet<GroupId>,
     segments: Segments,
     /// So many bytes of the last segment count.
     prior: u64,
+    /// What of them no record says to have been durable, and where it begins.
+    unproven: (u64, Bytes),
+    /// Operations that make it so, and have not ended.
+    confirming: u32,
     /// So many bytes at its end are no whole record: a crash tore the last write.
     cut: usize,
     /// The snapshots that are still to be read, and of the first what was read.
     snapshots: VecDeque<(GroupId, SnapshotFile)>,
-    offset: u64,
-    crc: crc32fast::Hasher,
+    reading: Checksums,
+    checksums: BTreeMap<(GroupId, u64), Checksums>,
 }
 
 /// The log of a group as its journal tells it.
@@ -53,6 +60,24 @@ struct GroupRecords {
 }
 
 impl Recovery {
+    /// Nothing was read. So much of a snapshot will be sent at a time.
+    pub(crate) fn new(piece: usize) -> Recovery {
+        Recovery {
+            read: BTreeMap::new(),
+            files: Vec::new(),
+            remembered: BTreeMap::new(),
+            left: BTreeSet::new(),
+            segments: Segments::default(),
+            prior: 0,
+            unproven: (0, Bytes::new()),
+            confirming: 0,
+            cut: 0,
+            snapshots: VecDeque::new(),
+            reading: Checksums::new(piece),
+            checksums: BTreeMap::new(),
+        }
+    }
+
     /// These files are there.
     ///
     /// # Errors
@@ -102,14 +127,15 @@ impl Recovery {
                 rest.truncate(prior as usize);
             }
             let whole = rest.clone();
-            let ended = self.replay_segment(number, &mut rest, &mut groups)?;
+            let proven = self.replay_segment(number, &mut rest, &mut groups)?;
             let end = whole.len() - rest.len();
             let is_last = segments.peek().is_none();
-            if !ended || !is_last && !rest.is_empty() || is_rotten(&whole, end) {
+            if !is_last && !rest.is_empty() || is_rotten(&whole, end) {
                 return Err(ROTTEN.into());
             }
             self.segments.grown(number, end as u64);
             (self.prior, self.cut) = (end as u64, rest.len());
+            self.unproven = (proven, whole.slice(proven.min(end as u64) as usize..end));
         }
         for (group, records) in groups {
             let known = records.recovered()?;
@@ -127,19 +153,25 @@ impl Recovery {
         Ok(())
     }
 
-    /// Is what it began with whole? It was put there at once.
+    /// How much of it was durable when the last of its records was written. What it began with was put there
+    /// at once.
     fn replay_segment(
         &mut self,
         number: u64,
         rest: &mut Bytes,
         groups: &mut BTreeMap<GroupId, GroupRecords>,
-    ) -> Result<bool, String> {
-        let (mut begun, mut ended) = (false, false);
+    ) -> Result<u64, String> {
+        let (mut begun, mut proven) = (false, None);
         while let Some((group, record)) = next_record(rest) {
             match record {
                 Record::Begins { .. } => begun = true,
                 _ if !begun => return Err(OTHER_VERSION.into()),
-                Record::Durable { .. } => ended = true,
+                Record::Durable { length } => proven = Some(length),
+                Record::Left => {
+                    groups.remove(&group);
+                    self.segments.left(group);
+                    self.left.insert(group);
+                }
                 record => {
                     if let Record::Base { last, .. } = record {
                         self.segments.ended(group, last + 1);
@@ -154,15 +186,16 @@ impl Recovery {
                 }
             }
         }
-        Ok(begun && ended)
+        proven.filter(|_| begun).ok_or(ROTTEN.into())
     }
 
     /// What to read next of the snapshots.
     fn next_piece(&self) -> Option<(DiskCommand, JournalOp)> {
         let &(group, file) = self.snapshots.front()?;
         let name = snapshot_name(group, file.number);
-        let length = PIECE.min(file.length - self.offset);
-        let read = DiskCommand::Read { file: name, offset: self.offset, length };
+        let offset = self.reading.length();
+        let length = PIECE.min(file.length - offset);
+        let read = DiskCommand::Read { file: name, offset, length };
         Some((read, JournalOp::SnapshotRead(group)))
     }
 
@@ -170,22 +203,22 @@ impl Recovery {
     ///
     /// # Errors
     /// If the file is not what was written.
-    fn piece(&mut self, bytes: &Bytes) -> Result<(GroupId, Event), String> {
+    fn piece(&mut self, bytes: &Bytes, piece: usize) -> Result<(GroupId, Event), String> {
         let Some(&(group, file)) = self.snapshots.front() else {
             return Err("the disk gave a piece that nobody asked for".into());
         };
-        let first = self.offset == 0;
-        self.offset += bytes.len() as u64;
-        self.crc.update(bytes);
+        let first = self.reading.length() == 0;
+        self.reading.update(bytes);
         let is_short = bytes.is_empty() && file.length > 0;
-        let is_whole = self.offset == file.length;
-        if is_short || is_whole && self.crc.clone().finalize() != file.crc {
+        let is_whole = self.reading.length() == file.length;
+        if is_short || is_whole && self.reading.whole() != file.crc {
             let name = snapshot_name(group, file.number);
             return Err(format!("{name} is not what was written"));
         }
         if is_whole {
             self.snapshots.pop_front();
-            (self.offset, self.crc) = (0, crc32fast::Hasher::new());
+            let read = std::mem::replace(&mut self.reading, Checksums::new(piece));
+            self.checksums.insert((group, file.number), read);
         }
         Ok((group, Event::Piece { first, bytes: bytes.clone() }))
     }
@@ -221,7 +254,7 @@ impl GroupRecords {
                 self.entries.extend((first_index..).zip(entries));
                 return Some((first_index, Some(end)));
             }
-            Record::Begins { .. } | Record::Durable { .. } => {}
+            Record::Begins { .. } | Record::Durable { .. } | Record::Left => {}
         }
         None
     }
@@ -284,8 +317,42 @@ impl Groups {
     ) -> Result<(), String> {
         let last = self.recovery.read.keys().last().copied().unwrap_or(0);
         self.recovery.replay()?;
-        self.journal.begin(last, self.recovery.prior, std::mem::take(&mut self.recovery.segments));
-        self.read_snapshots(now, out);
+        let segments = std::mem::take(&mut self.recovery.segments);
+        let left = std::mem::take(&mut self.recovery.left);
+        self.journal.begin(last, self.recovery.prior, segments, left);
+        match last {
+            0 => self.read_snapshots(now, out),
+            last => self.confirm(journal_name(last), out),
+        }
+        Ok(())
+    }
+
+    /// What was read may be in the memory of the system only: a crash of the process, or a sync that failed,
+    /// left it there. So it is written again, since the next sync would know nothing of it, and synced,
+    /// before anybody is told of it and before a segment says that it counts.
+    fn confirm<P: Embeds<Groups>>(&mut self, file: FileName, out: &mut Outputs<P>) {
+        let (offset, bytes) = std::mem::take(&mut self.recovery.unproven);
+        let mut commands = Vec::new();
+        if !bytes.is_empty() {
+            let (file, parts) = (file.clone(), bytes.into());
+            commands.push(DiskCommand::Write { file, offset, parts });
+        }
+        commands.push(DiskCommand::Sync { file, data_only: false });
+        self.recovery.confirming = commands.len() as u32;
+        commands.into_iter().for_each(|command| out.disk(command, P::op(JournalOp::Confirmed)));
+    }
+
+    pub(super) fn confirmed<P: Embeds<Groups>>(
+        &mut self,
+        result: DiskResult,
+        now: &mut Now<'_>,
+        out: &mut Outputs<P>,
+    ) -> Result<(), String> {
+        result.map_err(|error| error.to_string())?;
+        self.recovery.confirming -= 1;
+        if self.recovery.confirming == 0 {
+            self.read_snapshots(now, out);
+        }
         Ok(())
     }
 
@@ -295,7 +362,7 @@ impl Groups {
         now: &mut Now<'_>,
         out: &mut Outputs<P>,
     ) -> Result<(), String> {
-        let piece = self.recovery.piece(&bytes_of(result)?)?;
+        let piece = self.recovery.piece(&bytes_of(result)?, self.tuning.snapshot_chunk)?;
         self.events.push_back(piece);
         self.read_snapshots(now, out);
         Ok(())
@@ -309,19 +376,21 @@ impl Groups {
     }
 
     fn recovered(&mut self, now: &mut Now<'_>) {
-        let mut recovery = std::mem::take(&mut self.recovery);
+        let empty = Recovery::new(self.tuning.snapshot_chunk);
+        let mut recovery = std::mem::replace(&mut self.recovery, empty);
         let number = recovery.files.iter().map(|(_, number)| *number).max();
-        self.files.begin(number.unwrap_or(0), recovery.outdated());
-        let (me, how) = (Member { node: self.node, disk: self.disk }, (self.tuning, self.switches));
-        for id in (0..self.count).map(GroupId) {
+        let checksums = std::mem::take(&mut recovery.checksums);
+        self.files.begin(number.unwrap_or(0), checksums, recovery.outdated());
+        self.is_up = true;
+        self.founders.retain(|id, _| !self.journal.has_left(*id));
+        let named = self.founders.keys().chain(recovery.remembered.keys());
+        let mut cut = recovery.cut > 0;
+        for id in named.copied().collect::<BTreeSet<_>>() {
             let mut fx = Effects::default();
-            if id == GroupId(0) && recovery.cut > 0 {
+            if std::mem::take(&mut cut) {
                 fx.note("journal-cut");
             }
-            let known = recovery.remembered.remove(&id);
-            let group = Group::new((id, me), &self.founders, how, known, now, &mut fx);
-            self.groups.push(group);
-            self.carry_out(id, &mut fx, now);
+            self.boot_group(id, recovery.remembered.remove(&id), now, &mut fx);
         }
     }
 }

@@ -68,6 +68,11 @@ impl Segments {
         }
     }
 
+    /// A group was left: nothing of it counts.
+    pub(crate) fn left(&mut self, group: GroupId) {
+        self.runs.remove(&group);
+    }
+
     /// How many they are.
     pub(crate) fn count(&self) -> u64 {
         self.lengths.len() as u64

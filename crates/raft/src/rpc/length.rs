@@ -22,7 +22,9 @@ fn of_rpc(rpc: &Rpc) -> usize {
             5 * 8 + 1 + configuration_length(&part.configuration) + 2 * 4 + part.bytes.len()
         }
         Rpc::SnapshotTaken { next, .. } => 3 * 8 + of_maybe(next.is_some()),
-        Rpc::TimeoutNow { .. } => 8,
+        Rpc::TimeoutNow { .. } | Rpc::Beat { .. } => 8,
+        Rpc::Rest { .. } => 2 * 8,
+        Rpc::Wake => 0,
         Rpc::Hello => 0,
         Rpc::Founders(founders) => configuration_length(founders),
         Rpc::Members { members, .. } => 8 + configuration_length(members),

@@ -66,6 +66,9 @@ impl Display for RpcSentence<'_> {
                 write!(f, "snapshot up to {last_index}: on from byte {next}")
             }
             Rpc::TimeoutNow { term } => write!(f, "campaign now, in my place, term {term}"),
+            Rpc::Rest { term, index } => write!(f, "rest, after {index}, term {term}"),
+            Rpc::Wake => write!(f, "do not rest"),
+            Rpc::Beat { next } => write!(f, "I am there, and again in {} ms", next / 1_000_000),
             Rpc::Hello => write!(f, "hello, who are we?"),
             Rpc::Founders(founders) => write!(f, "founded by {:?}", founders.voters),
             Rpc::Members { index, members } => {

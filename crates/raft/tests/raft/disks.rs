@@ -47,7 +47,8 @@ fn a_copy_on_a_disk_that_failed_does_not_count() {
 /// Does a node stop at its boot that finds these files, and is answered this?
 fn stops(files: &[&str], op: JournalOp, result: DiskResult) -> bool {
     let (tuning, founders) = (Tuning::default(), vec![NodeId(0)]);
-    let mut groups = Groups::new(NodeId(0), founders, 1, tuning, Switches::ALL_ON);
+    let mut groups = Groups::new(NodeId(0), tuning, Switches::ALL_ON);
+    groups.will_found(GroupId(0), founders);
     let mut random = Random::seed_from_u64(1);
     let (time, wall, generation) = (Time(0), Wall(0), Generation::default());
     let mut now = Now { time, wall, generation, random: &mut random };

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use machine::NodeId;
 use raft::{GroupId, Tuning};
-use sim::Script;
+use sim::{Fault, Script};
 
-use crate::lists::{Word, elect, item, leader, list, world, world_with};
+use crate::lists::{Keeper, Word, elect, item, leader, list, world, world_with};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -61,19 +61,32 @@ fn many_groups_with_long_entries_leave_room_on_their_links() {
     for node in (0..3).map(NodeId) {
         let keeper = world.machine(node).unwrap();
         assert_eq!(keeper.resets, 0, "{node:?}");
-        assert!(keeper.lists.iter().all(|list| list.len() == 12), "{node:?}");
+        assert!(keeper.lists[..12].iter().all(|list| list.len() == 12), "{node:?}");
     }
 }
 
-#[test]
-fn who_was_away_for_long_gets_a_snapshot() {
+/// One of three was down while five hundred items were added.
+struct Away {
+    world: sim::World<Keeper>,
+    first: NodeId,
+    away: NodeId,
+    fault: sim::FaultId,
+}
+
+fn while_one_is_away(seed: u64) -> Away {
     let tuning = Tuning { keep_entries: 10, snapshot_chunk: 100, ..Tuning::default() };
-    let mut world = world_with(3, 3, 3, 1, tuning);
+    let mut world = world_with(seed, 3, 3, 1, tuning);
     let first = elect(&mut world, 0);
     let away = NodeId((first.0 + 1) % 3);
     let fault = world.crash(away);
     (0..500).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
     world.run_for(MS(500));
+    Away { world, first, away, fault }
+}
+
+#[test]
+fn who_was_away_for_long_gets_a_snapshot() {
+    let Away { mut world, first, away, fault } = while_one_is_away(3);
     world.tell(first, Word::Compact(GroupId(0)));
     world.run_for(MS(100));
     assert!(world.machine(first).unwrap().group(0).unwrap().log().first_index() > 400);
@@ -87,21 +100,94 @@ fn who_was_away_for_long_gets_a_snapshot() {
     assert_eq!(list(&world, away, 0), (0..500).map(item).collect::<Vec<_>>());
 }
 
+/// It took the place of the one that was being written, again and again.
+#[test]
+fn a_snapshot_ends_however_often_another_is_due_and_however_much_is_added() {
+    let mut world = world(12, 3, 3, 1);
+    let first = elect(&mut world, 0);
+    (0..400).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
+    world.run_for(MS(500));
+    for number in 400..3_400 {
+        world.tell(first, Word::Add(GroupId(0), item(number)));
+        world.tell(first, Word::Compact(GroupId(0)));
+        world.run_for(MS(1));
+    }
+    let snapshot = world.machine(first).unwrap().group(0).unwrap().log().snapshot().last_index;
+    assert!(snapshot >= 400, "none has ended: {snapshot}");
+}
+
+/// The leader knows its file again, piece by piece, and asks its owner for the state anew where it does not.
+#[test]
+fn what_rotted_on_a_leader_is_sent_to_nobody_and_stops_nobody() {
+    for (seed, readable) in [(13, true), (14, false)] {
+        let Away { mut world, first, away, fault } = while_one_is_away(seed);
+        world.tell(first, Word::Compact(GroupId(0)));
+        world.run_for(MS(1_000));
+        let file = |world: &sim::World<Keeper>| {
+            world.machine(first).unwrap().group(0).unwrap().log().snapshot().file.unwrap().number
+        };
+        let before = file(&world);
+        let harm = match readable {
+            true => world.bit_rot_in(first, "snapshot", 1),
+            false => world.bad_sector_in(first, "snapshot", 1),
+        };
+        world.end(harm);
+        world.end(fault);
+        world.run_for(MS(3_000));
+        assert_eq!(list(&world, away, 0), (0..500).map(item).collect::<Vec<_>>());
+        assert_eq!(leader(&world, 0), Some(first), "nobody stopped");
+        assert!(file(&world) > before, "its state was written anew");
+    }
+}
+
+/// Each looks whether there is room on the way to it, and all see the same room.
+#[test]
+fn snapshots_of_many_groups_to_one_follower_fit_on_its_link() {
+    const GROUPS: u32 = 60;
+    let tuning = Tuning { keep_entries: 0, ..Tuning::default() };
+    let mut world = world_with(22, 3, 3, GROUPS, tuning);
+    world.run_for(MS(2_000));
+    for group in 0..GROUPS {
+        if elect(&mut world, group) != NodeId(0) {
+            let leads = leader(&world, group).unwrap();
+            world.tell(leads, Word::Transfer(GroupId(group), Some(NodeId(0))));
+        }
+    }
+    world.run_for(MS(1_000));
+    let fault = world.crash(NodeId(1));
+    let long = bytes::Bytes::from(vec![7; 250 << 10]);
+    for group in 0..GROUPS {
+        assert_eq!(leader(&world, group), Some(NodeId(0)));
+        world.tell(NodeId(0), Word::Add(GroupId(group), long.clone()));
+        world.run_for(MS(10));
+        world.tell(NodeId(0), Word::Compact(GroupId(group)));
+    }
+    world.run_for(MS(2_000));
+    world.slow_link([NodeId(0)], [NodeId(1)], 20);
+    world.end(fault);
+    world.run_for(MS(20));
+    let before = world.machine(NodeId(0)).unwrap().resets;
+    world.run_for(MS(10_000));
+    let [leads, followed] = [0, 1].map(|node| world.machine(NodeId(node)).unwrap());
+    for group in 0..GROUPS {
+        let has = |keeper: &Keeper| {
+            let log = keeper.group(group).unwrap().log();
+            (log.snapshot().last_index, keeper.lists[group as usize].concat().len())
+        };
+        assert_eq!(has(followed), has(leads), "group {group}");
+        assert!(has(followed).0 > 0 && has(followed).1 == 250 << 10, "group {group}");
+    }
+    assert_eq!(leads.resets, before, "their link was reset for the amount");
+}
+
 /// Nothing is written as long as nobody lacks what went.
 #[test]
 fn an_owner_that_keeps_its_state_itself_is_asked_for_it_when_a_follower_lacks_it() {
-    let tuning = Tuning { keep_entries: 10, snapshot_chunk: 100, ..Tuning::default() };
-    let mut world = world_with(3, 3, 3, 1, tuning);
-    let first = elect(&mut world, 0);
-    let away = NodeId((first.0 + 1) % 3);
-    let fault = world.crash(away);
-    (0..500).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
-    world.run_for(MS(500));
+    let Away { mut world, first, away, fault } = while_one_is_away(3);
     world.tell(first, Word::CompactTo(GroupId(0)));
     world.run_for(MS(1_000));
-    let log = |world: &sim::World<crate::lists::Keeper>| {
-        world.machine(first).unwrap().group(0).unwrap().log().clone()
-    };
+    let log =
+        |world: &sim::World<Keeper>| world.machine(first).unwrap().group(0).unwrap().log().clone();
     assert!(log(&world).first_index() > 400 && log(&world).snapshot().file.is_none());
     world.end(fault);
     world.run_for(MS(3_000));
@@ -180,6 +266,50 @@ fn leadership_goes_to_whoever_can_lead_soonest() {
     }
 }
 
+/// The gap between two leaders is some messages long, and whoever hands over goes when it knows its successor.
+#[test]
+fn a_leader_that_is_told_to_stop_hands_all_groups_over_first() {
+    for seed in 0..20 {
+        let mut world = world(seed, 3, 3, 4);
+        let first = elect(&mut world, 0);
+        world.run_for(MS(500));
+        let seen = world.history().len();
+        let led =
+            |world: &_, who| (0..4).filter(|group| leader(world, *group) == Some(who)).count();
+        assert!(led(&world, first) > 0);
+        let now = world.now();
+        world.schedule(now, now + MS(400), Fault::RollingRestart { nodes: vec![first.into()] });
+        world.run_for(MS(50));
+        assert!(world.machine(first).is_none(), "seed {seed}");
+        assert!((0..4).all(|group| leader(&world, group).is_some()), "seed {seed}");
+        let missed = world.history().iter().skip(seen).any(|entry| entry.note == "leader-missed");
+        assert!(!missed, "seed {seed}");
+    }
+}
+
+#[test]
+fn who_leads_nobody_stops_at_once_and_who_finds_no_successor_soon() {
+    let mut world = world(7, 3, 3, 1);
+    let first = elect(&mut world, 0);
+    world.run_for(MS(500));
+    for follower in [(first.0 + 1) % 3, (first.0 + 2) % 3] {
+        let now = world.now();
+        world.schedule(
+            now,
+            now + MS(9_000),
+            Fault::RollingRestart { nodes: vec![follower.into()] },
+        );
+        world.run_until(now);
+        assert!(world.machine(NodeId(follower)).is_none());
+    }
+    let now = world.now();
+    world.schedule(now, now + MS(9_000), Fault::RollingRestart { nodes: vec![first.into()] });
+    world.run_for(MS(200));
+    assert!(world.machine(first).is_some(), "it waits for an election timeout");
+    world.run_for(MS(200));
+    assert!(world.machine(first).is_none());
+}
+
 #[test]
 fn whoever_has_no_vote_or_leads_already_is_handed_nothing() {
     let mut world = world(7, 4, 3, 1);
@@ -191,6 +321,54 @@ fn whoever_has_no_vote_or_leads_already_is_handed_nothing() {
         assert_eq!(world.history().last().unwrap().note, why);
         assert_eq!(leader(&world, 0), Some(first));
     }
+}
+
+/// Each has members of its own, and what a node has left it does not find again.
+#[test]
+fn groups_begin_and_end_while_their_nodes_run() {
+    let mut world = world(31, 5, 3, 1);
+    elect(&mut world, 0);
+    let members = [(7, 0..3), (9, 2..5)];
+    for (group, nodes) in members.clone() {
+        let nodes: Vec<NodeId> = nodes.map(NodeId).collect();
+        for node in &nodes {
+            world.tell(*node, Word::Found(GroupId(group), nodes.clone()));
+        }
+    }
+    world.run_for(MS(2_000));
+    for (group, nodes) in members.clone() {
+        let leader = elect(&mut world, group);
+        assert!(nodes.contains(&leader.0));
+        (0..50).for_each(|number| world.tell(leader, Word::Add(GroupId(group), item(number))));
+        world.run_for(MS(200));
+        for node in (0..5).map(NodeId) {
+            let length = list(&world, node, group).len();
+            assert_eq!(length, if nodes.contains(&node.0) { 50 } else { 0 }, "{group} at {node:?}");
+        }
+    }
+    world.tell(NodeId(2), Word::Compact(GroupId(7)));
+    world.run_for(MS(500));
+    world.tell(NodeId(2), Word::Leave(GroupId(7)));
+    world.run_for(MS(100));
+    for _ in 0..2 {
+        let gone = world.power_loss(NodeId(2));
+        world.run_for(MS(10));
+        world.end(gone);
+        world.run_for(MS(1_000));
+        let has = |group| world.machine(NodeId(2)).unwrap().group(group).is_some();
+        assert!(has(0) && !has(7) && has(9));
+        assert_eq!(list(&world, NodeId(2), 9).len(), 50, "it found the group by itself");
+    }
+    let seen = world.history().len();
+    world.tell(NodeId(2), Word::Found(GroupId(7), vec![NodeId(0), NodeId(1), NodeId(2)]));
+    world.run_for(MS(1_000));
+    assert!(world.history().iter().skip(seen).any(|entry| entry.note == "nothing to found"));
+    assert!(world.machine(NodeId(2)).unwrap().group(7).is_none(), "it would vote again");
+    // The other two are a majority.
+    let leader = elect(&mut world, 7);
+    world.tell(leader, Word::Add(GroupId(7), item(50)));
+    world.run_for(MS(200));
+    assert_eq!(list(&world, NodeId(0), 7).len(), 51);
 }
 
 /// Groups of a node share timers and messages: a thousand idle ones cost no more messages than one.

@@ -1,6 +1,6 @@
 //! A machine with groups in it: each group keeps a list of what was proposed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub(crate) enum Word {
     Change(GroupId, Vec<NodeId>),
     Transfer(GroupId, Option<NodeId>),
     Compact(GroupId),
+    Found(GroupId, Vec<NodeId>),
+    Leave(GroupId),
     /// As of an owner that has its list on a disk itself.
     CompactTo(GroupId),
 }
@@ -64,14 +66,17 @@ pub(crate) struct Keeper {
     thawing: Vec<Vec<u8>>,
 }
 
-/// Of a list so much is given at a time.
+/// There is room for so many groups, if more are founded.
+const MORE: u32 = 16;
+/// Of a list so much is given at a time, at the least.
 const PIECE: usize = 24;
 
 impl Keeper {
-    pub(crate) fn new(id: NodeId, founders: Vec<NodeId>, groups: u32, tuning: Tuning) -> Keeper {
-        let lists = vec![Vec::new(); groups as usize];
+    pub(crate) fn new(id: NodeId, founders: Vec<NodeId>, count: u32, tuning: Tuning) -> Keeper {
+        let lists = vec![Vec::new(); count.max(MORE) as usize];
         let (frozen, thawing) = (vec![Bytes::new(); lists.len()], vec![Vec::new(); lists.len()]);
-        let groups = Groups::new(id, founders, groups, tuning, Switches::ALL_ON);
+        let mut groups = Groups::new(id, tuning, Switches::ALL_ON);
+        (0..count).for_each(|group| groups.will_found(GroupId(group), founders.clone()));
         Keeper { groups, lists, frozen, thawing, resets: 0 }
     }
 
@@ -96,7 +101,8 @@ impl Keeper {
                 match event {
                     Event::PieceWanted => {
                         let frozen = &mut self.frozen[group.0 as usize];
-                        let piece = frozen.split_to(PIECE.min(frozen.len()));
+                        let most = PIECE.max(frozen.len().min(100 << 10) / 2);
+                        let piece = frozen.split_to(most.min(frozen.len()));
                         let last = frozen.is_empty();
                         self.groups.piece(group, piece, last);
                     }
@@ -119,12 +125,10 @@ impl Keeper {
                     Event::Leads { .. } | Event::Follows { .. } => {}
                 }
             }
-            for group in 0..self.lists.len() {
-                while let Some((_, entry)) = self.groups.next_committed(GroupId(group as u32)) {
-                    quiet = false;
-                    if let Payload::Command(item) = entry.payload {
-                        self.lists[group].push(item);
-                    }
+            while let Some((group, _, entry)) = self.groups.next_committed() {
+                quiet = false;
+                if let Payload::Command(item) = entry.payload {
+                    self.lists[group.0 as usize].push(item);
                 }
             }
             if quiet {
@@ -151,7 +155,7 @@ impl Machine for Keeper {
             }
             Input::Message { message: Word::Change(group, nodes), .. } => {
                 let nodes: BTreeSet<NodeId> = nodes.into_iter().collect();
-                if let Err(why) = self.groups.change(group, &nodes, now) {
+                if let Err(why) = self.groups.change(group, &nodes, &BTreeMap::new(), now) {
                     out.note(format!("{why:?}"));
                 }
             }
@@ -160,6 +164,12 @@ impl Machine for Keeper {
                     out.note(format!("{why:?}"));
                 }
             }
+            Input::Message { message: Word::Found(group, founders), .. } => {
+                if !self.groups.found(group, founders, now) {
+                    out.note("nothing to found".into());
+                }
+            }
+            Input::Message { message: Word::Leave(group), .. } => self.groups.leave(group),
             Input::Message { message: Word::Compact(group), .. } => self.freeze(group, now),
             Input::Message { message: Word::CompactTo(group), .. } => {
                 let index = self.group(group.0).map_or(0, Group::applied_index);
@@ -172,10 +182,13 @@ impl Machine for Keeper {
                 self.groups.link_reset(peer, now);
             }
             Input::Writable { peer, link } => self.groups.writable(peer, link),
-            Input::Stop => {}
+            Input::Stop => self.groups.stop(now),
         }
         self.apply(now, out);
         self.groups.flush(now, out);
+        if self.groups.may_stop(now) {
+            out.stopped();
+        }
     }
 
     fn inspect(&self) -> Inspection {

@@ -22,6 +22,7 @@ mod replays;
 mod roles;
 mod sentences;
 mod snapshots;
+mod stops;
 mod streams;
 mod timers;
 mod trial;

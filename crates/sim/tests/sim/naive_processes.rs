@@ -49,9 +49,11 @@ sim::nodes! {
 impl Machine for Tally {
     type Protocol = Work;
 
-    fn handle(&mut self, _: &mut Now<'_>, input: Input<Work>, _: &mut Outputs<Work>) {
-        if let Input::Message { .. } = input {
-            self.count += 1;
+    fn handle(&mut self, _: &mut Now<'_>, input: Input<Work>, out: &mut Outputs<Work>) {
+        match input {
+            Input::Message { .. } => self.count += 1,
+            Input::Stop => out.stopped(),
+            _ => {}
         }
     }
 

@@ -51,6 +51,7 @@ pub(crate) enum Act {
     /// A role in a group of this number, from now on.
     PlayIn(u32, &'static str),
     Halt,
+    Stopped,
 }
 
 /// What a puppet saw, and what its clocks showed.
@@ -101,7 +102,12 @@ impl Machine for Puppet {
             Input::Disk { op, result } => note(What::Disk(op, result)),
             Input::LinkReset { peer } => note(What::Reset(peer)),
             Input::Writable { peer, link } => note(What::Writable(peer, link)),
-            Input::Stop => note(What::Stop),
+            Input::Stop => {
+                note(What::Stop);
+                if self.role != "lingers" {
+                    out.stopped();
+                }
+            }
         }
     }
 
@@ -134,6 +140,7 @@ impl Puppet {
             Act::Play(role) => self.role = role,
             Act::PlayIn(group, role) => drop(self.groups.insert(group, role)),
             Act::Halt => out.halt("it was told to"),
+            Act::Stopped => out.stopped(),
         }
     }
 }

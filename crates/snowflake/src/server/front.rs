@@ -10,7 +10,7 @@ use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, Uri};
 use axum::routing::get;
 use host::http::HttpReply;
-use host::{NoAnswer, Node, Visitor};
+use host::{NoAnswer, Node, Session, Visitor};
 
 use super::minted::MintCounts;
 use crate::wire::{self, Format, unavailable};
@@ -43,7 +43,7 @@ impl FrontEnd {
     async fn mint(&self, visitor: &Visitor, count: u32) -> Result<Message, HttpReply> {
         self.node.room().await;
         let mint = |token| Message::Mint { token, count };
-        match visitor.session(&self.node).ask_once(PATIENCE, mint).await {
+        match Session::of(visitor, &self.node).ask_once(PATIENCE, mint).await {
             Ok(answer) => {
                 self.counts.answered(&answer);
                 Ok(answer)

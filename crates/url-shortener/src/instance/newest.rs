@@ -85,6 +85,7 @@ impl Instance {
         query.below[query.shard] = next.unwrap_or(0);
         let rest = query.below.iter().enumerate().skip(query.shard + 1);
         if let Some((shard, _)) = rest.into_iter().find(|(_, below)| **below > 0)
+            && query.links.len() + query.limit as usize <= MAX_PAGE_LINKS as usize
             && self.limiter.take(query.asker.client, now).is_ok()
         {
             return self.ask_newest(NewestQuery { shard, ..query }, now, out);

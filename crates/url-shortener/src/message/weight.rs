@@ -7,10 +7,16 @@ use bytes::Bytes;
 
 use super::{Answer, Ask, Call, Cursor, Message, Reply};
 use crate::link::Named;
+use crate::link::key::{MAX_CODE_BYTES, MAX_DOMAIN_BYTES};
+use crate::link::names::{MAX_TAG_BYTES, MAX_TAGS, MAX_TITLE_BYTES, MAX_URL_BYTES};
 use crate::{Edit, Key, Link, LinkStats, NewLink};
 
 /// What the numbers of a link, or of anything else that lies in a list, have at most.
 const NUMBERS: usize = 64;
+/// The most that a link weighs in a list.
+pub(crate) const HEAVIEST_LINK: usize = 2 * NUMBERS
+    + (MAX_DOMAIN_BYTES + MAX_CODE_BYTES)
+    + (MAX_URL_BYTES + MAX_TITLE_BYTES + MAX_TAGS * (4 + MAX_TAG_BYTES));
 
 pub(super) fn weight(message: &Message) -> u32 {
     let carried = match message {
@@ -21,7 +27,7 @@ pub(super) fn weight(message: &Message) -> u32 {
         Message::Clicks { batch, .. } => batch.clicks.length(),
         Message::GetStats { link, .. } => key(&link.key),
         Message::Stats { stats, .. } => stats.as_deref().map_or(0, of_stats),
-        Message::Do(_) | Message::Counted { .. } => 0,
+        Message::Do(_) | Message::Unanswered { .. } | Message::Counted { .. } => 0,
     };
     (NUMBERS + carried) as u32
 }

@@ -25,7 +25,7 @@ impl Front {
         }
         self.nodes.instance.room().await;
         let client = self.salt.client(asker.address);
-        let session = asker.visitor.session(&self.nodes.instance);
+        let session = Session::of(&asker.visitor, &self.nodes.instance);
         let answer = session.ask_once(PATIENCE, |token| Message::Ask { token, client, ask }).await;
         let answer = match answer {
             Ok(Message::Answer { answer, .. }) => answer,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{Folder, Metrics, Node, RunningNodes, Service, ServiceLimits, SharedFolder};
+use host::{Folder, Node, Server, Service, ServiceLimits, SharedFolder};
 use machine::{NodeId, Switches};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -40,11 +40,11 @@ impl Nodes {
     /// # Errors
     /// If a folder or the database cannot be used, or belongs to another service.
     pub(super) fn new(
-        (data, link_store): (&Path, LinkStore),
+        (data, replace, link_store): (&Path, &[String], LinkStore),
         (snowflakes, rate): (bool, u32),
-        runtime: &Handle,
-        metrics: &Metrics,
+        server: &Server<Member>,
     ) -> Result<Nodes, ServeError> {
+        let runtime = server.runtime.handle();
         let (store_kind, here) = store_kind(data, &link_store)?;
         // Before any folder is made: if the database cannot be reached, nothing is left behind.
         let database = match link_store {
@@ -53,7 +53,8 @@ impl Nodes {
                 Some(runtime.block_on(opening).map_err(ServeError::environment)?)
             }
         };
-        let whole = SharedFolder::open::<FolderOwner>(data, BESIDE).map_err(ServeError::Folder)?;
+        let whole =
+            SharedFolder::open::<FolderOwner>(data, BESIDE, replace).map_err(ServeError::Folder)?;
         let is_new = !data.join("instance").exists();
         let secret = code_key::of_codes(data, is_new).map_err(secrets_error)?;
         let codes = if snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
@@ -66,10 +67,10 @@ impl Nodes {
             whole,
             store_kind,
             runtime: runtime.clone(),
-            metrics: metrics.clone(),
+            metrics: server.metrics.clone(),
             local: Arc::default(),
             database: database.is_some().then_some(calls),
-            running: RunningNodes::new(Vec::new(), Vec::new()),
+            running: server.nodes.clone(),
         };
         let instance = starter.start(INSTANCE, "instance", Member::Instance(instance))?;
         let tally = starter.start(TALLY, "tally", Member::Tally(tally))?;
@@ -78,10 +79,6 @@ impl Nodes {
             stand_in(database, &instance, asked, runtime);
         }
         Ok(Nodes { starter, instance, tally, shards: Mutex::new(shards) })
-    }
-
-    pub(super) fn running(&self) -> RunningNodes<Member> {
-        self.starter.running.clone()
     }
 
     /// Can a list go on at this cursor? Valid cursors name only shards of this process.
@@ -147,7 +144,12 @@ fn stand_in(
         }
     };
     let limits = ServiceLimits { under_way: MOST_CALLS, patience: PATIENCE };
-    let service = Service::new(NodeId(FIRST_SHARD), limits, runtime.clone(), answer);
+    let unanswered = |message: &Message| match message {
+        Message::Call { call, .. } => Some(Message::Unanswered { call: *call }),
+        _ => None,
+    };
+    let runtime_of_calls = runtime.clone();
+    let service = Service::new(NodeId(FIRST_SHARD), limits, runtime_of_calls, answer, unanswered);
     let instance = Arc::downgrade(instance);
     runtime.spawn(async move {
         while let Some(message) = calls.recv().await {

@@ -1,5 +1,7 @@
 //! The owner file of a data folder.
 
+use bytes::Bytes;
+use journal::{BOUND, Bound};
 use serde::{Deserialize, Serialize};
 
 const SYSTEM: &str = "url-shortener";
@@ -23,11 +25,14 @@ pub(super) struct FolderOwner {
     node: String,
     #[serde(rename = "keepers")]
     pub(super) store_kind: StoreKind,
+    /// Its disk began with a bound. Those of earlier versions get one that takes over what is there.
+    #[serde(default)]
+    bound: bool,
 }
 
 impl FolderOwner {
     pub(super) fn new(node: impl Into<String>, store_kind: StoreKind) -> FolderOwner {
-        FolderOwner { system: SYSTEM.to_owned(), node: node.into(), store_kind }
+        FolderOwner { system: SYSTEM.to_owned(), node: node.into(), store_kind, bound: true }
     }
 }
 
@@ -37,6 +42,10 @@ impl host::FolderOwner for FolderOwner {
     fn is(&self, other: &FolderOwner) -> bool {
         (&self.system, &self.node, self.store_kind)
             == (&other.system, &other.node, other.store_kind)
+    }
+
+    fn stands_for(&self, file: &str) -> Option<Bytes> {
+        (!self.bound && file == BOUND).then(Bound::taking_over)
     }
 
     fn name(&self) -> String {

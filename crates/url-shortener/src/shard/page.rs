@@ -6,14 +6,16 @@
 
 use std::sync::Arc;
 
+use machine::LONGEST;
+
 use crate::Key;
 use crate::link::Named;
 use crate::link::codec::decode_link;
-use crate::message::Reply;
+use crate::message::{HEAVIEST_LINK, Reply};
 use bitcask::Change;
 
-/// Links on a page, at most.
-pub const MAX_PAGE_LINKS: u32 = 1_000;
+/// Links on a page, at most: the heaviest fit into one message.
+pub const MAX_PAGE_LINKS: u32 = (LONGEST - 1_024) / HEAVIEST_LINK as u32;
 /// The most reads of the store for one page.
 const ROUNDS: u32 = 50;
 
@@ -78,11 +80,14 @@ pub(super) fn matching_links(
 
 #[cfg(test)]
 mod tests {
-    use machine::Wall;
+    use machine::{Protocol, Wall};
 
     use super::*;
-    use crate::Link;
     use crate::link::codec::encode_link;
+    use crate::link::key::{MAX_CODE_BYTES, MAX_DOMAIN_BYTES};
+    use crate::link::names::{MAX_TAG_BYTES, MAX_TAGS, MAX_TITLE_BYTES, MAX_URL_BYTES};
+    use crate::message::{Answer, Cursor, Message};
+    use crate::{Link, Shortener};
 
     /// Entries of a log, in order; one in ten is the shard's own.
     fn entries(count: u64) -> Vec<Change> {
@@ -125,10 +130,33 @@ mod tests {
     #[test]
     fn pages_have_every_link_once_whatever_their_length() {
         let all: Vec<_> = (0..500).filter(|n| n % 10 != 5).collect();
-        for limit in [1, 7, 100, 1_000] {
+        for limit in [1, 7, 100, MAX_PAGE_LINKS] {
             assert_eq!(pages(&entries(500), limit, None).concat(), all, "{limit} a page");
         }
         assert_eq!(pages(&[], 10, None), [Vec::<u64>::new()]);
+    }
+
+    /// A heavier message would reset the connection of whoever asked.
+    #[test]
+    fn the_longest_page_of_the_heaviest_links_is_a_message() {
+        let long = |length: usize| -> Arc<str> { "x".repeat(length).into() };
+        let link = Link {
+            url: long(MAX_URL_BYTES),
+            title: Some(long(MAX_TITLE_BYTES)),
+            tags: vec![long(MAX_TAG_BYTES); MAX_TAGS],
+            ..Link::new("", Wall(0))
+        };
+        let key = Key { domain: long(MAX_DOMAIN_BYTES), code: long(MAX_CODE_BYTES) };
+        let links = vec![(key, link); MAX_PAGE_LINKS as usize];
+        let next = Some(Cursor { shards: 1, shard: 0, position: Some(u64::MAX) });
+        let answer = Answer::Page { links: links.clone(), next };
+        let reply = Reply::Page { links, next: Some(u64::MAX) };
+        for message in
+            [Message::Answer { token: 0, answer }, Message::Reply { call: 0, shards: 1, reply }]
+        {
+            let weight = Shortener::weight(&message);
+            assert!((LONGEST / 10 * 9..=LONGEST).contains(&weight), "{weight}");
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Cluster {
         std::fs::write(&file, format!("system = \"raft\"\n{text}")).expect("a cluster file");
         let start = |id: usize| {
             let mut command = Command::new(program);
-            command.args(["raft", "serve", "--node-id", &id.to_string(), "--cluster"]).arg(&file);
+            command.args(["raft", "serve", "--node", &id.to_string(), "--cluster"]).arg(&file);
             let mut child = command.stdout(Stdio::piped()).spawn().expect("infralab is there");
             let stdout = child.stdout.take().expect("it is piped");
             let mut line = String::new();

@@ -8,7 +8,7 @@ use machine::{DiskId, NodeId};
 use super::*;
 use crate::member::Configuration;
 use crate::record::{
-    put_base, put_begins, put_durable, put_entries, put_kept, put_record, put_snapshot, put_state,
+    put_base, put_begins, put_durable, put_entries, put_left, put_record, put_snapshot, put_state,
 };
 use crate::rpc::Payload;
 
@@ -56,9 +56,12 @@ fn segment(prior: u64, records: Vec<Record>) -> BytesMut {
             Record::Base { index, term, last } => put_base(out, (index, term), last),
             Record::Snapshot(snapshot) => put_snapshot(out, &snapshot),
             Record::Entries { first_index, entries } => {
-                put_entries(out, first_index, entries.iter());
+                put_entries(out, false, first_index, entries.iter());
             }
-            Record::Kept { first_index, entries } => put_kept(out, first_index, entries.iter()),
+            Record::Kept { first_index, entries } => {
+                put_entries(out, true, first_index, entries.iter())
+            }
+            Record::Left => put_left(out),
             Record::Begins { .. } | Record::Durable { .. } => {}
         });
         put_durable(&mut out, durable);
@@ -68,7 +71,7 @@ fn segment(prior: u64, records: Vec<Record>) -> BytesMut {
 
 /// What a node remembers that has such segments, from number 4 on, and the file of a snapshot.
 fn recovered(segments: Vec<BytesMut>) -> Result<Option<Remembered>, String> {
-    let mut recovery = Recovery::default();
+    let mut recovery = Recovery::new(4);
     let numbers = 4..4 + segments.len() as u64;
     let mut names: Vec<String> =
         numbers.clone().map(|number| format!("journal-{number}")).collect();
@@ -79,7 +82,7 @@ fn recovered(segments: Vec<BytesMut>) -> Result<Option<Remembered>, String> {
     }
     recovery.replay()?;
     while recovery.next_piece().is_some() {
-        recovery.piece(&Bytes::from_static(STATE))?;
+        recovery.piece(&Bytes::from_static(STATE), 4)?;
     }
     Ok(recovery.remembered.remove(&GROUP))
 }
@@ -124,6 +127,17 @@ fn what_was_said_again_fills_in_and_truncates_nothing() {
     let lost = [head(), vec![entries(6, &[3])]].concat();
     let why = recovered(vec![segment(0, lost)]).err().unwrap();
     assert_eq!(why, "the journal has a gap");
+}
+
+/// What its segments have does not bring it back.
+#[test]
+fn a_group_that_was_left_is_gone() {
+    let before = || vec![state(4), base(0, 0, 0), entries(1, &[1, 2])];
+    assert!(recovered(vec![segment(0, before())]).unwrap().is_some());
+    let left = segment(0, [before(), vec![Record::Left]].concat());
+    assert!(recovered(vec![left.clone()]).unwrap().is_none());
+    let prior = left.len() as u64;
+    assert!(recovered(vec![left, segment(prior, vec![Record::Left])]).unwrap().is_none());
 }
 
 #[test]
@@ -198,7 +212,7 @@ fn a_journal_without_segments_is_of_another_version() {
 fn a_snapshot_that_rotted_or_is_gone_is_refused() {
     let journal = || segment(0, vec![state(4), snapshot(4, 2), base(4, 2, 4)]).freeze();
     let after = |names: [&str; 2]| {
-        let mut recovery = Recovery::default();
+        let mut recovery = Recovery::new(4);
         recovery.listed(&names.map(str::to_owned)).unwrap();
         assert!(recovery.segment(4, journal()));
         recovery.replay().map(|()| recovery)
@@ -209,7 +223,7 @@ fn a_snapshot_that_rotted_or_is_gone_is_refused() {
     let read = |pieces: &[&'static str]| {
         let mut recovery = after(["journal-4", "snapshot-3-9"]).unwrap();
         let mut piece =
-            |piece: &&'static str| recovery.piece(&Bytes::from_static(piece.as_bytes()));
+            |piece: &&'static str| recovery.piece(&Bytes::from_static(piece.as_bytes()), 4);
         pieces.iter().try_for_each(|bytes| piece(bytes).map(drop))
     };
     assert_eq!(read(&["sta", "te"]), Ok(()));

@@ -10,12 +10,22 @@ use serde::Serialize;
 
 use crate::replica::Replica;
 
-/// Where the front ends of the replicas are.
-pub(super) type ClientAddresses = Arc<BTreeMap<NodeId, SocketAddr>>;
+/// Where the front ends of those replicas are that are listed.
+pub(crate) type ClientAddresses = Arc<BTreeMap<NodeId, SocketAddr>>;
+
+/// Where clients reach this node: as the members say, or the list.
+pub(crate) fn client_address(
+    node: NodeId,
+    group: &Group,
+    listed: &ClientAddresses,
+) -> Option<SocketAddr> {
+    let joined = group.membership().addresses.get(&node).map(|address| address.clients);
+    joined.or_else(|| listed.get(&node).copied())
+}
 
 /// The answer to `/status`.
 #[derive(Debug, Serialize)]
-pub(super) struct Status {
+pub(crate) struct Status {
     node: NodeId,
     role: &'static str,
     /// Before the disk was read there is nothing to tell.
@@ -48,7 +58,7 @@ struct MemberStatus {
 }
 
 impl Status {
-    pub(super) fn of(me: NodeId, replica: &Replica, addresses: &ClientAddresses) -> Status {
+    pub(crate) fn of(me: NodeId, replica: &Replica, addresses: &ClientAddresses) -> Status {
         let group = replica.group();
         Status {
             node: me,
@@ -62,7 +72,7 @@ impl Status {
 impl GroupStatus {
     fn of(group: &Group, addresses: &ClientAddresses) -> GroupStatus {
         let (log, leader, membership) = (group.log(), group.leader(), group.membership());
-        let address = |node: NodeId| addresses.get(&node).copied();
+        let address = |node: NodeId| client_address(node, group, addresses);
         GroupStatus {
             term: group.term(),
             leader,

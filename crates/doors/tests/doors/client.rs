@@ -1,23 +1,18 @@
-//! What is outside: the client for addresses of strangers, and services that answer as nodes.
+//! The client for addresses of strangers: it goes where it was checked, and not too far.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::routing::get;
-use host::http::{self, Tower};
-use host::{Client, Door, FetchError, FetchLimits, Service, ServiceLimits};
-use machine::NodeId;
+use doors::http::{self, Tower};
+use doors::{Client, Door, FetchError, FetchLimits};
 use tokio::net::TcpListener;
 
-use crate::clerk::{Open, Paper};
-
 fn on_threads(test: impl Future<Output = ()>) {
-    host::runtime().unwrap().block_on(test);
+    tokio::runtime::Runtime::new().unwrap().block_on(test);
 }
 
 /// A site, and where it is.
@@ -90,50 +85,5 @@ fn a_site_that_is_long_slow_or_leads_in_circles_is_left() {
         assert_eq!((long.body.len(), long.is_cut), (1_000, true));
         assert!(matches!(get("/round").await, Err(FetchError::Redirects)));
         assert!(matches!(get("/hangs").await, Err(FetchError::Late)));
-    });
-}
-
-#[test]
-fn a_service_is_a_node_whose_missing_answers_are_broken_links() {
-    on_threads(async {
-        let office = Open::new();
-        let calls = Arc::new(AtomicUsize::new(0));
-        let count = calls.clone();
-        let answer = move |paper: Paper| {
-            let count = count.clone();
-            async move {
-                count.fetch_add(1, Ordering::Relaxed);
-                match paper {
-                    Paper::Now { token, .. } => Some(Paper::Later { token }),
-                    Paper::Later { .. } => None,
-                    _ => std::future::pending().await,
-                }
-            }
-        };
-        let limits = ServiceLimits { under_way: 2, patience: Duration::from_millis(300) };
-        let me = NodeId(7);
-        let service = Service::new(me, limits, tokio::runtime::Handle::current(), answer);
-        let from = Arc::downgrade(&office.0);
-        let until = async |is_so: &dyn Fn() -> bool| {
-            tokio::time::timeout(Duration::from_secs(30), async {
-                while !is_so() {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            })
-            .await
-            .expect("it comes");
-        };
-        service.call(&from, Paper::Now { token: 1, parts: 1 });
-        until(&|| office.look(|clerk| clerk.askers == [me])).await;
-        service.call(&from, Paper::Later { token: 1 });
-        until(&|| office.look(|clerk| clerk.resets == [me])).await;
-        // Two hang, so the third is not even begun.
-        for _ in 0..3 {
-            service.call(&from, Paper::Go { is_last: true, weight: 1 });
-        }
-        until(&|| office.look(|clerk| clerk.resets == [me; 4])).await;
-        assert_eq!(calls.load(Ordering::Relaxed), 4);
-        service.call(&from, Paper::Now { token: 2, parts: 1 });
-        until(&|| office.look(|clerk| clerk.askers == [me; 2])).await;
     });
 }

@@ -63,7 +63,7 @@ impl Allowance {
     }
 }
 
-/// How far a request is.
+/// How far a request is, seen from its body.
 #[derive(Debug)]
 pub(super) struct Exchange {
     activity: Arc<Activity>,
@@ -86,11 +86,17 @@ impl Exchange {
             self.activity.begin();
         }
     }
+}
 
-    /// The answer was handed over.
-    fn over(&self) {
-        if self.state.swap(OVER, Ordering::Relaxed) == UNDER_WAY {
-            self.activity.end();
+/// A request that is not over until this is dropped: its answer was handed over, or there is none, such as where
+/// the client of a stream of HTTP/2 no longer waits for it.
+#[derive(Debug)]
+pub(super) struct Answering(pub(super) Arc<Exchange>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if self.0.state.swap(OVER, Ordering::Relaxed) == UNDER_WAY {
+            self.0.activity.end();
         }
     }
 }
@@ -204,22 +210,22 @@ impl Error for Failed {
 pub(super) struct ResponseBody<B> {
     /// What a service answered, or what we answer in its place.
     body: Result<B, Option<Bytes>>,
-    exchange: Arc<Exchange>,
+    _answering: Answering,
     work: Work,
 }
 
 impl<B: Body<Data = Bytes>> ResponseBody<B> {
-    pub(super) fn new(body: B, exchange: Arc<Exchange>, work: Work) -> ResponseBody<B> {
-        exchange.under_way();
+    pub(super) fn new(body: B, answering: Answering, work: Work) -> ResponseBody<B> {
+        answering.0.under_way();
         if body.size_hint().exact().is_none() {
             // It ends as an answer of hyper's may end.
             Progress::leave_as_it_is(&work);
         }
-        ResponseBody { body: Ok(body), exchange, work }
+        ResponseBody { body: Ok(body), _answering: answering, work }
     }
 
-    pub(super) fn ours(bytes: Bytes, exchange: Arc<Exchange>, work: Work) -> ResponseBody<B> {
-        ResponseBody { body: Err(Some(bytes)), exchange, work }
+    pub(super) fn ours(bytes: Bytes, answering: Answering, work: Work) -> ResponseBody<B> {
+        ResponseBody { body: Err(Some(bytes)), _answering: answering, work }
     }
 }
 
@@ -257,11 +263,5 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for ResponseBody
             Ok(body) => body.size_hint(),
             Err(ours) => SizeHint::with_exact(ours.as_ref().map_or(0, |bytes| bytes.len() as u64)),
         }
-    }
-}
-
-impl<B> Drop for ResponseBody<B> {
-    fn drop(&mut self) {
-        self.exchange.over();
     }
 }

@@ -9,11 +9,15 @@
 //! [`PATIENCE`] goes, if the newcomer's address holds fewer even with this one. Who comes from the very
 //! address that holds most takes the place of a connection that was idle for [`PAUSE`], since another may be
 //! about to send its next request; until then it waits in here, and holds nobody up.
+//!
+//! Of all answers that wait to be taken by slow readers [`MOST_QUEUED`] bytes are kept. When there are more, the
+//! connection goes that has most of them; of equals the oldest.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_WAITING: usize = 64;
 /// How often those who wait try again, and how long an error of the system's is waited out.
 const AGAIN: Duration = Duration::from_millis(20);
+
+/// Bytes of answers, of all connections of a door.
+const MOST_QUEUED: usize = 64 << 20;
 
 /// Of a door that says nothing else.
 pub const MOST_CONNECTIONS: usize = 512;
@@ -67,6 +74,8 @@ struct Table {
 struct Held {
     count: usize,
     next: u64,
+    /// Bytes of answers that wait.
+    queued: usize,
     by_holder: BTreeMap<IpAddr, BTreeMap<u64, Arc<Activity>>>,
 }
 
@@ -78,6 +87,9 @@ pub struct Activity {
     since: AtomicU64,
     /// Requests that came as a whole and are not answered.
     under_way: AtomicUsize,
+    /// Its answers that wait, in bytes; changed while the table is held.
+    queued: AtomicUsize,
+    has_place: AtomicBool,
     evicted: Notify,
 }
 
@@ -92,7 +104,7 @@ struct Place {
 
 /// Takes connections until `stop` ends, and has `carry` carry each of them. Gives what `stop` gave, and the
 /// connections that are still open.
-pub(crate) async fn accept<T, C: Future<Output = ()> + Send + 'static>(
+pub async fn accept<T, C: Future<Output = ()> + Send + 'static>(
     listener: TcpListener,
     places: &Places,
     stop: impl Future<Output = T>,
@@ -135,7 +147,7 @@ pub(crate) async fn accept<T, C: Future<Output = ()> + Send + 'static>(
 }
 
 /// Waits for connections to end, but not for longer than this.
-pub(crate) async fn drain(mut open: JoinSet<()>, deadline: Duration) {
+pub async fn drain(mut open: JoinSet<()>, deadline: Duration) {
     let all = async { while open.join_next().await.is_some() {} };
     let _ = timeout(deadline, all).await;
 }
@@ -149,6 +161,23 @@ impl Places {
     /// How many are taken.
     pub fn taken(&self) -> usize {
         self.held().count
+    }
+
+    /// So many bytes of answers wait on this connection now.
+    pub(crate) fn queues(&self, activity: &Activity, bytes: usize) {
+        let before = activity.queued.load(Ordering::Relaxed);
+        if before == bytes {
+            return;
+        }
+        let mut held = self.held();
+        // What one that has gone keeps is dropped with it.
+        if activity.has_place.load(Ordering::Relaxed) {
+            activity.queued.store(bytes, Ordering::Relaxed);
+            held.queued = held.queued - before + bytes;
+            if held.queued > MOST_QUEUED {
+                held.lighten();
+            }
+        }
     }
 
     fn enter(&self, client: IpAddr) -> Option<Place> {
@@ -195,15 +224,34 @@ impl Held {
         let busy =
             || oldest(false).filter(|(since, _)| own + 1 < theirs.len() && *since >= PATIENCE);
         let Some((_, number)) = idle.or_else(busy) else { return false };
-        if let Some(activity) = self.remove(greediest, number) {
+        self.evict(greediest, number);
+        true
+    }
+
+    /// Closes the connection on which most answers wait.
+    fn lighten(&mut self) {
+        let all = self.by_holder.iter().flat_map(|(holder, theirs)| {
+            theirs
+                .iter()
+                .map(|(number, one)| (one.queued.load(Ordering::Relaxed), *number, *holder))
+        });
+        let heaviest = all.max_by_key(|(queued, number, _)| (*queued, Reverse(*number)));
+        if let Some((_, number, holder)) = heaviest {
+            self.evict(holder, number);
+        }
+    }
+
+    fn evict(&mut self, holder: IpAddr, number: u64) {
+        if let Some(activity) = self.remove(holder, number) {
             activity.evicted.notify_one();
         }
-        true
     }
 
     fn remove(&mut self, holder: IpAddr, number: u64) -> Option<Arc<Activity>> {
         let theirs = self.by_holder.get_mut(&holder)?;
         let removed = theirs.remove(&number)?;
+        removed.has_place.store(false, Ordering::Relaxed);
+        self.queued -= removed.queued.swap(0, Ordering::Relaxed);
         self.count -= 1;
         if theirs.is_empty() {
             self.by_holder.remove(&holder);
@@ -225,6 +273,8 @@ impl Activity {
             opened,
             since: AtomicU64::new(0),
             under_way: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
+            has_place: AtomicBool::new(true),
             evicted: Notify::new(),
         };
         activity.moved();
@@ -349,6 +399,34 @@ mod tests {
             later(PATIENCE).await;
             assert!(places.enter(B).is_none(), "then both would hold the same");
         });
+    }
+
+    /// Whoever it was that had one answer too many.
+    #[test]
+    fn of_slow_readers_the_one_goes_that_has_most_to_take() {
+        let places = Places::new(9);
+        let held = [A, B, A].map(|from| places.enter(from).unwrap());
+        let queue = |place: &Place, bytes| places.queues(&place.activity, bytes);
+        queue(&held[0], MOST_QUEUED / 4);
+        queue(&held[1], MOST_QUEUED / 2);
+        queue(&held[2], MOST_QUEUED / 4);
+        assert!(held.iter().all(|place| !is_evicted(place)), "there is room for as much");
+        queue(&held[2], MOST_QUEUED / 4 + 1);
+        assert!(is_evicted(&held[1]) && !is_evicted(&held[0]) && !is_evicted(&held[2]));
+        // What it does before it notices is not counted any more.
+        queue(&held[1], MOST_QUEUED);
+        queue(&held[0], MOST_QUEUED / 4 + 1);
+        queue(&held[2], MOST_QUEUED / 4);
+        let last = places.enter(B).unwrap();
+        queue(&last, MOST_QUEUED / 4);
+        queue(&held[0], MOST_QUEUED / 4);
+        let one_more = places.enter(B).unwrap();
+        queue(&one_more, MOST_QUEUED / 4 + 1);
+        assert!(is_evicted(&one_more), "it has most itself");
+        queue(&last, MOST_QUEUED / 2 + 1);
+        assert!(is_evicted(&last));
+        drop(held);
+        assert_eq!(places.held().queued, 0);
     }
 
     #[test]

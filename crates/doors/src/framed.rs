@@ -1,8 +1,10 @@
 //! Protocols of others over TCP: requests in frames, sent without waiting, and answered in order.
 //!
 //! The law: of a connection at most [`MOST_UNDER_WAY`] requests are under way and about [`QUEUE`] bytes of
-//! answers wait to be written; while there are as many it is not read. A frame has its bytes of the server's
-//! budget before it is read, and they are given back with its last slice. A client that takes nothing for
+//! answers wait to be written; while there are as many it is not read. Of all connections of a door only so many
+//! bytes of answers wait, or the one goes that has most of them (`accept.rs`). A frame has its bytes of the
+//! server's budget before they are read, also while nobody knows how long it is, but for [`OWN`] that each
+//! connection may have; they are given back with its last slice. A client that takes nothing for
 //! [`WRITE_TIMEOUT`] is closed. One that ends its sending half gets what is answered within a second; after
 //! that it has hung up, and what was asked is dropped.
 //!
@@ -16,7 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use machine::Parts;
@@ -26,9 +28,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::accept::{Activity, Door, accept, drain};
+use crate::accept::{Activity, Door, Places, accept, drain};
 use crate::budget::{Budget, Taken};
-use crate::session::Visitor;
+use crate::visitor::Visitor;
 
 /// Requests of a connection.
 pub const MOST_UNDER_WAY: usize = 64;
@@ -45,8 +47,10 @@ const BUDGET_TIMEOUT: Duration = Duration::from_secs(5);
 /// For answers to a client that has said all.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(6);
-/// What is read at a time where no frame's length is known, and a good part of one.
+/// A good part of a frame.
 const STEP: usize = 64 << 10;
+/// What is read at a time of what may be several frames, or one of no known length.
+const OWN: usize = 4 << 10;
 
 /// A protocol.
 pub trait Framed: Send + Sync + 'static {
@@ -99,6 +103,7 @@ where
             protocol: protocol.clone(),
             frames,
             writer,
+            places: door.places.clone(),
             activity,
             under_way: FuturesOrdered::new(),
             queue: Queue::default(),
@@ -116,6 +121,7 @@ struct Connection<F, A: Future> {
     protocol: Arc<F>,
     frames: Frames,
     writer: OwnedWriteHalf,
+    places: Places,
     activity: Arc<Activity>,
     under_way: FuturesOrdered<A>,
     queue: Queue,
@@ -135,7 +141,19 @@ impl<F: Framed, A: Future<Output = Option<F::Answer>>> Connection<F, A> {
                 Some(_) => !self.under_way.is_empty(),
                 None => reads && self.under_way.is_empty(),
             };
+            self.places.queues(&self.activity, self.queue.bytes);
+            // In this order, whatever else is true at the same time: who takes something is not late.
             tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop), if self.end.is_none() => {
+                    self.end = Some((Bytes::new(), Instant::now() + SHUTDOWN_DEADLINE));
+                }
+                written = self.queue.write(&mut self.writer), if waits => {
+                    if written.is_err() {
+                        return;
+                    }
+                }
+                () = sleep_until(stuck), if waits => return,
                 frame = self.frames.next(&*self.protocol), if reads => match frame {
                     Ok(Some(ask)) => {
                         self.activity.begin();
@@ -153,16 +171,7 @@ impl<F: Framed, A: Future<Output = Option<F::Answer>>> Connection<F, A> {
                     answered.into_iter().for_each(|answer| self.protocol.encode(answer, &mut out));
                     self.queue.push(&out);
                 }
-                written = self.queue.write(&mut self.writer), if waits => {
-                    if written.is_err() {
-                        return;
-                    }
-                }
-                () = sleep_until(stuck), if waits => return,
                 () = sleep_until(late), if may_be_late => return,
-                _ = stop.wait_for(|stop| *stop), if self.end.is_none() => {
-                    self.end = Some((Bytes::new(), Instant::now() + SHUTDOWN_DEADLINE));
-                }
             }
         }
         // The client may have gone first.
@@ -284,18 +293,25 @@ impl Frames {
             if !(1..=F::LONGEST).contains(&least) {
                 return Err(End::Refused(Refusal::default()));
             }
-            match self.length {
+            let missing = match self.length {
                 Some(length) => {
                     self.pay(length).await?;
                     if let Some(frame) = self.take(length) {
                         return protocol.decode(frame).map(Some).map_err(End::Refused);
                     }
-                    // The rest of it, and no more where it is long.
-                    self.buffer.reserve((length - self.buffer.len()).max(4 << 10));
+                    length - self.buffer.len()
                 }
-                None => self.buffer.reserve(4 << 10),
-            }
-            let read = self.reader.read_buf(&mut self.buffer).await.map_err(|_| End::Broken)?;
+                None if self.buffer.len() < OWN => 0,
+                None => {
+                    self.pay(self.buffer.len() + OWN).await?;
+                    OWN
+                }
+            };
+            // The rest of it, and no more where it is long.
+            let most = missing.max(OWN);
+            self.buffer.reserve(most);
+            let mut room = (&mut self.buffer).limit(most);
+            let read = self.reader.read_buf(&mut room).await.map_err(|_| End::Broken)?;
             if read == 0 {
                 return Ok(None);
             }
@@ -306,18 +322,24 @@ impl Frames {
         }
     }
 
-    /// Has the bytes of a frame out of the budget.
+    /// Has so many bytes out of the budget.
     async fn pay(&mut self, length: usize) -> Result<(), End> {
-        if self.taken.is_some() {
+        let missing = (length as u64).saturating_sub(self.taken.as_ref().map_or(0, Taken::bytes));
+        if missing == 0 {
             return Ok(());
         }
         let budget = self.budget.clone();
         let waits = self.waits.get_or_insert_with(|| {
-            Box::pin(async move { budget.wait(length as u64, BUDGET_TIMEOUT).await })
+            Box::pin(async move { budget.wait(missing, BUDGET_TIMEOUT).await })
         });
-        self.taken = waits.await;
+        let more = waits.await;
         self.waits = None;
-        self.taken.is_some().then_some(()).ok_or(End::Broken)
+        let more = more.ok_or(End::Broken)?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            None => self.taken = Some(more),
+        }
+        Ok(())
     }
 
     fn take(&mut self, length: usize) -> Option<Bytes> {
@@ -327,7 +349,10 @@ impl Frames {
         self.length = None;
         self.moved();
         let frame = self.buffer.split_to(length).freeze();
-        self.taken.take().map(|taken| taken.hold(frame))
+        let own = self.taken.as_mut().map(|taken| taken.split(length as u64));
+        // What is left was taken for bytes that are there already, if any are.
+        self.taken.take_if(|_| self.buffer.is_empty());
+        own.map(|own| own.hold(frame))
     }
 
     fn moved(&mut self) {

@@ -13,8 +13,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use host::http::{self, Door, Tower};
-use host::{Budget, Places};
+use doors::http::{self, Door, Tower};
+use doors::{Budget, Places};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -81,7 +81,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 }
 
 fn on_threads(test: impl Future<Output = ()>) {
-    host::runtime().unwrap().block_on(test);
+    tokio::runtime::Runtime::new().unwrap().block_on(test);
 }
 
 fn small_door(places: usize) -> Door {
@@ -424,6 +424,33 @@ fn what_was_asked_is_dropped_when_its_client_hangs_up() {
         assert_eq!(dropped.available_permits(), 0);
         drop(stream);
         soon(dropped.acquire()).await.unwrap().forget();
+        served.stop().await;
+    });
+}
+
+/// Its connection has nothing under way then: the place of one that is idle is another's to take.
+#[test]
+fn a_stream_of_http2_that_is_given_up_is_under_way_no_longer() {
+    on_threads(async {
+        let (began, dropped) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (begin, drops) = (began.clone(), dropped.clone());
+        let never = move || {
+            let (begin, dropped) = (begin.clone(), Dropped(drops.clone()));
+            async move {
+                begin.add_permits(1);
+                std::future::pending::<()>().await;
+                drop(dropped);
+            }
+        };
+        let served = serve(small_door(1), hello().route("/never", post(never))).await;
+        let mut client = http2(&served).await;
+        let asked = client.send_request(request("/never", Body::empty()));
+        tokio::select! {
+            _ = asked => panic!("it is never answered"),
+            began = soon(began.acquire()) => began.unwrap().forget(),
+        }
+        soon(dropped.acquire()).await.unwrap().forget();
+        assert!(served.get(2, "/").await.ends_with("hello"));
         served.stop().await;
     });
 }

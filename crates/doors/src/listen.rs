@@ -15,6 +15,13 @@ pub enum Exposure {
     Anyone,
 }
 
+impl Exposure {
+    /// May this address be one of the server, or one that it is told to speak with?
+    pub fn allows(self, address: SocketAddr) -> bool {
+        self == Exposure::Anyone || address.ip().is_loopback()
+    }
+}
+
 /// Listens; port 0 takes a free one. Gives the address with the port that was taken.
 ///
 /// # Errors
@@ -23,7 +30,7 @@ pub async fn listen(
     address: SocketAddr,
     exposure: Exposure,
 ) -> Result<(TcpListener, SocketAddr), ListenError> {
-    if exposure == Exposure::Loopback && !address.ip().is_loopback() {
+    if !exposure.allows(address) {
         return Err(ListenError::NotLoopback(address));
     }
     let taken = |error| ListenError::Port(address, error);

@@ -9,7 +9,6 @@
 //! are streams both ways. A client speaks HTTP/2 by beginning with its preface; there is no TLS.
 //!
 //! Who sent a request is among its extensions: a [`Visitor`], one for each connection of HTTP/1.1 and one for
-//! Who sent a request is among its extensions: a [`Visitor`], one for each connection of HTTP/1.1 and one for
 //! each stream of HTTP/2. Who closes only the sending half of a connection gets what is answered within a
 //! second. After that it has hung up, which looks the same: what was asked is dropped.
 
@@ -39,8 +38,8 @@ use tokio::time::{sleep, timeout};
 use crate::accept::{Activity, accept, drain};
 pub use crate::accept::{Door, MOST_CONNECTIONS};
 use crate::budget::Budget;
-use crate::session::Visitor;
-use exchange::{Exchange, RequestBody, ResponseBody};
+use crate::visitor::Visitor;
+use exchange::{Answering, Exchange, RequestBody, ResponseBody};
 use progress::{Progress, Watched};
 
 pub use body::{BadBody, body};
@@ -234,6 +233,8 @@ async fn exchange<S: Serves>(
     progress: &Arc<Progress>,
 ) -> Result<Response<ResponseBody<S::Body>>, Failed> {
     let (exchange, work) = (Exchange::new(client.activity.clone()), Progress::work(progress));
+    // Also where this is dropped in the middle.
+    let answering = Answering(exchange.clone());
     let (mut parts, body) = request.into_parts();
     let visitor = if parts.version == Version::HTTP_2 {
         Progress::leave_as_it_is(&work);
@@ -248,13 +249,13 @@ async fn exchange<S: Serves>(
         Body::empty()
     } else {
         let Some(allowance) = Allowance::begin(&client.budget, body.size_hint().lower()) else {
-            return Ok(no_room().map(|bytes| ResponseBody::ours(bytes, exchange, work)));
+            return Ok(no_room().map(|bytes| ResponseBody::ours(bytes, answering, work)));
         };
         parts.extensions.insert(allowance.clone());
         Body::new(RequestBody::new(body, allowance, exchange.clone()))
     };
     let answered = service.answer(Request::from_parts(parts, body)).await;
-    answered.map(|response| response.map(|body| ResponseBody::new(body, exchange, work)))
+    answered.map(|response| response.map(|body| ResponseBody::new(body, answering, work)))
 }
 
 /// The reply to a request for whose body there is no memory.
