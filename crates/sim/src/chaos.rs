@@ -288,7 +288,8 @@ impl<M: Machine> World<M> {
             }
             _ => {
                 hits.iter().for_each(|&node| self.apply(fault, node));
-                was_up && fault.hits_at_once()
+                // A disk is replaced whether its node runs or not.
+                matches!(fault, Fault::DiskReplaced { .. }) || was_up && fault.hits_at_once()
             }
         }
     }

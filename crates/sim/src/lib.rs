@@ -159,6 +159,7 @@ mod replay;
 mod run;
 mod scenario;
 mod script;
+mod sentence;
 mod shrink;
 mod sweep;
 mod timers;

@@ -6,9 +6,14 @@
 use machine::{GRACE, Input, Machine, NodeId, Time};
 
 use crate::disk::Unsynced;
+use crate::fault::FaultKind;
 use crate::node::Node;
 use crate::recorder::Moment;
 use crate::world::{Event, Message, World, kind};
+
+/// Who starts on a clock that is wrong has met what is wrong with it.
+const CLOCKS: [FaultKind; 4] =
+    [FaultKind::ClockJump, FaultKind::ClockRollback, FaultKind::ClockDrift, FaultKind::ClockSmear];
 
 impl<M: Machine> World<M> {
     /// The node of this number is made and starts, in this zone: nobody has spoken with it before. Nothing
@@ -60,6 +65,8 @@ impl<M: Machine> World<M> {
         node.machine = Some(machine);
         node.halted = false;
         node.clock.reboot(now);
+        CLOCKS.iter().for_each(|&kind| self.met(id, kind));
+        let node = self.node_mut(id);
         let (disk, silent) = (node.disk.id, std::mem::take(&mut node.silent));
         self.trace.event(now.0, kind(7, id, id), &disk);
         self.record(|| Moment::Started { node: id });

@@ -191,6 +191,19 @@ fn a_crash_of_what_does_not_run_is_none_and_a_reset_of_no_connection_neither() {
 }
 
 #[test]
+fn who_starts_on_a_wrong_clock_or_a_new_disk_has_met_it() {
+    let mut world = stage(17, &[0]);
+    world.schedule(at(10), at(40), Fault::Crash { node: 0.into() });
+    world.schedule(at(20), at(60), Fault::ClockRollback { node: 0.into(), by_ns: 1_000 });
+    world.schedule(at(25), at(50), Fault::DiskReplaced { node: 0.into() });
+    world.run_until(at(30));
+    let counts = |world: &World<Puppet>| Vec::from_iter(world.fault_counts().clone());
+    assert_eq!(counts(&world), [("crash", 1), ("disk-replaced", 1)]);
+    world.run_until(at(100));
+    assert_eq!(counts(&world), [("clock-rollback", 1), ("crash", 1), ("disk-replaced", 1)]);
+}
+
+#[test]
 fn a_rolling_restart_takes_one_node_down_at_a_time_and_counts_once() {
     let mut world = stage(7, &[0, 0, 0]);
     let nodes = vec![0.into(), 1.into(), 2.into()];
