@@ -6,7 +6,7 @@
 use bitcask::{Event, Limits, Store};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use machine::{MemoryDisk, Output, Outputs, Switches};
+use machine::{DiskId, MemoryDisk, Output, Outputs, Switches};
 
 /// A store whose files are in memory.
 struct Rig {
@@ -19,8 +19,9 @@ struct Rig {
 impl Rig {
     fn new() -> Rig {
         let store = Store::new(Limits::default(), Switches::ALL_ON);
-        let mut rig = Rig { store, disk: MemoryDisk::default(), out: Outputs::default(), keys: 0 };
-        rig.store.start(&mut rig.out);
+        let disk = MemoryDisk::with(Store::first_files());
+        let mut rig = Rig { store, disk, out: Outputs::default(), keys: 0 };
+        rig.store.start(DiskId(1), &mut rig.out);
         assert_eq!(rig.settle(), Some(Event::Ready));
         rig
     }
@@ -29,7 +30,8 @@ impl Rig {
         loop {
             let outputs: Vec<_> = self.out.drain().collect();
             if outputs.is_empty() {
-                return self.store.next_event();
+                let mut events = std::iter::from_fn(|| self.store.next_event());
+                return events.find(|event| *event != Event::Compacted);
             }
             for output in outputs {
                 if let Output::Disk { command, op } = output {

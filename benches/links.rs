@@ -2,8 +2,8 @@
 //!
 //! Between the two machines no byte of a payload is copied, but for what comes in one read with the header of its
 //! message (8 KiB at most, under 1%): the sender's memory is given to the system in a vectored write, and the
-//! system fills the memory that the receiver keeps. The bare pair copies none either, and reads into the same
-//! memory again and again. The system itself copies twice, for both.
+//! system fills memory that the receiver keeps, and that is used again when nobody keeps it any more. The bare pair
+//! copies none either, and reads into the same memory again and again. The system itself copies twice, for both.
 //!
 //! `cargo bench --bench links`
 

@@ -1,11 +1,14 @@
 //! How quick the simulated world is, on one core, with everything on that it can break and watch:
-//! deliveries a second by the number of nodes, and short runs a second in a sweep.
+//! deliveries a second by the number of nodes, short runs a second in a sweep, and what it costs to clone a
+//! world.
 //!
 //! `cargo bench --bench simulator`
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sim::{Seeds, register};
 
+#[path = "workload/appends.rs"]
+mod appends;
 #[path = "workload/ping_pong.rs"]
 #[expect(unreachable_pub, reason = "the comparison with peers reaches it")]
 mod ping_pong;
@@ -34,9 +37,19 @@ fn runs(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What branching off costs in the middle of a long run.
+fn clones(criterion: &mut Criterion) {
+    let world = appends::world();
+    let mut group = criterion.benchmark_group("clones");
+    group.bench_function("after a million appends of 100 bytes", |bench| {
+        bench.iter_with_large_drop(|| world.clone());
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = deliveries, runs
+    targets = deliveries, runs, clones
 }
 criterion_main!(benches);

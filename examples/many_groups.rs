@@ -36,7 +36,7 @@ enum Message {
 }
 
 /// What a node says of a group that it leads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Note {
     Leads(GroupId),
     Committed(GroupId),
@@ -232,6 +232,7 @@ impl Cluster {
     }
 
     /// What this process uses of one core while nobody asks anything.
+    #[expect(clippy::disallowed_methods, reason = "this is a program, not a machine")]
     fn idle(&self) -> f64 {
         std::thread::sleep(Duration::from_secs(3));
         let (begun, before) = (now(), processor_time());

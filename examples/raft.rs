@@ -53,7 +53,7 @@ fn main() {
     let second = leader(&world).expect("two of three are a majority");
     println!("{second:?} leads in its place\n");
 
-    for entry in world.history() {
+    for entry in world.history().iter() {
         if !matches!(entry.note, Note::Sometimes(_)) {
             println!("{:?}  {:?}", entry.at, entry.note);
         }

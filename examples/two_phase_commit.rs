@@ -129,7 +129,7 @@ struct NonBlocking;
 impl Promise<Node> for NonBlocking {
     fn end(&mut self, world: &World<Node>) -> Verdict {
         let mut waiting = BTreeSet::new();
-        for Entry { at, node, note } in world.history() {
+        for Entry { at, node, note } in world.history().iter() {
             match note {
                 Note::VotedYes(tx) if *at + 2 * PATIENCE < world.now() => {
                     waiting.insert((node, tx))

@@ -10,8 +10,8 @@ use machine::{
     Input, Inspection, Machine, MechanismInfo, NodeId, Now, Outputs, Protocol, Switches, Time,
 };
 use sim::{
-    Cluster, Draft, Entry, FaultKind, NoteKind, OneServer, Promise, PromiseSpec, Scenario, System,
-    register,
+    Cluster, Draft, Entry, FaultKind, History, NoteKind, OneServer, Promise, PromiseSpec, Scenario,
+    System, register,
 };
 
 #[derive(Clone, Debug)]
@@ -153,7 +153,7 @@ impl System for Stores {
         NoteKind::Plain
     }
 
-    fn history(notes: &[Entry<Event<KvInput, KvOutput>>]) -> Option<String> {
+    fn history(notes: &History<Event<KvInput, KvOutput>>) -> Option<String> {
         let noted = |entry: &Entry<Event<KvInput, KvOutput>>| {
             let (nanos, process) = (entry.at.0, u64::from(entry.node.0));
             Noted { nanos, process, event: entry.note.clone() }

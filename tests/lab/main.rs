@@ -5,6 +5,7 @@ mod histories;
 mod honesty;
 mod laws;
 mod licences;
+mod mutants;
 mod parity;
 mod stops;
 mod tidy;

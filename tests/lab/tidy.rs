@@ -13,7 +13,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("doors", &["machine"]),
     ("host", &["machine", "doors"]),
     ("journal", &["machine", "sim"]),
-    ("bitcask", &["machine", "sim"]),
+    ("bitcask", &["machine", "journal", "sim"]),
     ("snowflake", &["machine", "sim", "resilience", "host", "raft"]),
     ("hash-ring", &[]),
     ("cache-fleet", &["machine", "sim", "resilience", "hash-ring"]),

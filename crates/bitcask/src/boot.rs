@@ -1,237 +1,165 @@
 //! What a store finds after a boot: its segments, one after the other, and from them the index.
 //!
-//! A write that a crash tore can only be at the end of the newest segment; it is cut there. Damage
-//! anywhere else was done to what was durable once: the store says so and does not start.
+//! That none is missing or shorter than it was, and that a torn end is cut off, is the journal's to see
+//! ([`journal::Bound`]). A sealed segment that has a hint is not read.
 
 use std::collections::BTreeSet;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use journal::Place;
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, FileName, Outputs};
 
-use crate::frame::{self, At, Parsed};
+use crate::frame::{self, Parsed};
 use crate::hint;
 use crate::index::KeyHash;
 use crate::log::Log;
-use crate::segment::{HEADER, Header, Known, Segment, hint_name, segment_name};
-use crate::{Cut, Store, StoreOp};
+use crate::segment::{HEADER, Header, Known, hint_name, segment_name};
+use crate::writer::{Segments, at_of};
+use crate::{Keeps, Store, StoreOp};
 
-/// No segment and no hint is longer.
+/// No hint is longer.
 const LONGEST: u64 = 1 << 30;
 
 /// What was found so far. While it is read, a segment is the newest of the log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Boot {
-    segments: BTreeSet<u32>,
-    hints: BTreeSet<u32>,
+    /// Once the journal has compared them with what there was.
+    segments: Option<BTreeSet<u32>>,
+    /// Once they were listed.
+    hints: Option<BTreeSet<u32>>,
+    /// The one that is read.
+    current: u32,
     /// The largest such number in any header.
-    cleaned: u32,
-    /// Files that are obsolete.
-    pub(crate) outdated: Vec<FileName>,
-}
-
-/// What comes next.
-#[derive(Debug)]
-pub(crate) enum Step {
-    /// The disk was asked for more.
-    Asked,
-    /// There is nothing: the disk is new.
-    Fresh,
-    /// All was read. The newest segment must be put in place like this.
-    Restore(Bytes),
+    pub(crate) cleaned: u32,
+    /// Compactions put these together into others.
+    pub(crate) outdated: Vec<u32>,
 }
 
 impl Boot {
+    /// The journal says which segments there are.
+    pub(crate) fn found<P: Keeps>(
+        &mut self,
+        files: &[u64],
+        log: &Log,
+        segments: &mut Segments,
+        out: &mut Outputs<P>,
+    ) {
+        self.segments = Some(files.iter().map(|file| *file as u32).collect());
+        self.begin(log, segments, out);
+    }
+
     /// A disk operation of a boot ended.
     ///
     /// # Errors
     /// Why the disk cannot be trusted, as a sentence.
-    pub(crate) fn ended<P: Embeds<Store>>(
+    pub(crate) fn ended<P: Keeps>(
         &mut self,
         op: &StoreOp,
         result: DiskResult,
         log: &mut Log,
+        segments: &mut Segments,
         out: &mut Outputs<P>,
-    ) -> Result<Step, String> {
-        let answer = match result {
-            Err(DiskError::NotFound) if *op == StoreOp::HintRead => DiskAnswer::Done,
-            Err(error) => return Err(format!("the store could not be read: {error}")),
-            Ok(answer) => answer,
-        };
-        match (op, answer) {
-            (StoreOp::Listed, DiskAnswer::Names(names)) => self.listed(&names, log, out),
-            (StoreOp::HeaderRead, DiskAnswer::Bytes(bytes)) => self.header(&bytes, log, out),
-            (StoreOp::HintRead, DiskAnswer::Bytes(bytes)) => self.hint(&bytes, log, out),
-            (StoreOp::HintRead, _) => Ok(read_whole(log, out)),
-            (StoreOp::SegmentRead, DiskAnswer::Bytes(bytes)) => self.segment(&bytes, log, out),
-            _ => Err("the disk answered something else than it was asked".to_owned()),
-        }
-    }
-
-    fn listed<P: Embeds<Store>>(
-        &mut self,
-        names: &[String],
-        log: &Log,
-        out: &mut Outputs<P>,
-    ) -> Result<Step, String> {
-        let number = |name: &String, prefix| name.strip_prefix(prefix)?.parse::<u32>().ok();
-        self.segments = names.iter().filter_map(|name| number(name, "segment-")).collect();
-        self.hints = names.iter().filter_map(|name| number(name, "hint-")).collect();
-        if self.segments.is_empty() { Ok(Step::Fresh) } else { self.visit(log, out) }
-    }
-
-    /// Reads the next segment: by its hint, if there is one.
-    fn visit<P: Embeds<Store>>(&self, log: &Log, out: &mut Outputs<P>) -> Result<Step, String> {
-        let number = log.newest.header.number;
-        if !self.segments.contains(&number) {
-            return Err(format!("segment-{number} is gone, and what was in it with it"));
-        }
-        if !self.hints.contains(&number) || self.is_last(number + 1) {
-            return Ok(read_whole(log, out));
-        }
-        let (file, length) = (segment_name(number), u64::from(HEADER));
-        out.disk(DiskCommand::Read { file, offset: 0, length }, P::op(StoreOp::HeaderRead));
-        Ok(Step::Asked)
-    }
-
-    /// Is no segment from this number on?
-    fn is_last(&self, from: u32) -> bool {
-        self.segments.range(from..).next().is_none()
-    }
-
-    fn header<P: Embeds<Store>>(
-        &mut self,
-        bytes: &[u8],
-        log: &mut Log,
-        out: &mut Outputs<P>,
-    ) -> Result<Step, String> {
-        let number = log.newest.header.number;
-        match Header::parse(bytes, number) {
-            Some(header) if !self.is_last(header.next) => {
-                log.newest = Segment::new(header);
-                continues(log)?;
-                let file = hint_name(number);
-                let read = DiskCommand::Read { file, offset: 0, length: LONGEST };
-                out.disk(read, P::op(StoreOp::HintRead));
-                Ok(Step::Asked)
+    ) -> Result<(), String> {
+        match (op, result) {
+            (StoreOp::Listed, Ok(DiskAnswer::Names(names))) => {
+                let number = |name: &String| name.strip_prefix("hint-")?.parse().ok();
+                self.hints = Some(names.iter().filter_map(number).collect());
+                self.begin(log, segments, out);
             }
-            _ => Ok(read_whole(log, out)),
-        }
-    }
-
-    fn hint<P: Embeds<Store>>(
-        &mut self,
-        bytes: &[u8],
-        log: &mut Log,
-        out: &mut Outputs<P>,
-    ) -> Result<Step, String> {
-        let Some(hint) = hint::open(bytes, &log.newest.header) else {
-            return Ok(read_whole(log, out));
-        };
-        hint.known().for_each(|known| log.apply(known));
-        log.newest.marks = hint.marks().collect();
-        (log.newest.length, log.next) = (hint.length, hint.next);
-        self.sealed(log, out)
-    }
-
-    fn segment<P: Embeds<Store>>(
-        &mut self,
-        bytes: &[u8],
-        log: &mut Log,
-        out: &mut Outputs<P>,
-    ) -> Result<Step, String> {
-        let number = log.newest.header.number;
-        let header = Header::parse(bytes, number);
-        let newest = self.is_last(header.map_or(number + 1, |header| header.next));
-        log.newest = Segment::new(header.unwrap_or(Header::new(number, log.next)));
-        continues(log)?;
-        let end = if header.is_some() { replay(bytes, log) } else { 0 };
-        let lost = || format!("segment-{number} was damaged where it was durable once, at {end}");
-        if (end as usize) < bytes.len() || end == 0 {
-            let at = At { segment: number, offset: end };
-            // One that has a hint was complete once.
-            let complete = end == 0 && self.hints.contains(&number);
-            if !newest || complete || frame::was_synced(&bytes[end as usize..], at) {
-                return Err(lost());
+            (StoreOp::HeaderRead, Ok(DiskAnswer::Bytes(bytes))) => {
+                match Header::parse(&bytes, self.current) {
+                    Some(header) => {
+                        self.header(header, log)?;
+                        let file = hint_name(self.current);
+                        let read = DiskCommand::Read { file, offset: 0, length: LONGEST };
+                        out.disk(read, <P as Embeds<Store>>::op(StoreOp::HintRead));
+                    }
+                    None => segments.read(self.current.into(), out),
+                }
+            }
+            (StoreOp::HintRead, Ok(DiskAnswer::Bytes(bytes))) => {
+                let Some(hint) = hint::open(&bytes, &log.newest.header) else {
+                    segments.read(self.current.into(), out);
+                    return Ok(());
+                };
+                hint.known().for_each(|known| log.apply(known));
+                log.newest.marks = hint.marks().collect();
+                (log.newest.length, log.next) = (hint.length, hint.next);
+                self.visit(log.newest.header.next, segments, out);
+            }
+            (StoreOp::HintRead, Err(DiskError::NotFound)) => {
+                segments.read(self.current.into(), out);
+            }
+            (_, result) => {
+                let error = result.err().unwrap_or(DiskError::Failed);
+                return Err(format!("the store could not be read: {error}"));
             }
         }
-        log.newest.length = end;
-        if (end as usize) < bytes.len() {
-            out.note(P::note(Cut));
-        }
-        if newest {
-            return Ok(Step::Restore(self.finish(&bytes[..end as usize], log)));
-        }
-        self.sealed(log, out)
+        Ok(())
     }
 
-    /// A segment that is followed by another was read.
-    fn sealed<P: Embeds<Store>>(
-        &mut self,
-        log: &mut Log,
-        out: &mut Outputs<P>,
-    ) -> Result<Step, String> {
-        let header = log.newest.header;
-        self.forget_until(&header);
-        if !log.known.is_empty() {
-            let bytes = hint::of(&log.newest, log.next, &log.known);
-            let replace =
-                DiskCommand::Replace { file: hint_name(header.number), parts: bytes.into() };
-            out.disk(replace, P::op(StoreOp::HintPut));
+    fn begin<P: Keeps>(&mut self, log: &Log, segments: &mut Segments, out: &mut Outputs<P>) {
+        let known =
+            self.hints.is_some() && self.segments.as_ref().is_some_and(|all| !all.is_empty());
+        if known && self.current == 0 {
+            self.visit(log.newest.header.number, segments, out);
         }
-        log.seal();
-        self.visit(log, out)
     }
 
-    /// What a compaction put into this segment is still where it came from.
-    fn forget_until(&mut self, header: &Header) {
+    /// Reads the next segment from this number on: by its hint, if there is one. The newest one is always read.
+    fn visit<P: Keeps>(&mut self, from: u32, segments: &mut Segments, out: &mut Outputs<P>) {
+        let Some(all) = &self.segments else { return };
+        let Some(&newest) = all.last() else { return };
+        self.current = all.range(from..).next().copied().unwrap_or(newest);
+        let has_hint = self.hints.as_ref().is_some_and(|hints| hints.contains(&self.current));
+        if !has_hint || self.current == newest {
+            return segments.read(self.current.into(), out);
+        }
+        let (file, length) = (segment_name(self.current), u64::from(HEADER));
+        let read = DiskCommand::Read { file, offset: 0, length };
+        out.disk(read, <P as Embeds<Store>>::op(StoreOp::HeaderRead));
+    }
+
+    /// A segment begins so.
+    fn header(&mut self, header: Header, log: &mut Log) -> Result<(), String> {
+        if log.newest.header == header && log.newest.length == 0 {
+            // Its hint is not what was written: it was begun already.
+            return Ok(());
+        }
+        // Numbers have no gap between segments.
+        if header.first != log.next {
+            return Err(format!("what was before segment-{} is there in part", header.number));
+        }
+        log.seal(header);
         self.cleaned = self.cleaned.max(header.cleaned);
+        // What a compaction put into this segment is still where it came from.
         let between = header.number + 1..header.next;
-        self.outdated.extend(self.segments.range(between.clone()).copied().map(segment_name));
-        self.outdated.extend(self.hints.range(between).copied().map(hint_name));
+        self.outdated.extend(self.segments.iter().flat_map(|all| all.range(between.clone())));
+        Ok(())
     }
 
-    /// The newest segment was read: as it is to be from now on.
-    fn finish(&mut self, sound: &[u8], log: &mut Log) -> Bytes {
-        let header = &mut log.newest.header;
-        self.forget_until(&header.clone());
-        header.rewrites += 1;
-        if header.number < self.cleaned {
-            // New removals must come after what was cleaned: they go into another segment.
-            header.next = header.next.max(self.cleaned);
+    /// Is it one that a compaction put into another?
+    fn is_outdated(&self, file: u64) -> bool {
+        self.outdated.iter().any(|number| u64::from(*number) == file)
+    }
+
+    /// A header, or a frame, was read.
+    ///
+    /// # Errors
+    /// As [`Boot::ended`].
+    pub(crate) fn frame(&mut self, at: Place, bytes: &Bytes, log: &mut Log) -> Result<(), String> {
+        let there = at_of(at);
+        if self.is_outdated(at.file) {
+            return Ok(());
         }
-        let mut bytes = BytesMut::with_capacity(sound.len() + frame::OVERHEAD);
-        bytes.extend_from_slice(&header.bytes());
-        bytes.extend_from_slice(sound.get(HEADER as usize..).unwrap_or_default());
-        // A frame without entries says that all before it is durable.
-        let at = At { segment: header.number, offset: bytes.len() as u32 };
-        frame::open(&mut bytes, at, at.offset, log.next).close(&mut bytes);
-        bytes.freeze()
-    }
-}
-
-/// Numbers have no gap between segments: if a file was cut between two frames, the next segment shows it.
-fn continues(log: &Log) -> Result<(), String> {
-    let Header { number, first, .. } = log.newest.header;
-    let sound = first == log.next;
-    sound.then_some(()).ok_or_else(|| format!("what was before segment-{number} is there in part"))
-}
-
-fn read_whole<P: Embeds<Store>>(log: &Log, out: &mut Outputs<P>) -> Step {
-    let file = segment_name(log.newest.header.number);
-    let read = DiskCommand::Read { file, offset: 0, length: LONGEST };
-    out.disk(read, P::op(StoreOp::SegmentRead));
-    Step::Asked
-}
-
-/// Applies the frames of a segment; up to where they are sound.
-fn replay(bytes: &[u8], log: &mut Log) -> u32 {
-    let segment = log.newest.header.number;
-    let mut offset = HEADER;
-    while let Parsed::Frame(frame) = frame::parse(&bytes[offset as usize..], At { segment, offset })
-    {
+        if at.offset == 0 {
+            return Header::parse(bytes, there.segment)
+                .map_or(Ok(()), |header| self.header(header, log));
+        }
+        let Parsed::Frame(frame) = frame::parse(bytes, there) else { return Ok(()) };
         match frame.length() {
             frame::OVERHEAD => log.next = log.next.max(frame.first),
-            _ => log.newest.mark(offset, frame.first),
+            _ => log.newest.mark(there.offset, frame.first),
         }
         for (number, offset, entry) in frame.entries() {
             let (key, length) = (KeyHash::of(entry.key), entry.length() as u32);
@@ -240,7 +168,43 @@ fn replay(bytes: &[u8], log: &mut Log) -> u32 {
             log.known.push(known);
             log.next = number + 1;
         }
-        offset += frame.length() as u32;
+        Ok(())
     }
-    offset
+
+    /// A segment was read to its end. The newest one is followed by [`journal::Event::Ready`].
+    ///
+    /// # Errors
+    /// As [`Boot::ended`].
+    pub(crate) fn end<P: Keeps>(
+        &mut self,
+        end: Place,
+        log: &mut Log,
+        segments: &mut Segments,
+        out: &mut Outputs<P>,
+    ) -> Result<(), String> {
+        let newest = self.segments.as_ref().and_then(|all| all.last()) == Some(&self.current);
+        if !self.is_outdated(end.file) && end.offset > 0 {
+            log.newest.length = end.offset as u32;
+            put_hint(log, out);
+        } else if !newest {
+            return Err(format!("segment-{} was damaged where it was durable once", end.file));
+        }
+        if !newest {
+            self.visit(log.newest.header.next, segments, out);
+        }
+        Ok(())
+    }
+
+    /// Hints of segments that are no more.
+    pub(crate) fn outdated_hints(&self, log: &Log) -> Vec<FileName> {
+        let hints = self.hints.iter().flatten();
+        hints.filter(|hint| log.segment(**hint).is_none()).map(|hint| hint_name(*hint)).collect()
+    }
+}
+
+/// What is known of the newest segment, which is complete, is put beside it.
+pub(crate) fn put_hint<P: Keeps>(log: &Log, out: &mut Outputs<P>) {
+    let parts = hint::of(&log.newest, log.next, &log.known).into();
+    let replace = DiskCommand::Replace { file: hint_name(log.newest.header.number), parts };
+    out.disk(replace, <P as Embeds<Store>>::op(StoreOp::HintPut));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs};
 
-use crate::message::{Keeping, Message, Note, Order, ReadValue, Rotten};
+use crate::message::{Keeping, Message, Note, Order, ReadValue, Rotten, Timer};
 
 /// The node that keeps the store.
 pub(crate) const KEEPER: NodeId = NodeId(0);
@@ -42,17 +42,17 @@ impl Client {
             Order::Read(keys) => {
                 let keys = keys.each().map(|key| self.key(key)).collect();
                 out.send(KEEPER, Message::Get { token, keys });
-                return out.set_timer(token, PATIENCE);
+                return out.set_timer(Timer::Patience(token), PATIENCE);
             }
         };
         let change = |key| (self.key(key), length.map(|length| value(token, key, length)));
         out.send(KEEPER, Message::Commit { token, batch: keys.each().map(change).collect() });
-        out.set_timer(token, PATIENCE);
+        out.set_timer(Timer::Patience(token), PATIENCE);
     }
 
     fn end(&mut self, token: u64, note: Note, out: &mut Outputs<Keeping>) {
         if self.open.remove(&token).is_some() {
-            out.cancel_timer(token);
+            out.cancel_timer(Timer::Patience(token));
             out.note(note);
         }
     }
@@ -102,7 +102,7 @@ impl Machine for Client {
     fn handle(&mut self, _: &mut Now<'_>, input: Input<Keeping>, out: &mut Outputs<Keeping>) {
         match input {
             Input::Message { message, .. } => self.answered(message, out),
-            Input::Timer(token) => self.end(token, Note::GivenUp { token }, out),
+            Input::Timer(Timer::Patience(token)) => self.end(token, Note::GivenUp { token }, out),
             Input::LinkReset { .. } => {
                 let open: Vec<u64> = self.open.keys().copied().collect();
                 open.into_iter().for_each(|token| self.end(token, Note::GivenUp { token }, out));

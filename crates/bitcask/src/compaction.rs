@@ -1,6 +1,6 @@
 //! Compaction: what the index still points to is rewritten, and the rest is dropped.
 //!
-//! It starts when more than half of what is sealed is garbage, and passes once over the segments, from
+//! It starts when more than half of what is sealed is garbage, or many segments are small, and passes once over the segments, from
 //! the oldest on. Neighbours that fit into one segment are put together in the place of the first,
 //! atomically: after a crash the old or the new is there. Entries keep their order and their numbers.
 //!
@@ -9,7 +9,7 @@
 //! to new, so it can drop the removals that it finds.
 
 use bytes::{Bytes, BytesMut};
-use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, Outputs};
+use machine::{DiskAnswer, DiskCommand, DiskResult, Embeds, Outputs};
 
 use crate::entry::Entry;
 use crate::frame::{self, At, Opened, Parsed};
@@ -17,10 +17,14 @@ use crate::hint;
 use crate::index::{KeyHash, Location};
 use crate::log::Log;
 use crate::segment::{HEADER, Header, Known, Segment, hint_name, segment_name};
+use crate::writer::{Held, Segments};
 use crate::{Store, StoreOp};
 
 /// The most bytes of one read, unless a frame is longer.
 const CHUNK: u32 = 1 << 20;
+/// So many segments of less than that part of a whole one are put together.
+const MANY: usize = 16;
+const SMALL: u32 = 16;
 /// A frame of a compacted segment is closed when it is so long.
 const FRAME: usize = 64 << 10;
 
@@ -71,7 +75,9 @@ impl Compaction {
             false => segment.live.into(),
         };
         let needed: u64 = sound().map(needed).sum();
-        if self.pass.is_none() && stored - needed > stored / 2 {
+        // Each boot begins a segment, however little is written to it.
+        let small = sound().filter(|segment| segment.length < self.segment / SMALL).count();
+        if self.pass.is_none() && (stored - needed > stored / 2 || small > MANY) {
             self.pass = Some((0, log.newest.header.number));
             self.begin(log, out);
         }
@@ -127,6 +133,7 @@ impl Compaction {
         &mut self,
         result: DiskResult,
         log: &mut Log,
+        segments: &mut Segments,
         out: &mut Outputs<P>,
     ) {
         let Some(run) = &mut self.run else { return };
@@ -137,12 +144,8 @@ impl Compaction {
         match wanted {
             Some(length) if run.read(log, length, out) => {}
             Some(_) => {
-                let file = segment_name(run.segment.header.number);
                 let bytes = run.finish(log);
-                out.disk(
-                    DiskCommand::Replace { file, parts: bytes.into() },
-                    P::op(StoreOp::Compacted),
-                );
+                segments.replace(run.segment.header.number.into(), bytes, Held::Compacted);
             }
             None => {
                 // A read may still find what is sound in it.
@@ -155,28 +158,22 @@ impl Compaction {
         }
     }
 
-    /// The new segment is in its place, or not.
-    ///
-    /// # Errors
-    /// If the device failed.
+    /// The new segment is in its place.
     pub(crate) fn compacted<P: Embeds<Store>>(
         &mut self,
-        result: DiskResult,
         log: &mut Log,
+        segments: &mut Segments,
         out: &mut Outputs<P>,
-    ) -> Result<(), DiskError> {
-        let Some(run) = self.run.take() else { return Ok(()) };
-        match result {
-            // Nothing changed; the next pass may begin when the next segment is sealed.
-            Err(DiskError::Full) => self.pass = None,
-            Err(error) => return Err(error),
-            Ok(_) => {
-                self.pass = self.pass.map(|(_, until)| (run.segment.header.next, until));
-                run.install(log, out);
-                self.begin(log, out);
-            }
-        }
-        Ok(())
+    ) {
+        let Some(run) = self.run.take() else { return };
+        self.pass = self.pass.map(|(_, until)| (run.segment.header.next, until));
+        run.install(log, segments, out);
+        self.begin(log, out);
+    }
+
+    /// There was no space for it. Nothing changed; the next pass may begin when the next segment is sealed.
+    pub(crate) fn gave_up(&mut self) {
+        (self.run, self.pass) = (None, None);
     }
 }
 
@@ -296,7 +293,12 @@ impl Run {
     }
 
     /// It is in its place: what was copied is there from now on.
-    fn install<P: Embeds<Store>>(self, log: &mut Log, out: &mut Outputs<P>) {
+    fn install<P: Embeds<Store>>(
+        self,
+        log: &mut Log,
+        segments: &mut Segments,
+        out: &mut Outputs<P>,
+    ) {
         let Run { sources, mut segment, kept, .. } = self;
         let number = segment.header.number;
         for CopiedEntry { known, old } in &kept {
@@ -317,14 +319,15 @@ impl Run {
             parts: hint::of(&segment, next, &known).into(),
         };
         out.disk(replace, P::op(StoreOp::HintPut));
-        for source in sources {
-            log.sealed.remove(&source);
-            for file in [segment_name(source), hint_name(source)] {
-                if source != number {
-                    out.disk(DiskCommand::Delete { file }, P::op(StoreOp::Deleted));
-                }
+        for source in &sources {
+            log.sealed.remove(source);
+            if *source != number {
+                let file = hint_name(*source);
+                out.disk(DiskCommand::Delete { file }, P::op(StoreOp::Deleted));
             }
         }
+        let others = sources.into_iter().filter(|source| *source != number);
+        segments.delete(others.map(u64::from));
         log.sealed.insert(number, segment);
     }
 }

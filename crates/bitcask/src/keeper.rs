@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
-use crate::message::{Keeping, Message, Note, Rotten};
+use crate::message::{Keeping, Message, Note, Rotten, Timer};
 use crate::store::{Event, Limits, Store, StoreOp};
 
 /// Keeps a store.
@@ -14,6 +14,8 @@ pub struct Keeper {
     store: Store,
     /// Before that, requests are dropped: clients give up.
     ready: bool,
+    /// What is on its way to the disk is durable before it stops.
+    stops: bool,
     tickets: u64,
     open: BTreeMap<u64, Purpose>,
     /// Reads that wait for values, by the ticket of the first.
@@ -38,7 +40,8 @@ impl Keeper {
     /// One with files of this size.
     pub fn new(limits: Limits, switches: Switches) -> Keeper {
         let (open, reads) = (BTreeMap::new(), BTreeMap::new());
-        Keeper { store: Store::new(limits, switches), ready: false, tickets: 0, open, reads }
+        let store = Store::new(limits, switches);
+        Keeper { store, ready: false, stops: false, tickets: 0, open, reads }
     }
 
     fn ticket(&mut self, open: Purpose) -> u64 {
@@ -90,8 +93,14 @@ impl Keeper {
                 out.note(Note::Rotted);
                 self.found(ticket, Err(Rotten), out);
             }
-            Event::Page(..) => {}
-            Event::Broken(why) => out.halt(why),
+            Event::Compacted => out.note(Note::Compacted),
+            Event::Page(..) | Event::Written(_) => {}
+            Event::Broken(why) => {
+                if !self.ready {
+                    out.note(Note::LossTold);
+                }
+                out.halt(why);
+            }
         }
     }
 
@@ -118,22 +127,30 @@ impl Machine for Keeper {
 
     fn handle(&mut self, _: &mut Now<'_>, input: Input<Keeping>, out: &mut Outputs<Keeping>) {
         match input {
-            Input::Start { .. } => self.store.start(out),
-            Input::Message { from, message } if self.ready => self.asked(from, message, out),
+            Input::Start { disk } => self.store.start(disk, out),
+            Input::Message { from, message } if self.ready && !self.stops => {
+                self.asked(from, message, out);
+            }
             Input::Disk { op, result } => {
-                match op {
-                    StoreOp::Compacted if result.is_ok() => out.note(Note::Compacted),
-                    StoreOp::HintPut if result.is_ok() => out.note(Note::Hinted),
-                    _ => {}
+                if op == StoreOp::HintPut && result.is_ok() {
+                    out.note(Note::Hinted);
                 }
                 self.store.ended(op, result, out);
             }
-            Input::Stop => out.stopped(),
+            Input::Timer(Timer::Journal(timer)) => self.store.timer(timer, out),
+            Input::Stop => self.stops = true,
             _ => {}
         }
         while let Some(event) = self.store.next_event() {
             self.told(event, out);
         }
+        if self.stops && self.store.settle(out) {
+            out.stopped();
+        }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        Store::first_files()
     }
 
     fn inspect(&self) -> Inspection {

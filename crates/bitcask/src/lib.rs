@@ -40,10 +40,11 @@ mod shape;
 
 pub use client::Client;
 pub use index::INDEX_BYTES;
+pub use journal::Shape;
 pub use keeper::Keeper;
 pub use mechanism::Mechanism;
 pub use message::{Keeping, Keys, Message, Note, Order, ReadValue, Rotten};
 pub use scan::ScanStep;
 pub use scenario::Bitcask;
-pub use shape::{Node, Shape};
-pub use store::{Change, Cut, Event, Limits, ReadStep, Store, StoreOp};
+pub use shape::Node;
+pub use store::{Change, Cut, Event, Keeps, Limits, ReadStep, Store, StoreOp};

@@ -41,9 +41,15 @@ impl Log {
         }
     }
 
-    /// The number with which the segment after this one begins.
+    /// The segment after this one.
+    pub(crate) fn after(&self, header: &Header) -> Option<&Segment> {
+        let newest = Some(&self.newest).filter(|newest| newest.header.number >= header.next);
+        self.sealed.range(header.next..).next().map(|(_, segment)| segment).or(newest)
+    }
+
+    /// The number with which it begins.
     pub(crate) fn first_after(&self, header: &Header) -> u64 {
-        self.segment(header.next).map_or(self.next, |next| next.header.first)
+        self.after(header).map_or(self.next, |next| next.header.first)
     }
 
     fn segment_mut(&mut self, number: u32) -> Option<&mut Segment> {
@@ -73,11 +79,12 @@ impl Log {
         }
     }
 
-    /// The newest segment is complete: another one begins.
-    pub(crate) fn seal(&mut self) {
-        let newest = Segment::new(Header::new(self.newest.header.next, self.next));
-        let sealed = std::mem::replace(&mut self.newest, newest);
-        self.sealed.insert(sealed.header.number, sealed);
+    /// The newest segment is complete: another one, with this header, begins.
+    pub(crate) fn seal(&mut self, header: Header) {
+        let sealed = std::mem::replace(&mut self.newest, Segment::new(header));
+        if sealed.length > 0 {
+            self.sealed.insert(sealed.header.number, sealed);
+        }
         self.known.clear();
     }
 }

@@ -1,6 +1,7 @@
 //! The words of the simulated world: a keeper of one store, and clients who write and read.
 
 use bytes::Bytes;
+use journal::{Journal, JournalOp, JournalTimer};
 use machine::{Embeds, Protocol};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ pub struct Keeping;
 
 impl Protocol for Keeping {
     type Message = Message;
-    type Timer = u64;
+    type Timer = Timer;
     type Op = StoreOp;
     type Note = Note;
 
@@ -41,9 +42,32 @@ impl Embeds<Store> for Keeping {
         op
     }
 
+    fn timer(timer: JournalTimer) -> Timer {
+        Timer::Journal(timer)
+    }
+
     fn note(Cut: Cut) -> Note {
         Note::Cut
     }
+}
+
+impl Embeds<Journal> for Keeping {
+    fn op(op: JournalOp) -> StoreOp {
+        StoreOp::Journal(op)
+    }
+
+    fn timer(timer: JournalTimer) -> Timer {
+        Timer::Journal(timer)
+    }
+}
+
+/// The names of timers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// Of the keeper.
+    Journal(JournalTimer),
+    /// Of a client: this request takes too long.
+    Patience(u64),
 }
 
 /// Some neighbours among the keys of a client.
@@ -179,6 +203,8 @@ pub enum Note {
     },
     /// A boot cut off what a crash tore.
     Cut,
+    /// A boot found less than there was, and says so.
+    LossTold,
     /// The keeper looks for the keys of a read, all at once.
     Looked {
         /// The request.

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use machine::{Machine, NodeId};
+use journal::{Shape, Unseen, short};
+use machine::{Machine, NodeId, Time};
 use sim::{Entry, Promise, PromiseSpec, World};
 
+use crate::client::KEEPER;
 use crate::message::{Keeping, Note, Order, ReadValue};
-use crate::shape::{Node, Shape};
+use crate::shape::Node;
 
 /// All of them.
 pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
@@ -16,6 +18,15 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
         about: "what a client knows to be durable, put or removed, is seen by every later read until it \
                 is changed",
         checker: |_| Box::new(Checker::new(Ledger::lost)),
+    },
+    PromiseSpec {
+        name: "losses-told",
+        about: "segments that are lost are told, and not taken for never written; what became durable after the \
+                last bound, in the second before that, may go with them unseen",
+        checker: |_| {
+            let unseen = Some(Unseen::of(KEEPER));
+            Box::new(Checker { unseen, ..Checker::new(Ledger::lost) })
+        },
     },
     PromiseSpec {
         name: "nothing-false",
@@ -35,11 +46,13 @@ type Judge = fn(&Ledger, &Read, u8, ReadValue) -> Result<(), String>;
 struct Checker {
     clients: BTreeMap<NodeId, Ledger>,
     judge: Judge,
+    /// Where what the bound cannot know yet may go unseen with a segment that is lost.
+    unseen: Option<Unseen>,
 }
 
 impl Checker {
     fn new(judge: Judge) -> Self {
-        Checker { clients: BTreeMap::new(), judge }
+        Checker { clients: BTreeMap::new(), judge, unseen: None }
     }
 }
 
@@ -51,6 +64,8 @@ struct Ledger {
     reads: BTreeMap<u64, Read>,
     /// Of each key, the last batch that is surely durable.
     durable: BTreeMap<u8, u64>,
+    /// All that ever was, and since when.
+    since: Vec<(Time, u8, u64)>,
     /// Batches that became durable at the keeper, in order.
     kept: Vec<u64>,
 }
@@ -92,11 +107,27 @@ impl Ledger {
         }
     }
 
-    fn is_durable(&mut self, token: u64) {
+    fn is_durable(&mut self, token: u64, at: Time) {
         let Some(batch) = self.batches.get(&token) else { return };
         for key in batch.keys().each() {
-            let last = self.durable.entry(key).or_default();
-            *last = token.max(*last);
+            self.holds(key, token, at);
+        }
+    }
+
+    fn holds(&mut self, key: u8, token: u64, at: Time) {
+        self.since.push((at, key, token));
+        let last = self.durable.entry(key).or_default();
+        *last = token.max(*last);
+    }
+
+    /// What became durable after this time may be gone.
+    fn forgive(&mut self, known: Time) {
+        self.reads.clear();
+        self.durable.clear();
+        for (at, key, token) in std::mem::take(&mut self.since) {
+            if at <= known {
+                self.holds(key, token, at);
+            }
         }
     }
 
@@ -161,11 +192,6 @@ impl Ledger {
     }
 }
 
-/// A request's number at its client.
-pub(crate) fn short(token: u64) -> u64 {
-    token & 0xFFFF_FFFF
-}
-
 impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
     fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
         let ledger = match &entry.note {
@@ -181,7 +207,7 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
                 }
             }
             Note::Asked { token, order } => ledger.asked(*token, *order),
-            Note::Written { token } => ledger.is_durable(*token),
+            Note::Written { token } => ledger.is_durable(*token, entry.at),
             Note::Refused { token } => {
                 if let Some(batch) = ledger.batches.get_mut(token) {
                     batch.refused = true;
@@ -196,12 +222,18 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
                 // What was read is durable, even if that was not yet acknowledged.
                 for (key, seen) in &read.seen {
                     if let ReadValue::Of(token) = seen {
-                        let last = ledger.durable.entry(*key).or_default();
-                        *last = (*last).max(*token);
+                        ledger.holds(*key, *token, entry.at);
                     }
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, world: &World<M>) -> Result<(), String> {
+        if let Some(known) = self.unseen.as_mut().and_then(|unseen| unseen.lost(world)) {
+            self.clients.values_mut().for_each(|ledger| ledger.forgive(known));
         }
         Ok(())
     }

@@ -119,7 +119,7 @@ fn read_on<P: Embeds<Store>>(
             out.disk(read, P::op(StoreOp::Scanned(step)));
             return None;
         }
-        let Some(next) = log.segment(segment.header.next) else {
+        let Some(next) = log.after(&segment.header) else {
             return Some(Event::Page(step.ticket, Vec::new(), None));
         };
         step.segment = next.header.number;

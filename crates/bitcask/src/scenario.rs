@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use journal::Shape;
 use machine::{MechanismInfo, NodeId, Switches, Time};
 use sim::{Cluster, Delays, FaultKind, NoteKind, PromiseSpec, Scenario, Script, System, Witness};
 
@@ -10,7 +11,7 @@ use crate::client::KEEPER;
 use crate::mechanism::Mechanism;
 use crate::message::{Keys, Message, Note, Order};
 use crate::promise::PROMISES;
-use crate::shape::{Draft, Node, Shape};
+use crate::shape::{self, Draft, Node};
 
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,8 @@ impl System for Bitcask {
     const SURVIVES: &'static [FaultKind] = &[
         FaultKind::BitRot,
         FaultKind::Crash,
+        FaultKind::FileCut,
+        FaultKind::FileMissing,
         FaultKind::FullDisk,
         FaultKind::HungDisk,
         FaultKind::MisdirectedWrite,
@@ -40,6 +43,7 @@ impl System for Bitcask {
     ];
     const WITNESSES: &'static [Witness] = &[
         Witness::new("flush-before-ack", "nothing-lost", "power-loss", 0),
+        Witness::new("durable-bound", "losses-told", "lost-files", 2),
         Witness::new("entry-checksum", "nothing-false", "bit-rot", 0),
     ];
 
@@ -48,7 +52,7 @@ impl System for Bitcask {
     }
 
     fn boot(cluster: &Cluster<Shape>, node: NodeId, switches: Switches) -> Node {
-        Shape::boot(cluster, node, switches)
+        shape::boot(cluster, node, switches)
     }
 
     fn perform(order: &Order) -> Message {
@@ -67,6 +71,7 @@ impl System for Bitcask {
             Note::Refused { token } => NoteKind::Failed(*token),
             Note::GivenUp { token } => NoteKind::GivenUp(*token),
             Note::Cut => NoteKind::Sometimes("torn-end-cut"),
+            Note::LossTold => NoteKind::Sometimes("loss-told"),
             Note::Hinted => NoteKind::Sometimes("hinted"),
             Note::Compacted => NoteKind::Sometimes("compacted"),
             Note::Rotted => NoteKind::Sometimes("rot-told"),
@@ -112,6 +117,13 @@ fn scenarios() -> Vec<Scenario<Bitcask>> {
             &[("full-disk", 200), ("crash", 50), ("hinted", 500)],
         ),
         scenario(
+            "lost-files",
+            "a segment is gone, or shorter than it was, when the keeper comes back",
+            &["losses-told", "nothing-false"],
+            lost_files,
+            &[("file-cut", 50), ("file-missing", 50), ("loss-told", 100)],
+        ),
+        scenario(
             "bit-rot",
             "bits of what is durable flip, and writes land in the wrong place",
             &["nothing-false"],
@@ -138,7 +150,7 @@ const AGAIN: Load = Load { keys: (1, 3), value: (1, 600), segment: (500, 2_000) 
 
 /// One keeper, and some clients who write and read.
 fn draw(draft: &mut Draft, load: Load) {
-    let segment = draft.number(load.segment.0, load.segment.1) as u32;
+    let segment = draft.number(load.segment.0, load.segment.1);
     let keys = draft.number(load.keys.0, load.keys.1) as u8;
     let clients = draft.number(1, 3);
     draft.cluster(Shape { segment, clients }, 1);
@@ -204,6 +216,17 @@ fn full_disk(draft: &mut Draft) {
     for _ in 0..draft.number(1, 3) {
         draft.lasting(MS(50), MS(800)).full_disk(KEEPER);
     }
+}
+
+/// Up to the moment in which the disk loses it, more is written.
+fn lost_files(draft: &mut Draft) {
+    draw(draft, SMALL);
+    let at = Time(draft.number(1_500_000_000, 2_800_000_000));
+    let back = at + MS(draft.number(1, 300));
+    match draft.number(0, 1) {
+        0 => draft.between(at, back).file_cut(KEEPER, "segment"),
+        _ => draft.between(at, back).file_missing(KEEPER, "segment"),
+    };
 }
 
 fn bit_rot(draft: &mut Draft) {

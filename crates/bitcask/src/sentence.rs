@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Debug, Formatter};
 
+use journal::short;
+
 use crate::message::{Keys, Message, Note, Order, ReadValue};
-use crate::promise::short;
 
 /// As sentences name them.
 struct Named(Keys);
@@ -70,6 +71,7 @@ impl Debug for Note {
             Note::Ready { keys } => write!(f, "has read its disk: {keys} keys"),
             Note::Kept { token } => write!(f, "keeps batch {}", short(*token)),
             Note::Looked { token } => write!(f, "looks for the keys of {}", short(*token)),
+            Note::LossTold => write!(f, "finds less than there was, and stops"),
             Note::Cut => write!(f, "cuts off a torn end"),
             Note::Hinted => write!(f, "a hint is put in place"),
             Note::Compacted => write!(f, "a segment is compacted"),

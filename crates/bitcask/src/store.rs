@@ -4,28 +4,46 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use bytes::{Buf, Bytes};
+use journal::{Appender, Bound, Journal, JournalOp, JournalTimer, Until};
 use machine::{
-    DiskAnswer, DiskCommand, DiskError, DiskResult, Embeds, Outputs, Protocol, Switches,
+    DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, Embeds, FileName, Outputs, Protocol,
+    Switches,
 };
 
-use crate::boot::{Boot, Step};
+use crate::boot::{Boot, put_hint};
 use crate::compaction::Compaction;
 use crate::entry::Entry;
 use crate::index::{KeyHash, Location};
 use crate::log::Log;
 use crate::mechanism::Mechanism;
 use crate::scan::ScanStep;
-use crate::segment::{hint_name, segment_name};
-use crate::writer::Writer;
-use crate::{hint, scan, writer};
+use crate::segment::{Header, segment_name};
+use crate::writer::{Commit, FAMILY, Format, Held, Segments, Writer};
+use crate::{scan, writer};
 
-/// A part of the machine that embeds it: it has disk operations, and something to note.
+/// A part of the machine that embeds it: it has disk operations, timers and something to note.
 impl Protocol for Store {
     type Message = Infallible;
-    type Timer = Infallible;
+    type Timer = JournalTimer;
     type Op = StoreOp;
     type Note = Cut;
 }
+
+/// By itself it has the words of its journal too.
+impl Embeds<Journal> for Store {
+    fn op(op: JournalOp) -> StoreOp {
+        StoreOp::Journal(op)
+    }
+
+    fn timer(timer: JournalTimer) -> JournalTimer {
+        timer
+    }
+}
+
+/// Whoever embeds a store has its words and those of its journal.
+pub trait Keeps: Embeds<Store> + Embeds<Journal> {}
+
+impl<P: Embeds<Store> + Embeds<Journal>> Keeps for P {}
 
 /// A crash tore the last write, which was not acknowledged: it was cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,31 +52,19 @@ pub struct Cut;
 /// What to do when a disk operation of a store ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StoreOp {
-    /// At boot: the folder was listed.
+    /// Of what it appends to.
+    Journal(JournalOp),
+    /// At boot: the hints were listed.
     Listed,
     /// At boot: the header of a segment was read.
     HeaderRead,
     /// At boot: its hint was read.
     HintRead,
-    /// At boot: a segment was read as a whole.
-    SegmentRead,
-    /// The newest segment was put in place as it was read at boot.
-    NewestRestored,
-    /// Where there was no space for that, it was synced as it is.
-    NewestSynced,
-    /// Batches were written.
-    Written,
-    /// And synced.
-    Synced,
-    /// A segment was synced before the next one begins.
-    Sealed,
     /// A hint was put in place.
     HintPut,
     /// A part of a segment was read, to be compacted.
     Collected,
-    /// A compacted segment was put in place.
-    Compacted,
-    /// An obsolete file was deleted.
+    /// An obsolete hint was deleted.
     Deleted,
     /// An entry was read.
     Read(ReadStep),
@@ -79,9 +85,11 @@ pub struct ReadStep {
 pub enum Event {
     /// The disk was read; from now on it answers.
     Ready,
-    /// The batch of this ticket is durable, and seen by reads from now on.
+    /// The batch of this ticket is durable, and seen by reads from now on; or all before the sync of this ticket is.
     Durable(u64),
-    /// The batch of this ticket found no space. Nothing changed.
+    /// The batch of this ticket is seen by reads from now on: a crash of the system may still lose it.
+    Written(u64),
+    /// The batch of this ticket found no space. Nothing changed. Or what was before the sync of this ticket did not.
     Full(u64),
     /// The batch of this ticket is larger than any may be (4 MiB). Nothing changed.
     TooLarge(u64),
@@ -93,6 +101,8 @@ pub enum Event {
     /// Some keys with their values, or without where they were removed, in the order of the log, and
     /// where to go on; for the scan of this ticket.
     Page(u64, Vec<Change>, Option<u64>),
+    /// A compaction has rewritten a segment.
+    Compacted,
     /// It cannot keep its promises: the owner halts with this sentence.
     Broken(String),
 }
@@ -120,6 +130,8 @@ pub struct Store {
     log: Log,
     /// Until it is ready.
     boot: Option<Boot>,
+    bound: Bound,
+    segments: Segments,
     writer: Writer,
     compaction: Compaction,
     events: VecDeque<Event>,
@@ -133,47 +145,90 @@ impl Store {
             switches,
             log: Log::new(),
             boot: Some(Boot::default()),
-            writer: Writer::new(limits.segment, Mechanism::FlushBeforeAck.on(switches)),
+            bound: Bound::new(Mechanism::DurableBound.on(switches)),
+            segments: Appender::new(Format, FAMILY, Mechanism::FlushBeforeAck.on(switches)),
+            writer: Writer::new(limits.segment),
             compaction: Compaction::new(limits.segment),
             events: VecDeque::new(),
             broken: false,
         }
     }
 
+    /// The files with which its disk begins, for [`machine::Machine::first_files`].
+    pub fn first_files() -> Vec<(FileName, Bytes)> {
+        vec![Bound::first_file()]
+    }
+
     /// The node booted: its disk is read first. Nothing else may be asked before [`Event::Ready`].
-    pub fn start<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
-        out.disk(DiskCommand::List { prefix: "".into() }, P::op(StoreOp::Listed));
+    pub fn start<P: Keeps>(&mut self, disk: DiskId, out: &mut Outputs<P>) {
+        self.bound.start(disk, out);
+        let list = DiskCommand::List { prefix: "hint-".into() };
+        out.disk(list, <P as Embeds<Store>>::op(StoreOp::Listed));
     }
 
     /// A disk operation ended.
-    pub fn ended<P: Embeds<Store>>(
-        &mut self,
-        op: StoreOp,
-        result: DiskResult,
-        out: &mut Outputs<P>,
-    ) {
+    pub fn ended<P: Keeps>(&mut self, op: StoreOp, result: DiskResult, out: &mut Outputs<P>) {
         if self.broken {
             return;
         }
-        if let Err(why) = self.handle(op, result, out) {
-            self.broken = true;
-            self.events.push_back(Event::Broken(why));
+        let handled = self.handle(op, result, out);
+        self.go_on(handled, out);
+    }
+
+    /// A timer fired.
+    pub fn timer<P: Keeps>(&mut self, timer: JournalTimer, out: &mut Outputs<P>) {
+        match timer {
+            JournalTimer::Bound => self.bound.timer(out),
+            JournalTimer::Retry(_) => self.segments.timer(&mut self.bound, out),
         }
+        self.go_on(Ok(()), out);
+    }
+
+    /// For a clean stop, after each input: what is durable is made known to the bound. True when it is, and nothing
+    /// is on its way to the disk.
+    pub fn settle<P: Keeps>(&mut self, out: &mut Outputs<P>) -> bool {
+        if self.segments.is_idle() {
+            self.bound.settle(out);
+        }
+        self.segments.is_idle() && self.bound.is_settled()
     }
 
     /// Puts (`Some`) and removes (`None`), all of them or none; [`Event::Durable`] follows. Batches that
     /// come while the disk is busy share its next write and sync.
-    pub fn commit<P: Embeds<Store>>(
+    pub fn commit<P: Keeps>(&mut self, batch: Vec<Change>, ticket: u64, out: &mut Outputs<P>) {
+        self.append(&batch, (ticket, Until::Synced), out);
+    }
+
+    /// As [`Store::commit`], and nobody waits for a sync: [`Event::Written`] follows, or [`Event::Durable`] where it
+    /// was synced together with others. A later batch is durable only with all before it.
+    pub fn commit_unsynced<P: Keeps>(
         &mut self,
         batch: Vec<Change>,
         ticket: u64,
         out: &mut Outputs<P>,
     ) {
-        if writer::length(&batch).is_none() {
+        self.append(&batch, (ticket, Until::Written), out);
+    }
+
+    /// [`Event::Durable`] follows when all batches before it are durable.
+    pub fn sync<P: Keeps>(&mut self, ticket: u64, out: &mut Outputs<P>) {
+        if self.segments.hold(Held::Sync(ticket)).is_some() {
+            self.events.push_back(Event::Durable(ticket));
+        }
+        self.go_on(Ok(()), out);
+    }
+
+    fn append<P: Keeps>(
+        &mut self,
+        batch: &writer::Batch,
+        (ticket, until): (u64, Until),
+        out: &mut Outputs<P>,
+    ) {
+        if writer::length(batch).is_none() {
             return self.events.push_back(Event::TooLarge(ticket));
         }
-        self.writer.push(batch, ticket);
-        self.write_waiting(out);
+        self.writer.append(batch, (ticket, until), &mut self.segments);
+        self.go_on(Ok(()), out);
     }
 
     /// Reads what is durable under this key.
@@ -242,116 +297,162 @@ impl Store {
         self.events.pop_front()
     }
 
-    fn handle<P: Embeds<Store>>(
+    fn handle<P: Keeps>(
         &mut self,
         op: StoreOp,
         result: DiskResult,
         out: &mut Outputs<P>,
     ) -> Result<(), String> {
         match op {
+            StoreOp::Journal(JournalOp::Bound(op)) => self.bound.ended(op, result, out)?,
+            StoreOp::Journal(JournalOp::Log { step, .. }) => {
+                self.segments.ended(step, result, &mut self.bound, out);
+            }
             StoreOp::Read(step) => self.read(step, result, out),
             StoreOp::Scanned(step) => {
                 self.events.extend(scan::ended(&self.log, step, result, out));
             }
-            StoreOp::Written | StoreOp::Synced => {
-                let ended = self.writer.ended(&op, result, &mut self.log, &mut self.events);
-                ended.map_err(|error| format!("a batch may be on the disk or not: {error}"))?;
-                self.write_waiting(out);
-            }
-            StoreOp::NewestRestored | StoreOp::NewestSynced => {
-                self.newest_ended(&op, result, out)?
-            }
-            StoreOp::Sealed | StoreOp::HintPut => match result {
+            StoreOp::HintPut => match result {
                 Ok(_) | Err(DiskError::Full) => {}
-                Err(error) => return Err(format!("a sealed segment or its hint: {error}")),
+                Err(error) => return Err(format!("the hint of a sealed segment: {error}")),
             },
-            StoreOp::Collected => self.compaction.source_read(result, &mut self.log, out),
-            StoreOp::Compacted => {
-                let compacted = self.compaction.compacted(result, &mut self.log, out);
-                compacted.map_err(|error| format!("a segment that was compacted: {error}"))?;
+            StoreOp::Collected => {
+                let (log, segments) = (&mut self.log, &mut self.segments);
+                self.compaction.source_read(result, log, segments, out);
             }
-            // An obsolete file may stay until the next boot.
+            // An obsolete hint may stay until the next boot.
             StoreOp::Deleted => {}
-            StoreOp::Listed | StoreOp::HeaderRead | StoreOp::HintRead | StoreOp::SegmentRead => {
-                self.booting(&op, result, out)?;
+            StoreOp::Listed | StoreOp::HeaderRead | StoreOp::HintRead => {
+                if let Some(boot) = &mut self.boot {
+                    boot.ended(&op, result, &mut self.log, &mut self.segments, out)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn booting<P: Embeds<Store>>(
+    /// Gives the journal its next work, and hears what became of it.
+    fn go_on<P: Keeps>(&mut self, handled: Result<(), String>, out: &mut Outputs<P>) {
+        let told = handled.and_then(|()| {
+            self.segments.go_on(&mut self.bound, out);
+            while let Some(event) = self.segments.next_event() {
+                self.told(event, out)?;
+                self.segments.go_on(&mut self.bound, out);
+            }
+            Ok(())
+        });
+        if let Err(why) = told {
+            self.broken = true;
+            self.events.push_back(Event::Broken(why));
+        }
+    }
+
+    fn told<P: Keeps>(
         &mut self,
-        op: &StoreOp,
-        result: DiskResult,
+        event: journal::Event<Held>,
         out: &mut Outputs<P>,
     ) -> Result<(), String> {
-        let Some(boot) = &mut self.boot else { return Ok(()) };
-        match boot.ended(op, result, &mut self.log, out)? {
-            Step::Asked => {}
-            Step::Fresh => self.ready(out),
-            Step::Restore(content) => self.writer.restore_newest(content, &self.log, out),
+        use journal::Event as Told;
+        match event {
+            Told::Found(files) => {
+                if let Some(boot) = &mut self.boot {
+                    boot.found(&files, &self.log, &mut self.segments, out);
+                }
+            }
+            Told::Frame(at, bytes) => {
+                if let Some(boot) = &mut self.boot {
+                    boot.frame(at, &bytes, &mut self.log)?;
+                }
+            }
+            Told::End(end) => {
+                if let Some(boot) = &mut self.boot {
+                    boot.end(end, &mut self.log, &mut self.segments, out)?;
+                }
+            }
+            Told::Cut { .. } => out.note(<P as Embeds<Store>>::note(Cut)),
+            Told::Ready => self.ready(out)?,
+            Told::Durable(held) => {
+                held.into_iter().for_each(|held| self.landed(held, Event::Durable, out));
+            }
+            Told::Written(held) => {
+                held.into_iter().for_each(|held| self.landed(held, Event::Written, out));
+            }
+            Told::Full => self.refuse(),
+            Told::Replaced(_) => {
+                self.events.push_back(Event::Compacted);
+                self.compaction.compacted(&mut self.log, &mut self.segments, out);
+            }
+            Told::NotReplaced(_) => self.compaction.gave_up(),
+            Told::Broken(why) => return Err(why),
         }
         Ok(())
     }
 
-    fn newest_ended<P: Embeds<Store>>(
-        &mut self,
-        op: &StoreOp,
-        result: DiskResult,
-        out: &mut Outputs<P>,
-    ) -> Result<(), String> {
-        match (op, result) {
-            (StoreOp::NewestRestored, Ok(_)) => self.writer.newest_restored(&mut self.log),
-            (_, Ok(_)) => {}
-            (StoreOp::NewestRestored, Err(DiskError::Full)) if self.boot.is_some() => {
-                // A boot needs no space: it only reads, and nothing is appended before there is space.
-                self.writer.refuse(&mut self.events);
-                let file = segment_name(self.log.newest.header.number);
-                out.disk(
-                    DiskCommand::Sync { file, data_only: false },
-                    P::op(StoreOp::NewestSynced),
-                );
-                return Ok(());
-            }
-            (StoreOp::NewestRestored, Err(DiskError::Full)) => self.writer.refuse(&mut self.events),
-            (_, Err(error)) => {
-                return Err(format!("the newest segment could not be made durable: {error}"));
-            }
+    /// All was read. What is committed from now on goes into a new segment.
+    fn ready<P: Keeps>(&mut self, out: &mut Outputs<P>) -> Result<(), String> {
+        let Some(boot) = self.boot.take() else { return Ok(()) };
+        self.bound.booted(out)?;
+        if self.segments.end().file < boot.cleaned.into() {
+            // New removals must come after what was cleaned.
+            self.segments.roll_to(boot.cleaned.into());
         }
-        self.ready(out);
-        self.write_waiting(out);
-        Ok(())
-    }
-
-    fn ready<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
-        let Some(boot) = self.boot.take() else { return };
-        for file in boot.outdated {
-            out.disk(DiskCommand::Delete { file }, P::op(StoreOp::Deleted));
+        self.log.seal(Header::new(self.segments.end().file as u32, self.log.next));
+        self.writer.next = self.log.next;
+        for file in boot.outdated_hints(&self.log) {
+            out.disk(DiskCommand::Delete { file }, <P as Embeds<Store>>::op(StoreOp::Deleted));
         }
+        self.segments.delete(boot.outdated.into_iter().map(u64::from));
         self.events.push_back(Event::Ready);
         self.compaction.begin_if_due(&mut self.log, out);
+        Ok(())
     }
 
-    /// Writes what waits, to a new segment if it is time for one.
-    fn write_waiting<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
-        if self.writer.is_due(&self.log) {
-            self.seal(out);
-        }
-        self.writer.write_next(&self.log, out);
+    /// It is on the disk: reads see it from now on.
+    fn landed<P: Keeps>(&mut self, held: Held, said: fn(u64) -> Event, out: &mut Outputs<P>) {
+        let ticket = match held {
+            Held::Batch(commit) => {
+                let Commit { ticket, begins, offset, first, known } = commit;
+                if let Some(header) = begins {
+                    self.begin_segment(header, out);
+                }
+                self.log.newest.mark(offset, first);
+                known.iter().for_each(|known| self.log.apply(*known));
+                let end = known.last().map_or(offset, |last| last.offset + last.length);
+                (self.log.newest.length, self.log.next) = (end, first + known.len() as u64);
+                self.log.known.extend(known);
+                ticket
+            }
+            Held::Sync(ticket) => ticket,
+            Held::Compacted => return,
+        };
+        self.events.push_back(said(ticket));
     }
 
-    fn seal<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
-        let number = self.log.newest.header.number;
-        if !Mechanism::FlushBeforeAck.on(self.switches) {
-            // Only the newest segment may be torn, even if nothing of this was acknowledged.
-            let file = segment_name(number);
-            out.disk(DiskCommand::Sync { file, data_only: false }, P::op(StoreOp::Sealed));
+    /// The newest segment is complete, and another one begun.
+    fn begin_segment<P: Keeps>(&mut self, header: Header, out: &mut Outputs<P>) {
+        let seals = self.log.newest.length > 0;
+        if seals {
+            put_hint(&self.log, out);
         }
-        let bytes = hint::of(&self.log.newest, self.log.next, &self.log.known);
-        let replace = DiskCommand::Replace { file: hint_name(number), parts: bytes.into() };
-        out.disk(replace, P::op(StoreOp::HintPut));
-        self.log.seal();
-        self.compaction.begin_if_due(&mut self.log, out);
+        self.log.seal(header);
+        if seals {
+            self.compaction.begin_if_due(&mut self.log, out);
+        }
+    }
+
+    /// The disk is full: what waits for space is taken back.
+    fn refuse(&mut self) {
+        let refused = self.segments.refuse();
+        let first = refused.iter().find_map(|held| match held {
+            Held::Batch(commit) => Some(commit.first),
+            _ => None,
+        });
+        self.writer.next = first.unwrap_or(self.writer.next);
+        for held in refused {
+            if let Held::Batch(Commit { ticket, .. }) | Held::Sync(ticket) = held {
+                self.events.push_back(Event::Full(ticket));
+            }
+        }
     }
 
     fn read<P: Embeds<Store>>(&mut self, step: ReadStep, result: DiskResult, out: &mut Outputs<P>) {

@@ -1,46 +1,74 @@
-//! Writing: batches that wait together leave in one write and share its sync (group commit).
-
-use std::collections::VecDeque;
+//! Writing: each batch is a frame that is appended, and those that wait together leave in one write and share its
+//! sync (group commit, [`journal::Appender`]).
 
 use bytes::{Bytes, BytesMut};
-use machine::{DiskCommand, DiskError, DiskResult, Embeds, Outputs};
+use journal::{Appender, Parsed, Place, Until};
 
 use crate::entry::{self, Entry};
 use crate::frame::{self, At};
 use crate::index::KeyHash;
-use crate::log::Log;
-use crate::segment::{Known, segment_name};
-use crate::{Event, Store, StoreOp};
+use crate::segment::{HEADER, Header, Known};
 
 /// Puts (`Some`) and removes (`None`).
 pub(crate) type Batch = Vec<(Bytes, Option<Bytes>)>;
+/// The files of a store.
+pub(crate) type Segments = Appender<Format, Held>;
 
-/// What waits for the disk, and what is on its way there.
+/// The family of segments on a disk, and how their names begin.
+pub(crate) const FAMILY: (u32, &str) = (2, "segment");
+
+/// What is held until it is durable.
 #[derive(Clone, Debug)]
-pub(crate) struct Writer {
-    /// A segment is sealed when it is so long.
-    segment: u32,
-    /// Sync before anything is said to be durable: the mechanism `flush-before-ack`.
-    syncs: bool,
-    waiting: VecDeque<(Batch, u64)>,
-    flight: Option<WriteInFlight>,
-    /// The newest segment as it was read at boot, until it is put in place as a whole.
-    unrestored: Option<Bytes>,
-    restoring: bool,
+pub(crate) enum Held {
+    Batch(Commit),
+    /// All before it is to be durable.
+    Sync(u64),
+    /// A compacted segment is in its place.
+    Compacted,
 }
 
-/// A write whose disk operations have not all ended.
+/// A batch that was appended.
 #[derive(Clone, Debug)]
-struct WriteInFlight {
-    /// The length of the segment afterwards.
-    length: u32,
-    tickets: Vec<u64>,
-    known: Vec<Known>,
-    /// The frames: where each begins, and its first number.
-    frames: Vec<(u32, u64)>,
-    /// The number of the next entry afterwards.
-    next: u64,
-    full: bool,
+pub(crate) struct Commit {
+    pub(crate) ticket: u64,
+    /// Where its segment begins with it.
+    pub(crate) begins: Option<Header>,
+    /// Where its frame begins.
+    pub(crate) offset: u32,
+    /// The number of its first entry.
+    pub(crate) first: u64,
+    pub(crate) known: Vec<Known>,
+}
+
+/// Knows a segment's header, and frames.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Format;
+
+impl journal::Format for Format {
+    fn parse(&self, at: Place, bytes: &[u8]) -> Parsed {
+        let there = at_of(at);
+        if at.offset == 0 {
+            return match bytes.len() < HEADER as usize {
+                true => Parsed::Short(HEADER as usize),
+                false => Header::parse(bytes, there.segment)
+                    .map_or(Parsed::Unsound, |_| Parsed::Frame(HEADER as usize)),
+            };
+        }
+        match frame::parse(bytes, there) {
+            frame::Parsed::Frame(frame) => Parsed::Frame(frame.length()),
+            frame::Parsed::Short(needed) => Parsed::Short(needed),
+            frame::Parsed::Unsound => Parsed::Unsound,
+        }
+    }
+
+    fn proves(&self, at: Place, tail: &[u8]) -> bool {
+        frame::was_synced(tail, at_of(at))
+    }
+}
+
+/// Segments are counted, and measured, in 32 bits.
+pub(crate) fn at_of(Place { file, offset }: Place) -> At {
+    At { segment: file as u32, offset: offset as u32 }
 }
 
 /// The bytes of a batch as a frame; `None` where that is more than any may have.
@@ -53,154 +81,51 @@ pub(crate) fn length(batch: &Batch) -> Option<usize> {
     (short && length <= frame::LONGEST).then_some(length)
 }
 
+/// What is appended next.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    /// A segment is sealed when it is so long.
+    segment: u32,
+    /// The number of the next entry.
+    pub(crate) next: u64,
+}
+
 impl Writer {
-    pub(crate) fn new(segment: u32, syncs: bool) -> Writer {
-        let (waiting, flight, unrestored) = (VecDeque::new(), None, None);
-        Writer { segment, syncs, waiting, flight, unrestored, restoring: false }
+    pub(crate) fn new(segment: u32) -> Writer {
+        Writer { segment, next: 1 }
     }
 
-    pub(crate) fn push(&mut self, batch: Batch, ticket: u64) {
-        self.waiting.push_back((batch, ticket));
-    }
-
-    /// The newest segment must be rewritten like this before anything is appended to it: a crash may have
-    /// left its end in part, or a failed sync may have left it in the page cache only.
-    pub(crate) fn restore_newest<P: Embeds<Store>>(
+    /// Appends a batch behind all others.
+    pub(crate) fn append(
         &mut self,
-        content: Bytes,
-        log: &Log,
-        out: &mut Outputs<P>,
+        batch: &Batch,
+        (ticket, until): (u64, Until),
+        segments: &mut Segments,
     ) {
-        let file = segment_name(log.newest.header.number);
-        out.disk(
-            DiskCommand::Replace { file, parts: content.clone().into() },
-            P::op(StoreOp::NewestRestored),
-        );
-        (self.unrestored, self.restoring) = (Some(content), true);
-    }
-
-    /// It is in its place.
-    pub(crate) fn newest_restored(&mut self, log: &mut Log) {
-        if let Some(content) = self.unrestored.take() {
-            log.newest.length = content.len() as u32;
+        if segments.end().offset >= self.segment.into() {
+            segments.roll();
         }
-        self.restoring = false;
-    }
-
-    /// There was no space for it. It is tried again with the next batch.
-    pub(crate) fn refuse(&mut self, events: &mut VecDeque<Event>) {
-        self.restoring = false;
-        events.extend(self.waiting.drain(..).map(|(_, ticket)| Event::Full(ticket)));
-    }
-
-    /// May the newest segment be sealed now?
-    pub(crate) fn is_idle(&self) -> bool {
-        self.flight.is_none() && self.unrestored.is_none()
-    }
-
-    /// Is it time to?
-    pub(crate) fn is_due(&self, log: &Log) -> bool {
-        let header = &log.newest.header;
-        let skips = header.next != header.number + 1;
-        self.is_idle() && !self.waiting.is_empty() && (log.newest.length >= self.segment || skips)
-    }
-
-    /// Gives the disk its next work.
-    pub(crate) fn write_next<P: Embeds<Store>>(&mut self, log: &Log, out: &mut Outputs<P>) {
-        if self.flight.is_some() || self.waiting.is_empty() || self.restoring {
-            return;
+        let end = segments.end();
+        let At { segment, offset: start } = at_of(end);
+        let begins = (start == 0).then(|| Header::new(segment, self.next));
+        let length = HEADER as usize + length(batch).unwrap_or_default();
+        let mut bytes = BytesMut::with_capacity(length);
+        begins.iter().for_each(|header| bytes.extend_from_slice(&header.bytes()));
+        let synced = segments.synced();
+        let synced = if synced.file == end.file { synced.offset as u32 } else { 0 };
+        let at = At { segment, offset: start + bytes.len() as u32 };
+        let opened = frame::open(&mut bytes, at, synced, self.next);
+        let mut known = Vec::with_capacity(batch.len());
+        for (number, (key, value)) in batch.iter().enumerate() {
+            let offset = start + bytes.len() as u32;
+            let entry = Entry { number: number as u32, key, value: value.as_deref() };
+            entry.put(&mut bytes);
+            let (length, removed) = (entry.length() as u32, value.is_none());
+            known.push(Known { key: KeyHash::of(key), offset, length, removed });
         }
-        if let Some(content) = self.unrestored.clone() {
-            return self.restore_newest(content, log, out);
-        }
-        let (bytes, flight) = self.joined(log);
-        self.flight = Some(flight);
-        let file = segment_name(log.newest.header.number);
-        let write = DiskCommand::Write {
-            file: file.clone(),
-            offset: log.newest.length.into(),
-            parts: bytes.into(),
-        };
-        out.disk(write, P::op(StoreOp::Written));
-        if self.syncs {
-            out.disk(DiskCommand::Sync { file, data_only: false }, P::op(StoreOp::Synced));
-        }
-    }
-
-    /// As many of the waiting batches as one write may have.
-    fn joined(&mut self, log: &Log) -> (Bytes, WriteInFlight) {
-        let segment = log.newest.header.number;
-        let base = log.newest.length;
-        let synced = if self.syncs { base } else { 0 };
-        let mut bytes = BytesMut::with_capacity(4096);
-        if base == 0 {
-            bytes.extend_from_slice(&log.newest.header.bytes());
-        }
-        let (tickets, known, frames) = (Vec::new(), Vec::new(), Vec::new());
-        let mut flight =
-            WriteInFlight { length: 0, tickets, known, frames, next: log.next, full: false };
-        while let Some((batch, _)) = self.waiting.front() {
-            let length = length(batch).unwrap_or_default();
-            if !flight.tickets.is_empty() && bytes.len() + length > frame::LONGEST {
-                break;
-            }
-            let Some((batch, ticket)) = self.waiting.pop_front() else { break };
-            bytes.reserve(length);
-            flight.tickets.push(ticket);
-            let at = At { segment, offset: base + bytes.len() as u32 };
-            flight.frames.push((at.offset, flight.next));
-            let opened = frame::open(&mut bytes, at, synced, flight.next);
-            for (number, (key, value)) in batch.iter().enumerate() {
-                let offset = base + bytes.len() as u32;
-                let entry = Entry { number: number as u32, key, value: value.as_deref() };
-                entry.put(&mut bytes);
-                let (length, removed) = (entry.length() as u32, value.is_none());
-                flight.known.push(Known { key: KeyHash::of(key), offset, length, removed });
-            }
-            opened.close(&mut bytes);
-            flight.next += batch.len() as u64;
-        }
-        flight.length = base + bytes.len() as u32;
-        (bytes.freeze(), flight)
-    }
-
-    /// A write, or its sync, ended.
-    ///
-    /// # Errors
-    /// If the device failed: nobody knows what is on it.
-    pub(crate) fn ended(
-        &mut self,
-        op: &StoreOp,
-        result: DiskResult,
-        log: &mut Log,
-        events: &mut VecDeque<Event>,
-    ) -> Result<(), DiskError> {
-        let Some(flight) = &mut self.flight else { return Ok(()) };
-        match result {
-            Err(DiskError::Full) => flight.full = true,
-            // The sync of a file for which there was no space.
-            Err(DiskError::NotFound) if flight.full => {}
-            Err(error) => return Err(error),
-            Ok(_) => {}
-        }
-        // The sync of what was not written ends well; it is its answer that ends the attempt.
-        if *op == StoreOp::Written && self.syncs {
-            return Ok(());
-        }
-        let Some(flight) = self.flight.take() else { return Ok(()) };
-        if flight.full {
-            events.extend(flight.tickets.into_iter().map(Event::Full));
-            return Ok(());
-        }
-        for (offset, first) in flight.frames {
-            log.newest.mark(offset, first);
-        }
-        for known in &flight.known {
-            log.apply(*known);
-        }
-        log.known.extend(flight.known);
-        (log.newest.length, log.next) = (flight.length, flight.next);
-        events.extend(flight.tickets.into_iter().map(Event::Durable));
-        Ok(())
+        opened.close(&mut bytes);
+        let commit = Commit { ticket, begins, offset: at.offset, first: self.next, known };
+        self.next += batch.len() as u64;
+        segments.append(bytes, Some((Held::Batch(commit), until)));
     }
 }

@@ -229,7 +229,7 @@ impl fmt::Display for FetchError {
 impl Error for FetchError {}
 
 /// Is this an address of the internet, by the registries of IANA for special purposes?
-pub fn is_public(address: IpAddr) -> bool {
+fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

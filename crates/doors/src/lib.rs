@@ -12,7 +12,6 @@ mod visitor;
 
 pub use accept::{Activity, Door, Places, accept, drain};
 pub use budget::{Budget, Taken};
-pub use client::{Client, FetchError, FetchLimits, Fetched, is_public};
+pub use client::{Client, FetchError, FetchLimits, Fetched};
 pub use listen::{Exposure, ListenError, listen};
-pub use threads::on_each_thread;
 pub use visitor::Visitor;

@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 ///
 /// # Errors
 /// If the operating system gives no runtime, or if a thread panicked.
-pub async fn on_each_thread<W: Future<Output = ()>>(
+pub(crate) async fn on_each_thread<W: Future<Output = ()>>(
     threads: usize,
     work: impl Fn(usize) -> W + Clone + Send + 'static,
 ) -> io::Result<()> {

@@ -32,10 +32,10 @@ pub(crate) use system::watch;
 pub(crate) const TEMPORARY: &str = ".new";
 
 /// What a failed operation means to the machine, and what the operating system said.
-pub type DiskFailure = (DiskError, String);
+pub(crate) type DiskFailure = (DiskError, String);
 
 /// How an operation ended.
-pub type DiskOutcome = Result<DiskAnswer, DiskFailure>;
+pub(crate) type DiskOutcome = Result<DiskAnswer, DiskFailure>;
 
 /// When what was done to a file is what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,20 +27,19 @@ pub use cluster::{Addresses, Cluster, ClusterError, Member};
 pub use codec::Codec;
 // The doors stand in a crate of their own. Who serves a machine needs both.
 pub use doors::{
-    Activity, Budget, Client, Door, Exposure, FetchError, FetchLimits, Fetched, ListenError,
-    Places, Taken, Visitor, framed, http, is_public, listen, on_each_thread,
+    Budget, Client, Door, Exposure, FetchError, FetchLimits, ListenError, Places, Taken, Visitor,
+    framed, http, listen,
 };
-pub use files::{DiskFailure, DiskOutcome, Files};
+pub use files::Files;
 pub use folder::{FirstFile, Folder, FolderError, FolderOwner, SharedFolder};
-pub use links::{Links, Neighbours, PEER_TIMEOUT};
+pub use links::{Links, Neighbours};
 pub use local::LocalNodes;
 pub use machine::codec::{Encoder, Malformed};
 pub use metrics::{Count, Metrics};
 pub use node::{Node, Outside};
-pub use numbers::{MEMBERS, UNLISTED};
+pub use numbers::UNLISTED;
 pub use options::{Access, BadOption, Options, Place, Seat, address, number};
 pub use running::RunningNodes;
 pub use server::{ServeError, Server, Stop, Stopping, runtime};
 pub use service::{Service, ServiceLimits};
 pub use session::{Answers, NoAnswer, SESSIONS, Session};
-pub use shutdown::asked_to_stop;

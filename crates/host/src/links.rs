@@ -51,7 +51,7 @@ use peer::{Peer, Sent};
 /// When there are as many, one is closed for the next; `doors` says which. A peer has two.
 const MOST_CONNECTIONS: usize = 4096;
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
-pub const PEER_TIMEOUT: Duration = Duration::from_secs(5);
+const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The machine hears after this of a pair that broke while no task carried it.
 const RESET_DELAY: Duration = Duration::from_millis(10);
 /// For what waits when the server stops.
@@ -144,12 +144,9 @@ where
         if id == self.me || !MEMBERS.contains(&id.0) {
             return;
         }
-        let known = self.peers().get(&id).cloned();
-        let peer = known.unwrap_or_else(|| {
-            let peer = Arc::new(Peer::listed(id, None));
-            self.peers().insert(id, peer.clone());
-            peer
-        });
+        let unknown = || Arc::new(Peer::unlisted(id));
+        let peer = self.peers().entry(id).or_insert_with(unknown).clone();
+        peer.list();
         let was_dialled = peer.dialled_at().is_some();
         if id < self.me
             && peer.moves_to(address)
@@ -257,7 +254,7 @@ where
     fn forget(&self, peer: &Arc<Peer>) {
         let mut peers = self.peers();
         let is_it = peers.get(&peer.id).is_some_and(|known| Arc::ptr_eq(known, peer));
-        if is_it && !peer.listed && peer.is_unused() {
+        if is_it && !peer.is_listed() && peer.is_unused() {
             peers.remove(&peer.id);
         }
     }

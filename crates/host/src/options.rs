@@ -11,6 +11,7 @@ use doors::Exposure;
 use machine::NodeId;
 
 use crate::cluster::{Addresses, Cluster, ClusterError, Member};
+use crate::server::ServeError;
 
 /// Options that a server can be started with, besides its [`Place`].
 pub trait Options {
@@ -25,8 +26,6 @@ pub trait Options {
 
     /// What they come to: addresses, folders, and who is who.
     type Config;
-    /// Why the server did not start, or ended.
-    type Error: fmt::Display;
 
     /// Reads what they name (a file of keys) and makes one configuration of it. Nothing is started. `warn` is told
     /// what the operator should know.
@@ -39,10 +38,7 @@ pub trait Options {
     ///
     /// # Errors
     /// If it could not start, or had to stop.
-    fn serve(config: Self::Config, ready: impl FnOnce(Addresses)) -> Result<(), Self::Error>;
-
-    /// Do the options have to change before it can be served?
-    fn is_argument(error: &Self::Error) -> bool;
+    fn serve(config: Self::Config, ready: impl FnOnce(Addresses)) -> Result<(), ServeError>;
 }
 
 /// Where a server is, as whoever starts it says, in the same words for every system.

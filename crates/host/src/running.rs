@@ -5,10 +5,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::join_all;
-use machine::Machine;
+use machine::{GRACE, Machine};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::folder::Folder;
 use crate::node::Node;
@@ -70,14 +70,25 @@ impl<M: Machine> RunningNodes<M> {
         }
     }
 
-    /// Tells all of them to stop, and waits until they have.
+    /// Tells all of them to stop, and waits until they have: each when those before it have, which may need it for
+    /// that; all when they had the grace of one.
     ///
     /// # Errors
     /// With the sentence of one that halted.
     pub(crate) async fn stop_in_good_order(&self) -> Result<(), String> {
-        let stopping = self.nodes().into_iter();
-        let stopping = stopping.map(|node| async move { node.stop_in_good_order().await });
-        join_all(stopping).await.into_iter().collect()
+        let mut stopping = JoinSet::new();
+        let mut patience = std::pin::pin!(sleep(GRACE));
+        for node in self.nodes() {
+            let told = node.clone();
+            stopping.spawn(async move { told.stop_in_good_order().await });
+            if !patience.is_elapsed() {
+                tokio::select! {
+                    _ = node.until_over() => {}
+                    () = &mut patience => {}
+                }
+            }
+        }
+        stopping.join_all().await.into_iter().collect()
     }
 
     /// Stops all of them, and gives their folders back.

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// # Errors
 /// If the operating system does not let us hear them.
-pub fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
+pub(crate) fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {

@@ -25,21 +25,28 @@ const REMEMBERED: usize = 40_000_000;
 /// What `check --help` ends with.
 pub(crate) const HISTORIES: &str = "\
 Forms of histories, told apart by their content:
-  Jepsen's log  INFO  jepsen.util - 0 :invoke :write 4
-                INFO [2024-01-01 12:00:00,000] jepsen worker 0 - jepsen.util 0 :ok :write 4
-                2024-01-01 12:00:00,000{GMT} INFO [jepsen worker 0] jepsen.util: 0 :invoke :read nil
-  history.txt   0 :invoke :cas [4 2]
-  EDN           {:process 0, :type :ok, :f :cas, :value [4 2], :matched false}
-  JSON          {\"process\": 0, \"type\": \"ok\", \"f\": \"read\", \"value\": 4}
-Maps and objects stand one after the other or in one collection; the nemesis is passed over.
+  Jepsen's log
+   INFO  jepsen.util - 0 :invoke :write 4
+   INFO [2024-01-01 12:00:00,000] jepsen worker 0 - jepsen.util 0 :ok :write 4
+   2024-01-01 12:00:00,000{GMT} INFO [worker 0] jepsen.util: 0 :invoke :read nil
+  history.txt
+   0 :invoke :cas [4 2]
+  EDN
+   {:process 0, :type :ok, :f :cas, :value [4 2], :matched false}
+  JSON
+   {\"process\": 0, \"type\": \"ok\", \"f\": \"read\", \"value\": 4}
+Maps and objects stand one after the other or in one collection; the nemesis is
+passed over.
 
-Types of events: invoke begins an operation; ok is its answer; fail says that it did not take place, and
-not why; info, or no end, that nobody knows. A cas that was answered with \"it did not match\" is ok, with
-matched false. What is not understood is refused by its line.
+Types of events: invoke begins an operation; ok is its answer; fail says that it
+did not take place, and not why; info, or no end, that nobody knows. A cas that
+was answered with \"it did not match\" is ok, with matched false. What is not
+understood is refused by its line.
 
 Examples: infralab check --model cas-register etcd_000.log
-          infralab check --model cas-register --independent --initial 0 history.edn
-          infralab raft run leader-crash --history ops.edn && infralab check --model kv ops.edn
+          infralab check --model cas-register --initial 0 --independent a.edn
+          infralab raft run leader-crash --history ops.edn
+          infralab check --model kv ops.edn
           infralab check --model mutex locks.txt
           infralab check --model set adds.json --json
           infralab check --model queue rabbit.log --timeout 10

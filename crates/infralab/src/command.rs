@@ -23,7 +23,8 @@ use crate::url_shortener_verbs::UrlShortenerVerb;
 /// Without arguments it gives the tour: every system, its promises, and what breaks without each
 /// mechanism.
 #[derive(Debug, Parser)]
-#[command(name = "infralab", version, after_help = "Example: infralab snowflake demo")]
+#[command(name = "infralab", version, max_term_width = 80)]
+#[command(after_help = "Example: infralab snowflake demo")]
 struct Command {
     #[command(subcommand)]
     verb: Option<Verb>,

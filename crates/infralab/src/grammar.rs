@@ -55,7 +55,7 @@ fn with_own_examples(verbs: Command, system: &dyn Registered) -> Command {
             "run",
             format!(
                 "Examples:\n  infralab {name} run {first} --save run.json\n  infralab {name} run \
-                 {scenario} --seed {seed}{without} --diagram"
+                 {scenario} --seed {seed}{without}"
             ),
         ),
         (

@@ -28,8 +28,9 @@ pub(crate) enum HashRingVerb {
     /// each key as one request, and they all stay.
     #[command(after_help = "Examples:
   infralab hash-ring locate --algorithm maglev --nodes nodes.txt --keys keys.txt
-  infralab hash-ring locate --algorithm ring --nodes nodes.txt --keys keys.txt --replicas 3
-  seq 1000 | infralab hash-ring locate --algorithm jump --nodes nodes.txt --keys - --raw-hash
+  infralab hash-ring locate --replicas 3 --nodes nodes.txt --keys keys.txt
+  seq 1000 | infralab hash-ring locate --algorithm jump --raw-hash \\
+    --nodes nodes.txt --keys -
 
 nodes.txt, with names, weights and zones:
   cache-1

@@ -35,9 +35,9 @@ pub(crate) enum RaftVerb {
   infralab raft serve --node 1 --cluster cluster.toml
   curl -L -X PUT --data-binary @photo.jpg http://127.0.0.1:7431/kv/photo
   curl -L http://127.0.0.1:7431/kv/photo?read=lease
-  curl -L -X PUT -H 'Idempotency-Key: order-7' -d paid http://127.0.0.1:7431/kv/order-7
-  curl -L -X POST -d ', again' http://127.0.0.1:7431/kv/order-7/append
-  curl -L -X POST -d '{\"from\":\"a\",\"to\":null}' http://127.0.0.1:7431/kv/order-7/cas
+  curl -L -X PUT -H 'Idempotency-Key: 7' -d paid http://127.0.0.1:7431/kv/order
+  curl -L -X POST -d ', again' http://127.0.0.1:7431/kv/order/append
+  curl -L -X POST -d '{\"from\":\"a\",\"to\":null}' http://127.0.0.1:7431/kv/order/cas
   curl -L 'http://127.0.0.1:7431/kv?start=a&end=b&limit=10'
   curl http://127.0.0.1:7431/status
   curl -L -X POST -d '{\"to\":2}' http://127.0.0.1:7431/transfer

@@ -32,7 +32,7 @@ impl<O: Args + Options> Serving<O> {
         server.begin_log();
         match O::serve(config, ready) {
             Ok(()) => Ok(Found::Held),
-            Err(error) if O::is_argument(&error) => Err(Failure::input(error)),
+            Err(error) if error.is_argument() => Err(Failure::input(error)),
             Err(error) => Err(Failure::Environment(error.to_string())),
         }
     }

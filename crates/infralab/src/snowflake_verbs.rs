@@ -95,7 +95,8 @@ pub(crate) enum SnowflakeVerb {
   infralab snowflake authority
   infralab snowflake serve --authority 127.0.0.1:7410
   infralab snowflake authority --node 2 --cluster lab.toml
-  infralab snowflake serve --authority 127.0.0.1:7410,127.0.0.1:7420,127.0.0.1:7430")]
+  infralab snowflake serve \\
+    --authority 127.0.0.1:7410,127.0.0.1:7420,127.0.0.1:7430")]
     Authority(Serving<AuthorityOptions>),
 }
 

@@ -31,12 +31,13 @@ pub(crate) enum UrlShortenerVerb {
     #[command(after_help = "Examples:
   infralab url-shortener serve
   curl -d '{\"url\":\"https://example.com\"}' http://127.0.0.1:7441/api/links
-  curl -d '{\"url\":\"https://example.com\",\"alias\":\"ex\",\"expires_at\":\"2030-01-01T00:00:00Z\"}' \\
-       http://127.0.0.1:7441/api/links
+  curl -d '{\"url\":\"https://example.com\",\"alias\":\"ex\"}' http://127.0.0.1:7441/api/links
   curl -i http://127.0.0.1:7441/ex
-  curl -X PATCH -d '{\"expires_at\":null}' http://127.0.0.1:7441/api/links/ex
+  curl -X PATCH -d '{\"expires_at\":\"2030-01-01T00:00:00Z\"}' \\
+    http://127.0.0.1:7441/api/links/ex
   curl http://127.0.0.1:7441/api/links/ex/stats
-  infralab url-shortener serve --listen 0.0.0.0:80 --public-url http://sho.rt --keys keys.txt")]
+  infralab url-shortener serve --listen 0.0.0.0:80 --keys keys.txt \\
+    --public-url http://sho.rt")]
     Serve(Serving<ServeOptions>),
     /// Makes a short link, and prints it.
     #[command(

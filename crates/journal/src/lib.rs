@@ -8,6 +8,9 @@
 //!
 //! Memory is what waits for the disk, and two numbers a file. How much waits is its owner's to bound.
 //!
+//! Stores, and the click log of `url-shortener`, stand on this. Nobody here cuts a log off yet
+//! ([`Appender::truncate`]): that is for logs of which another node may overrule the end.
+//!
 //! In return an owner hands on what it is told of ([`JournalOp`], [`JournalTimer`]), calls
 //! [`Appender::go_on`] whenever it has handled an input of the journal or asked for anything, and halts when
 //! it is told [`Event::Broken`].
@@ -34,6 +37,7 @@ mod promise;
 mod scenario;
 mod sentence;
 mod shape;
+mod unseen;
 
 pub use appender::{Appender, Until};
 pub use bound::{BOUND, Bound};
@@ -43,6 +47,8 @@ pub use format::{Blocks, Format, Parsed, Place};
 pub use keeper::Keeper;
 pub use mechanism::Mechanism;
 pub use message::{Keeping, Message, Note, Order, Timer};
+pub use promise::short;
 pub use scenario::KeptLog;
 pub use shape::{Node, Shape};
+pub use unseen::Unseen;
 pub use words::{BoundOp, Journal, JournalOp, JournalTimer, Step};

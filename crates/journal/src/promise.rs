@@ -1,15 +1,14 @@
 //! What a keeper of a log promises: each client remembers what must be there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
-use sim::{Entry, FileChange, Promise, PromiseSpec, Verdict, World};
+use sim::{Entry, Promise, PromiseSpec, Verdict, World};
 
-use crate::bound::BOUND;
 use crate::client::KEEPER;
 use crate::message::{Keeping, Note, Order};
 use crate::shape::{Node, Shape};
+use crate::unseen::Unseen;
 
 /// All of them.
 pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
@@ -23,7 +22,7 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
         about: "files that are lost are told, and not taken for never written; what became durable after the \
                 last bound, in the second before that, may go with them unseen",
         checker: |_| {
-            Box::new(Checker { known: Some(Known::default()), ..Checker::of(Ledger::forgotten) })
+            Box::new(Checker { unseen: Some(Unseen::of(KEEPER)), ..Checker::of(Ledger::forgotten) })
         },
     },
     PromiseSpec {
@@ -52,46 +51,12 @@ struct Checker {
     clients: BTreeMap<NodeId, Ledger>,
     judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>,
     /// Where what the bound cannot know yet may go unseen with a file that is lost.
-    known: Option<Known>,
+    unseen: Option<Unseen>,
 }
-
-/// What the bound of the keeper's disk knows.
-#[derive(Default)]
-struct Known {
-    /// How many changes of its files were looked at.
-    looked_at: u64,
-    /// When it was synced last. The write after that was begun later, so it has what was durable then.
-    synced: Time,
-    /// The bound that is on the disk has all that was durable at this time.
-    until: Time,
-}
-
-/// It is raised a second after a file has grown, at the latest; a write of it takes time too.
-const LATEST: Duration = Duration::from_millis(1_100);
 
 impl Checker {
     fn of(judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>) -> Checker {
-        Checker { clients: BTreeMap::new(), judge, known: None }
-    }
-
-    /// What no bound knew yet when a file was lost may have gone with it.
-    fn forgive<M: Machine>(&mut self, world: &World<M>) {
-        let Some(known) = &mut self.known else { return };
-        for (file, change) in world.changed_files(KEEPER, known.looked_at) {
-            match change {
-                FileChange::Synced if file == BOUND => {
-                    known.until = std::mem::replace(&mut known.synced, world.now());
-                }
-                FileChange::Lost => {
-                    let is_known =
-                        |since: Time| since <= known.until || world.now().since(since) > LATEST;
-                    let clients = self.clients.values_mut();
-                    clients.for_each(|ledger| ledger.durable.retain(|_, since| is_known(*since)));
-                }
-                _ => {}
-            }
-        }
-        known.looked_at = world.file_changes(KEEPER);
+        Checker { clients: BTreeMap::new(), judge, unseen: None }
     }
 }
 
@@ -139,7 +104,11 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
     }
 
     fn step(&mut self, world: &World<M>) -> Result<(), String> {
-        self.forgive(world);
+        // What no bound knew yet may have gone with a file.
+        if let Some(known) = self.unseen.as_mut().and_then(|unseen| unseen.lost(world)) {
+            let clients = self.clients.values_mut();
+            clients.for_each(|ledger| ledger.durable.retain(|_, since| *since <= known));
+        }
         Ok(())
     }
 }
@@ -173,7 +142,7 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Answers {
     }
 }
 
-/// A request's number at its client.
-pub(crate) fn short(token: u64) -> u64 {
+/// A request's number at its client: the upper half of a token is the client's.
+pub fn short(token: u64) -> u64 {
     token & 0xFFFF_FFFF
 }

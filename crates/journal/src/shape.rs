@@ -16,12 +16,14 @@ sim::nodes! {
     }
 }
 
-/// Who is who, and how long a file is, in bytes.
+/// Who is who, and how long a file is: for a keeper of anything on one disk, and its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    pub(crate) segment: u64,
-    pub(crate) clients: u64,
+    /// A file is followed by the next when it is so long, in bytes.
+    pub segment: u64,
+    /// How many clients there are, from node 1 on.
+    pub clients: u64,
 }
 
 impl sim::Shape for Shape {

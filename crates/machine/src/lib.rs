@@ -25,12 +25,14 @@
 //!    does, is never reset for what it sent.
 //! 6. A datagram ([`Link::Datagram`]) of at most [`DATAGRAM`] is lost, doubled, overtaken, or arrives. A
 //!    heavier one is an error of the machine, and never does. No message is ever altered.
-//! 7. A message to a node that is neither listed nor connected is answered by a reset; a datagram is lost.
-//! 8. Changes and syncs of one file end in the order in which they were asked for; see [`DiskCommand`]. After a
-//!    crash each file shows a beginning of its changes that were in flight, each file by itself.
-//! 9. [`DiskError::Full`]: the operation did nothing. [`DiskError::Failed`]: it happened in part or not at all.
-//!    After a failed sync, replacement or deletion only a halt of that input is carried out, and a machine
-//!    that does not halt is halted.
+//! 7. A message to a node that is neither listed, nor met ([`Output::Meet`]), nor connected is answered by a reset; a
+//!    datagram is lost. In the simulated world whoever is there is listed.
+//! 8. Changes and syncs of one file end in the order in which they were asked for; see [`DiskCommand`]. When a
+//!    process dies, each file shows a beginning of its changes that were in flight, each file by itself. When the
+//!    power goes, any of the changes that were not synced are there, whole or in part.
+//! 9. [`DiskError::Full`]: the operation did nothing. [`DiskError::Failed`]: it happened, in part or as a whole, or
+//!    not at all. After a failed sync, replacement or deletion only a halt of that input is carried out, and a
+//!    machine that does not halt is halted.
 //! 10. A new disk holds [`Machine::first_files`] before the first start. One that is gone later is not put back.
 //! 11. [`Input::Stop`] comes at most once in a boot. The node ends at [`Output::Stopped`], of which nothing that
 //!     follows is carried out, or as a process that dies: [`GRACE`] later if it has not answered.

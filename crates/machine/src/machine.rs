@@ -44,7 +44,14 @@ pub trait Machine: Clone + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Its role and the state worth showing: for faults aimed at roles, and for people.
+    /// Shows the roles that it has now, and where it has one in each of several groups, in which: faults aim at
+    /// "the leader", or at "the leader of group 7". A machine that has one, of all that it is, need not say it
+    /// again.
+    fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {
+        see(self.inspect().role, None);
+    }
+
+    /// Its role and the state worth showing, for people.
     fn inspect(&self) -> Inspection {
         Inspection { role: "node", state: String::new() }
     }
@@ -108,7 +115,7 @@ pub enum Input<P: Protocol> {
 /// What a machine shows of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    /// Its role at the moment (`leader`, `holder`), a name that faults can aim at.
+    /// Its role at the moment (`leader`, `holder`).
     pub role: &'static str,
     /// Its state in a few words, for people.
     pub state: String,

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use check::{Event, KvInput, KvOutput, Noted};
-use sim::Entry;
+use sim::{Entry, History};
 
 use crate::message::{Ask, Note, ReadMode};
 use crate::promise::linearizable::{text, told, write};
 
 /// The history as EDN, one event a line.
-pub(crate) fn edn<'a>(notes: &'a [Entry<Note>]) -> String {
+pub(crate) fn edn<'a>(notes: &'a History<Note>) -> String {
     let mut asked: BTreeMap<u64, &Ask> = BTreeMap::new();
     let event = |entry: &'a Entry<Note>| {
         let event = match &entry.note {

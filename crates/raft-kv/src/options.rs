@@ -28,7 +28,6 @@ impl Options for ServeOptions {
     const DATA: &'static str = "infralab-data/raft";
 
     type Config = ServeConfig;
-    type Error = ServeError;
 
     fn config(self, place: Place, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
         let (listen, data) = place.whole::<Self>();
@@ -43,10 +42,6 @@ impl Options for ServeOptions {
 
     fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
         server::serve(config, ready)
-    }
-
-    fn is_argument(error: &ServeError) -> bool {
-        error.is_argument()
     }
 }
 

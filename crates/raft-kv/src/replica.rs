@@ -135,6 +135,13 @@ impl Machine for Replica {
         }
     }
 
+    fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {
+        match self.group() {
+            Some(_) => self.groups.roles(see),
+            None => see("booting", None),
+        }
+    }
+
     fn inspect(&self) -> Inspection {
         let Some(group) = self.group() else {
             return Inspection { role: "booting", state: "reads its disk".to_owned() };

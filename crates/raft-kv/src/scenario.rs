@@ -8,9 +8,10 @@ mod snapshots;
 mod workload;
 
 use machine::{MechanismInfo, NodeId, Switches};
-use raft::Mechanism;
+use raft::{GroupId, Mechanism, Rpc};
 use sim::{
-    Cluster, Entry, FaultKind, NoteKind, PromiseSpec, Scenario, System, Witness, World, heal_all,
+    Cluster, FaultKind, History, MessageFilter, NoteKind, PromiseSpec, Scenario, System, Witness,
+    World, heal_all,
 };
 
 use crate::history;
@@ -46,6 +47,8 @@ impl System for Consensus {
         FaultKind::HungDisk,
         FaultKind::LinkReset,
         FaultKind::Loss,
+        FaultKind::LossyLink,
+        FaultKind::MessageFilter,
         FaultKind::MisdirectedWrite,
         FaultKind::OneWayPartition,
         FaultKind::Partition,
@@ -53,9 +56,12 @@ impl System for Consensus {
         FaultKind::PowerLoss,
         FaultKind::RollingRestart,
         FaultKind::SlowDisk,
+        FaultKind::SlowLink,
         FaultKind::SlowNode,
         FaultKind::TornWrite,
     ];
+    const FILTERS: &'static [MessageFilter<Message>] =
+        &[MessageFilter { name: plans::ENTRIES, picks: carries_entries }];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
@@ -80,9 +86,18 @@ impl System for Consensus {
         }
     }
 
-    fn history(notes: &[Entry<Note>]) -> Option<String> {
+    fn history(notes: &History<Note>) -> Option<String> {
         Some(history::edn(notes))
     }
+}
+
+fn carries_entries(message: &Message) -> bool {
+    let Message::Raft(envelope) = message else { return false };
+    let carries = |(_, rpc): &(GroupId, Rpc)| match rpc {
+        Rpc::AppendEntries(append) => !append.entries.is_empty(),
+        _ => false,
+    };
+    envelope.rpcs.iter().any(carries)
 }
 
 /// Where nodes lose their disks, and nobody changes the members on purpose.
@@ -218,6 +233,20 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
             "a follower lags behind: its disk or its links are slow or cut; then leaders crash",
             plans::slow_follower,
             &[("crash", 100), ("slow-disk", 50), ("log-truncated", 30)],
+        ),
+        scenario(
+            "starved-follower",
+            "every message with entries to a follower is dropped, and it hears from its leader all the same; then \
+             leaders crash",
+            plans::starved_follower,
+            &[("message-filter", 150), ("crash", 150), ("elected", 300)],
+        ),
+        scenario(
+            "gray-leader",
+            "a leader is neither up nor down: its processor and disk are slow, and its links lose some of what \
+             they carry",
+            plans::gray_leader,
+            &[("slow-node", 200), ("slow-disk", 200), ("lossy-link", 100)],
         ),
         scenario(
             "clock-drift",

@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use axum::Router;
 use host::{
-    Access, Addresses, Exposure, Folder, Links, Metrics, Neighbours, Node, Server, SharedFolder,
-    Stop, Stopping, http,
+    Access, Addresses, Exposure, Folder, Links, Neighbours, Node, Server, SharedFolder, Stop,
+    Stopping, http,
 };
 use machine::{Inspection, NodeId, Switches};
-use raft::server::watch_leader;
+use raft::server::{count_note, watch_leader};
 use raft::{Group, Tuning};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -160,7 +160,11 @@ fn boot(
     let (tuning, limits) = (Tuning::default(), Limits::default());
     let machine = Replica::new(me.id, founders.collect(), tuning, limits, Switches::ALL_ON);
     let counted = metrics.clone();
-    let noted = move |note| count(&note, &counted);
+    let noted = move |note| {
+        if let Note::Sometimes(name) = note {
+            count_note(&counted, "raft_notes_total", name);
+        }
+    };
     let node = server.boot(machine, folder, Some((&links, me.nodes)), noted);
     runtime.spawn(watch_leader(me.id, Arc::downgrade(&node), Replica::group, metrics.clone()));
     let addresses: ClientAddresses =
@@ -168,17 +172,6 @@ fn boot(
     let routes = FrontEnd { me: me.id, node: node.clone(), addresses, exposure }.routes();
     let own = me.clients.unwrap_or(ANY_PORT).ip();
     (node, links, http::reject_foreign_hosts(routes, own))
-}
-
-/// What the simulated world counts as worth seeing is worth seeing here.
-fn count(note: &Note, metrics: &Metrics) {
-    let Note::Sometimes(name) = note else { return };
-    let help = "What a replica noted about itself.";
-    metrics.labelled("raft_notes_total", help, "note", name).one();
-    if *name == "journal-cut" {
-        let why = "a crash tore the last write to it, which nobody was told of";
-        tracing::warn!("the end of a replica's journal was cut off: {why}");
-    }
 }
 
 /// Takes connections until the machines have stopped, of which a leader hands over first: until then it sends

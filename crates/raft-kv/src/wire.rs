@@ -296,7 +296,7 @@ mod tests {
         let (start, end) = (Bytes::from_static(b"bin\x80"), Some(Bytes::from_static(b"bin\x83")));
         let binary = Ask::Range { start, end, limit: 100, read: ReadMode::Index };
         assert_eq!(meant("GET", "/kv?start=bin%80&%65nd=bin%83", ""), binary);
-        let voters: std::collections::BTreeSet<NodeId> = [NodeId(2), NodeId(5)].into();
+        let voters = BTreeSet::from([NodeId(2), NodeId(5)]);
         let change = |addresses| Ask::Change { voters: voters.clone(), addresses };
         assert_eq!(meant("PUT", "/members", r#"{"members":[5,2]}"#), change([].into()));
         let [nodes, clients] = ["127.0.0.1:7", "[::1]:8"].map(|at| at.parse().unwrap());

@@ -284,6 +284,13 @@ impl Groups {
         self.stops.is_some_and(|until| now.time >= until || self.groups.values().all(led_elsewhere))
     }
 
+    /// The roles of this node, in each group: see [`machine::Machine::roles`].
+    pub fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {
+        for (id, group) in &self.groups {
+            see(group.role_name(), Some(id.0));
+        }
+    }
+
     /// A group; `None` before the disk was read, and if there is none of this number.
     pub fn group(&self, group: GroupId) -> Option<&Group> {
         self.groups.get(&group)

@@ -349,6 +349,14 @@ where
     }
 
     /// The machine's own where it runs: faults that aim at its role find the node that it is on.
+    fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {
+        match (&self.machine, self.group()) {
+            (Some(machine), _) => machine.roles(see),
+            (None, Some(_)) => self.groups.roles(see),
+            (None, None) => see("booting", None),
+        }
+    }
+
     fn inspect(&self) -> Inspection {
         let Some(group) = self.group() else {
             return Inspection { role: "booting", state: "reads its disk".to_owned() };

@@ -12,6 +12,16 @@ use crate::group::Group;
 /// A leader that is missed for less is missed by nobody else.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// Counts what a machine with groups in it noted: what the simulated world counts as worth seeing is worth seeing
+/// here. A journal that was cut is a line of the log, too.
+pub fn count_note(metrics: &Metrics, counter: &'static str, note: &'static str) {
+    metrics.labelled(counter, "What a machine noted about itself.", "note", note).one();
+    if note == "journal-cut" {
+        let why = "a crash tore the last write to it, which nobody was told of";
+        tracing::warn!("the end of a member's journal was cut off: {why}");
+    }
+}
+
 /// Looks on until the replica on this node has stopped. Before it first hears of a leader it has lost none, and one
 /// that hands over is not lost. What is lost is a line of the log, and a number.
 pub async fn watch_leader<M: Machine>(

@@ -36,6 +36,8 @@ impl System for UrlShortener {
         FaultKind::ClockRollback,
         FaultKind::Crash,
         FaultKind::Delay,
+        FaultKind::FileCut,
+        FaultKind::FileMissing,
         FaultKind::FlappingLink,
         FaultKind::FullDisk,
         FaultKind::LinkReset,
@@ -112,9 +114,10 @@ const WITNESSES: &[Witness] = &[
     Witness::new("cache-expiry", "deleted-stop", "expiry-clock-jump", 0),
     Witness::new("click-dedup", "clicks-once", "analytics-stall", 0),
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
+    Witness::new("durable-bound", "links-true", "lost-files", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
     Witness::new("ring-fence", "links-kept", "shard-added", 6),
-    Witness::new("catch-up", "links-kept", "shard-added", 12),
+    Witness::new("catch-up", "links-kept", "shard-added", 13),
     Witness::new("keep-removals", "links-kept", "shard-added", 4),
 ];
 
@@ -209,6 +212,15 @@ fn scenarios() -> Vec<Scenario<UrlShortener>> {
                 "bits of what a shard has on its disk flip, and its writes land in the wrong place",
                 losses::rotten_disk,
                 &[("bit-rot", 100), ("misdirected-write", 100), ("redirected", 1_000)],
+            )
+        },
+        Scenario {
+            promises: &["links-true", "codes-distinct", "deleted-stop"],
+            ..scenario(
+                "lost-files",
+                "a segment of a shard is gone, or shorter than it was, when it comes back",
+                losses::lost_files,
+                &[("file-cut", 50), ("file-missing", 50), ("redirected", 1_000)],
             )
         },
         scenario(

@@ -86,7 +86,6 @@ impl Options for ServeOptions {
     const HAS_CLUSTERS: bool = false;
 
     type Config = ServiceConfig;
-    type Error = ServeError;
 
     fn config(
         self,
@@ -121,10 +120,6 @@ impl Options for ServeOptions {
     fn serve(config: ServiceConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
         let ServiceConfig { server: config, blocked } = config;
         server::serve(config, other_routes(blocked), ready)
-    }
-
-    fn is_argument(error: &ServeError) -> bool {
-        error.is_argument()
     }
 }
 

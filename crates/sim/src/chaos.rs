@@ -10,7 +10,7 @@ use machine::{Machine, NodeId, Time};
 
 use crate::conditions::Sides;
 use crate::disk::Unsynced;
-use crate::fault::{Fault, Target};
+use crate::fault::{Fault, Target, role_of};
 use crate::history::Counts;
 use crate::network::pairs;
 use crate::node::Snapshot;
@@ -372,9 +372,17 @@ impl<M: Machine> World<M> {
         match target {
             // Who has not joined yet is not hit.
             Target::Node(node) => Some(*node).filter(|&node| self.has(node)),
-            Target::Role(role) => (0..self.len() as u32)
-                .map(NodeId)
-                .find(|&node| self.inspect(node).is_some_and(|shown| shown.role == role)),
+            Target::Role(target) => {
+                let (role, group) = role_of(target)?;
+                let has_it = |&node: &NodeId| {
+                    let mut found = false;
+                    self.see_roles(node, &mut |has, place| {
+                        found |= has == role && (group.is_none() || group == place);
+                    });
+                    found
+                };
+                (0..self.len() as u32).map(NodeId).find(has_it)
+            }
         }
     }
 

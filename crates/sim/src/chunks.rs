@@ -27,9 +27,46 @@ impl<T> Chunks<T> {
     #[inline]
     pub(crate) fn push(&mut self, item: T) {
         self.last.push(item);
-        if self.last.len() == CHUNK {
-            self.full.push(std::mem::take(&mut self.last).into());
+        if self.last.len() >= CHUNK {
+            self.seal();
         }
+    }
+
+    /// As [`Chunks::push`], where what was pushed since the last seal must stay side by side.
+    #[inline]
+    pub(crate) fn push_beside(&mut self, item: T) {
+        self.last.push(item);
+    }
+
+    /// What fills whole chunks is shared from now on.
+    pub(crate) fn seal(&mut self) {
+        while self.last.len() >= CHUNK {
+            let chunk = self.last.drain(..CHUNK).collect();
+            self.full.push(chunk);
+        }
+    }
+
+    /// What was not sealed.
+    #[inline]
+    pub(crate) fn unsealed(&self) -> &[T] {
+        &self.last
+    }
+
+    /// Is there something to seal?
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.last.len() >= CHUNK
+    }
+
+    pub(crate) fn get(&self, number: usize) -> Option<&T> {
+        match self.full.get(number / CHUNK) {
+            Some(chunk) => chunk.get(number % CHUNK),
+            None => self.last.get(number - self.full.len() * CHUNK),
+        }
+    }
+
+    pub(crate) fn last(&self) -> Option<&T> {
+        self.last.last().or_else(|| self.full.last()?.last())
     }
 
     /// Those from this number on.
@@ -57,6 +94,7 @@ mod tests {
         }
         for from in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 8, 2 * CHUNK + 9] {
             assert!(chunks.since(from).copied().eq(from..chunks.len()), "from {from}");
+            assert_eq!(chunks.get(from), chunks.since(from).next());
             let clone = chunks.clone();
             assert!(clone.since(from).copied().eq(from..chunks.len()));
         }
@@ -70,5 +108,15 @@ mod tests {
         assert!(
             chunks.since(0).zip(clone.since(0)).all(|(ours, theirs)| std::ptr::eq(ours, theirs))
         );
+    }
+
+    #[test]
+    fn what_is_to_stay_side_by_side_does_until_it_is_sealed() {
+        let mut chunks = Chunks::default();
+        (0..2 * CHUNK + 9).for_each(|number| chunks.push_beside(number));
+        assert!(chunks.unsealed().iter().copied().eq(0..2 * CHUNK + 9));
+        chunks.seal();
+        assert!(chunks.unsealed().iter().copied().eq(2 * CHUNK..2 * CHUNK + 9));
+        assert!(chunks.since(CHUNK - 1).copied().eq(CHUNK - 1..2 * CHUNK + 9));
     }
 }

@@ -2,7 +2,7 @@
 //! aimed at a role that nobody has would hit nobody.
 
 use crate::cluster::Shape;
-use crate::fault::{Fault, Target};
+use crate::fault::{Fault, Target, role_of};
 use crate::plan::Step;
 use crate::refused::Refused;
 use crate::scenario::{PlanOf, Scenario, System};
@@ -60,9 +60,10 @@ pub(crate) fn check_faults<S: System>(plan: &PlanOf<S>) -> Result<(), Refused> {
             require("filter", filter, &declared)?;
         }
         for target in fault.targets() {
-            let Target::Role(role) = target else { continue };
+            let Target::Role(target) = target else { continue };
+            let Some((role, _)) = role_of(target) else { continue };
             require("role", role, S::ROLES).map_err(|refused| {
-                let is = |(name, _): &(&str, u64)| name == role;
+                let is = |(name, _): &(&str, u64)| *name == role;
                 match plan.cluster.shape.members().iter().any(is) {
                     true => Refused::Undeclared(format!(
                         "{refused}; nodes that are {role} by their number are shape.targets({role:?})"

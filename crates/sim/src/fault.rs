@@ -31,8 +31,17 @@ const SNAPSHOT_WORK: u64 = 2_000_000;
 pub enum Target {
     /// This node.
     Node(NodeId),
-    /// The node that has this role when the fault begins; of several, the one with the lowest number.
+    /// The node that has this role when the fault begins; of several, the one with the lowest number. A role in
+    /// one group is `leader/7`; without a number it is one in any group, or of the node as a whole.
     Role(String),
+}
+
+/// What a role is called, and the group in which it is meant; nothing where that is no number.
+pub(crate) fn role_of(target: &str) -> Option<(&str, Option<u32>)> {
+    match target.split_once('/') {
+        None => Some((target, None)),
+        Some((role, group)) => group.parse().ok().map(|group| (role, Some(group))),
+    }
 }
 
 /// Chances are in a million, times in nanoseconds.
@@ -118,7 +127,7 @@ pub enum Fault {
     SlowDisk { node: Target, times: u32 },
     /// No disk operation ends.
     HungDisk { node: Target },
-    /// Disk operations fail, having done their work in part or not at all.
+    /// Disk operations fail, having done their work, a part of it, or nothing.
     FailingDisk { node: Target, ppm: u32 },
     /// The process dies; when it is back, a file that was synced is shorter than it was.
     FileCut {
@@ -230,6 +239,11 @@ impl Fault {
                     if role.len() > 64 || !role.bytes().all(|b| b.is_ascii_graphic()) =>
                 {
                     return Err("a role's name is a short word".into());
+                }
+                Target::Role(role) if role_of(role).is_none() => {
+                    return Err(
+                        "a role in a group is its name, a slash, and the group's number".into()
+                    );
                 }
                 _ => {}
             }
@@ -382,7 +396,10 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Node(node) => write!(f, "n{}", node.0),
-            Target::Role(role) => write!(f, "the {role}"),
+            Target::Role(target) => match role_of(target) {
+                Some((role, Some(group))) => write!(f, "the {role} of group {group}"),
+                _ => write!(f, "the {target}"),
+            },
         }
     }
 }

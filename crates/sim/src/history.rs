@@ -1,9 +1,11 @@
 //! What a run leaves behind: notes in the order in which they were made.
 
 use std::collections::BTreeMap;
+use std::ops::Index;
 
 use machine::{NodeId, Time};
 
+use crate::chunks::Chunks;
 use crate::downtime::Outages;
 use crate::durations::Durations;
 
@@ -16,6 +18,82 @@ pub struct Entry<N> {
     pub node: NodeId,
     /// What they said.
     pub note: N,
+}
+
+/// All notes of a world, in the order in which they were made. Its clones share what they have in common.
+#[derive(Clone, Debug)]
+pub struct History<N>(Chunks<Entry<N>>);
+
+impl<N> History<N> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Was nothing said?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry<N>> {
+        self.since(0)
+    }
+
+    /// Those after the first so many.
+    pub fn since(&self, seen: usize) -> impl DoubleEndedIterator<Item = &Entry<N>> {
+        self.0.since(seen)
+    }
+
+    /// The latest.
+    pub fn last(&self) -> Option<&Entry<N>> {
+        self.0.last()
+    }
+
+    /// The notes of an event lie side by side: what is full is sealed only when the time has moved on.
+    #[inline]
+    pub(crate) fn push(&mut self, entry: Entry<N>) {
+        if self.0.is_full() && self.last().is_some_and(|last| last.at < entry.at) {
+            self.0.seal();
+        }
+        self.0.push_beside(entry);
+    }
+
+    /// Those after the first so many, which are all of one event.
+    #[inline]
+    pub(crate) fn of_event(&self, seen: usize) -> &[Entry<N>] {
+        let unsealed = self.0.unsealed();
+        &unsealed[unsealed.len() - (self.len() - seen)..]
+    }
+}
+
+/// The note of this number.
+impl<N> Index<usize> for History<N> {
+    type Output = Entry<N>;
+
+    fn index(&self, number: usize) -> &Entry<N> {
+        self.0.get(number).expect("so many notes there are")
+    }
+}
+
+impl<N> Default for History<N> {
+    fn default() -> Self {
+        History(Chunks::default())
+    }
+}
+
+impl<N: PartialEq> PartialEq for History<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl<N> FromIterator<Entry<N>> for History<N> {
+    fn from_iter<I: IntoIterator<Item = Entry<N>>>(entries: I) -> Self {
+        let mut history = History::default();
+        entries.into_iter().for_each(|entry| history.push(entry));
+        history
+    }
 }
 
 /// What a note means to the lab, whatever the system.
@@ -76,13 +154,13 @@ pub(crate) struct Totals {
 }
 
 /// Counts and measures what the notes of a history mean.
-pub(crate) fn total<N>(history: &[Entry<N>], kind_of: impl Fn(&N) -> NoteKind) -> Totals {
+pub(crate) fn total<N>(history: &History<N>, kind_of: impl Fn(&N) -> NoteKind) -> Totals {
     let mut totals = Totals::default();
     let Totals { operations, latency, outages, .. } = &mut totals;
     let mut sometimes: Vec<(&'static str, u64)> = Vec::new();
     // Those that a client waits for, and since when.
     let mut waiting = BTreeMap::new();
-    for &Entry { at, ref note, .. } in history {
+    for &Entry { at, ref note, .. } in history.iter() {
         match kind_of(note) {
             NoteKind::Invoked(operation) => {
                 waiting.insert(operation, at);
@@ -135,7 +213,7 @@ mod tests {
 
     fn totals_of(kinds: &[(u64, NoteKind)]) -> Totals {
         let entry = |&(ms, note)| Entry { at: Time(0) + MS(ms), node: NodeId(0), note };
-        total(&kinds.iter().map(entry).collect::<Vec<_>>(), |kind_of| *kind_of)
+        total(&kinds.iter().map(entry).collect(), |kind_of| *kind_of)
     }
 
     /// In a run of a second.
@@ -144,6 +222,28 @@ mod tests {
         let totals = totals_of(kinds);
         let downtimes = totals.outages.downtimes(Time(0) + MS(1_000), [fault].into_iter());
         downtimes.max().unwrap().as_millis() as u64
+    }
+
+    #[test]
+    fn the_notes_of_an_event_lie_side_by_side_and_clones_share_those_before() {
+        let entry = |number: u64| Entry { at: Time(number / 3), node: NodeId(0), note: number };
+        let mut history = History::default();
+        for number in 0..10_000 {
+            history.push(entry(number));
+            let event = number / 3 * 3;
+            let notes = history.of_event(event as usize).iter().map(|entry| entry.note);
+            assert!(notes.eq(event..=number));
+        }
+        let clone = history.clone();
+        let shared = |(ours, theirs): (&Entry<u64>, &Entry<u64>)| std::ptr::eq(ours, theirs);
+        assert_eq!(
+            history.iter().zip(clone.iter()).take_while(|&both| shared(both)).count(),
+            8_192
+        );
+        assert_eq!((history.len(), history.last().unwrap().note), (10_000, 9_999));
+        assert!(
+            history == clone && history.since(9_998).map(|entry| entry.note).eq([9_998, 9_999])
+        );
     }
 
     #[test]

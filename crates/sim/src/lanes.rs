@@ -251,6 +251,21 @@ impl<M> Lanes<M> {
         self.ways[from.0 as usize].iter_mut().for_each(|way| way.told = way.epoch);
     }
 
+    /// The node joins: whoever was looking for it in vain is told so before it hears from it.
+    pub(crate) fn join(&mut self, node: NodeId) {
+        for peer in (0..self.ways.len() as u32).map(NodeId) {
+            if self.is_dead_to(peer, node) {
+                let told_at = self.way(peer, node).told_at;
+                self.way(node, peer).tell(told_at);
+            }
+        }
+    }
+
+    fn is_dead_to(&self, from: NodeId, to: NodeId) -> bool {
+        let ways = &self.ways[from.0 as usize];
+        find(ways, to).is_ok_and(|index| ways[index].told != ways[index].epoch)
+    }
+
     /// With whom this node has lanes, in either direction.
     pub(crate) fn peers(&self, node: NodeId) -> Vec<NodeId> {
         let everyone = (0..self.ways.len() as u32).map(NodeId);

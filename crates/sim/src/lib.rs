@@ -180,7 +180,7 @@ pub use draft::Draft;
 pub use durations::Durations;
 pub use fault::{Fault, FaultKind, Target};
 pub use filter::MessageFilter;
-pub use history::{Counts, Entry, NoteKind, Operations};
+pub use history::{Counts, Entry, History, NoteKind, Operations};
 pub use plan::{Plan, Step};
 pub use promise::{Promise, Verdict};
 pub use recorder::{Moment, Recorder};

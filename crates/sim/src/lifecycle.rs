@@ -30,6 +30,7 @@ impl<M: Machine> World<M> {
         self.node_mut(id).absent = false;
         self.absent -= 1;
         self.network.conditions.set_zone(id, zone);
+        self.network.lanes.join(id);
         if self.healed_at.is_some() {
             self.network.conditions.heal(id);
         }

@@ -89,7 +89,7 @@ impl<M> Network<M> {
         way.reset();
         let epoch = way.epoch;
         let (travels, _) = delays.choose(way.lane(Link::Stream).draws.draw());
-        (Time(now.0 + travels), epoch)
+        (way.tell(Time(now.0 + travels)), epoch)
     }
 
     /// Decides when a message of this weight arrives on a lane, in which epoch it travels, and what befell it.

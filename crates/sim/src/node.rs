@@ -83,10 +83,7 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) busy_until: Time,
     /// What every input takes, in nanoseconds.
     pub(crate) service_ns: u64,
-    /// Nobody has this number yet: one with a higher number joined before.
-    pub(crate) absent: bool,
-    /// How many faults hold it down, and how many pause it.
-    pub(crate) down: u32,
+    /// How many faults pause it.
     pub(crate) paused: u32,
     pub(crate) inbox: Inbox<M::Protocol>,
     pub(crate) generation: Generation,
@@ -102,6 +99,10 @@ pub(crate) struct Node<M: Machine> {
     pub(crate) disk: Disk,
     /// Asked of the disk, and not ended yet.
     pub(crate) disk_ops: InFlight<Op<M>>,
+    /// How many faults hold it down.
+    pub(crate) down: u32,
+    /// Nobody has this number yet: one with a higher number joined before.
+    pub(crate) absent: bool,
     /// It lost its power, and its peers have not heard of that yet.
     pub(crate) silent: bool,
     /// The machine stopped itself.

@@ -1,5 +1,6 @@
-//! One random stream per purpose and node, or pair of nodes, so that a new draw in one place shifts no event
-//! in another.
+//! One random stream for each purpose and each thing that it is about (a node, a pair of nodes, a file of a node), so
+//! that a new draw in one place shifts no event in another. In a large cluster the datagrams of a sender share one
+//! (`network.rs`).
 
 use machine::Random;
 use rand::{Rng, SeedableRng};
@@ -11,13 +12,14 @@ pub(crate) enum Purpose {
     Plan = 1,
     /// The machine's own draws.
     Machine = 2,
-    /// Delays and losses of datagrams.
+    /// Delays and losses of datagrams, and what faults do to them.
     Network = 3,
-    /// What the disk of a node loses, tears and takes long over.
+    /// Which places of a disk go bad, and its identity; with a file's name, how long its operations take and what
+    /// of them is lost.
     Disk = 4,
     /// World seeds tried while shrinking.
     Reroll = 5,
-    /// Delays and losses on streams, and in bulk.
+    /// Delays and losses on a lane, which may be a stream or bulk.
     Stream = 6,
     Bulk = 7,
 }
@@ -64,7 +66,7 @@ impl DrawStream {
         DrawStream(spread(initial_state(seed, purpose, from) ^ u64::from(to)))
     }
 
-    /// As [`DrawStream::new`], for something that has a name besides.
+    /// The stream of a seed for a purpose and what has this name on a node.
     pub(crate) fn named(seed: u64, purpose: Purpose, node: u32, name: &str) -> Self {
         let hashed = name.bytes().fold(initial_state(seed, purpose, node), |state, byte| {
             spread(state ^ u64::from(byte))

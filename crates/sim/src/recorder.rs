@@ -2,6 +2,8 @@
 
 use machine::{DiskCommand, DiskError, NodeId, Time};
 
+use crate::chunks::Chunks;
+
 /// Something that happened, at a node or between two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are named by what they are")]
@@ -74,7 +76,7 @@ pub enum Moment {
 
 /// The moments of a run, in order, with the world's time.
 #[derive(Clone, Debug, Default)]
-pub struct Recorder(Vec<(Time, Moment)>);
+pub struct Recorder(Chunks<(Time, Moment)>);
 
 impl Recorder {
     pub(crate) fn push(&mut self, at: Time, moment: Moment) {
@@ -82,8 +84,8 @@ impl Recorder {
     }
 
     /// All moments so far.
-    pub fn moments(&self) -> &[(Time, Moment)] {
-        &self.0
+    pub(crate) fn moments(&self) -> Vec<(Time, Moment)> {
+        self.0.since(0).cloned().collect()
     }
 
     /// A disk command in a few words.

@@ -59,7 +59,7 @@ pub struct Report {
     /// How long operations that ended well took, from a client's beginning to its end.
     pub latency: Durations,
     /// For each fault that is counted in `faults`, how long clients waited in the longest stretch
-    /// without a completed operation that overlaps it; zero where nobody waited.
+    /// without a completed operation that overlaps it, from when it was first met; zero where nobody waited.
     pub downtime: Durations,
     /// How long the world lasted, in its own time.
     pub virtual_time: Time,
@@ -170,7 +170,7 @@ pub(crate) fn execute<S: System>(
             return (report, Recording::default());
         }
         let history = S::history(world.history());
-        let moments = world.recorder.map(|recorder| recorder.moments().to_vec());
+        let moments = world.recorder.map(|recorder| recorder.moments());
         (report, Recording { moments: moments.unwrap_or_default(), history })
     })
 }
@@ -180,9 +180,14 @@ fn undeclared_role<S: System>(world: &World<S::Node>) -> Option<String> {
     if S::ROLES.is_empty() {
         return None;
     }
-    let shown = |node| world.inspect(NodeId(node)).map(|shown| (node, shown.role));
-    let undeclared = |(_, role): &(u32, &str)| !S::ROLES.contains(role);
-    let (node, role) = (0..world.len() as u32).filter_map(shown).find(undeclared)?;
+    let undeclared = |node| {
+        let mut undeclared = None;
+        world.see_roles(NodeId(node), &mut |role, _| {
+            undeclared = undeclared.or((!S::ROLES.contains(&role)).then_some(role));
+        });
+        undeclared.map(|role| (node, role))
+    };
+    let (node, role) = (0..world.len() as u32).find_map(undeclared)?;
     Some(format!("n{node} calls itself {role:?}, which is not among the roles that are declared"))
 }
 
@@ -258,7 +263,7 @@ impl<'a, S: System> Watch<'a, S> {
         let since = std::mem::replace(&mut self.noted, world.history().len());
         let mut index = 0;
         while let Some((_, promise)) = self.promises.get_mut(index) {
-            match promise.observe(world, &world.history()[since..]) {
+            match promise.observe(world, world.history().of_event(since)) {
                 Ok(()) => index += 1,
                 Err(why) => self.drop_broken(index, world, why),
             }

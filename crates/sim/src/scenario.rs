@@ -10,7 +10,7 @@ use crate::cluster::{Cluster, Shape};
 use crate::draft::Draft;
 use crate::fault::FaultKind;
 use crate::filter::MessageFilter;
-use crate::history::{Entry, NoteKind};
+use crate::history::{History, NoteKind};
 use crate::plan::Plan;
 use crate::promise::Promise;
 use crate::world::{Message, Note, World};
@@ -32,7 +32,7 @@ pub trait System: Sized + 'static {
     const MECHANISMS: &'static [MechanismInfo] = &[];
     /// What it promises.
     const PROMISES: &'static [PromiseSpec<Self::Node, Self::Shape>];
-    /// What its machines may call themselves when they are inspected, and faults be aimed at.
+    /// The roles that its machines may have ([`Machine::roles`]), and faults be aimed at.
     const ROLES: &'static [&'static str] = &[];
     /// What faults can pick messages by.
     const FILTERS: &'static [MessageFilter<Message<Self::Node>>] = &[];
@@ -60,7 +60,7 @@ pub trait System: Sized + 'static {
     }
     /// What the notes say of clients' operations, as a file that checkers of histories read (the
     /// crate `check` writes it); none where the system has no such operations.
-    fn history(_notes: &[Entry<Note<Self::Node>>]) -> Option<String> {
+    fn history(_notes: &History<Note<Self::Node>>) -> Option<String> {
         None
     }
     /// A node's name in diagrams.
@@ -193,6 +193,10 @@ macro_rules! nodes {
 
             fn first_files(&self) -> ::std::vec::Vec<(::machine::FileName, $crate::Bytes)> {
                 match self { $($name::$kind(machine) => machine.first_files()),+ }
+            }
+
+            fn roles(&self, see: &mut dyn FnMut(&'static str, ::std::option::Option<u32>)) {
+                match self { $($name::$kind(machine) => machine.roles(see)),+ }
             }
 
             fn inspect(&self) -> ::machine::Inspection {

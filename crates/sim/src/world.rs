@@ -11,7 +11,8 @@
 //! - `turn.rs`: an input reaches a machine, and what the machine asked for is carried out;
 //! - `lifecycle.rs`: a node joins, starts, stops, and resets its lanes;
 //! - `chaos.rs`: a fault begins and ends;
-//! - `effects.rs`: what follows for links, disks and clocks from the faults that are on.
+//! - `effects.rs`: what follows for links, disks and clocks from the faults that are on;
+//! - `encounter.rs`: which of them hit something.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::chaos::Chaos;
 use crate::conditions::{Delays, Distance};
 use crate::disk::FileChange;
 use crate::filter::MessageFilter;
-use crate::history::Entry;
+use crate::history::History;
 use crate::network::Network;
 use crate::node::{Node, Waiting};
 use crate::queue::Queue;
@@ -123,7 +124,7 @@ pub struct World<M: Machine> {
     pub(crate) network: Network<Message<M>>,
     pub(crate) chaos: Chaos<M>,
     pub(crate) boot: Boot<M>,
-    pub(crate) history: Vec<Entry<Note<M>>>,
+    pub(crate) history: History<Note<M>>,
     pub(crate) trace: TraceHash,
     events: u64,
     pub(crate) healed_at: Option<Time>,
@@ -159,7 +160,7 @@ impl<M: Machine> World<M> {
             network: Network::new(seed, zones, delays, distances),
             chaos: Chaos::new(zones.len()),
             boot,
-            history: Vec::new(),
+            history: History::default(),
             trace: TraceHash::new(),
             events: 0,
             healed_at: None,
@@ -304,6 +305,11 @@ impl<M: Machine> World<M> {
         self.machine(node).map(Machine::inspect)
     }
 
+    /// Shows the roles of a node: none while it is down.
+    pub(crate) fn see_roles(&self, node: NodeId, see: &mut dyn FnMut(&'static str, Option<u32>)) {
+        self.machine(node).into_iter().for_each(|machine| machine.roles(see));
+    }
+
     /// How often the files of a node's disk have changed.
     pub fn file_changes(&self, node: NodeId) -> u64 {
         self.node(node).disk.changes()
@@ -326,7 +332,7 @@ impl<M: Machine> World<M> {
     }
 
     /// All notes so far.
-    pub fn history(&self) -> &[Entry<Note<M>>] {
+    pub fn history(&self) -> &History<Note<M>> {
         &self.history
     }
 

@@ -108,7 +108,6 @@ impl Options for ServeOptions {
     const DATA: &'static str = "infralab-data/snowflake";
 
     type Config = ServeConfig;
-    type Error = ServeError;
 
     fn config(self, place: Place, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
         let ServeOptions { minting, authority, threads } = self;
@@ -138,10 +137,6 @@ impl Options for ServeOptions {
     fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
         config.serve(ready)
     }
-
-    fn is_argument(error: &ServeError) -> bool {
-        error.is_argument()
-    }
 }
 
 impl Options for AuthorityOptions {
@@ -150,7 +145,6 @@ impl Options for AuthorityOptions {
     const DATA: &'static str = "infralab-data/snowflake-authority";
 
     type Config = ServeConfig;
-    type Error = ServeError;
 
     fn config(self, place: Place, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
         if place.seat.is_some() {
@@ -173,10 +167,6 @@ impl Options for AuthorityOptions {
 
     fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
         config.serve(ready)
-    }
-
-    fn is_argument(error: &ServeError) -> bool {
-        error.is_argument()
     }
 }
 

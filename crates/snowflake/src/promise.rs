@@ -6,7 +6,7 @@ mod availability;
 use std::collections::{BTreeMap, BTreeSet};
 
 use machine::{Machine, Time};
-use sim::{Entry, Promise, PromiseSpec, Verdict, World};
+use sim::{Entry, History, Promise, PromiseSpec, Verdict, World};
 
 use crate::message::{Note, Snowflake};
 use crate::shape::{Node, Shape};
@@ -70,10 +70,10 @@ struct Answered {
 }
 
 /// The requests that were answered, in order of asking.
-fn answered(history: &[Entry<Note>], layout: Option<&Layout>) -> Vec<Answered> {
+fn answered(history: &History<Note>, layout: Option<&Layout>) -> Vec<Answered> {
     let mut invoked = BTreeMap::new();
     let mut answered = Vec::new();
-    for entry in history {
+    for entry in history.iter() {
         match &entry.note {
             Note::Invoked { token, .. } => drop(invoked.insert(*token, entry.at)),
             Note::Received { token, ids } => {

@@ -104,7 +104,7 @@ pub fn serve(
             setup.serve(workers, "worker", ready)
         }
         Number::LeasedFrom(addresses, threads) => {
-            let setup = Setup::<Worker>::open(place, FolderOwner::leased(), &[])?;
+            let setup = Setup::<Worker>::open(place, FolderOwner::Leased {}, &[])?;
             let numbers = (AUTHORITY.0..).map(NodeId);
             let others: Vec<_> = numbers.zip(addresses.into_iter().map(Some)).collect();
             let pending = |thread| {
@@ -117,7 +117,7 @@ pub fn serve(
             setup.serve(workers, "holder", ready)
         }
         Number::LeasedAmong(authorities, neighbours) => {
-            let setup = Setup::<Worker>::open(place, FolderOwner::leased(), &[])?;
+            let setup = Setup::<Worker>::open(place, FolderOwner::Leased {}, &[])?;
             let workers = vec![setup.worker(leased(authorities), layout.clone(), Some(neighbours))];
             setup.serve(workers, "holder", ready)
         }
@@ -145,14 +145,14 @@ pub fn serve_authority(
             )));
         }
         let me = neighbours.me;
-        let owner = FolderOwner::replicated_authority(workers, me.0);
+        let owner = FolderOwner::OneOfSeveral { workers, node: me.0 };
         let setup = Setup::<Replicated<_>>::open(place, owner, &[])?;
         let machine = replicated_authority(me, authorities, workers, Switches::ALL_ON);
         let booted = |shown: &Inspection| shown.role != "booting";
         return setup.lease_out(machine, neighbours, Some(Replicated::group), booted, ready);
     }
     let first = [authority::first_file()];
-    let setup = Setup::<Authority>::open(place, FolderOwner::authority(workers), &first)?;
+    let setup = Setup::<Authority>::open(place, FolderOwner::Authority { workers }, &first)?;
     let machine = Authority::new(workers, Switches::ALL_ON);
     let is_ready = |shown: &Inspection| shown.role == "authority";
     setup.lease_out(machine, neighbours, None, is_ready, ready)

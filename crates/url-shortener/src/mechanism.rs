@@ -1,5 +1,8 @@
 //! The switches: which protections the service has, and what each is for.
 
+use bitcask::Mechanism as OfStore;
+use machine::Switches;
+
 machine::mechanisms! {
     /// A protective mechanism.
     pub enum Mechanism {
@@ -15,11 +18,21 @@ machine::mechanisms! {
         ClickDedup = "click-dedup":
             "the tally keeps how much of each log it has counted, in one batch with the counts",
         FlushBeforeAck = "flush-before-ack": "a shard answers when what it answers for is durable",
+        DurableBound = "durable-bound":
+            "a shard, the tally or a click log that finds less on its disk than there was does not start",
         ConditionalCreate = "conditional-create": "a shard keeps a new link only where there is none",
         RingFence = "ring-fence": "a shard that has ceded links to one that joins answers for them no more",
         CatchUp = "catch-up":
             "a shard that joins answers for a link when it has all that its former shard knew of it",
         KeepRemovals = "keep-removals":
             "while a shard gives links away its log says which were removed, for the one that follows it",
+    }
+}
+
+impl Mechanism {
+    /// The switches of a store that does without these where they are off.
+    pub(crate) fn of_store(which: &[(Mechanism, OfStore)], switches: Switches) -> Switches {
+        let off = which.iter().filter(|(mechanism, _)| !mechanism.on(switches));
+        off.fold(Switches::ALL_ON, |all, (_, of_store)| all.without(*of_store as usize))
     }
 }

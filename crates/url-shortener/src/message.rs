@@ -47,6 +47,10 @@ impl Embeds<Store> for Shortener {
         Op::Store(op)
     }
 
+    fn timer(timer: JournalTimer) -> Timer {
+        Timer::Journal(timer)
+    }
+
     fn note(Cut: Cut) -> Note {
         Note::Cut
     }
@@ -378,7 +382,7 @@ pub enum Timer {
 pub enum Op {
     /// Of a shard or the tally: the store's.
     Store(StoreOp),
-    /// Of what it appends to: the click log.
+    /// Of what it appends to: the click log, or the store.
     Journal(JournalOp),
     /// Of an instance: batches of the click log were read back.
     Clicks,

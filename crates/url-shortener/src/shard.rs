@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use resilience::{Access, KeyQueue, Turn};
 
 use crate::link::codec::{decode_link, encode_link};
@@ -30,7 +30,7 @@ use crate::mechanism::Mechanism;
 use crate::message::{Call, Message, Note, Op, Range, Reply, Shortener, Timer};
 use crate::ring::{MAX_SHARDS, RingPhase};
 use crate::{CODES, Key, Link, Roster};
-use bitcask::Mechanism::FlushBeforeAck;
+use bitcask::Mechanism as OfStore;
 use bitcask::{Change, Event, Limits, Store, StoreOp};
 use boot::BootRead;
 use growth::joiner::{CopyBatch, JoinState};
@@ -72,6 +72,8 @@ pub struct Shard {
     tickets: u64,
     /// Operations of the store that are under way, by ticket.
     pending: BTreeMap<u64, PendingOp>,
+    /// A clean stop waits for what is on its way to the disk.
+    stopping: bool,
 }
 
 /// A call, and its sender.
@@ -126,11 +128,11 @@ impl Shard {
         assert!(place < MAX_SHARDS, "there are at most {MAX_SHARDS} shards");
         assert!((place as usize) < roster.nodes.len(), "place {place} is not on the roster");
         assert!(roster.founders > 0, "a ring is founded by somebody");
-        let of_store = match Mechanism::FlushBeforeAck.on(switches) {
-            true => Switches::ALL_ON,
-            false => FlushBeforeAck.off(),
-        };
-        let mut store = Store::new(limits, of_store);
+        let of_store = [
+            (Mechanism::FlushBeforeAck, OfStore::FlushBeforeAck),
+            (Mechanism::DurableBound, OfStore::DurableBound),
+        ];
+        let mut store = Store::new(limits, Mechanism::of_store(&of_store, switches));
         // A joining shard may be reading the log. The ring state on the disk will tell.
         store.keep_removals(Mechanism::KeepRemovals.on(switches));
         Shard {
@@ -148,6 +150,7 @@ impl Shard {
             held: Vec::new(),
             tickets: 0,
             pending: BTreeMap::new(),
+            stopping: false,
         }
     }
 
@@ -328,6 +331,8 @@ impl Shard {
                 Some(PendingOp::Cleaning) => self.remove_copies(changes, next, out),
                 _ => {}
             },
+            Event::Compacted => out.note(Note::Sometimes("store-compacted")),
+            Event::Written(_) => {}
             Event::Broken(why) => out.halt(why),
         }
     }
@@ -444,9 +449,9 @@ impl Machine for Shard {
 
     fn handle(&mut self, now: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
         match input {
-            Input::Start { .. } => {
+            Input::Start { disk } => {
                 self.join.start(now.random);
-                self.store.start(out);
+                self.store.start(disk, out);
             }
             Input::Message { from, message: Message::Call { call, wanted } } => {
                 self.handle_call(Job { from, call, wanted }, out);
@@ -454,16 +459,15 @@ impl Machine for Shard {
             Input::Message { from, message: Message::Reply { call, shards, reply } } => {
                 self.donor_replied(from, call, shards, reply, out);
             }
-            Input::Disk { op: Op::Store(op), result } => {
-                if op == StoreOp::Compacted && result.is_ok() {
-                    out.note(Note::Sometimes("store-compacted"));
-                }
-                self.store.ended(op, result, out);
+            Input::Disk { op: Op::Store(op), result } => self.store.ended(op, result, out),
+            Input::Disk { op: Op::Journal(op), result } => {
+                self.store.ended(StoreOp::Journal(op), result, out);
             }
+            Input::Timer(Timer::Journal(timer)) => self.store.timer(timer, out),
+            Input::Stop => self.stopping = true,
             Input::Timer(Timer::Handover) => self.tick(out),
             Input::Timer(Timer::Calls) => self.join.overdue(now.time, out),
             Input::LinkReset { peer } => self.join.reset(peer),
-            Input::Stop => out.stopped(),
             _ => {}
         }
         loop {
@@ -475,6 +479,14 @@ impl Machine for Shard {
             self.begin_call(job, out);
         }
         self.ask_donors(now.time, out);
+        if self.stopping && self.store.settle(out) {
+            self.stopping = false;
+            out.stopped();
+        }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        Store::first_files()
     }
 
     fn inspect(&self) -> Inspection {

@@ -138,15 +138,15 @@ pub(super) fn a_peer_that_takes_nothing_stops_the_sender_and_breaks_nothing(lab:
 }
 
 pub(super) fn a_stalled_bulk_lane_delays_no_stream(lab: &mut impl Lab) {
-    lab.slow(0, 1, MIB);
-    lab.tell(0, &[send(Link::Bulk, MIB, 4)]);
+    lab.slow(0, 1, 2 * MIB);
+    lab.tell(0, &[send(Link::Bulk, MIB, 8)]);
     lab.settle();
     for letters in 1..5 {
         lab.tell(0, &[send(Link::Stream, 100, 1)]);
         lab.wait_until("it arrives", |lab| came(lab, Link::Stream) == letters);
-        assert!(came(lab, Link::Bulk) < 4, "the letter had to wait for what is large");
+        assert!(came(lab, Link::Bulk) < 8, "the letter had to wait for what is large");
     }
     lab.heal(0, 1);
-    lab.wait_until("all of it arrives", |lab| came(lab, Link::Bulk) == 4);
+    lab.wait_until("all of it arrives", |lab| came(lab, Link::Bulk) == 8);
     assert_eq!(resets(lab), (0, 0));
 }

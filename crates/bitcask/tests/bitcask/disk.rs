@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bitcask::{Cut, Store, StoreOp};
 use bytes::Bytes;
+use journal::{BOUND, JournalTimer};
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, Output, Outputs, Random};
 use rand::RngExt;
 
@@ -14,17 +15,25 @@ const SECTOR: usize = 512;
 pub(crate) struct File {
     pub(crate) seen: Vec<u8>,
     durable: Vec<u8>,
-    dirty: Vec<(usize, Bytes)>,
+    dirty: Vec<Dirty>,
     linked: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Dirty {
+    Write(usize, Bytes),
+    Truncate(usize),
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) files: BTreeMap<String, File>,
+    /// No file grows.
     pub(crate) full: bool,
     /// So many bytes in all.
     pub(crate) written: usize,
     waiting: VecDeque<(DiskCommand, StoreOp)>,
+    pub(crate) timers: Vec<JournalTimer>,
 }
 
 impl Disk {
@@ -34,6 +43,10 @@ impl Disk {
                 Output::Disk { command, op } => self.waiting.push_back((*command, op)),
                 // It cut off what a crash tore.
                 Output::Note(Cut) => {}
+                Output::SetTimer { timer, .. } => {
+                    self.timers.retain(|set| *set != timer);
+                    self.timers.push(timer);
+                }
                 other => panic!("a store asks its disk, and no more: {other:?}"),
             }
         }
@@ -46,7 +59,13 @@ impl Disk {
     }
 
     pub(crate) fn perform(&mut self, command: DiskCommand) -> DiskResult {
-        let grows = matches!(command, DiskCommand::Write { .. } | DiskCommand::Replace { .. });
+        let grows = match &command {
+            DiskCommand::Write { file, offset, parts } => {
+                let length = self.files.get(&**file).map_or(0, |file| file.seen.len());
+                *offset as usize + parts.len() > length
+            }
+            command => matches!(command, DiskCommand::Replace { .. }),
+        };
         if grows && self.full {
             return Err(DiskError::Full);
         }
@@ -58,12 +77,15 @@ impl Disk {
                 let bytes = parts.joined();
                 let file = self.files.entry(file.into()).or_default();
                 put(&mut file.seen, offset as usize, &bytes);
-                file.dirty.push((offset as usize, bytes));
+                file.dirty.push(Dirty::Write(offset as usize, bytes));
             }
             DiskCommand::Sync { file, .. } => {
                 let file = self.files.get_mut(&*file).ok_or(DiskError::NotFound)?;
-                for (offset, bytes) in file.dirty.drain(..) {
-                    put(&mut file.durable, offset, &bytes);
+                for dirty in file.dirty.drain(..) {
+                    match dirty {
+                        Dirty::Write(offset, bytes) => put(&mut file.durable, offset, &bytes),
+                        Dirty::Truncate(length) => file.durable.truncate(length),
+                    }
                 }
                 file.linked = true;
             }
@@ -74,22 +96,25 @@ impl Disk {
                 return Ok(DiskAnswer::Bytes(Bytes::copy_from_slice(&seen[from..to])));
             }
             DiskCommand::Replace { file, parts } => {
-                let bytes = parts.joined();
-                let (seen, durable) = (bytes.to_vec(), bytes.to_vec());
-                let replaced = File { seen, durable, dirty: Vec::new(), linked: true };
-                self.files.insert(file.into(), replaced);
+                self.put(&file, &parts.joined());
             }
             DiskCommand::Delete { file } => {
                 self.files.remove(&*file).ok_or(DiskError::NotFound)?;
             }
-            DiskCommand::List { .. } => {
-                return Ok(DiskAnswer::Names(self.files.keys().cloned().collect()));
+            DiskCommand::List { prefix } => {
+                let names = self.files.keys().filter(|name| name.starts_with(&*prefix));
+                return Ok(DiskAnswer::Names(names.cloned().collect()));
             }
-            DiskCommand::Truncate { .. }
-            | DiskCommand::Length { .. }
-            | DiskCommand::Allocate { .. } => {
-                panic!("a store never asks that")
+            DiskCommand::Length { file } => {
+                let file = self.files.get(&*file).ok_or(DiskError::NotFound)?;
+                return Ok(DiskAnswer::Length(file.seen.len() as u64));
             }
+            DiskCommand::Truncate { file, length } => {
+                let file = self.files.get_mut(&*file).ok_or(DiskError::NotFound)?;
+                file.seen.truncate(length as usize);
+                file.dirty.push(Dirty::Truncate(length as usize));
+            }
+            DiskCommand::Allocate { .. } => panic!("a store never asks that"),
         }
         Ok(DiskAnswer::Done)
     }
@@ -105,7 +130,13 @@ impl Disk {
             if !power {
                 return true;
             }
-            for (offset, bytes) in file.dirty.drain(..) {
+            for dirty in std::mem::take(&mut file.dirty) {
+                let Dirty::Write(offset, bytes) = dirty else {
+                    if let (Dirty::Truncate(length), true) = (dirty, random.random_bool(0.5)) {
+                        file.durable.truncate(length);
+                    }
+                    continue;
+                };
                 // Sectors arrive in any order.
                 let mut start = 0;
                 while start < bytes.len() {
@@ -122,9 +153,17 @@ impl Disk {
         });
     }
 
-    /// How many bytes there are.
+    /// How many bytes there are, besides the bound.
     pub(crate) fn size(&self) -> usize {
-        self.files.values().map(|file| file.seen.len()).sum()
+        let kept = self.files.iter().filter(|(name, _)| *name != BOUND);
+        kept.map(|(_, file)| file.seen.len()).sum()
+    }
+
+    /// Puts a file there, durably.
+    pub(crate) fn put(&mut self, name: &str, bytes: &[u8]) {
+        let (seen, durable) = (bytes.to_vec(), bytes.to_vec());
+        let file = File { seen, durable, dirty: Vec::new(), linked: true };
+        self.files.insert(name.to_owned(), file);
     }
 
     /// Flips bits, or cuts or exchanges files: what no crash does.

@@ -81,7 +81,7 @@ proptest! {
 
 #[test]
 fn removals_are_on_no_page_unless_they_are_kept() {
-    let mut rig = Rig::new(1_500, 1);
+    let mut rig = Rig::new(100_000, 1);
     rig.settle();
     for number in 0..40 {
         rig.commit(vec![(key(number), Some(value(0, 30)))], 1);

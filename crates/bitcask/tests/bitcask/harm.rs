@@ -16,6 +16,7 @@ const KEYS: u8 = 20;
 /// newest last.
 fn filled(seed: u64) -> (Rig, BTreeMap<Bytes, Vec<Option<Bytes>>>) {
     let mut rig = Rig::new(700, seed);
+    rig.settle();
     let mut kept: BTreeMap<Bytes, Vec<Option<Bytes>>> =
         (0..KEYS).map(|number| (key(number), vec![None])).collect();
     for number in 0..rig.random.random_range(5..60) {
@@ -160,4 +161,62 @@ fn a_read_that_fails_is_rotten() {
     rig.settle();
     rig.disk.files.remove("segment-1");
     assert_eq!(rig.look(&key(1)), Event::Rotten(7));
+}
+
+/// A log cannot tell what it lost at its end, or as a whole. After a clean stop the bound can.
+#[test]
+fn segments_that_are_gone_or_shorter_are_refused_with_file_and_offset() {
+    let mut rig = Rig::new(300, 1);
+    rig.settle();
+    for number in 0..20 {
+        rig.commit(vec![(key(number), Some(value(1, 100)))], 1);
+        rig.settle();
+    }
+    rig.stop();
+    let disk = rig.disk.clone();
+    let segments: Vec<String> =
+        disk.files.keys().filter(|name| name.starts_with("segment-")).cloned().collect();
+    let mut boots = |harm: &dyn Fn(&mut crate::disk::Disk)| {
+        rig.disk = disk.clone();
+        harm(&mut rig.disk);
+        rig.boot();
+        rig.settle()
+    };
+    assert_eq!(boots(&|_| {}), [Event::Ready]);
+    let refusal = |events: &[Event], words: &str| match events {
+        [Event::Broken(why)] => {
+            assert!(why.contains(words) && why.contains("restore the folder"), "{why}");
+        }
+        other => panic!("{words}: {other:?}"),
+    };
+    let all = boots(&|disk| segments.iter().for_each(|name| drop(disk.files.remove(name))));
+    refusal(&all, "is gone, with ");
+    for name in &segments {
+        let length = disk.files[name].seen.len();
+        refusal(
+            &boots(&|disk| drop(disk.files.remove(name))),
+            &format!("{name} is gone, with {length}"),
+        );
+        for left in [0, 40, length - 1] {
+            let bytes = disk.files[name].seen[..left].to_vec();
+            let said = format!("{name} ends at {left}, and was synced up to {length}");
+            refusal(&boots(&|disk| disk.put(name, &bytes)), &said);
+        }
+    }
+}
+
+/// Each boot begins a segment; many small ones are put together.
+#[test]
+fn many_boots_leave_few_segments() {
+    let mut rig = Rig::new(100_000, 1);
+    rig.settle();
+    for boot in 0..100 {
+        rig.commit(vec![(key((boot % 40) as u8), Some(value(boot, 50)))], 1);
+        rig.settle();
+        rig.boot();
+        rig.settle();
+    }
+    let segments = rig.disk.files.keys().filter(|name| name.starts_with("segment-")).count();
+    assert!(segments < 40, "{segments} segments");
+    assert_eq!(rig.all(7).len(), 40);
 }

@@ -2,7 +2,7 @@
 
 use bitcask::{Change, Event, Limits, Store};
 use bytes::Bytes;
-use machine::{Outputs, Random, Switches};
+use machine::{DiskId, Outputs, Random, Switches};
 use rand::SeedableRng;
 
 use crate::disk::Disk;
@@ -22,7 +22,10 @@ pub(crate) type Batch = Vec<Change>;
 impl Rig {
     pub(crate) fn new(segment: u32, seed: u64) -> Rig {
         let limits = Limits { segment };
-        let (store, disk) = (Store::new(limits, Switches::ALL_ON), Disk::default());
+        let (store, mut disk) = (Store::new(limits, Switches::ALL_ON), Disk::default());
+        for (name, bytes) in Store::first_files() {
+            disk.put(&name, &bytes);
+        }
         let random = Random::seed_from_u64(seed);
         let mut rig = Rig { store, disk, random, limits, out: Outputs::default() };
         rig.start();
@@ -30,12 +33,23 @@ impl Rig {
     }
 
     fn start(&mut self) {
-        self.store.start(&mut self.out);
+        self.disk.timers.clear();
+        self.store.start(DiskId(5), &mut self.out);
         self.disk.ask(&mut self.out);
     }
 
     pub(crate) fn commit(&mut self, batch: Batch, ticket: u64) {
         self.store.commit(batch, ticket, &mut self.out);
+        self.disk.ask(&mut self.out);
+    }
+
+    pub(crate) fn commit_unsynced(&mut self, batch: Batch, ticket: u64) {
+        self.store.commit_unsynced(batch, ticket, &mut self.out);
+        self.disk.ask(&mut self.out);
+    }
+
+    pub(crate) fn sync(&mut self, ticket: u64) {
+        self.store.sync(ticket, &mut self.out);
         self.disk.ask(&mut self.out);
     }
 
@@ -47,6 +61,17 @@ impl Rig {
     pub(crate) fn scan(&mut self, after: Option<u64>, limit: u32, ticket: u64) {
         self.store.scan(after, limit, ticket, &mut self.out);
         self.disk.ask(&mut self.out);
+    }
+
+    /// As at a clean stop: the bound is exact.
+    pub(crate) fn stop(&mut self) {
+        self.settle();
+        for _ in 0..2 {
+            self.store.settle(&mut self.out);
+            self.disk.ask(&mut self.out);
+            self.settle();
+        }
+        assert!(self.store.settle(&mut self.out), "it has stopped");
     }
 
     /// Lets the disk end one operation; false where none waits.
@@ -68,7 +93,8 @@ impl Rig {
     }
 
     pub(crate) fn events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.store.next_event()).collect()
+        let events = std::iter::from_fn(|| self.store.next_event());
+        events.filter(|event| *event != Event::Compacted).collect()
     }
 
     /// The machine is gone, and boots on what the disk has.

@@ -108,7 +108,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for NoHerd {
     fn end(&mut self, world: &World<M>) -> Verdict {
         let Some(healed) = world.healed_at() else { return Verdict::Held };
         let (mut open, mut retries) = (0, Vec::new());
-        for entry in world.history() {
+        for entry in world.history().iter() {
             match entry.note {
                 Note::Asked { .. } if entry.at <= healed => open += 1,
                 Note::Answered { .. } | Note::Failed { .. } if entry.at <= healed => open -= 1,

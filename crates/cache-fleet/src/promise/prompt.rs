@@ -33,7 +33,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for Prompt {
             came.all += 1;
             came.late += u64::from(ended > began + PROMPT);
         };
-        for entry in world.history() {
+        for entry in world.history().iter() {
             match entry.note {
                 Note::Asked { token, .. } => drop(asked.insert(token, (entry.node, entry.at))),
                 Note::Answered { token } | Note::Failed { token } => {

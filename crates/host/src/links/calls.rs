@@ -205,7 +205,7 @@ where
             return Err(format!("{id:?} has to be dialled by {:?}, not the reverse", self.me));
         }
         let mut peers = self.peers();
-        let known = peers.get(&id).filter(|peer| peer.listed || self.accepts(id)).cloned();
+        let known = peers.get(&id).filter(|peer| peer.is_listed() || self.accepts(id)).cloned();
         let unlisted = || self.accepts(id).then(|| Arc::new(Peer::unlisted(id)));
         let peer = known
             .or_else(unlisted)

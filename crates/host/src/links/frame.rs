@@ -56,6 +56,9 @@ pub(super) struct Frames<R> {
     reader: R,
     buffer: BytesMut,
     long: Option<Long>,
+    /// What the long frame before was read into. Fresh memory costs as much as a copy, page by page, so it is used
+    /// again for a long frame that follows at once, if nobody has a slice of it any more.
+    spare: BytesMut,
     longest: usize,
 }
 
@@ -70,15 +73,16 @@ struct Long {
 impl Frames<TcpStream> {
     /// The frames of the half that is read, and the half that is written.
     pub(super) fn split(self) -> (Frames<OwnedReadHalf>, OwnedWriteHalf) {
-        let Frames { reader, buffer, long, longest } = self;
+        let Frames { reader, buffer, long, spare, longest } = self;
         let (reader, writer) = reader.into_split();
-        (Frames { reader, buffer, long, longest }, writer)
+        (Frames { reader, buffer, long, spare, longest }, writer)
     }
 }
 
 impl<R: AsyncRead + Unpin> Frames<R> {
     pub(super) fn new(reader: R, longest: usize) -> Self {
-        Frames { reader, buffer: BytesMut::new(), long: None, longest }
+        let (buffer, spare) = Default::default();
+        Frames { reader, buffer, long: None, spare, longest }
     }
 
     /// The next frame. Dropped half-way it has lost nothing.
@@ -103,6 +107,11 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
+    /// Nothing came for a while: what it came into last is given back.
+    pub(super) fn rest(&mut self) {
+        self.spare = BytesMut::new();
+    }
+
     /// From here on frames may be so long.
     pub(super) fn set_longest(&mut self, longest: usize) {
         self.longest = longest;
@@ -120,8 +129,10 @@ impl<R: AsyncRead + Unpin> Frames<R> {
 
     /// A frame that is there already; else makes room for the rest of it.
     fn take(&mut self) -> Result<Option<(Kind, Bytes)>, FrameError> {
-        if let Some(long) = self.long.take_if(|long| long.body.len() == long.length) {
-            return Ok(Some((long.kind, long.body.freeze())));
+        if let Some(mut long) = self.long.take_if(|long| long.body.len() == long.length) {
+            let frame = long.body.split().freeze();
+            self.spare = long.body;
+            return Ok(Some((long.kind, frame)));
         }
         if self.long.is_some() {
             return Ok(None);
@@ -140,6 +151,9 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             None => return Err(FrameError::NoKind(kind)),
         };
         let missing = (HEADER + length).saturating_sub(self.buffer.len());
+        if length < LONG {
+            self.rest();
+        }
         if missing == 0 {
             self.buffer.advance(HEADER);
             return Ok(Some((kind, self.buffer.split_to(length).freeze())));
@@ -148,7 +162,10 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             self.buffer.reserve(missing);
             return Ok(None);
         }
-        let mut body = BytesMut::with_capacity(length);
+        let mut body = std::mem::take(&mut self.spare);
+        if !body.try_reclaim(length) {
+            body = BytesMut::with_capacity(length);
+        }
         body.put_slice(&self.buffer[HEADER..]);
         self.buffer.clear();
         self.long = Some(Long { kind, body, length });
@@ -254,6 +271,28 @@ mod tests {
         assert_eq!([found[0].len(), found[1].len(), found[2].len()], [3, 1 + payload.len(), 3]);
         assert_eq!(found[1].slice(1..), payload);
         assert!(most <= 1 + payload.len() + 2 * CHUNK, "{most}");
+    }
+
+    #[test]
+    fn memory_of_a_long_frame_is_used_again_when_nobody_has_it() {
+        let long = |byte| message(&[byte; 2 * LONG], 2 * LONG).unwrap();
+        let bytes = [long(1), long(2), long(3), message(b"abc", 3).unwrap(), long(4)].concat();
+        let mut frames = Frames::new(&bytes[..], 2 * LONG);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut next = || runtime.block_on(frames.next()).unwrap().1;
+        let first = next();
+        let (kept, place) = (first.slice(9..10), first.as_ptr());
+        drop(first);
+        let second = next();
+        assert_ne!(second.as_ptr(), place, "somebody has a slice of it");
+        let place = second.as_ptr();
+        drop(second);
+        let third = next();
+        assert_eq!((third.as_ptr(), &third[..]), (place, &[3; 2 * LONG][..]));
+        assert_eq!(kept[..], [1]);
+        drop(third);
+        next();
+        assert!(!frames.spare.try_reclaim(1), "what comes is short: it is given back");
     }
 
     #[test]

@@ -91,7 +91,13 @@ where
         loop {
             let next = match carried.lane {
                 Lane::Stream => timeout(PEER_TIMEOUT, frames.next()).await,
-                Lane::Bulk => Ok(frames.next().await),
+                Lane::Bulk => match timeout(BEAT_EVERY, frames.next()).await {
+                    Err(_) => {
+                        frames.rest();
+                        continue;
+                    }
+                    next => next,
+                },
             };
             let taken = match next {
                 Err(_) => return End::Broken("nothing came in time".to_owned()),

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -29,7 +30,7 @@ pub(super) type BulkConnection = (Frames<TcpStream>, Option<oneshot::Sender<()>>
 pub(super) struct Peer {
     pub(super) id: NodeId,
     /// Known before it called, so it stays known.
-    pub(super) listed: bool,
+    listed: AtomicBool,
     state: Mutex<State>,
     /// By lane: there is something to write, or the pair is broken.
     wake: [Notify; 2],
@@ -123,14 +124,14 @@ impl Peer {
     /// One on the list.
     pub(super) fn listed(id: NodeId, dialled_at: Option<SocketAddr>) -> Peer {
         let state = Mutex::new(State { dialled_at, ..State::default() });
-        Peer { listed: true, state, ..Peer::unlisted(id) }
+        Peer { listed: true.into(), state, ..Peer::unlisted(id) }
     }
 
     /// One that called.
     pub(super) fn unlisted(id: NodeId) -> Peer {
         Peer {
             id,
-            listed: false,
+            listed: false.into(),
             state: Mutex::default(),
             wake: Default::default(),
             drained: Notify::new(),
@@ -161,6 +162,15 @@ impl Peer {
         };
         self.break_in(&mut state, why);
         Sent::Broke
+    }
+
+    /// It stays known from now on.
+    pub(super) fn list(&self) {
+        self.listed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed.load(Ordering::Relaxed)
     }
 
     /// Where we dial it.

@@ -47,7 +47,7 @@ impl<M: Machine> Node<M> {
     ///
     /// # Errors
     /// With its sentence if it halted.
-    async fn until_over(&self) -> Result<(), String> {
+    pub(crate) async fn until_over(&self) -> Result<(), String> {
         let mut end = self.end.subscribe();
         // The sender is in `self`, so it outlives the wait.
         match end.wait_for(Option::is_some).await.ok().and_then(|end| end.clone()) {

@@ -144,6 +144,23 @@ fn a_folder_is_locked_as_long_as_a_part_of_it_is_in_use() {
     SharedFolder::open::<Talker>(&data, &[], &[]).unwrap();
 }
 
+/// Of a version that kept no list it is all that is there.
+#[test]
+fn a_whole_folder_without_a_list_is_given_one() {
+    let scratch = Scratch::new("whole-unlisted");
+    let data = scratch.0.join("data");
+    let open = || SharedFolder::open::<Talker>(&data, &[], &[]);
+    drop(open().unwrap().part("n0", talker(0), &[]).unwrap());
+    let format = fs::read_to_string(data.join("format.json")).unwrap();
+    fs::write(data.join("format.json"), format.replace("\"lists_nodes\": true,", "")).unwrap();
+    fs::remove_file(data.join("nodes.json")).unwrap();
+    drop(open().unwrap());
+    fs::remove_dir_all(data.join("n0")).unwrap();
+    refused(&data, open, &["has lost the folder n0"]);
+    fs::remove_file(data.join("nodes.json")).unwrap();
+    refused(&data, open, &["has lost its file nodes.json"]);
+}
+
 /// Before whole folders said whose they are there were only their parts.
 #[test]
 fn a_folder_with_parts_alone_is_taken_over_by_the_system_of_the_parts() {

@@ -83,6 +83,34 @@ fn after_a_crash_both_ends_are_told_and_find_each_other_again() {
 }
 
 #[test]
+fn a_node_that_is_met_is_let_in_or_dialled_and_followed_where_it_moves() {
+    let low = Speaker::start_among(1, &[]);
+    let high = Speaker::start_among(2, &[]);
+    high.say(1, 0..10);
+    until!(high.resets() == 1);
+    // The one that dials goes on until the other lets it in.
+    high.meet(1, low.address);
+    until!(low.counter("host_link_greetings_refused_total") > 0);
+    low.meet(2, high.address);
+    until!(low.links_up() == 1 && high.links_up() == 1);
+    let before = (low.resets(), high.resets());
+    high.say(1, 10..20);
+    low.say(2, 0..10);
+    until!(low.heard(2).last() == Some(&19) && high.heard(1).len() == 10);
+    high.meet(1, low.address);
+    high.say(1, 20..30);
+    until!(low.heard(2).last() == Some(&29));
+    assert_eq!((low.resets(), high.resets()), before, "to be met again is no news");
+
+    let moved = Speaker::start_among(1, &[(2, high.address)]);
+    high.meet(1, moved.address);
+    until!(high.resets() > before.1 && high.links_up() == 1 && moved.links_up() == 1);
+    high.say(1, 30..40);
+    until!(moved.heard(2) == (30..40).collect::<Vec<_>>());
+    assert_eq!(low.heard(2).last(), Some(&29));
+}
+
+#[test]
 fn datagrams_arrive_while_there_is_a_link_and_are_lost_while_there_is_none() {
     let address = nobody();
     let high = Speaker::start(HIGH, FREE, &[(1, address)]);

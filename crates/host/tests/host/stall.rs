@@ -3,8 +3,6 @@
 //! A lane that tells a machine how an operation ended hands it over itself. So machines that do not return from
 //! that hold the lanes, as a device does that is slow, for whoever has files on it.
 
-#![expect(clippy::disallowed_methods, reason = "what is held up are threads")]
-
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;

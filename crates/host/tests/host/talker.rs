@@ -48,6 +48,8 @@ pub(crate) enum Word {
     Say { to: u32, numbers: Range<u64>, link: Link },
     /// Of the tests: send these.
     Pour(Pour),
+    /// Of the tests: this one is there.
+    Meet { peer: u32, address: SocketAddr },
     /// Of the tests: ask the disk for so much.
     Flood(u32),
 }
@@ -147,6 +149,9 @@ impl Machine for Talker {
                     }
                 }
             }
+            Input::Message { message: Word::Meet { peer, address }, .. } => {
+                out.meet(NodeId(peer), address);
+            }
             Input::Message { message: Word::Flood(operations), .. } => {
                 (0..operations).for_each(|_| {
                     out.disk(DiskCommand::Sync { file: "nothing".into(), data_only: false }, ());
@@ -181,10 +186,16 @@ impl Outside<Talk> for Mouth {
     fn deliver(&self, to: NodeId, message: Word, link: Link) {
         self.0.send(to, &message, link);
     }
+    fn met(&self, peer: NodeId, address: SocketAddr) {
+        self.0.meet(peer, address);
+    }
     fn halted(&self, why: &str) {
         panic!("a talker never halts: {why}");
     }
 }
+
+/// Takes connections until it is told to stop.
+type Accepting = JoinHandle<Result<(), RecvError>>;
 
 /// A node on threads of its own.
 pub(crate) struct Speaker {
@@ -192,7 +203,7 @@ pub(crate) struct Speaker {
     pub(crate) metrics: Metrics,
     pub(crate) address: SocketAddr,
     pub(crate) places: Places,
-    stop: Option<(oneshot::Sender<()>, JoinHandle<Result<(), RecvError>>)>,
+    stop: Option<(oneshot::Sender<()>, Accepting)>,
     runtime: Option<Runtime>,
 }
 
@@ -244,6 +255,10 @@ impl Speaker {
 
     pub(crate) fn say_on(&self, link: Link, to: u32, numbers: Range<u64>) {
         self.tell(Word::Say { to, numbers, link });
+    }
+
+    pub(crate) fn meet(&self, peer: u32, address: SocketAddr) {
+        self.tell(Word::Meet { peer, address });
     }
 
     pub(crate) fn pour(&self, to: u32, link: Link, messages: u32, bytes: usize) {

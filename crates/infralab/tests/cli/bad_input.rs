@@ -131,6 +131,26 @@ fn every_verb_has_an_example_of_its_own_system() {
     }
 }
 
+#[test]
+fn every_server_is_told_where_it_is_in_the_same_words() {
+    let place = |of: &[&str]| -> Vec<String> {
+        let help = lab(&[of, &["--help"][..]].concat()).stdout;
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        let options = help.lines().map(str::trim).filter(|line| line.starts_with("--"));
+        let words = options.map(|line| line.split("  ").next().unwrap().to_owned());
+        words.take_while(|option| option != "--open-to-anyone").collect()
+    };
+    let whole = ["--data <DIR>", "--listen <ADDR>", "--admin <ADDR>"];
+    let one = ["--node <N>", "--cluster <FILE>"];
+    for verb in [["snowflake", "serve"], ["snowflake", "authority"], ["raft", "serve"]] {
+        assert_eq!(place(&verb)[..5], [&whole[..], &one].concat(), "{verb:?}");
+    }
+    let shortener = ["url-shortener", "serve"];
+    assert_eq!(place(&shortener)[..3], whole);
+    let more = ["--node", "1", "--cluster", "lab.toml"];
+    refused(&[&shortener[..], &more].concat(), 2, &["one process", "--node"]);
+}
+
 /// The verbs that the help lists.
 fn verbs(of: &[&str]) -> Vec<String> {
     let help = lab(&[of, &["--help"][..]].concat()).stdout;

@@ -110,3 +110,59 @@ fn a_server_that_stops_well_takes_its_folder_up_again() {
     std::fs::remove_file(scratch.join("data/codes.key")).unwrap();
     refused(&again("2"), 4, &["codes.key"]);
 }
+
+/// It started without a word once, and handed out codes again that it had handed out before.
+#[test]
+fn a_shard_that_lost_a_segment_or_the_end_of_one_does_not_start() {
+    let scratch = Scratch::new("lost-segment");
+    let server = shortener(&scratch, &[]);
+    for number in 0..20 {
+        make(&server, &json!({"url": "https://a.example", "alias": format!("c{number}")}));
+    }
+    assert!(server.signal("TERM").success());
+    let data = scratch.text("data");
+    let serve = ["url-shortener", "serve", "--listen", "127.0.0.1:0", "--data", &data];
+    let segment = scratch.join("data/shard-0/disk/segment-1");
+    let bytes = std::fs::read(&segment).unwrap();
+    std::fs::remove_file(&segment).unwrap();
+    let gone = format!("segment-1 is gone, with {} bytes", bytes.len());
+    refused(&serve, 4, &[&gone, "restore the folder"]);
+    for left in [0, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&segment, &bytes[..left]).unwrap();
+        let cut = format!("segment-1 ends at {left}, and was synced up to {}", bytes.len());
+        refused(&serve, 4, &[&cut, "restore the folder"]);
+    }
+    std::fs::write(&segment, &bytes).unwrap();
+    let server = Server::run(&serve);
+    assert_eq!(follow(&server, "/c19"), (302, "https://a.example/".to_owned()));
+}
+
+/// Its disks began without bounds, and its folders say so: they are as a version made them that had none.
+#[test]
+fn a_folder_of_a_version_without_bounds_is_taken_over_as_it_is() {
+    let scratch = Scratch::new("no-bound");
+    let server = shortener(&scratch, &[]);
+    make(&server, &json!({"url": "https://a.example", "alias": "old"}));
+    server.kill();
+    let part = |node: &str, file: &str| scratch.join(&format!("data/{node}/{file}"));
+    for node in ["instance", "tally", "shard-0"] {
+        std::fs::remove_file(part(node, "disk/bound")).unwrap();
+        let text = std::fs::read_to_string(part(node, "format.json")).unwrap();
+        let mut format: serde_json::Value = serde_json::from_str(&text).unwrap();
+        format["owner"].as_object_mut().unwrap().remove("bound").expect("it says so");
+        std::fs::write(part(node, "format.json"), format.to_string()).unwrap();
+    }
+    let data = scratch.text("data");
+    let serve = ["url-shortener", "serve", "--listen", "127.0.0.1:0", "--data", &data];
+    let server = Server::run(&serve);
+    assert_eq!(follow(&server, "/old").0, 302);
+    assert!(server.signal("TERM").success());
+    for node in ["instance", "tally", "shard-0"] {
+        let bound = std::fs::read(part(node, "disk/bound")).unwrap();
+        std::fs::remove_file(part(node, "disk/bound")).unwrap();
+        refused(&serve, 4, &[node, "has lost its file disk/bound"]);
+        std::fs::write(part(node, "disk/bound"), bound).unwrap();
+    }
+    std::fs::remove_file(part("shard-0", "disk/segment-1")).unwrap();
+    refused(&serve, 4, &["segment-1 is gone"]);
+}

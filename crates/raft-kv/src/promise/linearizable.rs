@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use check::{Budget, Kv, KvInput, KvOutput, Operation, Verdict as Found, linearizable};
 use machine::Machine;
-use sim::{Entry, Promise, Verdict, World};
+use sim::{History, Promise, Verdict, World};
 
 use crate::message::{Answer, Ask, KeyValue, Note, ReadMode};
 use crate::store::Pairs;
@@ -26,7 +26,7 @@ impl<M: Machine<Protocol = KeyValue>> Promise<M> for Linearizable {
     }
 }
 
-fn judge(history: &[Entry<Note>]) -> Verdict {
+fn judge(history: &History<Note>) -> Verdict {
     let events = events(history);
     let mut slices = 0;
     let mut go_on = || {
@@ -55,11 +55,11 @@ fn judge(history: &[Entry<Note>]) -> Verdict {
 }
 
 /// What clients asked and were told, as the model knows it. Its moments are places in the history.
-fn events(history: &[Entry<Note>]) -> Vec<Event> {
+fn events(history: &History<Note>) -> Vec<Event> {
     let keys = keys(history);
     let mut open = BTreeMap::new();
     let mut events = Vec::new();
-    for (place, entry) in (0..).zip(history) {
+    for (place, entry) in (0..).zip(history.iter()) {
         match &entry.note {
             Note::Invoked { operation, ask } => drop(open.insert(*operation, (entry, place, ask))),
             Note::Answered { operation, answer } => {
@@ -85,7 +85,7 @@ fn events(history: &[Entry<Note>]) -> Vec<Event> {
 }
 
 /// All keys that any write names.
-fn keys(history: &[Entry<Note>]) -> BTreeSet<Bytes> {
+fn keys(history: &History<Note>) -> BTreeSet<Bytes> {
     let asks = history.iter().filter_map(|entry| match &entry.note {
         Note::Invoked { ask, .. } => ask.change().map(|(key, _)| Bytes::copy_from_slice(key)),
         _ => None,
@@ -144,6 +144,7 @@ pub(crate) fn text(bytes: &Bytes) -> String {
 #[cfg(test)]
 mod tests {
     use machine::{NodeId, Time};
+    use sim::Entry;
 
     use super::*;
 
@@ -181,7 +182,7 @@ mod tests {
             notes.extend(answer.map(|answer| Note::Answered { operation, answer }));
         }
         let entry = |(at, note)| Entry { at: Time(at), node: NodeId(at as u32 % 3), note };
-        judge(&(0..).zip(notes).map(entry).collect::<Vec<_>>())
+        judge(&(0..).zip(notes).map(entry).collect())
     }
 
     #[track_caller]

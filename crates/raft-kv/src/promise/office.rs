@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use machine::{NodeId, Time};
 use raft::Term;
-use sim::{Entry, Promise, Verdict, World};
+use sim::{History, Promise, Verdict, World};
 
 use super::view;
 use crate::message::Note;
@@ -57,7 +57,7 @@ impl Promise<Node> for Answered {
     }
 }
 
-fn judge(history: &[Entry<Note>], now: Time, gap: Duration) -> Verdict {
+fn judge(history: &History<Note>, now: Time, gap: Duration) -> Verdict {
     // Those who wait, and since when nobody was answered, from when on somebody leads.
     let begun = Time(0) + BEGUN;
     let (mut waiting, mut since) = (0_u64, begun);
@@ -65,7 +65,7 @@ fn judge(history: &[Entry<Note>], now: Time, gap: Duration) -> Verdict {
         let waited = at.since(since).as_millis();
         Verdict::Broken(format!("from {since:?} on nobody was answered for {waited} ms"))
     };
-    for entry in history {
+    for entry in history.iter() {
         match &entry.note {
             Note::Invoked { .. } => {
                 since = if waiting == 0 { entry.at.max(begun) } else { since };
@@ -88,6 +88,7 @@ fn judge(history: &[Entry<Note>], now: Time, gap: Duration) -> Verdict {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use sim::Entry;
 
     use super::*;
     use crate::message::{Answer, Ask, ReadMode};
@@ -109,7 +110,7 @@ mod tests {
         let early = Entry { at: Time(0), node: NodeId(9), note: note(0, false) };
         let early = notes.iter().any(|(_, operation, _)| *operation == 0).then_some(early);
         let history = early.into_iter().chain(notes.iter().map(entry));
-        judge(&history.collect::<Vec<_>>(), time(end), GAP)
+        judge(&history.collect(), time(end), GAP)
     }
 
     /// Operation 0 was asked a second before: nobody led yet.

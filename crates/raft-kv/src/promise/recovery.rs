@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use machine::{Machine, Time};
-use sim::{Entry, Promise, Verdict, World};
+use sim::{History, Promise, Verdict, World};
 
 use crate::message::{Ask, KeyValue, Note};
 
@@ -26,7 +26,7 @@ impl<M: Machine<Protocol = KeyValue>> Promise<M> for Recovers {
     }
 }
 
-fn judge(history: &[Entry<Note>], healed: Time, now: Time) -> Verdict {
+fn judge(history: &History<Note>, healed: Time, now: Time) -> Verdict {
     let mut due = BTreeMap::new();
     let late = |(at, due): (Time, Time)| {
         Verdict::Broken(format!(
@@ -34,7 +34,7 @@ fn judge(history: &[Entry<Note>], healed: Time, now: Time) -> Verdict {
              {healed:?}"
         ))
     };
-    for entry in history {
+    for entry in history.iter() {
         match &entry.note {
             // That a change of members is refused, or has to wait, is in order.
             Note::Invoked { ask: Ask::Change { .. } | Ask::Transfer { .. }, .. } => {}
@@ -68,6 +68,7 @@ fn judge(history: &[Entry<Note>], healed: Time, now: Time) -> Verdict {
 mod tests {
     use bytes::Bytes;
     use machine::NodeId;
+    use sim::Entry;
 
     use super::*;
     use crate::message::{Answer, ReadMode};
@@ -79,7 +80,7 @@ mod tests {
         let time = |ms: u64| Time(ms * 1_000_000);
         let entry =
             |(at, note): &(u64, Note)| Entry { at: time(*at), node: NodeId(9), note: note.clone() };
-        judge(&notes.iter().map(entry).collect::<Vec<_>>(), time(HEALED), time(10_000))
+        judge(&notes.iter().map(entry).collect(), time(HEALED), time(10_000))
     }
 
     fn asked() -> Note {

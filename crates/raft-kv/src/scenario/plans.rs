@@ -13,6 +13,8 @@ use crate::shape::{Draft, JOURNAL_GROWTH, SNAPSHOT_CHUNK, Shape};
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
 /// Noise that every promise must bear.
 const NOISE: &[FaultKind] = FaultKind::NOISE;
+/// The same of single links.
+const LINKS: &[FaultKind] = &[FaultKind::SlowLink, FaultKind::LossyLink];
 /// And where memory may be lost, or the disk ails.
 pub(super) const CRASHES: &[FaultKind] = &[
     FaultKind::Crash,
@@ -24,6 +26,10 @@ pub(super) const CRASHES: &[FaultKind] = &[
     FaultKind::FailingDisk,
     FaultKind::HungDisk,
 ];
+
+/// Messages between replicas that carry entries, of whoever leads.
+pub(super) const ENTRIES: &str = "entries";
+const NOBODY_NAMED: [NodeId; 0] = [];
 
 /// When the faults begin: by then there is a leader.
 pub(super) const BEGUN: u64 = 1_000;
@@ -80,6 +86,7 @@ pub(super) fn targets(shape: Shape) -> Vec<Target> {
 pub(super) fn under_noise(draft: &mut Draft, shape: Shape, mix: Mix) {
     workload(draft, shape, 300, mix);
     draft.swarm(NOISE, &targets(shape));
+    draft.swarm(LINKS, &targets(shape));
 }
 
 /// Some time after the beginning and well before the heal.
@@ -206,6 +213,32 @@ pub(super) fn slow_follower(draft: &mut Draft) {
         let at = at + lasts - MS(draft.number(0, 50));
         let down = MS(draft.magnitude(300, 2_000));
         draft.between(at, at + down).crash("leader");
+    }
+    under_noise(draft, shape, MIXED);
+}
+
+/// Heartbeats reach it, so it campaigns against nobody; entries do not.
+pub(super) fn starved_follower(draft: &mut Draft) {
+    let shape = three_or_five(draft);
+    for _ in 0..draft.number(1, 3) {
+        let (at, lasts) = (moment(draft), MS(draft.number(200, 1_500)));
+        let starved = draft.one_of(&shape.replica_ids());
+        // A filter does not end with the heal.
+        let until = (at + lasts).min(draft.heal_at());
+        draft.between(at, until).drop_messages(ENTRIES, NOBODY_NAMED, [starved]);
+        // As soon as they reach it, or a little before.
+        let at = until - MS(draft.number(0, 50));
+        let down = MS(draft.magnitude(300, 2_000));
+        draft.between(at, at + down).crash("leader");
+    }
+    under_noise(draft, shape, MIXED);
+}
+
+pub(super) fn gray_leader(draft: &mut Draft) {
+    let shape = three_or_five(draft);
+    for _ in 0..draft.number(1, 3) {
+        let (at, lasts) = (moment(draft), MS(draft.number(300, 2_000)));
+        draft.between(at, at + lasts).gray_failure("leader", shape.replica_ids());
     }
     under_noise(draft, shape, MIXED);
 }

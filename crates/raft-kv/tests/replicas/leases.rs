@@ -60,7 +60,7 @@ fn answers_beside_another(world: &mut World<Node>, old: NodeId) -> bool {
     ask(world, old, Ask::Get { key: Bytes::from_static(b"k"), read: ReadMode::Lease });
     world.run_until(world.now());
     let by_lease = |note: &Note| matches!(note, Note::Sometimes("lease-read"));
-    world.history()[seen..].iter().any(|entry| entry.node == old && by_lease(&entry.note))
+    world.history().since(seen).any(|entry| entry.node == old && by_lease(&entry.note))
 }
 
 /// In how many of so many worlds does it? With the rules in none, without them in some.

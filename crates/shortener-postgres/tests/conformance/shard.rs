@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use host::{Folder, Metrics, Node, Outside};
-use machine::{Input, Inspection, Link as Wire, NodeId, Switches};
+use machine::{Input, Inspection, Link as Wire, Machine, NodeId, Switches};
 use serde::{Deserialize, Serialize};
 use url_shortener::{Call, Limits, Message, Reply, Roster, Shard, Shortener};
 
@@ -29,12 +29,12 @@ struct Host {
 impl Host {
     fn open(path: PathBuf) -> Host {
         let mine = Mine { system: "a test".to_owned() };
-        let folder = Folder::open(&path, mine, &[]).unwrap();
         let metrics = Metrics::default();
         let (sender, replies) = channel();
         // So small that segments are sealed and compacted while the list is gone through.
         let shard =
             Shard::new(0, Roster::of(vec![NodeId(1)]), Limits { segment: 4096 }, Switches::ALL_ON);
+        let folder = Folder::open(&path, mine, &shard.first_files()).unwrap();
         let (files, disk) = (folder.files(&metrics), folder.disk());
         let node = Node::start(shard, files, disk, Arc::new(Desk(sender)), &metrics);
         let ready = |shown: Inspection| !shown.state.contains("reads its disk");

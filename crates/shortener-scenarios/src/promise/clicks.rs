@@ -135,7 +135,7 @@ impl ClicksOnce {
                 world.tell(self.tally, Message::GetStats { call, link: link.clone() });
             }
             world.run_for(TELLS);
-            world.history()[noted..].iter().try_for_each(|entry| self.see(entry))?;
+            world.history().since(noted).try_for_each(|entry| self.see(entry))?;
         }
         for (link, logged) in due {
             let total = self.totals.get(&link).copied().unwrap_or_default();

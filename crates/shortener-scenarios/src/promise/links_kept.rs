@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use check::{Budget, Operation, Verdict as Found, linearizable};
 use machine::{Machine, NodeId, Time};
-use sim::{Entry, Promise, Verdict, World};
+use sim::{History, Promise, Verdict, World};
 
 use crate::shape::FRESHNESS;
 use model::{Answered, Register, RegisterOp, What};
@@ -55,9 +55,9 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for LinksTrue {
 }
 
 /// A visitor who came while all was calm, and was not answered.
-fn turned_away(history: &[Entry<Note>], from: Time, end: Time) -> Option<String> {
+fn turned_away(history: &History<Note>, from: Time, end: Time) -> Option<String> {
     let mut open = BTreeMap::new();
-    for entry in history {
+    for entry in history.iter() {
         match &entry.note {
             Note::Invoked { token, ask: Ask::Visit(Click { key, .. }), .. }
                 if entry.at >= from && entry.at + ANSWERS <= end =>
@@ -77,7 +77,7 @@ fn turned_away(history: &[Entry<Note>], from: Time, end: Time) -> Option<String>
     Some(format!("a visitor of {key:?} at {at:?} has no answer"))
 }
 
-fn judge(history: &[Entry<Note>]) -> Verdict {
+fn judge(history: &History<Note>) -> Verdict {
     let events = events(history);
     let mut slices = 0;
     let mut go_on = || {
@@ -107,10 +107,11 @@ fn judge(history: &[Entry<Note>]) -> Verdict {
 }
 
 /// What users asked and were told, as the model knows it. Its moments are places in the history.
-fn events(history: &[Entry<Note>]) -> Vec<Event> {
+fn events(history: &History<Note>) -> Vec<Event> {
     let mut open = BTreeMap::new();
     let mut changes = Changes::default();
     let mut events: Vec<Event> = Vec::new();
+    let times: Vec<Time> = history.iter().map(|entry| entry.at).collect();
     for (place, entry) in history.iter().enumerate() {
         match &entry.note {
             Note::Invoked { token, instance, ask } => {
@@ -128,7 +129,7 @@ fn events(history: &[Entry<Note>]) -> Vec<Event> {
                 let Some((asked, mut invoked, changed, ask)) = open.remove(token) else { continue };
                 if matches!(ask, Ask::Visit(_)) {
                     let from = asked.at - FRESHNESS.links;
-                    let first = history.partition_point(|entry| entry.at < from).max(changed);
+                    let first = times.partition_point(|at| *at < from).max(changed);
                     invoked = first as u64 * MOMENTS + events.len() as u64;
                 }
                 let process = u64::from(asked.node.0);
@@ -221,6 +222,7 @@ fn change(ask: &Ask) -> Option<RegisterOp> {
 #[cfg(test)]
 mod tests {
     use machine::NodeId;
+    use sim::Entry;
 
     use super::*;
     use url_shortener::{Device, Edit, Link, NewLink, RedirectStatus};
@@ -276,7 +278,7 @@ mod tests {
             let answered = |answer| entry(1, Note::Answered { token, answer });
             history.extend(answer.clone().map(answered));
         }
-        judge(&history)
+        judge(&history.into_iter().collect())
     }
 
     #[track_caller]
@@ -319,10 +321,10 @@ mod tests {
                 answered(112, 3, leads("u")),
                 answered(113, 2, kept("v")),
             ];
-            let verdict = judge(&history);
+            let verdict = judge(&history.iter().cloned().collect());
             assert_eq!(verdict == Verdict::Held, held, "{verdict:?}");
             history[6] = answered(112, 3, leads("v"));
-            assert_eq!(judge(&history), Verdict::Held);
+            assert_eq!(judge(&history.into_iter().collect()), Verdict::Held);
         }
     }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use sim::{FaultKind, Script};
 
-use super::words::{MS, between, chores, made, picked, roll_call, visits};
+use machine::Time;
+use url_shortener::{Which, Wish};
+
+use super::words::{MS, anybody, between, chores, chores_within, made, picked, roll_call, visits};
 use crate::shape::{Draft, Shape};
 
 fn service(draft: &mut Draft, shards: (u64, u64), snowflake_codes: bool) -> Shape {
@@ -108,4 +111,34 @@ pub(super) fn power_loss(draft: &mut Draft) {
     );
     draft.swarm(&[FaultKind::PowerLoss, FaultKind::TornWrite], &[shape.tally().into()]);
     roll_call(draft, shape, 4, 8);
+}
+
+/// A second after the last change, so that the bound knows of all of them, a shard loses a segment, or the end of
+/// one. It does not start; what others keep is served.
+pub(super) fn lost_files(draft: &mut Draft) {
+    let shape = service(draft, (1, 3), false);
+    made(draft, shape, 6);
+    for number in 0..20 {
+        let (at, which) = (between(draft, 5, 900), Which::Picked(number));
+        anybody(draft, shape, at, Wish::Create { alias: None, expires_in_ms: None });
+        let at = between(draft, 900, 3_000);
+        anybody(draft, shape, at, Wish::Visit(which));
+    }
+    chores_within(draft, shape, 30, 6, (100, 900));
+    visits(draft, shape, 60, 6);
+    let shard = draft.one_of(&shape.shard_ids());
+    let at = between(draft, 2_200, 2_800);
+    let back = at + MS(draft.number(1, 150));
+    match draft.percent(50) {
+        true => draft.between(at, back).file_cut(shard, "segment"),
+        false => draft.between(at, back).file_missing(shard, "segment"),
+    };
+    // It leases numbers anew.
+    let instance = draft.one_of(&shape.instance_ids());
+    draft.between(at, back).crash(instance);
+    for _ in 0..20 {
+        let at = Time(draft.number(back.0, draft.heal_at().0 + 500_000_000));
+        anybody(draft, shape, at, Wish::Create { alias: None, expires_in_ms: None });
+    }
+    roll_call(draft, shape, 6, 15);
 }

@@ -9,7 +9,7 @@ use sim::{
 };
 
 use crate::puppet::{
-    Act, Puppet, Word, at, heard, node, puppet, resets, seen, stage, tell, tell_at,
+    Act, Puppet, What, Word, at, heard, node, puppet, resets, seen, stage, tell, tell_at,
 };
 
 #[test]
@@ -31,6 +31,23 @@ fn a_node_that_joins_starts_then_and_is_one_of_them() {
     assert!(world.machine(node(2)).is_none() && world.machine(node(0)).is_some());
     world.end(zone);
     assert!(world.machine(node(2)).is_some());
+}
+
+/// The incident: it was looked for in vain, joined, and spoke; then only came the reset, in the middle of what it said.
+#[test]
+fn who_looked_for_it_in_vain_is_told_so_before_it_hears_from_it() {
+    for seed in 0..50 {
+        let mut world = stage(seed, &[0, 0]);
+        tell_at(&mut world, 10, 0, &[Act::Send(2, 1)]);
+        world.join_at(at(10), node(2), 0);
+        for micros in 0..30 {
+            let send = Word::Do(vec![Act::Send(0, micros)]);
+            world.tell_at(Time(10_000_000 + 100_000 * micros), node(2), send);
+        }
+        world.run_until(at(50));
+        assert_eq!((resets(&world, 0, 2), heard(&world, 0).len()), (1, 30), "seed {seed}");
+        assert_eq!(seen(&world, 0)[1].1.what, What::Reset(node(2)), "seed {seed}");
+    }
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn read_after(diary: Diary, fault: Option<Fault>, seed: u64) -> Read {
     world.tell_at(at(2_000), node(0), None);
     world.run_until(at(3_000));
     let mut read = Read::default();
-    for entry in world.history() {
+    for entry in world.history().iter() {
         match &entry.note {
             Page::Kept { entry, took } => {
                 read.kept.push(*entry);

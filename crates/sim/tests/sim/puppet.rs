@@ -1,6 +1,7 @@
 //! A puppet: it does what it is told and notes all that it sees. The world itself is tested with
 //! it, so that a test shows the world's behaviour and no machine's.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub(crate) enum Act {
     Cancel(&'static str),
     Disk(&'static str, DiskCommand),
     Play(&'static str),
+    /// A role in a group of this number, from now on.
+    PlayIn(u32, &'static str),
     Halt,
     Stopped,
 }
@@ -76,6 +79,7 @@ pub(crate) struct Puppet {
     /// What it has in memory: every number it heard since it booted.
     pub(crate) heard: Vec<u64>,
     role: &'static str,
+    groups: BTreeMap<u32, &'static str>,
     first_files: &'static [(&'static str, &'static str)],
 }
 
@@ -111,6 +115,11 @@ impl Machine for Puppet {
         self.first_files.iter().map(|&(name, text)| (name.into(), text.into())).collect()
     }
 
+    fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {
+        see(self.role, None);
+        self.groups.iter().for_each(|(group, role)| see(role, Some(*group)));
+    }
+
     fn inspect(&self) -> Inspection {
         Inspection { role: self.role, state: format!("{:?}", self.heard) }
     }
@@ -129,6 +138,7 @@ impl Puppet {
             Act::Cancel(timer) => out.cancel_timer(timer),
             Act::Disk(op, command) => out.disk(command, op),
             Act::Play(role) => self.role = role,
+            Act::PlayIn(group, role) => drop(self.groups.insert(group, role)),
             Act::Halt => out.halt("it was told to"),
             Act::Stopped => out.stopped(),
         }
@@ -147,7 +157,7 @@ const FILTERS: &[MessageFilter<Word>] = &[MessageFilter {
 }];
 
 pub(crate) fn puppet() -> Puppet {
-    Puppet { heard: Vec::new(), role: "puppet", first_files: &[] }
+    Puppet { heard: Vec::new(), role: "puppet", groups: BTreeMap::new(), first_files: &[] }
 }
 
 /// As [`stage`], with disks that hold these files when they are new.

@@ -99,6 +99,7 @@ fn plans_that_make_no_sense_are_refused() {
             fault(1, 2, json!({"fault": "loss", "nodes": vec![node(); 1_000], "ppm": 1})),
         ),
         ("short word", fault(1, 2, json!({"fault": "crash", "node": {"role": "r".repeat(65)}}))),
+        ("a slash", fault(1, 2, json!({"fault": "crash", "node": {"role": "leader/x"}}))),
         ("expected u64", json!([{"fault": {"at": -1, "until": 2, "fault": crash(0)}}])),
         ("expected u32", fault(1, 2, json!({"fault": "loss", "nodes": [node()], "ppm": -1}))),
         ("unknown variant", fault(1, 2, json!({"fault": "gremlins"}))),

@@ -27,6 +27,25 @@ fn a_word_is_a_role() {
     assert!(world.machine(node(0)).is_some() && world.machine(node(1)).is_none());
 }
 
+#[test]
+fn a_role_may_be_one_in_a_group() {
+    let mut world = stage(2, &[0; 4]);
+    tell_at(&mut world, 0, 1, &[Act::PlayIn(6, "leader"), Act::PlayIn(7, "follower")]);
+    tell_at(&mut world, 0, 2, &[Act::PlayIn(7, "leader"), Act::PlayIn(6, "follower")]);
+    tell_at(&mut world, 0, 3, &[Act::Play("leader")]);
+    world.run_until(at(10));
+    let up = |world: &World<Puppet>| [0, 1, 2, 3].map(|id| world.machine(node(id)).is_some());
+    let crash = world.crash("leader/7");
+    assert_eq!(world.fault(crash).to_string(), "the leader of group 7 crashes");
+    assert_eq!(up(&world), [true, true, false, true]);
+    world.crash("leader/9");
+    assert_eq!(up(&world), [true, true, false, true], "nobody leads it");
+    world.crash("leader");
+    assert_eq!(up(&world), [true, false, false, true], "in any group, the lowest number");
+    world.crash("leader");
+    assert_eq!(up(&world), [true, false, false, false], "or as a whole");
+}
+
 const NOBODY: [u32; 0] = [];
 
 type Sentence = fn(&mut World<Puppet>) -> FaultId;

@@ -34,7 +34,7 @@ impl<M: Machine<Protocol = Snowflake>> Promise<M> for Available {
             return Verdict::Held;
         }
         let (mut open, mut asked) = (BTreeMap::new(), BTreeMap::<NodeId, Asked>::new());
-        for entry in world.history() {
+        for entry in world.history().iter() {
             match &entry.note {
                 Note::Invoked { token, worker } if from <= entry.at && entry.at <= until => {
                     open.insert(*token, (entry.at, *worker));

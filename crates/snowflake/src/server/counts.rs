@@ -2,6 +2,7 @@
 //! log.
 
 use host::{Count, Metrics};
+use raft::server::count_note;
 use sim::{NoteKind, System};
 
 use crate::{Note, Snowflakes};
@@ -44,14 +45,8 @@ impl NoteCounts {
             }
             _ => {}
         }
-        // What the simulated world counts as worth seeing is worth seeing here.
         if let NoteKind::Sometimes(name) = Snowflakes::note_kind(note) {
-            let help = "What a machine noted about itself.";
-            self.metrics.labelled("snowflake_notes_total", help, "note", name).one();
-            if name == "journal-cut" {
-                let why = "a crash tore the last write to it, which nobody was told of";
-                tracing::warn!("the end of an authority's journal was cut off: {why}");
-            }
+            count_note(&self.metrics, "snowflake_notes_total", name);
         }
     }
 }

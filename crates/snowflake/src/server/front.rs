@@ -43,7 +43,7 @@ impl FrontEnd {
     async fn mint(&self, visitor: &Visitor, count: u32) -> Result<Message, HttpReply> {
         self.node.room().await;
         let mint = |token| Message::Mint { token, count };
-        match Session::of(&visitor, &self.node).ask_once(PATIENCE, mint).await {
+        match Session::of(visitor, &self.node).ask_once(PATIENCE, mint).await {
             Ok(answer) => {
                 self.counts.answered(&answer);
                 Ok(answer)

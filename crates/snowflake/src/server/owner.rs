@@ -7,108 +7,84 @@ use crate::Layout;
 const WORKER: &str = "snowflake";
 const LEASED: &str = "snowflake with a leased number";
 const AUTHORITY: &str = "the authority of snowflake";
-const REPLICATED_AUTHORITY: &str = "one of several authorities of snowflake";
+const ONE_OF_SEVERAL: &str = "one of several authorities of snowflake";
 
 /// One of the servers, and what its promises about the files in the folder depend on.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct FolderOwner {
-    system: String,
-    /// What a server with another number mints knows nothing of the high-water mark in the folder.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    worker: Option<u64>,
-    /// And so it is with another layout.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    layout: Option<String>,
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "system")]
+pub(super) enum FolderOwner {
+    /// A worker with a number of its own. Another number's, or another layout's, knows nothing of the high-water
+    /// mark in the folder.
+    #[serde(rename = "snowflake")]
+    Worker { worker: u64, layout: String },
+    /// A worker that leases its number. What it keeps is who it is, so that it gets its number back.
+    #[serde(rename = "snowflake with a leased number")]
+    Leased {},
     /// The leases of another number of workers are not these.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workers: Option<u64>,
+    #[serde(rename = "the authority of snowflake")]
+    Authority { workers: u64 },
     /// One of several authorities votes under its number, so another number's folder has other votes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node: Option<u32>,
+    #[serde(rename = "one of several authorities of snowflake")]
+    OneOfSeveral { workers: u64, node: u32 },
 }
 
 impl FolderOwner {
     /// A worker with a number of its own.
     pub(super) fn worker(worker: u64, layout: &Layout) -> FolderOwner {
-        let (worker, layout) = (Some(worker), Some(layout.to_string()));
-        FolderOwner { system: WORKER.to_owned(), worker, layout, workers: None, node: None }
-    }
-
-    /// A worker that leases its number. What it keeps is who it is, so that it gets its number back.
-    pub(super) fn leased() -> FolderOwner {
-        FolderOwner {
-            system: LEASED.to_owned(),
-            worker: None,
-            layout: None,
-            workers: None,
-            node: None,
-        }
-    }
-
-    /// An authority over so many workers.
-    pub(super) fn authority(workers: u64) -> FolderOwner {
-        let (system, workers) = (AUTHORITY.to_owned(), Some(workers));
-        FolderOwner { system, worker: None, layout: None, workers, node: None }
-    }
-
-    /// One of several authorities over so many workers.
-    pub(super) fn replicated_authority(workers: u64, node: u32) -> FolderOwner {
-        let (system, workers, node) = (REPLICATED_AUTHORITY.to_owned(), Some(workers), Some(node));
-        FolderOwner { system, worker: None, layout: None, workers, node }
-    }
-
-    /// The same bits, whether or not one of the two says them by a name.
-    fn has_layout_of(&self, other: &FolderOwner) -> bool {
-        let parsed = |owner: &FolderOwner| owner.layout.as_ref()?.parse::<Layout>().ok();
-        match (parsed(self), parsed(other)) {
-            (Some(ours), Some(theirs)) => ours.is_the_same_as(&theirs),
-            _ => self.layout == other.layout,
-        }
+        FolderOwner::Worker { worker, layout: layout.to_string() }
     }
 }
 
 impl host::FolderOwner for FolderOwner {
-    const SYSTEMS: &'static [&'static str] = &[WORKER, LEASED, AUTHORITY, REPLICATED_AUTHORITY];
+    const SYSTEMS: &'static [&'static str] = &[WORKER, LEASED, AUTHORITY, ONE_OF_SEVERAL];
 
     fn is(&self, other: &FolderOwner) -> bool {
-        let key =
-            |owner: &FolderOwner| (owner.system.clone(), owner.worker, owner.workers, owner.node);
-        key(self) == key(other) && self.has_layout_of(other)
+        use FolderOwner::Worker;
+        let (Worker { worker, layout }, Worker { worker: theirs, layout: their_layout }) =
+            (self, other)
+        else {
+            return self == other;
+        };
+        // The same bits, whether or not one of the two says them by a name.
+        let same = match (layout.parse::<Layout>(), their_layout.parse::<Layout>()) {
+            (Ok(ours), Ok(theirs)) => ours.is_the_same_as(&theirs),
+            _ => layout == their_layout,
+        };
+        same && worker == theirs
     }
 
     fn name(&self) -> String {
-        let mut name = self.system.clone();
-        if let (Some(worker), Some(layout)) = (self.worker, &self.layout) {
-            name += &format!(", worker {worker}, layout {layout}");
+        match self {
+            FolderOwner::Worker { worker, layout } => {
+                format!("{WORKER}, worker {worker}, layout {layout}")
+            }
+            FolderOwner::Leased {} => LEASED.to_owned(),
+            FolderOwner::Authority { workers } => format!("{AUTHORITY}, over {workers} workers"),
+            FolderOwner::OneOfSeveral { workers, node } => {
+                format!("{ONE_OF_SEVERAL}, over {workers} workers, node {node}")
+            }
         }
-        if let Some(workers) = self.workers {
-            name += &format!(", over {workers} workers");
-        }
-        if let Some(node) = self.node {
-            name += &format!(", node {node}");
-        }
-        name
     }
 
     fn arguments(&self) -> String {
-        match (self.worker, &self.layout, self.workers) {
-            (Some(worker), Some(layout), _) => {
+        match self {
+            FolderOwner::Worker { worker, layout } => {
                 format!("serve --worker {worker} --layout {layout}")
             }
-            (_, _, Some(workers)) => {
-                let node = self.node.map(|node| format!(" --node {node}")).unwrap_or_default();
-                format!("authority --workers {workers}{node}")
+            FolderOwner::Leased {} => "serve --authority".to_owned(),
+            FolderOwner::Authority { workers } => format!("authority --workers {workers}"),
+            FolderOwner::OneOfSeveral { workers, node } => {
+                format!("authority --workers {workers} --node {node}")
             }
-            _ => "serve --authority".to_owned(),
         }
     }
 
     fn with_another_folder(&self) -> &'static str {
-        match self.system.as_str() {
-            LEASED => "(the worker then leases another number)",
-            REPLICATED_AUTHORITY => "(it then comes back as a new member)",
-            AUTHORITY => "once no worker holds a lease of this one any more",
-            _ => "and a worker number never used before with --worker",
+        match self {
+            FolderOwner::Worker { .. } => "and a worker number never used before with --worker",
+            FolderOwner::Leased {} => "(the worker then leases another number)",
+            FolderOwner::Authority { .. } => "once no worker holds a lease of this one any more",
+            FolderOwner::OneOfSeveral { .. } => "(it then comes back as a new member)",
         }
     }
 }
@@ -129,16 +105,19 @@ mod tests {
         assert!(!named.is(&FolderOwner::worker(3, &Layout::wide())));
     }
 
+    fn authority(workers: u64) -> FolderOwner {
+        FolderOwner::Authority { workers }
+    }
+
+    fn several(workers: u64, node: u32) -> FolderOwner {
+        FolderOwner::OneOfSeveral { workers, node }
+    }
+
     #[test]
     fn servers_of_different_kinds_own_different_folders() {
         let worker = FolderOwner::worker(3, &Layout::twitter());
-        let council = [
-            FolderOwner::replicated_authority(8, 0),
-            FolderOwner::replicated_authority(8, 1),
-            FolderOwner::replicated_authority(9, 0),
-        ];
-        let kinds =
-            [worker, FolderOwner::leased(), FolderOwner::authority(8), FolderOwner::authority(9)];
+        let council = [several(8, 0), several(8, 1), several(9, 0)];
+        let kinds = [worker, FolderOwner::Leased {}, authority(8), authority(9)];
         let kinds: Vec<_> = kinds.into_iter().chain(council).collect();
         for (at, one) in kinds.iter().enumerate() {
             for (other_at, other) in kinds.iter().enumerate() {

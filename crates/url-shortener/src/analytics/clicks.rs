@@ -25,12 +25,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use journal::{Bound, JournalOp, JournalTimer};
-use machine::{DiskId, DiskResult, FileName, NodeId, Now, Outputs, Time};
+use machine::{DiskId, DiskResult, FileName, NodeId, Now, Outputs, Switches, Time};
 use rand::Rng;
 use resilience::Backoff;
 
 use super::click::Click;
 use crate::LinkId;
+use crate::mechanism::Mechanism;
 use crate::message::{Note, Shortener, Timer};
 use outbox::Outbox;
 use record::BatchBuilder;
@@ -81,6 +82,9 @@ impl Default for ClickTuning {
     }
 }
 
+/// For so long a log that is to stop waits for the tally.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
 /// The click log of an instance.
 #[derive(Clone, Debug)]
 pub struct ClickLog {
@@ -95,13 +99,13 @@ pub struct ClickLog {
     segments: Segments,
     outbox: Outbox,
     armed: Option<Time>,
-    /// A clean stop waits for what is on its way to the disk.
-    stopping: bool,
+    /// To stop, it waits for what is on its way to the disk, and until then for the tally.
+    stops: Option<Time>,
 }
 
 impl ClickLog {
     /// A log whose clicks are counted by this tally.
-    pub fn new(tally: NodeId, tuning: ClickTuning) -> ClickLog {
+    pub fn new(tally: NodeId, tuning: ClickTuning, switches: Switches) -> ClickLog {
         ClickLog {
             tuning,
             log: 0,
@@ -109,10 +113,10 @@ impl ClickLog {
             waiting: VecDeque::new(),
             flush_due: None,
             dropped: 0,
-            segments: Segments::new(tuning.segment),
+            segments: Segments::new(tuning.segment, Mechanism::DurableBound.on(switches)),
             outbox: Outbox::new(tally, tuning),
             armed: None,
-            stopping: false,
+            stops: None,
         }
     }
 
@@ -127,9 +131,10 @@ impl ClickLog {
         self.segments.start(disk, out);
     }
 
-    /// A clean stop: what waits is written, then [`machine::Output::Stopped`].
+    /// A clean stop: what waits is written, and the tally has some time to count it, since the next boot may be far
+    /// off. Then [`machine::Output::Stopped`].
     pub fn stop(&mut self, now: &mut Now<'_>, out: &mut Outputs<Shortener>) {
-        self.stopping = true;
+        self.stops = Some(now.time + STOP_PATIENCE);
         self.flush_due = Some(now.time);
         self.go_on(now, out);
     }
@@ -270,15 +275,18 @@ impl ClickLog {
         }
         self.segments.trim(self.outbox.oldest_file(), out);
         let flush_due = self.flush_due.filter(|_| self.segments.is_ready());
-        let next = [flush_due, self.outbox.due()].into_iter().flatten().min();
+        // What is over by then waits for the disk, and no longer for the clock.
+        let stops = self.stops.filter(|until| *until > now.time);
+        let next = [flush_due, self.outbox.due(), stops].into_iter().flatten().min();
         if let Some(at) = next
             && self.armed != next
         {
             self.armed = next;
             out.set_timer(Timer::Clicks, at.since(now.time));
         }
-        if self.stopping && self.segments.settle(out) {
-            self.stopping = false;
+        let is_over = |until| self.is_drained() || now.time >= until;
+        if self.stops.is_some_and(is_over) && self.segments.settle(out) {
+            self.stops = None;
             out.stopped();
         }
     }

@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
 use crate::mechanism::Mechanism;
-use crate::message::{Message, Note, Op, Shortener};
+use crate::message::{Message, Note, Op, Shortener, Timer};
 use crate::{LinkId, LinkStats};
 use bitcask::{Event, Limits, Store, StoreOp};
 use round::{ReceivedBatch, Round};
@@ -58,21 +58,25 @@ pub struct Tally {
     next_ticket: u64,
     /// Clicks since the boot.
     counted: u64,
+    /// A clean stop waits for what is on its way to the disk.
+    stopping: bool,
 }
 
 impl Tally {
     /// A tally whose store has files of this size.
     pub fn new(limits: Limits, switches: Switches) -> Tally {
+        let of_store = [(Mechanism::DurableBound, bitcask::Mechanism::DurableBound)];
         Tally {
             dedup: Mechanism::ClickDedup.on(switches),
             rounds: RoundLimits::default(),
-            store: Store::new(limits, Switches::ALL_ON),
+            store: Store::new(limits, Mechanism::of_store(&of_store, switches)),
             is_ready: false,
             waiting: VecDeque::new(),
             round: None,
             stats_reads: BTreeMap::new(),
             next_ticket: 0,
             counted: 0,
+            stopping: false,
         }
     }
 
@@ -170,7 +174,10 @@ impl Tally {
             // Nothing changed. The instances still have the clicks, and send them again.
             Event::Full(_) => self.round = None,
             // Rounds are bounded so that batches fit, and pages are never requested.
-            Event::TooLarge(_) | Event::Page(..) => out.halt("the store answers out of turn"),
+            Event::TooLarge(_) | Event::Page(..) | Event::Written(_) => {
+                out.halt("the store answers out of turn")
+            }
+            Event::Compacted => out.note(Note::Sometimes("store-compacted")),
             Event::Broken(why) => out.halt(why),
         }
     }
@@ -223,15 +230,14 @@ impl Machine for Tally {
 
     fn handle(&mut self, _: &mut Now<'_>, input: Input<Shortener>, out: &mut Outputs<Shortener>) {
         match input {
-            Input::Start { .. } => self.store.start(out),
+            Input::Start { disk } => self.store.start(disk, out),
             Input::Message { from, message } => self.message(from, message, out),
-            Input::Disk { op: Op::Store(op), result } => {
-                if op == StoreOp::Compacted && result.is_ok() {
-                    out.note(Note::Sometimes("store-compacted"));
-                }
-                self.store.ended(op, result, out);
+            Input::Disk { op: Op::Store(op), result } => self.store.ended(op, result, out),
+            Input::Disk { op: Op::Journal(op), result } => {
+                self.store.ended(StoreOp::Journal(op), result, out);
             }
-            Input::Stop => out.stopped(),
+            Input::Timer(Timer::Journal(timer)) => self.store.timer(timer, out),
+            Input::Stop => self.stopping = true,
             _ => {}
         }
         loop {
@@ -243,6 +249,14 @@ impl Machine for Tally {
             }
             self.begin(out);
         }
+        if self.stopping && self.store.settle(out) {
+            self.stopping = false;
+            out.stopped();
+        }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        Store::first_files()
     }
 
     fn inspect(&self) -> Inspection {
@@ -252,86 +266,5 @@ impl Machine for Tally {
             true => format!("{} clicks counted, {waiting} batches wait", self.counted),
         };
         Inspection { role: "tally", state }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use machine::{DiskAnswer, DiskId, Generation, Output, Random, Time, Wall};
-    use rand::SeedableRng;
-
-    use super::*;
-    use crate::Key;
-    use crate::analytics::click::{Click, Device};
-    use crate::analytics::clicks::{Batch, Clicks};
-    use bitcask::StoreOp;
-
-    const INSTANCE: NodeId = NodeId(3);
-
-    /// What it says to an input, and what it asks the disk.
-    fn said(tally: &mut Tally, input: Input<Shortener>) -> (Vec<Message>, Vec<Op>) {
-        let mut random = Random::seed_from_u64(1);
-        let (time, wall, generation) = (Time(0), Wall(0), Generation(0));
-        let mut now = Now { time, wall, generation, random: &mut random };
-        let mut out = Outputs::default();
-        tally.handle(&mut now, input, &mut out);
-        let (mut said, mut ops) = (Vec::new(), Vec::new());
-        for output in out.drain() {
-            match output {
-                Output::Send { message, .. } => said.push(message),
-                Output::Disk { op, .. } => ops.push(op),
-                _ => {}
-            }
-        }
-        (said, ops)
-    }
-
-    fn disk(op: Op, answer: DiskAnswer) -> Input<Shortener> {
-        Input::Disk { op, result: Ok(answer) }
-    }
-
-    /// A tally that has read its empty disk.
-    fn ready() -> Tally {
-        let mut tally = Tally::new(Limits::default(), Switches::ALL_ON);
-        said(&mut tally, Input::Start { disk: DiskId(1) });
-        said(&mut tally, disk(Op::Store(StoreOp::Listed), DiskAnswer::Names(Vec::new())));
-        tally
-    }
-
-    fn link() -> LinkId {
-        LinkId { key: Key::new("", "a"), incarnation: 0 }
-    }
-
-    /// Two clicks of a log.
-    fn clicks(log: u64) -> Input<Shortener> {
-        let (key, device) = (link().key, Device::Other);
-        let click = Click { key, at_ms: 0, visitor: 1, referrer: None, device };
-        let batch = Batch { log, first: 0, clicks: Clicks::of(&[click.clone(), click]) };
-        Input::Message { from: INSTANCE, message: Message::Clicks { kept: 0, batch } }
-    }
-
-    #[test]
-    fn so_many_batches_wait_and_the_others_come_again() {
-        let mut tally = ready();
-        (0..1_000).for_each(|log| drop(said(&mut tally, clicks(log))));
-        let state = format!("0 clicks counted, {MAX_WAITING} batches wait");
-        assert_eq!(tally.inspect().state, state);
-    }
-
-    #[test]
-    fn clicks_are_called_counted_when_that_is_durable() {
-        let mut tally = ready();
-        let tell = || Input::Message {
-            from: INSTANCE,
-            message: Message::GetStats { call: 1, link: link() },
-        };
-        let (spoke, ops) = said(&mut tally, clicks(7));
-        let [write, sync] = ops.try_into().expect("a write and its sync");
-        assert_eq!((sync.clone(), spoke), (Op::Store(StoreOp::Synced), Vec::new()));
-        assert_eq!(said(&mut tally, disk(write, DiskAnswer::Done)).0, []);
-        let nothing = Message::Stats { call: 1, stats: None };
-        assert_eq!(said(&mut tally, tell()).0, [nothing], "what may be lost is not shown");
-        let counted = Message::Counted { log: 7, below: 2 };
-        assert_eq!(said(&mut tally, disk(sync, DiskAnswer::Done)).0, [counted]);
     }
 }

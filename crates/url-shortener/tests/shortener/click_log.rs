@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sim::Script;
+use sim::{Fault, Script};
 use url_shortener::Note;
 
 use crate::front::{Ear, FRONT, LOST, MS, Node, SMALL, TALLY, heard, log, visit, world};
@@ -53,6 +53,38 @@ fn what_is_acknowledged_outlives_power_losses_and_is_heard_in_order() {
         assert!(heard.values().all(in_order), "seed {seed}");
         assert!(log(&world).is_drained(), "seed {seed}");
     }
+}
+
+#[test]
+fn a_log_that_is_told_to_stop_owes_nothing_if_the_tally_is_there() {
+    let stopped_after = |ms, is_cut: bool| {
+        let mut world = world(1);
+        let cut = is_cut.then(|| world.partition([FRONT], [TALLY]));
+        visit(&mut world, 0..100);
+        let now = world.now();
+        world.schedule(now, now + MS(60_000), Fault::RollingRestart { nodes: vec![FRONT.into()] });
+        world.run_for(MS(ms));
+        cut.into_iter().for_each(|cut| world.end(cut));
+        (world.machine(FRONT).is_none(), heard(&world).concat().len())
+    };
+    assert_eq!(stopped_after(1_000, false), (true, 100));
+    assert!(!stopped_after(1_900, true).0, "it waits for a tally that is silent");
+    assert!(stopped_after(2_200, true).0, "and not for ever");
+}
+
+/// It once looked at the clock again and again while it waited for the disk.
+#[test]
+fn a_log_that_is_told_to_stop_waits_for_a_disk_that_hangs_and_costs_nothing() {
+    let mut world = world(1);
+    visit(&mut world, 0..10);
+    world.hung_disk(FRONT);
+    let (now, before) = (world.now(), world.events());
+    world.schedule(now, now + MS(60_000), Fault::RollingRestart { nodes: vec![FRONT.into()] });
+    world.run_for(MS(4_000));
+    assert!(world.machine(FRONT).is_some(), "it may be durable yet");
+    assert!(world.events() - before < 200, "{} events", world.events() - before);
+    world.run_for(MS(2_000));
+    assert!(world.machine(FRONT).is_none(), "as a process that dies");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::{NodeId, Switches};
+use machine::{Machine, NodeId, Switches};
 use url_shortener::{
     Answer, Ask, Call, Edit, Freshness, Instance, Message, Rate, Reply, Roster, Settings,
 };
@@ -23,6 +23,22 @@ fn instance() -> Hand<Instance> {
     let shards = Roster { nodes: SHARDS.to_vec(), founders: 1 };
     let settings = Settings { shards, ..Settings::new(vec![SHARDS[0]], TALLY, [0; 16]) };
     Hand::on_an_empty_disk(Instance::new(settings, Switches::ALL_ON).unwrap())
+}
+
+/// A server says that it is ready when each of its nodes has read its disk.
+#[test]
+fn an_instance_reads_its_disk_until_its_click_log_has() {
+    let mut hand = instance();
+    let reads = |hand: &Hand<Instance>| hand.machine.inspect().state == "reads its disk";
+    assert!(!reads(&hand));
+    let settings = Settings::new(vec![SHARDS[0]], TALLY, [0; 16]);
+    hand.crash(Instance::new(settings, Switches::ALL_ON).unwrap());
+    let mut steps = 0;
+    while reads(&hand) {
+        hand.step(0);
+        steps += 1;
+    }
+    assert!(steps > 1, "{steps}");
 }
 
 impl Hand<Instance> {

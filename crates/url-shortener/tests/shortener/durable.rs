@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use machine::{DiskCommand, Input, Machine, NodeId, Switches};
 use url_shortener::{
-    Call, ClickLog, Edit, Handover, Limits, Message, Reply, Roster, Shard, Shortener, Timer,
+    Batch, Call, ClickLog, Edit, Handover, Limits, LinkId, Message, Reply, Roster, Shard,
+    Shortener, Tally, Timer,
 };
 
 use crate::front::{Front, SMALL, TALLY};
-use crate::hand::Hand;
+use crate::hand::{CALLER, Hand};
 use crate::service::{key, link, visit};
 
 /// The disk does what it was asked until this is said: what it did last is a sync.
@@ -74,7 +75,7 @@ fn sends_clicks(hand: &Hand<Front>) -> bool {
 
 #[test]
 fn clicks_are_sent_when_they_are_durable() {
-    let front = || Front(ClickLog::new(TALLY, SMALL));
+    let front = || Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON));
     let mut hand = Hand::on_an_empty_disk(front());
     (0..SMALL.batch).for_each(|_| drop(hand.ask(visit("a"))));
     let mut dies = hand.clone();
@@ -98,7 +99,7 @@ fn clicks_are_sent_when_they_are_durable() {
 /// The tally counts a part of a batch where its round is full; the rest may be lost on its side.
 #[test]
 fn a_batch_of_which_a_part_was_counted_is_sent_again() {
-    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON)));
     (0..SMALL.batch).for_each(|_| drop(hand.ask(visit("a"))));
     hand.settle();
     let (log, _) = hand.machine.0.acknowledged();
@@ -119,7 +120,7 @@ fn a_batch_of_which_a_part_was_counted_is_sent_again() {
 
 #[test]
 fn a_connection_that_broke_is_not_waited_for() {
-    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON)));
     (0..SMALL.batch).for_each(|_| drop(hand.ask(visit("a"))));
     hand.settle();
     hand.input(Input::LinkReset { peer: TALLY });
@@ -135,7 +136,7 @@ fn a_connection_that_broke_is_not_waited_for() {
 fn what_is_read_back_is_durable_too() {
     let batch = SMALL.batch as u64;
     let in_memory = SMALL.in_memory as u64;
-    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON)));
     for _ in 0..(in_memory + 1) * batch {
         hand.ask(visit("a"));
         hand.settle();
@@ -193,7 +194,7 @@ fn length_of(hand: &mut Hand<Front>, file: &'static str) -> u64 {
 #[test]
 fn a_file_that_is_written_to_is_not_deleted() {
     let batch = SMALL.batch as u64;
-    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON)));
     let log = |hand: &Hand<Front>| hand.machine.0.acknowledged();
     let mut counted = 0;
     while length_of(&mut hand, "clicks-1") + 200 <= SMALL.segment {
@@ -215,4 +216,43 @@ fn a_file_that_is_written_to_is_not_deleted() {
     hand.tell(TALLY, Message::Counted { log, below: counted + batch });
     hand.settle();
     assert_eq!(length_of(&mut hand, "clicks-1"), 0, "all of it is counted");
+}
+
+/// A batch of clicks, as a click log sends it.
+fn batch_of_clicks() -> Batch {
+    let mut front = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON)));
+    (0..SMALL.batch).for_each(|_| drop(front.ask(visit("a"))));
+    front.settle();
+    let batch = front.said.into_iter().find_map(|(_, message)| match message {
+        Message::Clicks { batch, .. } => Some(batch),
+        _ => None,
+    });
+    batch.expect("they are sent")
+}
+
+#[test]
+fn so_many_batches_wait_for_the_tally_and_the_others_come_again() {
+    let mut hand = Hand::on_an_empty_disk(Tally::new(Limits::default(), Switches::ALL_ON));
+    let batch = batch_of_clicks();
+    for log in 0..1_000 {
+        hand.tell(CALLER, Message::Clicks { kept: 0, batch: Batch { log, ..batch.clone() } });
+    }
+    assert_eq!(hand.machine.inspect().state, "0 clicks counted, 256 batches wait");
+}
+
+#[test]
+fn clicks_are_called_counted_when_that_is_durable() {
+    let mut hand = Hand::on_an_empty_disk(Tally::new(Limits::default(), Switches::ALL_ON));
+    let batch = batch_of_clicks();
+    let counted = Message::Counted { log: batch.log, below: batch.end() };
+    let link = LinkId { key: key("a"), incarnation: 0 };
+    hand.tell(CALLER, Message::Clicks { kept: 0, batch });
+    let ask = Message::GetStats { call: 1, link };
+    let nothing = Message::Stats { call: 1, stats: None };
+    let is_said = |hand: &Hand<Tally>| hand.said.contains(&(CALLER, counted.clone()));
+    while let Some((DiskCommand::Read { .. }, _)) = hand.pending.front() {
+        hand.step(0);
+    }
+    assert_eq!(hand.tell(CALLER, ask), [(CALLER, nothing)], "what may be lost is not shown");
+    said_after_a_sync(&mut hand, is_said);
 }

@@ -4,9 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use machine::Switches;
 use sim::Script;
-use url_shortener::{Answer, Ask, Cursor, Edit, Link, LinkId, NewLink, Permutation, RANGE};
+use url_shortener::{
+    Answer, Ask, Cursor, Edit, Instance, Link, LinkId, Message, NewLink, Permutation, RANGE, Reply,
+    Settings,
+};
 
+use crate::hand::{CALLER, Hand};
 use crate::service::{
     INSTANCES, MS, SECRET, SHARDS, Service, TALLY, code, create, key, leads_to, link, visit,
 };
@@ -244,4 +249,35 @@ fn an_alias_that_is_made_again_begins_at_nothing_and_late_clicks_are_not_its_own
         other => panic!("{other:?}"),
     };
     assert_eq!((clicks(second), clicks(first)), (1, 5 * INSTANCES.len() as u64));
+}
+
+/// What stands in for a shard is late with one of two calls.
+#[test]
+fn a_call_that_has_no_answer_ends_alone() {
+    let (shard, tally) = (SHARDS[0], TALLY);
+    let instance = Instance::new(Settings::new(vec![shard], tally, SECRET), Switches::ALL_ON);
+    let mut hand = Hand::on_an_empty_disk(instance.unwrap());
+    let calls = [1, 2].map(|token| {
+        let ask = visit(&format!("link-{token}"));
+        let said = hand.tell(CALLER, Message::Ask { token, client: 1, ask });
+        let call = said.into_iter().find_map(|(to, message)| match message {
+            Message::Call { call, .. } if to == shard => Some(call),
+            _ => None,
+        });
+        call.expect("the shard is asked")
+    });
+    let mut answers = |message| {
+        let said = hand.tell(shard, message).into_iter();
+        let answers = said.filter_map(|(_, message)| match message {
+            Message::Answer { token, answer } => Some((token, answer)),
+            _ => None,
+        });
+        answers.collect::<Vec<_>>()
+    };
+    let late = answers(Message::Unanswered { call: calls[0] });
+    assert!(matches!(late[..], [(1, Answer::Unavailable(_))]), "{late:?}");
+    let reply = Reply::Missing;
+    let other = answers(Message::Reply { call: calls[1], shards: 1, reply });
+    assert_eq!(other, [(2, Answer::Missing)]);
+    assert_eq!(answers(Message::Unanswered { call: calls[1] }), [], "it was answered");
 }

@@ -10,4 +10,6 @@ mod hand;
 mod link_bytes;
 mod links;
 mod service;
+#[cfg(feature = "server")]
+mod site;
 mod tally;

@@ -16,21 +16,21 @@ fn link(code: &str) -> LinkId {
 
 /// What the tally said last of each link.
 fn totals(world: &World<Node>) -> BTreeMap<LinkId, u64> {
-    totals_of(world.history())
+    totals_of(world.history().iter())
 }
 
-fn totals_of(history: &[Entry<Note>]) -> BTreeMap<LinkId, u64> {
+fn totals_of<'a>(history: impl Iterator<Item = &'a Entry<Note>>) -> BTreeMap<LinkId, u64> {
     let total = |note: &Note| match note {
         Note::Total { link, clicks } => Some((link.clone(), *clicks)),
         _ => None,
     };
-    history.iter().filter_map(|entry| total(&entry.note)).collect()
+    history.filter_map(|entry| total(&entry.note)).collect()
 }
 
 /// Clicks of each link that are on a front's disk.
 fn logged(world: &World<Node>) -> BTreeMap<LinkId, u64> {
     let (mut clicks, mut durable) = (BTreeMap::new(), BTreeMap::new());
-    for entry in world.history() {
+    for entry in world.history().iter() {
         match &entry.note {
             Note::Clicked { log, number, link } => {
                 drop(clicks.insert((*log, *number), link.clone()))
@@ -114,7 +114,7 @@ fn a_tally_tells_what_it_has_counted_and_nothing_else() {
         world.tell(TALLY, Message::GetStats { call: 1, link });
     }
     world.run_for(MS(100));
-    let news: Vec<Note> = world.history()[told..].iter().map(|entry| entry.note.clone()).collect();
+    let news: Vec<Note> = world.history().since(told).map(|entry| entry.note.clone()).collect();
     let total = |code, clicks| Note::Total { link: link(code), clicks };
     assert!(news.contains(&total("never-clicked", 0)), "{news:?}");
     let clicks = totals(&world).remove(&link("x"));
@@ -135,7 +135,7 @@ fn a_tally_that_lost_its_disk_goes_on_from_what_is_left_in_the_logs() {
     let lost = world.history().len();
     visit(&mut world, 100..200);
     world.run_for(MS(1_000));
-    assert_eq!(totals_of(&world.history()[lost..]).values().sum::<u64>(), 100);
+    assert_eq!(totals_of(world.history().since(lost)).values().sum::<u64>(), 100);
     assert!(log(&world).is_drained(), "nothing waits for what is gone");
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use bitcask::{Event, Limits, Store, StoreOp};
 use bytes::Bytes;
 use host::{Files, Metrics};
-use machine::{DiskCommand, Output, Outputs, Switches};
+use journal::BOUND;
+use machine::{DiskCommand, DiskId, Output, Outputs, Switches};
 
 use crate::contestants::Contestant;
 use crate::links::Pairs;
@@ -19,10 +20,16 @@ pub struct Ours {
 
 impl Ours {
     pub fn open(folder: &Path) -> Ours {
-        let files = Files::new(folder.to_owned(), &Metrics::default());
+        let mut files = Files::new(folder.to_owned(), &Metrics::default());
         let store = Store::new(Limits::default(), Switches::ALL_ON);
+        if !folder.join(BOUND).exists() {
+            let first = Store::first_files().into_iter();
+            let put =
+                |(file, bytes): (_, Bytes)| DiskCommand::Replace { file, parts: bytes.into() };
+            files.carry_out(first.map(put).collect());
+        }
         let mut ours = Ours { store, files, out: Outputs::default(), ops: Vec::new() };
-        ours.store.start(&mut ours.out);
+        ours.store.start(DiskId(1), &mut ours.out);
         assert_eq!(ours.settle(), Some(Event::Ready));
         ours
     }
@@ -40,7 +47,8 @@ impl Ours {
                 }
             }
             if commands.is_empty() {
-                return self.store.next_event();
+                let mut events = std::iter::from_fn(|| self.store.next_event());
+                return events.find(|event| *event != Event::Compacted);
             }
             let outcomes = self.files.carry_out(commands);
             for (op, outcome) in self.ops.drain(..).zip(outcomes) {
