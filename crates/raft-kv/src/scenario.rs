@@ -142,7 +142,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("check-quorum", "recovers-after-heal", "one-way-partition", 0),
     Witness::new("up-to-date-vote", "leader-completeness", "slow-follower", 1),
     Witness::new("commit-only-current-term", "state-machine-safety", "figure-eight", 39),
-    Witness::new("persist-before-reply", "leader-completeness", "power-loss", 3),
+    Witness::new("persist-before-reply", "leader-completeness", "power-loss", 38),
     Witness::new("consistency-check", "log-matching", "minority-leader", 10),
     Witness::new("read-index", "linearizable", "minority-leader", 0),
     Witness::new("lease-margin", "linearizable", "clock-drift", 27),
