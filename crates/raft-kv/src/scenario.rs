@@ -151,7 +151,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 3),
     Witness::new("leadership-transfer", "no-election-is-waited-for", "planned-restarts", 0),
     Witness::new("wake-on-silence", "recovers-after-heal", "resting-leader", 0),
-    Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 1),
+    Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 5),
     Witness::new("hello-again", "redundancy-returns", "disk-replaced-voter-down", 0),
 ];
 
