@@ -142,7 +142,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("check-quorum", "recovers-after-heal", "one-way-partition", 0),
     Witness::new("up-to-date-vote", "leader-completeness", "slow-follower", 1),
     Witness::new("commit-only-current-term", "state-machine-safety", "figure-eight", 39),
-    Witness::new("persist-before-reply", "leader-completeness", "power-loss", 3),
+    Witness::new("persist-before-reply", "leader-completeness", "power-loss", 38),
     Witness::new("consistency-check", "log-matching", "minority-leader", 10),
     Witness::new("read-index", "linearizable", "minority-leader", 0),
     Witness::new("lease-margin", "linearizable", "clock-drift", 27),
@@ -151,7 +151,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 3),
     Witness::new("leadership-transfer", "no-election-is-waited-for", "planned-restarts", 0),
     Witness::new("wake-on-silence", "recovers-after-heal", "resting-leader", 0),
-    Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 1),
+    Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 5),
     Witness::new("hello-again", "redundancy-returns", "disk-replaced-voter-down", 0),
 ];
 
