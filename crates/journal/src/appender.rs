@@ -202,10 +202,12 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             return;
         }
         if self.boot.is_some() {
-            return self.begin_boot(bound, out);
+            self.begin_boot(bound, out);
         }
-        self.advance(bound, out);
-        self.advance_upkeep(bound, out);
+        if self.boot.is_none() {
+            self.advance(bound, out);
+            self.advance_upkeep(bound, out);
+        }
     }
 
     /// A disk operation of this family ended.

@@ -13,8 +13,9 @@
 //!
 //! The newest file is cut and synced as it was read before it is believed, and what it has above the bound is written
 //! again: a failed sync may have left it in the page cache, of which the next sync of the same bytes knows nothing.
-//! A file system that copies what is written over may have no space for that: then the boot waits. Nothing is
-//! appended behind it: each boot begins a new file.
+//! A file system that copies what is written over may have no space for that: then the boot waits. So it
+//! does for the bound, where that no longer names a file which is there. Nothing is appended behind it: each boot
+//! begins a new file.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
@@ -55,6 +56,8 @@ pub(crate) struct Boot {
     restore: Vec<DiskCommand>,
     restoring: usize,
     full: bool,
+    /// All was read, up to here, and the bound that was read is not durable yet.
+    waits: Option<Place>,
 }
 
 impl Boot {
@@ -80,9 +83,13 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         bound: &mut Bound,
         out: &mut Outputs<P>,
     ) {
-        let Some(boot) = self.boot.as_mut().filter(|boot| !boot.begun && bound.is_known()) else {
-            return;
-        };
+        let Some(boot) = self.boot.as_mut().filter(|_| bound.is_known()) else { return };
+        if boot.begun {
+            return match boot.waits {
+                Some(end) => self.ready(end, bound, out),
+                None => {}
+            };
+        }
         boot.begun = true;
         let known = bound.claim(self.family, self.prefix());
         match self.compare(known) {
@@ -306,6 +313,15 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
     }
 
     fn ready<P: Embeds<Journal>>(&mut self, end: Place, bound: &mut Bound, out: &mut Outputs<P>) {
+        let Some(boot) = &mut self.boot else { return };
+        if !boot.outdated.is_empty() && !bound.is_as_read() {
+            // Else a power cut could bring back the bound of before, and with it what this boot did not find.
+            boot.waits = Some(end);
+            if !bound.is_full() {
+                bound.settle(out);
+            }
+            return;
+        }
         let Some(boot) = self.boot.take() else { return };
         (self.written, self.synced) = (end, end);
         self.end = Place { file: boot.next.max(end.file + 1), offset: 0 };

@@ -269,6 +269,11 @@ impl Bound {
         self.durable >= change
     }
 
+    /// Is durable what a boot read, which may have been in the page cache only?
+    pub(crate) fn is_as_read(&self) -> bool {
+        self.durable > 0
+    }
+
     /// Has it no space, until it tries again?
     pub(crate) fn is_full(&self) -> bool {
         self.full

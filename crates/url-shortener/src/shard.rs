@@ -13,6 +13,7 @@
 //! A range of numbers is leased once: the counter of leases is in the same store, and durable before the
 //! reply.
 
+mod access;
 mod boot;
 mod growth;
 mod newest;
@@ -23,13 +24,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
-use resilience::{Access, KeyQueue, Turn};
+use resilience::{KeyQueue, Turn};
 
 use crate::link::codec::{decode_link, encode_link};
 use crate::mechanism::Mechanism;
 use crate::message::{Call, Message, Note, Op, Range, Reply, Shortener, Timer};
 use crate::ring::{MAX_SHARDS, RingPhase};
 use crate::{CODES, Key, Link, Roster};
+use access::access;
 use bitcask::Mechanism as OfStore;
 use bitcask::{Change, Event, Limits, Store, StoreOp};
 use boot::BootRead;
@@ -418,20 +420,6 @@ impl Shard {
     fn reply(&self, job: &Job, reply: Reply, out: &mut Outputs<Shortener>) {
         let (call, shards) = (job.call, self.ownership.shards());
         out.send(job.from, Message::Reply { call, shards, reply });
-    }
-}
-
-/// Which link the call reads or changes. A page is not about a single link.
-fn access(wanted: &Call) -> Access<Bytes> {
-    match wanted {
-        Call::Get(key) => Access::Read(key.bytes().into()),
-        Call::PutIfAbsent(key, _) | Call::Edit(key, _) | Call::Remove(key) => {
-            Access::Change(key.bytes().into())
-        }
-        Call::Scan { .. } | Call::Newest { .. } | Call::Join | Call::Handover { .. } => {
-            Access::Free
-        }
-        Call::LeaseRange => Access::Change(Bytes::from_static(LEASES)),
     }
 }
 

@@ -11,6 +11,7 @@ mod hostile;
 mod links;
 mod locals;
 mod nodes;
+mod raw;
 mod scratch;
 mod services;
 mod sessions;

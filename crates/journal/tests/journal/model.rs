@@ -203,6 +203,12 @@ fn play(rig: &mut Rig, model: &mut Model, step: Move) {
             }
             let was_ready = rig.ready;
             rig.settle();
+            if rig.disk.full && !rig.ready {
+                // A deletion was cut off, and the bound cannot be written again: it waits for space.
+                rig.disk.full = false;
+                rig.fire(JournalTimer::Bound);
+                rig.settle();
+            }
             assert_eq!(rig.why, None);
             assert!(rig.ready);
             if !was_ready {
