@@ -179,7 +179,7 @@ impl Store {
     pub fn timer<P: Keeps>(&mut self, timer: JournalTimer, out: &mut Outputs<P>) {
         match timer {
             JournalTimer::Bound => self.bound.timer(out),
-            JournalTimer::Retry(_) => self.segments.timer(&mut self.bound, out),
+            JournalTimer::Retry(_) => self.segments.timer(out),
         }
         self.go_on(Ok(()), out);
     }

@@ -238,10 +238,10 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
     }
 
     /// [`crate::JournalTimer::Retry`] of this family fired.
-    pub fn timer<P: Embeds<Journal>>(&mut self, bound: &mut Bound, out: &mut Outputs<P>) {
+    pub fn timer<P: Embeds<Journal>>(&mut self, out: &mut Outputs<P>) {
         match &self.boot {
             _ if self.broken => {}
-            Some(_) => self.restore(bound, out),
+            Some(_) => self.restore(out),
             None if matches!(self.head, Head::Stalled) => self.fly(out),
             None => {}
         }

@@ -85,10 +85,10 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
     ) {
         let Some(boot) = self.boot.as_mut().filter(|_| bound.is_known()) else { return };
         if boot.begun {
-            return match boot.waits {
-                Some(end) => self.ready(end, bound, out),
-                None => {}
-            };
+            if let Some(end) = boot.waits {
+                self.ready(end, bound, out);
+            }
+            return;
         }
         boot.begun = true;
         let known = bound.claim(self.family, self.prefix());
@@ -147,7 +147,7 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             (Step::Measured(file), Ok(DiskAnswer::Length(length))) => {
                 self.measured(file, length)?
             }
-            (Step::Read, Ok(DiskAnswer::Bytes(bytes))) => self.parsed(&bytes, bound, out)?,
+            (Step::Read, Ok(DiskAnswer::Bytes(bytes))) => self.parsed(&bytes, out)?,
             (Step::Restored, Ok(_)) => self.restored(false, bound, out),
             (Step::Restored, Err(DiskError::Full)) => self.restored(true, bound, out),
             (_, result) => {
@@ -190,7 +190,6 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
     fn parsed<P: Embeds<Journal>>(
         &mut self,
         bytes: &Bytes,
-        bound: &mut Bound,
         out: &mut Outputs<P>,
     ) -> Result<(), String> {
         let newest = self.newest();
@@ -230,7 +229,7 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
                 }
             }
         }
-        self.read_to(at, bound, out);
+        self.read_to(at, out);
         Ok(())
     }
 
@@ -250,7 +249,7 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
     }
 
     /// 4. A file was read up to here.
-    fn read_to<P: Embeds<Journal>>(&mut self, end: Place, bound: &mut Bound, out: &mut Outputs<P>) {
+    fn read_to<P: Embeds<Journal>>(&mut self, end: Place, out: &mut Outputs<P>) {
         let (newest, length) = (self.newest(), self.files[&end.file]);
         let file = self.name(end.file);
         let Some(boot) = &mut self.boot else { return };
@@ -264,32 +263,26 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             boot.at = 0;
             return self.read_on(PIECE, out);
         }
-        if end.offset > 0 {
-            let length = end.offset;
-            boot.restore.push(DiskCommand::Truncate { file: file.clone(), length });
-            let above = boot.above.take();
-            boot.restore.extend(above.map(|(offset, parts)| DiskCommand::Write {
-                file: file.clone(),
-                offset,
-                parts,
-            }));
-            boot.restore.push(DiskCommand::Sync { file, data_only: false });
-        }
+        let length = end.offset;
+        boot.restore.push(DiskCommand::Truncate { file: file.clone(), length });
+        let above = boot.above.take();
+        boot.restore.extend(above.map(|(offset, parts)| DiskCommand::Write {
+            file: file.clone(),
+            offset,
+            parts,
+        }));
+        boot.restore.push(DiskCommand::Sync { file, data_only: false });
         self.files.insert(newest, end.offset);
         self.end = end;
-        self.restore(bound, out);
+        self.restore(out);
     }
 
     /// 5. The newest file becomes durable as it was read; asked for again where there was no space.
-    pub(crate) fn restore<P: Embeds<Journal>>(&mut self, bound: &mut Bound, out: &mut Outputs<P>) {
+    pub(crate) fn restore<P: Embeds<Journal>>(&mut self, out: &mut Outputs<P>) {
         let Some(boot) = &mut self.boot else { return };
         (boot.restoring, boot.full) = (boot.restore.len(), false);
         for command in boot.restore.clone() {
             out.disk(command, self.op::<P>(Step::Restored));
-        }
-        if self.boot.as_ref().is_some_and(|boot| boot.restore.is_empty()) {
-            // Nothing of it is there.
-            self.ready(self.end, bound, out);
         }
     }
 

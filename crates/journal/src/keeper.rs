@@ -123,9 +123,7 @@ impl Machine for Keeper {
             }
             Input::Disk { op, result } => self.disk(op, result, out),
             Input::Timer(Timer::Journal(JournalTimer::Bound)) => self.bound.timer(out),
-            Input::Timer(Timer::Journal(JournalTimer::Retry(_))) => {
-                self.log.timer(&mut self.bound, out)
-            }
+            Input::Timer(Timer::Journal(JournalTimer::Retry(_))) => self.log.timer(out),
             Input::Stop => self.stops = true,
             _ => {}
         }

@@ -103,7 +103,7 @@ impl Rig {
         self.timers.remove(place);
         match timer {
             JournalTimer::Bound => self.bound.timer(&mut self.out),
-            JournalTimer::Retry(_) => self.log.timer(&mut self.bound, &mut self.out),
+            JournalTimer::Retry(_) => self.log.timer(&mut self.out),
         }
         self.go_on();
     }

@@ -99,7 +99,7 @@ impl Segments {
     pub(super) fn timer(&mut self, timer: JournalTimer, out: &mut Outputs<Shortener>) {
         match timer {
             JournalTimer::Bound => self.bound.timer(out),
-            JournalTimer::Retry(_) => self.log.timer(&mut self.bound, out),
+            JournalTimer::Retry(_) => self.log.timer(out),
         }
     }
 
