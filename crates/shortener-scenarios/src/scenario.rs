@@ -114,7 +114,6 @@ const WITNESSES: &[Witness] = &[
     Witness::new("cache-expiry", "deleted-stop", "expiry-clock-jump", 0),
     Witness::new("click-dedup", "clicks-once", "analytics-stall", 0),
     Witness::new("flush-before-ack", "links-kept", "power-loss", 0),
-    Witness::new("durable-bound", "links-true", "lost-files", 0),
     Witness::new("conditional-create", "codes-distinct", "alias-race", 0),
     Witness::new("ring-fence", "links-kept", "shard-added", 6),
     Witness::new("catch-up", "links-kept", "shard-added", 13),

@@ -136,7 +136,7 @@ impl Instance {
             limiter: Limiter::new(rate, clients, switches),
             numbers: Numbers::new(codes, switches),
             leasing: Leasing::default(),
-            clicks: ClickLog::new(tally, clicks, switches),
+            clicks: ClickLog::new(tally, clicks),
             calls: Calls::new(patience, Timer::Calls),
             reads: BTreeMap::new(),
             waiting: 0,

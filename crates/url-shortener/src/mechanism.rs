@@ -18,8 +18,6 @@ machine::mechanisms! {
         ClickDedup = "click-dedup":
             "the tally keeps how much of each log it has counted, in one batch with the counts",
         FlushBeforeAck = "flush-before-ack": "a shard answers when what it answers for is durable",
-        DurableBound = "durable-bound":
-            "a shard, the tally or a click log that finds less on its disk than there was does not start",
         ConditionalCreate = "conditional-create": "a shard keeps a new link only where there is none",
         RingFence = "ring-fence": "a shard that has ceded links to one that joins answers for them no more",
         CatchUp = "catch-up":

@@ -130,10 +130,7 @@ impl Shard {
         assert!(place < MAX_SHARDS, "there are at most {MAX_SHARDS} shards");
         assert!((place as usize) < roster.nodes.len(), "place {place} is not on the roster");
         assert!(roster.founders > 0, "a ring is founded by somebody");
-        let of_store = [
-            (Mechanism::FlushBeforeAck, OfStore::FlushBeforeAck),
-            (Mechanism::DurableBound, OfStore::DurableBound),
-        ];
+        let of_store = [(Mechanism::FlushBeforeAck, OfStore::FlushBeforeAck)];
         let mut store = Store::new(limits, Mechanism::of_store(&of_store, switches));
         // A joining shard may be reading the log. The ring state on the disk will tell.
         store.keep_removals(Mechanism::KeepRemovals.on(switches));

@@ -25,13 +25,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use journal::{Bound, JournalOp, JournalTimer};
-use machine::{DiskId, DiskResult, FileName, NodeId, Now, Outputs, Switches, Time};
+use machine::{DiskId, DiskResult, FileName, NodeId, Now, Outputs, Time};
 use rand::Rng;
 use resilience::Backoff;
 
 use super::click::Click;
 use crate::LinkId;
-use crate::mechanism::Mechanism;
 use crate::message::{Note, Shortener, Timer};
 use outbox::Outbox;
 use record::BatchBuilder;
@@ -105,7 +104,7 @@ pub struct ClickLog {
 
 impl ClickLog {
     /// A log whose clicks are counted by this tally.
-    pub fn new(tally: NodeId, tuning: ClickTuning, switches: Switches) -> ClickLog {
+    pub fn new(tally: NodeId, tuning: ClickTuning) -> ClickLog {
         ClickLog {
             tuning,
             log: 0,
@@ -113,7 +112,7 @@ impl ClickLog {
             waiting: VecDeque::new(),
             flush_due: None,
             dropped: 0,
-            segments: Segments::new(tuning.segment, Mechanism::DurableBound.on(switches)),
+            segments: Segments::new(tuning.segment),
             outbox: Outbox::new(tally, tuning),
             armed: None,
             stops: None,

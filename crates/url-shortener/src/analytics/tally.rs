@@ -65,11 +65,10 @@ pub struct Tally {
 impl Tally {
     /// A tally whose store has files of this size.
     pub fn new(limits: Limits, switches: Switches) -> Tally {
-        let of_store = [(Mechanism::DurableBound, bitcask::Mechanism::DurableBound)];
         Tally {
             dedup: Mechanism::ClickDedup.on(switches),
             rounds: RoundLimits::default(),
-            store: Store::new(limits, Mechanism::of_store(&of_store, switches)),
+            store: Store::new(limits, Switches::ALL_ON),
             is_ready: false,
             waiting: VecDeque::new(),
             round: None,

@@ -75,7 +75,7 @@ fn sends_clicks(hand: &Hand<Front>) -> bool {
 
 #[test]
 fn clicks_are_sent_when_they_are_durable() {
-    let front = || Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON));
+    let front = || Front(ClickLog::new(TALLY, SMALL));
     let mut hand = Hand::on_an_empty_disk(front());
     (0..SMALL.batch).for_each(|_| drop(hand.ask(visit("a"))));
     let mut dies = hand.clone();
@@ -99,7 +99,7 @@ fn clicks_are_sent_when_they_are_durable() {
 /// The tally counts a part of a batch where its round is full; the rest may be lost on its side.
 #[test]
 fn a_batch_of_which_a_part_was_counted_is_sent_again() {
-    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON)));
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
     (0..SMALL.batch).for_each(|_| drop(hand.ask(visit("a"))));
     hand.settle();
     let (log, _) = hand.machine.0.acknowledged();
@@ -120,7 +120,7 @@ fn a_batch_of_which_a_part_was_counted_is_sent_again() {
 
 #[test]
 fn a_connection_that_broke_is_not_waited_for() {
-    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON)));
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
     (0..SMALL.batch).for_each(|_| drop(hand.ask(visit("a"))));
     hand.settle();
     hand.input(Input::LinkReset { peer: TALLY });
@@ -136,7 +136,7 @@ fn a_connection_that_broke_is_not_waited_for() {
 fn what_is_read_back_is_durable_too() {
     let batch = SMALL.batch as u64;
     let in_memory = SMALL.in_memory as u64;
-    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON)));
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
     for _ in 0..(in_memory + 1) * batch {
         hand.ask(visit("a"));
         hand.settle();
@@ -194,7 +194,7 @@ fn length_of(hand: &mut Hand<Front>, file: &'static str) -> u64 {
 #[test]
 fn a_file_that_is_written_to_is_not_deleted() {
     let batch = SMALL.batch as u64;
-    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON)));
+    let mut hand = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
     let log = |hand: &Hand<Front>| hand.machine.0.acknowledged();
     let mut counted = 0;
     while length_of(&mut hand, "clicks-1") + 200 <= SMALL.segment {
@@ -220,7 +220,7 @@ fn a_file_that_is_written_to_is_not_deleted() {
 
 /// A batch of clicks, as a click log sends it.
 fn batch_of_clicks() -> Batch {
-    let mut front = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON)));
+    let mut front = Hand::on_an_empty_disk(Front(ClickLog::new(TALLY, SMALL)));
     (0..SMALL.batch).for_each(|_| drop(front.ask(visit("a"))));
     front.settle();
     let batch = front.said.into_iter().find_map(|(_, message)| match message {

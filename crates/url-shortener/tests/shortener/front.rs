@@ -104,7 +104,7 @@ pub(crate) const MS_20: Duration = Duration::from_millis(20);
 /// A front and a tally that listens.
 pub(crate) fn world(seed: u64) -> World<Node> {
     let boot = |id| match id {
-        FRONT => Node::Front(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON))),
+        FRONT => Node::Front(Front(ClickLog::new(TALLY, SMALL))),
         _ => Node::Ear(Ear::default()),
     };
     World::new(seed, &[0, 1], Delays::micros(200, 2_000), Arc::new(boot))
@@ -119,7 +119,7 @@ pub(crate) fn counting_world(seed: u64, switches: Switches) -> World<Node> {
 pub(crate) fn world_of(seed: u64, tally: Node) -> World<Node> {
     let boot = move |id| match id {
         TALLY => tally.clone(),
-        _ => Node::Front(Front(ClickLog::new(TALLY, SMALL, Switches::ALL_ON))),
+        _ => Node::Front(Front(ClickLog::new(TALLY, SMALL))),
     };
     World::new(seed, &[0, 1, 2], Delays::micros(200, 2_000), Arc::new(boot))
 }

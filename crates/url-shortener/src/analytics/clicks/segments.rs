@@ -38,10 +38,10 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    pub(super) fn new(limit: u64, durable_bound: bool) -> Segments {
+    pub(super) fn new(limit: u64) -> Segments {
         Segments {
             limit,
-            bound: Bound::new(durable_bound),
+            bound: Bound::new(true),
             log: Appender::new(Blocks { longest: LONGEST }, FAMILY, true),
             unsynced: 0,
             unread_from: None,
