@@ -229,6 +229,8 @@ proptest! {
         // With space and peace all that is pending becomes durable.
         model.rig.disk.full = false;
         model.act(&Action::Steps(100_000));
+        model.rig.fire();
+        model.act(&Action::Steps(100_000));
         prop_assert!(model.ready && model.reads.is_empty() && model.pending.is_empty());
         for power in [false, true] {
             model.crash(power);

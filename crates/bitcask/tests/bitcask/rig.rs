@@ -82,6 +82,14 @@ impl Rig {
         true
     }
 
+    /// All its timers fire, once: what waits for space is asked for again.
+    pub(crate) fn fire(&mut self) {
+        for timer in std::mem::take(&mut self.disk.timers) {
+            self.store.timer(timer, &mut self.out);
+            self.disk.ask(&mut self.out);
+        }
+    }
+
     /// Lets it end all of them; what the store said.
     pub(crate) fn settle(&mut self) -> Vec<Event> {
         for _ in 0..100_000 {
