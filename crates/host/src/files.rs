@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use machine::{DiskAnswer, DiskCommand, DiskError, FileName, Parts};
+use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName, Parts};
 
 use crate::metrics::{Count, Metrics};
 use handle::Handle;
@@ -97,6 +97,25 @@ impl Files {
 
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Carries out a command by itself: for whoever has no others that could share a sync with it.
+    ///
+    /// # Errors
+    /// As a disk answers.
+    pub fn carry_out(&self, command: DiskCommand) -> DiskResult {
+        let done = match command {
+            DiskCommand::Read { .. } | DiskCommand::Length { .. } | DiskCommand::List { .. } => {
+                return self.perform(command).map_err(|(error, _)| error);
+            }
+            DiskCommand::Sync { file, data_only } => self.sync(&file, data_only),
+            command => self.change(command),
+        };
+        let done = done.and_then(|durable| match durable {
+            Durable::ByItself => Ok(()),
+            Durable::WithItsFolder => self.sync_folder(),
+        });
+        done.map(|()| DiskAnswer::Done).map_err(|(error, _)| error)
     }
 
     /// Reads, or looks at what there is to read.

@@ -20,13 +20,14 @@ pub struct Ours {
 
 impl Ours {
     pub fn open(folder: &Path) -> Ours {
-        let mut files = Files::new(folder.to_owned(), &Metrics::default());
+        let files = Files::new(folder.to_owned(), &Metrics::default());
         let store = Store::new(Limits::default(), Switches::ALL_ON);
         if !folder.join(BOUND).exists() {
             let first = Store::first_files().into_iter();
-            let put =
-                |(file, bytes): (_, Bytes)| DiskCommand::Replace { file, parts: bytes.into() };
-            files.carry_out(first.map(put).collect());
+            for (file, bytes) in first {
+                let replaced = files.carry_out(DiskCommand::Replace { file, parts: bytes.into() });
+                replaced.expect("a new folder has space for its first file");
+            }
         }
         let mut ours = Ours { store, files, out: Outputs::default(), ops: Vec::new() };
         ours.store.start(DiskId(1), &mut ours.out);
@@ -50,9 +51,8 @@ impl Ours {
                 let mut events = std::iter::from_fn(|| self.store.next_event());
                 return events.find(|event| *event != Event::Compacted);
             }
-            let outcomes = self.files.carry_out(commands);
-            for (op, outcome) in self.ops.drain(..).zip(outcomes) {
-                let result = outcome.map_err(|(error, _)| error);
+            for (op, command) in self.ops.drain(..).zip(commands) {
+                let result = self.files.carry_out(command);
                 self.store.ended(op, result, &mut self.out);
             }
         }
