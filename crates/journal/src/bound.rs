@@ -196,8 +196,11 @@ impl Bound {
         let found = names.filter_map(|name| number(name, prefix)).collect();
         let floors = self.slot.families.entry(family).or_default();
         let known = (self.on && !self.slot.takes_over).then(|| floors.clone());
-        // The first file may be begun when this is durable.
-        floors.next = floors.next.max(1);
+        if floors.next == 0 {
+            // The first file may be begun when this is durable, whatever else was written since the boot.
+            floors.next = 1;
+            self.changes += u64::from(self.on);
+        }
         Known { floors: known, found }
     }
 

@@ -2,6 +2,7 @@
 
 mod cuts;
 mod disk;
+mod families;
 mod head;
 mod model;
 mod rig;
