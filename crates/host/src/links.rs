@@ -139,13 +139,19 @@ where
     }
 
     /// This node belongs to the cluster from now on, and listens there. Of the two the one with the higher number
-    /// dials. Nothing happens where that is known.
+    /// dials. Nothing happens where that is known, and where there are more nodes than connections.
     pub fn meet(&self, id: NodeId, address: SocketAddr) {
         if id == self.me || !MEMBERS.contains(&id.0) {
             return;
         }
-        let unknown = || Arc::new(Peer::unlisted(id));
-        let peer = self.peers().entry(id).or_insert_with(unknown).clone();
+        let peer = {
+            let mut peers = self.peers();
+            if !peers.contains_key(&id) && peers.len() >= MOST_CONNECTIONS / 2 {
+                tracing::error!("{id:?} is one node more than this one can be connected with");
+                return;
+            }
+            peers.entry(id).or_insert_with(|| Arc::new(Peer::unlisted(id))).clone()
+        };
         peer.list();
         let was_dialled = peer.dialled_at().is_some();
         if id < self.me

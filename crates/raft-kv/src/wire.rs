@@ -29,7 +29,7 @@ use bytes::Bytes;
 use host::http::{self, HttpReply};
 use machine::NodeId;
 use percent_encoding::percent_decode_str;
-use raft::{Address, Session};
+use raft::{Address, MOST_MEMBERS, Session};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -92,6 +92,10 @@ pub(crate) fn read(asked: &RawRequest<'_>) -> Result<Parsed, HttpReply> {
         }
         (["members"], "PUT") => {
             let Members { members, addresses } = json(&asked.body, r#"{"members":[0,1,2]}"#)?;
+            if members.len() > MOST_MEMBERS {
+                let why = format_args!("a group has at most {MOST_MEMBERS} members");
+                return Err(HttpReply::error(400, why));
+            }
             if let Some(node) = addresses.keys().find(|node| !members.contains(node)) {
                 let why = format_args!("node {} has an address and is no member", node.0);
                 return Err(HttpReply::error(400, why));
@@ -330,6 +334,9 @@ mod tests {
         refused("PUT", "/members", elsewhere, 400, "node 2 has an address and is no member");
         let nowhere = r#"{"members":[5],"addresses":{"5":{"nodes":"here","clients":"[::1]:8"}}}"#;
         refused("PUT", "/members", nowhere, 400, "invalid socket address");
+        let many: Vec<u32> = (0..65).collect();
+        let many = Box::leak(format!(r#"{{"members":{many:?}}}"#).into_boxed_str());
+        refused("PUT", "/members", many, 400, "at most 64 members");
         let long = Box::leak("x".repeat(LONGEST_VALUE + 1).into_boxed_str());
         refused("PUT", "/kv/a", long, 413, "at most");
     }

@@ -70,7 +70,7 @@ pub use growth::Growth;
 pub use journal::JournalOp;
 pub use log::{Log, Snapshot, SnapshotFile};
 pub use mechanism::Mechanism;
-pub use member::{Address, Configuration, Member};
+pub use member::{Address, Configuration, MOST_MEMBERS, Member};
 pub use replicated::Replicated;
 pub use rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, Index, InstallSnapshot, LONGEST_COMMAND,

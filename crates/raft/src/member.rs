@@ -17,6 +17,9 @@ pub struct Member {
     pub disk: DiskId,
 }
 
+/// A group has no more members, and its leader keeps no more nodes in mind.
+pub const MOST_MEMBERS: usize = 64;
+
 /// The disk of a member whose disk is not known.
 pub(crate) const ANY_DISK: DiskId = DiskId(0);
 

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use doors::http::{self, Door, Tower};
 use doors::{Budget, Places};
+use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -404,19 +405,27 @@ impl Drop for Dropped {
     }
 }
 
+/// A handler that begins, and is dropped before it answers.
+fn never(
+    began: &Arc<Semaphore>,
+    dropped: &Arc<Semaphore>,
+) -> impl Fn() -> BoxFuture<'static, ()> + Clone + Send + Sync + 'static {
+    let (begin, drops) = (began.clone(), dropped.clone());
+    move || {
+        let (begin, dropped) = (begin.clone(), Dropped(drops.clone()));
+        Box::pin(async move {
+            begin.add_permits(1);
+            std::future::pending::<()>().await;
+            drop(dropped);
+        })
+    }
+}
+
 #[test]
 fn what_was_asked_is_dropped_when_its_client_hangs_up() {
     on_threads(async {
         let (began, dropped) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-        let (begin, drops) = (began.clone(), dropped.clone());
-        let never = move || {
-            let (begin, dropped) = (begin.clone(), Dropped(drops.clone()));
-            async move {
-                begin.add_permits(1);
-                std::future::pending::<()>().await;
-                drop(dropped);
-            }
-        };
+        let never = never(&began, &dropped);
         let served = serve(small_door(4), Router::new().route("/", get(never))).await;
         let mut stream = served.visit(1).await;
         stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
@@ -433,15 +442,7 @@ fn what_was_asked_is_dropped_when_its_client_hangs_up() {
 fn a_stream_of_http2_that_is_given_up_is_under_way_no_longer() {
     on_threads(async {
         let (began, dropped) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-        let (begin, drops) = (began.clone(), dropped.clone());
-        let never = move || {
-            let (begin, dropped) = (begin.clone(), Dropped(drops.clone()));
-            async move {
-                begin.add_permits(1);
-                std::future::pending::<()>().await;
-                drop(dropped);
-            }
-        };
+        let never = never(&began, &dropped);
         let served = serve(small_door(1), hello().route("/never", post(never))).await;
         let mut client = http2(&served).await;
         let asked = client.send_request(request("/never", Body::empty()));

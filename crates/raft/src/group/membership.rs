@@ -19,15 +19,12 @@ use machine::{DiskId, NodeId, Now};
 use super::{Group, NotLeader, Role};
 use crate::effects::Effects;
 use crate::mechanism::Mechanism;
-use crate::member::{ANY_DISK, Address, Configuration, Member};
+use crate::member::{ANY_DISK, Address, Configuration, MOST_MEMBERS, Member};
 use crate::reconfiguration::Wanted;
 use crate::rpc::{Entry, Index, Payload, Rpc};
 
 /// Those who said hello.
 pub type KnownDisks = BTreeMap<NodeId, DiskId>;
-
-/// Nodes that a leader keeps in mind.
-const MOST_PRESENT: usize = 64;
 
 /// Why members do not change. Nothing was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +58,7 @@ impl TargetMembers {
 
     /// This member spoke.
     pub(super) fn hear(&mut self, from: Member) {
-        if self.present.len() < MOST_PRESENT || self.present.contains_key(&from.node) {
+        if self.present.len() < MOST_MEMBERS || self.present.contains_key(&from.node) {
             self.present.insert(from.node, from.disk);
         }
     }
