@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use host::UNLISTED;
 use machine::{CREDIT, DATAGRAM, LONGEST, Link, WINDOW};
 
+use crate::scratch::quiet_device;
 use crate::stall::Stall;
 use crate::talker::{Speaker, Word};
 
@@ -218,7 +219,7 @@ fn a_disk_that_is_far_behind_keeps_no_link_from_being_read() {
     let low = Speaker::start(1, FREE, &[]);
     let high = Speaker::start(HIGH, FREE, &[(1, low.address)]);
     until!(high.links_up() == 1 && low.links_up() == 1);
-    let stalled = Stall::of(".".as_ref());
+    let stalled = Stall::of(&quiet_device());
     low.tell(Word::Flood(1_100));
     for number in 0..10 {
         high.say(1, number..number + 1);

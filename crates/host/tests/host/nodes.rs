@@ -165,8 +165,9 @@ fn a_machine_that_panicked_never_gets_another_input() {
     hear(&heard);
     let told = node.clone();
     let telling = std::thread::spawn(move || tell(&told, "panic"));
-    until!(telling.is_finished());
-    assert!(telling.join().is_err());
+    // Whoever has the machine handles what it is told: this thread, or the lane that answered last.
+    until!(telling.is_finished() && node.inspect().is_none());
+    drop(telling.join());
     assert!(!tell(&node, "set"));
     assert!(hear(&heard).1.contains("panicked"));
     assert!(shows(&node, "ringer").is_err());
@@ -203,15 +204,18 @@ fn a_failed_deletion_is_the_end_too_and_one_of_nothing_is_not() {
 
 #[test]
 fn a_machine_that_is_behind_with_its_disk_asks_for_time() {
-    let scratch = Scratch::new("behind");
+    let scratch = Scratch::quiet("behind");
     std::fs::write(scratch.0.join("bell"), "").unwrap();
-    let (node, _heard) = ringer(&scratch.0);
+    let metrics = Metrics::default();
+    let (node, _heard) = counted_ringer(&scratch.0, &metrics);
+    let waiting = metrics.gauge("host_disk_waiting", "");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let room = async |within| tokio::time::timeout(within, node.room()).await.is_ok();
         let stalled = Stall::of(&scratch.0);
         assert!(room(Duration::from_secs(60)).await, "it has nothing to do");
         tell(&node, "flood");
+        until!(waiting.get() == 2_000);
         assert!(!room(Duration::from_millis(50)).await, "2,000 operations are under way");
         drop(stalled);
         assert!(room(Duration::from_secs(60)).await, "it catches up");
@@ -221,7 +225,7 @@ fn a_machine_that_is_behind_with_its_disk_asks_for_time() {
 /// Each operation is counted for as long as somebody waits for it, whoever that is.
 #[test]
 fn what_waits_for_a_disk_is_counted_over_all_nodes() {
-    let (scratch, metrics) = (Scratch::new("counted"), Metrics::default());
+    let (scratch, metrics) = (Scratch::quiet("counted"), Metrics::default());
     std::fs::write(scratch.0.join("bell"), "").unwrap();
     let waiting = metrics.gauge("host_disk_waiting", "");
     let [one, other, gone] = [(); 3].map(|()| counted_ringer(&scratch.0, &metrics));
@@ -233,7 +237,7 @@ fn what_waits_for_a_disk_is_counted_over_all_nodes() {
     for (node, _) in [&one, &other, &other, &gone] {
         assert!(tell(node, "sync"));
     }
-    assert_eq!(waiting.get(), 4);
+    until!(waiting.get() == 4);
     stop(&gone.0);
     assert_eq!(waiting.get(), 3, "nobody waits any more for what it asked");
     drop(stalled);

@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::task::JoinHandle;
 
+use crate::scratch::quiet_device;
 use crate::wait::within;
 
 #[derive(Clone, Debug)]
@@ -236,7 +237,7 @@ impl Speaker {
         let neighbours = Neighbours { me: NodeId(me), others, accepts_unlisted };
         let metrics = Metrics::default();
         let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-        let files = Files::new(".".into(), &metrics);
+        let files = Files::new(quiet_device(), &metrics);
         let outside = Arc::new(Mouth(links.clone()));
         let node = Node::start(Talker::default(), files, DiskId(0), outside, &metrics);
         links.join(&node, Some(address));

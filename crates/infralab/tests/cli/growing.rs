@@ -34,7 +34,9 @@ fn fill(server: &Server) {
 fn listed(server: &Server) -> BTreeMap<String, String> {
     let (mut links, mut after) = (BTreeMap::new(), String::new());
     loop {
-        let page = server.get(&format!("/api/links?limit=1000{after}")).json();
+        let reply = server.get(&format!("/api/links?limit=1000{after}"));
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let page = reply.json();
         for link in page["links"].as_array().unwrap() {
             let text = |name: &str| link[name].as_str().unwrap().to_owned();
             assert_eq!(links.insert(text("code"), text("url")), None, "{link} is there twice");
