@@ -20,6 +20,7 @@ mod log;
 
 mod writer;
 
+mod lookup;
 mod scan;
 
 mod hint;
@@ -42,9 +43,10 @@ pub use client::Client;
 pub use index::INDEX_BYTES;
 pub use journal::Shape;
 pub use keeper::Keeper;
+pub use lookup::ReadStep;
 pub use mechanism::Mechanism;
 pub use message::{Keeping, Keys, Message, Note, Order, ReadValue, Rotten};
 pub use scan::ScanStep;
 pub use scenario::Bitcask;
 pub use shape::Node;
-pub use store::{Change, Cut, Event, Keeps, Limits, ReadStep, Store, StoreOp};
+pub use store::{Change, Cut, Event, Keeps, Limits, Store, StoreOp};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use journal::{Shape, Unseen, short};
 use machine::{Machine, NodeId, Time};
-use sim::{Entry, Promise, PromiseSpec, World};
+use sim::{Entry, FaultKind, Promise, PromiseSpec, World};
 
 use crate::client::KEEPER;
 use crate::message::{Keeping, Note, Order, ReadValue};
@@ -32,6 +32,11 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
         name: "nothing-false",
         about: "a read shows what was put under that key and not refused, or says that it is rotten",
         checker: |_| Box::new(Checker::new(Ledger::falsehood)),
+    },
+    PromiseSpec {
+        name: "rot-is-rot",
+        about: "a value is said to be rotten only where its disk has harmed it",
+        checker: |_| Box::new(RotChecker),
     },
     PromiseSpec {
         name: "batches-whole",
@@ -187,6 +192,20 @@ impl Ledger {
             if !sound {
                 return Err(format!("a part of batch {} is there; key {key} is not", short(token)));
             }
+        }
+        Ok(())
+    }
+}
+
+/// Judges what is said to be rotten.
+struct RotChecker;
+
+impl<M: Machine<Protocol = Keeping>> Promise<M> for RotChecker {
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+        let harms = [FaultKind::BitRot, FaultKind::MisdirectedWrite];
+        let is_harmed = harms.iter().any(|harm| world.fault_counts().contains_key(harm.name()));
+        if matches!(entry.note, Note::Rotted) && !is_harmed {
+            return Err("a value is said to be rotten, and no disk has harmed any".to_owned());
         }
         Ok(())
     }

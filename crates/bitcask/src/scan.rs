@@ -29,6 +29,21 @@ pub struct ScanStep {
     length: u32,
 }
 
+impl ScanStep {
+    pub(crate) fn segment(&self) -> u32 {
+        self.segment
+    }
+}
+
+/// Reads the page of this step anew, wherever its entries are now.
+pub(crate) fn again<P: Embeds<Store>>(
+    log: &Log,
+    step: &ScanStep,
+    out: &mut Outputs<P>,
+) -> Option<Event> {
+    start(log, (step.after, step.until), step.limit, step.ticket, out)
+}
+
 /// Begins a page of entries after this one and up to that one: with a read, or, where there is nothing to
 /// read, with its end.
 pub(crate) fn start<P: Embeds<Store>>(
@@ -71,7 +86,7 @@ pub(crate) fn ended<P: Embeds<Store>>(
     let segment = log.segment(step.segment);
     let Some(segment) = segment.filter(|segment| segment.header.rewrites == step.rewrites) else {
         // It was compacted meanwhile: the numbers are still there, elsewhere.
-        return start(log, (after, until), limit, ticket, out);
+        return again(log, &step, out);
     };
     let bytes = match result {
         Ok(DiskAnswer::Bytes(bytes)) if bytes.len() == step.length as usize => bytes,

@@ -82,7 +82,7 @@ impl System for Bitcask {
 }
 
 fn scenarios() -> Vec<Scenario<Bitcask>> {
-    const ALL: &[&str] = &["nothing-lost", "nothing-false", "batches-whole"];
+    const ALL: &[&str] = &["nothing-lost", "nothing-false", "rot-is-rot", "batches-whole"];
     let scenario = |name, about, promises, draw, reaches| Scenario {
         reaches,
         ..Scenario::new(name, about, promises, draw)

@@ -3,23 +3,22 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use journal::{Appender, Bound, Journal, JournalOp, JournalTimer, Until};
 use machine::{
-    DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, Embeds, FileName, Outputs, Protocol,
-    Switches,
+    DiskCommand, DiskError, DiskId, DiskResult, Embeds, FileName, Outputs, Protocol, Switches,
 };
 
 use crate::boot::{Boot, put_hint};
 use crate::compaction::Compaction;
-use crate::entry::Entry;
-use crate::index::{KeyHash, Location};
+use crate::index::KeyHash;
 use crate::log::Log;
+use crate::lookup::ReadStep;
 use crate::mechanism::Mechanism;
 use crate::scan::ScanStep;
-use crate::segment::{Header, segment_name};
+use crate::segment::Header;
 use crate::writer::{Commit, FAMILY, Format, Held, Segments, Writer};
-use crate::{scan, writer};
+use crate::{lookup, scan, writer};
 
 /// A part of the machine that embeds it: it has disk operations, timers and something to note.
 impl Protocol for Store {
@@ -70,14 +69,6 @@ pub enum StoreOp {
     Read(ReadStep),
     /// A part of the log was read.
     Scanned(ScanStep),
-}
-
-/// A read that is on its way.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ReadStep {
-    ticket: u64,
-    key: Bytes,
-    location: Location,
 }
 
 /// What its owner is told, in the order in which it happened.
@@ -134,6 +125,8 @@ pub struct Store {
     segments: Segments,
     writer: Writer,
     compaction: Compaction,
+    /// Reads of a segment that was being replaced, which are made again when it was.
+    unsure: Vec<StoreOp>,
     events: VecDeque<Event>,
     broken: bool,
 }
@@ -149,6 +142,7 @@ impl Store {
             segments: Appender::new(Format, FAMILY, Mechanism::FlushBeforeAck.on(switches)),
             writer: Writer::new(limits.segment),
             compaction: Compaction::new(limits.segment),
+            unsure: Vec::new(),
             events: VecDeque::new(),
             broken: false,
         }
@@ -233,11 +227,8 @@ impl Store {
 
     /// Reads what is durable under this key.
     pub fn get<P: Embeds<Store>>(&mut self, key: &[u8], ticket: u64, out: &mut Outputs<P>) {
-        let key = Bytes::copy_from_slice(key);
-        match self.log.index.get(&KeyHash::of(&key)) {
-            None => self.events.push_back(Event::Found(ticket, None)),
-            Some(location) => ask(ReadStep { ticket, key, location }, out),
-        }
+        let event = lookup::start(&self.log, Bytes::copy_from_slice(key), ticket, out);
+        self.events.extend(event);
     }
 
     /// Is there something durable under this key?
@@ -308,7 +299,18 @@ impl Store {
             StoreOp::Journal(JournalOp::Log { step, .. }) => {
                 self.segments.ended(step, result, &mut self.bound, out);
             }
-            StoreOp::Read(step) => self.read(step, result, out),
+            StoreOp::Read(step) => {
+                let checks = Mechanism::EntryChecksum.on(self.switches);
+                match lookup::ended(&self.log, &step, result, checks, out) {
+                    Some(Event::Rotten(_)) if self.segments.is_replacing(step.segment().into()) => {
+                        self.unsure.push(StoreOp::Read(step));
+                    }
+                    event => self.events.extend(event),
+                }
+            }
+            StoreOp::Scanned(step) if self.segments.is_replacing(step.segment().into()) => {
+                self.unsure.push(StoreOp::Scanned(step));
+            }
             StoreOp::Scanned(step) => {
                 self.events.extend(scan::ended(&self.log, step, result, out));
             }
@@ -381,8 +383,12 @@ impl Store {
             Told::Replaced(_) => {
                 self.events.push_back(Event::Compacted);
                 self.compaction.compacted(&mut self.log, &mut self.segments, out);
+                self.read_again(out);
             }
-            Told::NotReplaced(_) => self.compaction.gave_up(),
+            Told::NotReplaced(_) => {
+                self.compaction.gave_up();
+                self.read_again(out);
+            }
             Told::Broken(why) => return Err(why),
         }
         Ok(())
@@ -455,36 +461,14 @@ impl Store {
         }
     }
 
-    fn read<P: Embeds<Store>>(&mut self, step: ReadStep, result: DiskResult, out: &mut Outputs<P>) {
-        let ReadStep { ticket, ref key, location } = step;
-        if let Ok(DiskAnswer::Bytes(bytes)) = result
-            && let Some(value) = value_of(key, bytes, Mechanism::EntryChecksum.on(self.switches))
-        {
-            return self.events.push_back(Event::Found(ticket, Some(value)));
-        }
-        match self.log.index.get(&KeyHash::of(key)) {
-            None => self.events.push_back(Event::Found(ticket, None)),
-            // It was compacted or changed meanwhile.
-            Some(now) if now != location => ask(ReadStep { location: now, ..step }, out),
-            Some(_) => self.events.push_back(Event::Rotten(ticket)),
+    /// It is known what is in the segment that was to be replaced.
+    fn read_again<P: Embeds<Store>>(&mut self, out: &mut Outputs<P>) {
+        for read in std::mem::take(&mut self.unsure) {
+            self.events.extend(match read {
+                StoreOp::Read(step) => lookup::again(&self.log, step, out),
+                StoreOp::Scanned(step) => scan::again(&self.log, &step, out),
+                _ => None,
+            });
         }
     }
-}
-
-fn ask<P: Embeds<Store>>(step: ReadStep, out: &mut Outputs<P>) {
-    let Location { segment, offset, length } = step.location;
-    let file = segment_name(segment);
-    let read = DiskCommand::Read { file, offset: offset.into(), length: length.into() };
-    out.disk(read, P::op(StoreOp::Read(step)));
-}
-
-/// Reads the value from these bytes, if they are the entry of this key and sound.
-fn value_of(key: &[u8], mut bytes: Bytes, checked: bool) -> Option<Bytes> {
-    let entry = if checked { Entry::take(&bytes) } else { Entry::parse(&bytes) };
-    let entry = entry.filter(|entry| entry.key == key)?;
-    let (end, length) = (entry.length(), entry.value?.len());
-    // Unlike a slice of them this takes no memory for a count of references.
-    bytes.advance(end - length);
-    bytes.truncate(length);
-    Some(bytes)
 }

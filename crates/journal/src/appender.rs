@@ -130,6 +130,12 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         self.upkeep.replace(file, content.into(), then);
     }
 
+    /// Is the disk asked to replace this file, and has not told that it did? Reads may show the old content or
+    /// the new.
+    pub fn is_replacing(&self, file: u64) -> bool {
+        self.upkeep.is_replacing(file)
+    }
+
     /// Deletes these files, to which nothing is appended any more.
     pub fn delete(&mut self, files: impl IntoIterator<Item = u64>) {
         let files: Vec<u64> = files.into_iter().collect();

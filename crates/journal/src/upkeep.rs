@@ -51,6 +51,12 @@ impl<H> Upkeep<H> {
         !matches!(self.stage, Stage::Idle)
     }
 
+    pub(crate) fn is_replacing(&self, file: u64) -> bool {
+        let first = self.waiting.front();
+        matches!(self.stage, Stage::Flying { .. })
+            && matches!(first, Some(Task::Replace { file: other, .. }) if *other == file)
+    }
+
     pub(crate) fn replace(&mut self, file: u64, content: Parts, then: H) {
         self.waiting.push_back(Task::Replace { file, content, then });
     }

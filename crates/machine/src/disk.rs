@@ -70,13 +70,14 @@ pub enum DiskCommand {
     },
     /// Puts new content in the file's place, atomically and durably: after a crash the old or the
     /// new content is there, whole (a temporary file, synced, renamed, its folder synced).
+    /// Reads see the new before this has ended.
     Replace {
         /// The file.
         file: FileName,
         /// Its whole new content.
         parts: Parts,
     },
-    /// Removes the file, durably.
+    /// Removes the file, durably. Reads find none before this has ended.
     Delete {
         /// The file.
         file: FileName,

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName, Random, Time};
 use rand::Rng;
 
+pub(crate) use self::device::Span;
 use self::device::{Device, Kind, Line};
 use self::file::{File, SECTOR, coin};
 pub(crate) use self::in_flight::{Flight, InFlight};
@@ -53,6 +54,7 @@ impl DiskFaults {
 }
 
 /// How an operation ended, and the fault that it met.
+#[derive(Clone, Debug)]
 pub(crate) struct Ended {
     pub(crate) result: DiskResult,
     pub(crate) met: Option<FaultKind>,
@@ -119,8 +121,8 @@ impl Disk {
         self.changed(number, FileChange::Synced);
     }
 
-    /// The place of a file and when the operation ends, in the device's time.
-    pub(crate) fn ask(&mut self, now: Time, command: &DiskCommand) -> (u32, u64) {
+    /// The place of a file, and when the operation is carried out and ends.
+    pub(crate) fn ask(&mut self, now: Time, command: &DiskCommand) -> (u32, Span) {
         // A list stands in line with nothing: it is the folder's, which has no name.
         let number = self.number(command.file().unwrap_or(const { &FileName::Borrowed("") }));
         // What is refused moves no bytes, then or with the next sync.
@@ -144,7 +146,7 @@ impl Disk {
         paced
     }
 
-    /// Carries an operation out, at the moment it ends.
+    /// Carries an operation out.
     pub(crate) fn perform(&mut self, number: u32, command: DiskCommand) -> Ended {
         let failing = self.faults.failing_ppm;
         if Draw(self.draws(number).draw()).happens(failing) {
@@ -226,8 +228,9 @@ impl Disk {
         // Of each file some of the first got through; nobody is left to hear how they ended. A replacement
         // happened whole or not at all.
         let mut over = BTreeSet::new();
-        for Flight { place, command, .. } in in_flight {
-            if Kind::of(&command) == Kind::Look || over.contains(&place) {
+        for Flight { place, command, carried_out, .. } in in_flight {
+            let has_effect = carried_out.is_none() && Kind::of(&command) != Kind::Look;
+            if !has_effect || over.contains(&place) {
                 continue;
             }
             if coin(self.draws(place)) {

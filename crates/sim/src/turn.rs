@@ -253,11 +253,11 @@ impl<M: Machine> World<M> {
     fn ask_disk(&mut self, id: NodeId, command: Box<DiskCommand>, op: Op<M>) {
         let now = self.now;
         let node = self.node_mut(id);
-        let (place, ends) = node.disk.ask(now, &command);
-        let (slot, ticket) = node.disk_ops.push(place, ends, command, op);
+        let (place, span) = node.disk.ask(now, &command);
+        let (slot, ticket) = node.disk_ops.push(place, span, command, op);
         let slowed = node.disk.faults.times != 1;
         // While the disk hangs nothing ends.
-        if let Some(at) = node.disk.world_time(ends) {
+        if let Some(at) = node.disk.world_time(span.carried_out) {
             self.schedule_event(at, Event::Disk { node: id, slot, ticket });
         }
         if slowed {
@@ -270,8 +270,8 @@ impl<M: Machine> World<M> {
     pub(crate) fn reschedule_disk(&mut self, id: NodeId) {
         let node = self.node_mut(id);
         let mut again = Vec::new();
-        for (slot, ticket, ends) in node.disk_ops.put_off() {
-            again.extend(node.disk.world_time(ends).map(|at| (at, slot, ticket)));
+        for (slot, ticket, next) in node.disk_ops.put_off() {
+            again.extend(node.disk.world_time(next).map(|at| (at, slot, ticket)));
         }
         for (at, slot, ticket) in again {
             self.schedule_event(at, Event::Disk { node: id, slot, ticket });
@@ -280,7 +280,16 @@ impl<M: Machine> World<M> {
 
     pub(crate) fn disk_done(&mut self, id: NodeId, slot: u32, ticket: u32) {
         let node = self.node_mut(id);
-        let Some(Flight { place, command, op, .. }) = node.disk_ops.take(slot, ticket) else {
+        if let Some(flight) = node.disk_ops.carried_out(slot, ticket) {
+            let Flight { place, command, span, carried_out, .. } = flight;
+            *carried_out = Some(node.disk.perform(*place, (**command).clone()));
+            if let Some(at) = node.disk.world_time(span.ends) {
+                self.schedule_event(at, Event::Disk { node: id, slot, ticket });
+            }
+            return;
+        }
+        let Some(Flight { place, command, op, carried_out, .. }) = node.disk_ops.take(slot, ticket)
+        else {
             return;
         };
         let shown = self.recorder.is_some().then(|| Recorder::short(&command));
@@ -288,7 +297,8 @@ impl<M: Machine> World<M> {
             *command,
             DiskCommand::Sync { .. } | DiskCommand::Replace { .. } | DiskCommand::Delete { .. }
         );
-        let Ended { result, met } = self.node_mut(id).disk.perform(place, *command);
+        let Ended { result, met } =
+            carried_out.unwrap_or_else(|| self.node_mut(id).disk.perform(place, *command));
         self.trace.event(self.now.0, kind(3, id, id), &(&op, &result));
         if let Some(command) = shown {
             let failed = result.as_ref().err().copied();

@@ -2,7 +2,8 @@
 //!
 //! The law: the changes and syncs of one file end in the order in which they were asked for, a read ends
 //! after the changes before it, and nothing is ordered between files. All of them share the bytes that the
-//! device moves in a second.
+//! device moves in a second. What takes a file's place, or takes it away, is there to be read before it is
+//! durable, and ends when it is.
 
 use machine::{DiskCommand, Time};
 
@@ -27,6 +28,13 @@ pub(crate) struct Device {
     times: u32,
     /// When it will have moved all bytes that it was asked to move.
     moved: u64,
+}
+
+/// When an operation is carried out, and when it ends, in the device's time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) carried_out: u64,
+    pub(crate) ends: u64,
 }
 
 /// What was asked of one file, and when it ends, in the device's time.
@@ -77,7 +85,7 @@ impl Device {
         self.moved = self.now(now);
     }
 
-    /// When an operation that is asked for now ends; one that is refused does nothing until then.
+    /// When an operation that is asked for now is carried out and ends; one that is refused does nothing until then.
     pub(crate) fn ends(
         &mut self,
         now: Time,
@@ -85,7 +93,7 @@ impl Device {
         line: &mut Line,
         draws: &mut DrawStream,
         refused: bool,
-    ) -> u64 {
+    ) -> Span {
         let now = self.now(now);
         let (bytes, after, (least, most)) = match refused {
             true => (0, line.ended, LATENCY),
@@ -94,12 +102,16 @@ impl Device {
         self.moved = self.moved.max(now) + bytes / 1024 * TRANSFER;
         let latency = least + Draw(draws.draw()).choose(most - least + 1);
         let ends = self.moved.max(after) + latency;
+        let carried_out = match command {
+            DiskCommand::Replace { .. } | DiskCommand::Delete { .. } => ends - latency / 2,
+            _ => ends,
+        };
         match Kind::of(command) {
-            Kind::Change => (line.changed, line.ended) = (ends, ends),
+            Kind::Change => (line.changed, line.ended) = (carried_out, ends),
             Kind::Sync => line.ended = ends,
             Kind::Look => {}
         }
-        ends
+        Span { carried_out, ends }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use machine::DiskCommand;
 
+use super::{Ended, Span};
+
 #[derive(Clone, Debug)]
 pub(crate) struct InFlight<O> {
     slots: Vec<Option<Flight<O>>>,
@@ -9,15 +11,24 @@ pub(crate) struct InFlight<O> {
     tickets: u32,
 }
 
-/// An operation, what its machine wants to remember then, and when it ends in the device's time.
+/// An operation, and what its machine wants to remember when it ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Flight<O> {
     /// In the order in which they were asked for; tells it from one that was in its slot before.
     pub(crate) ticket: u32,
     pub(crate) place: u32,
-    pub(crate) ends: u64,
+    pub(crate) span: Span,
+    /// What came of it, where it was carried out and has not ended.
+    pub(crate) carried_out: Option<Ended>,
     pub(crate) command: Box<DiskCommand>,
     pub(crate) op: O,
+}
+
+impl<O> Flight<O> {
+    /// When it is carried out, or else ends, in the device's time.
+    pub(crate) fn next(&self) -> u64 {
+        if self.carried_out.is_some() { self.span.ends } else { self.span.carried_out }
+    }
 }
 
 impl<O> InFlight<O> {
@@ -27,7 +38,7 @@ impl<O> InFlight<O> {
     pub(crate) fn push(
         &mut self,
         place: u32,
-        ends: u64,
+        span: Span,
         command: Box<DiskCommand>,
         op: O,
     ) -> (u32, u32) {
@@ -37,8 +48,16 @@ impl<O> InFlight<O> {
             self.slots.push(None);
             self.slots.len() as u32 - 1
         });
-        self.slots[slot as usize] = Some(Flight { ticket, place, ends, command, op });
+        self.slots[slot as usize] =
+            Some(Flight { ticket, place, span, carried_out: None, command, op });
         (slot, ticket)
+    }
+
+    /// What is carried out now and ends later, unless it was put off.
+    pub(crate) fn carried_out(&mut self, slot: u32, ticket: u32) -> Option<&mut Flight<O>> {
+        let flight = self.slots.get_mut(slot as usize)?.as_mut()?;
+        let is_due = flight.carried_out.is_none() && flight.span.carried_out < flight.span.ends;
+        (flight.ticket == ticket && is_due).then_some(flight)
     }
 
     /// Takes what ends now, unless it ended or was put off.
@@ -57,7 +76,7 @@ impl<O> InFlight<O> {
         all
     }
 
-    /// Gives all of them new tickets, in the same order: slot, ticket, and when it ends.
+    /// Gives all of them new tickets, in the same order: slot, ticket, and when it is looked at next.
     pub(crate) fn put_off(&mut self) -> Vec<(u32, u32, u64)> {
         let slots = self.slots.iter_mut().enumerate();
         let mut all: Vec<_> =
@@ -66,7 +85,7 @@ impl<O> InFlight<O> {
         let renewed = all.into_iter().map(|(slot, flight)| {
             self.tickets = self.tickets.wrapping_add(1);
             flight.ticket = self.tickets;
-            (slot, flight.ticket, flight.ends)
+            (slot, flight.ticket, flight.next())
         });
         renewed.collect()
     }
