@@ -123,4 +123,4 @@ pub use parts::Parts;
 pub use protocol::{Link, NodeId, Protocol};
 pub use switches::{MechanismInfo, Switches};
 pub use time::{Time, Wall, nanos};
-pub use window::{CREDIT, DATAGRAM, LONGEST, WINDOW, Window};
+pub use window::{CREDIT, DATAGRAM, LIGHTEST, LONGEST, WINDOW, Window};
