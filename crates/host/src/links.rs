@@ -48,7 +48,8 @@ use frame::{HEADER, Kind, frame};
 use lane::Lane;
 use peer::{Peer, Sent};
 
-/// When there are as many, one is closed for the next; `doors` says which. A peer has two.
+/// When there are as many, one is closed for the next, of those at work the longest silent; `doors` says which. A
+/// peer has two, and what one of them carries counts for both; that it is still there counts for nothing.
 const MOST_CONNECTIONS: usize = 4096;
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
 const PEER_TIMEOUT: Duration = Duration::from_secs(5);
