@@ -132,6 +132,7 @@ laws! {
     4 windows: a_stream_holds_a_window_and_no_more
         a_bulk_lane_holds_a_window_and_no_more
         the_longest_message_passes_and_a_longer_one_resets
+        what_weighs_nothing_fills_a_window_too
         credit_is_given_for_what_the_machine_was_handed;
     5 windows: who_keeps_to_half_a_window_is_never_reset_on_a_stream
         who_keeps_to_half_a_window_is_never_reset_in_bulk

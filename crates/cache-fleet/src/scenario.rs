@@ -146,8 +146,7 @@ fn scenarios() -> Vec<Scenario<CacheFleet>> {
             "zone-loss",
             "two copies of every key; a whole zone loses power",
             zone_loss,
-            // In one of the seeds nobody in the zone is up.
-            &[("zone-loss", 99), ("failed-fast", 1_000)],
+            &[("zone-loss", 100), ("failed-fast", 1_000)],
         ),
         Scenario {
             leaves_out: &["retry-budget", "request-coalescing"],
@@ -261,7 +260,8 @@ fn zone_loss(draft: &mut Draft) {
     visits(draft, shape);
     draft.swarm(NOISE, &shape.cache_targets());
     let zone = draft.number(0, 2) as u8;
-    draft.lasting(MS(300), MS(1_500)).zone_loss(zone);
+    let zones = [zone, (zone + 1) % 3, (zone + 2) % 3];
+    draft.lasting(MS(300), MS(1_500)).zone_loss_of(&zones);
     crowds(draft, shape, Browse { requests: 400, every_us: 5_000, first: 0, keys: 50, warm: true });
     resets(draft, shape);
 }

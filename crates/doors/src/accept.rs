@@ -281,7 +281,7 @@ impl Activity {
         activity
     }
 
-    /// It did something that counts, such as to send a good part of a body.
+    /// It did something that counts, such as to send a good part of a body, or a message of a link.
     pub fn moved(&self) {
         self.since.store(self.opened.elapsed().as_nanos() as u64, Ordering::Relaxed);
     }

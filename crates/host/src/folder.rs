@@ -22,6 +22,7 @@ use std::fs::{self, File, TryLockError};
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use machine::{DiskId, FileName};
@@ -42,15 +43,15 @@ const DISK: &str = "disk";
 /// A file that a new folder begins with, and that an old one must have.
 pub type FirstFile = (FileName, Bytes);
 
-/// A folder that is ours until this is dropped.
-#[derive(Debug)]
+/// A folder that is ours until this is dropped, and every clone of it.
+#[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
     disk: DiskId,
     /// The folder that it is in, if that one has to be ours as well.
     _shared: Option<SharedFolder>,
     /// The system lets go of the lock when the file is closed, however the process ends.
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 impl Folder {
@@ -95,7 +96,12 @@ impl Folder {
             None => begin(path, &owner, first)?,
         };
         make(&path.join(DISK))?;
-        Ok(Folder { path: path.to_owned(), disk: DiskId(disk), _shared: None, _lock: lock })
+        Ok(Folder {
+            path: path.to_owned(),
+            disk: DiskId(disk),
+            _shared: None,
+            _lock: Arc::new(lock),
+        })
     }
 
     /// The machine's disk.

@@ -5,6 +5,7 @@ mod admin;
 mod cluster;
 mod codec;
 mod disk;
+mod entrances;
 mod files;
 mod folder;
 mod inbox;
@@ -30,15 +31,16 @@ pub use doors::{
     Budget, Client, Door, Exposure, FetchError, FetchLimits, ListenError, Places, Taken, Visitor,
     framed, http, listen,
 };
+pub use entrances::Listening;
 pub use files::Files;
 pub use folder::{FirstFile, Folder, FolderError, FolderOwner, SharedFolder};
 pub use links::{Links, Neighbours};
 pub use local::LocalNodes;
 pub use machine::codec::{Encoder, Malformed};
 pub use metrics::{Count, Metrics};
-pub use node::{Node, Outside};
-pub use numbers::UNLISTED;
-pub use options::{Access, BadOption, Options, Place, Seat, address, number};
+pub use node::{Node, Outside, wall};
+pub use numbers::{UNLISTED, unlisted};
+pub use options::{Access, BadOption, Options, Place, Seat, ServerConfig, address, number};
 pub use running::RunningNodes;
 pub use server::{ServeError, Server, Stop, Stopping, runtime};
 pub use service::{Service, ServiceLimits};

@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use doors::{Activity, Places, accept, drain};
-use machine::{Input, Link, Machine, NodeId, Protocol};
+use machine::{Input, LIGHTEST, Link, Machine, NodeId, Protocol};
 use rand::Rng;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -48,7 +48,8 @@ use frame::{HEADER, Kind, frame};
 use lane::Lane;
 use peer::{Peer, Sent};
 
-/// When there are as many, one is closed for the next; `doors` says which. A peer has two.
+/// When there are as many, one is closed for the next, of those at work the longest silent; `doors` says which. A
+/// peer has two, and what one of them carries counts for both; that it is still there counts for nothing.
 const MOST_CONNECTIONS: usize = 4096;
 /// A peer of which no whole frame came for so long is gone, whatever its system says.
 const PEER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -123,14 +124,7 @@ where
             peers.iter().filter_map(|peer| Some((peer, peer.dialled_at()?))).collect();
         let towards = || dialled.first().map(|(_, address)| Datagrams::towards(*address));
         if let Some(at) = listens.or_else(towards) {
-            let _runtime = self.runtime.enter();
-            match Datagrams::bind(at) {
-                Ok(ours) => {
-                    let _ = self.datagrams.set(ours);
-                    self.runtime.spawn(self.clone().take_datagrams());
-                }
-                Err(error) => tracing::warn!("there are no datagrams: {error}"),
-            }
+            self.open_datagrams(at);
         }
         let mut dialling = self.dialling();
         for (peer, _) in dialled {
@@ -159,6 +153,10 @@ where
             && !was_dialled
             && let Some(links) = self.this.upgrade()
         {
+            // Whoever does not listen, and knew nobody to dial, has no socket for them yet.
+            if self.datagrams.get().is_none() {
+                links.open_datagrams(Datagrams::towards(address));
+            }
             self.dialling().spawn_on(links.dial(peer), &self.runtime);
         }
     }
@@ -184,8 +182,7 @@ where
             // Not dropped where its place is given away, but told: a link that ends has to be released, and its
             // machine to hear of it.
             let carried = self.runtime.spawn(async move {
-                // Who was welcomed is at work for as long as the link lives.
-                links.welcome(stream, || activity.begin(), given_away).await;
+                links.welcome(stream, &activity, given_away).await;
             });
             async move {
                 let _place: oneshot::Sender<()> = place;
@@ -287,10 +284,10 @@ where
     }
 }
 
-/// What a message weighs that has so many bytes, as both ends count it. A protocol that gives it less than its
-/// bytes is not believed: memory is bounded by this.
+/// What a message counts for that has so many bytes, at both ends. A protocol that gives it less than its bytes is
+/// not believed: memory is bounded by this.
 fn weight<M: Machine>(message: &Message<M>, bytes: usize) -> u32 {
-    M::Protocol::weight(message).max(u32::try_from(bytes).unwrap_or(u32::MAX))
+    M::Protocol::weight(message).max(u32::try_from(bytes).unwrap_or(u32::MAX)).max(LIGHTEST)
 }
 
 #[derive(Debug)]

@@ -9,7 +9,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use machine::{CREDIT, DATAGRAM, DiskId, Input, LONGEST, Link, Machine, NodeId, Protocol, WINDOW};
+use machine::{
+    CREDIT, DATAGRAM, DiskId, Input, LIGHTEST, LONGEST, Link, Machine, NodeId, Protocol, WINDOW,
+};
 
 use crate::files::Files;
 use crate::metrics::Metrics;
@@ -105,7 +107,7 @@ impl<M: Machine> LocalNodes<M> {
         let mut table = self.table();
         let Some(node) = table.nodes.get(&to) else { return Some(message) };
         let node = node.upgrade().filter(|node| !node.is_over());
-        let weight = Words::<M>::weight(&message);
+        let weight = Words::<M>::weight(&message).max(LIGHTEST);
         let Some(lane) = lane(link) else {
             match node {
                 _ if weight > DATAGRAM => tracing::error!(

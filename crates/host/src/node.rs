@@ -494,7 +494,8 @@ pub(crate) fn random() -> Random {
     Random::seed_from_u64(RandomState::new().hash_one("node"))
 }
 
-fn wall() -> Wall {
+/// What this computer's wall clock shows.
+pub fn wall() -> Wall {
     // A clock before 1970 is as wrong as one that shows 1970.
     Wall(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos))
 }

@@ -87,6 +87,17 @@ impl Seat {
     }
 }
 
+/// Where a server is, now that all is said.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The data folder; made where there is none.
+    pub data: PathBuf,
+    /// Who may reach it, and where to show what is counted.
+    pub access: Access,
+}
+
 /// Who may reach a server, and who watches it.
 #[derive(Clone, Copy, Debug)]
 pub struct Access {

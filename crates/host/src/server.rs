@@ -13,12 +13,12 @@ use doors::{Exposure, ListenError, http, listen};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use machine::{Inspection, Link, Machine, NodeId, Protocol};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::admin;
 use crate::cluster::Addresses;
 use crate::codec::Codec;
+use crate::entrances::{Entrance, Listening};
 use crate::folder::{Folder, FolderError};
 use crate::links::Links;
 use crate::metrics::Metrics;
@@ -52,8 +52,11 @@ pub struct Server<M: Machine> {
     /// What is counted.
     pub metrics: Metrics,
     /// Where that is shown.
-    admin: Option<(TcpListener, SocketAddr)>,
+    admin: Option<Listening>,
     exposure: Exposure,
+    pub(crate) addresses: Addresses,
+    /// Where others come in when it serves.
+    pub(crate) entrances: Vec<Entrance>,
 }
 
 /// Threads for connections.
@@ -72,8 +75,11 @@ impl<M: Machine> Server<M> {
     pub fn open(Access { admin, exposure }: Access) -> Result<Server<M>, ServeError> {
         let runtime = runtime().map_err(ServeError::Runtime)?;
         let (nodes, metrics) = (RunningNodes::default(), Metrics::default());
-        let mut server = Server { runtime, nodes, metrics, admin: None, exposure };
+        let (addresses, entrances) = (Addresses::default(), Vec::new());
+        let mut server =
+            Server { runtime, nodes, metrics, admin: None, exposure, addresses, entrances };
         server.admin = admin.map(|admin| server.listen(admin)).transpose()?;
+        server.addresses.admin = server.admin.as_ref().map(|(_, address)| *address);
         Ok(server)
     }
 
@@ -81,14 +87,13 @@ impl<M: Machine> Server<M> {
     ///
     /// # Errors
     /// If it cannot or must not.
-    pub fn listen(&self, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    pub fn listen(&self, address: SocketAddr) -> Result<Listening, ServeError> {
         Ok(self.runtime.block_on(listen(address, self.exposure))?)
     }
 
-    /// Where it shows what is counted.
+    /// Where it shows what is counted, and where its first clients and nodes come in.
     pub fn addresses(&self) -> Addresses {
-        let admin = self.admin.as_ref().map(|(_, address)| *address);
-        Addresses { admin, ..Addresses::default() }
+        self.addresses
     }
 
     /// Boots a machine on the disk in this folder: what it says to other processes goes over these links, of which

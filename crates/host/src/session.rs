@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use doors::Visitor;
 use futures_util::Stream;
-use machine::{CREDIT, Input, LONGEST, Link, Machine, NodeId, Protocol, WINDOW};
+use machine::{CREDIT, Input, LIGHTEST, LONGEST, Link, Machine, NodeId, Protocol, WINDOW};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
@@ -117,7 +117,7 @@ impl Windows {
 
     /// Is there room for this?
     fn sent(&self, link: Link, weight: u32) -> bool {
-        let lane = self.lane(link);
+        let (lane, weight) = (self.lane(link), weight.max(LIGHTEST));
         let sent = lane.sent.fetch_add(weight.into(), Ordering::Relaxed) + u64::from(weight);
         let credit = lane.taken.load(Ordering::Relaxed) / u64::from(CREDIT) * u64::from(CREDIT);
         weight <= LONGEST && sent.saturating_sub(credit) <= u64::from(WINDOW)
@@ -125,6 +125,7 @@ impl Windows {
 
     /// How many credits are given for that.
     fn taken(&self, link: Link, weight: u32) -> u64 {
+        let weight = weight.max(LIGHTEST);
         let taken = self.lane(link).taken.fetch_add(weight.into(), Ordering::Relaxed);
         (taken + u64::from(weight)) / u64::from(CREDIT) - taken / u64::from(CREDIT)
     }
@@ -230,6 +231,22 @@ impl<M: Machine> Session<M> {
             self.0.took(*link, message);
         }
         answers
+    }
+}
+
+impl<M: Machine> Node<M> {
+    /// Asks it what has one answer, in the session of this visitor, when its disk is not far behind.
+    ///
+    /// # Errors
+    /// As [`Session::ask_once`].
+    pub async fn answer(
+        self: &Arc<Self>,
+        visitor: &Visitor,
+        patience: Duration,
+        question: impl FnOnce(u64) -> Message<M>,
+    ) -> Result<Message<M>, NoAnswer> {
+        self.room().await;
+        Session::of(visitor, self).ask_once(patience, question).await
     }
 }
 
@@ -398,6 +415,16 @@ fn is_last<M: Machine>(message: &Message<M>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_that_weigh_nothing_fill_a_window_too() {
+        let windows = Windows::default();
+        let room = WINDOW / LIGHTEST;
+        assert!((0..room).all(|_| windows.sent(Link::Stream, 0)));
+        assert!(!windows.sent(Link::Stream, 0), "nobody has taken any");
+        let credits: u64 = (0..room).map(|_| windows.taken(Link::Stream, 0)).sum();
+        assert_eq!(credits, u64::from(WINDOW / CREDIT));
+    }
 
     #[test]
     fn a_number_comes_again_after_all_others() {

@@ -18,9 +18,10 @@
 //! 3. What arrives on a lane ([`Link::Stream`], [`Link::Bulk`]) between two [`Input::LinkReset`]s of a peer
 //!    is a beginning of what was sent on it, in order. The two lanes of a pair are not ordered with each
 //!    other. A reset ends both; what is sent after it is told goes on new ones.
-//! 4. *Outstanding* on a lane, in one direction, is the weight of what was sent less the credit that the peer's
-//!    driver gave: [`CREDIT`] for each so much that the peer's machine was handed. It never exceeds
-//!    [`WINDOW`]: a send that would exceed it, or that is heavier than [`LONGEST`], resets the pair.
+//! 4. *Outstanding* on a lane, in one direction, is the weight of what was sent, of each message [`LIGHTEST`]
+//!    at least, less the credit that the peer's driver gave: [`CREDIT`] for each so much that the peer's machine was
+//!    handed. It never exceeds [`WINDOW`]: a send that would exceed it, or that is heavier than [`LONGEST`], resets
+//!    the pair.
 //! 5. [`Input::Writable`] is told for each such credit. Who stops sending at half a window, as [`Window`]
 //!    does, is never reset for what it sent.
 //! 6. A datagram ([`Link::Datagram`]) of at most [`DATAGRAM`] is lost, doubled, overtaken, or arrives. A
@@ -123,4 +124,4 @@ pub use parts::Parts;
 pub use protocol::{Link, NodeId, Protocol};
 pub use switches::{MechanismInfo, Switches};
 pub use time::{Time, Wall, nanos};
-pub use window::{CREDIT, DATAGRAM, LONGEST, WINDOW, Window};
+pub use window::{CREDIT, DATAGRAM, LIGHTEST, LONGEST, WINDOW, Window};

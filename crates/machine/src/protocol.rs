@@ -30,7 +30,8 @@ pub trait Protocol: Clone + Debug + 'static {
     type Note: Clone + Debug + Hash + Send + Sync;
 
     /// What a message weighs, in bytes: no less than it has on the wire, and not much more (at most an eighth
-    /// and 64). Both worlds count the windows of their links by it.
+    /// and 64). Both worlds count the windows of their links by it, and no message for less than
+    /// [`LIGHTEST`](crate::LIGHTEST).
     fn weight(message: &Self::Message) -> u32 {
         let _ = message;
         64

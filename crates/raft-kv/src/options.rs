@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use host::{Access, Addresses, BadOption, Options, Place, Seat, number};
+use host::{Access, Addresses, BadOption, Options, Place, Seat, ServeError, number};
 use machine::NodeId;
 
-use crate::server::{self, LocalReplicas, ReplicaConfig, ServeConfig, ServeError};
+use crate::server::{self, LocalReplicas, ReplicaConfig, ServeConfig};
 
 /// Of a server.
 #[derive(Clone, Debug, Args)]

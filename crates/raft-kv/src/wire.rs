@@ -122,13 +122,9 @@ fn no_such(segments: &[&str]) -> HttpReply {
         ["kv", _] => "GET, HEAD, PUT, DELETE",
         ["kv", _, "append" | "cas"] | ["transfer"] => "POST",
         ["members"] => "PUT",
-        _ => {
-            let path = "/".to_owned() + &segments.join("/");
-            let path = http::shortened(&path);
-            return HttpReply::error(404, format_args!("there is no {path:?} here; {PATHS}"));
-        }
+        _ => return HttpReply::no_such_path(&("/".to_owned() + &segments.join("/")), PATHS),
     };
-    HttpReply::error(405, format_args!("only {takes} is understood here")).with("allow", takes)
+    HttpReply::only(takes)
 }
 
 fn key(segment: &str) -> Result<Bytes, HttpReply> {

@@ -1,9 +1,9 @@
 //! Whether a replica knows who leads: what its operator is told when it does not.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use host::{Count, Metrics, Node};
+use host::{Count, Metrics, Node, Server};
 use machine::{Machine, NodeId};
 use tokio::time::sleep;
 
@@ -22,9 +22,20 @@ pub fn count_note(metrics: &Metrics, counter: &'static str, note: &'static str) 
     }
 }
 
-/// Looks on until the replica on this node has stopped. Before it first hears of a leader it has lost none, and one
-/// that hands over is not lost. What is lost is a line of the log, and a number.
-pub async fn watch_leader<M: Machine>(
+/// Has somebody look on, at what the replica on this node of a server knows of its group, until it has stopped.
+/// Before it first hears of a leader it has lost none, and one that hands over is not lost. What is lost is a line of
+/// the log, and a number.
+pub fn watch_leader<M: Machine>(
+    server: &Server<M>,
+    me: NodeId,
+    replica: &Arc<Node<M>>,
+    group: fn(&M) -> Option<&Group>,
+) {
+    let watched = look_on(me, Arc::downgrade(replica), group, server.metrics.clone());
+    server.runtime.spawn(watched);
+}
+
+async fn look_on<M: Machine>(
     me: NodeId,
     replica: Weak<Node<M>>,
     group: fn(&M) -> Option<&Group>,

@@ -102,12 +102,9 @@ fn no_such(path: &str, segments: &[&str]) -> HttpReply {
         ["links", _] => "GET, HEAD, PATCH, DELETE",
         ["links", _, "stats"] => "GET, HEAD",
         ["shards"] => "GET, HEAD, POST",
-        _ => {
-            let path = http::shortened(path);
-            return HttpReply::error(404, format_args!("there is no {path:?} here; {PATHS}"));
-        }
+        _ => return HttpReply::no_such_path(path, PATHS),
     };
-    HttpReply::error(405, format_args!("only {takes} is understood here")).with("allow", takes)
+    HttpReply::only(takes)
 }
 
 fn key(code: &str, query: &str, site: &Site) -> Result<Key, HttpReply> {

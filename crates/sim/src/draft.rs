@@ -148,6 +148,28 @@ impl<O, C: Shape> Draft<O, C> {
         (Time(at), Time(at + lasts))
     }
 
+    /// The first of these zones of which a node is up at this time, as far as the faults tell that were drawn so far;
+    /// the first of all where none is. The loss of one in which nobody is up shows nothing.
+    pub(crate) fn first_up(&self, at: Time, zones: &[u8]) -> u8 {
+        let takes_down = |step: &Step<O>, node: NodeId, zone: u8| match step {
+            Step::Fault { at: from, until, fault } if (*from..*until).contains(&at) => {
+                match fault {
+                    Fault::ZoneLoss { zone: lost } => *lost == zone,
+                    fault => {
+                        fault.takes_down().is_some()
+                            && fault.targets().contains(&&Target::Node(node))
+                    }
+                }
+            }
+            _ => false,
+        };
+        let is_up = |&zone: &u8| {
+            let mut here = (0..).map(NodeId).zip(&self.zones).filter(|(_, of)| **of == zone);
+            here.any(|(node, _)| !self.steps.iter().any(|step| takes_down(step, node, zone)))
+        };
+        zones.iter().copied().find(is_up).or(zones.first().copied()).unwrap_or_default()
+    }
+
     /// One of these.
     ///
     /// # Panics
@@ -173,6 +195,13 @@ impl<O, C: Shape> Draft<O, C> {
                 let fault = self.draw(kind, strength, targets);
                 let (least, most) = duration_range(kind);
                 let (at, until) = self.interval(least, most);
+                let fault = match fault {
+                    Fault::ZoneLoss { zone } => {
+                        let zones: Vec<u8> = [zone].into_iter().chain(self.zones.clone()).collect();
+                        Fault::ZoneLoss { zone: self.first_up(at, &zones) }
+                    }
+                    fault => fault,
+                };
                 self.fault(at, until, fault);
             }
         }
@@ -293,6 +322,26 @@ mod tests {
     use super::*;
     use crate::cluster::OneServer;
     use crate::random::{Purpose, stream};
+
+    /// A zone loss once began while the only node of its zone was down already, and hit nobody.
+    #[test]
+    fn a_zone_is_lost_of_which_a_node_is_up() {
+        let mut draft = Draft::<(), OneServer>::new(stream(0, Purpose::Plan, 0));
+        draft.zones(vec![0, 1, 1, 2]);
+        draft.phases(Duration::from_secs(9), Duration::ZERO);
+        let (early, late) = (Time(1_000), Time(2_000));
+        let crash = |node: u32| Fault::Crash { node: node.into() };
+        draft.fault(early, late, crash(0));
+        draft.fault(early, late, crash(2));
+        assert_eq!(draft.first_up(early, &[0, 1, 2]), 1, "one of zone 1 is up");
+        assert_eq!(draft.first_up(late, &[0, 1, 2]), 0, "it is up again");
+        draft.fault(early, late, Fault::PowerLoss { node: 1.into() });
+        assert_eq!(draft.first_up(early, &[0, 1, 2]), 2);
+        draft.between(early, late).zone_loss_of(&[1, 0, 2]);
+        let last = draft.steps.last().unwrap();
+        assert!(matches!(last, Step::Fault { fault: Fault::ZoneLoss { zone: 2 }, .. }), "{last:?}");
+        assert_eq!(draft.first_up(early, &[1, 0, 2]), 1, "nobody is up: the first");
+    }
 
     #[test]
     fn cuts_are_drawn_in_the_shapes_of_real_ones() {

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use machine::{CREDIT, LONGEST, Link, NodeId, Time, WINDOW};
+use machine::{CREDIT, LIGHTEST, LONGEST, Link, NodeId, Time, WINDOW};
 
 use crate::random::{DrawStream, Purpose};
 
@@ -87,7 +87,7 @@ impl<M> Lane<M> {
     /// A message of this weight was handed to the receiver's machine; is credit due for it?
     #[inline(always)]
     pub(crate) fn take(&mut self, weight: u32) -> bool {
-        self.taken += weight;
+        self.taken += weight.max(LIGHTEST);
         self.taken >= CREDIT
     }
 
@@ -121,11 +121,11 @@ impl<M> Way<M> {
             return Err(NotSent::Dead);
         }
         let epoch = self.epoch;
-        let lane = self.lane(link);
-        if weight > LONGEST || lane.outstanding + weight > WINDOW {
+        let (lane, counts) = (self.lane(link), weight.max(LIGHTEST));
+        if weight > LONGEST || lane.outstanding + counts > WINDOW {
             return Err(NotSent::TooMuch);
         }
-        lane.outstanding += weight;
+        lane.outstanding += counts;
         Ok((epoch, lane))
     }
 

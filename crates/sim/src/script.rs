@@ -337,6 +337,15 @@ impl<O, C: Shape> Script for Interval<'_, O, C> {
     }
 }
 
+impl<O, C: Shape> Interval<'_, O, C> {
+    /// A zone loses power: the first of these of which a node is up then, as far as the faults tell that were drawn
+    /// before.
+    pub fn zone_loss_of(&mut self, zones: &[u8]) {
+        let zone = self.draft.first_up(self.at, zones);
+        self.zone_loss(zone);
+    }
+}
+
 impl<O, C: Shape> Draft<O, C> {
     /// Faults that are injected into it hold from one moment to the other.
     pub fn between(&mut self, at: Time, until: Time) -> Interval<'_, O, C> {

@@ -39,6 +39,8 @@ mod message;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]
+mod ticks;
+#[cfg(feature = "server")]
 pub mod wire;
 
 mod worker;

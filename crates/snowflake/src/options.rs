@@ -1,15 +1,17 @@
 //! The options of the real servers, their defaults, and which node of a cluster is what.
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
 use host::{
-    Addresses, BadOption, Cluster, Member, Neighbours, Options, Place, Seat, address, number,
+    Addresses, BadOption, Cluster, ClusterError, Member, Neighbours, Options, Place, Seat,
+    ServeError, ServerConfig, address, number, wall,
 };
 use machine::{NodeId, Wall};
 
-use crate::server::{self, AUTHORITY, AuthorityConfig, Number, ServeError, ServerConfig};
+use crate::server::{self, AUTHORITY, Number};
 use crate::{Layout, LayoutError, Mint};
 
 /// What ids are made of.
@@ -24,12 +26,16 @@ pub struct Minting {
 }
 
 impl Minting {
-    /// The layout of this name.
+    /// The layout of this name, if it has timestamps for now.
     ///
     /// # Errors
-    /// If there is none.
-    fn layout(&self) -> Result<Layout, LayoutError> {
-        self.layout.parse()
+    /// If there is none, or if it has not.
+    fn layout(&self, now: Wall) -> Result<Layout, BadOption> {
+        let layout: Layout = self.layout.parse().map_err(bad::<LayoutError>)?;
+        layout.has_room_at(now).map_err(|why| {
+            BadOption(format!("{why}: set the clock, or name another layout with --layout"))
+        })?;
+        Ok(layout)
     }
 
     /// So many ids by this clock; `sleep` is how to wait for the next tick.
@@ -41,15 +47,13 @@ impl Minting {
         C: Fn() -> Wall,
         S: Fn(Duration),
     {
-        let layout = self.layout().map_err(|why| BadOption(why.to_string()))?;
-        let now = clock();
-        let ids = Mint::new(&layout, self.worker.unwrap_or(0), count, clock, sleep);
-        let ids = ids.map_err(|why| BadOption(why.to_string()))?;
-        layout.has_room_at(now).map_err(|why| {
-            BadOption(format!("{why}: set the clock, or name another layout with --layout"))
-        })?;
-        Ok(ids)
+        let layout = self.layout(clock())?;
+        Mint::new(&layout, self.worker.unwrap_or(0), count, clock, sleep).map_err(bad)
     }
+}
+
+fn bad<E: Error>(why: E) -> BadOption {
+    BadOption(why.to_string())
 }
 
 /// Of a server that mints.
@@ -85,8 +89,8 @@ const WORKERS: u64 = 1024;
 pub enum ServeConfig {
     /// Ids of this layout, with a number from there.
     Worker(ServerConfig, Layout, Number),
-    /// Leases of so many numbers.
-    Authority(ServerConfig, u64, AuthorityConfig),
+    /// Leases of so many numbers, of these authorities.
+    Authority(ServerConfig, u64, Vec<NodeId>, Neighbours),
 }
 
 impl ServeConfig {
@@ -95,8 +99,8 @@ impl ServeConfig {
             ServeConfig::Worker(place, layout, number) => {
                 server::serve(place, layout, number, ready)
             }
-            ServeConfig::Authority(place, workers, seat) => {
-                server::serve_authority(place, workers, seat, ready)
+            ServeConfig::Authority(place, workers, authorities, neighbours) => {
+                server::serve_authority(place, workers, authorities, neighbours, ready)
             }
         }
     }
@@ -111,7 +115,7 @@ impl Options for ServeOptions {
 
     fn config(self, place: Place, _: &mut dyn FnMut(String)) -> Result<ServeConfig, BadOption> {
         let ServeOptions { minting, authority, threads } = self;
-        let layout = minting.layout().map_err(|why| BadOption(why.to_string()))?;
+        let layout = minting.layout(wall())?;
         if place.seat.is_some() {
             return match minting.worker {
                 None => in_cluster::<Self>(place, layout, WORKERS),
@@ -123,10 +127,14 @@ impl Options for ServeOptions {
         }
         let number = match authority.is_empty() {
             true => Number::Fixed(minting.worker.unwrap_or(0)),
-            false => Number::LeasedFrom(authority, threads.into()),
+            false => {
+                let numbers = (AUTHORITY.0..).map(NodeId);
+                let from = numbers.zip(authority.into_iter().map(Some)).collect();
+                Number::Leased(from, None, threads.into())
+            }
         };
         let (listen, mut data) = place.whole::<Self>();
-        if place.data.is_none() && matches!(number, Number::LeasedFrom(..)) {
+        if place.data.is_none() && matches!(number, Number::Leased(..)) {
             // Whose it is differs from that of one with a number of its own.
             data.as_mut_os_string().push("-leased");
         }
@@ -150,10 +158,10 @@ impl Options for AuthorityOptions {
         if place.seat.is_some() {
             let config = in_cluster::<Self>(place, Layout::twitter(), self.workers)?;
             return match config {
-                ServeConfig::Worker(_, _, Number::LeasedAmong(_, Neighbours { me, .. })) => {
+                ServeConfig::Worker(_, _, Number::Leased(_, Some(me), _)) => {
                     Err(BadOption(format!(
                         "node {} of this cluster has an address for clients, so it is a worker: infralab \
-                         snowflake serve does what it is for",
+                     snowflake serve does what it is for",
                         me.0
                     )))
                 }
@@ -162,7 +170,9 @@ impl Options for AuthorityOptions {
         }
         let (listen, data) = place.whole::<Self>();
         let place = ServerConfig { listen, data, access: place.access };
-        Ok(ServeConfig::Authority(place, self.workers, AuthorityConfig::alone()))
+        // It is the only one, for whoever asks.
+        let all = Neighbours { me: AUTHORITY, others: Vec::new(), accepts_unlisted: true };
+        Ok(ServeConfig::Authority(place, self.workers, vec![AUTHORITY], all))
     }
 
     fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
@@ -190,12 +200,13 @@ fn in_cluster<O: Options>(
     };
     let place = ServerConfig { listen, data, access };
     if !leases {
-        let number = Number::LeasedAmong(authorities, cluster.neighbours(me));
-        return Ok(ServeConfig::Worker(place, layout, number));
+        let from = |&id: &NodeId| Ok((id, cluster.member(id)?.addresses.nodes));
+        let from = authorities.iter().map(from).collect::<Result<_, ClusterError>>()?;
+        return Ok(ServeConfig::Worker(place, layout, Number::Leased(from, Some(me), 1)));
     }
     let accepts_unlisted = cluster.members().count() == authorities.len();
     let neighbours = Neighbours { accepts_unlisted, ..cluster.neighbours(me) };
-    Ok(ServeConfig::Authority(place, workers, AuthorityConfig { authorities, neighbours }))
+    Ok(ServeConfig::Authority(place, workers, authorities, neighbours))
 }
 
 /// Who leases numbers out: node 0, and whoever listens for nodes and not for clients.

@@ -19,8 +19,39 @@ use crate::layout::Decoded;
 use crate::message::{Message, Refusal};
 use crate::{Id, Layout};
 
-/// What a client may ask for, in a sentence.
-pub(crate) const PATHS: &str = "there are /id, /ids?count=N and /decode/ID";
+const PATHS: &str = "there are /id, /ids?count=N and /decode/ID";
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Id,
+    /// So many of them.
+    Ids(u32),
+    /// What is in one; it was taken apart.
+    Decoded(Decoded),
+}
+
+/// Reads a request. Where it names no layout, an id is of this one.
+///
+/// # Errors
+/// With the reply, if it makes no sense. Nothing was minted for it.
+pub(crate) fn read(
+    method: &str,
+    path: &str,
+    query: &str,
+    layout: &Layout,
+) -> Result<Asked, HttpReply> {
+    let asked = match path.split('/').skip(1).collect::<Vec<_>>()[..] {
+        ["id"] => no_parameters(query).map(|()| Asked::Id),
+        ["ids"] => count(query).map(Asked::Ids),
+        ["decode", id] if !id.is_empty() => decode(id, query, layout).map(Asked::Decoded),
+        _ => return Err(HttpReply::no_such_path(path, PATHS)),
+    };
+    match method {
+        "GET" | "HEAD" => asked.map_err(|why| HttpReply::error(400, why)),
+        _ => Err(HttpReply::only("GET, HEAD")),
+    }
+}
 
 /// The JSON of ids that were taken apart.
 pub fn decoded_json(ids: &[Decoded]) -> String {
@@ -127,15 +158,15 @@ fn refused(answer: &Message) -> HttpReply {
 const NO_ANSWER: &str = "the worker did not answer; ask again";
 
 /// Why a request was not understood; nothing was minted for it.
-pub(crate) type BadRequest = String;
+type BadRequest = String;
 
 /// The parameters of `/id`: none.
-pub(crate) fn no_parameters(query: &str) -> Result<(), BadRequest> {
+fn no_parameters(query: &str) -> Result<(), BadRequest> {
     http::parameters(query, []).map(|[]| ())
 }
 
 /// The parameters of `/ids`. Whether so many may be had is for the worker to say.
-pub(crate) fn count(query: &str) -> Result<u32, BadRequest> {
+fn count(query: &str) -> Result<u32, BadRequest> {
     let [Some(text)] = http::parameters(query, ["count"])? else {
         return Err("say how many ids, such as /ids?count=100".to_owned());
     };
@@ -147,7 +178,7 @@ pub(crate) fn count(query: &str) -> Result<u32, BadRequest> {
 }
 
 /// The path and parameters of `/decode`, carried out.
-pub(crate) fn decode(id: &str, query: &str, layout: &Layout) -> Result<Decoded, BadRequest> {
+fn decode(id: &str, query: &str, layout: &Layout) -> Result<Decoded, BadRequest> {
     if id.len() > 100 {
         return Err(format!("an id is at most {}, and this is longer", u64::MAX));
     }
@@ -201,6 +232,22 @@ mod tests {
         assert!(full.body.starts_with(br#"{"error":"the disk is full"#), "{full:?}");
         assert_eq!(one_id(Format::Json, &minted(&[])).status, 503);
         assert_eq!(many_ids(Format::Json, &Message::Denied { request: 1 }).status, 503);
+    }
+
+    #[test]
+    fn requests_are_these() {
+        let asked = |method, path, query| read(method, path, query, &Layout::twitter());
+        assert_eq!(asked("GET", "/id", ""), Ok(Asked::Id));
+        assert_eq!(asked("HEAD", "/ids", "count=7"), Ok(Asked::Ids(7)));
+        let decoded = asked("GET", "/decode/175928847299117063", "layout=discord");
+        assert!(matches!(decoded, Ok(Asked::Decoded(id)) if id.layout == "discord"));
+        let status = |method, path, query| asked(method, path, query).unwrap_err().status;
+        for path in ["/", "//id", "/id/", "/idx", "/decode", "/decode/", "/decode/1/2", "*"] {
+            assert_eq!(status("POST", path, ""), 404, "{path}");
+        }
+        assert_eq!(status("POST", "/id", "a=1"), 405);
+        assert_eq!(status("GET", "/id", "a=1"), 400);
+        assert_eq!(status("GET", "/decode/%FF", ""), 400);
     }
 
     #[test]

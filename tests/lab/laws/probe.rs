@@ -35,6 +35,7 @@ impl Protocol for Words {
         match message {
             Word::Letter(letter) => letter.weight(),
             Word::Do(_) => ENVELOPE,
+            Word::Nothing => 0,
         }
     }
 }
@@ -44,6 +45,8 @@ pub(super) enum Word {
     Letter(Letter),
     /// Of the script.
     Do(Vec<Act>),
+    /// It has no bytes.
+    Nothing,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +78,12 @@ pub(super) enum Act {
         to: u32,
         link: Link,
         weight: u32,
+        count: u32,
+    },
+    /// Send so many words that say and weigh nothing.
+    SendNothing {
+        to: u32,
+        link: Link,
         count: u32,
     },
     Set(u32, Duration),
@@ -151,6 +160,7 @@ impl Machine for Probe {
             Input::Message { from, message: Word::Letter(letter) } => {
                 note(now, out, heard(from, &letter))
             }
+            Input::Message { message: Word::Nothing, .. } => {}
             Input::Start { disk } => note(now, out, What::Started(disk)),
             Input::Timer(timer) => note(now, out, What::Timer(timer)),
             Input::Disk { op, result } => {
@@ -206,6 +216,9 @@ impl Probe {
             Act::Send { to, link, weight, count } => {
                 (0..count).for_each(|_| self.send(NodeId(to), link, weight, now, out));
             }
+            Act::SendNothing { to, link, count } => {
+                (0..count).for_each(|_| put(NodeId(to), link, Word::Nothing, out));
+            }
             Act::Pour { to, link, weight, count } => {
                 let waiting = self.waiting.entry((NodeId(to), link)).or_default();
                 waiting.extend(std::iter::repeat_n(weight, count as usize));
@@ -240,12 +253,7 @@ impl Probe {
         *next += 1;
         note(now, out, What::Sent { to: to.0, link, talk, number });
         let body = vec![number as u8; (weight - ENVELOPE) as usize].into();
-        let letter = Word::Letter(Letter { link, talk, number, body });
-        match link {
-            Link::Stream => out.send(to, letter),
-            Link::Bulk => out.bulk(to, letter),
-            Link::Datagram => out.datagram(to, letter),
-        }
+        put(to, link, Word::Letter(Letter { link, talk, number, body }), out);
     }
 
     fn pour(&mut self, to: NodeId, link: Link, now: &mut Now<'_>, out: &mut Outputs<Words>) {
@@ -258,6 +266,14 @@ impl Probe {
     }
 }
 
+fn put(to: NodeId, link: Link, word: Word, out: &mut Outputs<Words>) {
+    match link {
+        Link::Stream => out.send(to, word),
+        Link::Bulk => out.bulk(to, word),
+        Link::Datagram => out.datagram(to, word),
+    }
+}
+
 const LINKS: [Link; 3] = [Link::Datagram, Link::Stream, Link::Bulk];
 
 impl Codec for Word {
@@ -266,7 +282,11 @@ impl Codec for Word {
     const LONGEST: usize = 16 << 20;
 
     fn encode(&self, out: &mut Encoder) {
-        let Word::Letter(letter) = self else { unreachable!("only the script says that") };
+        let letter = match self {
+            Word::Letter(letter) => letter,
+            Word::Nothing => return,
+            Word::Do(_) => unreachable!("only the script says that"),
+        };
         out.put_u8(LINKS.iter().position(|link| *link == letter.link).unwrap_or_default() as u8);
         out.put_u64_le(letter.talk);
         out.put_u32_le(letter.number);
@@ -275,6 +295,9 @@ impl Codec for Word {
 
     fn decode(mut bytes: Bytes) -> Result<Word, Malformed> {
         const SHORT: Malformed = Malformed("it is no letter");
+        if bytes.is_empty() {
+            return Ok(Word::Nothing);
+        }
         let link = bytes.try_get_u8().map_err(|_| SHORT)?;
         let link = *LINKS.get(usize::from(link)).ok_or(SHORT)?;
         let talk = bytes.try_get_u64_le().map_err(|_| SHORT)?;

@@ -1,6 +1,6 @@
 //! How much may be on its way on a lane.
 
-use machine::{CREDIT, LONGEST, Link, WINDOW};
+use machine::{CREDIT, LIGHTEST, LONGEST, Link, WINDOW};
 
 use super::Lab;
 use super::links::{self, LANES, resets};
@@ -100,6 +100,28 @@ pub(super) fn credit_is_given_for_what_the_machine_was_handed(lab: &mut impl Lab
     lab.resume(1);
     links::both_are_told(lab, (0, 0));
     goes_on(lab, Link::Stream);
+}
+
+/// To keep a message takes memory, also where it says nothing.
+pub(super) fn what_weighs_nothing_fills_a_window_too(lab: &mut impl Lab) {
+    let send = |link, count| Act::SendNothing { to: 1, link, count };
+    for lane in LANES {
+        lab.pause(1);
+        lab.tell(0, &[send(lane, WINDOW / LIGHTEST)]);
+        lab.settle();
+        assert_eq!((credits(lab, lane), resets(lab).0), (0, 0), "it is no more than a window");
+        lab.resume(1);
+        lab.wait_until("all of it is credited", |lab| credits(lab, lane) == WINDOW / CREDIT);
+    }
+    for lane in LANES {
+        let before = resets(lab);
+        lab.pause(1);
+        lab.tell(0, &[send(lane, WINDOW / LIGHTEST + 1)]);
+        lab.wait_until("the sender is told", |lab| resets(lab).0 == before.0 + 1);
+        lab.resume(1);
+        links::both_are_told(lab, before);
+        goes_on(lab, lane);
+    }
 }
 
 /// 64 MiB, eight windows.

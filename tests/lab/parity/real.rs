@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use host::{
     Access, Addresses, Exposure, Files, Links, Metrics, Neighbours, Node, Outside, SESSIONS,
-    UNLISTED,
+    ServerConfig, UNLISTED,
 };
 use machine::{DiskId, Input, Link, NodeId};
-use snowflake::server::{AuthorityConfig, ServerConfig, serve_authority};
+use snowflake::server::serve_authority;
 use snowflake::{Message, Snowflake};
 use tokio::runtime::Runtime;
 
@@ -33,7 +33,8 @@ pub(super) fn serve_if_asked() {
     let access = Access { admin: None, exposure: Exposure::Loopback };
     let place = ServerConfig { listen, data, access };
     let ready = |at: Addresses| println!("\nlistening on {}", at.nodes.expect("it talks to nodes"));
-    serve_authority(place, 2, AuthorityConfig::alone(), ready).unwrap();
+    let neighbours = Neighbours { me: AUTHORITY, others: Vec::new(), accepts_unlisted: true };
+    serve_authority(place, 2, vec![AUTHORITY], neighbours, ready).unwrap();
 }
 
 pub(super) struct Real {

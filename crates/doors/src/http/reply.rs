@@ -10,6 +10,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::query::shortened;
+
 /// The content type of JSON.
 pub const JSON: &str = "application/json";
 /// The content type of text for people and scripts.
@@ -56,6 +58,18 @@ impl HttpReply {
     /// An error, as every path of every server says it: `{"error":"a sentence"}`.
     pub fn error(status: u16, why: impl Display) -> HttpReply {
         HttpReply::json(status, &ErrorBody { error: why.to_string() })
+    }
+
+    /// The reply where there is no such path; `there` says which there are.
+    pub fn no_such_path(path: &str, there: &str) -> HttpReply {
+        let path = shortened(path);
+        HttpReply::error(404, format_args!("there is no {path:?} here; {there}"))
+    }
+
+    /// The reply where a path takes other methods, which are these.
+    pub fn only(methods: &'static str) -> HttpReply {
+        let why = format_args!("only {methods} is understood here");
+        HttpReply::error(405, why).with("allow", methods)
     }
 
     /// The same reply with one more header.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use doors::Activity;
 use machine::{Machine, NodeId};
 use rand::Rng;
 use tokio::net::TcpStream;
@@ -78,7 +79,7 @@ where
         // The number is of who dialled.
         let theirs = Hello { pair: ours.pair, ..theirs };
         let (claim, _) =
-            peer.claim(&theirs, datagrams).ok_or("two processes answer under its number")?;
+            peer.claim(&theirs, datagrams, None).ok_or("two processes answer under its number")?;
         Ok((stream, claim, theirs.boot))
     }
 
@@ -119,29 +120,32 @@ where
         Ok((frames, theirs))
     }
 
-    /// Somebody dialled. Is told when it is one whom we talk with; ends when the connection does, which it has to
-    /// where its place is given away.
+    /// Somebody dialled. One whom we talk with is at work for as long as the link lives, and silent since either
+    /// said something. Ends when the connection does, which it has to where its place is given away.
     pub(super) async fn welcome(
         self: &Arc<Self>,
         stream: TcpStream,
-        admitted_now: impl FnOnce(),
+        activity: &Arc<Activity>,
         given_away: oneshot::Receiver<()>,
     ) {
         let mut frames = Frames::new(stream, handshake::LONGEST);
         let why = match handshake::hear(&mut frames).await {
             Ok(theirs) => match (self.check(&theirs), theirs.lane) {
                 (Err(why), _) => why,
-                (Ok(()), Lane::Stream) => match self.admit(&frames, &theirs) {
+                (Ok(()), Lane::Stream) => match self.admit(&frames, &theirs, activity) {
                     Ok((peer, claim, bulk)) => {
-                        admitted_now();
+                        activity.begin();
                         return self.host(&peer, claim, (frames, bulk), given_away).await;
                     }
                     Err(why) => why,
                 },
                 (Ok(()), Lane::Bulk) => {
-                    match self.peer(theirs.from).and_then(|peer| peer.join(&theirs)) {
+                    match self
+                        .peer(theirs.from)
+                        .and_then(|peer| peer.join(&theirs, Some(activity.clone())))
+                    {
                         Some(stream) => {
-                            admitted_now();
+                            activity.begin();
                             return self.host_beside(&theirs, frames, stream, given_away).await;
                         }
                         None => "there is no stream that it belongs to".to_owned(),
@@ -199,7 +203,12 @@ where
         }
     }
 
-    fn admit(&self, stream: &Frames<TcpStream>, theirs: &Hello) -> Result<Admitted, String> {
+    fn admit(
+        &self,
+        stream: &Frames<TcpStream>,
+        theirs: &Hello,
+        activity: &Arc<Activity>,
+    ) -> Result<Admitted, String> {
         let id = theirs.from;
         if id <= self.me {
             return Err(format!("{id:?} has to be dialled by {:?}, not the reverse", self.me));
@@ -211,7 +220,7 @@ where
             .or_else(unlisted)
             .ok_or_else(|| format!("{id:?} is not a node of this cluster"))?;
         let address = stream.reader().peer_addr().map_err(|error| error.to_string())?;
-        let claim = peer.claim(theirs, takes_datagrams(address, theirs));
+        let claim = peer.claim(theirs, takes_datagrams(address, theirs), Some(activity.clone()));
         let (claim, bulk) =
             claim.ok_or_else(|| format!("another process is connected as {id:?}"))?;
         peers.insert(id, peer.clone());

@@ -64,6 +64,19 @@ impl<M: Machine> Links<M>
 where
     Message<M>: Codec,
 {
+    /// Takes and sends datagrams at this address from now on, if the system lets it. Who dials from here on says so.
+    pub(super) fn open_datagrams(self: &Arc<Self>, at: SocketAddr) {
+        let _runtime = self.runtime.enter();
+        match Datagrams::bind(at) {
+            Ok(ours) => {
+                if self.datagrams.set(ours).is_ok() {
+                    self.runtime.spawn(self.clone().take_datagrams());
+                }
+            }
+            Err(error) => tracing::warn!("there are no datagrams: {error}"),
+        }
+    }
+
     /// Sends a datagram, or drops it: where the peer is not connected, and where the system has no room.
     pub(super) fn send_datagram(&self, to: NodeId, message: &Message<M>) {
         let mut out = Encoder::default();

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use doors::Activity;
 use machine::{CREDIT, LONGEST, NodeId, Parts, WINDOW};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
@@ -83,6 +84,16 @@ struct Up {
     datagrams: Option<SocketAddr>,
     /// Where the connection of the bulk lane goes when it comes.
     bulk: Option<oneshot::Sender<BulkConnection>>,
+    /// Of those of its connections that were accepted: what one of them carries counts for both, since neither is
+    /// of use without the other.
+    activities: Vec<Arc<Activity>>,
+}
+
+impl Up {
+    /// Something was said, by either end. That they are still there is nothing.
+    fn moved(&self) {
+        self.activities.iter().for_each(|activity| activity.moved());
+    }
 }
 
 /// Who carries a peer, until it is released or somebody else claims it.
@@ -203,8 +214,9 @@ impl Peer {
         }
         batch.fill(&mut lanes[lane as usize].queue);
         lanes[lane as usize].writing = !batch.is_empty();
-        if batch.is_empty() {
-            self.drained.notify_one();
+        match batch.is_empty() {
+            true => self.drained.notify_one(),
+            false => state.up.iter().for_each(Up::moved),
         }
         Ok(batch)
     }
@@ -229,6 +241,7 @@ impl Peer {
     pub(super) fn came(&self, claim: Claim, lane: Lane, weight: u32) -> Result<(), &'static str> {
         let mut state = self.current(claim)?;
         state.used = true;
+        state.up.iter().for_each(Up::moved);
         if weight > LONGEST {
             return Err("it sent a message that is too heavy");
         }
@@ -261,12 +274,14 @@ impl Peer {
         }
     }
 
-    /// This process of the peer is connected, by a stream. Another stream of the same one is over: it is asked
-    /// to end. With it comes what will bring the bulk lane. None where another process has the number.
+    /// This process of the peer is connected, by a stream, which was accepted where it has an activity. Another
+    /// stream of the same one is over: it is asked to end. With it comes what will bring the bulk lane. None where
+    /// another process has the number.
     pub(super) fn claim(
         &self,
         theirs: &Hello,
         datagrams: Option<SocketAddr>,
+        activity: Option<Arc<Activity>>,
     ) -> Option<(Claim, oneshot::Receiver<BulkConnection>)> {
         let mut state = self.state();
         match &state.up {
@@ -277,15 +292,23 @@ impl Peer {
         state.claims += 1;
         let (bulk, comes) = oneshot::channel();
         let (claim, boot, pair) = (state.claims, theirs.boot, theirs.pair);
-        state.up = Some(Up { claim, boot, pair, datagrams, bulk: Some(bulk) });
+        let activities = activity.into_iter().collect();
+        state.up = Some(Up { claim, boot, pair, datagrams, bulk: Some(bulk), activities });
         Some((Claim { number: claim, pair }, comes))
     }
 
-    /// Where the bulk lane of this process and this pair goes; it can come once.
-    pub(super) fn join(&self, theirs: &Hello) -> Option<oneshot::Sender<BulkConnection>> {
+    /// Where the bulk lane of this process and this pair goes, which was accepted; it can come once.
+    pub(super) fn join(
+        &self,
+        theirs: &Hello,
+        activity: Option<Arc<Activity>>,
+    ) -> Option<oneshot::Sender<BulkConnection>> {
         let mut state = self.state();
         let is_its = |up: &&mut Up| (up.boot, up.pair) == (theirs.boot, theirs.pair);
-        state.up.as_mut().filter(is_its)?.bulk.take()
+        let up = state.up.as_mut().filter(is_its)?;
+        let bulk = up.bulk.take()?;
+        up.activities.extend(activity);
+        Some(bulk)
     }
 
     /// The pair of this claim is over, and what was sent on it lost. One that was claimed anew is broken already.

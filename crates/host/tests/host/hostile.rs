@@ -12,8 +12,8 @@ use machine::{LONGEST, Link, WINDOW};
 use proptest::prelude::*;
 
 use crate::raw::{
-    BULK, CREDIT, MESSAGE, PAIR, Raw, STREAM, credit, framed, framed_as, give, hello, hello_on, n,
-    number,
+    BEAT, BULK, CREDIT, MESSAGE, PAIR, Raw, STREAM, credit, framed, framed_as, give, hello,
+    hello_on, n, number,
 };
 use crate::talker::Speaker;
 
@@ -148,6 +148,36 @@ fn a_link_whose_place_is_given_away_is_over_and_the_machine_is_told() {
     let mut again = Raw::greeted(speaker.address, n(2), 33);
     again.write(&number(2));
     until!(speaker.heard(n(2)) == [1, 2]);
+}
+
+/// The older pair is at work all the while, the younger one only says that it is there.
+#[test]
+fn the_longest_silent_link_makes_room_and_not_the_oldest() {
+    let speaker = Speaker::start_with_places(1, 4);
+    let pair = |from, boot| {
+        (Raw::greeted(speaker.address, from, boot), Raw::beside(speaker.address, from, boot))
+    };
+    let (mut old, _old_bulk) = pair(n(2), 11);
+    let (mut silent, mut silent_bulk) = pair(n(3), 22);
+    let mut said = 0;
+    let mut speaks_for_a_while = |beside: &mut Raw| {
+        for _ in 0..15 {
+            old.write(&number(said));
+            beside.write(&framed_as(BEAT, b""));
+            said += 1;
+            until!(speaker.heard(n(2)).len() as u64 == said);
+            #[expect(clippy::disallowed_methods, reason = "silence takes its time")]
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    speaks_for_a_while(&mut silent);
+    let mut other = Raw::dial_from([127, 0, 0, 2], speaker.address);
+    other.write(&hello("talk", 3, n(4), 1, 33));
+    other.frame();
+    silent.read_to_the_end();
+    silent_bulk.read_to_the_end();
+    speaks_for_a_while(&mut other);
+    assert_eq!((speaker.resets(), speaker.links_up()), (0, 2), "nothing was lost");
 }
 
 /// The reset waits for the machine, and what the next pair brings waits for the reset.

@@ -133,6 +133,20 @@ fn datagrams_arrive_while_there_is_a_link_and_are_lost_while_there_is_none() {
     assert_eq!(low.resets(), 0, "nothing was lost on a stream");
 }
 
+/// It had no socket, since at its start there was nobody to dial.
+#[test]
+fn datagrams_reach_one_that_began_alone_and_met_others_later() {
+    let low = Speaker::start_among(1, &[]);
+    let high = Speaker::start_alone(2);
+    low.meet(2, nobody());
+    high.meet(1, low.address);
+    until!(high.links_up() == 1 && low.links_up() == 1);
+    high.say_on(Link::Datagram, 1, 7..8);
+    until!(low.heard(2) == [7]);
+    low.say_on(Link::Datagram, 2, 8..9);
+    until!(high.heard(1) == [8]);
+}
+
 #[test]
 fn a_datagram_that_is_too_heavy_is_not_sent() {
     let low = Speaker::start(1, FREE, &[]);

@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use host::{Files, LocalNodes, Metrics, Node, Outside};
 use machine::{
-    CREDIT, DATAGRAM, DiskId, Input, LONGEST, Link, Machine, NodeId, Now, Outputs, Protocol,
+    CREDIT, DATAGRAM, DiskId, Input, LIGHTEST, LONGEST, Link, Machine, NodeId, Now, Outputs,
+    Protocol, WINDOW,
 };
 
 use crate::wait::next;
@@ -179,6 +180,24 @@ fn more_than_a_window_ends_both_lanes_and_both_are_told() {
     cage.say(0, 1, Link::Bulk, &[LONGEST + 1]);
     assert_eq!(cage.heard(0), ["reset with 1"], "it is too heavy");
     assert_eq!(cage.heard(1), [format!("{CREDIT} from 0"), "reset with 0".to_owned()]);
+}
+
+/// To keep a word takes memory, also where it weighs nothing.
+#[test]
+fn words_that_weigh_nothing_fill_a_window_too() {
+    let cage = Cage::new(2);
+    let room = vec![0; (WINDOW / LIGHTEST) as usize];
+    cage.while_busy(1, || {
+        cage.say(0, 1, Link::Stream, &room);
+        assert_eq!(cage.heard(0), [""; 0], "a whole window is outstanding, and no more");
+    });
+    assert_eq!(cage.heard(1).len(), room.len());
+    assert_eq!(cage.heard(0), ["1 takes Stream"; 4]);
+    cage.while_busy(1, || {
+        cage.say(0, 1, Link::Stream, &room);
+        cage.say(0, 1, Link::Stream, &[0]);
+        assert_eq!(cage.heard(0), ["reset with 1"]);
+    });
 }
 
 /// The credit for what was taken comes to the sender behind the word that makes it break the lanes.

@@ -16,6 +16,7 @@ pub(crate) struct Raw(pub(crate) TcpStream);
 
 pub(crate) const MESSAGE: u8 = 0;
 pub(crate) const CREDIT: u8 = 1;
+pub(crate) const BEAT: u8 = 2;
 pub(crate) const STREAM: u8 = 0;
 pub(crate) const BULK: u8 = 1;
 /// The pair of all these connections.

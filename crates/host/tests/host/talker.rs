@@ -211,27 +211,33 @@ pub(crate) struct Speaker {
 impl Speaker {
     /// Listens on a free port, or on this one.
     pub(crate) fn start(me: u32, listen: &str, others: &[(u32, SocketAddr)]) -> Speaker {
-        Speaker::start_as(me, listen, others, (true, 1000))
+        Speaker::start_as(me, Some(listen), others, (true, 1000))
     }
 
     /// One whose door has so many places.
     pub(crate) fn start_with_places(me: u32, places: usize) -> Speaker {
-        Speaker::start_as(me, "127.0.0.1:0", &[], (true, places))
+        Speaker::start_as(me, Some("127.0.0.1:0"), &[], (true, places))
     }
 
     /// One that takes no connection from those it does not know.
     pub(crate) fn start_among(me: u32, others: &[(u32, SocketAddr)]) -> Speaker {
-        Speaker::start_as(me, "127.0.0.1:0", others, (false, 1000))
+        Speaker::start_as(me, Some("127.0.0.1:0"), others, (false, 1000))
+    }
+
+    /// One that listens nowhere as far as anybody is told, and knows nobody yet.
+    pub(crate) fn start_alone(me: u32) -> Speaker {
+        Speaker::start_as(me, None, &[], (false, 1000))
     }
 
     fn start_as(
         me: u32,
-        listen: &str,
+        listen: Option<&str>,
         others: &[(u32, SocketAddr)],
         (accepts_unlisted, places): (bool, usize),
     ) -> Speaker {
         let runtime = host::runtime().unwrap();
-        let listener = runtime.block_on(TcpListener::bind(listen)).unwrap();
+        let listener = runtime.block_on(TcpListener::bind(listen.unwrap_or("127.0.0.1:0")));
+        let listener = listener.unwrap();
         let address = listener.local_addr().unwrap();
         let others = others.iter().map(|&(id, address)| (NodeId(id), Some(address))).collect();
         let neighbours = Neighbours { me: NodeId(me), others, accepts_unlisted };
@@ -240,7 +246,7 @@ impl Speaker {
         let files = Files::new(quiet_device(), &metrics);
         let outside = Arc::new(Mouth(links.clone()));
         let node = Node::start(Talker::default(), files, DiskId(0), outside, &metrics);
-        links.join(&node, Some(address));
+        links.join(&node, listen.and(Some(address)));
         let (stop, stopped) = oneshot::channel();
         let places = Places::new(places);
         let door = places.clone();

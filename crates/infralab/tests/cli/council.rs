@@ -142,8 +142,8 @@ fn a_cluster_file_may_name_several_authorities() {
     refused(&with(&["--node", "3"]), 2, &["has no node 3"]);
     refused(&with(&["--node", "1", "--workers", "60000"]), 2, &["at most", "60000"]);
     council.kill(1);
-    let its_own = "use authority --workers 1024 --node 1";
-    refused(&with(&["--node", "1", "--workers", "9"]), 2, &["over 1024 workers, node 1", its_own]);
+    let its_own = "use authority --node 1 --workers 1024";
+    refused(&with(&["--node", "1", "--workers", "9"]), 2, &["node 1, workers 1024", its_own]);
     serve("1").kill();
     let low = std::fs::read_to_string(&file).unwrap().replace("id = 7", "id = 1\n#");
     std::fs::write(&file, low.replace("id = 1\ndata = \"n1\"", "id = 9\ndata = \"n9\"")).unwrap();

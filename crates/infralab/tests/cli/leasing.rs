@@ -104,14 +104,18 @@ fn folders_and_arguments_that_do_not_go_together() {
     sized.kill();
     let authority = ["snowflake", "authority", "--listen", "127.0.0.1:0", "--data"];
     let with = |more: &[&'static str]| [&authority[..], &[data.as_str()], more].concat();
-    refused(&with(&["--workers", "9"]), 2, &["over 8 workers", "use authority --workers 8"]);
+    refused(&with(&["--workers", "9"]), 2, &["workers 8", "use authority --workers 8"]);
     refused(&with(&["--workers", "0"]), 2, &["--workers"]);
     std::fs::remove_file(scratch.join("authority/disk/leases")).unwrap();
     refused(&with(&["--workers", "8"]), 4, &["lost its file disk/leases"]);
     Server::start(&fixed, &[]).kill();
     let serve = ["snowflake", "serve", "--listen", "127.0.0.1:0", "--data", &fixed];
     let leased = [&serve[..], &["--authority", "127.0.0.1:9"]].concat();
-    refused(&leased, 2, &["made for snowflake, worker 0", "serve --worker 0 --layout twitter"]);
+    refused(
+        &leased,
+        2,
+        &["made for snowflake, layout twitter, worker 0", "serve --layout twitter --worker 0"],
+    );
     refused(&[&leased[..], &["--worker", "3"]].concat(), 2, &["--worker", "--authority"]);
     let open = ["snowflake", "authority", "--listen", "0.0.0.0:0", "--data", &fixed];
     refused(&open, 2, &["0.0.0.0:0", "--open-to-anyone"]);

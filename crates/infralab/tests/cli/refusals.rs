@@ -41,7 +41,7 @@ fn a_folder_belongs_to_one_worker_and_one_layout() {
     let data = scratch.text("data");
     Server::start(&data, &["--worker", "3"]).id();
     let format = fs::read(scratch.join("data/format.json")).unwrap();
-    let way_out = ["--worker 3 --layout twitter", "--data"];
+    let way_out = ["--layout twitter --worker 3", "--data"];
     will_not_start(&data, &["--worker", "4"], 2, &way_out);
     will_not_start(&data, &["--worker", "3", "--layout", "discord"], 2, &way_out);
     assert_eq!(fs::read(scratch.join("data/format.json")).unwrap(), format);

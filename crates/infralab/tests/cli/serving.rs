@@ -87,8 +87,8 @@ fn wrong_requests_get_a_sentence() {
     server.get("/decode/1/2").refuses(404, "/decode/ID");
     let host = format!("Host: {}", server.address);
     let post = ask(server.address, &["POST /id HTTP/1.1", &host, "Content-Length: 0"]);
-    post.refuses(405, "GET and HEAD");
-    assert!(post.head.contains("\r\nallow: get,head"), "{post:?}");
+    post.refuses(405, "GET, HEAD");
+    assert!(post.head.contains("\r\nallow: get, head"), "{post:?}");
     let head = ask(server.address, &["HEAD /id HTTP/1.1", &host]);
     assert_eq!((head.status, head.body.as_str()), (200, ""), "{head:?}");
     server.get(&format!("/{}", "x".repeat(40_000))).refuses(431, "16384 bytes");

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request as HttpRequest, State};
+use axum::extract::Request as HttpRequest;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
-use host::http::{self, HttpReply};
+use host::http::{self, BadBody, HttpReply};
 use host::{Exposure, Node, Visitor};
 use machine::NodeId;
 use raft::Session;
@@ -37,14 +36,13 @@ pub(super) struct FrontEnd {
 impl FrontEnd {
     /// Takes every path: which there are is for [`wire::read`] to say.
     pub(super) fn routes(self) -> Router {
-        Router::new().fallback(handle).with_state(Arc::new(self))
+        let front = Arc::new(self);
+        Router::new().fallback(move |request| front.clone().answer(request))
     }
 
-    async fn reply(&self, parts: &Parts, body: Body) -> HttpReply {
-        let body = match http::body(parts, body, LONGEST_BODY).await {
-            Ok(body) => body,
-            Err(bad) => return bad.reply(),
-        };
+    async fn answer(self: Arc<Self>, request: HttpRequest) -> Result<HttpReply, HttpReply> {
+        let (parts, body) = request.into_parts();
+        let body = http::body(&parts, body, LONGEST_BODY).await.map_err(BadBody::reply)?;
         let asked = RawRequest {
             method: parts.method.as_str(),
             path: parts.uri.path(),
@@ -52,23 +50,23 @@ impl FrontEnd {
             idempotency_key: parts.headers.get("idempotency-key").map(HeaderValue::as_bytes),
             body,
         };
-        match wire::read(&asked) {
-            Err(reply) => reply,
-            Ok(Parsed::Status) => {
+        let (ask, session) = match wire::read(&asked)? {
+            Parsed::Ask(ask, session) => (ask, session),
+            Parsed::Status => {
                 let status =
                     self.node.look(|replica| Status::of(self.me, replica, &self.addresses));
-                status.map_or_else(stopping, |status| HttpReply::json(200, &status))
+                let stopping = || unavailable("the server is stopping");
+                return status.map(|status| HttpReply::json(200, &status)).ok_or_else(stopping);
             }
-            Ok(Parsed::Ask(ask, session)) => match self.out_of_reach(&ask) {
-                Some(address) => HttpReply::error(
-                    400,
-                    format_args!(
-                        "{address} is not on this computer, and this server speaks with no other                          unless it was started with --open-to-anyone; nothing was begun"
-                    ),
-                ),
-                None => self.ask(parts, ask, session).await,
-            },
+        };
+        if let Some(address) = self.out_of_reach(&ask) {
+            let why = format_args!(
+                "{address} is not on this computer, and this server speaks with no other unless it was \
+                 started with --open-to-anyone; nothing was begun"
+            );
+            return Err(HttpReply::error(400, why));
         }
+        Ok(self.ask(&parts, ask, session).await)
     }
 
     /// Whoever may ask this server is not to make it dial whom they like.
@@ -79,25 +77,23 @@ impl FrontEnd {
     }
 
     async fn ask(&self, parts: &Parts, ask: Ask, session: Option<Session>) -> HttpReply {
-        self.node.room().await;
         let (is_write, is_read) = (ask.change().is_some(), ask.is_read());
         let request = |token| Message::Request(Request { token, session, ask });
-        let visitor = Visitor::of(&parts.extensions);
-        let answer = host::Session::of(&visitor, &self.node).ask_once(PATIENCE, request).await;
-        let answer = answer.map(|message| match message {
-            Message::Response(response) => Some(response.answer),
+        let answer = self.node.answer(&Visitor::of(&parts.extensions), PATIENCE, request).await;
+        let answer = match answer {
+            Ok(Message::Response(response)) => Some(response.answer),
             _ => None,
-        });
+        };
         match answer {
-            Ok(Some(Answer::NotLeader { leader: Some(leader) })) if leader != self.me => {
+            Some(Answer::NotLeader { leader: Some(leader) }) if leader != self.me => {
                 self.elsewhere("another node leads", leader, parts)
             }
-            Ok(Some(Answer::NotMember { removed, member: Some(member) })) => {
+            Some(Answer::NotMember { removed, member: Some(member) }) => {
                 self.elsewhere(why_not_member(removed), member, parts)
             }
-            Ok(Some(answer)) => reply_of(answer, is_write),
-            Ok(None) | Err(_) if is_read => unavailable("there was no answer in time"),
-            Ok(None) | Err(_) => unknown("there was no answer in time"),
+            Some(answer) => reply_of(answer, is_write),
+            None if is_read => unavailable("there was no answer in time"),
+            None => unknown("there was no answer in time"),
         }
     }
 
@@ -114,13 +110,4 @@ impl FrontEnd {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         elsewhere(why, format!("http://{address}{target}"))
     }
-}
-
-async fn handle(State(front): State<Arc<FrontEnd>>, request: HttpRequest) -> HttpReply {
-    let (parts, body) = request.into_parts();
-    front.reply(&parts, body).await
-}
-
-fn stopping() -> HttpReply {
-    unavailable("the server is stopping")
 }

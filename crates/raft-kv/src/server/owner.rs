@@ -2,34 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-const RAFT: &str = "raft";
-
 /// A node of a cluster. The votes and entries in the folder are those of its number.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct FolderOwner {
-    system: String,
-    node: u32,
-}
-
-impl FolderOwner {
-    pub(super) fn new(node: u32) -> FolderOwner {
-        FolderOwner { system: RAFT.to_owned(), node }
-    }
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "system")]
+pub(super) enum FolderOwner {
+    #[serde(rename = "raft")]
+    Node { node: u32 },
 }
 
 impl host::FolderOwner for FolderOwner {
-    const SYSTEMS: &'static [&'static str] = &[RAFT];
+    const SYSTEMS: &'static [&'static str] = &["raft"];
 
     fn is(&self, other: &FolderOwner) -> bool {
-        (&self.system, self.node) == (&other.system, other.node)
-    }
-
-    fn name(&self) -> String {
-        format!("{}, node {}", self.system, self.node)
-    }
-
-    fn arguments(&self) -> String {
-        format!("--node {}", self.node)
+        self == other
     }
 
     fn with_another_folder(&self) -> &'static str {

@@ -1,52 +1,74 @@
-//! What a machine notes about itself, as numbers and, where somebody has to act on it, as a line of the
-//! log.
+//! What there is to watch, as numbers and, where somebody has to act on it, as a line of the log.
+
+use std::sync::{Mutex, PoisonError};
 
 use host::{Count, Metrics};
 use raft::server::count_note;
 use sim::{NoteKind, System};
 
-use crate::{Note, Snowflakes};
+use crate::ticks::Ticks;
+use crate::{Layout, Message, Note, Snowflakes};
 
-pub(super) struct NoteCounts {
+/// Of one machine.
+pub(super) struct Counts {
     metrics: Metrics,
     stopped: Count,
     stepped_back: Count,
     distance: Count,
+    minted: Count,
+    refused: Count,
+    /// By fifths of the sequence.
+    used: [Count; 5],
+    ticks: Mutex<Ticks>,
 }
 
-impl NoteCounts {
-    pub(super) fn new(metrics: &Metrics) -> NoteCounts {
+impl Counts {
+    pub(super) fn new(metrics: &Metrics) -> Counts {
         let stepped_back =
             "Milliseconds by which the wall clock stepped back behind what was minted.";
         let distance = "How far the wall clock is from the authority's at most, in microseconds, when a \
                         lease was last given or renewed.";
-        NoteCounts {
+        let used = "Ticks in which ids were minted, by the share of their sequence that was used.";
+        let tick = |share| metrics.labelled("snowflake_ticks_total", used, "used", share);
+        let refused = "Requests that the worker refused: nothing was minted for them.";
+        Counts {
             metrics: metrics.clone(),
             stopped: metrics.gauge("snowflake_stopped_workers", "Workers that mint nothing now."),
             stepped_back: metrics.counter("snowflake_clock_stepped_back_ms_total", stepped_back),
             distance: metrics.gauge("snowflake_authority_distance_us", distance),
+            minted: metrics.counter("snowflake_minted_total", "Ids that the worker minted."),
+            refused: metrics.counter("snowflake_refused_total", refused),
+            used: ["0-20%", "20-40%", "40-60%", "60-80%", "80-100%"].map(tick),
+            ticks: Mutex::default(),
         }
     }
 
+    /// It noted this about itself.
     pub(super) fn noted(&self, note: &Note) {
         match note {
+            // A step of less than a millisecond is one all the same.
             Note::ClockWentBack { by } => {
-                // A step of less than a millisecond is one all the same.
                 self.stepped_back.add(by.as_nanos().div_ceil(1_000_000) as u64);
             }
             Note::Compared { distance } => self.distance.set(distance.as_micros() as u64),
-            Note::Stopped { .. } => {
-                self.stopped.one();
-                tracing::warn!("a worker {note:?}");
-            }
-            Note::Resumed { .. } => {
-                self.stopped.less(1);
-                tracing::warn!("a worker {note:?}");
-            }
+            Note::Stopped { .. } => self.stopped.one(),
+            Note::Resumed { .. } => self.stopped.less(1),
             _ => {}
+        }
+        if matches!(note, Note::Stopped { .. } | Note::Resumed { .. }) {
+            tracing::warn!("a worker {note:?}");
         }
         if let NoteKind::Sometimes(name) = Snowflakes::note_kind(note) {
             count_note(&self.metrics, "snowflake_notes_total", name);
         }
+    }
+
+    /// A client got this answer, of this layout.
+    pub(super) fn answered(&self, answer: &Message, layout: &Layout) {
+        let Message::Minted { ids, .. } = answer else { return self.refused.one() };
+        self.minted.add(ids.len() as u64);
+        // Ticks are whole between any two calls on them.
+        let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+        ticks.minted(layout, ids, |fifth| self.used[fifth].one());
     }
 }

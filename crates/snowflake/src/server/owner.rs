@@ -4,11 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Layout;
 
-const WORKER: &str = "snowflake";
-const LEASED: &str = "snowflake with a leased number";
-const AUTHORITY: &str = "the authority of snowflake";
-const ONE_OF_SEVERAL: &str = "one of several authorities of snowflake";
-
 /// One of the servers, and what its promises about the files in the folder depend on.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "system")]
@@ -28,54 +23,32 @@ pub(super) enum FolderOwner {
     OneOfSeveral { workers: u64, node: u32 },
 }
 
-impl FolderOwner {
-    /// A worker with a number of its own.
-    pub(super) fn worker(worker: u64, layout: &Layout) -> FolderOwner {
-        FolderOwner::Worker { worker, layout: layout.to_string() }
-    }
-}
-
 impl host::FolderOwner for FolderOwner {
-    const SYSTEMS: &'static [&'static str] = &[WORKER, LEASED, AUTHORITY, ONE_OF_SEVERAL];
+    const SYSTEMS: &'static [&'static str] = &[
+        "snowflake",
+        "snowflake with a leased number",
+        "the authority of snowflake",
+        "one of several authorities of snowflake",
+    ];
 
     fn is(&self, other: &FolderOwner) -> bool {
         use FolderOwner::Worker;
-        let (Worker { worker, layout }, Worker { worker: theirs, layout: their_layout }) =
-            (self, other)
-        else {
-            return self == other;
-        };
-        // The same bits, whether or not one of the two says them by a name.
-        let same = match (layout.parse::<Layout>(), their_layout.parse::<Layout>()) {
-            (Ok(ours), Ok(theirs)) => ours.is_the_same_as(&theirs),
-            _ => layout == their_layout,
-        };
-        same && worker == theirs
-    }
-
-    fn name(&self) -> String {
-        match self {
-            FolderOwner::Worker { worker, layout } => {
-                format!("{WORKER}, worker {worker}, layout {layout}")
+        match (self, other) {
+            (Worker { worker, layout }, Worker { worker: theirs, layout: their_layout }) => {
+                // The same bits, whether or not one of the two says them by a name.
+                let bits = |text: &str| text.parse::<Layout>().ok();
+                let same = bits(layout).zip(bits(their_layout)).map(|(a, b)| a.is_the_same_as(&b));
+                worker == theirs && same.unwrap_or(layout == their_layout)
             }
-            FolderOwner::Leased {} => LEASED.to_owned(),
-            FolderOwner::Authority { workers } => format!("{AUTHORITY}, over {workers} workers"),
-            FolderOwner::OneOfSeveral { workers, node } => {
-                format!("{ONE_OF_SEVERAL}, over {workers} workers, node {node}")
-            }
+            _ => self == other,
         }
     }
 
-    fn arguments(&self) -> String {
+    fn verb(&self) -> &'static str {
         match self {
-            FolderOwner::Worker { worker, layout } => {
-                format!("serve --worker {worker} --layout {layout}")
-            }
-            FolderOwner::Leased {} => "serve --authority".to_owned(),
-            FolderOwner::Authority { workers } => format!("authority --workers {workers}"),
-            FolderOwner::OneOfSeveral { workers, node } => {
-                format!("authority --workers {workers} --node {node}")
-            }
+            FolderOwner::Worker { .. } => "serve",
+            FolderOwner::Leased {} => "serve --authority",
+            FolderOwner::Authority { .. } | FolderOwner::OneOfSeveral { .. } => "authority",
         }
     }
 
@@ -94,30 +67,35 @@ mod tests {
     use super::*;
     use host::FolderOwner as _;
 
+    fn worker(worker: u64, layout: &str) -> FolderOwner {
+        FolderOwner::Worker { worker, layout: layout.to_owned() }
+    }
+
     #[test]
     fn a_layout_is_its_bits_not_its_name() {
         let spec = "custom:epoch=1288834974657,tick=1ms,timestamp=41,worker=10,sequence=12";
-        let spelled: Layout = spec.parse().unwrap();
-        let (named, spelled) =
-            (FolderOwner::worker(3, &Layout::twitter()), FolderOwner::worker(3, &spelled));
+        let (named, spelled) = (worker(3, "twitter"), worker(3, spec));
         assert!(named.is(&spelled) && spelled.is(&named));
-        assert!(!named.is(&FolderOwner::worker(4, &Layout::twitter())));
-        assert!(!named.is(&FolderOwner::worker(3, &Layout::wide())));
+        assert!(!named.is(&worker(4, "twitter")) && !named.is(&worker(3, "wide")));
     }
 
-    fn authority(workers: u64) -> FolderOwner {
-        FolderOwner::Authority { workers }
-    }
-
-    fn several(workers: u64, node: u32) -> FolderOwner {
-        FolderOwner::OneOfSeveral { workers, node }
+    #[test]
+    fn a_folder_says_whose_it_is_and_how_to_use_it() {
+        let (name, arguments) = (worker(3, "wide").name(), worker(3, "wide").arguments());
+        assert_eq!(name, "snowflake, layout wide, worker 3");
+        assert_eq!(arguments, "serve --layout wide --worker 3");
+        let one = FolderOwner::OneOfSeveral { workers: 8, node: 1 };
+        assert_eq!(one.name(), "one of several authorities of snowflake, node 1, workers 8");
+        assert_eq!(one.arguments(), "authority --node 1 --workers 8");
+        assert_eq!(FolderOwner::Leased {}.arguments(), "serve --authority");
     }
 
     #[test]
     fn servers_of_different_kinds_own_different_folders() {
-        let worker = FolderOwner::worker(3, &Layout::twitter());
+        let authority = |workers| FolderOwner::Authority { workers };
+        let several = |workers, node| FolderOwner::OneOfSeveral { workers, node };
+        let kinds = [worker(3, "twitter"), FolderOwner::Leased {}, authority(8), authority(9)];
         let council = [several(8, 0), several(8, 1), several(9, 0)];
-        let kinds = [worker, FolderOwner::Leased {}, authority(8), authority(9)];
         let kinds: Vec<_> = kinds.into_iter().chain(council).collect();
         for (at, one) in kinds.iter().enumerate() {
             for (other_at, other) in kinds.iter().enumerate() {

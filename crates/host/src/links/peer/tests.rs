@@ -15,7 +15,7 @@ fn theirs(boot: u64, pair: u64) -> Hello {
 
 fn connected() -> (Peer, Claim) {
     let peer = Peer::listed(NodeId(1), None);
-    let (claim, _) = peer.claim(&theirs(1, 1), None).unwrap();
+    let (claim, _) = peer.claim(&theirs(1, 1), None, None).unwrap();
     (peer, claim)
 }
 
@@ -69,7 +69,7 @@ fn credit_counts_for_the_pair_that_it_was_given_on() {
     peer.send(frame(9), CREDIT, Lane::Bulk);
     peer.release(old);
     peer.begin_anew();
-    let (new, _) = peer.claim(&theirs(1, 2), None).unwrap();
+    let (new, _) = peer.claim(&theirs(1, 2), None, None).unwrap();
     for _ in 0..4 {
         peer.send(frame(9), CREDIT, Lane::Bulk);
     }
@@ -109,13 +109,14 @@ fn a_peer_that_moves_is_dialled_anew_and_one_that_stays_is_not() {
 #[test]
 fn a_number_has_one_process_at_a_time_and_a_bulk_lane_one_stream() {
     let (peer, first) = connected();
-    assert!(peer.claim(&theirs(2, 1), None).is_none(), "another process has it");
-    assert!(peer.join(&theirs(1, 2)).is_none() && peer.join(&theirs(2, 1)).is_none());
-    assert!(peer.join(&theirs(1, 1)).is_some() && peer.join(&theirs(1, 1)).is_none());
-    let (again, _) = peer.claim(&theirs(1, 1), None).unwrap();
+    assert!(peer.claim(&theirs(2, 1), None, None).is_none(), "another process has it");
+    let joins = |boot, pair| peer.join(&theirs(boot, pair), None).is_some();
+    assert!(!joins(1, 2) && !joins(2, 1));
+    assert!(joins(1, 1) && !joins(1, 1));
+    let (again, _) = peer.claim(&theirs(1, 1), None, None).unwrap();
     assert!(peer.take_batch(first, Lane::Stream).is_err(), "the stream before is asked to end");
     peer.release(first);
     assert!(peer.is_up(), "its end is not the end of the new one");
     peer.release(again);
-    assert!(peer.claim(&theirs(2, 1), None).is_some());
+    assert!(peer.claim(&theirs(2, 1), None, None).is_some());
 }
