@@ -9,7 +9,10 @@ mod authorities;
 use std::time::Duration;
 
 use machine::{MechanismInfo, NodeId, Switches, Time};
-use sim::{Delays, FaultKind, NoteKind, PromiseSpec, Scenario, Script, System, Target, Witness};
+use sim::{
+    Delays, FaultKind, MessageFilter, NoteKind, PromiseSpec, Scenario, Script, System, Target,
+    Witness,
+};
 
 use crate::mechanism::Mechanism;
 use crate::message::{Get, Message, Note};
@@ -61,6 +64,8 @@ impl System for Snowflakes {
         FaultKind::HungDisk,
         FaultKind::LinkReset,
         FaultKind::Loss,
+        FaultKind::LossyLink,
+        FaultKind::MessageFilter,
         FaultKind::MisdirectedWrite,
         FaultKind::OneWayPartition,
         FaultKind::Partition,
@@ -72,6 +77,10 @@ impl System for Snowflakes {
         FaultKind::SnapshotResumed,
         FaultKind::TornWrite,
     ];
+    const FILTERS: &'static [MessageFilter<Message>] = &[MessageFilter {
+        name: authorities::GRANTS,
+        picks: |message| matches!(message, Message::Granted(_)),
+    }];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
@@ -218,10 +227,17 @@ fn scenarios() -> Vec<Scenario<Snowflakes>> {
             heals: authorities::heal_a_majority,
             ..scenario(
                 "authority-crash",
-                "leased numbers; of three authorities the acting one crashes or is cut off, and in \
-                 the end one may be missing for good",
+                "leased numbers; of three authorities the acting one crashes, is cut off or slow, or what \
+                 it grants comes late, and in the end one may be missing for good",
                 authorities::authority_crash,
-                &[("crash", 150), ("partition", 200), ("took-over", 500), ("lease-expired", 100)],
+                &[
+                    ("crash", 150),
+                    ("partition", 200),
+                    ("lossy-link", 10),
+                    ("message-filter", 10),
+                    ("took-over", 500),
+                    ("lease-expired", 100),
+                ],
             )
         },
     ]

@@ -7,6 +7,10 @@ use super::{CRASHES, MS, NOISE, draw, targets, workload};
 use crate::message::Get;
 use crate::shape::{Cluster, Draft, Node, Shape};
 
+/// The filter of what an authority grants.
+pub(super) const GRANTS: &str = "grants";
+/// To anybody.
+const NOBODY_NAMED: [NodeId; 0] = [];
 /// When the faults begin: by then there is a leader, and numbers are leased.
 const BEGUN: u64 = 1_000;
 
@@ -56,12 +60,16 @@ pub(super) fn rotten_authority(draft: &mut Draft) {
 }
 
 /// Whoever acts as the authority loses its memory, its power, or touch with the others: with all of
-/// them, or only with those who would have to agree with it, so that it goes on hearing workers.
+/// them, or only with those who would have to agree with it, so that it goes on hearing workers. Or it is neither up
+/// nor down, or what it grants arrives when much of the lease is over, or all of it.
 fn strike(draft: &mut Draft, shape: Shape, at: Time, until: Time) {
     let acting = Target::from("authority");
     let others = shape.authority_ids();
     let everybody = [shape.authority_ids(), shape.worker_ids(), shape.client_ids()].concat();
-    let (kind, period) = (draft.number(0, 5), MS(draft.number(600, 2_000)));
+    let (kind, period) = (draft.number(0, 7), MS(draft.number(600, 2_000)));
+    let late = MS(draft.number(200, 1_200));
+    // Whoever is neither up nor down goes on as the authority, so nobody could do without it after the heal.
+    let until = if kind < 6 { until } else { until.min(draft.heal_at()) };
     let mut during = draft.between(at, until);
     match kind {
         0 => during.crash(acting),
@@ -69,7 +77,11 @@ fn strike(draft: &mut Draft, shape: Shape, at: Time, until: Time) {
         2 => during.partition([acting], everybody),
         3 => during.partition([acting], others),
         4 => during.one_way_partition(others, [acting]),
-        _ => during.flapping_link([acting], others, period),
+        5 => during.flapping_link([acting], others, period),
+        6 => {
+            during.gray_failure(acting, everybody);
+        }
+        _ => during.delay_messages(GRANTS, [acting], NOBODY_NAMED, late),
     }
 }
 
