@@ -41,12 +41,14 @@ impl System for UrlShortener {
         FaultKind::FlappingLink,
         FaultKind::FullDisk,
         FaultKind::LinkReset,
+        FaultKind::LossyLink,
         FaultKind::MisdirectedWrite,
         FaultKind::OneWayPartition,
         FaultKind::Partition,
         FaultKind::Pause,
         FaultKind::PowerLoss,
         FaultKind::SlowDisk,
+        FaultKind::SlowLink,
         FaultKind::SlowNode,
         FaultKind::TornWrite,
     ];
@@ -168,12 +170,14 @@ fn scenarios() -> Vec<Scenario<UrlShortener>> {
         scenario(
             "shard-added",
             "shards join while links are made and followed; donors and joiners crash, pause and are cut \
-             off from each other",
+             off from each other, or hear each other slowly",
             growth::shard_added,
             &[
                 ("shard-joined", 150),
                 ("share-ceded", 300),
                 ("crash", 50),
+                ("lossy-link", 10),
+                ("slow-link", 25),
                 ("redirected", 1_000),
                 ("store-compacted", 200),
             ],

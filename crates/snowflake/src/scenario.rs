@@ -9,7 +9,10 @@ mod authorities;
 use std::time::Duration;
 
 use machine::{MechanismInfo, NodeId, Switches, Time};
-use sim::{Delays, FaultKind, NoteKind, PromiseSpec, Scenario, Script, System, Target, Witness};
+use sim::{
+    Delays, FaultKind, MessageFilter, NoteKind, PromiseSpec, Scenario, Script, System, Target,
+    Witness,
+};
 
 use crate::mechanism::Mechanism;
 use crate::message::{Get, Message, Note};
@@ -61,6 +64,8 @@ impl System for Snowflakes {
         FaultKind::HungDisk,
         FaultKind::LinkReset,
         FaultKind::Loss,
+        FaultKind::LossyLink,
+        FaultKind::MessageFilter,
         FaultKind::MisdirectedWrite,
         FaultKind::OneWayPartition,
         FaultKind::Partition,
@@ -72,6 +77,10 @@ impl System for Snowflakes {
         FaultKind::SnapshotResumed,
         FaultKind::TornWrite,
     ];
+    const FILTERS: &'static [MessageFilter<Message>] = &[MessageFilter {
+        name: authorities::GRANTS,
+        picks: |message| matches!(message, Message::Granted(_)),
+    }];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
     fn scenarios() -> Vec<Scenario<Self>> {
@@ -175,9 +184,14 @@ fn scenarios() -> Vec<Scenario<Snowflakes>> {
             ..scenario(
                 "authority-partition",
                 "leased numbers; holders lose touch with the authority, or pause, for longer than \
-                 a lease lasts, while its clock and theirs drift apart",
+                 a lease lasts, while its clock and theirs drift apart, or what it granted comes late",
                 authority_partition,
-                &[("partition", 200), ("lease-expired", 100), ("fenced", 50)],
+                &[
+                    ("partition", 200),
+                    ("message-filter", 50),
+                    ("lease-expired", 100),
+                    ("fenced", 50),
+                ],
             )
         },
         scenario(
@@ -218,10 +232,16 @@ fn scenarios() -> Vec<Scenario<Snowflakes>> {
             heals: authorities::heal_a_majority,
             ..scenario(
                 "authority-crash",
-                "leased numbers; of three authorities the acting one crashes or is cut off, and in \
-                 the end one may be missing for good",
+                "leased numbers; of three authorities the acting one crashes, is cut off or neither up nor \
+                 down, and in the end one may be missing for good",
                 authorities::authority_crash,
-                &[("crash", 150), ("partition", 200), ("took-over", 500), ("lease-expired", 100)],
+                &[
+                    ("crash", 150),
+                    ("partition", 200),
+                    ("lossy-link", 10),
+                    ("took-over", 500),
+                    ("lease-expired", 100),
+                ],
             )
         },
     ]
@@ -341,33 +361,15 @@ fn clock_drift(draft: &mut Draft) {
 
 fn authority_partition(draft: &mut Draft) {
     let shape = leased(draft);
-    drift_apart(draft, shape);
+    authorities::drift_apart(draft, shape);
     for _ in 0..draft.number(0, 2) {
         draft.lasting(MS(800), MS(2_500)).partition(["holder"], [0]);
     }
     workload(draft, shape, 500, 64);
     draft.swarm(NOISE, &targets(shape));
     draft.swarm(CRASHES, &targets(shape));
-}
-
-/// A holder is cut off while the authority's clock is fast and those of workers are slow, by up to 2%
-/// each: the authority's second is over up to 40 ms before the holder's. The clocks are that far apart
-/// from the last renewal to the end of the lease and no longer, or the wall clocks would be too.
-fn drift_apart(draft: &mut Draft, shape: Shape) {
-    let at = Time(draft.number(500_000_000, draft.heal_at().0 - 2_500_000_000));
-    let healed = at + MS(draft.number(1_300, 2_400));
-    draft.between(at, healed).partition(["holder"], [0]);
-    let (fast, slow) = (draft.number(10_000, 20_000), draft.number(10_000, 20_000));
-    draft.between(at - MS(300), at + MS(1_200)).clock_drift(0, fast as i32);
-    for worker in shape.worker_ids() {
-        draft.between(at - MS(300), at + MS(1_200)).clock_drift(worker, -(slow as i32));
-    }
-    // It is about now that a number could have two holders, who could mint in one tick.
-    for _ in 0..600 {
-        let soon = at + MS(650) + Duration::from_micros(draft.number(0, 500_000));
-        let client = draft.one_of(&shape.client_ids());
-        let worker = draft.one_of(&shape.worker_ids());
-        draft.operation(soon, client, Get { worker, count: 4 });
+    if draft.percent(50) {
+        authorities::late_grants(draft, shape);
     }
 }
 

@@ -68,6 +68,8 @@ pub(super) fn shard_added(draft: &mut Draft) {
         );
     }
     roll_call(draft, shape, 12, 5);
+    // Logs are followed in pages, which a slow link holds up longer than what is said meanwhile.
+    draft.swarm(&[FaultKind::SlowLink, FaultKind::LossyLink], &shards);
 }
 
 fn join(draft: &mut Draft, shape: Shape, at: u64, shard: NodeId) {

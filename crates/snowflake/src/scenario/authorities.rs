@@ -1,4 +1,7 @@
-//! The plan of `authority-crash`, and who is healed in its end: a majority of the authorities has to do.
+//! What befalls authorities and those who lease from them, and who is healed in the end of `authority-crash`: a
+//! majority of the authorities has to do.
+
+use std::time::Duration;
 
 use machine::{NodeId, Time};
 use sim::{Script, Target, World, heal_all};
@@ -7,8 +10,47 @@ use super::{CRASHES, MS, NOISE, draw, targets, workload};
 use crate::message::Get;
 use crate::shape::{Cluster, Draft, Node, Shape};
 
+/// The filter of what an authority grants.
+pub(super) const GRANTS: &str = "grants";
 /// When the faults begin: by then there is a leader, and numbers are leased.
 const BEGUN: u64 = 1_000;
+
+/// A holder is cut off while the authority's clock is fast and those of workers are slow, by up to 2%
+/// each: the authority's second is over up to 40 ms before the holder's. The clocks are that far apart
+/// from the last renewal to the end of the lease and no longer, or the wall clocks would be too.
+pub(super) fn drift_apart(draft: &mut Draft, shape: Shape) {
+    let at = Time(draft.number(500_000_000, draft.heal_at().0 - 2_500_000_000));
+    let healed = at + MS(draft.number(1_300, 2_400));
+    draft.between(at, healed).partition(["holder"], [0]);
+    let (fast, slow) = (draft.number(10_000, 20_000), draft.number(10_000, 20_000));
+    draft.between(at - MS(300), at + MS(1_200)).clock_drift(0, fast as i32);
+    for worker in shape.worker_ids() {
+        draft.between(at - MS(300), at + MS(1_200)).clock_drift(worker, -(slow as i32));
+    }
+    asked_soon(draft, shape, at);
+}
+
+/// What a worker is granted is on its way for longer than the authority's grace, and then nobody hears the worker any
+/// more: the authority's second is over before one that began with the answer.
+pub(super) fn late_grants(draft: &mut Draft, shape: Shape) {
+    let worker = draft.one_of(&shape.worker_ids());
+    let at = Time(draft.number(1_000_000_000, draft.heal_at().0 - 2_500_000_000));
+    let (late, healed) = (MS(draft.number(60, 90)), at + MS(draft.number(1_300, 2_400)));
+    draft.between(at - MS(500), at + MS(10)).delay_messages(GRANTS, [0], [worker], late);
+    draft.between(at, healed).one_way_partition([worker], [0]);
+    asked_soon(draft, shape, at);
+}
+
+/// Who was cut off then may lose its number about now; for a moment it could have two holders, who could mint in one
+/// tick.
+fn asked_soon(draft: &mut Draft, shape: Shape, at: Time) {
+    for _ in 0..600 {
+        let soon = at + MS(650) + Duration::from_micros(draft.number(0, 500_000));
+        let client = draft.one_of(&shape.client_ids());
+        let worker = draft.one_of(&shape.worker_ids());
+        draft.operation(soon, client, Get { worker, count: 4 });
+    }
+}
 
 pub(super) fn authority_crash(draft: &mut Draft) {
     let shape = three_authorities(draft);
@@ -56,12 +98,15 @@ pub(super) fn rotten_authority(draft: &mut Draft) {
 }
 
 /// Whoever acts as the authority loses its memory, its power, or touch with the others: with all of
-/// them, or only with those who would have to agree with it, so that it goes on hearing workers.
+/// them, or only with those who would have to agree with it, so that it goes on hearing workers. Or it is neither up
+/// nor down.
 fn strike(draft: &mut Draft, shape: Shape, at: Time, until: Time) {
     let acting = Target::from("authority");
     let others = shape.authority_ids();
     let everybody = [shape.authority_ids(), shape.worker_ids(), shape.client_ids()].concat();
-    let (kind, period) = (draft.number(0, 5), MS(draft.number(600, 2_000)));
+    let (kind, period) = (draft.number(0, 6), MS(draft.number(600, 2_000)));
+    // Whoever is neither up nor down goes on as the authority, so nobody could do without it after the heal.
+    let until = if kind < 6 { until } else { until.min(draft.heal_at()) };
     let mut during = draft.between(at, until);
     match kind {
         0 => during.crash(acting),
@@ -69,7 +114,10 @@ fn strike(draft: &mut Draft, shape: Shape, at: Time, until: Time) {
         2 => during.partition([acting], everybody),
         3 => during.partition([acting], others),
         4 => during.one_way_partition(others, [acting]),
-        _ => during.flapping_link([acting], others, period),
+        5 => during.flapping_link([acting], others, period),
+        _ => {
+            during.gray_failure(acting, everybody);
+        }
     }
 }
 

@@ -221,11 +221,17 @@ pub(crate) fn wanted(outputs: &[Output<Snowflake>]) -> Wanted {
 
 /// A worker that has just been granted a lease, and the grant.
 pub(crate) fn holder() -> (Hand<Worker>, Grant) {
+    holder_after(Duration::ZERO)
+}
+
+/// The same, so long after it asked.
+fn holder_after(late: Duration) -> (Hand<Worker>, Grant) {
     let machine = Worker::leased(Layout::twitter(), vec![AUTHORITY], Switches::ALL_ON);
     let mut worker = Hand::of(machine);
     worker.wait(LEASE * 2);
     let asked = worker.give(Input::Timer(snowflake::Timer::Lease));
     let Wanted { request, ceiling } = wanted(&asked);
+    worker.wait(late);
     let lease = Lease { worker: 3, epoch: 1 };
     let (floor, wall) = (Wall(0), worker.wall);
     let grant = Grant { request, lease, lasts: LEASE, floor, ceiling, wall };
@@ -241,6 +247,16 @@ fn a_holder_mints_until_its_lease_runs_out() {
     assert_eq!(minted(&worker.mint(2, 1)).len(), 1);
     worker.wait(MS);
     assert_eq!(refusal(&worker.mint(3, 1)), Some(Refusal::NotReady));
+}
+
+/// The authority counts while its answer is on the way.
+#[test]
+fn a_lease_is_counted_from_the_question_and_not_from_the_answer() {
+    let (mut worker, _) = holder_after(60 * MS);
+    worker.wait(LEASE - 61 * MS);
+    assert_eq!(minted(&worker.mint(1, 1)).len(), 1);
+    worker.wait(MS);
+    assert_eq!(refusal(&worker.mint(2, 1)), Some(Refusal::NotReady));
 }
 
 #[test]
