@@ -56,6 +56,8 @@ pub struct Shard {
     place: u32,
     roster: Roster,
     switches: Switches,
+    /// Of the first shard, for instances that ask for it.
+    code_key: Option<[u8; 16]>,
     store: Store,
     ownership: Ownership,
     /// The next ring state, while it is being made durable.
@@ -138,6 +140,7 @@ impl Shard {
             place,
             roster,
             switches,
+            code_key: None,
             store,
             ownership: Ownership::none(place),
             recording: None,
@@ -153,32 +156,22 @@ impl Shard {
         }
     }
 
-    /// The phase of the ring change in one word; `settled` when there is none.
-    pub fn ring_status(&self) -> &'static str {
-        match self.ownership.ring_state() {
-            _ if self.leases.is_none() => "booting",
-            RingState { shards: 0, .. } => "new",
-            RingState { phase, .. } => phase.word(),
-        }
-    }
-
-    /// The number of keys in its store: its links, copies of ceded links that are not removed yet, and a
-    /// few entries about the shard itself.
-    pub fn entries(&self) -> usize {
-        self.store.keys()
+    /// The first shard of a service has the key that permutes its codes.
+    pub fn with_code_key(self, key: [u8; 16]) -> Shard {
+        Shard { code_key: Some(key), ..self }
     }
 
     /// 1. A call arrives. It begins, or waits for earlier calls on its link.
     fn handle_call(&mut self, job: Job, out: &mut Outputs<Shortener>) {
         if self.leases.is_none() {
-            let reading = Reply::Refused("the shard is still reading its disk");
+            let reading = Reply::Refused("the shard is still reading its disk".into());
             return self.reply(&job, reading, out);
         }
         let access = access(&job.wanted);
         match self.queue.enter(job, access, self.pending.len() + self.held.len()) {
             Turn::Now(job) => self.due.push_back(job),
             Turn::Later => {}
-            Turn::Full(job) => self.reply(&job, Reply::Refused("too many calls wait"), out),
+            Turn::Full(job) => self.reply(&job, Reply::Refused("too many calls wait".into()), out),
         }
     }
 
@@ -248,6 +241,16 @@ impl Shard {
                 }
             }
             Call::LeaseRange => self.lease(job, out),
+            Call::Status => {
+                let RingState { shards, phase } = self.ownership.ring_state();
+                let (entries, phase) = (self.store.keys() as u64, (shards > 0).then_some(phase));
+                self.finish(job, Reply::Status { entries, phase }, out);
+            }
+            Call::CodeKey => {
+                let not_here = || Reply::Refused("the key of codes is not this shard's".into());
+                let reply = self.code_key.map_or_else(not_here, Reply::CodeKey);
+                self.finish(job, reply, out);
+            }
             Call::Join => self.join(job, out),
             Call::Handover { shards, step } => self.hand_over(job, shards, step, out),
         }
@@ -257,7 +260,11 @@ impl Shard {
         let counter = self.leases.unwrap_or(0);
         let first = (counter * u64::from(MAX_SHARDS) + u64::from(self.place)) * RANGE;
         if first + RANGE > CODES {
-            return self.finish(job, Reply::Refused("all codes of this shard are leased"), out);
+            return self.finish(
+                job,
+                Reply::Refused("all codes of this shard are leased".into()),
+                out,
+            );
         }
         self.leases = Some(counter + 1);
         let counter = Bytes::copy_from_slice(&(counter + 1).to_le_bytes());
@@ -344,7 +351,7 @@ impl Shard {
     ) {
         match self.pending.remove(&ticket) {
             Some(PendingOp::Call(job, CallStep::Committed(then))) => {
-                self.finish(job, failed.map_or(then, Reply::Refused), out);
+                self.finish(job, failed.map_or(then, |why| Reply::Refused(why.into())), out);
             }
             Some(PendingOp::RingStateSaved(job)) => self.ring_state_saved(job, failed, out),
             Some(PendingOp::Copied(copied)) => self.copied(copied, failed.is_some(), out),
@@ -364,7 +371,7 @@ impl Shard {
         let Some(mut link) = decode_link(&bytes) else {
             return self.finish(
                 job,
-                Reply::Refused("what is kept under this code is no link"),
+                Reply::Refused("what is kept under this code is no link".into()),
                 out,
             );
         };
@@ -386,7 +393,7 @@ impl Shard {
             // Going on could lease numbers twice, or answer for ceded links.
             Some(PendingOp::Boot(read)) => out.halt(format!("{read} is rotten on the disk")),
             Some(PendingOp::Call(job, _)) => {
-                self.finish(job, Reply::Refused("a link is rotten on the disk"), out);
+                self.finish(job, Reply::Refused("a link is rotten on the disk".into()), out);
             }
             // A copy that cannot be read is never returned to anyone, so it may stay.
             Some(PendingOp::Cleaning) => self.end_change(out),
