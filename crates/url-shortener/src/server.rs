@@ -18,7 +18,6 @@ mod visitor;
 mod ask;
 mod cluster;
 mod codec;
-mod delivery;
 mod nodes;
 mod reply;
 
@@ -38,7 +37,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
-use host::{Access, Addresses, Exposure, Links, ListenError, Server, Stopping, http};
+use host::{Access, Addresses, Exposure, ListenError, Server, Stopping, http};
 use machine::{Inspection, Wall};
 
 use crate::{
@@ -147,8 +146,8 @@ pub fn serve(
         (config.snowflakes, config.rate),
         &server,
     )?;
+    let company = nodes.company.clone();
     let salt = Salt::open(&config.data).map_err(secrets_error)?;
-    let links: Vec<_> = nodes.links.values().cloned().collect();
     let front = Arc::new(Front {
         nodes,
         instance,
@@ -171,7 +170,7 @@ pub fn serve(
         let served = served.boxed().shared();
         // What was asked is answered before the nodes are told to stop, and those need their links until then.
         let (answered, stopped) = (served.clone(), async { served.await.and(stopped.await) });
-        tokio::join!(answered, Links::accept_for(&links, listener, stopped)).0
+        tokio::join!(answered, company.accept(listener, stopped)).0
     };
     server.run(booted, ready, work).map_err(halted)
 }

@@ -161,6 +161,12 @@ impl Shard {
         Shard { code_key: Some(key), ..self }
     }
 
+    /// The number of keys in its store: its links, copies of ceded links that are not removed yet, and a
+    /// few entries about the shard itself.
+    pub fn entries(&self) -> usize {
+        self.store.keys()
+    }
+
     /// 1. A call arrives. It begins, or waits for earlier calls on its link.
     fn handle_call(&mut self, job: Job, out: &mut Outputs<Shortener>) {
         if self.leases.is_none() {
@@ -243,7 +249,7 @@ impl Shard {
             Call::LeaseRange => self.lease(job, out),
             Call::Status => {
                 let RingState { shards, phase } = self.ownership.ring_state();
-                let (entries, phase) = (self.store.keys() as u64, (shards > 0).then_some(phase));
+                let (entries, phase) = (self.entries() as u64, (shards > 0).then_some(phase));
                 self.finish(job, Reply::Status { entries, phase }, out);
             }
             Call::CodeKey => {

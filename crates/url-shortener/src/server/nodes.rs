@@ -1,36 +1,26 @@
 //! The nodes of this process: an instance, shards, and the tally; each gets a folder, and links with nodes of other
 //! processes, where there are some.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{
-    Folder, Links, LocalNodes, Metrics, Node, RunningNodes, Server, Service, ServiceLimits,
-    SharedFolder,
-};
+use host::{Company, Folder, Metrics, Node, Server, SharedFolder};
 use machine::{Machine, NodeId, Switches};
-use tokio::runtime::Handle;
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::cluster::{Cluster, TALLY, shard};
-use super::database::Database;
-use super::delivery::Delivery;
+use super::database::stands_in;
 use super::metrics::ServerMetrics;
 use super::owner::{FolderOwner, StoreKind};
 use super::{
-    LinkStore, MAX_SHARDS_PER_PROCESS, Member, PATIENCE, ServeError, code_key, halted,
-    secrets_error, settings,
+    LinkStore, MAX_SHARDS_PER_PROCESS, Member, ServeError, code_key, halted, secrets_error,
+    settings,
 };
-use crate::{Codes, Cursor, Instance, Limits, Message, Roster, Shard, Tally};
+use crate::{Codes, Cursor, Instance, Limits, Roster, Shard, Tally};
 
 /// Files beside the folders of nodes: the key of codes, the key of visitors, and temporary files that a
 /// crash may leave.
 const BESIDE: &[&str] = &["codes.key", "codes.new", "visitors.json", "visitors.new"];
-
-/// More calls to a database than this are not even begun.
-const MOST_CALLS: usize = 1024;
 
 /// The nodes that run here, and what they share.
 pub(super) struct Nodes {
@@ -38,14 +28,8 @@ pub(super) struct Nodes {
     pub(super) store_kind: StoreKind,
     /// Where this process is one of several.
     pub(super) cluster: Option<Cluster>,
-    runtime: Handle,
+    pub(super) company: Arc<Company<Member>>,
     metrics: Metrics,
-    local: Arc<LocalNodes<Member>>,
-    /// Of the nodes that run here with those of other processes.
-    pub(super) links: BTreeMap<NodeId, Arc<Links<Member>>>,
-    /// Calls to the first shard, if it is a database.
-    database: Option<UnboundedSender<Message>>,
-    running: RunningNodes<Member>,
     /// Held while a shard is added.
     pub(super) adding: Mutex<()>,
 }
@@ -75,29 +59,15 @@ impl Nodes {
         let is_new = !data.join("instance").exists();
         let key = is_first.then(|| code_key::of_codes(data, is_new)).transpose();
         let key = key.map_err(secrets_error)?;
-        let (calls, asked) = unbounded_channel();
-        let mut nodes = Nodes {
-            whole,
-            store_kind,
-            cluster,
-            runtime: runtime.clone(),
-            metrics: server.metrics.clone(),
-            local: Arc::default(),
-            links: BTreeMap::new(),
-            database: database.is_some().then_some(calls),
-            running: server.nodes.clone(),
-            adding: Mutex::default(),
-        };
+        let services = database.into_iter().map(|database| stands_in(database, runtime));
+        let company = Arc::new(Company::new(server, services.collect()));
+        let metrics = server.metrics.clone();
+        let adding = Mutex::default();
+        let nodes = Nodes { whole, store_kind, cluster, company, metrics, adding };
         let (me, places) = match &nodes.cluster {
             None => (0, 0..here),
             Some(cluster) => (cluster.process().id, cluster.me..cluster.me + 1),
         };
-        if let Some(cluster) = &nodes.cluster {
-            let links = |id| Links::new(cluster.neighbours(id), runtime.clone(), &server.metrics);
-            let ids = [NodeId(me)].into_iter().chain(places.clone().map(shard));
-            let ids = ids.chain(is_first.then_some(TALLY));
-            nodes.links = ids.map(|id| (id, links(id))).collect();
-        }
         let codes = match key {
             _ if snowflakes => Codes::Snowflake,
             Some(key) => Codes::Leased(key),
@@ -112,9 +82,6 @@ impl Nodes {
         }
         for place in places {
             nodes.boot_shard(place, key)?;
-        }
-        if let Some(database) = database {
-            stand_in(database, &instance, asked, runtime);
         }
         Ok((nodes, instance))
     }
@@ -145,17 +112,10 @@ impl Nodes {
     ) -> Result<Arc<Node<Member>>, ServeError> {
         let owner = FolderOwner::new(name, self.store_kind);
         let folder = self.whole.part(name, owner, &machine.first_files())?;
-        let (links, database) = (self.links.get(&me).cloned(), self.database.clone());
-        let counts = ServerMetrics::new(&self.metrics);
-        let outside = Delivery { name: name.to_owned(), database, links: links.clone(), counts };
-        let disk = (folder.files(&self.metrics), folder.disk());
-        let _runtime = self.runtime.enter();
-        let node = self.local.start(me, machine, disk, Arc::new(outside), &self.metrics);
-        if let Some(links) = links {
-            links.join(&node, None);
-        }
-        self.running.add(node.clone(), folder);
-        Ok(node)
+        let neighbours = self.cluster.as_ref().map(|cluster| cluster.neighbours(me));
+        let (counts, name) = (ServerMetrics::new(&self.metrics), name.to_owned());
+        let noted = move |note| counts.note(&name, &note);
+        Ok(self.company.boot(me, machine, folder, neighbours, noted))
     }
 
     /// How many shards the service began with; none where a database keeps the links.
@@ -193,7 +153,7 @@ impl Nodes {
     pub(super) fn has_shard(&self, place: u32) -> bool {
         let elsewhere = self.cluster.as_ref().map_or(0, |cluster| cluster.processes.len());
         let is_database = self.store_kind == StoreKind::Database && place == 0;
-        is_database || (place as usize) < elsewhere || self.local.has(shard(place))
+        is_database || (place as usize) < elsewhere || self.company.has(shard(place))
     }
 }
 
@@ -233,33 +193,4 @@ fn store_kind(data: &Path, wanted: &LinkStore) -> Result<(StoreKind, u32), Serve
 /// The folder of the shard at this place.
 fn folder_of(place: u32) -> String {
     format!("shard-{place}")
-}
-
-/// Hands the database the calls to the shard that it replaces.
-fn stand_in(
-    database: Arc<dyn Database>,
-    instance: &Arc<Node<Member>>,
-    mut calls: UnboundedReceiver<Message>,
-    runtime: &Handle,
-) {
-    let answer = move |message: Message| {
-        let database = database.clone();
-        async move {
-            let Message::Call { call, wanted } = message else { return None };
-            let reply = database.answer(wanted).await?;
-            Some(Message::Reply { call, shards: 1, reply })
-        }
-    };
-    let limits = ServiceLimits { under_way: MOST_CALLS, patience: PATIENCE };
-    let unanswered = |message: &Message| match message {
-        Message::Call { call, .. } => Some(Message::Unanswered { call: *call }),
-        _ => None,
-    };
-    let service = Service::new(shard(0), limits, runtime.clone(), answer, unanswered);
-    let instance = Arc::downgrade(instance);
-    runtime.spawn(async move {
-        while let Some(message) = calls.recv().await {
-            service.call(&instance, message);
-        }
-    });
 }
