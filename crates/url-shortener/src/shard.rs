@@ -13,6 +13,7 @@
 //! A range of numbers is leased once: the counter of leases is in the same store, and durable before the
 //! reply.
 
+mod about;
 mod access;
 mod boot;
 mod growth;
@@ -156,17 +157,6 @@ impl Shard {
         }
     }
 
-    /// The first shard of a service has the key that permutes its codes.
-    pub fn with_code_key(self, key: [u8; 16]) -> Shard {
-        Shard { code_key: Some(key), ..self }
-    }
-
-    /// The number of keys in its store: its links, copies of ceded links that are not removed yet, and a
-    /// few entries about the shard itself.
-    pub fn entries(&self) -> usize {
-        self.store.keys()
-    }
-
     /// 1. A call arrives. It begins, or waits for earlier calls on its link.
     fn handle_call(&mut self, job: Job, out: &mut Outputs<Shortener>) {
         if self.leases.is_none() {
@@ -247,16 +237,8 @@ impl Shard {
                 }
             }
             Call::LeaseRange => self.lease(job, out),
-            Call::Status => {
-                let RingState { shards, phase } = self.ownership.ring_state();
-                let (entries, phase) = (self.entries() as u64, (shards > 0).then_some(phase));
-                self.finish(job, Reply::Status { entries, phase }, out);
-            }
-            Call::CodeKey => {
-                let not_here = || Reply::Refused("the key of codes is not this shard's".into());
-                let reply = self.code_key.map_or_else(not_here, Reply::CodeKey);
-                self.finish(job, reply, out);
-            }
+            Call::Status => self.finish(job, self.status(), out),
+            Call::CodeKey => self.finish(job, self.say_code_key(), out),
             Call::Join => self.join(job, out),
             Call::Handover { shards, step } => self.hand_over(job, shards, step, out),
         }
