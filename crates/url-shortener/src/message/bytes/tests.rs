@@ -94,9 +94,13 @@ fn clicks() -> impl Strategy<Value = Clicks> {
 }
 
 fn messages() -> impl Strategy<Value = Message> {
-    let stats = clicks().prop_map(|clicks| {
+    // Few visitors have another form than many.
+    let stats = (clicks(), prop::sample::select(vec![0u64, 100, 3_000]));
+    let stats = stats.prop_map(|(clicks, visitors)| {
         let mut stats = LinkStats::default();
         clicks.iter().for_each(|click| stats.count(click));
+        let hash = |visitor: u64| xxhash_rust::xxh3::xxh3_64(&visitor.to_le_bytes());
+        (0..visitors).for_each(|visitor| stats.visitors.insert(hash(visitor)));
         Arc::new(stats)
     });
     prop_oneof![
