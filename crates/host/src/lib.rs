@@ -4,6 +4,7 @@
 mod admin;
 mod cluster;
 mod codec;
+mod company;
 mod disk;
 mod entrances;
 mod files;
@@ -26,6 +27,7 @@ mod timers;
 pub use admin::admin;
 pub use cluster::{Addresses, Cluster, ClusterError, Member};
 pub use codec::Codec;
+pub use company::{Called, Company};
 // The doors stand in a crate of their own. Who serves a machine needs both.
 pub use doors::{
     Budget, Client, Door, Exposure, FetchError, FetchLimits, ListenError, Places, Taken, Visitor,

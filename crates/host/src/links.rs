@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use doors::{Activity, Places, accept, drain};
+use futures_util::future::join_all;
 use machine::{Input, LIGHTEST, Link, Machine, NodeId, Protocol};
 use rand::Rng;
 use tokio::net::TcpListener;
@@ -167,22 +168,32 @@ where
         listener: TcpListener,
         stop: impl Future<Output = T>,
     ) -> T {
-        self.accept_in(&Places::new(MOST_CONNECTIONS), listener, stop).await
+        Links::accept_for(&[self], listener, stop).await
     }
 
-    /// As [`Links::accept`], at no more connections than there are places.
+    /// As [`Links::accept`], for several nodes at one address: who dials says whom.
+    pub async fn accept_for<T>(
+        nodes: &[Arc<Self>],
+        listener: TcpListener,
+        stop: impl Future<Output = T>,
+    ) -> T {
+        Links::accept_in(nodes, &Places::new(MOST_CONNECTIONS), listener, stop).await
+    }
+
+    /// As [`Links::accept_for`], at no more connections than there are places.
     pub async fn accept_in<T>(
-        self: Arc<Self>,
+        nodes: &[Arc<Self>],
         places: &Places,
         listener: TcpListener,
         stop: impl Future<Output = T>,
     ) -> T {
+        let shared: Arc<[Arc<Self>]> = nodes.into();
         let carry = |stream, _, activity: Arc<Activity>| {
-            let (links, (place, given_away)) = (self.clone(), oneshot::channel());
+            let (nodes, (place, given_away)) = (shared.clone(), oneshot::channel());
             // Not dropped where its place is given away, but told: a link that ends has to be released, and its
             // machine to hear of it.
-            let carried = self.runtime.spawn(async move {
-                links.welcome(stream, &activity, given_away).await;
+            let carried = tokio::spawn(async move {
+                Links::welcome(&nodes, stream, &activity, given_away).await;
             });
             async move {
                 let _place: oneshot::Sender<()> = place;
@@ -190,8 +201,11 @@ where
             }
         };
         let (why, open) = accept(listener, places, stop, carry).await;
-        self.stopping.send_replace(true);
-        tokio::join!(drain(open, FLUSH_DEADLINE * 2), self.close());
+        for node in nodes {
+            node.stopping.send_replace(true);
+        }
+        let closing = join_all(nodes.iter().map(|node| node.close()));
+        tokio::join!(drain(open, FLUSH_DEADLINE * 2), closing);
         why
     }
 

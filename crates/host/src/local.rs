@@ -81,11 +81,24 @@ impl<M: Machine> LocalNodes<M> {
         outside: Arc<dyn Outside<Words<M>>>,
         metrics: &Metrics,
     ) -> Arc<Node<M>> {
+        let node = self.place(me, machine, (files, disk), outside, metrics);
+        node.run();
+        node
+    }
+
+    /// As [`LocalNodes::start`]; it handles nothing before it is run.
+    pub(crate) fn place(
+        self: &Arc<Self>,
+        me: NodeId,
+        machine: M,
+        (files, disk): (Files, DiskId),
+        outside: Arc<dyn Outside<Words<M>>>,
+        metrics: &Metrics,
+    ) -> Arc<Node<M>> {
         let node = Node::new(machine, files, outside, metrics, Some((me, self.clone())));
         // Its first input is there before anybody knows it.
         node.leave(Waiting::Input(Input::Start { disk }));
         self.table().nodes.insert(me, Arc::downgrade(&node));
-        node.run();
         node
     }
 

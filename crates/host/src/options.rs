@@ -21,8 +21,6 @@ pub trait Options {
     const PORT: u16;
     /// Its data folder, if nobody names one.
     const DATA: &'static str;
-    /// Can each of its nodes be a process of its own?
-    const HAS_CLUSTERS: bool = true;
 
     /// What they come to: addresses, folders, and who is who.
     type Config;

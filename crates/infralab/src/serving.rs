@@ -49,24 +49,25 @@ struct PlaceArguments<O: Options> {
     #[arg(long, value_name = "ADDR", value_parser = address)]
     admin: Option<SocketAddr>,
     /// Is this node of the cluster in the file, and no other node is in this process.
-    #[arg(long, value_name = "N", requires = "cluster", hide = !O::HAS_CLUSTERS)]
+    #[arg(long, value_name = "N", requires = "cluster")]
     #[arg(value_parser = number::<u32>(0..=u64::from(u32::MAX)))]
     node: Option<u32>,
     /// Which nodes there are, and where.
-    #[arg(long, value_name = "FILE", requires = "node", hide = !O::HAS_CLUSTERS)]
+    #[arg(long, value_name = "FILE", requires = "node")]
     cluster: Option<PathBuf>,
     #[arg(skip)]
     of: PhantomData<fn(O)>,
 }
 
 fn data_help<O: Options>() -> String {
-    let or = if O::HAS_CLUSTERS { ", or what the cluster file says" } else { "" };
-    format!("The data folder [default: {}{or}]", O::DATA)
+    format!("The data folder [default: {}, or what the cluster file says]", O::DATA)
 }
 
 fn listen_help<O: Options>() -> String {
-    let or = if O::HAS_CLUSTERS { ", or what the cluster file says" } else { "" };
-    format!("Where to listen; port 0 takes a free one [default: 127.0.0.1:{}{or}]", O::PORT)
+    format!(
+        "Where to listen; port 0 takes a free one [default: 127.0.0.1:{}, or what the cluster file says]",
+        O::PORT
+    )
 }
 
 impl<O: Options> PlaceArguments<O> {
@@ -74,10 +75,6 @@ impl<O: Options> PlaceArguments<O> {
         let PlaceArguments { data, listen, admin, node, cluster, .. } = self;
         let mut place = Place { listen, data, seat: None, access: Access { admin, exposure } };
         match node.zip(cluster) {
-            Some(_) if !O::HAS_CLUSTERS => Err(BadOption(format!(
-                "all nodes of {} are in one process: leave out --node and --cluster",
-                O::SYSTEM
-            ))),
             Some((node, file)) => Seat::take::<O>(node, &file, &mut place).map(|()| place),
             None => Ok(place),
         }

@@ -28,8 +28,14 @@ pub(crate) enum UrlShortenerVerb {
     /// In a browser it has a page at its address. Programs ask it at /api/links; with keys, which are
     /// read from a file or from INFRALAB_API_KEYS, only those who have one may, and then it may listen
     /// where others can reach it. Links can always be followed by everybody.
+    ///
+    /// All shards are in this process, or, with --node and --cluster, one of them, and the others in the
+    /// processes of the other nodes of the file. Each has the page and the interface; who is away takes its
+    /// own links along, and no others. In the file each node needs an address `nodes` and one for `clients`;
+    /// the first one counts clicks. The shard of one with `spare = true` joins when add-shard tells it to.
     #[command(after_help = "Examples:
   infralab url-shortener serve
+  infralab url-shortener serve --node 1 --cluster cluster.toml
   curl -d '{\"url\":\"https://example.com\"}' http://127.0.0.1:7441/api/links
   curl -d '{\"url\":\"https://example.com\",\"alias\":\"ex\"}' http://127.0.0.1:7441/api/links
   curl -i http://127.0.0.1:7441/ex
@@ -101,6 +107,8 @@ pub(crate) enum UrlShortenerVerb {
         server: ClientOptions,
     },
     /// Adds a shard to a server that runs, and waits until it has its share of the links.
+    ///
+    /// Over several processes any of them may be told; it is the shard of the next spare of the cluster file.
     ///
     /// Links can be made, changed and followed all the while. Only those that the new shard keeps from
     /// then on are moved; a server that stops meanwhile goes on when it is started again.

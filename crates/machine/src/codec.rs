@@ -6,18 +6,20 @@
 //! form. The bytes may be anybody's, so a length is compared with what is left before anything is taken or
 //! reserved for it, and nothing may follow what was read to its end.
 //!
-//! Fields are written with [`BufMut`] and read with [`Reader`], whose methods mirror it. What is large need
+//! Fields are written with [`Fields`] or [`bytes::BufMut`], and read with [`Reader`], whose methods mirror them. What is large need
 //! not be copied: an [`Encoder`] takes it by reference, and what is read from [`Bytes`] shares their memory
 //! (see [`kept`]). [`assert_codec`] and its like hold a codec to the law.
 
 mod encoder;
+mod fields;
 mod law;
 
 use std::fmt;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 pub use encoder::{Encoder, SHARED};
+pub use fields::{Fields, Length};
 pub use law::{assert_canonical, assert_codec, assert_delimited, assert_weight};
 
 /// Why bytes are not what they should be.
@@ -264,12 +266,8 @@ pub fn kept(part: Bytes) -> Bytes {
 
 /// Appends a number in groups of seven bits, the least first (LEB128): small ones are a byte.
 #[inline]
-pub fn put_number(mut number: u64, out: &mut BytesMut) {
-    while number > 0x7F {
-        out.put_u8(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.put_u8(number as u8);
+pub fn put_number(number: u64, out: &mut BytesMut) {
+    out.put_number(number);
 }
 
 /// Appends a block: the length of its body, the CRC-32 (IEEE) of it, four bytes each, and the body. A file of

@@ -53,7 +53,9 @@ impl Trouble {
     pub(crate) fn reply(&self) -> Option<Reply> {
         let error = match self {
             Trouble::NoConnection(_) => {
-                return Some(Reply::Refused("the database cannot be reached; nothing changed"));
+                return Some(Reply::Refused(
+                    "the database cannot be reached; nothing changed".into(),
+                ));
             }
             Trouble::Statement(error) => error,
         };
@@ -62,14 +64,14 @@ impl Trouble {
         match error.as_db_error() {
             Some(said) if said.parsed_severity() == Some(Severity::Error) => {
                 Some(Reply::Refused(if *said.code() == SqlState::DISK_FULL {
-                    "the disk of the database is full; nothing changed"
+                    "the disk of the database is full; nothing changed".into()
                 } else {
-                    "the database turned the call down; nothing changed"
+                    "the database turned the call down; nothing changed".into()
                 }))
             }
-            None if is_unreadable(error) => {
-                Some(Reply::Refused("the link in the database cannot be read; nothing changed"))
-            }
+            None if is_unreadable(error) => Some(Reply::Refused(
+                "the link in the database cannot be read; nothing changed".into(),
+            )),
             _ => None,
         }
     }

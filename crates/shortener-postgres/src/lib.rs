@@ -71,7 +71,9 @@ impl Postgres {
     /// The reply that a shard would give; none if the outcome is unknown.
     pub async fn answer(&self, wanted: Call) -> Option<Reply> {
         let Ok(_place) = self.places.try_acquire() else {
-            return Some(Reply::Refused("too many calls wait for the database; nothing changed"));
+            return Some(Reply::Refused(
+                "too many calls wait for the database; nothing changed".into(),
+            ));
         };
         match timeout(CALL_TIME, self.carry_out(wanted)).await {
             Ok(Ok(reply)) => Some(reply),
@@ -101,9 +103,10 @@ impl Postgres {
                 statements::newest(client, below, limit, search.as_deref()).await
             }
             Call::LeaseRange => statements::lease_range(client).await,
-            Call::Join | Call::Handover { .. } => {
-                Ok(Reply::Refused("the links are in a database, which grows by its own means"))
-            }
+            // A server with a database has the key of codes itself.
+            Call::Join | Call::Handover { .. } | Call::Status | Call::CodeKey => Ok(
+                Reply::Refused("the links are in a database, which grows by its own means".into()),
+            ),
         }
     }
 }

@@ -141,7 +141,7 @@ pub(crate) async fn lease_range(client: &ClientWrapper) -> Result<Reply, Trouble
     let first = counter.unsigned_abs().saturating_mul(RANGE);
     Ok(match first.checked_add(RANGE).filter(|end| *end <= CODES) {
         Some(end) => Reply::Leased(Range { first, end }),
-        None => Reply::Refused("all codes are leased"),
+        None => Reply::Refused("all codes are leased".into()),
     })
 }
 

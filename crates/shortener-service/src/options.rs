@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use host::{Addresses, BadOption, Options, Place, number};
+use host::{Addresses, BadOption, Options, Place, Seat, number};
 
 use crate::key_file::{self, without_mark};
 use shortener_api::{Api, BlockList};
 use shortener_postgres::Address;
 use url_shortener::server::{
-    self, Front, Handler, Keys, LinkStore, OtherRoutes, ServeError, ServerConfig,
+    self, Cluster, Front, Handler, Keys, LinkStore, OtherRoutes, ServeError, ServerConfig,
 };
 
 /// Holds keys, one a line, besides those of `--keys`.
@@ -29,12 +29,12 @@ pub struct ServeOptions {
     replace: Vec<String>,
     /// How many shards keep the links of a new data folder, one by default. Later ones are added while
     /// it runs: `add-shard`; then this may stay as it was.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "cluster")]
     #[arg(value_parser = number::<u16>(1..=u64::from(server::MAX_SHARDS_PER_PROCESS)))]
     shards: Option<u16>,
     /// Keeps the links in this database instead: postgres://USER@HOST/NAME, on this computer. Its
     /// password comes from PGPASSWORD or the file that PGPASSFILE names.
-    #[arg(long, value_name = "URL", conflicts_with = "shards")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["shards", "cluster"])]
     store: Option<String>,
     /// What the codes that it picks are made of.
     #[arg(long, value_name = "KIND", default_value = "leased")]
@@ -83,7 +83,6 @@ impl Options for ServeOptions {
     const SYSTEM: &'static str = "url-shortener";
     const PORT: u16 = 7441;
     const DATA: &'static str = "infralab-data/url-shortener";
-    const HAS_CLUSTERS: bool = false;
 
     type Config = ServiceConfig;
 
@@ -96,15 +95,19 @@ impl Options for ServeOptions {
             None => BlockList::default(),
             Some(file) => BlockList::parse(&read(&file)?).map_err(|why| wrong(&file, why))?,
         };
-        let (listen, data) = place.whole::<Self>();
+        let (mut listen, data) = place.whole::<Self>();
+        if let (None, Some(Seat { me, cluster })) = (place.listen, &place.seat) {
+            listen = cluster.address(*me, "clients", |addresses| addresses.clients)?;
+        }
         let server = ServerConfig {
             listen,
             data,
             replace: self.replace,
             access: place.access,
-            link_store: match self.store {
-                None => LinkStore::Shards(self.shards),
-                Some(url) => LinkStore::Database(shortener_postgres::opening(database(&url)?)),
+            link_store: match (self.store, &place.seat) {
+                (None, None) => LinkStore::Shards(self.shards),
+                (None, Some(seat)) => LinkStore::Cluster(Cluster::of(seat)?),
+                (Some(url), _) => LinkStore::Database(shortener_postgres::opening(database(&url)?)),
             },
             snowflakes: self.codes == CodeKind::Snowflake,
             public_url: self.public_url,

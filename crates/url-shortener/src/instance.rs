@@ -18,6 +18,7 @@ pub(crate) mod limiter;
 mod list;
 mod newest;
 pub(crate) mod numbers;
+mod shards;
 mod visit;
 
 use std::collections::BTreeMap;
@@ -118,6 +119,7 @@ enum Purpose {
     Newest(NewestQuery),
     Lease,
     Stats(StatsQuery),
+    Shard(Asker),
 }
 
 impl Instance {
@@ -166,6 +168,9 @@ impl Instance {
                 self.list(asker, after, limit, search, now, out);
             }
             Ask::Stats(link) => self.stats(asker, link, now, out),
+            Ask::Clicks(link) => self.clicks_of(asker, link, now, out),
+            Ask::Shard(place) => self.ask_shard(asker, place, Call::Status, now, out),
+            Ask::Join(place) => self.ask_shard(asker, place, Call::Join, now, out),
             Ask::Newest { below, limit, search } => {
                 self.newest(asker, (below, limit), search, now, out);
             }
@@ -188,8 +193,13 @@ impl Instance {
             Purpose::List(query) => self.list_replied(query, reply, now.time, out),
             Purpose::Newest(page) => self.newest_replied(page, reply, now.time, out),
             Purpose::Lease => self.lease_ended(reply, now, out),
+            Purpose::Shard(asker) => self.shard_replied(asker, reply, out),
             Purpose::Stats(query) => {
-                self.answer_waiting(query.asker, Answer::Unavailable("the tally is silent"), out);
+                self.answer_waiting(
+                    query.asker,
+                    Answer::Unavailable("the tally is silent".into()),
+                    out,
+                );
             }
         }
     }
@@ -205,7 +215,7 @@ impl Instance {
     ) {
         let shard = wanted.key().map_or(from, |key| self.shards.of(key));
         if shard == from {
-            let nobody = Reply::Refused("no shard says that this link is its own");
+            let nobody = Reply::Refused("no shard says that this link is its own".into());
             return self.call_ended(number, (asked, purpose), Some(nobody), now, out);
         }
         let call = match purpose {

@@ -17,7 +17,7 @@
 //! 3. `instance.rs` takes the message, and `instance/visit.rs` answers it from `instance/cache.rs`.
 //! 4. Without a copy in the cache, the visitor joins a read of the link that is under way. Where there is
 //!    none, the client's token bucket pays for one (`instance/limiter.rs`), `ring.rs` says which shard has
-//!    the link, and a `Call::Get` goes there (`server/delivery.rs`), as one of the open calls of
+//!    the link, and a `Call::Get` goes there (in another process over the links of `host`, as the bytes of `message/bytes.rs`), as one of the open calls of
 //!    `resilience`.
 //! 5. `shard.rs` has the call wait while the link (`link.rs`, by its `link/key.rs`) is being changed (the
 //!    per-key queue of `resilience`), looks whether the link is here (`shard/growth/ownership.rs`) and
@@ -36,7 +36,7 @@
 //! # Read last
 //!
 //! `analytics/` counts clicks after the redirect. The rest of `shard/growth/` moves links when a shard
-//! joins, and `server/shards.rs` starts one. `sentence.rs` writes messages as sentences, for diagrams.
+//! joins, and `server/shards.rs` starts one; `server/cluster.rs` says who is where over several processes. `sentence.rs` writes messages as sentences, for diagrams.
 //! Everything else is a crate of its own: `shortener-scenarios` (the simulated world), `shortener-api`,
 //! `shortener-page`, `shortener-postgres`, `shortener-transfer`, `shortener-capacity`, and
 //! `shortener-service`, which puts them together.
@@ -78,6 +78,7 @@ pub use link::names::{
 };
 pub use link::{Edit, Link, Named, NewLink, RedirectStatus};
 pub use mechanism::Mechanism;
+pub use message::bytes::{get_message, put_message};
 pub use message::{
     Action, Answer, Ask, Call, Cursor, Handover, Message, Note, Op, Range, Reply, Shortener, Timer,
     Which, Why, Wish,

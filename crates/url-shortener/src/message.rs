@@ -1,7 +1,9 @@
 //! The messages of the service, between users, instances, shards and the tally.
 
+pub(crate) mod bytes;
 mod weight;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,6 +159,12 @@ pub enum Ask {
     List { after: Option<Cursor>, limit: u32, search: Option<Arc<str>> },
     /// The statistics of a link that was looked at before.
     Stats(LinkId),
+    /// The same, of a link on a page for which the client has paid.
+    Clicks(LinkId),
+    /// How the shard at this place stands.
+    Shard(u32),
+    /// Tell the shard at this place to join.
+    Join(u32),
     /// A page of links, the newest first, with the same number of links from each shard. `below` has, by
     /// place, the position in each shard's log at which the page before ended.
     Newest { below: Vec<u64>, limit: u32, search: Option<Arc<str>> },
@@ -190,12 +198,16 @@ pub enum Answer {
     /// Statistics, and how much of this instance's own click log is durable: all clicks below
     /// `acknowledged`, which are counted already or will be.
     Stats { link: LinkId, stats: Option<Arc<LinkStats>>, log: u64, acknowledged: u64 },
+    /// The shard joins.
+    Agreed,
+    /// How the shard at a place stands, as it says itself; and how many are on the ring, as far as is known here.
+    Shard { entries: u64, phase: Option<RingPhase>, shards: u32 },
     /// The question is invalid, for this reason. Nothing was done.
     Refused(&'static str),
     /// The client is over its limit. Nothing was done.
     TooMany { retry_after_ms: u64 },
     /// The shard did not reply in time, or could not. A change may or may not have been made.
-    Unavailable(&'static str),
+    Unavailable(Cow<'static, str>),
     /// A page of the newest links, and the positions for the next page; none after the last.
     Newest { links: Vec<Named>, below: Option<Vec<u64>> },
 }
@@ -234,6 +246,10 @@ pub enum Call {
     Handover { shards: u32, step: Handover },
     /// A page of links below this position of the shard's log, the last first.
     Newest { below: u64, limit: u32, search: Option<Arc<str>> },
+    /// Say how it stands.
+    Status,
+    /// Say the key that permutes codes, which the first shard of a service has.
+    CodeKey,
 }
 
 impl Call {
@@ -247,7 +263,9 @@ impl Call {
             | Call::Newest { .. }
             | Call::LeaseRange
             | Call::Join
-            | Call::Handover { .. } => None,
+            | Call::Handover { .. }
+            | Call::Status
+            | Call::CodeKey => None,
         }
     }
 }
@@ -290,8 +308,12 @@ pub enum Reply {
     Changes { changes: Vec<Change>, next: Option<u64> },
     /// The step is done, durably.
     Agreed,
+    /// How it stands: the number of keys in its store, and the phase of the ring change; none before it joins.
+    Status { entries: u64, phase: Option<RingPhase> },
+    /// The key that permutes codes.
+    CodeKey([u8; 16]),
     /// The disk is full, the link cannot be read, or too many wait. Nothing changed.
-    Refused(&'static str),
+    Refused(Cow<'static, str>),
 }
 
 /// Numbers that one instance turns into codes: `first..end`.

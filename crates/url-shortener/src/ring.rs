@@ -4,6 +4,7 @@ use std::fmt;
 
 use hash_ring::{Node, Nodes, Placement, Ring};
 use machine::NodeId;
+use machine::codec::Malformed;
 
 use crate::Key;
 
@@ -26,6 +27,14 @@ pub enum RingPhase {
 }
 
 impl RingPhase {
+    /// The phase of this number, in the order in which they are listed.
+    pub(crate) fn of_number(number: u8) -> Result<RingPhase, Malformed> {
+        use RingPhase::{Ceded, Cleaning, Donating, Joining, Settled};
+        let known = [Settled, Donating, Ceded, Cleaning, Joining];
+        let phase = known.get(usize::from(number));
+        phase.copied().ok_or(Malformed("there is no such phase of a ring"))
+    }
+
     /// As the programming interface and `inspect` show it.
     pub fn word(self) -> &'static str {
         match self {

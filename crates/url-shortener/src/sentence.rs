@@ -62,7 +62,9 @@ impl fmt::Display for Ask {
             Ask::Delete(key) => write!(f, "delete {key:?}"),
             Ask::List { limit, .. } => write!(f, "list {limit} links"),
             Ask::Newest { limit, .. } => write!(f, "list the newest {limit} links"),
-            Ask::Stats(link) => write!(f, "clicks of {link:?}?"),
+            Ask::Stats(link) | Ask::Clicks(link) => write!(f, "clicks of {link:?}?"),
+            Ask::Shard(place) => write!(f, "how is shard {place}?"),
+            Ask::Join(place) => write!(f, "let shard {place} join"),
         }
     }
 }
@@ -83,6 +85,8 @@ impl fmt::Display for Answer {
                 let clicks = stats.as_ref().map_or(0, |stats| stats.clicks);
                 write!(f, "{link:?} has {clicks} clicks")
             }
+            Answer::Agreed => f.write_str("agreed"),
+            Answer::Shard { entries, .. } => write!(f, "it has {entries} entries"),
             Answer::Refused(why) => write!(f, "refused: {why}"),
             Answer::TooMany { retry_after_ms } => write!(f, "too many, wait {retry_after_ms} ms"),
             Answer::Unavailable(why) => write!(f, "unavailable: {why}"),
@@ -101,6 +105,8 @@ impl fmt::Display for Call {
             Call::Newest { limit, .. } => write!(f, "the newest {limit} links"),
             Call::LeaseRange => f.write_str("lease numbers"),
             Call::Join => f.write_str("join the others"),
+            Call::Status => f.write_str("how are you?"),
+            Call::CodeKey => f.write_str("the key of codes"),
             Call::Handover { shards, step } => {
                 let last = last(*shards);
                 match step {
@@ -133,6 +139,8 @@ impl fmt::Display for Reply {
             }
             Reply::Changes { .. } => f.write_str("no more changes"),
             Reply::Agreed => f.write_str("agreed"),
+            Reply::Status { entries, .. } => write!(f, "{entries} entries are here"),
+            Reply::CodeKey(_) => f.write_str("this is the key of codes"),
             Reply::Refused(why) => write!(f, "refused: {why}"),
         }
     }

@@ -1,4 +1,5 @@
-//! The real server: an instance, its shards and the tally in one process, with HTTP in front of them.
+//! The real server: an instance, shards and the tally, all of them in one process or each shard in one of its own, with
+//! HTTP in front of them.
 //!
 //! The law: the server decides nothing. A request becomes an [`Ask`](crate::Ask), the instance's answer
 //! becomes the response, and `host` carries out what a machine asks for. The scenarios check the same
@@ -15,10 +16,10 @@ mod site;
 mod visitor;
 
 mod ask;
-mod delivery;
+mod cluster;
+mod codec;
 mod nodes;
 mod reply;
-mod starter;
 
 mod code_key;
 mod metrics;
@@ -35,16 +36,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::FutureExt;
 use host::{Access, Addresses, Exposure, ListenError, Server, Stopping, http};
-use machine::{Inspection, NodeId, Wall};
+use machine::{Inspection, Wall};
 
 use crate::{
     ClickTuning, Codes, Freshness, Instance, Rate, Roster, Settings, Shard, Shortener, Tally,
 };
+use cluster::TALLY;
 use metrics::ServerMetrics;
 use nodes::Nodes;
 use salt::Salt;
 
+pub use cluster::Cluster;
 pub use database::{Database, OpenError, Opening};
 pub use front::{Asker, Front, Handler, OtherRoutes};
 pub use host::ServeError;
@@ -88,6 +92,8 @@ pub enum LinkStore {
     /// Shards in this process, each with a folder. A new data folder gets this many, or one. In an
     /// existing folder, this many must be there.
     Shards(Option<u16>),
+    /// A shard in this process, and others in the other processes of the service.
+    Cluster(Cluster),
     /// A database.
     Database(Opening),
 }
@@ -101,10 +107,6 @@ sim::nodes! {
     }
 }
 
-const INSTANCE: NodeId = NodeId(0);
-const TALLY: NodeId = NodeId(1);
-/// Further shards have the numbers after it.
-const FIRST_SHARD: u32 = 2;
 /// The most shards in one process.
 pub const MAX_SHARDS_PER_PROCESS: u32 = 64;
 
@@ -133,16 +135,22 @@ pub fn serve(
     let exposure = if config.keys.is_empty() { config.access.exposure } else { Exposure::Anyone };
     let listening = server.runtime.block_on(host::listen(config.listen, exposure));
     let (listener, address) = listening.map_err(|error| or_with_keys(error.into()))?;
+    let cluster = match &config.link_store {
+        LinkStore::Cluster(cluster) => Some(server.listen(cluster.process().nodes)?),
+        _ => None,
+    };
     let site = Site::new(address, config.public_url.as_deref(), &config.domains);
     let site = Arc::new(site.map_err(ServeError::arguments)?);
-    let nodes = Nodes::new(
+    let (nodes, instance) = Nodes::start(
         (&config.data, &config.replace, config.link_store),
         (config.snowflakes, config.rate),
         &server,
     )?;
+    let company = nodes.company.clone();
     let salt = Salt::open(&config.data).map_err(secrets_error)?;
     let front = Arc::new(Front {
         nodes,
+        instance,
         site,
         keys: config.keys,
         salt,
@@ -152,11 +160,17 @@ pub fn serve(
     });
     let routes = front::routes(front.clone(), other_routes(front));
     let booted = |shown: &Inspection| shown.state != "reads its disk";
-    let listens = Addresses { clients: Some(address), ..server.addresses() };
+    let nodes = cluster.as_ref().map(|(_, address)| *address);
+    let listens = Addresses { clients: Some(address), nodes, ..server.addresses() };
     let ready = || ready(listens);
-    let work = |stopping: Stopping| async move {
-        let service = http::Tower::new(routes);
-        http::serve(listener, &http::Door::default(), service, stopping.asked).await
+    let work = |Stopping { asked, stopped }| async move {
+        let (door, service) = (http::Door::default(), http::Tower::new(routes));
+        let served = http::serve(listener, &door, service, asked);
+        let Some((listener, _)) = cluster else { return served.await };
+        let served = served.boxed().shared();
+        // What was asked is answered before the nodes are told to stop, and those need their links until then.
+        let (answered, stopped) = (served.clone(), async { served.await.and(stopped.await) });
+        tokio::join!(answered, company.accept(listener, stopped)).0
     };
     server.run(booted, ready, work).map_err(halted)
 }

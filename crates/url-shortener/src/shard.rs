@@ -13,6 +13,7 @@
 //! A range of numbers is leased once: the counter of leases is in the same store, and durable before the
 //! reply.
 
+mod about;
 mod access;
 mod boot;
 mod growth;
@@ -56,6 +57,8 @@ pub struct Shard {
     place: u32,
     roster: Roster,
     switches: Switches,
+    /// Of the first shard, for instances that ask for it.
+    code_key: Option<[u8; 16]>,
     store: Store,
     ownership: Ownership,
     /// The next ring state, while it is being made durable.
@@ -138,6 +141,7 @@ impl Shard {
             place,
             roster,
             switches,
+            code_key: None,
             store,
             ownership: Ownership::none(place),
             recording: None,
@@ -153,32 +157,17 @@ impl Shard {
         }
     }
 
-    /// The phase of the ring change in one word; `settled` when there is none.
-    pub fn ring_status(&self) -> &'static str {
-        match self.ownership.ring_state() {
-            _ if self.leases.is_none() => "booting",
-            RingState { shards: 0, .. } => "new",
-            RingState { phase, .. } => phase.word(),
-        }
-    }
-
-    /// The number of keys in its store: its links, copies of ceded links that are not removed yet, and a
-    /// few entries about the shard itself.
-    pub fn entries(&self) -> usize {
-        self.store.keys()
-    }
-
     /// 1. A call arrives. It begins, or waits for earlier calls on its link.
     fn handle_call(&mut self, job: Job, out: &mut Outputs<Shortener>) {
         if self.leases.is_none() {
-            let reading = Reply::Refused("the shard is still reading its disk");
+            let reading = Reply::Refused("the shard is still reading its disk".into());
             return self.reply(&job, reading, out);
         }
         let access = access(&job.wanted);
         match self.queue.enter(job, access, self.pending.len() + self.held.len()) {
             Turn::Now(job) => self.due.push_back(job),
             Turn::Later => {}
-            Turn::Full(job) => self.reply(&job, Reply::Refused("too many calls wait"), out),
+            Turn::Full(job) => self.reply(&job, Reply::Refused("too many calls wait".into()), out),
         }
     }
 
@@ -248,6 +237,8 @@ impl Shard {
                 }
             }
             Call::LeaseRange => self.lease(job, out),
+            Call::Status => self.finish(job, self.status(), out),
+            Call::CodeKey => self.finish(job, self.say_code_key(), out),
             Call::Join => self.join(job, out),
             Call::Handover { shards, step } => self.hand_over(job, shards, step, out),
         }
@@ -257,7 +248,11 @@ impl Shard {
         let counter = self.leases.unwrap_or(0);
         let first = (counter * u64::from(MAX_SHARDS) + u64::from(self.place)) * RANGE;
         if first + RANGE > CODES {
-            return self.finish(job, Reply::Refused("all codes of this shard are leased"), out);
+            return self.finish(
+                job,
+                Reply::Refused("all codes of this shard are leased".into()),
+                out,
+            );
         }
         self.leases = Some(counter + 1);
         let counter = Bytes::copy_from_slice(&(counter + 1).to_le_bytes());
@@ -344,7 +339,7 @@ impl Shard {
     ) {
         match self.pending.remove(&ticket) {
             Some(PendingOp::Call(job, CallStep::Committed(then))) => {
-                self.finish(job, failed.map_or(then, Reply::Refused), out);
+                self.finish(job, failed.map_or(then, |why| Reply::Refused(why.into())), out);
             }
             Some(PendingOp::RingStateSaved(job)) => self.ring_state_saved(job, failed, out),
             Some(PendingOp::Copied(copied)) => self.copied(copied, failed.is_some(), out),
@@ -364,7 +359,7 @@ impl Shard {
         let Some(mut link) = decode_link(&bytes) else {
             return self.finish(
                 job,
-                Reply::Refused("what is kept under this code is no link"),
+                Reply::Refused("what is kept under this code is no link".into()),
                 out,
             );
         };
@@ -386,7 +381,7 @@ impl Shard {
             // Going on could lease numbers twice, or answer for ceded links.
             Some(PendingOp::Boot(read)) => out.halt(format!("{read} is rotten on the disk")),
             Some(PendingOp::Call(job, _)) => {
-                self.finish(job, Reply::Refused("a link is rotten on the disk"), out);
+                self.finish(job, Reply::Refused("a link is rotten on the disk".into()), out);
             }
             // A copy that cannot be read is never returned to anyone, so it may stay.
             Some(PendingOp::Cleaning) => self.end_change(out),

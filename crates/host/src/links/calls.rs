@@ -120,33 +120,38 @@ where
         Ok((frames, theirs))
     }
 
-    /// Somebody dialled. One whom we talk with is at work for as long as the link lives, and silent since either
-    /// said something. Ends when the connection does, which it has to where its place is given away.
+    /// Somebody dialled one of these nodes. One whom that one talks with is at work for as long as the link lives, and
+    /// silent since either said something. Ends when the connection does, which it has to where its place is given
+    /// away.
     pub(super) async fn welcome(
-        self: &Arc<Self>,
+        nodes: &[Arc<Self>],
         stream: TcpStream,
         activity: &Arc<Activity>,
         given_away: oneshot::Receiver<()>,
     ) {
         let mut frames = Frames::new(stream, handshake::LONGEST);
-        let why = match handshake::hear(&mut frames).await {
-            Ok(theirs) => match (self.check(&theirs), theirs.lane) {
+        let heard = handshake::hear(&mut frames).await;
+        let asked_for = |node: &&Arc<Self>| heard.as_ref().is_ok_and(|theirs| theirs.to == node.me);
+        // One who asks for none of them is turned away in the name of the first.
+        let Some(node) = nodes.iter().find(asked_for).or(nodes.first()) else { return };
+        let why = match heard {
+            Ok(theirs) => match (node.check(&theirs), theirs.lane) {
                 (Err(why), _) => why,
-                (Ok(()), Lane::Stream) => match self.admit(&frames, &theirs, activity) {
+                (Ok(()), Lane::Stream) => match node.admit(&frames, &theirs, activity) {
                     Ok((peer, claim, bulk)) => {
                         activity.begin();
-                        return self.host(&peer, claim, (frames, bulk), given_away).await;
+                        return node.host(&peer, claim, (frames, bulk), given_away).await;
                     }
                     Err(why) => why,
                 },
                 (Ok(()), Lane::Bulk) => {
-                    match self
+                    match node
                         .peer(theirs.from)
                         .and_then(|peer| peer.join(&theirs, Some(activity.clone())))
                     {
                         Some(stream) => {
                             activity.begin();
-                            return self.host_beside(&theirs, frames, stream, given_away).await;
+                            return node.host_beside(&theirs, frames, stream, given_away).await;
                         }
                         None => "there is no stream that it belongs to".to_owned(),
                     }
@@ -154,7 +159,7 @@ where
             },
             Err(why) => why,
         };
-        self.counts.refused.one();
+        node.counts.refused.one();
         tracing::debug!("a connection was refused: {why}");
         handshake::refuse(frames.reader_mut(), &why).await;
     }

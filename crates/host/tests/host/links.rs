@@ -34,6 +34,24 @@ fn streams_arrive_whole_and_in_order_both_ways() {
     assert_eq!((low.resets(), high.resets()), (0, 0));
 }
 
+/// Who dials says whom; the other one of the address hears nothing of it.
+#[test]
+fn two_nodes_at_one_address_are_told_apart() {
+    let two = Speaker::start_two([1, 2], FREE);
+    let high = Speaker::start(HIGH, FREE, &[(1, two.address), (2, two.address), (3, two.address)]);
+    high.say(1, 0..1_000);
+    high.say(2, 1_000..2_000);
+    let second = || two.beside.as_ref().unwrap().look(|talker| talker.from(HIGH)).unwrap();
+    until!(two.heard(HIGH).len() == 1_000 && second().len() == 1_000);
+    assert!(two.heard(HIGH).iter().copied().eq(0..1_000));
+    assert!(second().iter().copied().eq(1_000..2_000));
+    assert_eq!((high.resets(), high.links_up()), (0, 2));
+    high.say(3, 0..10);
+    until!(high.resets() == 1);
+    two.stop();
+    until!(high.resets() == 3);
+}
+
 #[test]
 fn what_is_said_before_there_is_a_connection_waits_for_it() {
     let address = nobody();

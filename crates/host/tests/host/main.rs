@@ -4,6 +4,7 @@
 mod wait;
 
 mod clerk;
+mod companies;
 mod disks;
 mod folders;
 mod frames;

@@ -113,6 +113,11 @@ pub(crate) struct Talker {
 }
 
 impl Talker {
+    /// The numbers that came from this node, in order.
+    pub(crate) fn from(&self, from: u32) -> Vec<u64> {
+        self.heard.get(&NodeId(from)).cloned().unwrap_or_default()
+    }
+
     fn pour(&mut self, out: &mut Outputs<Talk>) {
         while let Some(pour) = self.waiting.front_mut() {
             let to = NodeId(pour.to);
@@ -201,6 +206,7 @@ type Accepting = JoinHandle<Result<(), RecvError>>;
 /// A node on threads of its own.
 pub(crate) struct Speaker {
     node: Arc<Node<Talker>>,
+    pub(crate) beside: Option<Arc<Node<Talker>>>,
     pub(crate) metrics: Metrics,
     pub(crate) address: SocketAddr,
     pub(crate) places: Places,
@@ -211,26 +217,31 @@ pub(crate) struct Speaker {
 impl Speaker {
     /// Listens on a free port, or on this one.
     pub(crate) fn start(me: u32, listen: &str, others: &[(u32, SocketAddr)]) -> Speaker {
-        Speaker::start_as(me, Some(listen), others, (true, 1000))
+        Speaker::start_as(&[me], Some(listen), others, (true, 1000))
+    }
+
+    /// Two nodes at one address: the second is `beside` the first.
+    pub(crate) fn start_two(both: [u32; 2], listen: &str) -> Speaker {
+        Speaker::start_as(&both, Some(listen), &[], (true, 1000))
     }
 
     /// One whose door has so many places.
     pub(crate) fn start_with_places(me: u32, places: usize) -> Speaker {
-        Speaker::start_as(me, Some("127.0.0.1:0"), &[], (true, places))
+        Speaker::start_as(&[me], Some("127.0.0.1:0"), &[], (true, places))
     }
 
     /// One that takes no connection from those it does not know.
     pub(crate) fn start_among(me: u32, others: &[(u32, SocketAddr)]) -> Speaker {
-        Speaker::start_as(me, Some("127.0.0.1:0"), others, (false, 1000))
+        Speaker::start_as(&[me], Some("127.0.0.1:0"), others, (false, 1000))
     }
 
     /// One that listens nowhere as far as anybody is told, and knows nobody yet.
     pub(crate) fn start_alone(me: u32) -> Speaker {
-        Speaker::start_as(me, None, &[], (false, 1000))
+        Speaker::start_as(&[me], None, &[], (false, 1000))
     }
 
     fn start_as(
-        me: u32,
+        ids: &[u32],
         listen: Option<&str>,
         others: &[(u32, SocketAddr)],
         (accepts_unlisted, places): (bool, usize),
@@ -239,21 +250,28 @@ impl Speaker {
         let listener = runtime.block_on(TcpListener::bind(listen.unwrap_or("127.0.0.1:0")));
         let listener = listener.unwrap();
         let address = listener.local_addr().unwrap();
-        let others = others.iter().map(|&(id, address)| (NodeId(id), Some(address))).collect();
-        let neighbours = Neighbours { me: NodeId(me), others, accepts_unlisted };
+        let others: Vec<_> =
+            others.iter().map(|&(id, address)| (NodeId(id), Some(address))).collect();
         let metrics = Metrics::default();
-        let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
-        let files = Files::new(quiet_device(), &metrics);
-        let outside = Arc::new(Mouth(links.clone()));
-        let node = Node::start(Talker::default(), files, DiskId(0), outside, &metrics);
-        links.join(&node, listen.and(Some(address)));
+        let boot = |me: &u32| {
+            let neighbours =
+                Neighbours { me: NodeId(*me), others: others.clone(), accepts_unlisted };
+            let links = Links::new(neighbours, runtime.handle().clone(), &metrics);
+            let files = Files::new(quiet_device(), &metrics);
+            let outside = Arc::new(Mouth(links.clone()));
+            let node = Node::start(Talker::default(), files, DiskId(0), outside, &metrics);
+            links.join(&node, listen.and(Some(address)));
+            (node, links)
+        };
+        let (mut nodes, links): (Vec<_>, Vec<_>) = ids.iter().map(boot).unzip();
+        let (node, beside) = (nodes.remove(0), nodes.pop());
         let (stop, stopped) = oneshot::channel();
         let places = Places::new(places);
         let door = places.clone();
         let accepting =
-            runtime.spawn(async move { links.accept_in(&door, listener, stopped).await });
+            runtime.spawn(async move { Links::accept_in(&links, &door, listener, stopped).await });
         let (stop, runtime) = (Some((stop, accepting)), Some(runtime));
-        Speaker { node, metrics, address, places, stop, runtime }
+        Speaker { node, beside, metrics, address, places, stop, runtime }
     }
 
     pub(crate) fn say(&self, to: u32, numbers: Range<u64>) {
@@ -287,7 +305,7 @@ impl Speaker {
 
     /// The numbers that came from this node, in order.
     pub(crate) fn heard(&self, from: u32) -> Vec<u64> {
-        self.look(|talker| talker.heard.get(&NodeId(from)).cloned().unwrap_or_default())
+        self.look(|talker| talker.from(from))
     }
 
     /// Does this while the machine is busy.
@@ -327,8 +345,9 @@ impl Speaker {
 
 impl Drop for Speaker {
     fn drop(&mut self) {
-        let node = self.node.clone();
-        within("the node stops", move || node.stop());
+        for node in self.beside.take().into_iter().chain([self.node.clone()]) {
+            within("the node stops", move || node.stop());
+        }
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -31,7 +31,7 @@ fn fill(server: &Server) {
 }
 
 /// Where each link of all pages leads, and that none is there twice.
-fn listed(server: &Server) -> BTreeMap<String, String> {
+pub(crate) fn listed(server: &Server) -> BTreeMap<String, String> {
     let (mut links, mut after) = (BTreeMap::new(), String::new());
     loop {
         let reply = server.get(&format!("/api/links?limit=1000{after}"));
@@ -49,7 +49,7 @@ fn listed(server: &Server) -> BTreeMap<String, String> {
 }
 
 /// What each shard's store has, once all have settled.
-fn settled(server: &Server) -> Vec<u64> {
+pub(crate) fn settled(server: &Server) -> Vec<u64> {
     let shards = patiently(|| {
         let shards = server.get("/api/shards").json();
         (shards["settled"] == true).then_some(shards)

@@ -19,6 +19,7 @@ mod measures;
 mod openapi;
 mod page;
 mod places;
+mod processes;
 mod refusals;
 mod replicas;
 mod restarts;

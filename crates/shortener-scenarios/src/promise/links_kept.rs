@@ -348,7 +348,7 @@ mod tests {
         let history = |seen| {
             [
                 (0, create("u"), Some(kept("u"))),
-                (1, edit("v"), Some(Answer::Unavailable("silent"))),
+                (1, edit("v"), Some(Answer::Unavailable("silent".into()))),
                 (2, Ask::Look(key()), Some(kept("u"))),
                 (5_000, Ask::Look(key()), Some(seen)),
             ]

@@ -81,7 +81,7 @@ impl Instance {
         create.key.code = match self.numbers.pick(now.wall) {
             Pick::Code(code) => code,
             Pick::Never(why) => {
-                return self.answer_waiting(create.asker, Answer::Unavailable(why), out);
+                return self.answer_waiting(create.asker, Answer::Unavailable(why.into()), out);
             }
             Pick::Later => {
                 out.note(Note::OutOfNumbers);
@@ -147,21 +147,27 @@ impl Instance {
             (Some(Reply::Stored(link)), _) => Answer::Link(create.key, link),
             (Some(Reply::Taken), None) => Answer::Taken,
             (Some(Reply::Taken), Some(..TRIES)) => return self.pick(create, now, out),
-            (Some(Reply::Taken), _) => Answer::Unavailable("the codes that were picked are taken"),
+            (Some(Reply::Taken), _) => {
+                Answer::Unavailable("the codes that were picked are taken".into())
+            }
             (other, _) => unavailable(other),
         };
         self.answer_waiting(create.asker, with, out);
     }
 
-    /// Asks a shard for more numbers, if they run low.
+    /// Asks a shard for more numbers, if they run low; the first one for the key of codes before.
     fn lease(&mut self, now: &Now<'_>, out: &mut Outputs<Shortener>) {
         if self.leasing.under_way || !self.numbers.run_low() {
             return;
         }
-        let Some(shard) = self.shards.at(self.leasing.shard) else { return };
+        let (place, wanted) = match self.numbers.lack_key() {
+            true => (0, Call::CodeKey),
+            false => (self.leasing.shard, Call::LeaseRange),
+        };
+        let Some(shard) = self.shards.at(place) else { return };
         self.leasing.under_way = true;
         let call = self.calls.begin(shard, Purpose::Lease, now.time, out);
-        out.send(shard, Message::Call { call, wanted: Call::LeaseRange });
+        out.send(shard, Message::Call { call, wanted });
     }
 
     /// The lease is over. If it failed, the next shard is asked, while links wait and not all shards have
@@ -173,9 +179,17 @@ impl Instance {
         out: &mut Outputs<Shortener>,
     ) {
         self.leasing.under_way = false;
-        let lessors = self.numbers.lessors(self.shards.count());
+        let lessors = match self.numbers.lack_key() {
+            true => 1,
+            false => self.numbers.lessors(self.shards.count()),
+        };
         self.leasing.shard = (self.leasing.shard + 1) % lessors;
         match reply {
+            Some(Reply::CodeKey(key)) => {
+                self.leasing.failures = 0;
+                self.numbers.permute_under(key);
+                self.lease(now, out);
+            }
             Some(Reply::Leased(range)) => {
                 self.leasing.failures = 0;
                 self.numbers.leased(range);

@@ -111,9 +111,32 @@ impl Instance {
         now: &mut Now<'_>,
         out: &mut Outputs<Shortener>,
     ) {
-        if !self.admit(asker, now.time, out) {
-            return;
+        if self.admit(asker, now.time, out) {
+            self.ask_tally(asker, link, now, out);
         }
+    }
+
+    /// 1. Or how often a link on a page was followed, for which nothing is paid any more.
+    pub(super) fn clicks_of(
+        &mut self,
+        asker: Asker,
+        link: LinkId,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
+        match self.has_room() {
+            Ok(()) => self.ask_tally(asker, link, now, out),
+            Err(full) => answer(asker, full, out),
+        }
+    }
+
+    fn ask_tally(
+        &mut self,
+        asker: Asker,
+        link: LinkId,
+        now: &mut Now<'_>,
+        out: &mut Outputs<Shortener>,
+    ) {
         self.waiting += 1;
         let purpose = Purpose::Stats(StatsQuery { asker, link: link.clone() });
         let call = self.calls.begin(self.tally, purpose, now.time, out);

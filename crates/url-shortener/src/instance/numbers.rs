@@ -31,6 +31,8 @@ pub enum Codes {
     /// Leased numbers, permuted under this key: seven letters that reveal neither the next code nor how
     /// many there are. The key is secret, and must never change.
     Leased([u8; 16]),
+    /// The same, under the key that the first shard has.
+    LeasedWithKey,
     /// Snowflake ids (Twitter's layout): eleven letters that contain, and sort by, the time of creation.
     Snowflake,
 }
@@ -47,7 +49,8 @@ pub(crate) struct Numbers {
 #[derive(Clone, Debug)]
 enum Source {
     Ranges {
-        permutation: Permutation,
+        /// None until the first shard has said the key.
+        permutation: Option<Permutation>,
         ranges: VecDeque<Range>,
         /// Without `range-lease`: how many were used since the boot.
         unleased: u64,
@@ -70,12 +73,11 @@ impl Numbers {
     /// None yet.
     pub(crate) fn new(codes: Codes, switches: Switches) -> Numbers {
         let is_leased = Mechanism::RangeLease.on(switches);
+        let ranges =
+            |permutation| Source::Ranges { permutation, ranges: VecDeque::new(), unleased: 0 };
         let source = match codes {
-            Codes::Leased(key) => Source::Ranges {
-                permutation: Permutation::new(key),
-                ranges: VecDeque::new(),
-                unleased: 0,
-            },
+            Codes::Leased(key) => ranges(Some(Permutation::new(key))),
+            Codes::LeasedWithKey => ranges(None),
             Codes::Snowflake if is_leased => Source::Ids(None),
             Codes::Snowflake => Source::Ids(Some(generator(0))),
         };
@@ -88,6 +90,18 @@ impl Numbers {
         match self.source {
             Source::Ranges { .. } => shards,
             Source::Ids(_) => 1,
+        }
+    }
+
+    /// Is the key missing that permutes codes?
+    pub(crate) fn lack_key(&self) -> bool {
+        matches!(self.source, Source::Ranges { permutation: None, .. })
+    }
+
+    /// The first shard has this key.
+    pub(crate) fn permute_under(&mut self, key: [u8; 16]) {
+        if let Source::Ranges { permutation, .. } = &mut self.source {
+            *permutation = Some(Permutation::new(key));
         }
     }
 
@@ -117,7 +131,8 @@ impl Numbers {
                         return Pick::Never("the clock shows a time that ids are not made for");
                     }
                 },
-                Source::Ranges { permutation, ranges, unleased } => {
+                Source::Ranges { permutation: None, .. } => return Pick::Later,
+                Source::Ranges { permutation: Some(permutation), ranges, unleased } => {
                     let number = match Mechanism::RangeLease.on(self.switches) {
                         true => next(ranges),
                         false => {

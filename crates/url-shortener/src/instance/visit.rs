@@ -121,7 +121,7 @@ impl Instance {
     pub(super) fn has_room(&self) -> Result<(), Answer> {
         match self.waiting < MAX_WAITING {
             true => Ok(()),
-            false => Err(Answer::Unavailable("too many questions wait already")),
+            false => Err(Answer::Unavailable("too many questions wait already".into())),
         }
     }
 
@@ -260,7 +260,7 @@ pub(super) fn answer(asker: Asker, answer: Answer, out: &mut Outputs<Shortener>)
 pub(super) fn unavailable(reply: Option<Reply>) -> Answer {
     Answer::Unavailable(match reply {
         Some(Reply::Refused(why)) => why,
-        Some(_) => "the shard replied to something else",
-        None => "the shard is silent",
+        Some(_) => "the shard replied to something else".into(),
+        None => "the shard is silent".into(),
     })
 }

@@ -7,14 +7,14 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use machine::Wall;
-use machine::codec::{Malformed, Reader, put_number};
+use machine::codec::{Fields, Malformed, Reader};
 
 use crate::{Link, RedirectStatus};
 
 /// In the order of their bits.
-const STATUSES: [RedirectStatus; 4] = [
+pub(crate) const STATUSES: [RedirectStatus; 4] = [
     RedirectStatus::MovedPermanently,
     RedirectStatus::Found,
     RedirectStatus::TemporaryRedirect,
@@ -30,6 +30,13 @@ const FORWARD_QUERY: u8 = 1 << 7;
 
 /// The bytes of a link.
 pub fn encode_link(link: &Link) -> Bytes {
+    let mut out = BytesMut::with_capacity(32 + link.url.len());
+    put_link(link, &mut out);
+    out.freeze()
+}
+
+/// Appends them.
+pub(crate) fn put_link(link: &Link, out: &mut impl Fields) {
     let Link {
         url,
         status,
@@ -41,7 +48,7 @@ pub fn encode_link(link: &Link) -> Bytes {
         incarnation,
         forward_query,
     } = link;
-    let mut fields = STATUSES.iter().position(|known| known == status).unwrap_or(0) as u8;
+    let mut fields = number_of(*status);
     for (there, field) in [
         (expires_at.is_some(), EXPIRES),
         (title.is_some(), TITLE),
@@ -52,39 +59,38 @@ pub fn encode_link(link: &Link) -> Bytes {
     ] {
         fields |= if there { field } else { 0 };
     }
-    let mut out = BytesMut::with_capacity(32 + url.len());
     out.put_u8(fields);
     out.put_u64_le(created_at.0);
-    put_text(url, &mut out);
+    put_text(url, out);
     expires_at.iter().for_each(|at| out.put_u64_le(at.0));
-    title.iter().for_each(|title| put_text(title, &mut out));
+    title.iter().for_each(|title| put_text(title, out));
     if !tags.is_empty() {
-        put_number(tags.len() as u64, &mut out);
-        tags.iter().for_each(|tag| put_text(tag, &mut out));
+        out.put_number(tags.len() as u64);
+        tags.iter().for_each(|tag| put_text(tag, out));
     }
     if *earlier_clicks > 0 {
-        put_number(*earlier_clicks, &mut out);
+        out.put_number(*earlier_clicks);
     }
     if *incarnation > 0 {
         out.put_u64_le(*incarnation);
     }
     forward_query.iter().for_each(|forwards| out.put_u8(u8::from(*forwards)));
-    out.freeze()
 }
 
 /// The link in these bytes, if they are valid.
 pub fn decode_link(bytes: &[u8]) -> Option<Link> {
-    Reader::whole(bytes, link).ok()
+    Reader::whole(bytes, get_link).ok()
 }
 
-fn link(from: &mut Reader<&[u8]>) -> Result<Link, Malformed> {
+/// Takes a link, which says where it ends.
+pub(crate) fn get_link(from: &mut Reader<&[u8]>) -> Result<Link, Malformed> {
     let fields = from.take_u8()?;
     let has = |field: u8| fields & field != 0;
     let status = STATUSES[usize::from(fields & 0b11)];
     let created_at = Wall(from.take_u64()?);
-    let url = text(from)?;
+    let url = get_text(from)?;
     let expires_at = if has(EXPIRES) { Some(Wall(from.take_u64()?)) } else { None };
-    let title = if has(TITLE) { Some(text(from)?) } else { None };
+    let title = if has(TITLE) { Some(get_text(from)?) } else { None };
     let tags = if has(TAGS) { texts(from)? } else { Vec::new() };
     let earlier_clicks = if has(EARLIER_CLICKS) { present(from.take_number()?)? } else { 0 };
     let incarnation = if has(INCARNATION) { present(from.take_u64()?)? } else { 0 };
@@ -102,8 +108,14 @@ fn link(from: &mut Reader<&[u8]>) -> Result<Link, Malformed> {
     })
 }
 
-fn put_text(text: &str, out: &mut BytesMut) {
-    put_number(text.len() as u64, out);
+/// The number of a status.
+pub(crate) fn number_of(status: RedirectStatus) -> u8 {
+    STATUSES.iter().position(|known| *known == status).unwrap_or(0) as u8
+}
+
+/// Appends a text behind its length.
+pub(crate) fn put_text(text: &str, out: &mut impl Fields) {
+    out.put_number(text.len() as u64);
     out.put_slice(text.as_bytes());
 }
 
@@ -112,17 +124,19 @@ fn present(number: u64) -> Result<u64, Malformed> {
     if number > 0 { Ok(number) } else { Err(Malformed("it has a field that should not be there")) }
 }
 
-fn length(from: &mut Reader<&[u8]>) -> Result<usize, Malformed> {
+/// Takes a length, or how many there are.
+pub(crate) fn get_length(from: &mut Reader<&[u8]>) -> Result<usize, Malformed> {
     usize::try_from(from.take_number()?).map_err(|_| Malformed("it has a length that is too large"))
 }
 
-fn text(from: &mut Reader<&[u8]>) -> Result<Arc<str>, Malformed> {
-    let length = length(from)?;
+/// Takes a text.
+pub(crate) fn get_text(from: &mut Reader<&[u8]>) -> Result<Arc<str>, Malformed> {
+    let length = get_length(from)?;
     from.take_text(length).map(Arc::from)
 }
 
 fn texts(from: &mut Reader<&[u8]>) -> Result<Vec<Arc<str>>, Malformed> {
-    let count = length(from)?;
+    let count = get_length(from)?;
     present(count as u64)?;
-    from.take_list(count, 1, text)
+    from.take_list(count, 1, get_text)
 }

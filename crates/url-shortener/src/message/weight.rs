@@ -1,11 +1,9 @@
-//! What messages weigh: the bytes of their texts and lists, and 64 for all that has a fixed size.
+//! What messages weigh: those between nodes their bytes; those of users, who are in the process of their instance, the
+//! bytes of their texts and lists, and 64 for all that has a fixed size.
 
 use std::sync::Arc;
 
-use bitcask::Change;
-use bytes::Bytes;
-
-use super::{Answer, Ask, Call, Cursor, Message, Reply};
+use super::{Answer, Ask, Cursor, Message, bytes};
 use crate::link::Named;
 use crate::link::key::{MAX_CODE_BYTES, MAX_DOMAIN_BYTES};
 use crate::link::names::{MAX_TAG_BYTES, MAX_TAGS, MAX_TITLE_BYTES, MAX_URL_BYTES};
@@ -19,17 +17,13 @@ pub(crate) const HEAVIEST_LINK: usize = 2 * NUMBERS
     + (MAX_URL_BYTES + MAX_TITLE_BYTES + MAX_TAGS * (4 + MAX_TAG_BYTES));
 
 pub(super) fn weight(message: &Message) -> u32 {
-    let carried = match message {
-        Message::Ask { ask, .. } => of_ask(ask),
-        Message::Answer { answer, .. } => of_answer(answer),
-        Message::Call { wanted, .. } => of_call(wanted),
-        Message::Reply { reply, .. } => of_reply(reply),
-        Message::Clicks { batch, .. } => batch.clicks.length(),
-        Message::GetStats { link, .. } => key(&link.key),
-        Message::Stats { stats, .. } => stats.as_deref().map_or(0, of_stats),
-        Message::Do(_) | Message::Unanswered { .. } | Message::Counted { .. } => 0,
+    let weight = match message {
+        Message::Ask { ask, .. } => NUMBERS + of_ask(ask),
+        Message::Answer { answer, .. } => NUMBERS + of_answer(answer),
+        Message::Do(_) | Message::Unanswered { .. } => NUMBERS,
+        message => bytes::length(message),
     };
-    (NUMBERS + carried) as u32
+    weight as u32
 }
 
 fn of_ask(ask: &Ask) -> usize {
@@ -41,7 +35,8 @@ fn of_ask(ask: &Ask) -> usize {
         Ask::Look(at) | Ask::Delete(at) => key(at),
         Ask::Edit(at, edit) => key(at) + of_edit(edit),
         Ask::List { search, .. } => text(search),
-        Ask::Stats(link) => key(&link.key),
+        Ask::Stats(link) | Ask::Clicks(link) => key(&link.key),
+        Ask::Shard(_) | Ask::Join(_) => 0,
         Ask::Newest { below, search, .. } => 8 * below.len() + text(search),
     }
 }
@@ -57,27 +52,6 @@ fn of_answer(answer: &Answer) -> usize {
         Answer::Newest { links, below } => {
             of_named(links) + below.as_ref().map_or(0, |below| 8 * below.len())
         }
-        _ => 0,
-    }
-}
-
-fn of_call(call: &Call) -> usize {
-    match call {
-        Call::PutIfAbsent(at, link) => key(at) + of_link(link),
-        Call::Get(at) | Call::Remove(at) => key(at),
-        Call::Edit(at, edit) => key(at) + of_edit(edit),
-        Call::Scan { search, .. } | Call::Newest { search, .. } => text(search),
-        Call::LeaseRange | Call::Join | Call::Handover { .. } => 0,
-    }
-}
-
-fn of_reply(reply: &Reply) -> usize {
-    let change = |(key, value): &Change| NUMBERS + key.len() + value.as_ref().map_or(0, Bytes::len);
-    match reply {
-        Reply::Stored(link) | Reply::Found(link) => of_link(link),
-        Reply::Page { links, .. } => of_named(links),
-        Reply::Moved(call) => NUMBERS + of_call(call),
-        Reply::Changes { changes, .. } => changes.iter().map(change).sum(),
         _ => 0,
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use host::{NoAnswer, Session};
 
+use super::Member;
 use super::front::{Asker, Front};
 use crate::{Answer, Ask, LinkId, LinkStats, Message};
 
@@ -23,28 +24,34 @@ impl Front {
         if !goes_on {
             return Answer::Refused("no list of this service goes on there");
         }
-        self.nodes.instance.room().await;
         let client = self.salt.client(asker.address);
-        let session = Session::of(&asker.visitor, &self.nodes.instance);
-        let answer = session.ask_once(PATIENCE, |token| Message::Ask { token, client, ask }).await;
-        let answer = match answer {
-            Ok(Message::Answer { answer, .. }) => answer,
-            Err(NoAnswer::Late) => Answer::Unavailable("there was no answer in time"),
-            Ok(_) | Err(NoAnswer::Stopped) => Answer::Unavailable("the server is stopping"),
-        };
+        let session = Session::of(&asker.visitor, &self.instance);
+        let answer = self.ask_in(&session, client, ask).await;
         if creates && matches!(answer, Answer::Link(..)) {
             self.counts.created();
         }
         answer
     }
 
-    /// Asks the tally for the statistics of a link; none if it does not reply in time.
+    /// Asks for the statistics of a link on a page; none if the tally does not reply in time.
     pub async fn link_stats(&self, link: LinkId) -> Option<Option<Arc<LinkStats>>> {
-        self.nodes.tally.room().await;
-        let session = Session::new(&self.nodes.tally);
-        match session.ask_once(PATIENCE, |call| Message::GetStats { call, link }).await {
-            Ok(Message::Stats { stats, .. }) => Some(stats),
+        match self.ask_as_operator(Ask::Clicks(link)).await {
+            Answer::Stats { stats, .. } => Some(stats),
             _ => None,
+        }
+    }
+
+    /// Asks the instance for what no client pays for.
+    pub(super) async fn ask_as_operator(&self, ask: Ask) -> Answer {
+        self.ask_in(&Session::new(&self.instance), 0, ask).await
+    }
+
+    async fn ask_in(&self, session: &Session<Member>, client: u64, ask: Ask) -> Answer {
+        self.instance.room().await;
+        match session.ask_once(PATIENCE, |token| Message::Ask { token, client, ask }).await {
+            Ok(Message::Answer { answer, .. }) => answer,
+            Err(NoAnswer::Late) => Answer::Unavailable("there was no answer in time".into()),
+            Ok(_) | Err(NoAnswer::Stopped) => Answer::Unavailable("the server is stopping".into()),
         }
     }
 }

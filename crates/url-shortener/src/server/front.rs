@@ -10,20 +10,21 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use host::Visitor;
 use host::http::{self, HttpReply};
+use host::{Node, Visitor};
 
+use super::Member;
 use super::keys::Keys;
 use super::metrics::ServerMetrics;
 use super::nodes::Nodes;
 use super::redirect::{self, hosts, unknown_host};
 use super::salt::Salt;
-use super::shards::ShardsStatus;
 use super::site::Site;
 
 /// The state that all requests share.
 pub struct Front {
     pub(super) nodes: Nodes,
+    pub(super) instance: Arc<Node<Member>>,
     pub(super) site: Arc<Site>,
     pub(super) keys: Keys,
     pub(super) salt: Salt,
@@ -105,19 +106,6 @@ impl Front {
     /// The client of this request, as limits know it.
     pub fn client(&self, parts: &Parts) -> u64 {
         self.salt.client(self.asker(parts).address)
-    }
-
-    /// The status of the shards.
-    pub async fn shards(&self) -> ShardsStatus {
-        self.nodes.shards().await
-    }
-
-    /// Adds a shard. Returns the status of the shards once it was told to join.
-    ///
-    /// # Errors
-    /// If no shard can join now, with the reason.
-    pub async fn add_shard(&self) -> Result<ShardsStatus, String> {
-        self.nodes.add_shard().await
     }
 
     /// Who sent this request.

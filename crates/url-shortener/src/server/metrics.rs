@@ -65,14 +65,18 @@ impl ServerMetrics {
         self.created.one();
     }
 
-    /// Counts a note of a node.
-    pub(super) fn note(&self, note: &Note) {
+    /// Counts a note of the node whose folder is called so.
+    pub(super) fn note(&self, node: &str, note: &Note) {
         match note {
             Note::Called { why: Why::Visit, .. } => self.read.one(),
             Note::Called { .. } => self.called.one(),
             Note::Clicked { .. } => self.clicked.one(),
             Note::Dropped { .. } => self.dropped.one(),
-            Note::Cut => self.cut.one(),
+            Note::Cut => {
+                self.cut.one();
+                let why = "a crash tore the last write to it, which nobody was told of";
+                tracing::warn!("the end of the store of {node} was cut off: {why}");
+            }
             _ => {}
         }
     }

@@ -1,112 +1,174 @@
-//! The running nodes: the instance, the tally and the shards.
+//! The nodes of this process: an instance, shards, and the tally; each gets a folder, and links with nodes of other
+//! processes, where there are some.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{Folder, Node, Server, Service, ServiceLimits, SharedFolder};
-use machine::{NodeId, Switches};
-use tokio::runtime::Handle;
+use host::{Company, Folder, Metrics, Node, Server, SharedFolder};
+use machine::{Machine, NodeId, Switches};
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::database::Database;
+use super::cluster::{Cluster, TALLY, shard};
+use super::database::stands_in;
+use super::metrics::ServerMetrics;
 use super::owner::{FolderOwner, StoreKind};
-use super::starter::{NodeStarter, folder_of};
 use super::{
-    FIRST_SHARD, INSTANCE, LinkStore, MAX_SHARDS_PER_PROCESS, Member, PATIENCE, ServeError, TALLY,
-    code_key, halted, secrets_error, settings,
+    LinkStore, MAX_SHARDS_PER_PROCESS, Member, ServeError, code_key, halted, secrets_error,
+    settings,
 };
-use crate::{Codes, Cursor, Instance, Limits, Message, Tally};
+use crate::{Codes, Cursor, Instance, Limits, Roster, Shard, Tally};
 
 /// Files beside the folders of nodes: the key of codes, the key of visitors, and temporary files that a
 /// crash may leave.
 const BESIDE: &[&str] = &["codes.key", "codes.new", "visitors.json", "visitors.new"];
 
-/// More calls to a database than this are not even begun.
-const MOST_CALLS: usize = 1024;
-
-/// The running nodes.
+/// The nodes that run here, and what they share.
 pub(super) struct Nodes {
-    pub(super) starter: NodeStarter,
-    pub(super) instance: Arc<Node<Member>>,
-    pub(super) tally: Arc<Node<Member>>,
-    /// By their places. The lock is held while one is added.
-    pub(super) shards: Mutex<Vec<Arc<Node<Member>>>>,
+    whole: SharedFolder,
+    pub(super) store_kind: StoreKind,
+    /// Where this process is one of several.
+    pub(super) cluster: Option<Cluster>,
+    pub(super) company: Arc<Company<Member>>,
+    metrics: Metrics,
+    /// Held while a shard is added.
+    pub(super) adding: Mutex<()>,
 }
 
 impl Nodes {
-    /// Opens all folders and starts the nodes.
+    /// Opens all folders and starts the nodes, of which the instance is given back too.
     ///
     /// # Errors
     /// If a folder or the database cannot be used, or belongs to another service.
-    pub(super) fn new(
+    pub(super) fn start(
         (data, replace, link_store): (&Path, &[String], LinkStore),
         (snowflakes, rate): (bool, u32),
         server: &Server<Member>,
-    ) -> Result<Nodes, ServeError> {
+    ) -> Result<(Nodes, Arc<Node<Member>>), ServeError> {
         let runtime = server.runtime.handle();
         let (store_kind, here) = store_kind(data, &link_store)?;
         // Before any folder is made: if the database cannot be reached, nothing is left behind.
-        let database = match link_store {
-            LinkStore::Shards(_) => None,
+        let (cluster, database) = match link_store {
+            LinkStore::Shards(_) => (None, None),
+            LinkStore::Cluster(cluster) => (Some(cluster), None),
             LinkStore::Database(opening) => {
-                Some(runtime.block_on(opening).map_err(ServeError::environment)?)
+                (None, Some(runtime.block_on(opening).map_err(ServeError::environment)?))
             }
         };
-        let whole =
-            SharedFolder::open::<FolderOwner>(data, BESIDE, replace).map_err(ServeError::Folder)?;
+        let whole = SharedFolder::open::<FolderOwner>(data, BESIDE, replace)?;
+        let is_first = cluster.as_ref().is_none_or(Cluster::is_first);
         let is_new = !data.join("instance").exists();
-        let secret = code_key::of_codes(data, is_new).map_err(secrets_error)?;
-        let codes = if snowflakes { Codes::Snowflake } else { Codes::Leased(secret) };
-        let settings = settings(store_kind.roster(), codes, rate);
-        let instance = Instance::new(settings, Switches::ALL_ON);
-        let instance = instance.map_err(halted)?;
-        let tally = Tally::new(Limits::default(), Switches::ALL_ON);
-        let (calls, asked) = unbounded_channel();
-        let starter = NodeStarter {
-            whole,
-            store_kind,
-            runtime: runtime.clone(),
-            metrics: server.metrics.clone(),
-            local: Arc::default(),
-            database: database.is_some().then_some(calls),
-            running: server.nodes.clone(),
+        let key = is_first.then(|| code_key::of_codes(data, is_new)).transpose();
+        let key = key.map_err(secrets_error)?;
+        let services = database.into_iter().map(|database| stands_in(database, runtime));
+        let company = Arc::new(Company::new(server, services.collect()));
+        let metrics = server.metrics.clone();
+        let adding = Mutex::default();
+        let nodes = Nodes { whole, store_kind, cluster, company, metrics, adding };
+        let (me, places) = match &nodes.cluster {
+            None => (0, 0..here),
+            Some(cluster) => (cluster.process().id, cluster.me..cluster.me + 1),
         };
-        let instance = starter.start(INSTANCE, "instance", Member::Instance(instance))?;
-        let tally = starter.start(TALLY, "tally", Member::Tally(tally))?;
-        let shards = (0..here).map(|place| starter.shard(place)).collect::<Result<_, _>>()?;
-        if let Some(database) = database {
-            stand_in(database, &instance, asked, runtime);
+        let codes = match key {
+            _ if snowflakes => Codes::Snowflake,
+            Some(key) => Codes::Leased(key),
+            None => Codes::LeasedWithKey,
+        };
+        let settings = settings(nodes.roster(), codes, rate);
+        let instance = Instance::new(settings, Switches::ALL_ON).map_err(halted)?;
+        let instance = nodes.boot(NodeId(me), "instance", Member::Instance(instance))?;
+        if is_first {
+            let tally = Tally::new(Limits::default(), Switches::ALL_ON);
+            nodes.boot(TALLY, "tally", Member::Tally(tally))?;
         }
-        Ok(Nodes { starter, instance, tally, shards: Mutex::new(shards) })
+        for place in places {
+            nodes.boot_shard(place, key)?;
+        }
+        Ok((nodes, instance))
     }
 
-    /// Can a list go on at this cursor? Valid cursors name only shards of this process.
+    /// Boots the shard at this place; the first one may be given the key of codes.
+    ///
+    /// # Errors
+    /// If the folder cannot be used, or is another's.
+    pub(super) fn boot_shard(
+        &self,
+        place: u32,
+        key: Option<[u8; 16]>,
+    ) -> Result<Arc<Node<Member>>, ServeError> {
+        let machine = Shard::new(place, self.roster(), Limits::default(), Switches::ALL_ON);
+        let machine = match key.filter(|_| place == 0) {
+            Some(key) => machine.with_code_key(key),
+            None => machine,
+        };
+        self.boot(shard(place), &folder_of(place), Member::Shard(machine))
+    }
+
+    /// Boots this machine in the folder of this name.
+    fn boot(
+        &self,
+        me: NodeId,
+        name: &str,
+        machine: Member,
+    ) -> Result<Arc<Node<Member>>, ServeError> {
+        let owner = FolderOwner::new(name, self.store_kind);
+        let folder = self.whole.part(name, owner, &machine.first_files())?;
+        let neighbours = self.cluster.as_ref().map(|cluster| cluster.neighbours(me));
+        let (counts, name) = (ServerMetrics::new(&self.metrics), name.to_owned());
+        let noted = move |note| counts.note(&name, &note);
+        Ok(self.company.boot(me, machine, folder, neighbours, noted))
+    }
+
+    /// How many shards the service began with; none where a database keeps the links.
+    pub(super) fn founders(&self) -> u32 {
+        match self.store_kind {
+            StoreKind::Shards { founders } | StoreKind::Process { founders, .. } => founders,
+            StoreKind::Database => 0,
+        }
+    }
+
+    /// The shards, and those that may join. A database stands in for one shard.
+    fn roster(&self) -> Roster {
+        let (founders, most) = match (self.store_kind, &self.cluster) {
+            (StoreKind::Database, _) => (1, 1),
+            (StoreKind::Shards { founders }, _) => (founders, MAX_SHARDS_PER_PROCESS),
+            (StoreKind::Process { founders, .. }, cluster) => {
+                (founders, cluster.iter().map(|cluster| cluster.processes.len() as u32).sum())
+            }
+        };
+        Roster { nodes: (0..most).map(shard).collect(), founders }
+    }
+
+    /// Can a list go on at this cursor? Valid cursors name only shards of this service.
     pub(super) fn can_go_on(&self, cursor: &Cursor) -> bool {
         cursor.shard < cursor.shards && self.has_shards(cursor.shards as usize)
     }
 
-    /// Is this one of them, or the database?
-    fn has_shard(&self, id: NodeId) -> bool {
-        let is_database = self.starter.store_kind == StoreKind::Database;
-        self.starter.local.has(id) || (is_database && id == NodeId(FIRST_SHARD))
-    }
-
     /// Are there this many shards?
     pub(super) fn has_shards(&self, count: usize) -> bool {
-        let last = (FIRST_SHARD as usize + count).saturating_sub(1);
-        count == 0 || u32::try_from(last).is_ok_and(|last| self.has_shard(NodeId(last)))
+        let last = u32::try_from(count).map(|count| count.checked_sub(1));
+        last.is_ok_and(|last| last.is_none_or(|last| self.has_shard(last)))
+    }
+
+    /// Is there a shard at this place, here or in another process, or the database?
+    pub(super) fn has_shard(&self, place: u32) -> bool {
+        let elsewhere = self.cluster.as_ref().map_or(0, |cluster| cluster.processes.len());
+        let is_database = self.store_kind == StoreKind::Database && place == 0;
+        is_database || (place as usize) < elsewhere || self.company.has(shard(place))
     }
 }
 
-/// Who keeps the links of this folder, and how many shards there are: the founders, and all that have
+/// Who keeps the links of this folder, and how many shards there are in this process: the founders, and all that have
 /// joined since. `--shards` may still give the number from before a shard joined.
 fn store_kind(data: &Path, wanted: &LinkStore) -> Result<(StoreKind, u32), ServeError> {
-    let owner = Folder::owner::<FolderOwner>(&data.join("instance")).map_err(ServeError::Folder)?;
+    let owner = Folder::owner::<FolderOwner>(&data.join("instance"))?;
     let known = owner.map(|owner| owner.store_kind);
     let (founders, wanted) = match (known, wanted) {
-        // If shards kept the links before, opening the folders fails.
+        // If others kept the links before, opening the folders fails.
         (_, LinkStore::Database(_)) => return Ok((StoreKind::Database, 0)),
+        (_, LinkStore::Cluster(cluster)) => {
+            let (founders, node) = (cluster.founders, cluster.process().id);
+            return Ok((StoreKind::Process { founders, node }, 1));
+        }
         (Some(StoreKind::Shards { founders }), LinkStore::Shards(wanted)) => (founders, *wanted),
         (_, LinkStore::Shards(wanted)) => (u32::from(wanted.unwrap_or(1)), *wanted),
     };
@@ -128,32 +190,7 @@ fn store_kind(data: &Path, wanted: &LinkStore) -> Result<(StoreKind, u32), Serve
     Ok((StoreKind::Shards { founders }, here))
 }
 
-/// Hands the database the calls to the shard that it replaces.
-fn stand_in(
-    database: Arc<dyn Database>,
-    instance: &Arc<Node<Member>>,
-    mut calls: UnboundedReceiver<Message>,
-    runtime: &Handle,
-) {
-    let answer = move |message: Message| {
-        let database = database.clone();
-        async move {
-            let Message::Call { call, wanted } = message else { return None };
-            let reply = database.answer(wanted).await?;
-            Some(Message::Reply { call, shards: 1, reply })
-        }
-    };
-    let limits = ServiceLimits { under_way: MOST_CALLS, patience: PATIENCE };
-    let unanswered = |message: &Message| match message {
-        Message::Call { call, .. } => Some(Message::Unanswered { call: *call }),
-        _ => None,
-    };
-    let runtime_of_calls = runtime.clone();
-    let service = Service::new(NodeId(FIRST_SHARD), limits, runtime_of_calls, answer, unanswered);
-    let instance = Arc::downgrade(instance);
-    runtime.spawn(async move {
-        while let Some(message) = calls.recv().await {
-            service.call(&instance, message);
-        }
-    });
+/// The folder of the shard at this place.
+fn folder_of(place: u32) -> String {
+    format!("shard-{place}")
 }

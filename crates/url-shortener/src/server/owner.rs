@@ -14,6 +14,11 @@ pub(super) enum StoreKind {
     Shards {
         founders: u32,
     },
+    /// Shards in a process each, of which this is that of this node.
+    Process {
+        founders: u32,
+        node: u32,
+    },
     Database,
 }
 
@@ -54,7 +59,10 @@ impl host::FolderOwner for FolderOwner {
 
     fn arguments(&self) -> String {
         match self.store_kind {
-            StoreKind::Shards { .. } => "it without --store".to_owned(),
+            StoreKind::Shards { .. } => "it without --store and --cluster".to_owned(),
+            StoreKind::Process { founders, node } => {
+                format!("--node {node}, and --cluster with {founders} nodes that are no spares")
+            }
             StoreKind::Database => "--store, with a database".to_owned(),
         }
     }

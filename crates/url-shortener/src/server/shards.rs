@@ -1,18 +1,15 @@
-//! The status of the shards in this process, and adding a shard.
+//! The status of the shards, and adding one: from here or, over several processes, from any of them.
 //!
 //! The law: a shard is told to join only when all others have settled, so at most one change of the ring
 //! is under way. Progress is on the disks: after a crash at any moment, adding a shard again continues
 //! the same join.
 
-use std::sync::Arc;
-
-use host::{Node, Session};
-
-use super::nodes::Nodes;
-use super::owner::StoreKind;
-use super::{MAX_SHARDS_PER_PROCESS, Member, PATIENCE};
-use crate::{Call, Message, Reply};
 use serde::{Deserialize, Serialize};
+
+use super::MAX_SHARDS_PER_PROCESS;
+use super::front::Front;
+use super::owner::StoreKind;
+use crate::{Answer, Ask};
 
 /// The status of the shards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,72 +28,79 @@ pub struct ShardStatus {
     /// The number of keys in its store: its links, copies of ceded links that are not removed yet, and a
     /// few entries about the shard itself.
     pub entries: u64,
-    /// `settled`; `donating`, `ceded` or `cleaning` while another joins; `joining`; `new` before that;
-    /// `booting` or `stopped`.
+    /// `settled`; `donating`, `ceded` or `cleaning` while another joins; `joining`; or `stopped`, while it does not
+    /// answer.
     pub state: String,
 }
 
-impl Nodes {
+impl Front {
     /// The status of the shards.
-    pub(super) async fn shards(&self) -> ShardsStatus {
-        status(&self.shards.lock().await)
+    pub async fn shards(&self) -> ShardsStatus {
+        let (mut shards, mut on_ring) = (Vec::new(), self.nodes.founders());
+        for place in (0..).take_while(|place| self.nodes.has_shard(*place)) {
+            let (entries, state) = match self.ask_as_operator(Ask::Shard(place)).await {
+                Answer::Shard { entries, phase: Some(phase), shards } => {
+                    on_ring = on_ring.max(shards);
+                    (entries, phase.word())
+                }
+                _ if place < on_ring => (0, "stopped"),
+                // One that may join, and was not told to.
+                _ => break,
+            };
+            shards.push(ShardStatus { shard: place, entries, state: state.to_owned() });
+        }
+        ShardsStatus { settled: shards.iter().all(|shard| shard.state == "settled"), shards }
     }
 
     /// Adds a shard. Returns the status of the shards once it was told to join.
     ///
     /// # Errors
     /// If no shard can join now, with the reason.
-    pub(super) async fn add_shard(&self) -> Result<ShardsStatus, String> {
-        let mut shards = self.shards.lock().await;
-        let joins = self.next(&mut shards)?;
-        let join = |call| Message::Call { call, wanted: Call::Join };
-        match Session::new(&joins).ask_once(PATIENCE, join).await {
-            Ok(Message::Reply { reply: Reply::Agreed, .. }) => Ok(status(&shards)),
-            Ok(Message::Reply { reply: Reply::Refused(why), .. }) => {
-                Err(format!("the new shard says: {why}; ask again"))
+    pub async fn add_shard(&self) -> Result<ShardsStatus, String> {
+        let _adding = self.nodes.adding.lock().await;
+        let ShardsStatus { shards, .. } = self.shards().await;
+        if let Some(ShardStatus { shard, state, .. }) =
+            shards.iter().find(|shard| shard.state != "settled")
+        {
+            return Err(format!("shard {shard} is {state}; add another when all have settled"));
+        }
+        let place = shards.len() as u32;
+        self.prepare(place)?;
+        match self.ask_as_operator(Ask::Join(place)).await {
+            Answer::Agreed => Ok(self.shards().await),
+            Answer::Unavailable(why) => {
+                let which = self.nodes.cluster.as_ref().map_or("the new shard".to_owned(), |all| {
+                    let id = all.processes[place as usize].id;
+                    format!("node {id} of the cluster file, whose shard is the next one,")
+                });
+                Err(format!("{which} did not join: {why}; ask again when it runs"))
             }
-            _ => Err("the new shard did not answer in time; ask again".to_owned()),
+            _ => Err("the new shard gave no answer that is known here".to_owned()),
         }
     }
 
-    /// The shard that joins next: a new one, or one that was started before and not told to join.
-    fn next(&self, shards: &mut Vec<Arc<Node<Member>>>) -> Result<Arc<Node<Member>>, String> {
-        let known = status(shards).shards;
-        if let Some(place) = known.iter().position(|shard| shard.state != "settled") {
-            let ShardStatus { shard, state, .. } = &known[place];
-            return match state.as_str() {
-                "new" => Ok(shards[place].clone()),
-                _ => Err(format!("shard {shard} is {state}; add another when all have settled")),
-            };
-        }
-        if self.starter.store_kind == StoreKind::Database {
+    /// The next shard may be told to join: a new one in this process, or that of another process.
+    fn prepare(&self, place: u32) -> Result<(), String> {
+        if self.nodes.store_kind == StoreKind::Database {
             return Err("the links are in a database, which grows by its own means".to_owned());
         }
-        let place = shards.len() as u32;
+        if self.nodes.has_shard(place) {
+            return Ok(());
+        }
+        if self.nodes.cluster.is_some() {
+            let way = "add one with a higher number and spare = true to the file, start it, and start the \
+                       others again with that file";
+            return Err(format!("all nodes of the cluster file have joined; {way}"));
+        }
         if place == MAX_SHARDS_PER_PROCESS {
             return Err(format!(
                 "there are {MAX_SHARDS_PER_PROCESS} shards, and no more in one process"
             ));
         }
         // This makes folders and reads a disk.
-        let node = tokio::task::block_in_place(|| {
-            let node = self.starter.shard(place).map_err(|error| error.to_string())?;
-            node.until(|shown| shown.state != "reads its disk").map(|()| node)
-        })?;
-        shards.push(node.clone());
-        Ok(node)
+        tokio::task::block_in_place(|| {
+            let node = self.nodes.boot_shard(place, None).map_err(|error| error.to_string())?;
+            node.until(|shown| shown.state != "reads its disk")
+        })
     }
-}
-
-fn status(shards: &[Arc<Node<Member>>]) -> ShardsStatus {
-    let one = |(shard, node): (u32, &Arc<Node<Member>>)| {
-        let looked = node.look(|member| match member {
-            Member::Shard(shard) => Some((shard.entries() as u64, shard.ring_status())),
-            _ => None,
-        });
-        let (entries, state) = looked.flatten().unwrap_or((0, "stopped"));
-        ShardStatus { shard, entries, state: state.to_owned() }
-    };
-    let shards: Vec<ShardStatus> = (0..).zip(shards).map(one).collect();
-    ShardsStatus { settled: shards.iter().all(|shard| shard.state == "settled"), shards }
 }

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use machine::{Machine, NodeId, Switches};
+use machine::{Input, Machine, NodeId, Switches};
 use url_shortener::{
-    Answer, Ask, Call, Edit, Freshness, Instance, Message, Rate, Reply, Roster, Settings,
+    Answer, Ask, Call, Codes, Edit, Freshness, Instance, Message, Permutation, Range, Rate, Reply,
+    Roster, Settings,
 };
 
 use crate::hand::{CALLER, Hand};
@@ -51,6 +52,52 @@ impl Hand<Instance> {
     fn first_replies(&mut self, call: u64, reply: Reply) -> Said {
         self.replies((SHARDS[0], 1), call, reply)
     }
+}
+
+/// Instances of one service permute under one key, or two numbers would have one code.
+#[test]
+fn an_instance_without_the_key_of_codes_asks_the_first_shard_for_it() {
+    let settings = Settings::new(SHARDS.to_vec(), TALLY, [0; 16]);
+    let settings = Settings { codes: Codes::LeasedWithKey, ..settings };
+    let mut hand = Hand::on_an_empty_disk(Instance::new(settings, Switches::ALL_ON).unwrap());
+    for answer in [Some(Reply::Refused("the shard is still reading its disk".into())), None] {
+        let (shard, number, wanted) = call(&hand.ask(create(None, "https://a.org/")));
+        assert_eq!((shard, wanted), (SHARDS[0], Call::CodeKey));
+        let said = match answer {
+            Some(reply) => hand.replies((shard, 2), number, reply),
+            None => hand.input(Input::LinkReset { peer: shard }),
+        };
+        assert!(matches!(
+            &said[..],
+            [(CALLER, Message::Answer { answer: Answer::Unavailable(_), .. })]
+        ));
+    }
+    let (_, number, _) = call(&hand.ask(create(None, "https://a.org/")));
+    let leases = hand.replies((SHARDS[0], 2), number, Reply::CodeKey([7; 16]));
+    let (lessor, number, wanted) = call(&leases);
+    assert_eq!(wanted, Call::LeaseRange);
+    let leased = Reply::Leased(Range { first: 0, end: 10_000 });
+    let (_, _, put) = call(&hand.replies((lessor, 2), number, leased));
+    let Call::PutIfAbsent(key, _) = put else { panic!("{put:?}") };
+    assert_eq!(Permutation::new([7; 16]).number(&key.code), Some(0));
+}
+
+/// Over several processes an operator asks any of them.
+#[test]
+fn an_operator_asks_shards_through_an_instance_whether_or_not_they_are_on_the_ring() {
+    let mut hand = instance();
+    let (to, number, wanted) = call(&hand.ask(Ask::Shard(1)));
+    assert_eq!((to, wanted), (SHARDS[1], Call::Status));
+    let status = Reply::Status { entries: 3, phase: None };
+    let told = hand.replies((to, 0), number, status);
+    assert_eq!(answer(&told), Answer::Shard { entries: 3, phase: None, shards: 1 });
+    let (to, number, wanted) = call(&hand.ask(Ask::Join(1)));
+    assert_eq!((to, wanted), (SHARDS[1], Call::Join));
+    assert_eq!(answer(&hand.replies((to, 0), number, Reply::Agreed)), Answer::Agreed);
+    let (to, _, _) = call(&hand.ask(Ask::Join(1)));
+    let away = hand.input(Input::LinkReset { peer: to });
+    assert!(matches!(answer(&away), Answer::Unavailable(_)), "{away:?}");
+    assert!(matches!(answer(&hand.ask(Ask::Shard(2))), Answer::Refused(_)));
 }
 
 /// The only call among what was said, and to whom.
@@ -148,10 +195,10 @@ fn where_a_shard_leases_no_numbers_the_next_is_asked() {
     let (first, number, wanted) = call(&hand.ask(create(None, "https://a.org/")));
     assert_eq!(wanted, Call::LeaseRange);
     let (then, number, wanted) =
-        call(&hand.replies((first, 2), number, Reply::Refused("the disk is full")));
+        call(&hand.replies((first, 2), number, Reply::Refused("the disk is full".into())));
     assert_eq!((wanted, then != first), (Call::LeaseRange, true));
-    let refused = hand.replies((then, 2), number, Reply::Refused("the disk is full"));
-    assert_eq!(answer(&refused), Answer::Unavailable("the disk is full"));
+    let refused = hand.replies((then, 2), number, Reply::Refused("the disk is full".into()));
+    assert_eq!(answer(&refused), Answer::Unavailable("the disk is full".into()));
 }
 
 const TEN: Duration = Duration::from_secs(10);

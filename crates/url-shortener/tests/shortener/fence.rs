@@ -5,7 +5,9 @@ use std::time::Duration;
 use bitcask::Change;
 use bytes::Bytes;
 use machine::{DiskCommand, Input, NodeId, Switches};
-use url_shortener::{Call, Edit, Handover, Key, Limits, Message, Reply, Roster, Shard, Timer};
+use url_shortener::{
+    Call, Edit, Handover, Key, Limits, Message, Reply, RingPhase, Roster, Shard, Timer,
+};
 
 use crate::hand::Hand;
 use crate::service::{key, link};
@@ -225,4 +227,24 @@ fn a_removal_is_on_the_next_page_whenever_the_donor_dies() {
         deaths += 1;
     }
     assert!(deaths > 100 && donor.pending.is_empty(), "{deaths}");
+}
+
+#[test]
+fn a_shard_says_how_it_stands_and_the_first_one_the_key_of_codes() {
+    let mut hand = Hand::on_an_empty_disk(shard(1));
+    hand.call(1, Call::Status);
+    assert_eq!(hand.reply(1), Some(&Reply::Status { entries: 0, phase: None }), "on no ring yet");
+    hand.call(2, Call::Join);
+    hand.call(3, Call::Status);
+    assert_eq!(hand.reply(3), hand.reply(1), "not before it is durable");
+    hand.settle();
+    assert_eq!(hand.reply(2), Some(&Reply::Agreed));
+    hand.call(4, Call::Status);
+    let joining = Some(RingPhase::Joining);
+    assert!(matches!(hand.reply(4), Some(Reply::Status { phase, .. }) if *phase == joining));
+    hand.call(5, Call::CodeKey);
+    assert!(matches!(hand.reply(5), Some(Reply::Refused(_))));
+    let mut first = Hand::on_an_empty_disk(shard(0).with_code_key([7; 16]));
+    first.call(1, Call::CodeKey);
+    assert_eq!(first.reply(1), Some(&Reply::CodeKey([7; 16])));
 }

@@ -6,8 +6,8 @@
 //! A click is encoded when it is logged, and decoded when it is counted. In between nothing is allocated
 //! for a single click.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use machine::codec::{Malformed, Reader, put_block};
+use bytes::{Bytes, BytesMut};
+use machine::codec::{Fields, Malformed, Reader, put_block};
 
 use crate::analytics::click::{Click, Device};
 
@@ -122,15 +122,18 @@ impl BatchBuilder {
 
 /// The bytes of a batch.
 pub(super) fn batch_bytes(batch: &Batch) -> Bytes {
-    let Batch { log, first, clicks: Clicks { count, bytes } } = batch;
-    let mut out = BytesMut::with_capacity(8 + HEAD + bytes.len());
-    put_block(&mut out, |out| {
-        out.put_u64_le(*log);
-        out.put_u64_le(*first);
-        out.put_u32_le(*count);
-        out.put_slice(bytes);
-    });
+    let mut out = BytesMut::with_capacity(8 + HEAD + batch.clicks.length());
+    put_block(&mut out, |out| put_batch_body(batch, out));
     out.freeze()
+}
+
+/// Appends what a block has of it, which does not say where it ends.
+pub(crate) fn put_batch_body(batch: &Batch, out: &mut impl Fields) {
+    let Batch { log, first, clicks: Clicks { count, bytes } } = batch;
+    out.put_u64_le(*log);
+    out.put_u64_le(*first);
+    out.put_u32_le(*count);
+    out.put_shared(bytes);
 }
 
 /// No batch is longer, as bytes.
@@ -142,10 +145,15 @@ const HEAD: usize = 20;
 /// The next batch; none, with nothing consumed, if no complete batch follows.
 pub(super) fn get_batch(from: &mut Bytes) -> Option<Batch> {
     let mut file = Reader::new(from.clone());
-    let body = file.take_block().ok()?;
-    let (log, first, count) = Reader::whole(&body[..], get_body).ok()?;
+    let batch = get_batch_body(file.take_block().ok()?).ok()?;
     *from = file.rest();
-    Some(Batch { log, first, clicks: Clicks { count, bytes: body.slice(HEAD..) } })
+    Some(batch)
+}
+
+/// The batch of this body. It keeps a slice of it.
+pub(crate) fn get_batch_body(body: Bytes) -> Result<Batch, Malformed> {
+    let (log, first, count) = Reader::whole(&body[..], get_body)?;
+    Ok(Batch { log, first, clicks: Clicks { count, bytes: body.slice(HEAD..) } })
 }
 
 /// Decodes the body of a block.

@@ -53,7 +53,7 @@ impl Shard {
             (Handover::Cede | Handover::Clean, _) if mine >= shards => {
                 self.finish(job, Reply::Agreed, out);
             }
-            _ => self.finish(job, Reply::Refused("the ring is in another change"), out),
+            _ => self.finish(job, Reply::Refused("the ring is in another change".into()), out),
         }
     }
 
@@ -65,7 +65,7 @@ impl Shard {
         out: &mut Outputs<Shortener>,
     ) {
         if self.recording.is_some() {
-            let busy = Reply::Refused("the ring is in another change");
+            let busy = Reply::Refused("the ring is in another change".into());
             return job.into_iter().for_each(|job| self.finish(job, busy.clone(), out));
         }
         self.recording = Some(ring_state);
@@ -94,7 +94,7 @@ impl Shard {
                 self.due.extend(job);
                 self.enter_phase(out);
             }
-            (Some(why), Some(job)) => self.finish(job, Reply::Refused(why), out),
+            (Some(why), Some(job)) => self.finish(job, Reply::Refused(why.into()), out),
             // The timer tries again.
             (Some(_), None) => self.tick_later(out),
         }

@@ -26,10 +26,8 @@ impl RingState {
     }
 
     pub(in crate::shard) fn of_bytes(bytes: &[u8]) -> Option<RingState> {
-        use RingPhase::{Ceded, Cleaning, Donating, Joining, Settled};
         let (shards, [phase]) = bytes.split_first_chunk()? else { return None };
-        let known = [Settled, Donating, Ceded, Cleaning, Joining];
-        let phase = known.into_iter().find(|known| *known as u8 == *phase)?;
+        let phase = RingPhase::of_number(*phase).ok()?;
         Some(RingState { shards: u32::from_le_bytes(*shards), phase })
     }
 }
