@@ -43,6 +43,7 @@ mod journal;
 mod record;
 mod rpc;
 mod snapshot_files;
+mod words;
 
 #[cfg(feature = "server")]
 mod codec;
@@ -67,7 +68,6 @@ pub use group::{
 };
 pub use groups::Groups;
 pub use growth::Growth;
-pub use journal::JournalOp;
 pub use log::{Log, Snapshot, SnapshotFile};
 pub use mechanism::Mechanism;
 pub use member::{Address, Configuration, MOST_MEMBERS, Member};
@@ -78,3 +78,4 @@ pub use rpc::{
 };
 pub use sessions::{CommandOutcome, MOST_SESSIONS, NotApplied, Session, Sessions};
 pub use tuning::{DRIFT_BOUND_PPM, Tuning};
+pub use words::{GroupsOp, GroupsTimer, Owner};
