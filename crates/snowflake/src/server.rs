@@ -22,7 +22,7 @@ use axum::Router;
 use host::{Access, Addresses, Folder, Links, Neighbours, Node, Server, Stopping, UNLISTED, http};
 use machine::{DiskId, Inspection, Machine, NodeId, Switches, Wall, nanos};
 use raft::server::watch_leader;
-use raft::{Group, Replicated};
+use raft::{Group, Groups, Replicated};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -146,7 +146,7 @@ pub fn serve_authority(
         }
         let me = neighbours.me;
         let owner = FolderOwner::OneOfSeveral { workers, node: me.0 };
-        let setup = Setup::<Replicated<_>>::open(place, owner, &[])?;
+        let setup = Setup::<Replicated<_>>::open(place, owner, &Groups::first_files())?;
         let machine = replicated_authority(me, authorities, workers, Switches::ALL_ON);
         let booted = |shown: &Inspection| shown.role != "booting";
         return setup.lease_out(machine, neighbours, Some(Replicated::group), booted, ready);

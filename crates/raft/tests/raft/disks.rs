@@ -57,12 +57,12 @@ fn boots(disk: &mut MemoryDisk, wrong: Option<(usize, DiskError)>) -> Result<usi
     let mut asked = 0;
     while !groups.group(GroupId(0)).is_some_and(Group::leads) {
         let outputs: Vec<_> = out.drain().collect();
-        let mut commands = outputs.into_iter().filter_map(|output| match output {
+        let commands = outputs.into_iter().filter_map(|output| match output {
             Output::Halt { why } => Some(Err(why)),
             Output::Disk { command, op } => Some(Ok((*command, op))),
             _ => None,
         });
-        let commands = commands.by_ref().collect::<Result<Vec<_>, _>>()?;
+        let commands = commands.collect::<Result<Vec<_>, _>>()?;
         if commands.is_empty() {
             now.time = now.time + MS(600);
             groups.timer(GroupsTimer::Due, &mut now, &mut out);
