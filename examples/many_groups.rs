@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use host::{Codec, Encoder, Files, Links, Malformed, Metrics, Neighbours, Node, Outside, SESSIONS};
+use journal::{Journal, JournalOp, JournalTimer};
 use machine::{
     DiskId, Embeds, Input, Inspection, Link, Machine, NodeId, Now, Outputs, Protocol, Switches,
 };
-use raft::{Envelope, Event, Group, GroupId, Groups, JournalOp, Payload, Tuning};
+use raft::{Envelope, Event, Group, GroupId, Groups, GroupsOp, GroupsTimer, Payload, Tuning};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -45,8 +46,8 @@ enum Note {
 
 impl Protocol for Words {
     type Message = Message;
-    type Timer = ();
-    type Op = JournalOp;
+    type Timer = GroupsTimer;
+    type Op = GroupsOp;
     type Note = Note;
 
     fn weight(message: &Message) -> u32 {
@@ -61,12 +62,23 @@ impl Embeds<Groups> for Words {
     fn message(envelope: Envelope) -> Message {
         Message::Raft(envelope)
     }
-    fn timer((): ()) {}
-    fn op(op: JournalOp) -> JournalOp {
+    fn timer(timer: GroupsTimer) -> GroupsTimer {
+        timer
+    }
+    fn op(op: GroupsOp) -> GroupsOp {
         op
     }
     fn note(_: &'static str) -> Note {
         Note::Other
+    }
+}
+
+impl Embeds<Journal> for Words {
+    fn timer(timer: JournalTimer) -> GroupsTimer {
+        GroupsTimer::Journal(timer)
+    }
+    fn op(op: JournalOp) -> GroupsOp {
+        GroupsOp::Journal(op)
     }
 }
 
@@ -113,7 +125,7 @@ impl Machine for Counter {
                 let led = groups.propose(group, command, now);
                 led.expect("the groups are asked where they are led, and nothing fails here");
             }
-            Input::Timer(()) => groups.timer(now, out),
+            Input::Timer(timer) => groups.timer(timer, now, out),
             Input::Disk { op, result } => groups.disk(op, result, now, out),
             Input::LinkReset { peer } => groups.link_reset(peer, now),
             Input::Writable { peer, link } => groups.writable(peer, link),
@@ -180,6 +192,9 @@ impl Cluster {
             let outside = Arc::new(Outer(me, links.clone(), sends.clone()));
             let folder = data.join(format!("n{}", me.0));
             std::fs::create_dir_all(&folder).expect("a folder for a node");
+            for (name, bytes) in Groups::first_files() {
+                std::fs::write(folder.join(&*name), bytes).expect("a file of a new disk");
+            }
             let files = Files::new(folder, &metrics);
             let disk = DiskId(u64::from(me.0) + 1);
             let node = Node::start(Counter::new(me, groups), files, disk, outside, &metrics);

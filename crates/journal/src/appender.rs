@@ -183,6 +183,11 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         self.boot.is_none() && self.work.is_empty() && self.upkeep.is_idle()
     }
 
+    /// Are frames on their way to the disk, and not only waiting for space?
+    pub fn is_busy(&self) -> bool {
+        !matches!(self.head, Head::Idle) && !self.is_full()
+    }
+
     /// Is the disk full, as far as it knows?
     pub fn is_full(&self) -> bool {
         matches!(self.head, Head::Stalled | Head::Bounding { full: true, .. })

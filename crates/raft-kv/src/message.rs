@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use journal::{Journal, JournalOp, JournalTimer};
 use machine::{Embeds, NodeId, Protocol};
-use raft::{Address, Envelope, Groups, JournalOp, Session};
+use raft::{Address, Envelope, Groups, GroupsOp, GroupsTimer, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::command::Change;
@@ -44,16 +45,26 @@ impl Embeds<Groups> for KeyValue {
         Message::Raft(envelope)
     }
 
-    fn timer((): ()) -> Timer {
-        Timer::Raft
+    fn timer(timer: GroupsTimer) -> Timer {
+        Timer::Raft(timer)
     }
 
-    fn op(op: JournalOp) -> Op {
+    fn op(op: GroupsOp) -> Op {
         Op(op)
     }
 
     fn note(what: &'static str) -> Note {
         Note::Sometimes(what)
+    }
+}
+
+impl Embeds<Journal> for KeyValue {
+    fn timer(timer: JournalTimer) -> Timer {
+        Timer::Raft(GroupsTimer::Journal(timer))
+    }
+
+    fn op(op: JournalOp) -> Op {
+        Op(GroupsOp::Journal(op))
     }
 }
 
@@ -239,14 +250,14 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timer {
     /// Of a replica: its groups'.
-    Raft,
+    Raft(GroupsTimer),
     /// Of a client: the replica has taken too long, or it is time to ask again.
     Attempt,
 }
 
 /// What to do when a disk operation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Op(pub JournalOp);
+pub struct Op(pub GroupsOp);
 
 /// What goes into the history. Its `Debug` form is the sentence that diagrams show.
 #[derive(Clone, PartialEq, Eq, Hash)]

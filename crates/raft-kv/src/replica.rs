@@ -11,7 +11,8 @@ mod request;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use bytes::Bytes;
+use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use raft::{Group, GroupId, Groups, Growth, Index, Term, Tuning};
 
 use crate::message::{Answer, Ask, KeyValue, Message, Op, Response, Timer};
@@ -121,7 +122,7 @@ impl Machine for Replica {
             Input::Message { from, message: Message::Request(request) } => {
                 self.request(from, request, now, out);
             }
-            Input::Timer(Timer::Raft) => self.groups.timer(now, out),
+            Input::Timer(Timer::Raft(timer)) => self.groups.timer(timer, now, out),
             Input::Disk { op: Op(op), result } => self.groups.disk(op, result, now, out),
             Input::LinkReset { peer } => self.groups.link_reset(peer, now),
             Input::Writable { peer, link } => self.groups.writable(peer, link),
@@ -133,6 +134,10 @@ impl Machine for Replica {
         if self.groups.may_stop(now) {
             out.stopped();
         }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        Groups::first_files()
     }
 
     fn roles(&self, see: &mut dyn FnMut(&'static str, Option<u32>)) {

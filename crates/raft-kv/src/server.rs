@@ -20,7 +20,7 @@ use host::{
 };
 use machine::{NodeId, Switches};
 use raft::server::{count_note, watch_leader};
-use raft::{Group, Tuning};
+use raft::{Group, Groups, Tuning};
 use tokio::time::sleep;
 
 use crate::message::Note;
@@ -108,15 +108,16 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
 
 /// Opens the folders of the replicas that run here, once the one that they are in is ours.
 fn folders(local: &LocalReplicas, replicas: &[ReplicaConfig]) -> Result<Vec<Folder>, ServeError> {
+    let first = Groups::first_files();
     match local {
         LocalReplicas::All(data, replace) => {
             let whole = SharedFolder::open::<FolderOwner>(data, &[], replace)?;
             let ids = replicas.iter().map(|replica| replica.id.0);
-            let part = |id| whole.part(&format!("n{id}"), FolderOwner::Node { node: id }, &[]);
+            let part = |id| whole.part(&format!("n{id}"), FolderOwner::Node { node: id }, &first);
             Ok(ids.map(part).collect::<Result<_, _>>()?)
         }
         LocalReplicas::One(NodeId(node), data) => {
-            Ok(vec![Folder::open(data, FolderOwner::Node { node: *node }, &[])?])
+            Ok(vec![Folder::open(data, FolderOwner::Node { node: *node }, &first)?])
         }
     }
 }

@@ -18,18 +18,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use machine::{
-    DiskCommand, DiskId, DiskResult, Embeds, NodeId, Now, Outputs, Protocol, Switches, Time, Window,
-};
+use machine::{DiskId, DiskResult, FileName, NodeId, Now, Outputs, Switches, Time, Window};
 
 use crate::effects::{Effects, Event};
 use crate::group::{ChangeRefused, Consistency, Group, NotLeader, TransferRefused};
-use crate::journal::{Journal, JournalOp};
+use crate::journal::Journal;
 use crate::mechanism::Mechanism;
 use crate::member::{ANY_DISK, Address, Member};
 use crate::rpc::{Envelope, GroupId, Index, Rpc, Term};
 use crate::snapshot_files::SnapshotFiles;
 use crate::tuning::Tuning;
+use crate::words::{GroupsOp, GroupsTimer, Owner};
 use beats::Beats;
 use recovery::Recovery;
 use snapshots::PieceReads;
@@ -74,21 +73,6 @@ pub struct Groups {
     fx: Effects,
 }
 
-/// A part of the machine that embeds it. What there is to note, [`Event::Noted`] says in its place.
-impl Protocol for Groups {
-    /// To the groups of another node.
-    type Message = Envelope;
-    /// They have one.
-    type Timer = ();
-    type Op = JournalOp;
-    /// Something that does not happen all the time.
-    type Note = &'static str;
-
-    fn weight(envelope: &Envelope) -> u32 {
-        envelope.length() as u32
-    }
-}
-
 impl Groups {
     /// Those of this node, in which it takes part since earlier, and no others so far.
     pub fn new(node: NodeId, tuning: Tuning, switches: Switches) -> Groups {
@@ -120,16 +104,22 @@ impl Groups {
         }
     }
 
-    /// The node booted: its disk is read first.
-    pub fn start<P: Embeds<Groups>>(&mut self, disk: DiskId, out: &mut Outputs<P>) {
-        let identified = Mechanism::DiskIdentity.on(self.switches);
-        self.disk = if identified { disk } else { ANY_DISK };
-        out.disk(DiskCommand::List { prefix: "".into() }, P::op(JournalOp::Listed));
+    /// The files with which its disk begins, for [`machine::Machine::first_files`].
+    pub fn first_files() -> Vec<(FileName, Bytes)> {
+        Journal::first_files()
     }
 
-    /// An envelope came. One for another disk than this node's is not opened.
+    /// The node booted: its disk is read first.
+    pub fn start<P: Owner>(&mut self, disk: DiskId, out: &mut Outputs<P>) {
+        let identified = Mechanism::DiskIdentity.on(self.switches);
+        self.disk = if identified { disk } else { ANY_DISK };
+        self.journal.start(disk, out);
+    }
+
+    /// An envelope came. One for another disk than this node's is not opened, nor is any by one that is to stop and
+    /// waits only for its disk.
     pub fn message(&mut self, from: NodeId, envelope: Envelope, now: &mut Now<'_>) {
-        if envelope.to.is_some_and(|disk| disk != self.disk) {
+        if envelope.to.is_some_and(|disk| disk != self.disk) || self.has_handed_over(now) {
             return;
         }
         let from = Member { node: from, disk: envelope.from };
@@ -142,10 +132,12 @@ impl Groups {
         }
     }
 
-    /// The timer fired.
-    pub fn timer<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+    /// A timer fired.
+    pub fn timer<P: Owner>(&mut self, timer: GroupsTimer, now: &mut Now<'_>, out: &mut Outputs<P>) {
+        if let GroupsTimer::Journal(timer) = timer {
+            return self.journal.timer(timer, out);
+        }
         self.armed = None;
-        self.journal.retry(out);
         self.files.retry();
         self.beat(now);
         let due = self.due.range(..=(now.time, GroupId(u32::MAX)));
@@ -155,32 +147,28 @@ impl Groups {
     }
 
     /// A disk operation ended.
-    pub fn disk<P: Embeds<Groups>>(
+    pub fn disk<P: Owner>(
         &mut self,
-        op: JournalOp,
+        op: GroupsOp,
         result: DiskResult,
         now: &mut Now<'_>,
         out: &mut Outputs<P>,
     ) {
         let done = match op {
-            JournalOp::Listed => self.listed(result, now, out),
-            JournalOp::SegmentRead(number) => self.segment_read(number, result, now, out),
-            JournalOp::Confirmed => self.confirmed(result, now, out),
-            JournalOp::SnapshotRead(_) => self.snapshot_read(result, now, out),
-            JournalOp::PieceWritten | JournalOp::PieceSynced | JournalOp::Deleted => {
+            GroupsOp::Journal(op) => {
+                let ended = self.journal.ended(op, result, out);
+                ended.and_then(|()| self.hear_journal(now, out))
+            }
+            GroupsOp::Listed => self.listed(result, now, out),
+            GroupsOp::SnapshotRead(_) => self.snapshot_read(result, now, out),
+            GroupsOp::PieceWritten | GroupsOp::PieceSynced | GroupsOp::Deleted => {
                 let done = self.files.done(result);
                 let kept = done.map(|kept| kept.into_iter().for_each(|kept| self.kept(kept, now)));
                 kept.map_err(|error| error.to_string())
             }
-            JournalOp::PieceRead { group, to, number, offset } => {
+            GroupsOp::PieceRead { group, to, number, offset } => {
                 self.piece_read((group, to), (number, offset), result, now);
                 Ok(())
-            }
-            JournalOp::Written | JournalOp::Synced | JournalOp::Begun => {
-                let free = self.journal.done(op, result);
-                let released =
-                    free.map(|free| free.into_iter().for_each(|held| self.release(held, now)));
-                released.map_err(|error| error.to_string())
             }
         };
         if let Err(why) = done {
@@ -278,8 +266,13 @@ impl Groups {
         self.stops = Some(until);
     }
 
-    /// After [`Groups::stop`]: is nobody waited for any longer?
+    /// After [`Groups::stop`]: is nobody waited for any longer, and does the disk say how much it has?
     pub fn may_stop(&self, now: &Now<'_>) -> bool {
+        self.has_handed_over(now) && self.journal.is_settled()
+    }
+
+    /// It is to stop, and there is nobody to wait for.
+    fn has_handed_over(&self, now: &Now<'_>) -> bool {
         let led_elsewhere = |group: &Group| !group.leads() && group.leader().is_some();
         self.stops.is_some_and(|until| now.time >= until || self.groups.values().all(led_elsewhere))
     }

@@ -13,8 +13,8 @@
 //!    appends the command to the log (`log.rs`), and notes that there is something to write (`effects.rs`).
 //! 3. `groups/carry_out.rs` ends the input. It has the leader send what each follower lacks, as far as
 //!    `group/progress.rs` knows it, in messages of `rpc.rs`, of which `codec.rs` has the bytes. Meanwhile
-//!    `journal.rs` writes the command to the disk, as the bytes of `record.rs`, and holds back what may only
-//!    leave when it is durable.
+//!    `journal.rs` appends the command to the files of the journal, as the bytes of `record.rs`, and holds back
+//!    what may only leave when it is durable.
 //! 4. On a follower the message comes in by `groups.rs` and `group.rs` again; `group/following.rs` appends
 //!    it, and answers when its own journal has it.
 //! 5. The answer comes in likewise. `group/commit.rs`: a majority has it, so it is committed, and
@@ -43,6 +43,7 @@ mod journal;
 mod record;
 mod rpc;
 mod snapshot_files;
+mod words;
 
 #[cfg(feature = "server")]
 mod codec;
@@ -67,7 +68,6 @@ pub use group::{
 };
 pub use groups::Groups;
 pub use growth::Growth;
-pub use journal::JournalOp;
 pub use log::{Log, Snapshot, SnapshotFile};
 pub use mechanism::Mechanism;
 pub use member::{Address, Configuration, MOST_MEMBERS, Member};
@@ -78,3 +78,4 @@ pub use rpc::{
 };
 pub use sessions::{CommandOutcome, MOST_SESSIONS, NotApplied, Session, Sessions};
 pub use tuning::{DRIFT_BOUND_PPM, Tuning};
+pub use words::{GroupsOp, GroupsTimer, Owner};

@@ -1,14 +1,14 @@
 //! Bytes of what a member must remember: the records of its journal.
 //!
-//! A record is a block ([`machine::codec::put_block`]) of a group's number, a kind and its fields. A journal
-//! ends where the first record is not whole; whether a crash tore it or the disk lost it, the records after
-//! it tell.
+//! A record is a block ([`machine::codec::put_block`]) of a group's number, a kind and its fields. Where one is not
+//! whole, and the bound does not know whether a crash tore it or the disk lost it, the records after it may.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use journal::{Blocks, Format, Parsed, Place};
 use machine::codec::{Malformed, Reader, put_block};
 use machine::{DiskId, NodeId};
 
@@ -31,8 +31,6 @@ pub(crate) enum Record {
     Snapshot(Snapshot),
     /// The group was left for good: nothing of it counts.
     Left,
-    /// The first record of a segment: of the segment before it so many bytes count.
-    Begins { prior: u64 },
     /// When this was written, so many bytes of the segment were durable.
     Durable { length: u64 },
 }
@@ -43,10 +41,13 @@ const ENTRIES: u8 = 3;
 const DURABLE: u8 = 4;
 const KEPT: u8 = 5;
 const SNAPSHOT: u8 = 6;
-const BEGINS: u8 = 7;
-const LEFT: u8 = 8;
+const LEFT: u8 = 7;
 /// Of the body of such a record: group, kind and length.
 const DURABLE_BODY: u32 = 4 + 1 + 8;
+/// And with its own length and checksum.
+const DURABLE_LENGTH: usize = 8 + DURABLE_BODY as usize;
+/// No record is longer.
+const LONGEST: u32 = 1 << 30;
 
 /// Appends a record of a group.
 pub(crate) fn put_record(out: &mut BytesMut, group: GroupId, body: impl FnOnce(&mut BytesMut)) {
@@ -87,14 +88,6 @@ pub(crate) fn put_left(out: &mut BytesMut) {
     out.put_u8(LEFT);
 }
 
-/// Begins a segment.
-pub(crate) fn put_begins(out: &mut BytesMut, prior: u64) {
-    put_record(out, GroupId(0), |out| {
-        out.put_u8(BEGINS);
-        out.put_u64_le(prior);
-    });
-}
-
 /// Entries from this place on: the log from there on, or, where they are kept, as they were before.
 pub(crate) fn put_entries<'a>(
     out: &mut BytesMut,
@@ -107,7 +100,7 @@ pub(crate) fn put_entries<'a>(
     entries.for_each(|entry| put_entry(out, entry));
 }
 
-/// Ends what is written at once.
+/// Ends what is written at once: so much of the segment is durable.
 pub(crate) fn put_durable(out: &mut BytesMut, length: u64) {
     put_record(out, GroupId(0), |out| {
         out.put_u8(DURABLE);
@@ -115,22 +108,31 @@ pub(crate) fn put_durable(out: &mut BytesMut, length: u64) {
     });
 }
 
-/// The journal cannot be read from this place on. Was it durable there once? Then it is not a write that
-/// a crash tore: the disk lost what it had. A later write says so; of the last one nobody can know.
-pub(crate) fn is_rotten(journal: &Bytes, from: usize) -> bool {
-    (from..journal.len()).any(|at| {
-        let mut rest = journal.slice(at..);
-        rest.starts_with(&DURABLE_BODY.to_le_bytes())
-            && matches!(next_record(&mut rest), Some((_, Record::Durable { length })) if length > from as u64)
-    })
+/// The record in a frame; `None` where it was written by another version of this program.
+pub(crate) fn get_record(frame: Bytes) -> Option<(GroupId, Record)> {
+    let body = Reader::new(frame).take_block().ok()?;
+    Reader::whole(body, |from| Ok((GroupId(from.take_u32()?), get_body(from)?))).ok()
 }
 
-/// The next record; `None` where there is no other that is whole.
-pub(crate) fn next_record(from: &mut Bytes) -> Option<(GroupId, Record)> {
-    let mut journal = Reader::new(from.clone());
-    let body = journal.take_block().ok().filter(|body| !body.is_empty())?;
-    *from = journal.rest();
-    Reader::whole(body, |from| Ok((GroupId(from.take_u32()?), get_body(from)?))).ok()
+/// The format of the journal's frames, which are records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Records;
+
+impl Format for Records {
+    fn parse(&self, at: Place, bytes: &[u8]) -> Parsed {
+        Blocks { longest: LONGEST }.parse(at, bytes)
+    }
+
+    /// A later write says how much was durable before it.
+    fn proves(&self, at: Place, tail: &[u8]) -> bool {
+        tail.windows(DURABLE_LENGTH).any(|frame| {
+            frame.starts_with(&DURABLE_BODY.to_le_bytes())
+                && matches!(
+                    get_record(Bytes::copy_from_slice(frame)),
+                    Some((_, Record::Durable { length })) if length > at.offset
+                )
+        })
+    }
 }
 
 fn get_body(from: &mut Reader<Bytes>) -> Result<Record, Malformed> {
@@ -148,7 +150,6 @@ fn get_body(from: &mut Reader<Bytes>) -> Result<Record, Malformed> {
         }
         KEPT => Record::Kept { first_index: from.take_u64()?, entries: from.take_all(get_entry)? },
         SNAPSHOT => Record::Snapshot(get_snapshot(from)?),
-        BEGINS => Record::Begins { prior: from.take_u64()? },
         LEFT => Record::Left,
         DURABLE => Record::Durable { length: from.take_u64()? },
         _ => return Err(Malformed("there is no such record")),
@@ -308,21 +309,25 @@ mod tests {
     }
 
     /// How many records can be read, and where it ends.
-    fn read(journal: &Bytes) -> (usize, usize) {
-        let (mut rest, mut records) = (journal.clone(), 0);
-        while next_record(&mut rest).is_some() {
-            records += 1;
+    fn read(journal: &Bytes) -> (usize, Place) {
+        let (mut records, mut at) = (0, Place::default());
+        while let Parsed::Frame(length) = Records.parse(at, &journal[at.offset as usize..]) {
+            (records, at) = (records + 1, at.after(length as u64));
         }
-        (records, journal.len() - rest.len())
+        (records, at)
+    }
+
+    fn is_rotten(journal: &Bytes, at: Place) -> bool {
+        Records.proves(at, &journal[at.offset as usize..])
     }
 
     proptest! {
         #[test]
-        fn a_torn_end_is_cut_off(cut in 0..1_000usize) {
+        fn a_torn_end_is_not_proven(cut in 0..1_000usize) {
             let whole = journal(5);
             let torn = whole.slice(..cut.min(whole.len()));
             let (records, end) = read(&torn);
-            prop_assert!(records <= 15 && end <= torn.len());
+            prop_assert!(records <= 15 && end.offset <= torn.len() as u64);
             prop_assert!(!is_rotten(&torn, end));
         }
 

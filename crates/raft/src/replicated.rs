@@ -29,6 +29,7 @@ mod files;
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use journal::Journal;
 use machine::{
     DiskAnswer, DiskCommand, DiskError, DiskId, Embeds, FileName, Input, Inspection, Machine,
     NodeId, Now, Output, Outputs, Protocol, Separates, Switches,
@@ -87,7 +88,7 @@ pub struct Replicated<M: Machine> {
 
 impl<M: Machine> Replicated<M>
 where
-    M::Protocol: Separates<Groups>,
+    M::Protocol: Separates<Groups> + Embeds<Journal>,
 {
     /// The member of this number, of these. A snapshot is taken when the log has grown by so many
     /// bytes, or by as much as the last one is long.
@@ -140,7 +141,7 @@ where
             Input::Message { from, message } if self.members.contains(&from) => {
                 self.groups.message(from, message, now);
             }
-            Input::Timer(()) => self.groups.timer(now, out),
+            Input::Timer(timer) => self.groups.timer(timer, now, out),
             Input::Disk { op, result } => self.groups.disk(op, result, now, out),
             _ => {}
         }
@@ -270,7 +271,7 @@ where
                 (self.frozen, self.files) = (Bytes::new(), SmallFiles::default());
                 self.keep(state, out);
             }
-            Event::Noted(what) => out.note(M::Protocol::note(what)),
+            Event::Noted(what) => out.note(<M::Protocol as Embeds<Groups>>::note(what)),
             Event::SnapshotWanted => self.growth.want(),
             // Nobody asks to read: what the machine knows it has from its files.
             Event::Readable { .. } | Event::ReadLost { .. } => {}
@@ -290,7 +291,7 @@ where
             self.keep(file.clone(), out);
         }
         if self.leads == Some(entry.term) && self.machine.is_none() {
-            out.note(M::Protocol::note("took-over"));
+            out.note(<M::Protocol as Embeds<Groups>>::note("took-over"));
             self.machine = Some(self.initial.clone());
             // The log is one disk, wherever it is read.
             self.tell(Input::Start { disk: DiskId::default() }, now, out);
@@ -313,7 +314,7 @@ where
 
 impl<M: Machine> Machine for Replicated<M>
 where
-    M::Protocol: Separates<Groups>,
+    M::Protocol: Separates<Groups> + Embeds<Journal>,
 {
     type Protocol = M::Protocol;
 
@@ -346,6 +347,10 @@ where
         if self.groups.may_stop(now) {
             out.stopped();
         }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        Groups::first_files()
     }
 
     /// The machine's own where it runs: faults that aim at its role find the node that it is on.

@@ -15,9 +15,9 @@ use machine::{DiskCommand, DiskError, DiskResult, Embeds, FileName, Now, Outputs
 
 use crate::checksums::Checksums;
 use crate::groups::Groups;
-use crate::journal::JournalOp;
 use crate::log::SnapshotFile;
 use crate::rpc::GroupId;
+use crate::words::GroupsOp;
 
 /// A file is synced when it has grown by so many bytes.
 const SYNC_AFTER: u64 = 1 << 20;
@@ -93,6 +93,12 @@ impl Job {
 
 pub(crate) fn snapshot_name(group: GroupId, number: u64) -> FileName {
     format!("snapshot-{}-{number}", group.0).into()
+}
+
+/// Of which group a file is the snapshot, and which of its snapshots.
+pub(crate) fn numbers(name: &str) -> Option<(GroupId, u64)> {
+    let (group, number) = name.strip_prefix("snapshot-")?.split_once('-')?;
+    Some((GroupId(group.parse().ok()?), number.parse().ok()?))
 }
 
 impl SnapshotFiles {
@@ -199,7 +205,7 @@ impl SnapshotFiles {
         self.delete(snapshot_name(group, number));
     }
 
-    pub(crate) fn delete(&mut self, file: FileName) {
+    fn delete(&mut self, file: FileName) {
         let others = self.jobs.iter().take_while(|job| job.of().is_none()).count();
         self.jobs.insert(others, Job::Delete(file));
     }
@@ -237,13 +243,13 @@ impl SnapshotFiles {
         let (command, op) = match job.clone() {
             Job::Write { of, offset, bytes } => {
                 let (file, parts) = (snapshot_name(of.0, of.2), bytes.into());
-                (DiskCommand::Write { file, offset, parts }, JournalOp::PieceWritten)
+                (DiskCommand::Write { file, offset, parts }, GroupsOp::PieceWritten)
             }
             Job::Sync { of, data_only } => {
                 let file = snapshot_name(of.0, of.2);
-                (DiskCommand::Sync { file, data_only }, JournalOp::PieceSynced)
+                (DiskCommand::Sync { file, data_only }, GroupsOp::PieceSynced)
             }
-            Job::Delete(file) => (DiskCommand::Delete { file }, JournalOp::Deleted),
+            Job::Delete(file) => (DiskCommand::Delete { file }, GroupsOp::Deleted),
         };
         self.in_flight = Some(job);
         out.disk(command, P::op(op));
@@ -348,10 +354,10 @@ mod tests {
     fn what_makes_room_goes_before_what_waits_for_it() {
         let mut files = drafting();
         let write = asks(&mut files, false, Time(0));
-        files.delete("journal-1".into());
-        files.delete("journal-2".into());
+        files.delete("snapshot-1-1".into());
+        files.delete("snapshot-2-1".into());
         assert!(files.done(Err(DiskError::Full)).unwrap().is_none());
-        for file in ["journal-1", "journal-2"] {
+        for file in ["snapshot-1-1", "snapshot-2-1"] {
             let delete = Some(DiskCommand::Delete { file: file.into() });
             assert_eq!(asks(&mut files, false, Time(0)), delete);
             assert!(files.done(Ok(DiskAnswer::Done)).unwrap().is_none());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use machine::{Checkpoint, CheckpointOp, Embeds, NodeId, Protocol, Wall};
-use raft::{Envelope, Groups, JournalOp};
+use raft::{Envelope, Groups, GroupsOp, GroupsTimer};
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
@@ -160,7 +160,7 @@ pub enum Timer {
     /// Of a client: the worker has taken too long over this token.
     Answer(u64),
     /// Of one of several authorities: their group's.
-    Raft,
+    Raft(GroupsTimer),
 }
 
 /// What to do when a disk operation ends.
@@ -171,7 +171,7 @@ pub enum Op {
     /// They were written.
     Saved,
     /// The group of several authorities goes on.
-    Raft(JournalOp),
+    Raft(GroupsOp),
 }
 
 /// What goes into the history. Its `Debug` form is the sentence that diagrams show.

@@ -17,8 +17,9 @@
 
 use std::time::Duration;
 
+use journal::{Journal, JournalOp, JournalTimer};
 use machine::{Embeds, Input, NodeId, Separates, Switches};
-use raft::{Envelope, Groups, JournalOp, LONGEST_COMMAND, Replicated, Tuning};
+use raft::{Envelope, Groups, GroupsOp, GroupsTimer, LONGEST_COMMAND, Replicated, Tuning};
 
 use crate::authority::{Authority, LONGEST_ROW};
 use crate::message::{Message, Note, Op, Snowflake, Timer};
@@ -61,16 +62,26 @@ impl Embeds<Groups> for Snowflake {
         Message::Raft(envelope)
     }
 
-    fn timer((): ()) -> Timer {
-        Timer::Raft
+    fn timer(timer: GroupsTimer) -> Timer {
+        Timer::Raft(timer)
     }
 
-    fn op(op: JournalOp) -> Op {
+    fn op(op: GroupsOp) -> Op {
         Op::Raft(op)
     }
 
     fn note(what: &'static str) -> Note {
         Note::Group(what)
+    }
+}
+
+impl Embeds<Journal> for Snowflake {
+    fn timer(timer: JournalTimer) -> Timer {
+        Timer::Raft(GroupsTimer::Journal(timer))
+    }
+
+    fn op(op: JournalOp) -> Op {
+        Op::Raft(GroupsOp::Journal(op))
     }
 }
 
@@ -80,7 +91,7 @@ impl Separates<Groups> for Snowflake {
             Input::Message { from, message: Message::Raft(message) } => {
                 Ok(Input::Message { from, message })
             }
-            Input::Timer(Timer::Raft) => Ok(Input::Timer(())),
+            Input::Timer(Timer::Raft(timer)) => Ok(Input::Timer(timer)),
             Input::Disk { op: Op::Raft(op), result } => Ok(Input::Disk { op, result }),
             own => Err(own),
         }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use host::{Addresses, FirstFile, Folder, Neighbours, ServeError, Server, ServerConfig, unlisted};
 use machine::{Inspection, Machine, NodeId, Switches};
 use raft::server::watch_leader;
-use raft::{Group, Replicated};
+use raft::{Group, Groups, Replicated};
 
 use crate::{
     Authority, Layout, MOST_WORKERS, Snowflake, Worker, authority, mark, replicated_authority,
@@ -110,7 +110,8 @@ pub fn serve_authority(
     }
     let owner = FolderOwner::OneOfSeveral { workers, node: neighbours.me.0 };
     let machine = replicated_authority(neighbours.me, authorities, workers, Switches::ALL_ON);
-    lease_out(place, (owner, &[]), machine, neighbours, Some(Replicated::group), ready)
+    let group = Some(Replicated::group as _);
+    lease_out(place, (owner, &Groups::first_files()), machine, neighbours, group, ready)
 }
 
 /// Serves an authority, or one of several, of which the leader of a `group` acts.

@@ -2,6 +2,7 @@
 //!
 //! The law: a message that rests on what a group has promised leaves only when the journal has it.
 
+use journal::Event as Told;
 use machine::{Embeds, Link, Now, Output, Outputs};
 
 use super::Groups;
@@ -11,6 +12,7 @@ use crate::journal::Held;
 use crate::mechanism::Mechanism;
 use crate::member::ANY_DISK;
 use crate::rpc::{Entry, Envelope, GroupId, Index, Rpc};
+use crate::words::{GroupsTimer, Owner};
 
 /// What gathers for followers is sent when it is more than so many bytes, so that no message grows with the
 /// number of groups.
@@ -37,9 +39,7 @@ impl Groups {
         self.touched.insert(id);
         self.news.insert(id);
         let mark = Held::Persisted(id, group.term(), group.log().last_index());
-        let writes = fx.writes();
-        let replaced = fx.compacted.as_ref().map(|old| old.file.map(|file| file.number));
-        let compacted = replaced.map(|old| Held::Compacted(id, group.log().before().0, old));
+        let mark = Some(mark).filter(|_| fx.writes());
         self.journal.record_changes(group, fx);
         self.events.extend(fx.events.drain(..).map(|event| (id, event)));
         self.meets.append(&mut fx.meets);
@@ -47,14 +47,9 @@ impl Groups {
             self.owed += rpc.cost();
             self.outbox.push((to, id, rpc));
         }
-        for (to, rpc) in fx.held.drain(..) {
-            if let Some(free) = self.journal.hold(Held::Send(to, id, rpc)) {
-                self.release(free, now);
-            }
-        }
-        let marks = writes.then_some(mark).into_iter().chain(compacted);
-        for mark in marks.collect::<Vec<_>>() {
-            if let Some(free) = self.journal.hold(mark) {
+        let sends = fx.held.drain(..).map(|(to, rpc)| Held::Send(to, id, rpc));
+        for held in sends.chain(mark) {
+            if let Some(free) = self.journal.hold(held) {
                 self.release(free, now);
             }
         }
@@ -63,38 +58,49 @@ impl Groups {
         }
     }
 
+    /// What the disk had to say.
+    pub(super) fn hear_journal<P: Owner>(
+        &mut self,
+        now: &mut Now<'_>,
+        out: &mut Outputs<P>,
+    ) -> Result<(), String> {
+        while let Some(told) = self.journal.next_event() {
+            match told {
+                Told::Found(segments) => self.journal.read(segments, out),
+                Told::Frame(at, frame) => self.replay_frame(at, frame)?,
+                Told::Cut { .. } => self.recovery.cut = true,
+                Told::Ready => self.replayed(out)?,
+                Told::Durable(held) => {
+                    let mut held = held.into_iter().flatten().peekable();
+                    while let Some(free) = held.next() {
+                        // The later mark says all that the earlier one would.
+                        if !held.peek().is_some_and(|next| next.says_all_of(&free)) {
+                            self.release(free, now);
+                        }
+                    }
+                }
+                Told::Broken(why) => return Err(why),
+                Told::End(_) | Told::Written(_) | Told::Full => {}
+                Told::Replaced(_) | Told::NotReplaced(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// What this held back is durable.
-    pub(super) fn release(&mut self, free: Held, now: &mut Now<'_>) {
+    fn release(&mut self, free: Held, now: &mut Now<'_>) {
         match free {
             Held::Send(to, group, rpc) => self.outbox.push((to, group, rpc)),
             Held::Persisted(group, term, index) => {
                 self.call(group, now, |group, now, fx| group.persisted((term, index), now, fx));
             }
-            held => self.let_go(held),
+            Held::Replaced(group, number) => self.files.replaced(group, number),
+            Held::Outdated(first) => self.journal.delete_before(first),
         }
-    }
-
-    /// It is durable that some files count no more.
-    pub(super) fn let_go(&mut self, free: Held) {
-        match free {
-            Held::Compacted(id, base, file) => {
-                if let Some(group) = self.groups.get(&id) {
-                    self.journal.compacted(group, base);
-                }
-                file.into_iter().for_each(|number| self.files.replaced(id, number));
-            }
-            Held::Left(id, file) => {
-                self.journal.forget(id);
-                file.into_iter().for_each(|number| self.files.replaced(id, number));
-            }
-            Held::Moved | Held::Send(..) | Held::Persisted(..) => {}
-        }
-        let dead = self.journal.dead();
-        dead.into_iter().for_each(|file| self.files.delete(file));
     }
 
     /// Sends the messages that gathered during an input, gives the disk its next write, and sets the timer.
-    pub fn flush<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+    pub fn flush<P: Owner>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         // Before anything is sent to them.
         for id in &self.touched {
             if let Some(group) = self.groups.get_mut(id) {
@@ -116,7 +122,11 @@ impl Groups {
         self.touched.clear();
         let in_pieces = Mechanism::SnapshotInPieces.on(self.switches);
         if in_pieces || !self.files.is_writing() {
-            self.journal.write_next(&self.groups, out);
+            self.journal.append(&self.groups);
+        }
+        self.journal.go_on(out);
+        if self.has_handed_over(now) {
+            self.journal.settle(out);
         }
         let groups = &self.groups;
         let sends = |id, number| groups.get(&id).is_some_and(|group| group.sends(number));
@@ -124,14 +134,13 @@ impl Groups {
         self.files.write_next(self.journal.is_busy(), now, out);
         self.read_pieces(out);
         self.post(out);
-        let stalled = self.journal.is_stalled() || self.files.is_stalled();
-        let retry = stalled.then(|| now.time + self.tuning.heartbeat);
+        let retry = self.files.is_stalled().then(|| now.time + self.tuning.heartbeat);
         let first = self.due.first().map(|(at, _)| *at);
         let rest = self.beats.due();
         let due = first.into_iter().chain(self.files.due()).chain(retry).chain(rest).min();
         if let Some(at) = due.filter(|at| self.armed.is_none_or(|armed| *at < armed)) {
             self.armed = due;
-            out.set_timer(P::timer(()), at.since(now.time));
+            out.set_timer(<P as Embeds<Groups>>::timer(GroupsTimer::Due), at.since(now.time));
         }
     }
 

@@ -7,7 +7,6 @@ use machine::{NodeId, Now, Time};
 use super::Groups;
 use crate::effects::Effects;
 use crate::group::{Group, Remembered};
-use crate::journal::Held;
 use crate::member::Member;
 use crate::rpc::GroupId;
 use crate::snapshot_files::Source;
@@ -53,11 +52,7 @@ impl Groups {
         }
         self.events.retain(|(other, _)| *other != id);
         self.outbox.retain(|(_, other, _)| *other != id);
-        self.journal.record_left(id);
-        let file = group.log().snapshot().file.map(|file| file.number);
-        if let Some(free) = self.journal.hold(Held::Left(id, file)) {
-            self.let_go(free);
-        }
+        self.journal.record_left(&group);
     }
 
     /// A group as the disk remembers it, or one of which it has nothing.

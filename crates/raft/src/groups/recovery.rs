@@ -1,56 +1,42 @@
-//! What a node remembers after a boot: the segments of its journal, in order, and the snapshots that they name.
+//! What a node remembers after a boot: the records of its journal, in order, and the snapshots that they name.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
+use journal::Place;
 use machine::{DiskAnswer, DiskCommand, DiskResult, Embeds, FileName, Now, Outputs};
 
 use super::Groups;
 use crate::checksums::Checksums;
 use crate::effects::{Effects, Event};
 use crate::group::Remembered;
-use crate::journal::{JournalOp, Segments, journal_name};
 use crate::log::{Log, Snapshot, SnapshotFile};
 use crate::member::Member;
-use crate::record::{Record, is_rotten, next_record};
+use crate::record::{Record, get_record};
 use crate::rpc::{Entry, GroupId, Index, Term};
-use crate::snapshot_files::snapshot_name;
+use crate::snapshot_files::{numbers, snapshot_name};
+use crate::words::{GroupsOp, Owner};
 
-const WHOLE: u64 = 1 << 40;
 /// Of a snapshot so much is read at a time.
 const PIECE: u64 = 1 << 20;
-const ROTTEN: &str = "the journal rotted where it was durable once; give the node an empty folder";
-
-const OTHER_VERSION: &str =
-    "the journal was written by another version of this program; it was left as it is";
 
 /// What was read so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Recovery {
-    /// By number; those that were not read yet have no bytes.
-    read: BTreeMap<u64, Option<Bytes>>,
+    records: BTreeMap<GroupId, GroupRecords>,
+    /// A crash tore the last write, and it was cut off.
+    pub(super) cut: bool,
+    remembered: BTreeMap<GroupId, Remembered>,
     /// The files of snapshots that are there.
     files: Vec<(GroupId, u64)>,
-    remembered: BTreeMap<GroupId, Remembered>,
-    /// Groups that were left.
-    left: BTreeSet<GroupId>,
-    segments: Segments,
-    /// So many bytes of the last segment count.
-    prior: u64,
-    /// What of them no record says to have been durable, and where it begins.
-    unproven: (u64, Bytes),
-    /// Operations that make it so, and have not ended.
-    confirming: u32,
-    /// So many bytes at its end are no whole record: a crash tore the last write.
-    cut: usize,
-    /// The snapshots that are still to be read, and of the first what was read.
+    /// Those that are still to be read, and of the first what was read.
     snapshots: VecDeque<(GroupId, SnapshotFile)>,
     reading: Checksums,
     checksums: BTreeMap<(GroupId, u64), Checksums>,
 }
 
 /// The log of a group as its journal tells it.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct GroupRecords {
     term: Term,
     voted_for: Option<Member>,
@@ -63,140 +49,61 @@ impl Recovery {
     /// Nothing was read. So much of a snapshot will be sent at a time.
     pub(crate) fn new(piece: usize) -> Recovery {
         Recovery {
-            read: BTreeMap::new(),
-            files: Vec::new(),
+            records: BTreeMap::new(),
+            cut: false,
             remembered: BTreeMap::new(),
-            left: BTreeSet::new(),
-            segments: Segments::default(),
-            prior: 0,
-            unproven: (0, Bytes::new()),
-            confirming: 0,
-            cut: 0,
+            files: Vec::new(),
             snapshots: VecDeque::new(),
             reading: Checksums::new(piece),
             checksums: BTreeMap::new(),
         }
     }
 
-    /// These files are there.
-    ///
-    /// # Errors
-    /// If a segment is missing between others.
-    pub(crate) fn listed(&mut self, names: &[String]) -> Result<(), String> {
-        for name in names {
-            if let Some(number) = name.strip_prefix("journal-").and_then(|it| it.parse().ok()) {
-                self.read.insert(number, None);
-            } else if let Some((group, number)) =
-                name.strip_prefix("snapshot-").and_then(|it| it.split_once('-'))
-                && let (Ok(group), Ok(number)) = (group.parse(), number.parse())
-            {
-                self.files.push((GroupId(group), number));
-            }
+    /// The next record of the journal.
+    fn record(&mut self, group: GroupId, record: Record) {
+        match record {
+            Record::Left => drop(self.records.remove(&group)),
+            Record::Durable { .. } => {}
+            record => self.records.entry(group).or_default().add(record),
         }
-        for (one, next) in self.read.keys().zip(self.read.keys().skip(1)) {
-            if one + 1 != *next {
-                return Err(format!("{} is gone, between others", journal_name(one + 1)));
-            }
-        }
-        Ok(())
     }
 
-    /// A segment was read; true if it was the last of them.
-    pub(crate) fn segment(&mut self, number: u64, bytes: Bytes) -> bool {
-        self.read.insert(number, Some(bytes));
-        self.read.values().all(Option::is_some)
-    }
-
-    /// All segments were read: what they say, and which snapshots are to be read.
+    /// All records were read.
     ///
     /// # Errors
     /// Why they cannot be trusted.
-    pub(crate) fn replay(&mut self) -> Result<(), String> {
-        let mut groups: BTreeMap<GroupId, GroupRecords> = BTreeMap::new();
-        let read = std::mem::take(&mut self.read);
-        let mut segments = read.into_iter().peekable();
-        while let Some((number, bytes)) = segments.next() {
-            let mut rest = bytes.unwrap_or_default();
-            if let Some((_, Some(next))) = segments.peek() {
-                let Some((_, Record::Begins { prior })) = next_record(&mut next.clone()) else {
-                    return Err(ROTTEN.into());
-                };
-                if (rest.len() as u64) < prior {
-                    return Err(format!("{} is shorter than it was", journal_name(number)));
-                }
-                rest.truncate(prior as usize);
-            }
-            let whole = rest.clone();
-            let proven = self.replay_segment(number, &mut rest, &mut groups)?;
-            let end = whole.len() - rest.len();
-            let is_last = segments.peek().is_none();
-            if !is_last && !rest.is_empty() || is_rotten(&whole, end) {
-                return Err(ROTTEN.into());
-            }
-            self.segments.grown(number, end as u64);
-            (self.prior, self.cut) = (end as u64, rest.len());
-            self.unproven = (proven, whole.slice(proven.min(end as u64) as usize..end));
-        }
-        for (group, records) in groups {
-            let known = records.recovered()?;
-            let (base, last) = (known.log.before().0, known.log.last_index());
-            self.segments.ended(group, last + 1);
-            self.segments.drop_up_to(group, base, last);
-            if let Some(file) = known.log.snapshot().file {
-                if !self.files.contains(&(group, file.number)) {
-                    return Err(format!("{} is gone", snapshot_name(group, file.number)));
-                }
-                self.snapshots.push_back((group, file));
-            }
-            self.remembered.insert(group, known);
+    fn replay(&mut self) -> Result<(), String> {
+        for (group, records) in std::mem::take(&mut self.records) {
+            self.remembered.insert(group, records.recovered()?);
         }
         Ok(())
     }
 
-    /// How much of it was durable when the last of its records was written. What it began with was put there
-    /// at once.
-    fn replay_segment(
-        &mut self,
-        number: u64,
-        rest: &mut Bytes,
-        groups: &mut BTreeMap<GroupId, GroupRecords>,
-    ) -> Result<u64, String> {
-        let (mut begun, mut proven) = (false, None);
-        while let Some((group, record)) = next_record(rest) {
-            match record {
-                Record::Begins { .. } => begun = true,
-                _ if !begun => return Err(OTHER_VERSION.into()),
-                Record::Durable { length } => proven = Some(length),
-                Record::Left => {
-                    groups.remove(&group);
-                    self.segments.left(group);
-                    self.left.insert(group);
-                }
-                record => {
-                    if let Record::Base { last, .. } = record {
-                        self.segments.ended(group, last + 1);
-                    }
-                    let entries = groups.entry(group).or_default().add(record);
-                    if let Some((first, end)) = entries {
-                        match end {
-                            Some(end) => self.segments.moved(group, first..end, number),
-                            None => self.segments.wrote(group, first, number),
-                        }
-                    }
-                }
+    /// These files of snapshots are there.
+    ///
+    /// # Errors
+    /// If one is missing that a record names.
+    fn listed(&mut self, names: &[String]) -> Result<(), String> {
+        self.files = names.iter().filter_map(|name| numbers(name)).collect();
+        for (group, known) in &self.remembered {
+            let Some(file) = known.log.snapshot().file else { continue };
+            if !self.files.contains(&(*group, file.number)) {
+                let name = snapshot_name(*group, file.number);
+                return Err(format!("{name} is gone, which the journal names: {WAY_OUT}"));
             }
+            self.snapshots.push_back((*group, file));
         }
-        proven.filter(|_| begun).ok_or(ROTTEN.into())
+        Ok(())
     }
 
     /// What to read next of the snapshots.
-    fn next_piece(&self) -> Option<(DiskCommand, JournalOp)> {
+    fn next_piece(&self) -> Option<(DiskCommand, GroupsOp)> {
         let &(group, file) = self.snapshots.front()?;
         let name = snapshot_name(group, file.number);
         let offset = self.reading.length();
         let length = PIECE.min(file.length - offset);
         let read = DiskCommand::Read { file: name, offset, length };
-        Some((read, JournalOp::SnapshotRead(group)))
+        Some((read, GroupsOp::SnapshotRead(group)))
     }
 
     /// A piece was read.
@@ -213,7 +120,7 @@ impl Recovery {
         let is_whole = self.reading.length() == file.length;
         if is_short || is_whole && self.reading.whole() != file.crc {
             let name = snapshot_name(group, file.number);
-            return Err(format!("{name} is not what was written"));
+            return Err(format!("{name} is not what was written: {WAY_OUT}"));
         }
         if is_whole {
             self.snapshots.pop_front();
@@ -235,8 +142,7 @@ impl Recovery {
 }
 
 impl GroupRecords {
-    /// Takes a record; where it is of entries, these, and whether others may follow them.
-    fn add(&mut self, record: Record) -> Option<(Index, Option<Index>)> {
+    fn add(&mut self, record: Record) {
         match record {
             Record::State { term, voted_for } => (self.term, self.voted_for) = (term, voted_for),
             Record::Snapshot(snapshot) => self.snapshot = snapshot,
@@ -247,16 +153,12 @@ impl GroupRecords {
             Record::Entries { first_index, entries } => {
                 self.entries.split_off(&first_index);
                 self.entries.extend((first_index..).zip(entries));
-                return Some((first_index, None));
             }
             Record::Kept { first_index, entries } => {
-                let end = first_index + entries.len() as u64;
                 self.entries.extend((first_index..).zip(entries));
-                return Some((first_index, Some(end)));
             }
-            Record::Begins { .. } | Record::Durable { .. } | Record::Left => {}
+            Record::Durable { .. } | Record::Left => {}
         }
-        None
     }
 
     /// The snapshot is written first. What follows its last entry counts only if that entry is here, since
@@ -280,9 +182,33 @@ impl GroupRecords {
     }
 }
 
-/// What is read, in order: the names of the files, the segments, the snapshots that they name.
+/// What is read, in order: the segments, the names of the snapshots, and those that are named by a record.
 impl Groups {
-    pub(super) fn listed<P: Embeds<Groups>>(
+    pub(super) fn replay_frame(&mut self, at: Place, frame: Bytes) -> Result<(), String> {
+        let Some((group, record)) = get_record(frame) else {
+            let name = self.journal.name(at.file);
+            return Err(format!(
+                "{name} was written by another version of this program, at {}; it was left as it is",
+                at.offset
+            ));
+        };
+        self.journal.replayed(at.file, group, &record);
+        self.recovery.record(group, record);
+        Ok(())
+    }
+
+    pub(super) fn replayed<P: Owner>(&mut self, out: &mut Outputs<P>) -> Result<(), String> {
+        self.recovery.replay()?;
+        for (group, known) in &self.recovery.remembered {
+            self.journal.recovered(*group, &known.log);
+        }
+        self.journal.booted(out)?;
+        let list = DiskCommand::List { prefix: "snapshot-".into() };
+        out.disk(list, <P as Embeds<Groups>>::op(GroupsOp::Listed));
+        Ok(())
+    }
+
+    pub(super) fn listed<P: Owner>(
         &mut self,
         result: DiskResult,
         now: &mut Now<'_>,
@@ -292,71 +218,11 @@ impl Groups {
             return Err("the disk did not name its files".into());
         };
         self.recovery.listed(&names)?;
-        for &number in self.recovery.read.keys() {
-            let read = DiskCommand::Read { file: journal_name(number), offset: 0, length: WHOLE };
-            out.disk(read, P::op(JournalOp::SegmentRead(number)));
-        }
-        if self.recovery.read.is_empty() { self.replayed(now, out) } else { Ok(()) }
-    }
-
-    pub(super) fn segment_read<P: Embeds<Groups>>(
-        &mut self,
-        number: u64,
-        result: DiskResult,
-        now: &mut Now<'_>,
-        out: &mut Outputs<P>,
-    ) -> Result<(), String> {
-        let bytes = bytes_of(result)?;
-        if self.recovery.segment(number, bytes) { self.replayed(now, out) } else { Ok(()) }
-    }
-
-    fn replayed<P: Embeds<Groups>>(
-        &mut self,
-        now: &mut Now<'_>,
-        out: &mut Outputs<P>,
-    ) -> Result<(), String> {
-        let last = self.recovery.read.keys().last().copied().unwrap_or(0);
-        self.recovery.replay()?;
-        let segments = std::mem::take(&mut self.recovery.segments);
-        let left = std::mem::take(&mut self.recovery.left);
-        self.journal.begin(last, self.recovery.prior, segments, left);
-        match last {
-            0 => self.read_snapshots(now, out),
-            last => self.confirm(journal_name(last), out),
-        }
+        self.read_snapshots(now, out);
         Ok(())
     }
 
-    /// What was read may be in the memory of the system only: a crash of the process, or a sync that failed,
-    /// left it there. So it is written again, since the next sync would know nothing of it, and synced,
-    /// before anybody is told of it and before a segment says that it counts.
-    fn confirm<P: Embeds<Groups>>(&mut self, file: FileName, out: &mut Outputs<P>) {
-        let (offset, bytes) = std::mem::take(&mut self.recovery.unproven);
-        let mut commands = Vec::new();
-        if !bytes.is_empty() {
-            let (file, parts) = (file.clone(), bytes.into());
-            commands.push(DiskCommand::Write { file, offset, parts });
-        }
-        commands.push(DiskCommand::Sync { file, data_only: false });
-        self.recovery.confirming = commands.len() as u32;
-        commands.into_iter().for_each(|command| out.disk(command, P::op(JournalOp::Confirmed)));
-    }
-
-    pub(super) fn confirmed<P: Embeds<Groups>>(
-        &mut self,
-        result: DiskResult,
-        now: &mut Now<'_>,
-        out: &mut Outputs<P>,
-    ) -> Result<(), String> {
-        result.map_err(|error| error.to_string())?;
-        self.recovery.confirming -= 1;
-        if self.recovery.confirming == 0 {
-            self.read_snapshots(now, out);
-        }
-        Ok(())
-    }
-
-    pub(super) fn snapshot_read<P: Embeds<Groups>>(
+    pub(super) fn snapshot_read<P: Owner>(
         &mut self,
         result: DiskResult,
         now: &mut Now<'_>,
@@ -368,9 +234,9 @@ impl Groups {
         Ok(())
     }
 
-    fn read_snapshots<P: Embeds<Groups>>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+    fn read_snapshots<P: Owner>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
         match self.recovery.next_piece() {
-            Some((read, op)) => out.disk(read, P::op(op)),
+            Some((read, op)) => out.disk(read, <P as Embeds<Groups>>::op(op)),
             None => self.recovered(now),
         }
     }
@@ -384,7 +250,7 @@ impl Groups {
         self.is_up = true;
         self.founders.retain(|id, _| !self.journal.has_left(*id));
         let named = self.founders.keys().chain(recovery.remembered.keys());
-        let mut cut = recovery.cut > 0;
+        let mut cut = recovery.cut;
         for id in named.copied().collect::<BTreeSet<_>>() {
             let mut fx = Effects::default();
             if std::mem::take(&mut cut) {
@@ -394,6 +260,8 @@ impl Groups {
         }
     }
 }
+
+const WAY_OUT: &str = "restore the folder, or give the node a new disk";
 
 fn bytes_of(result: DiskResult) -> Result<Bytes, String> {
     match result {

@@ -8,10 +8,10 @@ use machine::{DiskAnswer, DiskCommand, DiskResult, Embeds, Link, NodeId, Now, Ou
 use super::Groups;
 use crate::effects::{Event, FileWork};
 use crate::group::Group;
-use crate::journal::JournalOp;
 use crate::member::Member;
 use crate::rpc::{GroupId, Index};
 use crate::snapshot_files::{Kept, Source, snapshot_name};
+use crate::words::GroupsOp;
 
 impl Groups {
     /// The owner has frozen its state as it was after this index, which was handed out, and gives it when it
@@ -85,7 +85,7 @@ impl Groups {
             let file = snapshot_name(group, number);
             let read =
                 DiskCommand::Read { file, offset: self.files.start(group, number, offset), length };
-            out.disk(read, P::op(JournalOp::PieceRead { group, to, number, offset }));
+            out.disk(read, P::op(GroupsOp::PieceRead { group, to, number, offset }));
         }
     }
 

@@ -8,26 +8,14 @@ use std::ops::Range;
 
 use crate::rpc::{GroupId, Index};
 
-/// The segments of a journal.
+/// Which segments count.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Segments {
-    /// By number, all that are there, with their lengths.
-    lengths: BTreeMap<u64, u64>,
     /// Where the entries of each group are: from each of these places up to the next, in which segment.
     runs: BTreeMap<GroupId, BTreeMap<Index, u64>>,
 }
 
 impl Segments {
-    /// A segment is so long.
-    pub(crate) fn grown(&mut self, segment: u64, length: u64) {
-        self.lengths.insert(segment, length);
-    }
-
-    /// What all of them take, in bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.lengths.values().sum()
-    }
-
     /// The entries of a group from this place on are in this segment.
     pub(crate) fn wrote(&mut self, group: GroupId, first: Index, segment: u64) {
         let runs = self.runs.entry(group).or_default();
@@ -73,39 +61,25 @@ impl Segments {
         self.runs.remove(&group);
     }
 
-    /// How many they are.
-    pub(crate) fn count(&self) -> u64 {
-        self.lengths.len() as u64
+    /// The oldest with an entry that counts.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.runs.values().flat_map(BTreeMap::values).copied().min()
     }
 
-    /// The number of the oldest.
-    pub(crate) fn oldest(&self) -> Option<u64> {
-        self.lengths.first_key_value().map(|(oldest, _)| *oldest)
-    }
-
-    /// Which entries are where, in all segments before this one, the oldest first.
-    pub(crate) fn runs_before(&self, current: u64) -> Vec<(u64, GroupId, Range<Index>)> {
+    /// Which entries are where, in all segments up to this one, the oldest first.
+    pub(crate) fn runs_up_to(&self, last: u64) -> Vec<(GroupId, Range<Index>)> {
         let mut found = Vec::new();
         for (group, runs) in &self.runs {
             let ends = runs.keys().skip(1).copied().chain([Index::MAX]);
-            let of_group = runs.iter().zip(ends).filter(|((_, segment), _)| **segment < current);
+            let of_group = runs.iter().zip(ends).filter(|((_, segment), _)| **segment <= last);
             found.extend(of_group.map(|((first, segment), end)| (*segment, *group, *first..end)));
         }
         found.sort_by_key(|(segment, group, range)| (*segment, *group, range.start));
-        found
+        found.into_iter().map(|(_, group, range)| (group, range)).collect()
     }
 
     /// What a group has from here on up to the next run counts no more.
     pub(crate) fn forget(&mut self, group: GroupId, first: Index) {
         self.runs.entry(group).or_default().remove(&first);
-    }
-
-    /// The segments that may go, in the order in which they must: all before the first that counts, and
-    /// before `current`.
-    pub(crate) fn take_dead(&mut self, current: u64) -> Vec<u64> {
-        let live = self.runs.values().flat_map(BTreeMap::values).copied().min();
-        let first = live.unwrap_or(current).min(current);
-        let kept = self.lengths.split_off(&first);
-        std::mem::replace(&mut self.lengths, kept).into_keys().collect()
     }
 }

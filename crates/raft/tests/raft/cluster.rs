@@ -9,12 +9,12 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use machine::{
-    DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName, Generation, Input, Machine,
-    NodeId, Now, Output, Outputs, Random, Time, Wall,
+    DiskCommand, DiskId, Generation, Input, Machine, MemoryDisk, NodeId, Now, Output, Outputs,
+    Random, Time, Wall,
 };
 use raft::{
-    AppendEntries, Entry, Envelope, Group, GroupId, Index, JournalOp, Log, Payload, Role, Rpc,
-    Term, Tuning,
+    AppendEntries, Entry, Envelope, Group, GroupId, Groups, GroupsOp, GroupsTimer, Index, Log,
+    Payload, Role, Rpc, Term, Tuning,
 };
 use rand::SeedableRng;
 
@@ -41,9 +41,9 @@ struct Node {
     keeper: Keeper,
     random: Random,
     due: Time,
-    files: BTreeMap<FileName, Vec<u8>>,
+    disk: MemoryDisk,
     /// Of a slow disk, until it is told to answer.
-    asked: VecDeque<(DiskCommand, JournalOp)>,
+    asked: VecDeque<(DiskCommand, GroupsOp)>,
     slow: bool,
     /// It does nothing, and what is sent to it waits.
     paused: bool,
@@ -109,7 +109,7 @@ impl Cluster {
             keeper: Keeper::new(NodeId(id), ids.clone(), 1, tuning),
             random: Random::seed_from_u64(u64::from(id)),
             due: Time(0),
-            files: BTreeMap::new(),
+            disk: MemoryDisk::with(Groups::first_files()),
             asked: VecDeque::new(),
             slow: false,
             paused: false,
@@ -138,7 +138,7 @@ impl Cluster {
         let before = (self.written.len(), sent(self));
         for _ in 0..3 {
             self.time = self.time.max(self.node(node).due);
-            self.hand(node, Input::Timer(()));
+            self.hand(node, Input::Timer(GroupsTimer::Due));
             if before != (self.written.len(), sent(self)) {
                 return;
             }
@@ -245,7 +245,7 @@ impl Cluster {
 
     /// The log of a node is this, since leaders of former times said so.
     pub(crate) fn set_log(&mut self, node: NodeId, terms: &[Term]) {
-        let (disk, written) = (self.node(node).disk(), self.written.len());
+        let (disk, written) = (DiskId(u64::from(node.0) + 1), self.written.len());
         for (place, &term) in terms.iter().enumerate().skip(1) {
             let append = AppendEntries {
                 term,
@@ -349,7 +349,9 @@ impl Cluster {
                 }
             }
             Output::Disk { command, op } => self.node_mut(id).asked.push_back((*command, op)),
-            Output::SetTimer { after, .. } => self.node_mut(id).due = self.time + after,
+            Output::SetTimer { timer: GroupsTimer::Due, after } => {
+                self.node_mut(id).due = self.time + after;
+            }
             // Of these its role tells.
             Output::Note(note) if ["campaigned", "elected", "founded"].contains(&&*note) => {}
             Output::Note(note) => self.write(format_args!("    {id:?}: {note}")),
@@ -358,47 +360,8 @@ impl Cluster {
         }
     }
 
-    fn disk_does(&mut self, id: NodeId, command: DiskCommand, op: JournalOp) {
-        let result = self.node_mut(id).does(command);
+    fn disk_does(&mut self, id: NodeId, command: DiskCommand, op: GroupsOp) {
+        let result = self.node_mut(id).disk.perform(command);
         self.hand(id, Input::Disk { op, result });
-    }
-}
-
-impl Node {
-    fn disk(&self) -> DiskId {
-        DiskId(u64::from(self.id.0) + 1)
-    }
-
-    fn does(&mut self, command: DiskCommand) -> DiskResult {
-        match command {
-            DiskCommand::Write { file, offset, parts } => {
-                let bytes = parts.joined();
-                let content = self.files.entry(file).or_default();
-                content.resize(offset as usize, 0);
-                content.extend_from_slice(&bytes);
-            }
-            DiskCommand::Replace { file, parts } => {
-                let bytes = parts.joined();
-                self.files.insert(file, bytes.to_vec());
-            }
-            DiskCommand::Delete { file } => {
-                self.files.remove(&file);
-            }
-            DiskCommand::List { .. } => {
-                let names = self.files.keys().map(ToString::to_string).collect();
-                return Ok(DiskAnswer::Names(names));
-            }
-            DiskCommand::Read { file, offset, length } => {
-                let content = self.files.get(&file).ok_or(DiskError::NotFound)?;
-                let from = (offset as usize).min(content.len());
-                let until = content.len().min(from.saturating_add(length as usize));
-                return Ok(DiskAnswer::Bytes(content[from..until].to_vec().into()));
-            }
-            DiskCommand::Sync { .. }
-            | DiskCommand::Truncate { .. }
-            | DiskCommand::Allocate { .. } => {}
-            DiskCommand::Length { .. } => panic!("a journal never asks that"),
-        }
-        Ok(DiskAnswer::Done)
     }
 }

@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use machine::{
-    DiskAnswer, DiskError, DiskId, DiskResult, Generation, NodeId, Now, Output, Outputs, Random,
+    DiskCommand, DiskError, DiskId, Generation, MemoryDisk, NodeId, Now, Output, Outputs, Random,
     Switches, Time, Wall,
 };
-use raft::{GroupId, Groups, JournalOp, Tuning};
+use raft::{Group, GroupId, Groups, GroupsTimer, Tuning};
 use rand::SeedableRng;
 use sim::Script;
 
@@ -44,8 +43,9 @@ fn a_copy_on_a_disk_that_failed_does_not_count() {
     }
 }
 
-/// Does a node stop at its boot that finds these files, and is answered this?
-fn stops(files: &[&str], op: JournalOp, result: DiskResult) -> bool {
+/// A node by itself boots on this disk and leads, while the operation of this number gives this answer: what it stops
+/// with, or how many operations it took.
+fn boots(disk: &mut MemoryDisk, wrong: Option<(usize, DiskError)>) -> Result<usize, String> {
     let (tuning, founders) = (Tuning::default(), vec![NodeId(0)]);
     let mut groups = Groups::new(NodeId(0), tuning, Switches::ALL_ON);
     groups.will_found(GroupId(0), founders);
@@ -54,24 +54,53 @@ fn stops(files: &[&str], op: JournalOp, result: DiskResult) -> bool {
     let mut now = Now { time, wall, generation, random: &mut random };
     let mut out: Outputs<Lists> = Outputs::default();
     groups.start(DiskId(1), &mut out);
-    if op != JournalOp::Listed {
-        let names = files.iter().map(|name| (*name).to_owned()).collect();
-        groups.disk(JournalOp::Listed, Ok(DiskAnswer::Names(names)), &mut now, &mut out);
+    let mut asked = 0;
+    while !groups.group(GroupId(0)).is_some_and(Group::leads) {
+        let outputs: Vec<_> = out.drain().collect();
+        let commands = outputs.into_iter().filter_map(|output| match output {
+            Output::Halt { why } => Some(Err(why)),
+            Output::Disk { command, op } => Some(Ok((*command, op))),
+            _ => None,
+        });
+        let commands = commands.collect::<Result<Vec<_>, _>>()?;
+        if commands.is_empty() {
+            now.time = now.time + MS(600);
+            groups.timer(GroupsTimer::Due, &mut now, &mut out);
+        }
+        for (command, op) in commands {
+            let result = disk.perform(command);
+            let result = match wrong {
+                Some((number, error)) if number == asked => Err(error),
+                _ => result,
+            };
+            asked += 1;
+            groups.disk(op, result, &mut now, &mut out);
+        }
+        while groups.next_event().is_some() || groups.next_committed().is_some() {}
+        groups.flush(&mut now, &mut out);
     }
-    groups.disk(op, result, &mut now, &mut out);
-    out.iter().any(|output| matches!(output, Output::Halt { .. }))
+    Ok(asked)
 }
 
 #[test]
 fn a_node_that_cannot_read_what_it_remembers_does_not_begin() {
-    let read = JournalOp::SegmentRead(2);
-    for error in [DiskError::Failed, DiskError::NotFound] {
-        assert!(stops(&[], JournalOp::Listed, Err(error)), "the names of its files: {error}");
-        assert!(stops(&["journal-2"], read, Err(error)), "its journal: {error}");
+    let new = || MemoryDisk::with(Groups::first_files());
+    let mut used = new();
+    boots(&mut used, None).unwrap();
+    let all = boots(&mut used, None).unwrap();
+    assert!(all > 6, "it reads a bound, a journal and the names of snapshots: {all}");
+    for number in 0..all {
+        let failing = boots(&mut used.clone(), Some((number, DiskError::Failed)));
+        assert!(failing.is_err(), "operation {number} of {all}");
     }
-    let empty = || Ok(DiskAnswer::Bytes(Bytes::new()));
-    assert!(stops(&["journal-2"], read, empty()), "a journal of nothing");
-    let gap = ["journal-2".to_owned(), "journal-4".to_owned()];
-    assert!(stops(&[], JournalOp::Listed, Ok(DiskAnswer::Names(gap.into()))), "a segment is gone");
-    assert!(!stops(&[], JournalOp::Listed, Ok(DiskAnswer::Names(Vec::new()))), "it is new");
+    let emptied = boots(&mut MemoryDisk::default(), None).unwrap_err();
+    assert!(emptied.contains("bound"), "{emptied}");
+    let mut lost = used.clone();
+    lost.perform(DiskCommand::Delete { file: "journal-1".into() }).unwrap();
+    let why = boots(&mut lost, None).unwrap_err();
+    assert!(why.contains("journal-1 is gone"), "{why}");
+    let mut cut = used;
+    cut.perform(DiskCommand::Truncate { file: "journal-1".into(), length: 20 }).unwrap();
+    let why = boots(&mut cut, None).unwrap_err();
+    assert!(why.contains("journal-1 ends at 20, and was synced up to"), "{why}");
 }

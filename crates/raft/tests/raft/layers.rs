@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 
 use bytes::{Buf, Bytes};
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult, FileName, MemoryDisk, Parts};
-use raft::JournalOp;
+use raft::{Groups, GroupsOp};
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct LayeredDisk {
     /// As a process reads it.
     seen: MemoryDisk,
     device: MemoryDisk,
     /// What the device lacks, in order.
     unsynced: Vec<DiskCommand>,
-    asked: Vec<(DiskCommand, JournalOp)>,
+    asked: Vec<(DiskCommand, GroupsOp)>,
     full: bool,
 }
 
@@ -27,7 +27,14 @@ fn changes(command: &DiskCommand) -> bool {
 }
 
 impl LayeredDisk {
-    pub(crate) fn ask(&mut self, command: DiskCommand, op: JournalOp) {
+    /// As groups begin.
+    pub(crate) fn new() -> LayeredDisk {
+        let disk = MemoryDisk::with(Groups::first_files());
+        let (unsynced, asked) = (Vec::new(), Vec::new());
+        LayeredDisk { seen: disk.clone(), device: disk, unsynced, asked, full: false }
+    }
+
+    pub(crate) fn ask(&mut self, command: DiskCommand, op: GroupsOp) {
         self.asked.push((command, op));
     }
 
@@ -37,12 +44,13 @@ impl LayeredDisk {
         self.asked.iter().any(|(command, _)| command.file().is_some_and(named))
     }
 
-    pub(crate) fn set_full(&mut self, full: bool) {
-        self.full = full;
+    /// Whether it was full before.
+    pub(crate) fn set_full(&mut self, full: bool) -> bool {
+        std::mem::replace(&mut self.full, full)
     }
 
     /// One of those operations ends that nothing on the same file is before.
-    pub(crate) fn end_one(&mut self, choice: usize) -> Option<(JournalOp, DiskResult)> {
+    pub(crate) fn end_one(&mut self, choice: usize) -> Option<(GroupsOp, DiskResult)> {
         let is_first = |at: &usize| {
             let file = self.asked[*at].0.file();
             let of_file = |(other, _): &(DiskCommand, _)| changes(other) && other.file() == file;
@@ -67,7 +75,9 @@ impl LayeredDisk {
             return Err(DiskError::Full);
         }
         match &command {
-            DiskCommand::Write { .. } => self.unsynced.push(command.clone()),
+            DiskCommand::Write { .. } | DiskCommand::Truncate { .. } => {
+                self.unsynced.push(command.clone());
+            }
             DiskCommand::Sync { file, .. } => self.sync(&file.clone()),
             DiskCommand::Replace { file, .. } | DiskCommand::Delete { file } => {
                 self.unsynced.retain(|other| other.file() != Some(file));

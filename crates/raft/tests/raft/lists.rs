@@ -5,8 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use machine::{Embeds, Input, Inspection, Machine, NodeId, Now, Outputs, Protocol, Switches};
-use raft::{Consistency, Envelope, Event, Group, GroupId, Groups, JournalOp, Payload, Tuning};
+use journal::{Journal, JournalOp, JournalTimer};
+use machine::{
+    Embeds, FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Protocol, Switches,
+};
+use raft::{
+    Consistency, Envelope, Event, Group, GroupId, Groups, GroupsOp, GroupsTimer, Payload, Tuning,
+};
 use sim::{Delays, World};
 
 #[derive(Clone, Debug)]
@@ -14,8 +19,8 @@ pub(crate) struct Lists;
 
 impl Protocol for Lists {
     type Message = Word;
-    type Timer = ();
-    type Op = JournalOp;
+    type Timer = GroupsTimer;
+    type Op = GroupsOp;
     type Note = String;
 
     fn weight(word: &Word) -> u32 {
@@ -45,12 +50,23 @@ impl Embeds<Groups> for Lists {
     fn message(envelope: Envelope) -> Word {
         Word::Raft(envelope)
     }
-    fn timer((): ()) {}
-    fn op(op: JournalOp) -> JournalOp {
+    fn timer(timer: GroupsTimer) -> GroupsTimer {
+        timer
+    }
+    fn op(op: GroupsOp) -> GroupsOp {
         op
     }
     fn note(what: &'static str) -> String {
         what.into()
+    }
+}
+
+impl Embeds<Journal> for Lists {
+    fn timer(timer: JournalTimer) -> GroupsTimer {
+        GroupsTimer::Journal(timer)
+    }
+    fn op(op: JournalOp) -> GroupsOp {
+        GroupsOp::Journal(op)
     }
 }
 
@@ -175,7 +191,7 @@ impl Machine for Keeper {
                 let index = self.group(group.0).map_or(0, Group::applied_index);
                 self.groups.compact_to(group, index, now);
             }
-            Input::Timer(()) => self.groups.timer(now, out),
+            Input::Timer(timer) => self.groups.timer(timer, now, out),
             Input::Disk { op, result } => self.groups.disk(op, result, now, out),
             Input::LinkReset { peer } => {
                 self.resets += 1;
@@ -189,6 +205,10 @@ impl Machine for Keeper {
         if self.groups.may_stop(now) {
             out.stopped();
         }
+    }
+
+    fn first_files(&self) -> Vec<(FileName, Bytes)> {
+        Groups::first_files()
     }
 
     fn inspect(&self) -> Inspection {

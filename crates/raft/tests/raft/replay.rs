@@ -12,8 +12,8 @@ use machine::{
 };
 use proptest::prelude::*;
 use raft::{
-    AppendEntries, Appended, Configuration, Entry, Envelope, GroupId, Index, InstallSnapshot,
-    Payload, RequestVote, Rpc, Term, Tuning,
+    AppendEntries, Appended, Configuration, Entry, Envelope, GroupId, GroupsTimer, Index,
+    InstallSnapshot, Payload, RequestVote, Rpc, Term, Tuning,
 };
 use rand::SeedableRng;
 
@@ -47,7 +47,7 @@ struct Follower {
     disk: LayeredDisk,
     random: Random,
     time: Time,
-    timer: Option<Time>,
+    timers: Vec<(Time, GroupsTimer)>,
     stories: BTreeMap<u32, Story>,
 }
 
@@ -63,9 +63,16 @@ impl Follower {
         let members = vec![NodeId(0), LEADER, NodeId(2)];
         let keeper = Keeper::new(NodeId(0), members, GROUPS, tuning());
         let random = Random::seed_from_u64(1);
-        let mut follower = Follower { keeper, disk, random, time, timer: None, stories };
+        let mut follower = Follower { keeper, disk, random, time, timers: Vec::new(), stories };
         follower.hand(Input::Start { disk: DiskId(7) });
         follower.disk_ends_all();
+        if follower.keeper.group(0).is_none() {
+            // It waits for space.
+            let full = follower.disk.set_full(false);
+            (0..2).for_each(|_| follower.passes(1_000 * MS));
+            follower.disk_ends_all();
+            follower.disk.set_full(full);
+        }
         follower
     }
 
@@ -84,7 +91,10 @@ impl Follower {
             match output {
                 Output::Disk { command, op } => self.disk.ask(*command, op),
                 Output::Send { message: Word::Raft(envelope), .. } => self.said(&envelope),
-                Output::SetTimer { after, .. } => self.timer = Some(self.time + after),
+                Output::SetTimer { timer, after } => {
+                    self.timers.retain(|(_, other)| *other != timer);
+                    self.timers.push((self.time + after, timer));
+                }
                 Output::Halt { why } => panic!("{why}"),
                 _ => {}
             }
@@ -132,8 +142,9 @@ impl Follower {
 
     fn passes(&mut self, time: Duration) {
         self.time = self.time + time;
-        if self.timer.take_if(|due| *due <= self.time).is_some() {
-            self.hand(Input::Timer(()));
+        let due = self.timers.extract_if(.., |(due, _)| *due <= self.time);
+        for (_, timer) in due.collect::<Vec<_>>() {
+            self.hand(Input::Timer(timer));
         }
     }
 
@@ -306,7 +317,7 @@ proptest! {
         steps in prop::collection::vec((step(), 0..400_usize), 1..150),
     ) {
         let stories = (0..GROUPS).map(|group| (group, Story::default())).collect();
-        let mut follower = Follower::boot(LayeredDisk::default(), stories, Time(0));
+        let mut follower = Follower::boot(LayeredDisk::new(), stories, Time(0));
         // Blank ones are founded by whoever leads.
         for group in 0..GROUPS {
             follower.append(group, 0, 1, 0);
@@ -327,7 +338,7 @@ proptest! {
                 }
                 Step::Vote(group) => follower.vote(group),
                 Step::Disk(choice) => drop(follower.disk_ends(choice)),
-                Step::Full(full) => follower.disk.set_full(full),
+                Step::Full(full) => drop(follower.disk.set_full(full)),
                 Step::Passes(time) => follower.passes(time * MS),
                 Step::GoesDown { power, others } => {
                     follower = follower.goes_down(power, torn, others);
@@ -346,7 +357,7 @@ proptest! {
 #[test]
 fn a_piece_waits_for_a_journal_that_is_busy_and_not_for_long() {
     let stories = BTreeMap::from([(0, Story::default())]);
-    let mut follower = Follower::boot(LayeredDisk::default(), stories, Time(0));
+    let mut follower = Follower::boot(LayeredDisk::new(), stories, Time(0));
     follower.append(0, 0, 3, 3);
     follower.disk_ends_all();
     follower.append(0, 3, 1, 1);

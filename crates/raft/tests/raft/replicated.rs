@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use journal::{Journal, JournalOp, JournalTimer};
 use machine::{
     Checkpoint, CheckpointOp, DiskCommand, DiskError, Embeds, FileName, Input, Inspection, Machine,
     NodeId, Now, Output, Outputs, Protocol, Separates, Time,
 };
-use raft::{Envelope, Groups, JournalOp, LONGEST_COMMAND, Replicated, Tuning};
+use raft::{Envelope, Groups, GroupsOp, GroupsTimer, LONGEST_COMMAND, Replicated, Tuning};
 use sim::{Delays, Script, World};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -36,13 +37,13 @@ enum Word {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
 enum Timer {
-    Raft,
+    Raft(GroupsTimer),
     Alarm,
 }
 
 #[derive(Clone, Debug, Hash)]
 enum Op {
-    Raft(JournalOp),
+    Raft(GroupsOp),
     Loaded,
     Saved,
     Asked,
@@ -62,14 +63,23 @@ impl Embeds<Groups> for Sums {
     fn message(envelope: Envelope) -> Word {
         Word::Raft(envelope)
     }
-    fn timer((): ()) -> Timer {
-        Timer::Raft
+    fn timer(timer: GroupsTimer) -> Timer {
+        Timer::Raft(timer)
     }
-    fn op(op: JournalOp) -> Op {
+    fn op(op: GroupsOp) -> Op {
         Op::Raft(op)
     }
     fn note(what: &'static str) -> Note {
         Note::Sometimes(what)
+    }
+}
+
+impl Embeds<Journal> for Sums {
+    fn timer(timer: JournalTimer) -> Timer {
+        Timer::Raft(GroupsTimer::Journal(timer))
+    }
+    fn op(op: JournalOp) -> Op {
+        Op::Raft(GroupsOp::Journal(op))
     }
 }
 
@@ -79,7 +89,7 @@ impl Separates<Groups> for Sums {
             Input::Message { from, message: Word::Raft(message) } => {
                 Ok(Input::Message { from, message })
             }
-            Input::Timer(Timer::Raft) => Ok(Input::Timer(())),
+            Input::Timer(Timer::Raft(timer)) => Ok(Input::Timer(timer)),
             Input::Disk { op: Op::Raft(op), result } => Ok(Input::Disk { op, result }),
             own => Err(own),
         }
