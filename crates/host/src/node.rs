@@ -494,8 +494,7 @@ pub(crate) fn random() -> Random {
     Random::seed_from_u64(RandomState::new().hash_one("node"))
 }
 
-/// What this computer's wall clock shows.
+/// What this computer's wall clock shows. One before 1970 is as wrong as one that shows 1970.
 pub fn wall() -> Wall {
-    // A clock before 1970 is as wrong as one that shows 1970.
     Wall(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos))
 }

@@ -26,7 +26,7 @@
 //!    (`lease.rs`). `stoppage.rs` says why it mints nothing.
 //! 3. `generator.rs` mints by the rules of `claim.rs`, or says why it cannot now (`error.rs`). It fills
 //!    blocks of one tick (`block.rs`), and gives ids (`id.rs`), whose bits a `layout.rs` places.
-//! 4. `server/minted.rs` counts what the answer brings, and `wire.rs` makes the HTTP response of it.
+//! 4. `server/counts.rs` counts what the answer brings (`ticks.rs`), and `wire.rs` makes the HTTP response of it.
 //!
 //! Leases come from `authority.rs`, or from several of them (`replicated_authority.rs`). `scenario.rs` has
 //! what may go wrong, `promise.rs` what holds all the same, and `shape.rs` the clusters.
