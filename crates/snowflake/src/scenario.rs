@@ -136,7 +136,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("generation-check", "unique", "snapshot-resumed", 0),
     Witness::new("skew-check", "order-within-skew", "clock-drift", 0),
     Witness::new("lease-grace", "unique", "authority-partition", 46),
-    Witness::new("lease-recount", "unique", "authority-crash", 27),
+    Witness::new("lease-recount", "unique", "authority-crash", 35),
 ];
 
 fn scenarios() -> Vec<Scenario<Snowflakes>> {
@@ -188,7 +188,7 @@ fn scenarios() -> Vec<Scenario<Snowflakes>> {
                 authority_partition,
                 &[
                     ("partition", 200),
-                    ("message-filter", 50),
+                    ("message-filter", 20),
                     ("lease-expired", 100),
                     ("fenced", 50),
                 ],
