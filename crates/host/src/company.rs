@@ -64,8 +64,8 @@ where
     ) -> Arc<Node<M>> {
         let _runtime = self.runtime.enter();
         let links = neighbours.map(|all| Links::new(all, self.runtime.clone(), &self.metrics));
-        let (services, node) = (self.services.clone(), OnceLock::new());
-        let outside = Arc::new(Around { node, services, links: links.clone(), noted });
+        let services = self.services.clone();
+        let outside = Arc::new(Around { services, ..Around::links(links.clone(), noted) });
         let disk = (folder.files(&self.metrics), folder.disk());
         let node = self.local.place(me, machine, disk, outside.clone(), &self.metrics);
         outside.node.get_or_init(|| Arc::downgrade(&node));
@@ -96,12 +96,19 @@ where
 }
 
 /// Where the outputs of a node go that are for none of its process.
-struct Around<M: Machine, F> {
+pub(crate) struct Around<M: Machine, F> {
     /// Known before it is handed anything.
     node: OnceLock<Weak<Node<M>>>,
     services: Arc<BTreeMap<NodeId, Called<M>>>,
     links: Option<Arc<Links<M>>>,
     noted: F,
+}
+
+impl<M: Machine, F> Around<M, F> {
+    /// Over these links, if any.
+    pub(crate) fn links(links: Option<Arc<Links<M>>>, noted: F) -> Around<M, F> {
+        Around { node: OnceLock::new(), services: Arc::default(), links, noted }
+    }
 }
 
 impl<M: Machine, F> Outside<M::Protocol> for Around<M, F>

@@ -12,17 +12,18 @@ use std::sync::Arc;
 use doors::{Exposure, ListenError, http, listen};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use machine::{Inspection, Link, Machine, NodeId, Protocol};
+use machine::{Inspection, Machine, Protocol};
 use tokio::runtime::Runtime;
 
 use crate::admin;
 use crate::cluster::Addresses;
 use crate::codec::Codec;
+use crate::company::Around;
 use crate::entrances::{Entrance, Listening};
 use crate::folder::{Folder, FolderError};
 use crate::links::Links;
 use crate::metrics::Metrics;
-use crate::node::{Node, Outside};
+use crate::node::Node;
 use crate::options::Access;
 use crate::running::RunningNodes;
 use crate::shutdown::asked_to_stop;
@@ -109,7 +110,7 @@ impl<M: Machine> Server<M> {
         Message<M>: Codec,
     {
         let _runtime = self.runtime.enter();
-        let outside = Arc::new(Linked { links: links.map(|(links, _)| links.clone()), noted });
+        let outside = Arc::new(Around::links(links.map(|(links, _)| links.clone()), noted));
         let files = folder.files(&self.metrics);
         let node = Node::start(machine, files, folder.disk(), outside, &self.metrics);
         if let Some((links, listens)) = links {
@@ -170,34 +171,6 @@ impl<M: Machine> Server<M> {
         runtime.shutdown_background();
         nodes.stop();
         served
-    }
-}
-
-/// Where the outputs of a machine go that has links, or nobody to talk to.
-struct Linked<M: Machine, F> {
-    links: Option<Arc<Links<M>>>,
-    noted: F,
-}
-
-impl<M: Machine, F> Outside<M::Protocol> for Linked<M, F>
-where
-    Message<M>: Codec,
-    F: Fn(Note<M>) + Send + Sync + 'static,
-{
-    fn deliver(&self, to: NodeId, message: Message<M>, link: Link) {
-        if let Some(links) = &self.links {
-            links.send(to, &message, link);
-        }
-    }
-
-    fn met(&self, peer: NodeId, address: SocketAddr) {
-        if let Some(links) = &self.links {
-            links.meet(peer, address);
-        }
-    }
-
-    fn noted(&self, note: Note<M>) {
-        (self.noted)(note);
     }
 }
 

@@ -36,10 +36,10 @@
 //! # Read last
 //!
 //! `analytics/` counts clicks after the redirect. The rest of `shard/growth/` moves links when a shard
-//! joins, and `server/shards.rs` starts one; `server/cluster.rs` says who is where over several processes. `sentence.rs` writes messages as sentences, for diagrams.
-//! Everything else is a crate of its own: `shortener-scenarios` (the simulated world), `shortener-api`,
-//! `shortener-page`, `shortener-postgres`, `shortener-transfer`, `shortener-capacity`, and
-//! `shortener-service`, which puts them together.
+//! joins, and `server/shards.rs` starts one; `server/cluster.rs` says who is where over several processes.
+//! `sentence.rs` writes messages as sentences, for diagrams. Everything else is a crate of its own:
+//! `shortener-scenarios` (the simulated world), `shortener-api`, `shortener-page`, `shortener-postgres`,
+//! `shortener-transfer`, `shortener-capacity`, and `shortener-service`, which puts them together.
 //!
 //! The case study, with measurements, is the README of the crate.
 #![doc = include_str!("../README.md")]

@@ -59,7 +59,7 @@ fn say(node: &Node<Talker>, to: u32, number: u64) {
 }
 
 fn heard(node: &Node<Talker>, from: u32) -> Vec<u64> {
-    node.look(|talker| talker.from(from)).unwrap()
+    node.look(|talker| talker.heard_from(from)).unwrap()
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn two_nodes_at_one_address_are_told_apart() {
     let high = Speaker::start(HIGH, FREE, &[(1, two.address), (2, two.address), (3, two.address)]);
     high.say(1, 0..1_000);
     high.say(2, 1_000..2_000);
-    let second = || two.beside.as_ref().unwrap().look(|talker| talker.from(HIGH)).unwrap();
+    let second = || two.beside.as_ref().unwrap().look(|talker| talker.heard_from(HIGH)).unwrap();
     until!(two.heard(HIGH).len() == 1_000 && second().len() == 1_000);
     assert!(two.heard(HIGH).iter().copied().eq(0..1_000));
     assert!(second().iter().copied().eq(1_000..2_000));

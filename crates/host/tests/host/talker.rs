@@ -114,7 +114,7 @@ pub(crate) struct Talker {
 
 impl Talker {
     /// The numbers that came from this node, in order.
-    pub(crate) fn from(&self, from: u32) -> Vec<u64> {
+    pub(crate) fn heard_from(&self, from: u32) -> Vec<u64> {
         self.heard.get(&NodeId(from)).cloned().unwrap_or_default()
     }
 
@@ -305,7 +305,7 @@ impl Speaker {
 
     /// The numbers that came from this node, in order.
     pub(crate) fn heard(&self, from: u32) -> Vec<u64> {
-        self.look(|talker| talker.from(from))
+        self.look(|talker| talker.heard_from(from))
     }
 
     /// Does this while the machine is busy.

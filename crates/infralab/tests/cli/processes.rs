@@ -237,7 +237,7 @@ fn a_spare_joins_when_it_is_told_to_and_another_needs_a_line_in_the_file() {
 #[test]
 fn the_example_of_the_manual_runs() {
     let (_, rest) = README.split_once("```toml\n").unwrap();
-    let (mut file, _) = rest.split_once("```").map(|(file, rest)| (file.to_owned(), rest)).unwrap();
+    let mut file = rest.split("```").next().unwrap().to_owned();
     let scratch = Scratch::new("processes-manual");
     for port in [7460, 7461, 7462, 7470, 7471, 7472] {
         file = file.replace(&format!(":{port}\""), &format!(":{}\"", free_port()));

@@ -33,6 +33,21 @@ const SHARDS: u32 = 1_000_000;
 /// The highest, so that it dials everybody.
 pub(super) const TALLY: NodeId = NodeId(2 * SHARDS);
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Instance,
+    Shard,
+    Tally,
+}
+
+fn kind(id: NodeId) -> Kind {
+    match id {
+        NodeId(..SHARDS) => Kind::Instance,
+        TALLY => Kind::Tally,
+        _ => Kind::Shard,
+    }
+}
+
 /// The shard at this place. Shards dial instances: one that is away is known to be at once, and so is one that is
 /// back.
 pub(super) fn shard(place: u32) -> NodeId {
@@ -78,11 +93,10 @@ impl Cluster {
     /// With whom in other processes a node of this one speaks: a shard with shards and instances, which speak
     /// with the tally.
     pub(super) fn neighbours(&self, me: NodeId) -> Neighbours {
-        let is_instance = |id: NodeId| id < shard(0);
-        let is_shard = |id: NodeId| !is_instance(id) && id < TALLY;
-        let speaks = |other: &NodeId| match is_shard(me) {
-            true => *other != TALLY,
-            false => is_shard(*other) || is_instance(me) != is_instance(*other),
+        let speaks = |other: &NodeId| match (kind(me), kind(*other)) {
+            (Kind::Instance, other) => other != Kind::Instance,
+            (Kind::Shard, other) => other != Kind::Tally,
+            (Kind::Tally, other) => other == Kind::Instance,
         };
         let others = (0..).zip(&self.processes).filter(|(place, _)| *place != self.me);
         let others = others.flat_map(|(place, Process { id, nodes })| {
@@ -91,5 +105,40 @@ impl Cluster {
             here.filter(speaks).map(|node| (node, Some(*nodes)))
         });
         Neighbours { me, others: others.collect(), accepts_unlisted: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn cluster(me: u32) -> Cluster {
+        let process = |id| Process { id, nodes: ([127, 0, 0, 1], 7460 + id as u16).into() };
+        Cluster { me, founders: 2, processes: [4, 7, 5].map(process).to_vec() }
+    }
+
+    /// The tally once dialled shards, which knew of no tally.
+    #[test]
+    fn whoever_has_a_link_with_another_is_expected_there() {
+        let here = |me: u32| {
+            let process = cluster(me).process();
+            let tally = (me == 0).then_some(TALLY);
+            [NodeId(process.id), shard(me)].into_iter().chain(tally)
+        };
+        let mut pairs = BTreeSet::new();
+        for place in 0..3 {
+            for me in here(place) {
+                let others = cluster(place).neighbours(me).others;
+                pairs.extend(others.into_iter().map(|(other, _)| (me, other)));
+            }
+        }
+        assert!(pairs.iter().all(|(one, other)| pairs.contains(&(*other, *one))), "{pairs:?}");
+        let of = |me: NodeId| pairs.iter().filter(move |(one, _)| *one == me).map(|(_, id)| *id);
+        assert!(of(NodeId(4)).eq([shard(1), shard(2)]), "the tally is beside it");
+        assert!(of(NodeId(7)).eq([shard(0), shard(2), TALLY]));
+        assert!(of(shard(1)).eq([NodeId(4), NodeId(5), shard(0), shard(2)]));
+        assert!(of(TALLY).eq([NodeId(5), NodeId(7)]));
     }
 }
