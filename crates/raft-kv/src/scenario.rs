@@ -145,13 +145,13 @@ const WITNESSES: &[Witness] = &[
     Witness::new("persist-before-reply", "leader-completeness", "power-loss", 38),
     Witness::new("consistency-check", "log-matching", "minority-leader", 10),
     Witness::new("read-index", "linearizable", "minority-leader", 0),
-    Witness::new("lease-margin", "linearizable", "clock-drift", 27),
+    Witness::new("lease-margin", "linearizable", "clock-drift", 24),
     Witness::new("joint-consensus", "leader-completeness", "membership-change", 37),
     Witness::new("session-dedup", "linearizable", "leader-crash", 0),
     Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 3),
     Witness::new("leadership-transfer", "no-election-is-waited-for", "planned-restarts", 0),
     Witness::new("wake-on-silence", "recovers-after-heal", "resting-leader", 0),
-    Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 5),
+    Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 0),
     Witness::new("hello-again", "redundancy-returns", "disk-replaced-voter-down", 0),
 ];
 

@@ -244,8 +244,8 @@ impl Journal {
         put_record(&mut self.recorded, group, body);
     }
 
-    /// What was just recorded ends what this file, and old segments, are good for. Whoever told of nothing waits in
-    /// any case.
+    /// This file, and some segments, may count no more since what was just recorded. They go when that is durable,
+    /// whether anybody waits for the disk or not.
     fn outdated(&mut self, replaced: Option<Held>) {
         let current = self.segment();
         let first = self.segments.first().unwrap_or(current).min(current);

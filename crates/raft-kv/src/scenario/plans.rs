@@ -334,10 +334,11 @@ pub(super) fn disk_replaced(draft: &mut Draft) {
 }
 
 /// What one replica has on its disk is altered while it runs; when it is back it may refuse to go on. What it wrote
-/// last before it went down is left alone: of that nobody can tell rot from a write that the crash cut off.
+/// last before it went down is left alone: of that nobody can tell rot from a write that the crash cut off. So is the
+/// founder, of which the others may not have heard yet: with its disk it would take the group along.
 pub(super) fn rotten_disk(draft: &mut Draft) {
     let shape = three_or_five(draft);
-    let rotten = draft.one_of(&shape.replica_ids());
+    let rotten = draft.one_of(&shape.replica_ids()[1..]);
     for _ in 0..draft.number(1, 2) {
         let at = moment(draft);
         let until = at + MS(draft.number(50, 500));
