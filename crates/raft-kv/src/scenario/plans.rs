@@ -356,6 +356,43 @@ pub(super) fn rotten_disk(draft: &mut Draft) {
     under_noise(draft, shape, MIXED);
 }
 
+/// One replica has what the others wrote, and loses a part of its journal when nothing has been written for so long that
+/// its bound knows of everything. While those are gone who have it too, those come back who missed it: with the one that
+/// lost it they are a majority.
+pub(super) fn lost_files(draft: &mut Draft) {
+    let short = draft.percent(50);
+    let shape = if short { short_journals(draft) } else { three_or_five(draft) };
+    draft.phases(MS(6_500), RECOVERY + ANSWER + MS(1_000));
+    let mut replicas = shape.replica_ids();
+    let mut one =
+        |draft: &mut Draft| replicas.remove(draft.number(0, replicas.len() as u64 - 1) as usize);
+    let lost = one(draft);
+    let late: Vec<NodeId> = (0..shape.founders / 2).map(|_| one(draft)).collect();
+    for number in 0..draft.number(20, 200) {
+        let at = Time(0) + MS(draft.number(BEGUN, 2_000));
+        ask_any(draft, shape, at, append(number));
+    }
+    let at = Time(0) + MS(draft.number(4_500, 5_000));
+    for node in late {
+        let gone = Time(0) + MS(draft.number(BEGUN, 1_500));
+        let back = at + MS(draft.number(1, 300));
+        draft.between(gone, back).crash(node);
+    }
+    let heal = draft.heal_at();
+    for node in replicas {
+        draft.between(at, heal).crash(node);
+    }
+    let back = at + MS(draft.number(1, 300));
+    match draft.number(0, 1) {
+        0 => draft.between(at, back).file_cut(lost, "journal-"),
+        _ => draft.between(at, back).file_missing(lost, "journal-"),
+    };
+    for number in 0..draft.number(5, 40) {
+        let at = at + MS(draft.number(1, 3_000));
+        ask_any(draft, shape, at, append(1_000 + number));
+    }
+}
+
 /// A voter is down, for longer than anybody would wait for it, while the disk of another is replaced; in
 /// half of the seeds the first that this one hears is a leader whose word counts for nothing.
 pub(super) fn disk_replaced_voter_down(draft: &mut Draft) {
