@@ -42,6 +42,8 @@ impl System for Consensus {
         FaultKind::Delay,
         FaultKind::DiskReplaced,
         FaultKind::FailingDisk,
+        FaultKind::FileCut,
+        FaultKind::FileMissing,
         FaultKind::FlappingLink,
         FaultKind::FullDisk,
         FaultKind::HungDisk,
@@ -149,6 +151,7 @@ const WITNESSES: &[Witness] = &[
     Witness::new("joint-consensus", "leader-completeness", "membership-change", 37),
     Witness::new("session-dedup", "linearizable", "leader-crash", 0),
     Witness::new("disk-identity", "state-machine-safety", "disk-replaced", 3),
+    Witness::new("durable-bound", "leader-completeness", "lost-files", 0),
     Witness::new("leadership-transfer", "no-election-is-waited-for", "planned-restarts", 0),
     Witness::new("wake-on-silence", "recovers-after-heal", "resting-leader", 0),
     Witness::new("snapshot-in-pieces", "leader-keeps-its-place", "growing-store", 0),
@@ -304,6 +307,15 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
             plans::rotten_disk,
             &[("bit-rot", 100), ("misdirected-write", 50), ("crash", 200)],
         ),
+        Scenario {
+            heals: heal_all,
+            ..scenario(
+                "lost-files",
+                "a part of a replica's journal is gone when it comes back, and who else has it is away",
+                plans::lost_files,
+                &[("file-cut", 150), ("file-missing", 150), ("crash", 300)],
+            )
+        },
         scenario(
             "two-of-five-lost",
             "two of five replicas are gone for good",

@@ -76,7 +76,6 @@ pub struct Groups {
 impl Groups {
     /// Those of this node, in which it takes part since earlier, and no others so far.
     pub fn new(node: NodeId, tuning: Tuning, switches: Switches) -> Groups {
-        let waits = Mechanism::PersistBeforeReply.on(switches);
         Groups {
             node,
             disk: DiskId::default(),
@@ -88,7 +87,7 @@ impl Groups {
             due: BTreeSet::new(),
             beats: Beats::default(),
             recovery: Recovery::new(tuning.snapshot_chunk),
-            journal: Journal::new(tuning.journal_growth, waits),
+            journal: Journal::new(tuning.journal_growth, switches),
             files: SnapshotFiles::new(tuning.snapshot_chunk),
             reads: BTreeMap::new(),
             window: Window::default(),

@@ -14,11 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use journal::{Appender, Bound, Event, JournalOp, JournalTimer, Until};
-use machine::{DiskId, DiskResult, FileName, Outputs};
+use machine::{DiskId, DiskResult, FileName, Outputs, Switches};
 
 use crate::effects::Effects;
 use crate::group::{Group, Role};
 use crate::log::Log;
+use crate::mechanism::Mechanism;
 use crate::member::Member;
 use crate::record::{
     Record, Records, put_base, put_durable, put_entries, put_left, put_record, put_snapshot,
@@ -86,11 +87,11 @@ pub(crate) struct Journal {
 type AllGroups = BTreeMap<GroupId, Group>;
 
 impl Journal {
-    pub(crate) fn new(growth: u64, waits: bool) -> Journal {
+    pub(crate) fn new(growth: u64, switches: Switches) -> Journal {
         Journal {
-            waits,
+            waits: Mechanism::PersistBeforeReply.on(switches),
             growth,
-            bound: Bound::new(true),
+            bound: Bound::new(Mechanism::DurableBound.on(switches)),
             log: Appender::new(Records, FAMILY, true),
             segments: Segments::default(),
             recorded: BytesMut::new(),
@@ -244,8 +245,8 @@ impl Journal {
         put_record(&mut self.recorded, group, body);
     }
 
-    /// What was just recorded ends what this file, and old segments, are good for. Whoever told of nothing waits in
-    /// any case.
+    /// This file, and some segments, may count no more since what was just recorded. They go when that is durable,
+    /// whether anybody waits for the disk or not.
     fn outdated(&mut self, replaced: Option<Held>) {
         let current = self.segment();
         let first = self.segments.first().unwrap_or(current).min(current);

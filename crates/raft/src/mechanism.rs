@@ -27,6 +27,8 @@ machine::mechanisms! {
             "a command that a client sent again is answered from memory, not applied again",
         DiskIdentity = "disk-identity":
             "a node that lost its disk comes back as a new member, never under its old vote",
+        DurableBound = "durable-bound":
+            "a boot compares the journal with a bound of what was durable, and refuses less",
         HelloAgain = "hello-again":
             "a node without a vote says hello again and again until it has one, whatever came of the first \
              time",

@@ -334,10 +334,11 @@ pub(super) fn disk_replaced(draft: &mut Draft) {
 }
 
 /// What one replica has on its disk is altered while it runs; when it is back it may refuse to go on. What it wrote
-/// last before it went down is left alone: of that nobody can tell rot from a write that the crash cut off.
+/// last before it went down is left alone: of that nobody can tell rot from a write that the crash cut off. So is the
+/// founder, of which the others may not have heard yet: with its disk it would take the group along.
 pub(super) fn rotten_disk(draft: &mut Draft) {
     let shape = three_or_five(draft);
-    let rotten = draft.one_of(&shape.replica_ids());
+    let rotten = draft.one_of(&shape.replica_ids()[1..]);
     for _ in 0..draft.number(1, 2) {
         let at = moment(draft);
         let until = at + MS(draft.number(50, 500));
@@ -353,6 +354,43 @@ pub(super) fn rotten_disk(draft: &mut Draft) {
         draft.between(down, back).crash(rotten);
     }
     under_noise(draft, shape, MIXED);
+}
+
+/// One replica has what the others wrote, and loses a part of its journal when nothing has been written for so long that
+/// its bound knows of everything. While those are gone who have it too, those come back who missed it: with the one that
+/// lost it they are a majority.
+pub(super) fn lost_files(draft: &mut Draft) {
+    let short = draft.percent(50);
+    let shape = if short { short_journals(draft) } else { three_or_five(draft) };
+    draft.phases(MS(6_500), RECOVERY + ANSWER + MS(1_000));
+    let mut replicas = shape.replica_ids();
+    let mut one =
+        |draft: &mut Draft| replicas.remove(draft.number(0, replicas.len() as u64 - 1) as usize);
+    let lost = one(draft);
+    let late: Vec<NodeId> = (0..shape.founders / 2).map(|_| one(draft)).collect();
+    for number in 0..draft.number(20, 200) {
+        let at = Time(0) + MS(draft.number(BEGUN, 2_000));
+        ask_any(draft, shape, at, append(number));
+    }
+    let at = Time(0) + MS(draft.number(4_500, 5_000));
+    for node in late {
+        let gone = Time(0) + MS(draft.number(BEGUN, 1_500));
+        let back = at + MS(draft.number(1, 300));
+        draft.between(gone, back).crash(node);
+    }
+    let heal = draft.heal_at();
+    for node in replicas {
+        draft.between(at, heal).crash(node);
+    }
+    let back = at + MS(draft.number(1, 300));
+    match draft.number(0, 1) {
+        0 => draft.between(at, back).file_cut(lost, "journal-"),
+        _ => draft.between(at, back).file_missing(lost, "journal-"),
+    };
+    for number in 0..draft.number(5, 40) {
+        let at = at + MS(draft.number(1, 3_000));
+        ask_any(draft, shape, at, append(1_000 + number));
+    }
 }
 
 /// A voter is down, for longer than anybody would wait for it, while the disk of another is replaced; in
