@@ -313,7 +313,7 @@ fn scenarios() -> Vec<Scenario<Consensus>> {
                 "lost-files",
                 "a part of a replica's journal is gone when it comes back, and who else has it is away",
                 plans::lost_files,
-                &[("file-cut", 150), ("file-missing", 150), ("crash", 300)],
+                &[("file-cut", 60), ("file-missing", 60), ("crash", 300)],
             )
         },
         scenario(

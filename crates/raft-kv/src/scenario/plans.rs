@@ -362,17 +362,17 @@ pub(super) fn rotten_disk(draft: &mut Draft) {
 pub(super) fn lost_files(draft: &mut Draft) {
     let short = draft.percent(50);
     let shape = if short { short_journals(draft) } else { three_or_five(draft) };
-    draft.phases(MS(6_500), RECOVERY + ANSWER + MS(1_000));
+    draft.phases(MS(8_000), RECOVERY + ANSWER + MS(1_000));
     let mut replicas = shape.replica_ids();
     let mut one =
         |draft: &mut Draft| replicas.remove(draft.number(0, replicas.len() as u64 - 1) as usize);
     let lost = one(draft);
     let late: Vec<NodeId> = (0..shape.founders / 2).map(|_| one(draft)).collect();
-    for number in 0..draft.number(20, 200) {
+    for number in 0..draft.number(5, 30) {
         let at = Time(0) + MS(draft.number(BEGUN, 2_000));
         ask_any(draft, shape, at, append(number));
     }
-    let at = Time(0) + MS(draft.number(4_500, 5_000));
+    let at = Time(0) + MS(draft.number(6_000, 6_500));
     for node in late {
         let gone = Time(0) + MS(draft.number(BEGUN, 1_500));
         let back = at + MS(draft.number(1, 300));
