@@ -130,13 +130,13 @@ const WITNESSES: &[Witness] = &[
     Witness::new("clock-guard", "unique", "clock-step-back", 4),
     Witness::new("high-water-mark", "unique", "restart-after-step-back", 3),
     Witness::new("timestamp-ceiling", "unique", "holder-change-under-skew", 0),
-    Witness::new("lease-fencing", "unique", "authority-partition", 9),
+    Witness::new("lease-fencing", "unique", "authority-partition", 13),
     Witness::new("stop-before-expiry", "unique", "authority-partition", 2),
     Witness::new("sequence-wait", "unique", "overload", 0),
     Witness::new("generation-check", "unique", "snapshot-resumed", 0),
     Witness::new("skew-check", "order-within-skew", "clock-drift", 0),
     Witness::new("lease-grace", "unique", "authority-partition", 46),
-    Witness::new("lease-recount", "unique", "authority-crash", 10),
+    Witness::new("lease-recount", "unique", "authority-crash", 35),
 ];
 
 fn scenarios() -> Vec<Scenario<Snowflakes>> {
@@ -188,7 +188,7 @@ fn scenarios() -> Vec<Scenario<Snowflakes>> {
                 authority_partition,
                 &[
                     ("partition", 200),
-                    ("message-filter", 50),
+                    ("message-filter", 20),
                     ("lease-expired", 100),
                     ("fenced", 50),
                 ],
