@@ -48,7 +48,7 @@ fn kind(id: NodeId) -> Kind {
     }
 }
 
-/// The shard at this place. Shards dial instances: one that is away is known to be at once, and so is one that is
+/// The shard at this place, which is below [`SHARDS`]. Shards dial instances: one that is away is known to be at once, and so is one that is
 /// back.
 pub(super) fn shard(place: u32) -> NodeId {
     NodeId(SHARDS + place)

@@ -153,7 +153,9 @@ impl Nodes {
     pub(super) fn has_shard(&self, place: u32) -> bool {
         let elsewhere = self.cluster.as_ref().map_or(0, |cluster| cluster.processes.len());
         let is_database = self.store_kind == StoreKind::Database && place == 0;
-        is_database || (place as usize) < elsewhere || self.company.has(shard(place))
+        // A cursor may say any number, and not every one is a place.
+        let is_here = place < MAX_SHARDS_PER_PROCESS && self.company.has(shard(place));
+        is_database || (place as usize) < elsewhere || is_here
     }
 }
 
