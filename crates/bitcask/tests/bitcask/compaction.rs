@@ -33,6 +33,54 @@ fn what_is_overwritten_and_removed_takes_no_space() {
     assert_eq!(rig.all(5), [(key(11), value(499, 100))]);
 }
 
+/// What takes a segment's place is there to be read before that is told: reads see the new one where the index
+/// knows the old one. That is no rot, and not the end of a list.
+#[test]
+fn what_is_read_while_its_segment_is_replaced_is_read_again() {
+    let (mut rig, mut replaced) = (Rig::new(1_500, 1), 0);
+    rig.settle();
+    let stays = |number: u8| (key(100 + number), value(number.into(), 100));
+    for round in 0..300_u64 {
+        let put = |number| vec![(key(number), Some(value(round, 100)))];
+        rig.commit(put((round % 5) as u8), 1);
+        let there = (round / 10).min(10) as u8;
+        if round % 10 == 9 && there < 10 {
+            let (key, value) = stays(there);
+            rig.commit(vec![(key, Some(value))], 2);
+        }
+        while rig.step() {
+            if !rig.disk.replaces_untold() {
+                continue;
+            }
+            replaced += 1;
+            for number in 0..there {
+                rig.get(&stays(number).0, number.into());
+            }
+            rig.scan(None, 1_000, 99);
+            let mut told = rig.settle_reads();
+            told.extend(rig.settle());
+            for number in 0..there {
+                let found = Event::Found(number.into(), Some(stays(number).1));
+                assert!(told.contains(&found), "round {round}: {number} in {told:?}");
+            }
+            let pages = told.iter().filter_map(|event| match event {
+                Event::Page(99, first, next) => Some((first.clone(), *next)),
+                _ => None,
+            });
+            let (first, next) = pages.last().expect("a page");
+            let read = first.into_iter().filter_map(|(key, value)| Some((key, value?)));
+            let all: Vec<_> = read
+                .chain(next.map_or_else(Vec::new, |next| rig.all_after(Some(next), 100)))
+                .collect();
+            for number in 0..there {
+                assert!(all.contains(&stays(number)), "round {round}: {number} in {all:?}");
+            }
+        }
+        rig.events();
+    }
+    assert!(replaced > 10, "{replaced}");
+}
+
 /// Keys that are removed while older segments still have them must not come back when the removals
 /// are compacted before or after the values.
 #[test]

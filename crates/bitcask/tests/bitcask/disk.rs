@@ -58,6 +58,26 @@ impl Disk {
         Some((op, self.perform(command)))
     }
 
+    /// Carries out what comes next, and does not tell yet, where it puts a segment in another's place.
+    pub(crate) fn replaces_untold(&mut self) -> bool {
+        let Some((DiskCommand::Replace { file, parts }, _)) = self.waiting.front() else {
+            return false;
+        };
+        let (file, bytes) = (file.clone(), parts.joined());
+        let is_segment = file.starts_with("segment") && !self.full;
+        if is_segment {
+            self.put(&file, &bytes);
+        }
+        is_segment
+    }
+
+    /// Carries out the next read, before all that changes anything.
+    pub(crate) fn next_read(&mut self) -> Option<(StoreOp, DiskResult)> {
+        let is_read = |(command, _): &(DiskCommand, _)| matches!(command, DiskCommand::Read { .. });
+        let (command, op) = self.waiting.remove(self.waiting.iter().position(is_read)?)?;
+        Some((op, self.perform(command)))
+    }
+
     pub(crate) fn perform(&mut self, command: DiskCommand) -> DiskResult {
         let grows = match &command {
             DiskCommand::Write { file, offset, parts } => {

@@ -82,6 +82,16 @@ impl Rig {
         true
     }
 
+    /// Lets the disk end all reads; what the store said.
+    pub(crate) fn settle_reads(&mut self) -> Vec<Event> {
+        for _ in 0..1_000 {
+            let Some((op, result)) = self.disk.next_read() else { return self.events() };
+            self.store.ended(op, result, &mut self.out);
+            self.disk.ask(&mut self.out);
+        }
+        panic!("the store reads more and more")
+    }
+
     /// All its timers fire, once: what waits for space is asked for again.
     pub(crate) fn fire(&mut self) {
         for timer in std::mem::take(&mut self.disk.timers) {
@@ -126,7 +136,12 @@ impl Rig {
 
     /// All pages of a scan, now.
     pub(crate) fn all(&mut self, limit: u32) -> Vec<(Bytes, Bytes)> {
-        let (mut after, mut all) = (None, Vec::new());
+        self.all_after(None, limit)
+    }
+
+    /// All pages of a scan behind this position, now.
+    pub(crate) fn all_after(&mut self, mut after: Option<u64>, limit: u32) -> Vec<(Bytes, Bytes)> {
+        let mut all = Vec::new();
         for _ in 0..100_000 {
             self.scan(after, limit, 7);
             match &self.settle()[..] {
