@@ -325,10 +325,11 @@ fn get_edit(from: &mut Bytewise<'_>) -> Result<Edit, Malformed> {
     })
 }
 
-/// All that is left. The store that these bytes come from reads older forms too; here a value has one.
+/// All that is left, in the form that is written now: the tally's store reads older ones too. A sketch of visitors has
+/// as many forms as orders in which they came, all as long.
 fn get_stats(from: &mut Bytewise<'_>) -> Result<Arc<LinkStats>, Malformed> {
     let bytes = from.rest();
-    let stats = LinkStats::from_bytes(bytes).filter(|stats| stats.to_bytes() == bytes);
+    let stats = LinkStats::from_bytes(bytes).filter(|stats| stats.to_bytes().len() == bytes.len());
     stats.map(Arc::new).ok_or(Malformed("it has statistics that are none"))
 }
 
