@@ -99,7 +99,7 @@ impl<M: Machine> Server<M> {
 
     /// Boots a machine on the disk in this folder: what it says to other processes goes over these links, of which
     /// `listens` is the address, and what it notes to `noted`.
-    pub fn boot(
+    pub(crate) fn boot(
         &self,
         machine: M,
         folder: &Folder,

@@ -8,8 +8,8 @@
 //!
 //! Memory is what waits for the disk, and two numbers a file. How much waits is its owner's to bound.
 //!
-//! Stores, the journal of consensus, and the click log of `url-shortener`, stand on this. Nobody here cuts a log off yet
-//! ([`Appender::truncate`]): that is for logs of which another node may overrule the end.
+//! Stores, the journal of consensus, and the click log of `url-shortener`, stand on this. Nobody here cuts a
+//! log off yet ([`Appender::truncate`]): that is for logs of which another node may overrule the end.
 //!
 //! In return an owner hands on what it is told of ([`JournalOp`], [`JournalTimer`]), calls
 //! [`Appender::go_on`] whenever it has handled an input of the journal or asked for anything, and halts when

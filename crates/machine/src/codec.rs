@@ -6,9 +6,9 @@
 //! form. The bytes may be anybody's, so a length is compared with what is left before anything is taken or
 //! reserved for it, and nothing may follow what was read to its end.
 //!
-//! Fields are written with [`Fields`] or [`bytes::BufMut`], and read with [`Reader`], whose methods mirror them. What is large need
-//! not be copied: an [`Encoder`] takes it by reference, and what is read from [`Bytes`] shares their memory
-//! (see [`kept`]). [`assert_codec`] and its like hold a codec to the law.
+//! Fields are written with [`Fields`] or [`bytes::BufMut`], and read with [`Reader`], whose methods mirror
+//! them. What is large need not be copied: an [`Encoder`] takes it by reference, and what is read from [`Bytes`]
+//! shares their memory (see [`kept`]). [`assert_codec`] and its like hold a codec to the law.
 
 mod encoder;
 mod fields;

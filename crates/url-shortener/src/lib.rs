@@ -17,8 +17,8 @@
 //! 3. `instance.rs` takes the message, and `instance/visit.rs` answers it from `instance/cache.rs`.
 //! 4. Without a copy in the cache, the visitor joins a read of the link that is under way. Where there is
 //!    none, the client's token bucket pays for one (`instance/limiter.rs`), `ring.rs` says which shard has
-//!    the link, and a `Call::Get` goes there (in another process over the links of `host`, as the bytes of `message/bytes.rs`), as one of the open calls of
-//!    `resilience`.
+//!    the link, and a `Call::Get` goes there as one of the open calls of `resilience`: to another process
+//!    over the links of `host`, as the bytes of `message/bytes.rs`.
 //! 5. `shard.rs` has the call wait while the link (`link.rs`, by its `link/key.rs`) is being changed (the
 //!    per-key queue of `resilience`), looks whether the link is here (`shard/growth/ownership.rs`) and
 //!    reads it from its store (the crate `bitcask`); `link/codec.rs` decodes it.

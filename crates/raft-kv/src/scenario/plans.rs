@@ -356,9 +356,9 @@ pub(super) fn rotten_disk(draft: &mut Draft) {
     under_noise(draft, shape, MIXED);
 }
 
-/// One replica has what the others wrote, and loses a part of its journal when nothing has been written for so long that
-/// its bound knows of everything. While those are gone who have it too, those come back who missed it: with the one that
-/// lost it they are a majority.
+/// One replica has what the others wrote, and loses a part of its journal when nothing has been written for so
+/// long that its bound knows of everything. While those are gone who have it too, those come back who missed it:
+/// with the one that lost it they are a majority.
 pub(super) fn lost_files(draft: &mut Draft) {
     let short = draft.percent(50);
     let shape = if short { short_journals(draft) } else { three_or_five(draft) };

@@ -325,8 +325,8 @@ fn get_edit(from: &mut Bytewise<'_>) -> Result<Edit, Malformed> {
     })
 }
 
-/// All that is left, in the form that is written now: the tally's store reads older ones too. A sketch of visitors has
-/// as many forms as orders in which they came, all as long.
+/// All that is left. A sketch of visitors has as many forms as orders in which they came, all as long; the forms of
+/// older stores are not, and both ends of a link must count a message alike.
 fn get_stats(from: &mut Bytewise<'_>) -> Result<Arc<LinkStats>, Malformed> {
     let bytes = from.rest();
     let stats = LinkStats::from_bytes(bytes).filter(|stats| stats.to_bytes().len() == bytes.len());

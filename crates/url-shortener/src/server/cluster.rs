@@ -48,8 +48,8 @@ fn kind(id: NodeId) -> Kind {
     }
 }
 
-/// The shard at this place, which is below [`SHARDS`]. Shards dial instances: one that is away is known to be at once, and so is one that is
-/// back.
+/// The shard at this place, which is below [`SHARDS`]. Shards dial instances: one that is away is known to be at
+/// once, and so is one that is back.
 pub(super) fn shard(place: u32) -> NodeId {
     NodeId(SHARDS + place)
 }
