@@ -11,7 +11,7 @@ use crate::message::Message;
 
 impl Codec for Message {
     const PROTOCOL: &'static str = "raft";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const LONGEST: usize = Envelope::LONGEST;
 
     fn encode(&self, out: &mut Encoder) {

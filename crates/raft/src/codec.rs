@@ -114,6 +114,10 @@ fn put_rpc(rpc: &Rpc, out: &mut Encoder) {
             out.put_u8(12);
             put_numbers([*next], out);
         }
+        Rpc::Lost { term, index, last_term } => {
+            out.put_u8(13);
+            put_numbers([*term, *index, *last_term], out);
+        }
     }
 }
 
@@ -145,7 +149,7 @@ fn get_envelope(from: &mut Reader<Bytes>) -> Result<Envelope, Malformed> {
 }
 
 fn get_rpc(from: &mut Reader<Bytes>) -> Result<Rpc, Malformed> {
-    Ok(match from.take_below(13)? {
+    Ok(match from.take_below(14)? {
         0 => {
             let [term, last_index, last_term] = from.take_u64s()?;
             let (pre, transfer) = get_flags(from)?;
@@ -201,7 +205,11 @@ fn get_rpc(from: &mut Reader<Bytes>) -> Result<Rpc, Malformed> {
             Rpc::Rest { term, index }
         }
         11 => Rpc::Wake,
-        _ => Rpc::Beat { next: from.take_u64()? },
+        12 => Rpc::Beat { next: from.take_u64()? },
+        _ => {
+            let [term, index, last_term] = from.take_u64s()?;
+            Rpc::Lost { term, index, last_term }
+        }
     })
 }
 
@@ -321,6 +329,7 @@ mod tests {
             any::<[u64; 2]>().prop_map(|[term, index]| Rpc::Rest { term, index }),
             Just(Rpc::Wake),
             any::<u64>().prop_map(|next| Rpc::Beat { next }),
+            numbers().prop_map(|[term, index, last_term]| Rpc::Lost { term, index, last_term }),
         ]
     }
 

@@ -89,6 +89,8 @@ pub(crate) struct Effects {
     /// And these when what was written so far is durable.
     pub(crate) held: Vec<(Member, Rpc)>,
     pub(crate) events: Vec<Event>,
+    /// The disk has lost these entries, the first and the last of them.
+    pub(crate) lost: Option<(Index, Index)>,
     /// Nodes that may be spoken with from now on, and where.
     pub(crate) meets: Vec<(NodeId, SocketAddr)>,
 }

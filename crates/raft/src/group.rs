@@ -206,6 +206,7 @@ impl Group {
             Rpc::Hello => self.on_hello(from, now, fx),
             Rpc::Founders(founders) => self.on_founders(&founders, now, fx),
             Rpc::Members { index, members } => self.on_members((index, members), now, fx),
+            Rpc::Lost { term, index, last_term } => self.on_lost(term, (index, last_term), now, fx),
             Rpc::Rest { .. } | Rpc::Wake | Rpc::Beat { .. } => {}
         }
     }

@@ -10,6 +10,7 @@
 mod beats;
 mod carry_out;
 mod lifecycle;
+mod losses;
 mod recovery;
 mod snapshots;
 
@@ -69,6 +70,8 @@ pub struct Groups {
     armed: Option<Time>,
     /// It is to stop, and from then on waits for no successor.
     stops: Option<Time>,
+    /// Its disk has lost something: what, and what to do.
+    lost: Option<String>,
     /// Kept for its memory.
     fx: Effects,
 }
@@ -99,6 +102,7 @@ impl Groups {
             news: BTreeSet::new(),
             armed: None,
             stops: None,
+            lost: None,
             fx: Effects::default(),
         }
     }

@@ -22,8 +22,8 @@ use crate::log::Log;
 use crate::mechanism::Mechanism;
 use crate::member::Member;
 use crate::record::{
-    Record, Records, put_base, put_durable, put_entries, put_left, put_record, put_snapshot,
-    put_state,
+    Record, Records, put_base, put_durable, put_entries, put_left, put_lost, put_record,
+    put_snapshot, put_state,
 };
 use crate::rpc::{Entry, GroupId, Index, Rpc, Term};
 use crate::words::Owner;
@@ -136,7 +136,8 @@ impl Journal {
                 let end = first_index + entries.len() as u64;
                 self.segments.moved(group, *first_index..end, segment);
             }
-            Record::State { .. } | Record::Snapshot(_) | Record::Durable { .. } => {}
+            Record::State { .. } | Record::Snapshot(_) => {}
+            Record::Durable { .. } | Record::Lost { .. } => {}
         }
     }
 
@@ -215,6 +216,11 @@ impl Journal {
         self.outdated(
             group.log().snapshot().file.map(|file| Held::Replaced(group.id, file.number)),
         );
+    }
+
+    /// Remembers that the disk has lost entries of a group.
+    pub(crate) fn record_lost(&mut self, group: GroupId, (first, last): (Index, Index)) {
+        self.record(group, |out| put_lost(out, first, last));
     }
 
     /// Remembers what changed in a group: a snapshot first, on which the rest may rest.

@@ -29,6 +29,9 @@ machine::mechanisms! {
             "a node that lost its disk comes back as a new member, never under its old vote",
         DurableBound = "durable-bound":
             "a boot compares the journal with a bound of what was durable, and refuses less",
+        TellLost = "tell-lost":
+            "a leader that sees a member lack what its disk has acknowledged says so, and the member stops: its votes \
+             may be gone too",
         HelloAgain = "hello-again":
             "a node without a vote says hello again and again until it has one, whatever came of the first \
              time",

@@ -31,6 +31,9 @@ pub(crate) enum Record {
     Snapshot(Snapshot),
     /// The group was left for good: nothing of it counts.
     Left,
+    /// A leader knew that this disk had had these entries, the first and the last of which are named, and it had not:
+    /// nothing of it counts, in any group.
+    Lost { first: Index, last: Index },
     /// When this was written, so many bytes of the segment were durable.
     Durable { length: u64 },
 }
@@ -42,6 +45,7 @@ const DURABLE: u8 = 4;
 const KEPT: u8 = 5;
 const SNAPSHOT: u8 = 6;
 const LEFT: u8 = 7;
+const LOST: u8 = 8;
 /// Of the body of such a record: group, kind and length.
 const DURABLE_BODY: u32 = 4 + 1 + 8;
 /// And with its own length and checksum.
@@ -86,6 +90,12 @@ pub(crate) fn put_snapshot(out: &mut BytesMut, snapshot: &Snapshot) {
 
 pub(crate) fn put_left(out: &mut BytesMut) {
     out.put_u8(LEFT);
+}
+
+pub(crate) fn put_lost(out: &mut BytesMut, first: Index, last: Index) {
+    out.put_u8(LOST);
+    out.put_u64_le(first);
+    out.put_u64_le(last);
 }
 
 /// Entries from this place on: the log from there on, or, where they are kept, as they were before.
@@ -151,6 +161,10 @@ fn get_body(from: &mut Reader<Bytes>) -> Result<Record, Malformed> {
         KEPT => Record::Kept { first_index: from.take_u64()?, entries: from.take_all(get_entry)? },
         SNAPSHOT => Record::Snapshot(get_snapshot(from)?),
         LEFT => Record::Left,
+        LOST => {
+            let [first, last] = from.take_u64s()?;
+            Record::Lost { first, last }
+        }
         DURABLE => Record::Durable { length: from.take_u64()? },
         _ => return Err(Malformed("there is no such record")),
     })

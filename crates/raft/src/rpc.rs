@@ -145,6 +145,15 @@ pub enum Rpc {
         /// In force there.
         members: Arc<Configuration>,
     },
+    /// From a leader, to a follower whose log seems to end before what it acknowledged: you had this entry.
+    Lost {
+        /// The leader's.
+        term: Term,
+        /// The last place up to which the follower had the leader's log.
+        index: Index,
+        /// Of the entry there.
+        last_term: Term,
+    },
 }
 
 /// A candidate asks for a vote.

@@ -27,7 +27,7 @@ const REFUSALS: [Refusal; 7] = [
 
 impl Codec for Message {
     const PROTOCOL: &'static str = "snowflake";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     /// As many tables as authorities have on their way to each other, and what is around them. The
     /// ids of the largest request are fewer.
     const LONGEST: usize = 768 << 10;

@@ -393,6 +393,37 @@ pub(super) fn lost_files(draft: &mut Draft) {
     }
 }
 
+/// A follower loses what it has written since it came back, which is less than a second ago: its bound knows nothing of
+/// it. Its leader does, has the time to say so, and then goes; who comes back is the one that has missed it all.
+pub(super) fn lost_end(draft: &mut Draft) {
+    let shape = cluster(draft, 3, 0);
+    draft.phases(MS(6_000), RECOVERY + ANSWER + MS(1_000));
+    let late = draft.one_of(&shape.replica_ids());
+    let time = |ms| Time(0) + MS(ms);
+    let restarted = draft.number(3_000, 3_500);
+    draft.between(time(restarted), time(restarted + 10)).crash("follower");
+    let at = restarted + draft.number(300, 700);
+    let back = at + draft.number(1, 50);
+    // Each boot begins a segment.
+    match draft.number(0, 1) {
+        0 => draft.between(time(at), time(back)).file_cut("follower", "journal-2"),
+        _ => draft.between(time(at), time(back)).file_missing("follower", "journal-2"),
+    };
+    let gone = back + draft.number(150, 600);
+    let heal = draft.heal_at();
+    draft.between(time(gone), heal).crash("leader");
+    let missed = draft.number(BEGUN, 1_500);
+    draft.between(time(missed), time(gone + 50)).crash(late);
+    for number in 0..draft.number(20, 200) {
+        let at = time(draft.number(restarted, at));
+        ask_any(draft, shape, at, append(number));
+    }
+    for number in 0..draft.number(5, 40) {
+        let at = time(gone + draft.number(100, 1_500));
+        ask_any(draft, shape, at, append(1_000 + number));
+    }
+}
+
 /// A voter is down, for longer than anybody would wait for it, while the disk of another is replaced; in
 /// half of the seeds the first that this one hears is a leader whose word counts for nothing.
 pub(super) fn disk_replaced_voter_down(draft: &mut Draft) {

@@ -5,8 +5,8 @@ use machine::Now;
 use super::{Group, Role};
 use crate::effects::Effects;
 use crate::mechanism::Mechanism;
-use crate::member::Member;
-use crate::rpc::{Appended, Entry, Index, Term};
+use crate::member::{ANY_DISK, Member};
+use crate::rpc::{Appended, Entry, Index, Rpc, Term};
 
 impl Group {
     /// The log up to here is durable on this member's own disk, as of a moment in this term.
@@ -46,7 +46,16 @@ impl Group {
         match outcome {
             Appended::Matches(index) if index <= last => progress.matches(index),
             Appended::Matches(_) => return,
-            Appended::Conflicts(hint) => progress.conflicts(hint),
+            Appended::Conflicts(hint) => {
+                let index = progress.matched;
+                // What is said of an earlier term answers no round. A disk that has no identity may be another.
+                let lacks = round > 0 && hint < index && from.disk != ANY_DISK;
+                if lacks && Mechanism::TellLost.on(self.switches) {
+                    let last_term = self.log.term_at(index).unwrap_or_default();
+                    fx.send(from, Rpc::Lost { term: self.term, index, last_term });
+                }
+                progress.conflicts(hint);
+            }
         }
         leadership.unsent = true;
         self.advance_commit_index(now, fx);

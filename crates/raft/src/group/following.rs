@@ -45,6 +45,27 @@ impl Group {
         true
     }
 
+    /// The leader has this member's word that it has this entry. In the leader's term nobody takes it away again: so
+    /// it is here, or the disk lost it.
+    pub(super) fn on_lost(
+        &mut self,
+        term: Term,
+        (index, last_term): (Index, Term),
+        now: &mut Now<'_>,
+        fx: &mut Effects,
+    ) {
+        let last = self.log.last_index();
+        let has = match self.log.term_at(index) {
+            Some(known) => known == last_term,
+            // What was compacted away is in the snapshot.
+            None => index <= last,
+        };
+        if self.is_current_term(term, now, fx) && !has {
+            fx.note("loss-told");
+            fx.lost = Some((index.min(last + 1), index));
+        }
+    }
+
     /// Rules 2 to 5.
     fn take(&mut self, append: AppendEntries, fx: &mut Effects) -> Appended {
         let AppendEntries { prev_index, prev_term, entries, leader_commit, .. } = append;

@@ -13,7 +13,7 @@ use rand::SeedableRng;
 use super::tests::member;
 use super::{Consistency, Group, Remembered, Role};
 use crate::effects::{Effects, Event, FileWork};
-use crate::log::{Log, SnapshotFile};
+use crate::log::{Log, Snapshot, SnapshotFile};
 use crate::member::Configuration;
 use crate::rpc::{
     Appended, Entry, GroupId, Index, InstallSnapshot, Payload, RequestVote, Rpc, Term,
@@ -222,4 +222,41 @@ fn a_snapshot_that_was_altered_is_not_installed() {
     let refused = Rpc::SnapshotTaken { term: 5, round: 1, last_index: 10, next: Some(0) };
     assert_eq!(fx.held, [(member(1), refused)]);
     assert_eq!(story.group.log().last_index(), 1);
+}
+
+#[test]
+fn who_seems_to_lack_what_it_acknowledged_is_told_and_a_refusal_in_an_earlier_term_is_none() {
+    let mut story = Story::leading(2);
+    let lost = (member(1), Rpc::Lost { term: 2, index: 2, last_term: 2 });
+    for (round, hint, told) in [(0, 0, false), (3, 2, false), (3, 1, true)] {
+        let outcome = Appended::Conflicts(hint);
+        let fx = story.hear(1, Rpc::Appended { term: 2, round, outcome });
+        assert_eq!(fx.sends.contains(&lost), told, "round {round}, hint {hint}");
+    }
+}
+
+/// A leader takes a follower's hint for a loss where an old entry of the same term as one it acknowledged contradicts a
+/// new one. And what a member had in an earlier term, a leader may have taken away since.
+#[test]
+fn a_member_has_lost_what_it_lacks_of_its_leaders_term_and_nothing_else() {
+    for (term, index, last_term, lost) in [
+        (3, 9, 2, None),
+        (4, 3, 2, None),
+        (4, 2, 1, None),
+        (4, 4, 3, Some((4, 4))),
+        (4, 3, 3, Some((3, 3))),
+        (4, 9, 4, Some((4, 9))),
+        (5, 9, 4, Some((4, 9))),
+    ] {
+        let mut story = Story::in_term(4);
+        for term in [1, 2] {
+            story.group.log.append(Entry { term, payload: Payload::Blank });
+        }
+        let fx = story.hear(1, Rpc::Lost { term, index, last_term });
+        assert_eq!(fx.lost, lost, "entry {index} of {last_term}, told in {term}");
+    }
+    let mut story = Story::in_term(4);
+    story.group.log = Log::new(Snapshot { last_index: 7, last_term: 3, ..Snapshot::default() });
+    let fx = story.hear(1, Rpc::Lost { term: 4, index: 5, last_term: 2 });
+    assert_eq!(fx.lost, None, "a snapshot has it");
 }

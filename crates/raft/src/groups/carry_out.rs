@@ -19,14 +19,14 @@ use crate::words::{GroupsTimer, Owner};
 const ENVELOPE: u64 = 256 << 10;
 
 impl Groups {
-    /// Calls a group, and carries out what it wants done.
+    /// Calls a group, and carries out what it wants done; none of a node whose disk has lost something.
     pub(super) fn call<R>(
         &mut self,
         id: GroupId,
         now: &mut Now<'_>,
         act: impl FnOnce(&mut Group, &mut Now<'_>, &mut Effects) -> R,
     ) -> Option<R> {
-        let group = self.groups.get_mut(&id)?;
+        let group = self.groups.get_mut(&id).filter(|_| self.lost.is_none())?;
         let mut fx = std::mem::take(&mut self.fx);
         let result = act(group, now, &mut fx);
         self.carry_out(id, &mut fx, now);
@@ -43,6 +43,9 @@ impl Groups {
         self.journal.record_changes(group, fx);
         self.events.extend(fx.events.drain(..).map(|event| (id, event)));
         self.meets.append(&mut fx.meets);
+        if let Some(lost) = fx.lost.take() {
+            self.has_lost(id, lost);
+        }
         for (to, rpc) in fx.sends.drain(..) {
             self.owed += rpc.cost();
             self.outbox.push((to, id, rpc));
@@ -101,6 +104,9 @@ impl Groups {
 
     /// Sends the messages that gathered during an input, gives the disk its next write, and sets the timer.
     pub fn flush<P: Owner>(&mut self, now: &mut Now<'_>, out: &mut Outputs<P>) {
+        if self.lost.is_some() {
+            return self.end(out);
+        }
         // Before anything is sent to them.
         for id in &self.touched {
             if let Some(group) = self.groups.get_mut(id) {

@@ -7,6 +7,7 @@ use journal::Place;
 use machine::{DiskAnswer, DiskCommand, DiskResult, Embeds, FileName, Now, Outputs};
 
 use super::Groups;
+use super::losses::why_lost;
 use crate::checksums::Checksums;
 use crate::effects::{Effects, Event};
 use crate::group::Remembered;
@@ -24,6 +25,8 @@ const PIECE: u64 = 1 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Recovery {
     records: BTreeMap<GroupId, GroupRecords>,
+    /// A leader knew better than this disk: what it has lost.
+    lost: Option<String>,
     /// A crash tore the last write, and it was cut off.
     pub(super) cut: bool,
     remembered: BTreeMap<GroupId, Remembered>,
@@ -50,6 +53,7 @@ impl Recovery {
     pub(crate) fn new(piece: usize) -> Recovery {
         Recovery {
             records: BTreeMap::new(),
+            lost: None,
             cut: false,
             remembered: BTreeMap::new(),
             files: Vec::new(),
@@ -63,6 +67,7 @@ impl Recovery {
     fn record(&mut self, group: GroupId, record: Record) {
         match record {
             Record::Left => drop(self.records.remove(&group)),
+            Record::Lost { first, last } => self.lost = Some(why_lost(group, (first, last))),
             Record::Durable { .. } => {}
             record => self.records.entry(group).or_default().add(record),
         }
@@ -73,6 +78,9 @@ impl Recovery {
     /// # Errors
     /// Why they cannot be trusted.
     fn replay(&mut self) -> Result<(), String> {
+        if let Some(why) = self.lost.take() {
+            return Err(why);
+        }
         for (group, records) in std::mem::take(&mut self.records) {
             self.remembered.insert(group, records.recovered()?);
         }
@@ -157,7 +165,7 @@ impl GroupRecords {
             Record::Kept { first_index, entries } => {
                 self.entries.extend((first_index..).zip(entries));
             }
-            Record::Durable { .. } | Record::Left => {}
+            Record::Durable { .. } | Record::Left | Record::Lost { .. } => {}
         }
     }
 

@@ -24,6 +24,7 @@ fn of_rpc(rpc: &Rpc) -> usize {
         Rpc::SnapshotTaken { next, .. } => 3 * 8 + of_maybe(next.is_some()),
         Rpc::TimeoutNow { .. } | Rpc::Beat { .. } => 8,
         Rpc::Rest { .. } => 2 * 8,
+        Rpc::Lost { .. } => 3 * 8,
         Rpc::Wake => 0,
         Rpc::Hello => 0,
         Rpc::Founders(founders) => configuration_length(founders),

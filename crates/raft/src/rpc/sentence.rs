@@ -67,6 +67,9 @@ impl Display for RpcSentence<'_> {
             }
             Rpc::TimeoutNow { term } => write!(f, "campaign now, in my place, term {term}"),
             Rpc::Rest { term, index } => write!(f, "rest, after {index}, term {term}"),
+            Rpc::Lost { term, index, last_term } => {
+                write!(f, "you had my log up to {index} of {last_term}, term {term}")
+            }
             Rpc::Wake => write!(f, "do not rest"),
             Rpc::Beat { next } => write!(f, "I am there, and again in {} ms", next / 1_000_000),
             Rpc::Hello => write!(f, "hello, who are we?"),

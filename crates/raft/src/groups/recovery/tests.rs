@@ -102,6 +102,20 @@ fn a_group_that_was_left_is_gone() {
     assert!(recovered([before(), vec![Record::Left]].concat()).unwrap().is_none());
 }
 
+/// Whatever else it has, of this group or of another.
+#[test]
+fn a_disk_that_a_leader_knew_better_than_is_refused() {
+    let lost = |records: Vec<Record>| recovered(records).err();
+    let before = || vec![state(4), base(0, 0, 0), entries(1, &[1, 2])];
+    let why = "its disk has lost entries of group 3, from 3 to 7, that it had acknowledged, and may have lost votes too: \
+               give the node a new disk, an empty folder, with which it joins as a new member";
+    let told = Record::Lost { first: 3, last: 7 };
+    assert_eq!(lost(before()), None);
+    assert_eq!(lost([before(), vec![told.clone()]].concat()).as_deref(), Some(why));
+    let left = [vec![told], before(), vec![Record::Left]].concat();
+    assert_eq!(lost(left).as_deref(), Some(why), "as it would be, had it left the group");
+}
+
 #[test]
 fn a_log_that_began_anew_has_nothing_of_the_one_before() {
     let old = vec![state(4), base(0, 0, 0), entries(1, &[1, 1, 1, 1, 1, 1, 1])];
