@@ -10,12 +10,11 @@
 use std::mem;
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use host::Malformed;
+use bytes::Bytes;
 use machine::DiskId;
-use machine::codec::{Encoder, Reader, kept};
+use machine::codec::{Encoder, Fields, Length, Malformed, Reader, kept};
 
-use crate::record::{get_configuration, get_entry, put_configuration, put_entry_head};
+use crate::record::{get_configuration, get_entry, put_configuration, put_entry};
 use crate::rpc::{
     AppendEntries, Appended, Entry, Envelope, GroupId, InstallSnapshot, LONGEST_COMMAND, Payload,
     RequestVote, Rpc,
@@ -30,12 +29,14 @@ impl Envelope {
 
     /// Appends its bytes.
     pub fn encode(&self, out: &mut Encoder) {
-        out.put_u64_le(self.from.0);
-        put_maybe(self.to.map(|disk| disk.0), out);
-        for (group, rpc) in &self.rpcs {
-            out.put_u32_le(group.0);
-            put_rpc(rpc, out);
-        }
+        put_envelope(self, out);
+    }
+
+    /// How many bytes it has: what it weighs.
+    pub fn length(&self) -> usize {
+        let mut length = Length::default();
+        put_envelope(self, &mut length);
+        length.bytes()
     }
 
     /// The envelope that these bytes are, all of them.
@@ -47,7 +48,17 @@ impl Envelope {
     }
 }
 
-fn put_rpc(rpc: &Rpc, out: &mut Encoder) {
+fn put_envelope(envelope: &Envelope, out: &mut impl Fields) {
+    let Envelope { from, to, rpcs } = envelope;
+    out.put_u64_le(from.0);
+    put_maybe(to.map(|disk| disk.0), out);
+    for (group, rpc) in rpcs {
+        out.put_u32_le(group.0);
+        put_rpc(rpc, out);
+    }
+}
+
+fn put_rpc(rpc: &Rpc, out: &mut impl Fields) {
     match rpc {
         Rpc::RequestVote(RequestVote { term, pre, transfer, last_index, last_term }) => {
             out.put_u8(0);
@@ -65,7 +76,7 @@ fn put_rpc(rpc: &Rpc, out: &mut Encoder) {
             out.put_u8(2);
             put_numbers([*term, *round, *prev_index, *prev_term, *leader_commit], out);
             out.put_u32_le(entries.len() as u32);
-            entries.iter().for_each(|entry| put_entry(entry, out));
+            entries.iter().for_each(|entry| put_entry(out, entry));
         }
         Rpc::Appended { term, round, outcome } => {
             out.put_u8(3);
@@ -121,23 +132,15 @@ fn put_rpc(rpc: &Rpc, out: &mut Encoder) {
     }
 }
 
-/// The bytes that a journal has of it.
-fn put_entry(entry: &Entry, out: &mut Encoder) {
-    put_entry_head(out, entry);
-    if let Payload::Command(command) = &entry.payload {
-        out.put_shared(command);
-    }
-}
-
-fn put_numbers<const N: usize>(numbers: [u64; N], out: &mut BytesMut) {
+fn put_numbers<const N: usize>(numbers: [u64; N], out: &mut impl Fields) {
     numbers.into_iter().for_each(|number| out.put_u64_le(number));
 }
 
-fn put_flags(first: bool, second: bool, out: &mut BytesMut) {
+fn put_flags(first: bool, second: bool, out: &mut impl Fields) {
     out.put_u8(u8::from(first) | u8::from(second) << 1);
 }
 
-fn put_maybe(number: Option<u64>, out: &mut BytesMut) {
+fn put_maybe(number: Option<u64>, out: &mut impl Fields) {
     out.put_u8(u8::from(number.is_some()));
     number.into_iter().for_each(|number| out.put_u64_le(number));
 }

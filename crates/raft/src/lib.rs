@@ -38,15 +38,13 @@ mod group;
 mod log;
 
 mod checksums;
+mod codec;
 mod effects;
 mod journal;
 mod record;
 mod rpc;
 mod snapshot_files;
 mod words;
-
-#[cfg(feature = "server")]
-mod codec;
 
 mod growth;
 mod sessions;

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use journal::{Blocks, Format, Parsed, Place};
-use machine::codec::{Malformed, Reader, put_block};
+use machine::codec::{Fields, Malformed, Reader, put_block};
 use machine::{DiskId, NodeId};
 
 use crate::log::{Snapshot, SnapshotFile};
@@ -61,21 +61,21 @@ pub(crate) fn put_record(out: &mut BytesMut, group: GroupId, body: impl FnOnce(&
     });
 }
 
-pub(crate) fn put_state(out: &mut BytesMut, term: Term, voted_for: Option<Member>) {
+pub(crate) fn put_state(out: &mut impl Fields, term: Term, voted_for: Option<Member>) {
     out.put_u8(STATE);
     out.put_u64_le(term);
     out.put_u8(u8::from(voted_for.is_some()));
     put_member(out, voted_for.unwrap_or_default());
 }
 
-pub(crate) fn put_base(out: &mut BytesMut, (index, term): (Index, Term), last: Index) {
+pub(crate) fn put_base(out: &mut impl Fields, (index, term): (Index, Term), last: Index) {
     out.put_u8(BASE);
     out.put_u64_le(index);
     out.put_u64_le(term);
     out.put_u64_le(last);
 }
 
-pub(crate) fn put_snapshot(out: &mut BytesMut, snapshot: &Snapshot) {
+pub(crate) fn put_snapshot(out: &mut impl Fields, snapshot: &Snapshot) {
     let Snapshot { last_index, last_term, configuration, file } = snapshot;
     out.put_u8(SNAPSHOT);
     out.put_u64_le(*last_index);
@@ -88,11 +88,11 @@ pub(crate) fn put_snapshot(out: &mut BytesMut, snapshot: &Snapshot) {
     put_configuration(out, configuration);
 }
 
-pub(crate) fn put_left(out: &mut BytesMut) {
+pub(crate) fn put_left(out: &mut impl Fields) {
     out.put_u8(LEFT);
 }
 
-pub(crate) fn put_lost(out: &mut BytesMut, first: Index, last: Index) {
+pub(crate) fn put_lost(out: &mut impl Fields, first: Index, last: Index) {
     out.put_u8(LOST);
     out.put_u64_le(first);
     out.put_u64_le(last);
@@ -170,17 +170,8 @@ fn get_body(from: &mut Reader<Bytes>) -> Result<Record, Malformed> {
     })
 }
 
-/// Appends the bytes of an entry.
-pub(crate) fn put_entry(out: &mut BytesMut, entry: &Entry) {
-    out.reserve(13 + entry.payload.len());
-    put_entry_head(out, entry);
-    if let Payload::Command(command) = &entry.payload {
-        out.put_slice(command);
-    }
-}
-
-/// Appends what is before the bytes of its command, or all there is where it has none.
-pub(crate) fn put_entry_head(out: &mut BytesMut, entry: &Entry) {
+/// Appends an entry; its command by reference, where that can be.
+pub(crate) fn put_entry(out: &mut impl Fields, entry: &Entry) {
     let mut head = [0; 13];
     head[..8].copy_from_slice(&entry.term.to_le_bytes());
     match &entry.payload {
@@ -189,21 +180,13 @@ pub(crate) fn put_entry_head(out: &mut BytesMut, entry: &Entry) {
             head[8] = 1;
             head[9..].copy_from_slice(&(command.len() as u32).to_le_bytes());
             out.put_slice(&head);
+            out.put_shared(command);
         }
         Payload::Configuration(configuration) => {
             head[8] = 2;
             out.put_slice(&head[..9]);
             put_configuration(out, configuration);
         }
-    }
-}
-
-/// How many bytes [`put_entry`] makes of it.
-pub(crate) fn entry_length(entry: &Entry) -> usize {
-    9 + match &entry.payload {
-        Payload::Blank => 0,
-        Payload::Command(command) => 4 + command.len(),
-        Payload::Configuration(configuration) => configuration_length(configuration),
     }
 }
 
@@ -222,13 +205,13 @@ pub(crate) fn get_entry(from: &mut Reader<Bytes>) -> Result<Entry, Malformed> {
 }
 
 /// Appends the bytes of a configuration.
-pub(crate) fn put_configuration(out: &mut BytesMut, configuration: &Configuration) {
+pub(crate) fn put_configuration(out: &mut impl Fields, configuration: &Configuration) {
     let Configuration { voters, outgoing, learners, addresses } = configuration;
     for members in [voters, outgoing, learners] {
-        out.put_u16_le(members.len() as u16);
+        put_u16(out, members.len() as u16);
         members.iter().for_each(|member| put_member(out, *member));
     }
-    out.put_u16_le(addresses.len() as u16);
+    put_u16(out, addresses.len() as u16);
     for (node, Address { nodes, clients }) in addresses {
         out.put_u32_le(node.0);
         put_address(out, *nodes);
@@ -236,10 +219,8 @@ pub(crate) fn put_configuration(out: &mut BytesMut, configuration: &Configuratio
     }
 }
 
-/// How many bytes [`put_configuration`] makes of it.
-pub(crate) fn configuration_length(configuration: &Configuration) -> usize {
-    let Configuration { voters, outgoing, learners, addresses } = configuration;
-    4 * 2 + MEMBER * (voters.len() + outgoing.len() + learners.len()) + ADDRESS * addresses.len()
+fn put_u16(out: &mut impl Fields, number: u16) {
+    out.put_slice(&number.to_le_bytes());
 }
 
 /// The configuration that these bytes begin with.
@@ -265,13 +246,13 @@ pub(crate) fn get_configuration(from: &mut Reader<Bytes>) -> Result<Configuratio
 const ADDRESS: usize = 4 + 2 * (16 + 2);
 
 /// An address of IPv4 as one of IPv6, so that all are as long.
-fn put_address(out: &mut BytesMut, address: SocketAddr) {
+fn put_address(out: &mut impl Fields, address: SocketAddr) {
     let ip = match address.ip() {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
         IpAddr::V6(ip) => ip,
     };
     out.put_slice(&ip.octets());
-    out.put_u16_le(address.port());
+    put_u16(out, address.port());
 }
 
 fn get_address(from: &mut Reader<Bytes>) -> Result<(NodeId, Address), Malformed> {
@@ -286,7 +267,7 @@ fn get_address(from: &mut Reader<Bytes>) -> Result<(NodeId, Address), Malformed>
 /// Of a member, in bytes.
 const MEMBER: usize = 4 + 8;
 
-fn put_member(out: &mut BytesMut, member: Member) {
+fn put_member(out: &mut impl Fields, member: Member) {
     out.put_u32_le(member.node.0);
     out.put_u64_le(member.disk.0);
 }

@@ -8,7 +8,6 @@ use machine::DiskId;
 
 use crate::member::{Configuration, Member};
 
-mod length;
 mod sentence;
 
 /// Time as Raft counts it: each has at most one leader.
