@@ -1,5 +1,5 @@
-//! The bytes of what members say to each other: envelopes, and in them of each message a kind, then its fields in order, numbers
-//! little-endian.
+//! The bytes of what members say to each other: envelopes, and in them of each message a kind, then its fields in
+//! order, numbers little-endian.
 //!
 //! Entries and configurations have the bytes that they have in a journal.
 //!

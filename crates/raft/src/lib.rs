@@ -28,8 +28,8 @@
 //! What there is besides: who leads (`group/election.rs`), reads (`group/reads.rs`), snapshots
 //! (`group/snapshots.rs`), rest (`group/rest.rs`, `groups/beats.rs`), groups that begin and end
 //! (`groups/lifecycle.rs`), who takes part (`member.rs`, `reconfiguration.rs`, `group/membership.rs`), a
-//! restart (`groups/recovery.rs`), a disk that lost what it had (`groups/losses.rs`), a log as the disk of a machine that knows nothing of it (`replicated.rs`),
-//! and the switches (`mechanism.rs`) and sizes (`tuning.rs`).
+//! restart (`groups/recovery.rs`), a disk that lost what it had (`groups/losses.rs`), a log as the disk of a machine that
+//! knows nothing of it (`replicated.rs`), and the switches (`mechanism.rs`) and sizes (`tuning.rs`).
 #![doc = include_str!("../README.md")]
 
 mod groups;

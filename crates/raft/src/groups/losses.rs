@@ -16,10 +16,9 @@ impl Groups {
         self.lost = Some(why_lost(group, lost));
     }
 
-    /// Ends an input of such a node: nothing that it would say leaves. It stops when a boot will find what it was told,
-    /// or find that this is gone.
+    /// Ends an input of such a node: nothing that it would have said leaves. It stops when a boot will find what it was
+    /// told, or find that this is gone.
     pub(super) fn end<P: Owner>(&mut self, out: &mut Outputs<P>) {
-        self.outbox.clear();
         self.journal.append(&self.groups);
         self.journal.go_on(out);
         self.journal.settle(out);
@@ -32,8 +31,8 @@ impl Groups {
 /// What happened, and what to do.
 pub(super) fn why_lost(group: GroupId, (first, last): (Index, Index)) -> String {
     format!(
-        "its disk has lost entries of group {}, from {first} to {last}, that it had acknowledged, and may have lost votes \
-         too: give the node a new disk, an empty folder, with which it joins as a new member",
+        "its disk has lost entries of group {}, from {first} to {last}, that it had acknowledged, and may have lost \
+         votes too: give the node a new disk, an empty folder, with which it joins as a new member",
         group.0
     )
 }

@@ -11,7 +11,7 @@ use raft::{Group, GroupId, Groups, GroupsTimer, Tuning};
 use rand::SeedableRng;
 use sim::{Fault, Script};
 
-use crate::lists::{Lists, Word, elect, item, leader, list, world};
+use crate::lists::{Lists, Word, elect, item, list, world};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -41,50 +41,6 @@ fn a_copy_on_a_disk_that_failed_does_not_count() {
         let kept = list(&world, node, 0);
         assert_eq!(kept[..20], (0..20).map(item).collect::<Vec<_>>(), "{node:?}");
     }
-}
-
-/// It would vote for one that lacks it too.
-#[test]
-fn who_lost_what_its_bound_does_not_know_is_told_and_takes_part_no_more_with_that_disk() {
-    let mut world = world(12, 3, 3, 1);
-    let first = elect(&mut world, 0);
-    let others: Vec<NodeId> = (0..3).map(NodeId).filter(|node| *node != first).collect();
-    let (lost, late) = (others[0], others[1]);
-    world.run_for(MS(2_500));
-    let away = world.crash(late);
-    let again = world.crash(lost);
-    world.run_for(MS(10));
-    world.end(again);
-    world.run_for(MS(200));
-    (0..20).for_each(|number| world.tell(first, Word::Add(GroupId(0), item(number))));
-    world.run_for(MS(200));
-    assert_eq!(list(&world, first, 0).len(), 20);
-    // The segment of this boot.
-    let cut = world.file_missing(lost, "journal-2");
-    world.run_for(MS(10));
-    world.end(cut);
-    world.run_for(MS(300));
-    assert!(world.machine(lost).is_none(), "its leader has told it");
-
-    // What it wrote down is durable.
-    let leaderless = world.crash(first);
-    let back = world.power_loss(lost);
-    world.run_for(MS(10));
-    world.end(back);
-    world.end(away);
-    world.run_for(MS(3_000));
-    assert!(world.machine(lost).is_none(), "it refuses to start");
-    assert_eq!(leader(&world, 0), None, "who is left lacks what was committed");
-    world.end(leaderless);
-    world.run_for(MS(3_000));
-    assert_eq!(list(&world, late, 0).len(), 20);
-    let replaced = world.disk_replaced(lost);
-    world.run_for(MS(10));
-    world.end(replaced);
-    world.run_for(MS(3_000));
-    assert_eq!(list(&world, lost, 0).len(), 20);
-    let voter = world.machine(lost).and_then(|keeper| keeper.group(0)).is_some_and(Group::is_voter);
-    assert!(voter, "it joined with another disk");
 }
 
 /// Of what was written in the last second the bound knows after a stop, and not after a crash.

@@ -6,6 +6,7 @@ mod disks;
 mod groups;
 mod layers;
 mod lists;
+mod losses;
 mod members;
 mod replay;
 mod replicated;
