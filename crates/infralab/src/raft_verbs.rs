@@ -5,8 +5,10 @@ use std::process::Command;
 
 use clap::Subcommand;
 use host::number;
+use raft_kv::LONGEST_VALUE;
 use raft_kv::bench::bench;
 use raft_kv::options::ServeOptions;
+use raft_kv::steady::{Puts, steady};
 use raft_kv::stops::stops;
 use serde_json::json;
 
@@ -46,16 +48,30 @@ pub(crate) enum RaftVerb {
     {\"nodes\":\"127.0.0.1:7443\",\"clients\":\"127.0.0.1:7434\"}}}' \
     http://127.0.0.1:7431/members")]
     Serve(Serving<ServeOptions>),
-    /// Measures what three replicas commit in the simulated world, on one core of this computer; or, with
-    /// --stops, for how long nobody is answered when a leader goes.
+    /// Measures what three replicas commit in the simulated world, on one core of this computer; or of three
+    /// processes on loopback how long nobody is answered, with --stops when their leader goes, with --steady while
+    /// nothing fails.
     #[command(after_help = "Examples:
   infralab raft bench --json
-  infralab raft bench --stops 10")]
+  infralab raft bench --stops 10
+  infralab raft bench --steady 60 --value-bytes 131072 --keys 1000")]
     Bench {
-        /// Starts three processes on loopback, and so many times tells the one that leads to stop
-        /// (SIGTERM), and so many times kills it. A round takes some seconds.
+        /// So many times tells the one that leads to stop (SIGTERM), and so many times kills it. A round
+        /// takes some seconds.
         #[arg(long, value_name = "ROUNDS", value_parser = number::<u32>(1..=1000))]
         stops: Option<u32>,
+        /// Puts one value after the other for so long, in a store that holds all keys.
+        #[arg(long, value_name = "SECONDS", conflicts_with = "stops")]
+        #[arg(value_parser = number::<u64>(1..=86_400))]
+        steady: Option<u64>,
+        /// Of each value.
+        #[arg(long, value_name = "BYTES", default_value = "1024", requires = "steady")]
+        #[arg(value_parser = number::<usize>(0..=LONGEST_VALUE as u64))]
+        value_bytes: usize,
+        /// How many keys there are. The values of all are in the memory of each process.
+        #[arg(long, value_name = "NUMBER", default_value = "1000", requires = "steady")]
+        #[arg(value_parser = number::<u64>(1..=10_000_000))]
+        keys: u64,
         /// Prints one JSON object.
         #[arg(long)]
         json: bool,
@@ -67,24 +83,36 @@ impl RaftVerb {
         match self {
             RaftVerb::Shared(verb) => verb.carry_out("raft"),
             RaftVerb::Serve(serving) => serving.carry_out(),
-            RaftVerb::Bench { stops: None, json } => {
+            RaftVerb::Bench { stops: Some(rounds), json, .. } => {
+                let gaps = stops(rounds, serve_one()?).map_err(failed)?;
+                print_result(json, || json!(gaps), || gaps.to_string())
+            }
+            RaftVerb::Bench { steady: Some(seconds), value_bytes, keys, json, .. } => {
+                let puts = Puts { seconds, value_bytes, keys };
+                let serve = serve_one()?;
+                let seen = with_spinner("putting", || steady(puts, serve)).map_err(failed)?;
+                print_result(json, || json!(seen), || seen.to_string())
+            }
+            RaftVerb::Bench { json, .. } => {
                 let commits =
                     with_spinner("committing in the simulated world", || bench(stopwatch()));
                 print_result(json, || json!(commits), || commits.to_string())
             }
-            RaftVerb::Bench { stops: Some(rounds), json } => {
-                let failed =
-                    |error| Failure::environment("the cluster that is measured failed", error);
-                let program = std::env::current_exe().map_err(failed)?;
-                let serve = |id: usize, file: &Path| {
-                    let mut command = Command::new(&program);
-                    command.args(["raft", "serve", "--node", &id.to_string()]);
-                    command.arg("--cluster").arg(file);
-                    command
-                };
-                let gaps = stops(rounds, serve).map_err(failed)?;
-                print_result(json, || json!(gaps), || gaps.to_string())
-            }
         }
     }
+}
+
+fn failed(error: std::io::Error) -> Failure {
+    Failure::environment("the cluster that is measured failed", error)
+}
+
+/// The command that serves one node of the cluster in a file.
+fn serve_one() -> Result<impl Fn(usize, &Path) -> Command, Failure> {
+    let program = std::env::current_exe().map_err(failed)?;
+    Ok(move |id: usize, file: &Path| {
+        let mut command = Command::new(&program);
+        command.args(["raft", "serve", "--node", &id.to_string()]);
+        command.arg("--cluster").arg(file);
+        command
+    })
 }

@@ -18,6 +18,7 @@
 //! 4. The session of the connection has the answer, and `wire/reply.rs` makes the HTTP response of it.
 //!
 //! `scenario.rs` has what may go wrong, `promise.rs` what holds all the same, and `shape.rs` the clusters.
+//! What is measured of real processes is in `stops.rs` and `steady.rs`.
 #![doc = include_str!("../README.md")]
 
 mod client;
@@ -30,8 +31,6 @@ pub mod server;
 #[cfg(feature = "server")]
 mod status;
 #[cfg(feature = "server")]
-pub mod stops;
-#[cfg(feature = "server")]
 mod wire;
 
 mod replica;
@@ -43,9 +42,15 @@ mod store;
 
 pub mod bench;
 mod history;
+#[cfg(feature = "server")]
+mod processes;
 mod promise;
 mod scenario;
 mod shape;
+#[cfg(feature = "server")]
+pub mod steady;
+#[cfg(feature = "server")]
+pub mod stops;
 mod throughput;
 
 pub use client::{Client, GIVE_UP_AFTER};
