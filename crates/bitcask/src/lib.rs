@@ -47,6 +47,6 @@ pub use lookup::ReadStep;
 pub use mechanism::Mechanism;
 pub use message::{Keeping, Keys, Message, Note, Order, ReadValue, Rotten};
 pub use scan::ScanStep;
-pub use scenario::Bitcask;
+pub use scenario::{Bitcask, registered};
 pub use shape::Node;
 pub use store::{Change, Cut, Event, Keeps, Limits, Store, StoreOp};

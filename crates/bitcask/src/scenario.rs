@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use journal::Shape;
 use machine::{MechanismInfo, NodeId, Switches, Time};
-use sim::{Cluster, Delays, FaultKind, NoteKind, PromiseSpec, Scenario, Script, System, Witness};
+use sim::{
+    Cluster, Delays, FaultKind, NoteKind, PromiseSpec, Registered, Scenario, Script, System,
+    Witness,
+};
 
 use crate::client::KEEPER;
 use crate::mechanism::Mechanism;
@@ -16,6 +19,11 @@ use crate::shape::{self, Draft, Node};
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Bitcask;
+
+/// The system, for a registry: all that the simulator is for its types is compiled here, and once.
+pub fn registered() -> Box<dyn Registered> {
+    sim::register::<Bitcask>()
+}
 
 impl System for Bitcask {
     type Node = Node;

@@ -47,5 +47,5 @@ pub use front::Front;
 pub use mechanism::Mechanism;
 pub use message::{Attempt, Browse, CallOutcome, Fleet, Message, Note, Order, Timer};
 pub use router::Member;
-pub use scenario::CacheFleet;
+pub use scenario::{CacheFleet, registered};
 pub use shape::Server;

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use machine::{MechanismInfo, NodeId, Switches, Time};
-use sim::{FaultKind, NoteKind, PromiseSpec, Scenario, Script, Shape as _, System, Witness};
+use sim::{
+    FaultKind, NoteKind, PromiseSpec, Registered, Scenario, Script, Shape as _, System, Witness,
+};
 
 use crate::mechanism::Mechanism;
 use crate::message::{Browse, CallOutcome, Message, Note, Order};
@@ -16,6 +18,11 @@ use crate::shape::{Cluster, Draft, Server, Shape};
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheFleet;
+
+/// The system, for a registry: all that the simulator is for its types is compiled here, and once.
+pub fn registered() -> Box<dyn Registered> {
+    sim::register::<CacheFleet>()
+}
 
 impl System for CacheFleet {
     type Node = Server;

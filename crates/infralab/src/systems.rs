@@ -7,12 +7,12 @@ use crate::exit::Failure;
 /// Every system of the lab, in the order of the tour.
 pub fn systems() -> Vec<Box<dyn Registered>> {
     vec![
-        sim::register::<snowflake::Snowflakes>(),
-        sim::register::<cache_fleet::CacheFleet>(),
-        sim::register::<journal::KeptLog>(),
-        sim::register::<bitcask::Bitcask>(),
-        sim::register::<raft_kv::Consensus>(),
-        sim::register::<shortener_scenarios::UrlShortener>(),
+        snowflake::registered(),
+        cache_fleet::registered(),
+        journal::registered(),
+        bitcask::registered(),
+        raft_kv::registered(),
+        shortener_scenarios::registered(),
     ]
 }
 

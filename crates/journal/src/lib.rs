@@ -48,7 +48,7 @@ pub use keeper::Keeper;
 pub use mechanism::Mechanism;
 pub use message::{Keeping, Message, Note, Order, Timer};
 pub use promise::short;
-pub use scenario::KeptLog;
+pub use scenario::{KeptLog, registered};
 pub use shape::{Node, Shape};
 pub use unseen::Unseen;
 pub use words::{BoundOp, Journal, JournalOp, JournalTimer, Step};

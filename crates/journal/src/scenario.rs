@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use machine::{MechanismInfo, NodeId, Switches, Time};
-use sim::{Cluster, Delays, FaultKind, NoteKind, PromiseSpec, Scenario, Script, System, Witness};
+use sim::{
+    Cluster, Delays, FaultKind, NoteKind, PromiseSpec, Registered, Scenario, Script, System,
+    Witness,
+};
 
 use crate::client::KEEPER;
 use crate::mechanism::Mechanism;
@@ -15,6 +18,11 @@ use crate::shape::{Draft, Node, Shape};
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct KeptLog;
+
+/// The system, for a registry: all that the simulator is for its types is compiled here, and once.
+pub fn registered() -> Box<dyn Registered> {
+    sim::register::<KeptLog>()
+}
 
 impl System for KeptLog {
     type Node = Node;

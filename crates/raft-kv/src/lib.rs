@@ -60,7 +60,7 @@ pub use message::{
     Timer,
 };
 pub use replica::{GROUP, Limits, Replica};
-pub use scenario::Consensus;
+pub use scenario::{Consensus, registered};
 pub use shape::{Node, Shape};
 pub use store::{Effect, Frozen, MOST_BYTES, MOST_PAIRS, Pairs, Rotten, Store, Thawing};
 pub use throughput::Throughput;

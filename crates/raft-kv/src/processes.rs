@@ -137,7 +137,10 @@ impl Connection {
         match self.stream.read(&mut some)? {
             0 => Err(ErrorKind::UnexpectedEof.into()),
             _ if read.len() > LONGEST_ANSWER => Err(ErrorKind::InvalidData.into()),
-            count => Ok(read.extend_from_slice(&some[..count])),
+            count => {
+                read.extend_from_slice(&some[..count]);
+                Ok(())
+            }
         }
     }
 }

@@ -10,8 +10,8 @@ mod workload;
 use machine::{MechanismInfo, NodeId, Switches};
 use raft::{GroupId, Mechanism, Rpc};
 use sim::{
-    Cluster, FaultKind, History, MessageFilter, NoteKind, PromiseSpec, Scenario, System, Witness,
-    World, heal_all,
+    Cluster, FaultKind, History, MessageFilter, NoteKind, PromiseSpec, Registered, Scenario,
+    System, Witness, World, heal_all,
 };
 
 use crate::history;
@@ -22,6 +22,11 @@ use crate::shape::{Node, Shape};
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Consensus;
+
+/// The system, for a registry: all that the simulator is for its types is compiled here, and once.
+pub fn registered() -> Box<dyn Registered> {
+    sim::register::<Consensus>()
+}
 
 impl System for Consensus {
     type Node = Node;

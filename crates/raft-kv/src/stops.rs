@@ -1,11 +1,7 @@
 //! For how long nobody is answered when the leader of three processes on loopback goes, because it was told
 //! to (SIGTERM) or killed (SIGKILL).
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "what is measured is real processes, in real time"
-)]
+#![expect(clippy::disallowed_methods, reason = "what is measured is real processes, in real time")]
 
 use std::fmt;
 use std::io::Result;

@@ -8,6 +8,6 @@ mod user;
 
 mod promise;
 
-pub use scenario::UrlShortener;
+pub use scenario::{UrlShortener, registered};
 pub use shape::{Node, Shape};
 pub use user::User;

@@ -8,7 +8,7 @@ mod owners;
 mod words;
 
 use machine::{MechanismInfo, NodeId, Switches};
-use sim::{FaultKind, NoteKind, PromiseSpec, Scenario, System, Witness};
+use sim::{FaultKind, NoteKind, PromiseSpec, Registered, Scenario, System, Witness};
 
 use crate::promise::PROMISES;
 use crate::shape::{Cluster, Node, Shape};
@@ -19,6 +19,11 @@ use url_shortener::{Action, Answer, Message, Note, Why};
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct UrlShortener;
+
+/// The system, for a registry: all that the simulator is for its types is compiled here, and once.
+pub fn registered() -> Box<dyn Registered> {
+    sim::register::<UrlShortener>()
+}
 
 impl System for UrlShortener {
     type Node = Node;

@@ -96,6 +96,6 @@ pub use mechanism::Mechanism;
 pub use message::{Get, Grant, Lease, Message, Note, Op, Refusal, Snowflake, Timer, Wanted};
 pub use mint::Mint;
 pub use replicated_authority::{MOST_WORKERS, replicated_authority};
-pub use scenario::Snowflakes;
+pub use scenario::{Snowflakes, registered};
 pub use shared::Shared;
 pub use worker::{MOST_IDS, Worker};

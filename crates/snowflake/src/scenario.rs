@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use machine::{MechanismInfo, NodeId, Switches, Time};
 use sim::{
-    Delays, FaultKind, MessageFilter, NoteKind, PromiseSpec, Scenario, Script, System, Target,
-    Witness,
+    Delays, FaultKind, MessageFilter, NoteKind, PromiseSpec, Registered, Scenario, Script, System,
+    Target, Witness,
 };
 
 use crate::mechanism::Mechanism;
@@ -22,6 +22,11 @@ use crate::shape::{Cluster, Draft, Node, Shape};
 /// The system, as the simulated world sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Snowflakes;
+
+/// The system, for a registry: all that the simulator is for its types is compiled here, and once.
+pub fn registered() -> Box<dyn Registered> {
+    sim::register::<Snowflakes>()
+}
 
 impl System for Snowflakes {
     type Node = Node;

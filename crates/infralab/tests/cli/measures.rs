@@ -136,3 +136,18 @@ fn the_model_of_caches_says_what_they_do_and_the_sum_on_paper_follows_from_it() 
         assert_eq!((number("code_length"), number("guesses_of_seven")), (10.0, 35.0));
     }
 }
+
+#[test]
+fn raft_bench_shows_whether_a_leader_keeps_its_place() {
+    let bench =
+        ["raft", "bench", "--steady", "1", "--value-bytes", "5000", "--keys", "40", "--json"];
+    let seen = json(&bench);
+    assert_eq!((&seen["keys"], &seen["value_bytes"]), (&40.into(), &5000.into()));
+    assert!(seen["puts"].as_u64().unwrap() > 40, "{seen}");
+    assert!(seen["last_term"].as_u64().unwrap() >= seen["first_term"].as_u64().unwrap(), "{seen}");
+    for time in ["longest_gap_ms", "longest_sync_ms"] {
+        assert!(seen[time].as_f64().unwrap() > 0.0, "{seen}");
+    }
+    let refused = lab(&["raft", "bench", "--keys", "40"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+}
