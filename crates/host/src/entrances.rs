@@ -97,7 +97,6 @@ where
     pub fn serve(
         mut self,
         who: &str,
-        is_ready: impl Fn(&Inspection) -> bool + Clone + Send + Sync + 'static,
         ready: impl AsyncFnOnce(Addresses),
     ) -> Result<(), ServeError> {
         let (entrances, addresses) = (std::mem::take(&mut self.entrances), self.addresses);
@@ -110,7 +109,7 @@ where
             }
             open.join_all().await.into_iter().collect()
         };
-        let served = self.run(is_ready, || (), open);
+        let served = self.run(Inspection::is_ready, || (), open);
         served.map_err(|why| ServeError::Halted(format!("{who} stopped: {why}")))
     }
 

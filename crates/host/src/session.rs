@@ -16,6 +16,7 @@
 //! What the machine says to the asker while it handles the question enters no table and wakes no task.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -296,6 +297,15 @@ pub enum NoAnswer {
     Late,
     /// The machine has stopped, or the session is over.
     Stopped,
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NoAnswer::Late => "there was no answer in time",
+            NoAnswer::Stopped => "the server is stopping",
+        })
+    }
 }
 
 /// A question that is put to a machine.

@@ -120,3 +120,10 @@ pub struct Inspection {
     /// Its state in a few words, for people.
     pub state: String,
 }
+
+impl Inspection {
+    /// Does it do what it is for? Whoever does not, not yet or not now, says so by its role.
+    pub fn is_ready(&self) -> bool {
+        !["booting", "refusing", "waiting"].contains(&self.role)
+    }
+}

@@ -103,7 +103,7 @@ pub fn serve(config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), S
         }
         ready(addresses);
     };
-    server.serve("a replica", |shown| shown.role != "booting", ready)
+    server.serve("a replica", ready)
 }
 
 /// Opens the folders of the replicas that run here, once the one that they are in is ours.

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use machine::{Wall, nanos};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{LayoutError, OutOfYears, TooLarge};
 use crate::id::Id;
@@ -69,8 +70,10 @@ impl Field {
 /// The law: the fields fill the low bits without a gap, from the most significant in the order of the
 /// list. There is one timestamp and, somewhere below it, one sequence, so the ids of a worker go up.
 /// Every other field is a part of the worker's number, the first the most significant; a layout may
-/// have none, and its only worker is 0. Bits above the fields are 0 in every id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// have none, and its only worker is 0. Bits above the fields are 0 in every id. Two are equal that give
+/// every id the same meaning, whatever they are called.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Layout {
     name: Cow<'static, str>,
     epoch: Wall,
@@ -79,6 +82,14 @@ pub struct Layout {
     timestamp: usize,
     sequence: usize,
 }
+
+impl PartialEq for Layout {
+    fn eq(&self, other: &Layout) -> bool {
+        (self.epoch, self.tick, &self.fields) == (other.epoch, other.tick, &other.fields)
+    }
+}
+
+impl Eq for Layout {}
 
 impl Layout {
     /// A layout of one's own: when timestamp 0 was, to the millisecond, the time from one timestamp to
@@ -128,11 +139,6 @@ impl Layout {
     /// The fields, from the most significant.
     pub fn fields(&self) -> &[Field] {
         &self.fields
-    }
-
-    /// Do both give every id the same meaning, whatever they are called?
-    pub fn is_the_same_as(&self, other: &Layout) -> bool {
-        (self.epoch, self.tick, &self.fields) == (other.epoch, other.tick, &other.fields)
     }
 
     /// How many bits of an id are used: 63 where the sign bit of a signed integer stays free.

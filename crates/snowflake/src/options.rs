@@ -12,7 +12,7 @@ use host::{
 use machine::{NodeId, Wall};
 
 use crate::server::{self, AUTHORITY, Number};
-use crate::{Layout, LayoutError, Mint};
+use crate::{Layout, LayoutError, MOST_WORKERS, Mint};
 
 /// What ids are made of.
 #[derive(Clone, Debug, Args)]
@@ -203,6 +203,12 @@ fn in_cluster<O: Options>(
         let from = |&id: &NodeId| Ok((id, cluster.member(id)?.addresses.nodes));
         let from = authorities.iter().map(from).collect::<Result<_, ClusterError>>()?;
         return Ok(ServeConfig::Worker(place, layout, Number::Leased(from, Some(me), 1)));
+    }
+    if authorities.len() > 1 && workers > MOST_WORKERS {
+        return Err(BadOption(format!(
+            "several authorities lease out at most {MOST_WORKERS} worker numbers, not {workers}: their table \
+             is one command of their log; use --workers {MOST_WORKERS}"
+        )));
     }
     let accepts_unlisted = cluster.members().count() == authorities.len();
     let neighbours = Neighbours { accepts_unlisted, ..cluster.neighbours(me) };

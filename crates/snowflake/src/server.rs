@@ -15,13 +15,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use host::{Addresses, FirstFile, Folder, Neighbours, ServeError, Server, ServerConfig, unlisted};
-use machine::{Inspection, Machine, NodeId, Switches};
+use machine::{Machine, NodeId, Switches};
 use raft::server::watch_leader;
 use raft::{Group, Groups, Replicated};
 
-use crate::{
-    Authority, Layout, MOST_WORKERS, Snowflake, Worker, authority, mark, replicated_authority,
-};
+use crate::{Authority, Layout, Snowflake, Worker, authority, mark, replicated_authority};
 use counts::Counts;
 use front::FrontEnd;
 use owner::FolderOwner;
@@ -57,7 +55,7 @@ pub fn serve(
         Number::Fixed(worker) => {
             let machine = Worker::fixed(layout.clone(), worker, Switches::ALL_ON);
             workers.push((machine.map_err(ServeError::arguments)?, None));
-            let owner = FolderOwner::Worker { worker, layout: layout.to_string() };
+            let owner = FolderOwner::Worker { worker, layout: layout.clone() };
             Folder::open(&data, owner, &[mark::first_file()])?
         }
         Number::Leased(others, me, threads) => {
@@ -81,12 +79,13 @@ pub fn serve(
     let routes = workers.into_iter().map(front).collect();
     server.clients(listening, routes, |stopping| stopping.asked);
     let who = format!("the worker with the data folder {}", data.display());
-    server.serve(&who, is_well, async |at| ready(at))
+    server.serve(&who, async |at| ready(at))
 }
 
 /// Leases out the worker numbers from 0 up to, and without, `workers`, until it is told to stop, as the only one of
-/// `authorities` or as one of several, which act as one as long as a majority is up. `ready` is called once, with its
-/// addresses, when the leases are read; of several, when this one has read what it remembers.
+/// `authorities` or as one of several, which act as one as long as a majority is up and have
+/// [`MOST_WORKERS`](crate::MOST_WORKERS) at most. `ready` is called once, with its addresses, when the leases are
+/// read; of several, when this one has read what it remembers.
 ///
 /// # Errors
 /// If it could not start, or if the authority found that it cannot keep its promises.
@@ -101,12 +100,6 @@ pub fn serve_authority(
         let (owner, first) = (FolderOwner::Authority { workers }, [authority::first_file()]);
         let machine = Authority::new(workers, Switches::ALL_ON);
         return lease_out(place, (owner, &first), machine, neighbours, None, ready);
-    }
-    if workers > MOST_WORKERS {
-        return Err(ServeError::arguments(format_args!(
-            "several authorities lease out at most {MOST_WORKERS} worker numbers, not {workers}: their table \
-             is one command of their log; use --workers {MOST_WORKERS}"
-        )));
     }
     let owner = FolderOwner::OneOfSeveral { workers, node: neighbours.me.0 };
     let machine = replicated_authority(neighbours.me, authorities, workers, Switches::ALL_ON);
@@ -133,10 +126,5 @@ fn lease_out<M: Machine<Protocol = Snowflake>>(
         watch_leader(&server, me, &node, group);
     }
     let who = format!("the authority with the data folder {}", data.display());
-    server.serve(&who, is_well, async |at| ready(at))
-}
-
-/// Does a machine do what it is for?
-fn is_well(shown: &Inspection) -> bool {
-    !["booting", "waiting", "refusing"].contains(&shown.role)
+    server.serve(&who, async |at| ready(at))
 }

@@ -1,13 +1,39 @@
 //! How much of their sequence ticks use up.
 
+use std::sync::{Mutex, PoisonError};
+
+use host::{Count, Metrics};
+
 use crate::{Id, Layout};
+
+/// Ticks in which one worker minted, counted by fifths of their sequence.
+pub(crate) struct TickCounts {
+    used: [Count; 5],
+    ticks: Mutex<Ticks>,
+}
+
+impl TickCounts {
+    pub(crate) fn new(metrics: &Metrics) -> TickCounts {
+        let help = "Ticks in which ids were minted, by the share of their sequence that was used.";
+        let used = ["0-20%", "20-40%", "40-60%", "60-80%", "80-100%"];
+        let used = used.map(|share| metrics.labelled("snowflake_ticks_total", help, "used", share));
+        TickCounts { used, ticks: Mutex::default() }
+    }
+
+    /// The worker minted these, of this layout, in order.
+    pub(crate) fn minted(&self, layout: &Layout, ids: &[Id]) {
+        // Ticks are whole between any two calls on them.
+        let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+        ticks.minted(layout, ids, |fifth| self.used[fifth].one());
+    }
+}
 
 /// The ticks in which one worker minted, by how much of their sequence was used.
 ///
 /// A gauge would show the tick that was open when somebody looked, and a look every few seconds would
 /// miss the busy ones. The law: a tick is told of once, when a later one begins.
 #[derive(Debug, Default)]
-pub(crate) struct Ticks {
+struct Ticks {
     /// The last id of the tick that is open.
     last: Option<Id>,
 }
@@ -15,7 +41,7 @@ pub(crate) struct Ticks {
 impl Ticks {
     /// A worker minted these, in order. Of each tick that is over `used` is told the fifth of the sequence, from 0
     /// on, in which its last id is: a sequence is used from 0 on.
-    pub(crate) fn minted(&mut self, layout: &Layout, ids: &[Id], mut used: impl FnMut(usize)) {
+    fn minted(&mut self, layout: &Layout, ids: &[Id], mut used: impl FnMut(usize)) {
         for tick in ids.chunk_by(|a, b| layout.timestamp(*a) == layout.timestamp(*b)) {
             let before = self.last.replace(tick[tick.len() - 1]);
             let is_over = |last: &Id| layout.timestamp(*last) < layout.timestamp(tick[0]);

@@ -43,7 +43,7 @@ struct Process {
 }
 
 /// Whose the folders are.
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 struct Whose {
     system: String,
 }
@@ -52,9 +52,6 @@ const LAWS: &str = "laws";
 
 impl FolderOwner for Whose {
     const SYSTEMS: &'static [&'static str] = &[LAWS];
-    fn is(&self, _: &Self) -> bool {
-        true
-    }
     fn name(&self) -> String {
         LAWS.to_owned()
     }

@@ -294,17 +294,13 @@ impl Write for Log {
     }
 }
 
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(PartialEq, serde::Serialize, serde::Deserialize)]
 struct Mine {
     system: String,
 }
 
 impl FolderOwner for Mine {
     const SYSTEMS: &'static [&'static str] = &["test"];
-
-    fn is(&self, other: &Mine) -> bool {
-        self.system == other.system
-    }
 
     fn name(&self) -> String {
         self.system.clone()

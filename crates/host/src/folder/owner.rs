@@ -8,13 +8,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Whose files they are: a system and what its promises about these files depend on.
-pub trait FolderOwner: Serialize + DeserializeOwned {
+pub trait FolderOwner: Serialize + DeserializeOwned + PartialEq {
     /// What servers of this system call it in the field `system` of an owner, first of all the one that has
     /// several nodes in a folder. Files of any other are another's.
     const SYSTEMS: &'static [&'static str];
 
     /// Are the files of the one those of the other?
-    fn is(&self, other: &Self) -> bool;
+    fn is(&self, other: &Self) -> bool {
+        self == other
+    }
 
     /// What is put in the place of a first file that is not there: nothing where every folder of this owner began
     /// with it, so that it was lost. A version without that file says who it was.

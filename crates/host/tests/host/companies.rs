@@ -12,15 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::scratch::Scratch;
 use crate::talker::{Talker, Word};
 
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 struct Owner {}
 
 impl FolderOwner for Owner {
     const SYSTEMS: &'static [&'static str] = &["talk"];
-
-    fn is(&self, _: &Owner) -> bool {
-        true
-    }
 
     fn name(&self) -> String {
         "talk".to_owned()

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::scratch::Scratch;
 
 /// A node of the system `talk`.
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 struct Talker {
     system: String,
     node: u32,
@@ -21,7 +21,7 @@ struct Talker {
 }
 
 /// A server of another system, whose owners say less.
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 struct Walker {
     system: String,
 }
@@ -52,10 +52,6 @@ impl FolderOwner for Talker {
 
 impl FolderOwner for Walker {
     const SYSTEMS: &'static [&'static str] = &["walk"];
-
-    fn is(&self, _: &Walker) -> bool {
-        true
-    }
 
     fn name(&self) -> String {
         self.system.clone()

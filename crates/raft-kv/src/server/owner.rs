@@ -13,10 +13,6 @@ pub(super) enum FolderOwner {
 impl host::FolderOwner for FolderOwner {
     const SYSTEMS: &'static [&'static str] = &["raft"];
 
-    fn is(&self, other: &FolderOwner) -> bool {
-        self == other
-    }
-
     fn with_another_folder(&self) -> &'static str {
         "(the node then comes back as a new member)"
     }

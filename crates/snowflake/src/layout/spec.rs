@@ -51,6 +51,20 @@ impl FromStr for Layout {
 }
 
 /// A text that parses to the same bits: the name where it is well known, else a specification.
+impl TryFrom<String> for Layout {
+    type Error = LayoutError;
+
+    fn try_from(text: String) -> Result<Layout, LayoutError> {
+        text.parse()
+    }
+}
+
+impl From<Layout> for String {
+    fn from(layout: Layout) -> String {
+        layout.to_string()
+    }
+}
+
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if Layout::named(self.name()).as_ref() == Some(self) {

@@ -1,12 +1,10 @@
 //! What there is to watch, as numbers and, where somebody has to act on it, as a line of the log.
 
-use std::sync::{Mutex, PoisonError};
-
 use host::{Count, Metrics};
 use raft::server::count_note;
 use sim::{NoteKind, System};
 
-use crate::ticks::Ticks;
+use crate::ticks::TickCounts;
 use crate::{Layout, Message, Note, Snowflakes};
 
 /// Of one machine.
@@ -17,19 +15,13 @@ pub(super) struct Counts {
     distance: Count,
     minted: Count,
     refused: Count,
-    /// By fifths of the sequence.
-    used: [Count; 5],
-    ticks: Mutex<Ticks>,
+    ticks: TickCounts,
 }
 
 impl Counts {
     pub(super) fn new(metrics: &Metrics) -> Counts {
-        let stepped_back =
-            "Milliseconds by which the wall clock stepped back behind what was minted.";
-        let distance = "How far the wall clock is from the authority's at most, in microseconds, when a \
-                        lease was last given or renewed.";
-        let used = "Ticks in which ids were minted, by the share of their sequence that was used.";
-        let tick = |share| metrics.labelled("snowflake_ticks_total", used, "used", share);
+        let stepped_back = "Milliseconds by which the wall clock stepped back behind an id.";
+        let distance = "Microseconds, at most, to the authority's wall clock, by the last lease.";
         let refused = "Requests that the worker refused: nothing was minted for them.";
         Counts {
             metrics: metrics.clone(),
@@ -38,8 +30,7 @@ impl Counts {
             distance: metrics.gauge("snowflake_authority_distance_us", distance),
             minted: metrics.counter("snowflake_minted_total", "Ids that the worker minted."),
             refused: metrics.counter("snowflake_refused_total", refused),
-            used: ["0-20%", "20-40%", "40-60%", "60-80%", "80-100%"].map(tick),
-            ticks: Mutex::default(),
+            ticks: TickCounts::new(metrics),
         }
     }
 
@@ -67,8 +58,6 @@ impl Counts {
     pub(super) fn answered(&self, answer: &Message, layout: &Layout) {
         let Message::Minted { ids, .. } = answer else { return self.refused.one() };
         self.minted.add(ids.len() as u64);
-        // Ticks are whole between any two calls on them.
-        let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
-        ticks.minted(layout, ids, |fifth| self.used[fifth].one());
+        self.ticks.minted(layout, ids);
     }
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::header::ACCEPT;
 use host::http::HttpReply;
-use host::{NoAnswer, Node, Visitor};
+use host::{Node, Visitor};
 
 use super::counts::Counts;
 use crate::wire::{self, Asked, Format, unavailable};
@@ -46,12 +46,9 @@ impl FrontEnd {
     /// If the client hangs up the ids are lost, which is no harm.
     async fn mint(&self, visitor: &Visitor, count: u32) -> Result<Message, HttpReply> {
         let mint = |token| Message::Mint { token, count };
-        let answer = self.node.answer(visitor, PATIENCE, mint).await.map_err(|why| match why {
-            NoAnswer::Stopped => unavailable("the server is stopping"),
-            NoAnswer::Late => unavailable(
-                "there was no answer in time; ids minted for this request are lost; ask again",
-            ),
-        })?;
+        let answer = self.node.answer(visitor, PATIENCE, mint).await;
+        let lost = "ids minted for this request are lost; ask again";
+        let answer = answer.map_err(|why| unavailable(format_args!("{why}; {lost}")))?;
         self.counts.answered(&answer, &self.layout);
         Ok(answer)
     }

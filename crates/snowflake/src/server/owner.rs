@@ -11,7 +11,7 @@ pub(super) enum FolderOwner {
     /// A worker with a number of its own. Another number's, or another layout's, knows nothing of the high-water
     /// mark in the folder.
     #[serde(rename = "snowflake")]
-    Worker { worker: u64, layout: String },
+    Worker { worker: u64, layout: Layout },
     /// A worker that leases its number. What it keeps is who it is, so that it gets its number back.
     #[serde(rename = "snowflake with a leased number")]
     Leased {},
@@ -30,19 +30,6 @@ impl host::FolderOwner for FolderOwner {
         "the authority of snowflake",
         "one of several authorities of snowflake",
     ];
-
-    fn is(&self, other: &FolderOwner) -> bool {
-        use FolderOwner::Worker;
-        match (self, other) {
-            (Worker { worker, layout }, Worker { worker: theirs, layout: their_layout }) => {
-                // The same bits, whether or not one of the two says them by a name.
-                let bits = |text: &str| text.parse::<Layout>().ok();
-                let same = bits(layout).zip(bits(their_layout)).map(|(a, b)| a.is_the_same_as(&b));
-                worker == theirs && same.unwrap_or(layout == their_layout)
-            }
-            _ => self == other,
-        }
-    }
 
     fn verb(&self) -> &'static str {
         match self {
@@ -68,7 +55,7 @@ mod tests {
     use host::FolderOwner as _;
 
     fn worker(worker: u64, layout: &str) -> FolderOwner {
-        FolderOwner::Worker { worker, layout: layout.to_owned() }
+        FolderOwner::Worker { worker, layout: layout.parse().unwrap() }
     }
 
     #[test]

@@ -56,6 +56,7 @@ proptest! {
         prop_assert_eq!(again.epoch(), layout.epoch());
         prop_assert_eq!(again.tick(), layout.tick());
         prop_assert_eq!(again.fields(), layout.fields());
+        prop_assert_eq!(again, layout);
     }
 
     #[test]

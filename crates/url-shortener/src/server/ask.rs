@@ -50,8 +50,8 @@ impl Front {
         self.instance.room().await;
         match session.ask_once(PATIENCE, |token| Message::Ask { token, client, ask }).await {
             Ok(Message::Answer { answer, .. }) => answer,
-            Err(NoAnswer::Late) => Answer::Unavailable("there was no answer in time".into()),
-            Ok(_) | Err(NoAnswer::Stopped) => Answer::Unavailable("the server is stopping".into()),
+            Ok(_) => Answer::Unavailable(NoAnswer::Stopped.to_string().into()),
+            Err(why) => Answer::Unavailable(why.to_string().into()),
         }
     }
 }

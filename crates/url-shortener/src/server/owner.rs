@@ -23,7 +23,7 @@ pub(super) enum StoreKind {
 }
 
 /// A node of the service.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct FolderOwner {
     system: String,
     /// Such as `shard-0`.
