@@ -138,7 +138,8 @@ struct Always<I> {
 
 impl<I: Invariant> Promise<Node> for Always<I> {
     fn step(&mut self, world: &World<Node>) -> Result<(), String> {
-        self.replicas.iter().try_for_each(|&node| self.invariant.observe(node, view(world, node)))
+        let mut reached = world.reached().iter().filter(|node| self.replicas.contains(node));
+        reached.try_for_each(|&node| self.invariant.observe(node, view(world, node)))
     }
 }
 

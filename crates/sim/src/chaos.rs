@@ -441,6 +441,7 @@ impl<M: Machine> World<M> {
         if !self.node_mut(id).resume(now, snapshot) {
             return;
         }
+        self.reached.push(id);
         self.count(index);
         self.record(|| Moment::Resumed { node: id });
         self.arm(id);

@@ -65,6 +65,7 @@ impl<M: Machine> World<M> {
         node.machine = Some(machine);
         node.halted = false;
         node.clock.reboot(now);
+        self.reached.push(id);
         CLOCKS.iter().for_each(|&kind| self.met(id, kind));
         let node = self.node_mut(id);
         let (disk, silent) = (node.disk.id, std::mem::take(&mut node.silent));
@@ -114,6 +115,7 @@ impl<M: Machine> World<M> {
         node.crash(now, unsynced);
         node.silent = unsynced != Unsynced::Kept;
         let silent = node.silent;
+        self.reached.push(id);
         self.record(|| Moment::Crashed { node: id });
         for peer in self.network.lanes.peers(id) {
             if self.network.lanes.reset(id, peer) && !silent {

@@ -178,6 +178,7 @@ impl<M: Machine> World<M> {
         let (time, wall) = node.clock.read(self.now);
         let mut now = Now { time, wall, generation: node.generation, random: &mut node.random };
         machine.handle(&mut now, input, &mut self.outputs);
+        self.reached.push(id);
         let mut number = 0;
         while let Some(output) = self.outputs.take(number) {
             self.carry_out(id, output);

@@ -127,6 +127,7 @@ pub struct World<M: Machine> {
     pub(crate) history: History<Note<M>>,
     pub(crate) trace: TraceHash,
     events: u64,
+    pub(crate) reached: Vec<NodeId>,
     pub(crate) healed_at: Option<Time>,
     pub(crate) filters: &'static [MessageFilter<Message<M>>],
     /// The first thing that a machine asked for and that no machine may ask for.
@@ -163,6 +164,7 @@ impl<M: Machine> World<M> {
             history: History::default(),
             trace: TraceHash::new(),
             events: 0,
+            reached: Vec::new(),
             healed_at: None,
             filters: &[],
             error: None,
@@ -189,6 +191,7 @@ impl<M: Machine> World<M> {
         let Some((at, event)) = self.queue.take_due(by) else { return false };
         self.now = at;
         self.events += 1;
+        self.reached.clear();
         match event {
             Event::Datagram { from, to, message } => self.arrive(from, to, message),
             Event::Told { to, message } => {
@@ -298,6 +301,12 @@ impl<M: Machine> World<M> {
     /// The machine of a node; `None` while it is down.
     pub fn machine(&self, node: NodeId) -> Option<&M> {
         self.nodes.get(node.0 as usize)?.machine.as_ref()
+    }
+
+    /// The nodes whose machines are not what they were before the last event, and perhaps some others; one may be
+    /// there twice. A promise about machines need not look at any other.
+    pub fn reached(&self) -> &[NodeId] {
+        &self.reached
     }
 
     /// What the machine of a node shows of itself; `None` while it is down.

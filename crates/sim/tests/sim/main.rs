@@ -18,6 +18,7 @@ mod naive_disks;
 mod naive_networks;
 mod naive_processes;
 mod puppet;
+mod reached;
 mod replays;
 mod roles;
 mod sentences;
