@@ -3,7 +3,7 @@
 
 mod availability;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use machine::{Machine, Time};
 use sim::{Entry, History, Promise, PromiseSpec, Verdict, World};
@@ -47,16 +47,22 @@ const TICK: u64 = 1_000_000;
 
 #[derive(Default)]
 struct Unique {
-    seen: BTreeSet<Id>,
+    /// Of each run of ids without a gap, as most answers are, the first and the last.
+    seen: BTreeMap<Id, Id>,
 }
 
 impl<M: Machine<Protocol = Snowflake>> Promise<M> for Unique {
     fn note(&mut self, _world: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
         let Note::Received { ids, .. } = &entry.note else { return Ok(()) };
-        match ids.iter().find(|&&id| !self.seen.insert(id)) {
-            Some(twice) => Err(format!("id {twice} was given twice")),
-            None => Ok(()),
+        for run in ids.chunk_by(|one, next| one.0.checked_add(1) == Some(next.0)) {
+            let (first, last) = (run[0], run[run.len() - 1]);
+            let known = self.seen.range(..=last).rev();
+            if let Some((known, _)) = known.take_while(|(_, end)| **end >= first).last() {
+                return Err(format!("id {} was given twice", first.max(*known)));
+            }
+            self.seen.insert(first, last);
         }
+        Ok(())
     }
 }
 
