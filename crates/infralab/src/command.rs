@@ -10,9 +10,10 @@ use crate::check_verb::{CheckArguments, HISTORIES};
 use crate::exit::{Failure, Outcome};
 use crate::grammar;
 use crate::hash_ring_verbs::HashRingVerb;
+use crate::merge::{MergeArguments, merge};
 use crate::raft_verbs::RaftVerb;
 use crate::replay::{ReplayArguments, replay};
-use crate::shared_verbs::SharedVerb;
+use crate::shared_verbs::{SharedVerb, SweepAllArguments, sweep_all};
 use crate::snowflake_verbs::SnowflakeVerb;
 use crate::tour::tour;
 use crate::url_shortener_verbs::UrlShortenerVerb;
@@ -62,6 +63,18 @@ enum Verb {
     /// Runs a saved run again; another version's is refused.
     #[command(after_help = "Example: infralab replay broken.json")]
     Replay(ReplayArguments),
+    /// Runs every scenario of every system over many seeds, as `infralab SYSTEM sweep SCENARIO` runs one.
+    #[command(after_help = "Examples:
+  infralab sweep
+  infralab sweep --seeds 100000 --shard 2/4 --json > 2.json
+  infralab merge 1.json 2.json 3.json 4.json")]
+    Sweep(SweepAllArguments),
+    /// Joins the shares of a sweep, which `sweep --shard I/N --json` printed, into one verdict.
+    #[command(after_help = "Example:
+  infralab raft sweep leader-crash --shard 1/2 --json > 1.json
+  infralab raft sweep leader-crash --shard 2/2 --json > 2.json
+  infralab merge 1.json 2.json")]
+    Merge(MergeArguments),
     /// Prints what a shell reads to complete commands.
     #[command(after_help = "Examples:
   infralab completions bash > ~/.local/share/bash-completion/completions/infralab
@@ -115,6 +128,8 @@ fn carry_out(command: Command, grammar: clap::Command) -> Outcome {
         Some(Verb::UrlShortener(verb)) => verb.carry_out(),
         Some(Verb::Check(arguments)) => arguments.carry_out(),
         Some(Verb::Replay(arguments)) => replay(&arguments),
+        Some(Verb::Sweep(arguments)) => sweep_all(&arguments),
+        Some(Verb::Merge(arguments)) => merge(&arguments),
         Some(Verb::Completions { shell }) => grammar::completions(shell, grammar),
         Some(Verb::Man { folder }) => grammar::manual(&folder, grammar),
     }

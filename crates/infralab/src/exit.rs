@@ -3,15 +3,15 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// What a command found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a command found; of several things the last of these is what counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Found {
     /// Every promise held, or there was nothing to judge.
     Held,
-    /// A promise was broken.
-    Broken,
     /// A checker could not tell, or a sweep did too little to tell.
     Unknown,
+    /// A promise was broken.
+    Broken,
 }
 
 impl From<Found> for ExitCode {

@@ -4,7 +4,7 @@ use clap::Args;
 use sim::Registered;
 
 /// What the user leaves out.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Without {
     /// Leaves a mechanism out; may be given more than once.
     #[arg(long, value_name = "MECHANISM")]

@@ -13,6 +13,8 @@ use crate::systems::system;
 use run::{RunArguments, run};
 use sweep::{SweepArguments, sweep};
 
+pub(crate) use sweep::{SweepAllArguments, sweep_all};
+
 /// The verbs that all systems share. Each has examples of its own system (`grammar.rs`).
 #[derive(Debug, Subcommand)]
 pub(crate) enum SharedVerb {

@@ -3,24 +3,36 @@
 use std::time::Duration;
 
 use machine::nanos;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Durations, of which only the longest is exact: of any other the first eight binary digits are
 /// kept. So a percentile is too long by 1/128 at most, whatever was measured, and all of a sweep's
 /// fit in some kilobytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Listed", try_from = "Listed")]
 pub struct Durations {
     /// How many there are of each eight digits, up to the longest.
     counts: Vec<u64>,
     longest_ns: u64,
 }
 
-/// What a program reads: milliseconds, `null` where there are no durations.
-#[derive(Serialize)]
-struct Percentiles {
-    p50: Option<f64>,
-    p99: Option<f64>,
-    max: Option<f64>,
+/// What a program reads: milliseconds, nothing where there are no durations.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Percentiles {
+    /// Half of them are not longer.
+    pub p50: Option<f64>,
+    /// Nor are 99 in a hundred.
+    pub p99: Option<f64>,
+    /// The longest.
+    pub max: Option<f64>,
+}
+
+/// What a file has: of each eight digits that there are, their place and how many.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    counts: Vec<(usize, u64)>,
+    longest_ns: u64,
 }
 
 impl Durations {
@@ -40,24 +52,32 @@ impl Durations {
         if self.counts.len() < other.counts.len() {
             self.counts.resize(other.counts.len(), 0);
         }
-        self.counts.iter_mut().zip(&other.counts).for_each(|(here, there)| *here += there);
+        let both = self.counts.iter_mut().zip(&other.counts);
+        both.for_each(|(here, there)| *here = here.saturating_add(*there));
         self.longest_ns = self.longest_ns.max(other.longest_ns);
     }
 
     /// How many.
     pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// The shortest that no more than so many in a hundred are above; `None` where there are none.
     pub fn percentile(&self, percent: u64) -> Option<Duration> {
-        let rank = (self.count() * percent).div_ceil(100).max(1);
+        let rank = (u128::from(self.count()) * u128::from(percent)).div_ceil(100).max(1);
         let mut below = 0;
         let bucket = self.counts.iter().position(|count| {
-            below += count;
+            below += u128::from(*count);
             below >= rank
         })?;
         Some(Duration::from_nanos(longest_at(bucket).min(self.longest_ns)))
+    }
+
+    /// For programs, in milliseconds.
+    pub fn percentiles(&self) -> Percentiles {
+        let ms = |duration: Option<Duration>| duration.map(|it| nanos(it) as f64 / 1e6);
+        let (p50, p99) = (ms(self.percentile(50)), ms(self.percentile(99)));
+        Percentiles { p50, p99, max: ms(self.max()) }
     }
 
     /// The longest, exactly.
@@ -66,11 +86,28 @@ impl Durations {
     }
 }
 
-impl Serialize for Durations {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ms = |duration: Option<Duration>| duration.map(|it| nanos(it) as f64 / 1e6);
-        let (p50, p99) = (ms(self.percentile(50)), ms(self.percentile(99)));
-        Percentiles { p50, p99, max: ms(self.max()) }.serialize(serializer)
+impl From<Durations> for Listed {
+    fn from(Durations { counts, longest_ns }: Durations) -> Listed {
+        let counts = counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
+        Listed { counts, longest_ns }
+    }
+}
+
+impl TryFrom<Listed> for Durations {
+    type Error = &'static str;
+
+    fn try_from(Listed { counts, longest_ns }: Listed) -> Result<Durations, &'static str> {
+        let mut durations = Durations { counts: Vec::new(), longest_ns };
+        for (place, count) in counts {
+            if place < durations.counts.len() || place > bucket(longest_ns) || count == 0 {
+                return Err(
+                    "durations are listed from the shortest to the longest, each place once",
+                );
+            }
+            durations.counts.resize(place, 0);
+            durations.counts.push(count);
+        }
+        Ok(durations)
     }
 }
 

@@ -50,7 +50,7 @@ impl<M: Machine> World<M> {
         if !scheduled.on {
             scheduled.ended = Some(self.now);
         }
-        *self.chaos.counts.entry(scheduled.fault.kind().name()).or_default() += 1;
+        *self.chaos.counts.entry(scheduled.fault.kind().name().into()).or_default() += 1;
     }
 
     /// An input of this node, or an operation of its disk, met the faults of this kind.

@@ -1,5 +1,6 @@
 //! What a run leaves behind: notes in the order in which they were made.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Index;
 
@@ -114,7 +115,7 @@ pub enum NoteKind {
 }
 
 /// How client operations ended. One without an answer stays open: it may have happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Operations {
     /// Answered well.
     pub ok: u64,
@@ -127,19 +128,20 @@ pub struct Operations {
 impl Operations {
     /// Adds another run's.
     pub fn add(&mut self, other: Operations) {
-        self.ok += other.ok;
-        self.failed += other.failed;
-        self.open += other.open;
+        self.ok = self.ok.saturating_add(other.ok);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.open = self.open.saturating_add(other.open);
     }
 }
 
 /// Counts by name, in order of name.
-pub type Counts = BTreeMap<&'static str, u64>;
+pub type Counts = BTreeMap<Cow<'static, str>, u64>;
 
 /// Adds the counts of another run.
 pub(crate) fn add(counts: &mut Counts, other: &Counts) {
     for (name, count) in other {
-        *counts.entry(name).or_default() += count;
+        let sum = counts.entry(name.clone()).or_default();
+        *sum = sum.saturating_add(*count);
     }
 }
 
@@ -197,7 +199,7 @@ pub(crate) fn total<N>(history: &History<N>, kind_of: impl Fn(&N) -> NoteKind) -
     }
     operations.open += waiting.len() as u64;
     for (name, count) in sometimes {
-        *totals.sometimes.entry(name).or_default() += count;
+        *totals.sometimes.entry(name.into()).or_default() += count;
     }
     totals
 }

@@ -178,7 +178,7 @@ pub use conditions::{Delays, Distance};
 pub use diagram::{Window, diagram};
 pub use disk::{FileChange, Unsynced};
 pub use draft::Draft;
-pub use durations::Durations;
+pub use durations::{Durations, Percentiles};
 pub use fault::{Fault, FaultKind, Target};
 pub use filter::MessageFilter;
 pub use history::{Counts, Entry, History, NoteKind, Operations};

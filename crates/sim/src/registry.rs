@@ -96,6 +96,19 @@ pub struct ScenarioInfo {
     pub seeds: u64,
 }
 
+impl ScenarioInfo {
+    fn of<S: System>(scenario: &Scenario<S>) -> ScenarioInfo {
+        ScenarioInfo {
+            name: scenario.name,
+            about: scenario.about,
+            promises: scenario.promises,
+            leaves_out: scenario.leaves_out,
+            reaches: scenario.reaches,
+            seeds: scenario.seeds,
+        }
+    }
+}
+
 /// A run with all that is needed to show it and to run it again.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
@@ -225,15 +238,7 @@ impl<S: System> Registered for Erased<S> {
     }
 
     fn scenarios(&self) -> Vec<ScenarioInfo> {
-        let info = |scenario: Scenario<S>| ScenarioInfo {
-            name: scenario.name,
-            about: scenario.about,
-            promises: scenario.promises,
-            leaves_out: scenario.leaves_out,
-            reaches: scenario.reaches,
-            seeds: scenario.seeds,
-        };
-        S::scenarios().into_iter().map(info).collect()
+        S::scenarios().iter().map(ScenarioInfo::of).collect()
     }
 
     fn survives(&self) -> &'static [FaultKind] {
@@ -274,11 +279,7 @@ impl<S: System> Registered for Erased<S> {
         let scenario = self.scenario(scenario)?;
         let switches = self.switches(&scenario, without)?;
         let mut report = sweep(&scenario, seeds, switches, progress)?;
-        if !without.is_empty() {
-            // An event that must happen may need the mechanism that was left out; a fault needs none.
-            let is_fault = |name| FaultKind::ALL.iter().any(|kind| kind.name() == name);
-            report.shortfalls.retain(|&(name, ..)| is_fault(name));
-        }
+        report.judge(&ScenarioInfo::of(&scenario), without);
         Ok(report)
     }
 

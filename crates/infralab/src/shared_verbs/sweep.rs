@@ -1,33 +1,46 @@
 //! `sweep`: a scenario over many seeds.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 use host::number;
-use serde_json::{Value, json};
-use sim::{Counterexample, Registered, Seeds, SweepReport};
+use serde_json::json;
+use sim::{Counterexample, Registered, Seeds};
 
 use crate::exit::{Failure, Found, Outcome};
 use crate::left_out::Without;
-use crate::narrate::{BOLD, draw_last, print_counts, print_waits};
+use crate::narrate::draw_last;
 use crate::progress;
-use crate::rerun::{command, program};
+use crate::rerun::program;
 use crate::results::{save_to, say};
+use crate::shard::{Shard, Share};
+use crate::swept::Swept;
+use crate::systems::systems;
 
-#[derive(Debug, Args)]
-pub(crate) struct SweepArguments {
-    /// Its name, as `scenarios` lists it.
-    scenario: String,
+/// Which seeds of a scenario are run.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SeedsArguments {
     /// How many seeds; by default as many as the scenario says.
     #[arg(long, value_parser = number::<u64>(1..=100_000_000))]
     seeds: Option<u64>,
     /// The first one; the others follow.
     #[arg(long, default_value_t = 0, value_parser = number::<u64>(0..=u64::MAX))]
     first_seed: u64,
+    /// Runs this share of the seeds, such as 2/4; `infralab merge` joins what all of them print with --json.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Threads; by default one for each core.
     #[arg(long, value_parser = number::<u16>(1..=1024))]
     jobs: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArguments {
+    /// Its name, as `scenarios` lists it.
+    scenario: String,
+    #[command(flatten)]
+    which: SeedsArguments,
     #[command(flatten)]
     without: Without,
     /// Shrinks the first violation to the shortest history that still breaks the promise.
@@ -41,11 +54,35 @@ pub(crate) struct SweepArguments {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct SweepAllArguments {
+    #[command(flatten)]
+    which: SeedsArguments,
+    /// Prints one JSON object for each scenario, in a line of its own.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs many seeds of every scenario of every system.
+pub(crate) fn sweep_all(SweepAllArguments { which, json }: &SweepAllArguments) -> Outcome {
+    let mut worst = Found::Held;
+    for system in systems() {
+        for info in system.scenarios() {
+            let (scenario, without) = (info.name.to_owned(), Without::default());
+            let (which, json) = (*which, *json);
+            let arguments =
+                SweepArguments { scenario, which, without, shrink: false, save: None, json };
+            worst = worst.max(sweep(&*system, &arguments)?);
+        }
+    }
+    Ok(worst)
+}
+
 /// Runs many seeds of a scenario.
 #[expect(clippy::disallowed_methods, reason = "the time a sweep takes is what the user asks for")]
 pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outcome {
-    let SweepArguments { scenario, seeds, first_seed, jobs, without, shrink, save, json } =
-        arguments;
+    let SweepArguments { scenario, which, without, shrink, save, json } = arguments;
+    let SeedsArguments { seeds, first_seed, shard, jobs } = which;
     let without = &without.names();
     let default = system.scenarios().into_iter().find(|info| info.name == scenario);
     let count = seeds.unwrap_or(default.map_or(1, |info| info.seeds));
@@ -55,11 +92,13 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
             u64::MAX
         )));
     }
+    let (first, share) = shard.map_or(Ok((0, count)), |shard| shard.of(count))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let seeds = Seeds { first: *first_seed, count, jobs: jobs.map_or(cores, usize::from) };
-    let bar = progress::seeds(count);
+    let jobs = jobs.map_or(cores, usize::from);
+    let seeds = Seeds { first: first_seed + first, count: share, jobs };
+    let bar = progress::seeds(share);
     let began = Instant::now();
-    let report = system
+    let mut report = system
         .sweep(scenario, seeds, without, &|done, found| {
             bar.set_position(done);
             if found > 0 {
@@ -67,8 +106,12 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
             }
         })
         .map_err(Failure::input)?;
-    let elapsed = began.elapsed();
+    let elapsed_s = began.elapsed().as_secs_f64();
     bar.finish_and_clear();
+    if shard.is_some() {
+        // That is judged over all seeds.
+        report.shortfalls.clear();
+    }
     let counterexample = match report.violations.first() {
         Some(first) if *shrink => {
             let shrink = || system.shrink(scenario, first.seed, without, &first.promise);
@@ -77,10 +120,21 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
         }
         _ => None,
     };
+    let swept = Swept { system: system.name(), scenario, without, report: &report, elapsed_s };
     if *json {
-        say!("{}", sweep_json(system, scenario, without, &report, elapsed, &counterexample));
+        let mut all = swept.json();
+        if let Some(Counterexample { ran, steps, runs }) = &counterexample {
+            all["shrunk"] = json!({
+                "steps_before": steps.0, "steps": steps.1, "runs": runs,
+                "violations": ran.report.violations, "saved": ran.saved,
+            });
+        }
+        if let Some(shard) = shard {
+            all["share"] = json!(Share::new(*shard, *first_seed, count, &report));
+        }
+        say!("{all}");
     } else {
-        print_sweep(system, scenario, without, &report, elapsed);
+        swept.print();
         if let Some(counterexample) = &counterexample {
             print_counterexample(counterexample);
         }
@@ -95,84 +149,7 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
         }
         (None, _) => {}
     }
-    Ok(match &report {
-        report if !report.violations.is_empty() => Found::Broken,
-        report if !report.is_clean() => Found::Unknown,
-        _ => Found::Held,
-    })
-}
-
-fn sweep_json(
-    system: &dyn Registered,
-    scenario: &str,
-    without: &[String],
-    report: &SweepReport,
-    elapsed: Duration,
-    counterexample: &Option<Counterexample>,
-) -> Value {
-    let shortfall = |&(name, reached, least): &(&str, u64, u64)| json!({"name": name, "reached": reached, "least": least});
-    let mut all = json!({
-        "system": system.name(),
-        "scenario": scenario,
-        "without": without,
-        "seeds": report.seeds,
-        "violations": report.violations,
-        "unknown": report.unknown,
-        "shortfalls": report.shortfalls.iter().map(shortfall).collect::<Vec<_>>(),
-        "events": report.events,
-        "faults": report.faults,
-        "operations": report.operations,
-        "fewest_ok": report.fewest_ok,
-        "sometimes": report.sometimes,
-        "latency_ms": report.latency,
-        "downtime_ms": report.downtime,
-        "virtual_s": report.virtual_ns as f64 / 1e9,
-        "elapsed_s": elapsed.as_secs_f64(),
-        "events_per_s": report.events as f64 / elapsed.as_secs_f64(),
-    });
-    if let Some(Counterexample { ran, steps, runs }) = counterexample {
-        all["shrunk"] = json!({
-            "steps_before": steps.0, "steps": steps.1, "runs": runs,
-            "violations": ran.report.violations, "saved": ran.saved,
-        });
-    }
-    all
-}
-
-fn print_sweep(
-    system: &dyn Registered,
-    scenario: &str,
-    without: &[String],
-    report: &SweepReport,
-    elapsed: Duration,
-) {
-    let SweepReport { seeds, events, violations, unknown, shortfalls, .. } = report;
-    let rate = progress::rate(*events as f64 / elapsed.as_secs_f64());
-    say!(
-        "{BOLD}{} {scenario}{BOLD:#}: {seeds} seeds, {events} events, {:.0} s of virtual time in \
-         {:.2} s ({rate} events/s)",
-        system.name(),
-        report.virtual_ns as f64 / 1e9,
-        elapsed.as_secs_f64()
-    );
-    print_counts(&report.operations, &report.faults, &report.sometimes);
-    print_waits(&report.latency, &report.downtime);
-    for violation in violations.iter().take(10) {
-        let again = command(system.name(), scenario, violation.seed, without);
-        say!("broken: {} after {} events: {again}", violation.promise, violation.events);
-    }
-    if violations.len() > 10 {
-        say!("and {} more violations", violations.len() - 10);
-    }
-    for seed in unknown.iter().take(10) {
-        say!("unknown: {}", command(system.name(), scenario, *seed, without));
-    }
-    for (name, reached, least) in shortfalls {
-        say!("too little: {name} happened {reached} times, and must {least} times");
-    }
-    if report.is_clean() {
-        say!("every promise held");
-    }
+    Ok(swept.found())
 }
 
 fn print_counterexample(counterexample: &Counterexample) {

@@ -26,6 +26,7 @@ mod restarts;
 mod runs;
 mod server;
 mod serving;
+mod shares;
 mod strangers;
 mod transfers;
 mod visits;
