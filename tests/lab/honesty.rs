@@ -27,7 +27,7 @@ fn every_default_sweep_is_clean_and_a_system_survives_what_it_says_and_meets_not
             assert!(report.operations.ok > report.operations.open, "{}: mostly silence", info.name);
             met.extend(report.faults.into_keys());
         }
-        let survives = system.survives().iter().map(|kind| kind.name()).collect();
+        let survives = system.survives().iter().map(|kind| kind.name().into()).collect();
         assert_eq!(
             met,
             survives,

@@ -1,5 +1,10 @@
 //! `merge`: the shares of a sweep, joined into what one sweep of all seeds says.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "what was printed is read from files, a bounded part of each"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs::File;

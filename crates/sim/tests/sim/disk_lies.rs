@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use machine::{DiskAnswer, DiskCommand, DiskError, DiskResult};
-use sim::{Fault, FileChange, Script, World};
+use sim::{Counts, Fault, FileChange, Script, World};
 
 use crate::puppet::{
     Act, Puppet, Word, at, disk_results, ms, node, read, replace, stage, stage_with, sync, tell,
@@ -166,12 +166,8 @@ fn rot_and_misdirected_writes_keep_to_the_files_that_they_are_aimed_at() {
         assert_eq!(content(&world, "log-1").unwrap()[1..], rotten.unwrap()[1..]);
         let found = content(&world, "mark").unwrap();
         assert!(found[0] == b'b' && found.contains(&b'c'), "it landed elsewhere");
-        let counts = world.fault_counts().iter().collect::<Vec<_>>();
-        assert_eq!(
-            counts,
-            [(&"bit-rot", &1), (&"misdirected-write", &1)],
-            "what hit nobody is not counted"
-        );
+        let counts = Counts::from([("bit-rot".into(), 1), ("misdirected-write".into(), 1)]);
+        assert_eq!(*world.fault_counts(), counts, "what hit nobody is not counted");
     }
 }
 

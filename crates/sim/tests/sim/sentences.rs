@@ -1,7 +1,7 @@
 //! Faults as a scenario says them.
 
 use machine::DiskCommand;
-use sim::{Fault, FaultId, FaultKind, Script, World};
+use sim::{Counts, Fault, FaultId, FaultKind, Script, World};
 
 use crate::puppet::{Act, Puppet, at, heard, ms, node, replace, stage, tell, tell_at, write};
 
@@ -110,8 +110,7 @@ fn every_kind_of_fault_has_its_sentence() {
         if *kind == FaultKind::SnapshotResumed {
             world.end(fault);
         }
-        let counts = world.fault_counts();
-        assert_eq!(counts.iter().collect::<Vec<_>>(), [(&kind.name(), &1)], "{said}");
+        assert_eq!(*world.fault_counts(), Counts::from([(kind.name().into(), 1)]), "{said}");
         let shown: &Fault = world.fault(fault);
         assert_eq!((shown.kind(), shown.to_string().as_str()), (*kind, *said));
         let json = serde_json::to_string(shown).unwrap();
