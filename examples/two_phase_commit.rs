@@ -13,8 +13,8 @@ use Message::{Decision, Prepare, Vote};
 use machine::{Input, Machine, MechanismInfo, NodeId, Now, Outputs, Protocol, Switches, Time};
 use serde::{Deserialize, Serialize};
 use sim::{
-    Cluster, Delays, Entry, OneServer, Promise, PromiseSpec, Scenario, Script, Shape, System,
-    Verdict, World,
+    Breach, Cluster, Delays, Entry, OneServer, Promise, PromiseSpec, Scenario, Script, Shape,
+    System, Verdict, World,
 };
 const COORDINATOR: NodeId = NodeId(0);
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -114,10 +114,10 @@ impl Node {
 struct Atomic(BTreeMap<u64, bool>);
 
 impl Promise<Node> for Atomic {
-    fn note(&mut self, _: &World<Node>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &World<Node>, entry: &Entry<Note>) -> Result<(), Breach> {
         match entry.note {
             Note::Decided { tx, commit } if *self.0.entry(tx).or_insert(commit) != commit => {
-                Err(format!("transaction {tx} was committed and aborted"))
+                Err(Breach::from(format!("transaction {tx} was committed and aborted")))
             }
             _ => Ok(()),
         }
@@ -138,7 +138,7 @@ impl Promise<Node> for NonBlocking {
                 _ => false,
             };
         }
-        let broken = |(node, tx)| Verdict::Broken(format!("{node:?} still waits for {tx}"));
+        let broken = |(node, tx)| Verdict::broken(format!("{node:?} still waits for {tx}"));
         waiting.pop_first().map_or(Verdict::Held, broken)
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use machine::{Input, Machine, MechanismInfo, NodeId, Now, Outputs, Protocol, Switches, Time};
 use sim::{
-    Cluster, Entry, FaultKind, OUTSIDE, OneServer, Promise, PromiseSpec, Scenario, System, Verdict,
+    Breach, Cluster, Entry, FaultKind, OUTSIDE, OneServer, Promise, PromiseSpec, Scenario, System,
+    Verdict,
 };
 
 /// The protocol. A message is the token of a request, so that a copy of it is known as one.
@@ -82,17 +83,18 @@ sim::nodes! {
 struct CountedOnce(BTreeSet<u64>, BTreeSet<u64>);
 
 impl Promise<Node> for CountedOnce {
-    fn note(&mut self, _: &sim::World<Node>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &sim::World<Node>, entry: &Entry<Note>) -> Result<(), Breach> {
         let (token, new) = match entry.note {
             Note::Counted(token) => (token, self.0.insert(token)),
             Note::Answered(token) => (token, self.1.insert(token)),
         };
-        new.then_some(()).ok_or(format!("request {token} was counted or answered twice"))
+        let breach = || Breach::from(format!("request {token} was counted or answered twice"));
+        new.then_some(()).ok_or_else(breach)
     }
 
     fn end(&mut self, _: &sim::World<Node>) -> Verdict {
         let lost = self.0.difference(&self.1).next();
-        lost.map_or(Verdict::Held, |token| Verdict::Broken(format!("{token} has no answer")))
+        lost.map_or(Verdict::Held, |token| Verdict::broken(format!("{token} has no answer")))
     }
 }
 

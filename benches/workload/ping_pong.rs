@@ -10,8 +10,8 @@ use std::time::Duration;
 use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Protocol, Switches, Time, Wall};
 use serde::{Deserialize, Serialize};
 use sim::{
-    Cluster, Delays, Draft, Entry, Fault, NoteKind, Promise, PromiseSpec, Registered, Scenario,
-    Seeds, Shape, System, Target, World,
+    Breach, Cluster, Delays, Draft, Entry, Fault, NoteKind, Promise, PromiseSpec, Registered,
+    Scenario, Seeds, Shape, System, Target, World,
 };
 
 /// The least and the most that a ball is in the air, in microseconds.
@@ -107,17 +107,17 @@ struct Fair {
 }
 
 impl Promise<Player> for Fair {
-    fn note(&mut self, world: &World<Player>, entry: &Entry<Hit>) -> Result<(), String> {
+    fn note(&mut self, world: &World<Player>, entry: &Entry<Hit>) -> Result<(), Breach> {
         let Hit(number) = entry.note;
         let flights = entry.at.0 / (FLIGHT.0 * 1_000);
         self.notes += 1;
         match world.machine(entry.node) {
             Some(player) if number <= player.seen && number <= 2 + 2 * flights => Ok(()),
-            _ => Err(stray(number)),
+            _ => Err(stray(number).into()),
         }
     }
 
-    fn step(&mut self, world: &World<Player>) -> Result<(), String> {
+    fn step(&mut self, world: &World<Player>) -> Result<(), Breach> {
         let (before, now) = (self.at, world.now());
         self.at = now;
         if before > now || world.history().len() != self.notes {

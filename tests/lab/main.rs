@@ -8,4 +8,5 @@ mod licences;
 mod mutants;
 mod parity;
 mod stops;
+mod stories;
 mod tidy;

@@ -8,6 +8,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const FLOORS: &[(&str, &[&str])] = &[
     ("machine", &[]),
     ("sim", &["machine"]),
+    ("story", &["machine", "sim"]),
     ("check", &[]),
     ("resilience", &["machine"]),
     ("doors", &["machine"]),
@@ -47,6 +48,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         &[
             "machine",
             "sim",
+            "story",
             "check",
             "host",
             "journal",

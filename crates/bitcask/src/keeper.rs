@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use machine::{Field, FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
 use crate::message::{Keeping, Message, Note, Rotten, Timer};
 use crate::store::{Event, Limits, Store, StoreOp};
@@ -151,6 +151,10 @@ impl Machine for Keeper {
 
     fn first_files(&self) -> Vec<(FileName, Bytes)> {
         Store::first_files()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![Field::number("keys", self.store.keys() as u64)]
     }
 
     fn inspect(&self) -> Inspection {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use journal::{Shape, Unseen, short};
 use machine::{Machine, NodeId, Time};
-use sim::{Entry, FaultKind, Promise, PromiseSpec, World};
+use sim::{Breach, Entry, Evidence, FaultKind, Promise, PromiseSpec, World};
 
 use crate::client::KEEPER;
 use crate::message::{Keeping, Note, Order, ReadValue};
@@ -46,7 +46,7 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
 ];
 
 /// Judges what was read.
-type Judge = fn(&Ledger, &Read, u8, ReadValue) -> Result<(), String>;
+type Judge = fn(&Ledger, &Read, u8, ReadValue) -> Result<(), Breach>;
 
 struct Checker {
     clients: BTreeMap<NodeId, Ledger>,
@@ -141,7 +141,7 @@ impl Ledger {
         read.durable.get(&key).copied().unwrap_or(0)
     }
 
-    fn lost(&self, read: &Read, key: u8, seen: ReadValue) -> Result<(), String> {
+    fn lost(&self, read: &Read, key: u8, seen: ReadValue) -> Result<(), Breach> {
         let floor = Ledger::floor(read, key);
         let since = |nothing: bool| {
             let mut since = self.batches.range(floor..);
@@ -152,28 +152,36 @@ impl Ledger {
             ReadValue::Of(token) => (token >= floor, format!("what {} put is there", short(token))),
             ReadValue::False | ReadValue::Rotten => return Ok(()),
         };
-        let why = || format!("key {key}: batch {} was durable, and {what}", short(floor));
+        let why = || {
+            let why = format!("key {key}: batch {} was durable, and {what}", short(floor));
+            Breach::from(why).on_operation(floor).on(Evidence::Value(format!("key {key}")))
+        };
         sound.then_some(()).ok_or_else(why)
     }
 
-    fn falsehood(&self, _: &Read, key: u8, seen: ReadValue) -> Result<(), String> {
+    fn falsehood(&self, _: &Read, key: u8, seen: ReadValue) -> Result<(), Breach> {
         let put = |token| {
             self.batches
                 .get(&token)
                 .is_some_and(|batch| batch.keys().has(key) && batch.leaves(false))
         };
         match seen {
-            ReadValue::False => Err(format!("key {key}: what was read, nobody put there")),
-            ReadValue::Of(token) if !put(token) => {
-                Err(format!("key {key}: batch {} put nothing there, and was read", short(token)))
+            ReadValue::False => {
+                let value = Evidence::Value(format!("key {key}"));
+                Err(Breach::from(format!("key {key}: what was read, nobody put there")).on(value))
             }
+            ReadValue::Of(token) if !put(token) => Err(Breach::from(format!(
+                "key {key}: batch {} put nothing there, and was read",
+                short(token)
+            ))
+            .on_operation(token)),
             _ => Ok(()),
         }
     }
 
     /// All keys are looked for at once, and a value that is compacted or changed meanwhile may be read as it
     /// is later. So a batch that became durable meanwhile proves nothing.
-    fn torn(&self, read: &Read, _: u8, seen: ReadValue) -> Result<(), String> {
+    fn torn(&self, read: &Read, _: u8, seen: ReadValue) -> Result<(), Breach> {
         let ReadValue::Of(token) = seen else { return Ok(()) };
         if self.kept[read.looked..].contains(&token) {
             return Ok(());
@@ -190,7 +198,11 @@ impl Ledger {
                 ReadValue::False | ReadValue::Rotten => true,
             };
             if !sound {
-                return Err(format!("a part of batch {} is there; key {key} is not", short(token)));
+                return Err(Breach::from(format!(
+                    "a part of batch {} is there; key {key} is not",
+                    short(token)
+                ))
+                .on_operation(token));
             }
         }
         Ok(())
@@ -201,18 +213,18 @@ impl Ledger {
 struct RotChecker;
 
 impl<M: Machine<Protocol = Keeping>> Promise<M> for RotChecker {
-    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         let harms = [FaultKind::BitRot, FaultKind::MisdirectedWrite];
         let is_harmed = harms.iter().any(|harm| world.fault_counts().contains_key(harm.name()));
         if matches!(entry.note, Note::Rotted) && !is_harmed {
-            return Err("a value is said to be rotten, and no disk has harmed any".to_owned());
+            return Err("a value is said to be rotten, and no disk has harmed any".into());
         }
         Ok(())
     }
 }
 
 impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         let ledger = match &entry.note {
             Note::Kept { token } | Note::Looked { token } => NodeId((token >> 32) as u32),
             _ => entry.node,
@@ -250,7 +262,7 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
         Ok(())
     }
 
-    fn step(&mut self, world: &World<M>) -> Result<(), String> {
+    fn step(&mut self, world: &World<M>) -> Result<(), Breach> {
         if let Some(known) = self.unseen.as_mut().and_then(|unseen| unseen.lost(world)) {
             self.clients.values_mut().for_each(|ledger| ledger.forgive(known));
         }

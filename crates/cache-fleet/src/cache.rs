@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs};
+use machine::{Field, Input, Inspection, Machine, NodeId, Now, Outputs};
 
 use crate::message::{Fleet, Message, Order, Timer};
 use crate::worker_pool::WorkerPool;
@@ -67,6 +67,13 @@ impl Machine for Cache {
             Input::Stop => out.stopped(),
             _ => {}
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::number("keys", self.kept.len() as u64),
+            Field::number("requests", self.pool.load() as u64),
+        ]
     }
 
     fn inspect(&self) -> Inspection {

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Time};
+use machine::{Field, Input, Inspection, Machine, NodeId, Now, Outputs, Time};
 use resilience::Deadline;
 
 use crate::message::{Attempt, Fleet, Message, Note, Timer};
@@ -108,6 +108,10 @@ impl Machine for Database {
             Input::Stop => out.stopped(),
             _ => {}
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![Field::number("reads", self.pool.load() as u64)]
     }
 
     fn inspect(&self) -> Inspection {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use hash_ring::Refused;
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
+use machine::{Field, Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
 use resilience::{Breaker, BreakerRule, BreakerWindow, Pass};
 
 use crate::mechanism::Mechanism;
@@ -280,6 +280,10 @@ impl Machine for Front {
             Input::Stop => out.stopped(),
             _ => {}
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![Field::number("requests with the caches", self.requests.len() as u64)]
     }
 
     fn inspect(&self) -> Inspection {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use sim::Refused;
+
 /// What a command found; of several things the last of these is what counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Found {
@@ -60,6 +62,29 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The reason, and which name may have been meant.
+pub(crate) fn refused(why: Refused) -> Failure {
+    let meant = match &why {
+        Refused::UnknownScenario(name, known) | Refused::UnknownMechanism(name, known) => {
+            nearest(name, known)
+        }
+        _ => None,
+    };
+    match meant {
+        Some(meant) => Failure::input(format!("{why}; did you mean {meant}?")),
+        None => Failure::input(why),
+    }
+}
+
+/// The name that is nearly this one.
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    /// As near as clap wants it for names of its own.
+    const NEAR: f64 = 0.7;
+    let near = known.iter().map(|known| (strsim::jaro(name, known), *known));
+    let best = near.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|(near, _)| *near > NEAR).map(|(_, known)| known)
+}
+
 /// Untrusted text as a terminal may show it: without control characters, and without marks that change the
 /// direction of text.
 pub(crate) fn harmless(text: &str) -> String {
@@ -83,6 +108,19 @@ pub(crate) type Outcome = Result<Found, Failure>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_nearly_right_gets_the_right_one_beside_it() {
+        let known = vec!["leader-crash", "power-loss"];
+        let said =
+            |name: &str| refused(Refused::UnknownScenario(name.into(), known.clone())).to_string();
+        assert!(
+            said("leadr-crash").ends_with("; did you mean leader-crash?"),
+            "{}",
+            said("leadr-crash")
+        );
+        assert!(said("\u{1b}xyz").ends_with("leader-crash, power-loss"), "{}", said("xyz"));
+    }
 
     #[test]
     fn a_stranger_does_not_steer_the_terminal() {

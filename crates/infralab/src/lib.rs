@@ -23,6 +23,7 @@ mod swept;
 mod systems;
 mod tour;
 mod url_shortener_verbs;
+mod view;
 
 pub use command::main;
 pub use systems::systems;

@@ -1,8 +1,7 @@
 //! Runs as text for people.
 
 use anstyle::Style;
-use machine::Time;
-use sim::{Counts, Durations, Moment, Operations, Registered, RunRecord, diagram};
+use sim::{Counts, Durations, Operations, Registered, RunRecord};
 
 use crate::exit::Found;
 use crate::left_out;
@@ -70,13 +69,6 @@ pub(crate) fn print_waits(latency: &Durations, downtime: &Durations) {
     };
     say!("latency: {}", percentiles(latency));
     say!("downtime, by fault: {}", percentiles(downtime));
-}
-
-/// The last rows of a run, or, where a promise broke, the last before that, as a diagram.
-pub(crate) fn draw_last(ran: &RunRecord, rows: usize) -> String {
-    let broke = |(_, moment): &(Time, Moment)| matches!(moment, Moment::Broken { .. });
-    let end = ran.moments.iter().position(broke).map_or(ran.moments.len(), |index| index + 1);
-    diagram(&ran.nodes, &ran.moments[..end], sim::Window::Last(rows))
 }
 
 /// What a run found.

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use host::number;
 use sim::SavedRun;
 
 use crate::exit::{Failure, Outcome};
@@ -12,6 +11,7 @@ use crate::progress::with_spinner;
 use crate::rerun::program;
 use crate::run_report::show;
 use crate::systems::system;
+use crate::view::View;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
@@ -20,17 +20,14 @@ pub(crate) struct ReplayArguments {
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
-    /// Prints the run as a space-time diagram, its last rows at most.
-    #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "60")]
-    #[arg(value_parser = number::<usize>(0..=1_000_000))]
-    #[arg(conflicts_with = "json")]
-    diagram: Option<usize>,
+    #[command(flatten)]
+    view: View,
 }
 
 /// Runs a saved run again.
 #[expect(clippy::disallowed_methods, reason = "the time a run takes is part of its results")]
 pub(crate) fn replay(arguments: &ReplayArguments) -> Outcome {
-    let ReplayArguments { file, json, diagram } = arguments;
+    let ReplayArguments { file, json, view } = arguments;
     let shown = file.display();
     let bytes = std::fs::read(file).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
     let saved = SavedRun::parse(&bytes).map_err(|why| Failure::input(format!("{shown}: {why}")))?;
@@ -44,5 +41,5 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Outcome {
         );
     }
     let again = format!("{} replay {shown}", program());
-    show(&*system, &ran, began.elapsed(), *json, *diagram, &again)
+    show(&*system, &ran, began.elapsed(), *json, view, &again)
 }

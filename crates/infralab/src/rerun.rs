@@ -11,3 +11,9 @@ pub(crate) fn command(system: &str, scenario: &str, seed: u64, without: &[String
     let program = program();
     format!("{program} {system} run {scenario} --seed {seed}{without}")
 }
+
+/// The command that sweeps the scenario with the same mechanisms.
+pub(crate) fn sweep_command(system: &str, scenario: &str, without: &[String]) -> String {
+    let without: String = without.iter().map(|name| format!(" --without {name}")).collect();
+    format!("{} {system} sweep {scenario}{without}", program())
+}

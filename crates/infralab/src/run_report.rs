@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use sim::{Registered, RunRecord};
 
 use crate::exit::Outcome;
-use crate::narrate::{draw_last, print_report, verdict};
+use crate::narrate::{print_report, verdict};
 use crate::results::say;
+use crate::view::View;
 
 /// Prints what came of a run.
 pub(crate) fn show(
@@ -15,18 +16,19 @@ pub(crate) fn show(
     ran: &RunRecord,
     elapsed: Duration,
     json: bool,
-    diagram: Option<usize>,
+    view: &View,
     command: &str,
 ) -> Outcome {
-    let report = &ran.report;
     if json {
-        say!("{}", run_json(system, ran, elapsed));
+        let mut object = run_json(system, ran, elapsed);
+        if let Some(story) = view.story(system, ran)? {
+            object["story"] = json!(story);
+        }
+        say!("{object}");
     } else {
         print_report(system, ran);
-        if let Some(rows) = diagram {
-            say!("\n{}", draw_last(ran, rows).trim_end());
-        }
-        if !report.violations.is_empty() {
+        view.print(system, ran)?;
+        if !ran.report.violations.is_empty() {
             say!("\nagain: {command}");
         }
     }

@@ -20,7 +20,8 @@ pub(crate) fn tour() -> Outcome {
     let began = Instant::now();
     let mut found = Found::Held;
     for system in systems() {
-        say!("{BOLD}{}{BOLD:#}: {}", system.name(), system.about());
+        say!("{BOLD}{}{BOLD:#}", system.name());
+        wrapped(2, system.about()).iter().for_each(|line| say!("{line}"));
         let swept = sweep_all(system.as_ref())?;
         found = worse(found, print_promises(system.as_ref(), &swept));
         found = worse(found, print_mechanisms(system.as_ref())?);
@@ -28,6 +29,7 @@ pub(crate) fn tour() -> Outcome {
     }
     let (took, program) = (began.elapsed().as_secs_f64(), program());
     say!("The tour took {took:.1} s. Next: {program} snowflake demo");
+    say!("A break is told by its cause: run any of the commands above.");
     Ok(found)
 }
 
@@ -51,7 +53,7 @@ fn sweep_all(system: &dyn Registered) -> Result<Swept, Failure> {
 
 fn print_promises(system: &dyn Registered, swept: &Swept) -> Found {
     let mut found = Found::Held;
-    say!("  {:<24} {:>6} {:>11} {:>8}   in", "promise", "seeds", "events", "faults");
+    say!("  {:<24} {:>6} {:>11} {:>8}  in", "promise", "seeds", "events", "faults");
     // A machine that panics breaks what every system promises without saying so.
     let promises = system.promises().into_iter().map(|promise| promise.name).chain([sim::NO_PANIC]);
     for promise in promises {
@@ -64,14 +66,14 @@ fn print_promises(system: &dyn Registered, swept: &Swept) -> Found {
         let (seeds, events) = (sum(|report| report.seeds), sum(|report| report.events));
         let faults = sum(|report| report.faults.values().sum());
         let scenarios = of.len();
-        say!("  {:<24} {seeds:>6} {events:>11} {faults:>8}   {scenarios} scenarios", promise);
+        say!("  {promise:<24} {seeds:>6} {events:>11} {faults:>8}  {scenarios} scenarios");
         for (info, report) in of {
             for violation in
                 report.violations.iter().filter(|violation| violation.promise == promise)
             {
                 found = Found::Broken;
-                let again = command(system.name(), info.name, violation.seed, &[]);
-                say!("    broken: {again}");
+                say!("    broken:");
+                say_command(&command(system.name(), info.name, violation.seed, &[]));
             }
             if !report.unknown.is_empty() {
                 found = worse(found, Found::Unknown);
@@ -83,19 +85,34 @@ fn print_promises(system: &dyn Registered, swept: &Swept) -> Found {
 
 fn print_mechanisms(system: &dyn Registered) -> Result<Found, Failure> {
     let mut found = Found::Held;
-    say!("  {:<24} {:<22} see it", "without", "this breaks");
+    say!("  {:<24} this breaks; see it", "without");
     for witness in system.witnesses() {
         let without = [witness.mechanism.to_string()];
         let ran = system.run(witness.scenario, witness.seed, &without).map_err(Failure::input)?;
         let again = command(system.name(), witness.scenario, witness.seed, &without);
         let broke = ran.report.violation_of(witness.promise).is_some();
         let promise = if broke { witness.promise } else { "nothing at this seed" };
-        say!("  {:<24} {promise:<22} {again}", witness.mechanism);
+        say!("  {:<24} {promise}", witness.mechanism);
+        say_command(&again);
         if !broke {
             found = Found::Unknown;
         }
     }
     Ok(found)
+}
+
+/// A command to paste, in as many lines as it takes.
+fn say_command(command: &str) {
+    let mut lines = wrapped(4, command);
+    let last = lines.len() - 1;
+    lines[..last].iter_mut().for_each(|line| line.push_str(" \\"));
+    lines.iter().for_each(|line| say!("{line}"));
+}
+
+/// Words in lines that begin with so many blanks, and leave room for the end of a line.
+fn wrapped(blanks: usize, words: &str) -> Vec<String> {
+    let room = story::WIDTH - blanks - 2;
+    story::wrap(words, room).into_iter().map(|line| format!("{:blanks$}{line}", "")).collect()
 }
 
 fn worse(a: Found, b: Found) -> Found {

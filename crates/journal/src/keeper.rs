@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::codec::put_block;
-use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use machine::{Field, FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
 use crate::appender::{Appender, Until};
 use crate::bound::Bound;
@@ -141,6 +141,11 @@ impl Machine for Keeper {
 
     fn first_files(&self) -> Vec<(FileName, Bytes)> {
         vec![Bound::first_file()]
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let entries = Field::number("entries", self.entries.len() as u64);
+        vec![Field::flag("has read its disk", self.ready), entries]
     }
 
     fn inspect(&self) -> Inspection {

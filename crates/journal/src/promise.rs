@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use machine::{Machine, NodeId, Time};
-use sim::{Entry, Promise, PromiseSpec, Verdict, World};
+use sim::{Breach, Entry, Evidence, Promise, PromiseSpec, Verdict, World};
 
 use crate::client::KEEPER;
 use crate::message::{Keeping, Note, Order};
@@ -49,39 +49,49 @@ struct Ledger {
 
 struct Checker {
     clients: BTreeMap<NodeId, Ledger>,
-    judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>,
+    judge: fn(&Ledger, u64, &[u64]) -> Result<(), Breach>,
     /// Where what the bound cannot know yet may go unseen with a file that is lost.
     unseen: Option<Unseen>,
 }
 
 impl Checker {
-    fn of(judge: fn(&Ledger, u64, &[u64]) -> Result<(), String>) -> Checker {
+    fn of(judge: fn(&Ledger, u64, &[u64]) -> Result<(), Breach>) -> Checker {
         Checker { clients: BTreeMap::new(), judge, unseen: None }
     }
 }
 
 impl Ledger {
-    fn forgotten(&self, read: u64, entries: &[u64]) -> Result<(), String> {
+    fn forgotten(&self, read: u64, entries: &[u64]) -> Result<(), Breach> {
         let Some(durable) = self.reads.get(&read) else { return Ok(()) };
         match durable.iter().find(|token| !entries.contains(token)) {
-            Some(token) => Err(format!("entry {} was durable, and is not there", short(*token))),
+            Some(token) => {
+                let why = format!("entry {} was durable, and is not there", short(*token));
+                let value = Evidence::Value(format!("entry {}", short(*token)));
+                Err(Breach::from(why).on_operation(*token).on(value))
+            }
             None => Ok(()),
         }
     }
 
-    fn disorder(&self, _: u64, entries: &[u64]) -> Result<(), String> {
+    fn disorder(&self, _: u64, entries: &[u64]) -> Result<(), Breach> {
         if let Some(token) = entries.iter().find(|token| !self.asked.contains(token)) {
-            return Err(format!("entry {} is there, and nobody appended it", short(*token)));
+            return Err(Breach::from(format!(
+                "entry {} is there, and nobody appended it",
+                short(*token)
+            )));
         }
         match entries.windows(2).find(|pair| pair[0] >= pair[1]) {
-            Some(pair) => Err(format!("entry {} follows {}", short(pair[1]), short(pair[0]))),
+            Some(pair) => {
+                Err(Breach::from(format!("entry {} follows {}", short(pair[1]), short(pair[0])))
+                    .on_operation(pair[1]))
+            }
             None => Ok(()),
         }
     }
 }
 
 impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         let ledger = self.clients.entry(entry.node).or_default();
         match &entry.note {
             Note::Asked { token, order: Order::Append(_) } => drop(ledger.asked.insert(*token)),
@@ -103,7 +113,7 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
         Ok(())
     }
 
-    fn step(&mut self, world: &World<M>) -> Result<(), String> {
+    fn step(&mut self, world: &World<M>) -> Result<(), Breach> {
         // What no bound knew yet may have gone with a file.
         if let Some(known) = self.unseen.as_mut().and_then(|unseen| unseen.lost(world)) {
             let clients = self.clients.values_mut();
@@ -118,7 +128,7 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Checker {
 struct Answers(BTreeMap<NodeId, (u64, bool)>);
 
 impl<M: Machine<Protocol = Keeping>> Promise<M> for Answers {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         match &entry.note {
             Note::Asked { token, order: Order::Read } => {
                 self.0.insert(entry.node, (*token, false));
@@ -135,7 +145,8 @@ impl<M: Machine<Protocol = Keeping>> Promise<M> for Answers {
     fn end(&mut self, _: &World<M>) -> Verdict {
         match self.0.iter().find(|(_, (_, answered))| !answered) {
             Some((client, (token, _))) => {
-                Verdict::Broken(format!("read {} of {client:?} was not answered", short(*token)))
+                let why = format!("read {} of {client:?} was not answered", short(*token));
+                Verdict::Broken(Breach::from(why).on_operation(*token))
             }
             None => Verdict::Held,
         }

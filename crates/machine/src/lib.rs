@@ -117,7 +117,7 @@ mod window;
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointOp};
 pub use disk::{DiskAnswer, DiskCommand, DiskError, DiskId, DiskResult, FileName};
 pub use embedding::{Embeds, Separates};
-pub use machine::{GRACE, Generation, Input, Inspection, Machine, Now, Random};
+pub use machine::{Field, FieldValue, GRACE, Generation, Input, Inspection, Machine, Now, Random};
 pub use memory::MemoryDisk;
 pub use outputs::{Output, Outputs};
 pub use parts::Parts;

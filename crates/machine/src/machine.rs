@@ -1,5 +1,6 @@
 //! The contract: what a machine is handed, and the trait that it implements.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -54,6 +55,65 @@ pub trait Machine: Clone + Send + Sync + 'static {
     /// Its role and the state worth showing, for people.
     fn inspect(&self) -> Inspection {
         Inspection { role: "node", state: String::new() }
+    }
+
+    /// The parts of that state which are worth following one by one, always in one order.
+    fn fields(&self) -> Vec<Field> {
+        Vec::new()
+    }
+}
+
+/// A part of a machine's state, as people follow it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Field {
+    /// What it is, in a word or two.
+    pub label: &'static str,
+    /// What it is at the moment.
+    pub value: FieldValue,
+}
+
+/// What a field can be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum FieldValue {
+    /// A number, which charts can draw.
+    Number(u64),
+    /// Whether it is so.
+    Flag(bool),
+    /// A name, or a short state.
+    Text(String),
+    /// There is none at the moment.
+    Nothing,
+}
+
+impl Field {
+    /// A field that is a number.
+    pub fn number(label: &'static str, number: u64) -> Field {
+        Field { label, value: FieldValue::Number(number) }
+    }
+
+    /// A field that is so or not.
+    pub fn flag(label: &'static str, is: bool) -> Field {
+        Field { label, value: FieldValue::Flag(is) }
+    }
+
+    /// A field in words; nothing where there is none.
+    pub fn text<T: fmt::Display>(label: &'static str, text: Option<T>) -> Field {
+        let value = text.map_or(FieldValue::Nothing, |text| FieldValue::Text(text.to_string()));
+        Field { label, value }
+    }
+}
+
+/// As people read it.
+impl fmt::Display for FieldValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FieldValue::Number(number) => number.fmt(f),
+            FieldValue::Flag(true) => f.write_str("yes"),
+            FieldValue::Flag(false) => f.write_str("no"),
+            FieldValue::Text(text) => f.write_str(text),
+            FieldValue::Nothing => f.write_str("none"),
+        }
     }
 }
 

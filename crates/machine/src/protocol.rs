@@ -37,6 +37,13 @@ pub trait Protocol: Clone + Debug + 'static {
         64
     }
 
+    /// Is this message there to say that nothing has changed, as a heartbeat is? Whoever tells what happened counts
+    /// such messages, and shows none that made no difference.
+    fn is_routine(message: &Self::Message) -> bool {
+        let _ = message;
+        false
+    }
+
     /// The token of the question that this message answers, and whether it is the last answer to it. Whoever
     /// asks from outside is a node to the machine, and knows its answers by that.
     fn answers(message: &Self::Message) -> Option<(u64, bool)> {

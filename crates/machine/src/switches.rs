@@ -10,6 +10,11 @@ pub struct MechanismInfo {
     pub name: &'static str,
     /// What it does and what for, in one sentence.
     pub about: &'static str,
+    /// What the story of a break without it is called; empty where nobody named it.
+    pub title: &'static str,
+    /// What happened without it, in one sentence, with places for what the verdict names: `{node}`, `{operation}`
+    /// and `{value}`; empty where nobody worded it.
+    pub without: &'static str,
 }
 
 /// Which mechanisms of a system are on, by their index in its list. All are on by default.
@@ -44,13 +49,15 @@ impl Switches {
     }
 }
 
-/// Declares the protective mechanisms of a system, once: an enum, their names and what each is for.
+/// Declares the protective mechanisms of a system, once: an enum, their names and what each is for. What the story of a
+/// break without it is called, and what it says, may follow.
 ///
 /// ```
 /// machine::mechanisms! {
 ///     /// What protects the tally.
 ///     pub enum Mechanism {
-///         Dedup = "dedup": "remembers the tokens it has counted",
+///         Dedup = "dedup": "remembers the tokens it has counted"
+///             => "Asked once, counted twice": "{node} counted a repetition as a request",
 ///     }
 /// }
 ///
@@ -61,7 +68,7 @@ impl Switches {
 #[macro_export]
 macro_rules! mechanisms {
     ($(#[$doc:meta])* $vis:vis enum $name:ident {
-        $($kind:ident = $text:literal : $about:literal),+ $(,)?
+        $($kind:ident = $text:literal : $about:literal $(=> $title:literal : $without:literal)?),+ $(,)?
     }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +78,12 @@ macro_rules! mechanisms {
         impl $name {
             /// All of them, in the order of their switches.
             $vis const ALL: &'static [$crate::MechanismInfo] =
-                &[$($crate::MechanismInfo { name: $text, about: $about }),+];
+                &[$($crate::MechanismInfo {
+                    name: $text,
+                    about: $about,
+                    title: concat!($($title)?),
+                    without: concat!($($without)?),
+                }),+];
 
             /// Is it on?
             $vis fn on(self, switches: $crate::Switches) -> bool {

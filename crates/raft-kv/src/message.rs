@@ -21,6 +21,10 @@ impl Protocol for KeyValue {
     type Op = Op;
     type Note = Note;
 
+    fn is_routine(message: &Message) -> bool {
+        matches!(message, Message::Raft(envelope) if envelope.is_routine())
+    }
+
     fn weight(message: &Message) -> u32 {
         let carried = match message {
             Message::Raft(envelope) => return Groups::weight(envelope),

@@ -9,9 +9,9 @@ mod recovery;
 mod redundancy;
 mod stability;
 
-use machine::NodeId;
+use machine::{NodeId, Time};
 use raft::{Group, Index, Log, Member, Term};
-use sim::{Cluster, Promise, PromiseSpec, World};
+use sim::{Breach, Cluster, Promise, PromiseSpec, World};
 
 use crate::shape::{Node, Shape};
 
@@ -102,11 +102,14 @@ struct MemberView<'a> {
     log: &'a Log,
     commit: Index,
     applied: Index,
+    /// The world's time.
+    now: Time,
 }
 
 impl<'a> MemberView<'a> {
-    fn of(group: &'a Group) -> MemberView<'a> {
+    fn of(now: Time, group: &'a Group) -> MemberView<'a> {
         MemberView {
+            now,
             member: group.member(),
             term: group.term(),
             leads: group.leads(),
@@ -120,7 +123,7 @@ impl<'a> MemberView<'a> {
 /// A replica, if it is up and has read its disk.
 fn view(world: &World<Node>, node: NodeId) -> Option<MemberView<'_>> {
     match world.machine(node)? {
-        Node::Replica(replica) => replica.group().map(MemberView::of),
+        Node::Replica(replica) => replica.group().map(|group| MemberView::of(world.now(), group)),
         Node::Client(_) => None,
     }
 }
@@ -128,7 +131,7 @@ fn view(world: &World<Node>, node: NodeId) -> Option<MemberView<'_>> {
 /// What must be true of replicas at any time.
 trait Invariant {
     /// Looks at a replica after an event; `None` while it is down.
-    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), String>;
+    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), Breach>;
 }
 
 struct Always<I> {
@@ -137,7 +140,7 @@ struct Always<I> {
 }
 
 impl<I: Invariant> Promise<Node> for Always<I> {
-    fn step(&mut self, world: &World<Node>) -> Result<(), String> {
+    fn step(&mut self, world: &World<Node>) -> Result<(), Breach> {
         let mut reached = world.reached().iter().filter(|node| self.replicas.contains(node));
         reached.try_for_each(|&node| self.invariant.observe(node, view(world, node)))
     }
@@ -150,7 +153,7 @@ struct StableLeaderWatch {
 }
 
 impl Promise<Node> for StableLeaderWatch {
-    fn step(&mut self, world: &World<Node>) -> Result<(), String> {
+    fn step(&mut self, world: &World<Node>) -> Result<(), Breach> {
         self.replicas.iter().try_for_each(|&node| match view(world, node) {
             Some(view) => self.stable.observe(world.now(), node, world.is_healed(node), view),
             None => Ok(()),
@@ -180,7 +183,7 @@ mod tests {
     /// A follower that has committed and applied nothing.
     pub(super) fn at(node: u32, term: Term, log: &Log) -> MemberView<'_> {
         let member = Member { node: NodeId(node), disk: DiskId(7) };
-        MemberView { member, term, leads: false, log, commit: 0, applied: 0 }
+        MemberView { member, term, leads: false, log, commit: 0, applied: 0, now: Time(0) }
     }
 
     impl MemberView<'_> {

@@ -12,7 +12,7 @@ mod request;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use machine::{Field, FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use raft::{Group, GroupId, Groups, Growth, Index, Term, Tuning};
 
 use crate::message::{Answer, Ask, KeyValue, Message, Op, Response, Timer};
@@ -145,6 +145,19 @@ impl Machine for Replica {
             Some(_) => self.groups.roles(see),
             None => see("booting", None),
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let Some(group) = self.group() else { return Vec::new() };
+        vec![
+            Field::text("role", Some(group.role_name())),
+            Field::number("term", group.term()),
+            Field::text("leader", group.leader().map(|leader| format!("{leader:?}"))),
+            Field::number("log ends at", group.log().last_index()),
+            Field::number("committed to", group.commit_index()),
+            Field::number("applied to", group.applied_index()),
+            Field::number("keys", self.store.len() as u64),
+        ]
     }
 
     fn inspect(&self) -> Inspection {

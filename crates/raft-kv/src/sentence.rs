@@ -61,8 +61,11 @@ impl Debug for Answer {
         match self {
             Answer::Value(value) => write!(f, "value {}", Maybe(value)),
             Answer::Pairs(found) => {
-                let more = if found.more { " and more" } else { "" };
-                write!(f, "{} pairs{more}", found.pairs.len())
+                let more = if found.more { ", and more" } else { "" };
+                match &found.pairs[..] {
+                    [(key, value)] => write!(f, "{} = {}{more}", Text(key), Text(value)),
+                    pairs => write!(f, "{} pairs{more}", pairs.len()),
+                }
             }
             Answer::Done => write!(f, "done"),
             Answer::Swapped(true) => write!(f, "swapped"),

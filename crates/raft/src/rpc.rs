@@ -76,6 +76,17 @@ pub struct Envelope {
     pub rpcs: Vec<(GroupId, Rpc)>,
 }
 
+impl Envelope {
+    /// Does it say no more than that its sender is there: heartbeats, and nothing else?
+    pub fn is_routine(&self) -> bool {
+        self.rpcs.iter().all(|(_, rpc)| match rpc {
+            Rpc::AppendEntries(append) => append.entries.is_empty(),
+            Rpc::Beat { .. } => true,
+            _ => false,
+        })
+    }
+}
+
 /// One message of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Rpc {

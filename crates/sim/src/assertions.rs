@@ -4,11 +4,13 @@
 use std::num::NonZero;
 use std::ops::Range;
 
-use crate::diagram::{Window, diagram};
+use crate::recorder::Moment;
 use crate::registry::{Counterexample, Registered, RunRecord, register};
 use crate::run::NO_PANIC;
 use crate::scenario::System;
 use crate::sweep::{Seeds, SweepReport};
+use crate::world::OUTSIDE;
+use machine::Time;
 
 /// Asserts that every promise of a scenario holds at all these seeds, and that a sweep of the scenario's
 /// own size or more reached what it is for.
@@ -96,13 +98,40 @@ fn run(system: &dyn Registered, scenario: &str, seed: u64) -> RunRecord {
     system.run(scenario, seed, &[]).unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// What broke, and the history as a diagram, its last 40 rows at most.
+/// The last moments of a history that its text lists.
+const LISTED: usize = 40;
+
+/// What broke, and the last moments of the history, but for timers and what a disk did well.
 impl std::fmt::Display for Counterexample {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ran = &self.ran;
         for violation in &ran.report.violations {
             writeln!(f, "{}: {}", violation.promise, violation.why)?;
         }
-        write!(f, "\n{}", diagram(&ran.nodes, &ran.moments, Window::Last(40)))
+        let told = |(_, moment): &&(Time, Moment)| {
+            !matches!(moment, Moment::Timer { .. } | Moment::Disk { failed: None, .. })
+        };
+        let moments: Vec<_> = ran.moments.iter().filter(told).collect();
+        let left_out = moments.len().saturating_sub(LISTED);
+        if left_out > 0 {
+            writeln!(f, "\n({left_out} moments before these)")?;
+        }
+        for (at, moment) in &moments[left_out..] {
+            let place = match moment {
+                Moment::Delivered { from, to, .. } | Moment::Lost { from, to, .. }
+                    if *from != OUTSIDE =>
+                {
+                    format!("{from:?} → {to:?}")
+                }
+                moment => moment
+                    .nodes()
+                    .iter()
+                    .map(|node| format!("{node:?}"))
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            };
+            writeln!(f, "{:>12.3} ms  {place:<10} {moment}", at.0 as f64 / 1e6)?;
+        }
+        Ok(())
     }
 }

@@ -204,6 +204,9 @@ impl<M: Machine> World<M> {
         if self.network.conditions.is_cut(from, to) && self.network.conditions.is_unmet(from, to) {
             self.meet(from, to, Befell { cut: true, ..Befell::default() });
         }
+        if let (Some(recorder), Carried::Message(message)) = (&mut self.recorder, &carried) {
+            recorder.held_back(self.now, (from, to), &format!("{message:?}"));
+        }
         let held = &mut self.network.lanes.way_with(from, to, link).lane(link).held;
         held.push_back(carried);
         if held.len() == 1 {

@@ -81,7 +81,7 @@
 //!         let count = |note| world.history().iter().filter(|entry| entry.note == note).count();
 //!         match count(Note::Ordered) - count(Note::Arrived) {
 //!             0 => Verdict::Held,
-//!             lost => Verdict::Broken(format!("{lost} orders never arrived")),
+//!             lost => Verdict::broken(format!("{lost} orders never arrived")),
 //!         }
 //!     }
 //! }
@@ -134,7 +134,6 @@ mod conditions;
 mod content;
 mod declared;
 mod delivery;
-mod diagram;
 mod disk;
 mod downtime;
 mod draft;
@@ -175,7 +174,6 @@ pub use chaos::FaultId;
 pub use clock::WORLD_BEGINS;
 pub use cluster::{Cluster, OneServer, Shape, within};
 pub use conditions::{Delays, Distance};
-pub use diagram::{Window, diagram};
 pub use disk::{FileChange, Unsynced};
 pub use draft::Draft;
 pub use durations::{Durations, Percentiles};
@@ -183,8 +181,8 @@ pub use fault::{Fault, FaultKind, Target};
 pub use filter::MessageFilter;
 pub use history::{Counts, Entry, History, NoteKind, Operations};
 pub use plan::{Plan, Step};
-pub use promise::{Promise, Verdict};
-pub use recorder::{Moment, Recorder};
+pub use promise::{Breach, Evidence, Measure, Promise, Verdict};
+pub use recorder::{Change, Moment, Trail};
 pub use refused::Refused;
 pub use registry::{Counterexample, Registered, RunRecord, ScenarioInfo, register};
 pub use replay::{ReplayError, SavedRun, VERSION};

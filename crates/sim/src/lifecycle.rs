@@ -154,5 +154,8 @@ impl<M: Machine> World<M> {
         let at = self.network.lanes.way(peer, node).tell(at);
         let epoch = self.network.lanes.way(node, peer).epoch;
         self.schedule_event(at, Event::Reset { node, peer, incarnation, epoch });
+        if let Some(recorder) = &mut self.recorder {
+            recorder.will_tell_of_reset(self.events, node, peer);
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! What a system promises, as code that watches a world.
 
-use machine::Machine;
+use std::fmt;
+use std::ops::Deref;
+
+use machine::{Machine, NodeId, Time};
+use serde::Serialize;
 
 use crate::history::Entry;
 use crate::world::{Note, World};
@@ -10,10 +14,106 @@ use crate::world::{Note, World};
 pub enum Verdict {
     /// The promise held.
     Held,
-    /// It was broken; a sentence that says how.
-    Broken(String),
+    /// It was broken, and how.
+    Broken(Breach),
     /// The checker could not tell, and says why.
     Unknown(String),
+}
+
+impl Verdict {
+    /// It was broken, as this sentence says.
+    pub fn broken(why: impl Into<Breach>) -> Verdict {
+        Verdict::Broken(why.into())
+    }
+}
+
+/// How a promise was broken: a sentence, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// One sentence.
+    pub why: String,
+    /// What of the run it names, the most telling first. What the event of the verdict changed need not be named.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Something of a run that a verdict rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// What a client asked for and was told: the operation of this number, as [`crate::NoteKind`] counts them.
+    Operation(u64),
+    /// What a node did at a moment.
+    Moment {
+        /// The world's time.
+        at: Time,
+        /// Which node.
+        node: NodeId,
+    },
+    /// A key, an id, an index or a term, as notes and messages write it: whatever says this word.
+    Word(String),
+    /// What is judged, in the words of the verdict, where no note writes it so.
+    Value(String),
+}
+
+impl Breach {
+    /// Adds what the sentence rests on.
+    #[must_use]
+    pub fn on(mut self, evidence: Evidence) -> Breach {
+        self.evidence.push(evidence);
+        self
+    }
+
+    /// Adds what a node did at a moment.
+    #[must_use]
+    pub fn on_moment(self, at: Time, node: NodeId) -> Breach {
+        self.on(Evidence::Moment { at, node })
+    }
+
+    /// Adds the operation of this number.
+    #[must_use]
+    pub fn on_operation(self, operation: u64) -> Breach {
+        self.on(Evidence::Operation(operation))
+    }
+}
+
+/// A sentence that rests on what the event of the verdict changed.
+impl<S: Into<String>> From<S> for Breach {
+    fn from(why: S) -> Breach {
+        Breach { why: why.into(), evidence: Vec::new() }
+    }
+}
+
+/// The same sentence.
+impl PartialEq<&str> for Breach {
+    fn eq(&self, other: &&str) -> bool {
+        self.why == *other
+    }
+}
+
+/// Its sentence.
+impl Deref for Breach {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.why
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+/// A number that a promise judges, told whether it held or not: of two runs these are laid side by side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Measure {
+    /// What it is, with its unit and the bound that it must keep.
+    pub label: String,
+    /// What it came to.
+    pub value: u64,
+    /// The same over time, in equal parts of the run; empty where it has no course.
+    pub course: Vec<u64>,
 }
 
 /// Watches one promise through one run. It sees the world and the history, and is never told
@@ -22,8 +122,8 @@ pub trait Promise<M: Machine> {
     /// Looks at a note when it is made.
     ///
     /// # Errors
-    /// A sentence that says how the promise was broken.
-    fn note(&mut self, world: &World<M>, entry: &Entry<Note<M>>) -> Result<(), String> {
+    /// How the promise was broken.
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note<M>>) -> Result<(), Breach> {
         let _ = (world, entry);
         Ok(())
     }
@@ -31,8 +131,8 @@ pub trait Promise<M: Machine> {
     /// Looks at the world after every event.
     ///
     /// # Errors
-    /// A sentence that says how the promise was broken.
-    fn step(&mut self, world: &World<M>) -> Result<(), String> {
+    /// How the promise was broken.
+    fn step(&mut self, world: &World<M>) -> Result<(), Breach> {
         let _ = world;
         Ok(())
     }
@@ -41,7 +141,7 @@ pub trait Promise<M: Machine> {
     ///
     /// # Errors
     /// As [`Promise::note`] and [`Promise::step`].
-    fn observe(&mut self, world: &World<M>, notes: &[Entry<Note<M>>]) -> Result<(), String> {
+    fn observe(&mut self, world: &World<M>, notes: &[Entry<Note<M>>]) -> Result<(), Breach> {
         for entry in notes {
             self.note(world, entry)?;
         }
@@ -52,5 +152,11 @@ pub trait Promise<M: Machine> {
     fn end(&mut self, world: &World<M>) -> Verdict {
         let _ = world;
         Verdict::Held
+    }
+
+    /// The numbers that it judged, where it is about sums. It is asked after the end, of runs that are recorded.
+    fn measures(&self, world: &World<M>) -> Vec<Measure> {
+        let _ = world;
+        Vec::new()
     }
 }

@@ -8,8 +8,9 @@ use serde::Serialize;
 use crate::declared::{check_faults, check_scenario, check_system};
 use crate::fault::FaultKind;
 use crate::plan::Step;
+use crate::promise::Measure;
 use crate::random::{Purpose, stream};
-use crate::recorder::Moment;
+use crate::recorder::{Change, Moment, Trail};
 use crate::refused::Refused;
 use crate::replay::{SavedRun, VERSION};
 use crate::run::{EVENT_BUDGET, Recording, Report, draw, execute};
@@ -116,6 +117,12 @@ pub struct RunRecord {
     pub report: Report,
     /// What happened, in order.
     pub moments: Vec<(Time, Moment)>,
+    /// What led to each moment, in the same order.
+    pub trails: Vec<Trail>,
+    /// How the fields of nodes' states changed.
+    pub changes: Vec<Change>,
+    /// The numbers that promises judged, each with the promise's name.
+    pub measures: Vec<(&'static str, Measure)>,
     /// Its clients' operations, for checkers of histories: [`System::history`].
     pub history: Option<String>,
     /// The nodes' names.
@@ -180,7 +187,7 @@ impl<S: System> Erased<S> {
     ) -> Result<RunRecord, Refused> {
         let switches = self.switches(scenario, without)?;
         let (report, recording) = execute(scenario, plan, world_seed, switches, true);
-        let Recording { moments, history } = recording;
+        let Recording { moments, trails, changes, measures, history } = recording;
         let ids = (0..plan.nodes()).map(NodeId);
         let nodes = ids.map(|id| S::node_name(&plan.cluster, id)).collect();
         let saved = SavedRun {
@@ -192,7 +199,7 @@ impl<S: System> Erased<S> {
             trace_hash: format!("{:016x}", report.trace_hash),
             plan: serde_json::to_value(plan).map_err(|why| Refused::BadPlan(why.to_string()))?,
         };
-        Ok(RunRecord { report, moments, history, nodes, saved })
+        Ok(RunRecord { report, moments, trails, changes, measures, history, nodes, saved })
     }
 
     fn plan(&self, saved: &SavedRun) -> Result<PlanOf<S>, Refused> {

@@ -13,9 +13,9 @@ use crate::draft::Draft;
 use crate::durations::Durations;
 use crate::history::{Counts, Operations, total};
 use crate::plan::Step;
-use crate::promise::{Promise, Verdict};
+use crate::promise::{Breach, Evidence, Measure, Promise, Verdict};
 use crate::random::{Purpose, stream};
-use crate::recorder::{Moment, Recorder};
+use crate::recorder::{Change, Moment, Recorder, Trail};
 use crate::refused::Refused;
 use crate::scenario::{PlanOf, Scenario, System};
 use crate::world::World;
@@ -37,6 +37,9 @@ pub struct Violation {
     pub events: u64,
     /// How.
     pub why: String,
+    /// What of the run that rests on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
 }
 
 /// What came of a run.
@@ -120,7 +123,26 @@ pub fn world_of<S: System>(
 #[derive(Default)]
 pub(crate) struct Recording {
     pub(crate) moments: Vec<(Time, Moment)>,
+    pub(crate) trails: Vec<Trail>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) measures: Vec<(&'static str, Measure)>,
     pub(crate) history: Option<String>,
+}
+
+impl Recording {
+    fn of<S: System>(world: World<S::Node>, measures: Vec<(&'static str, Measure)>) -> Recording {
+        let history = S::history(world.history());
+        let Some(recorder) = world.recorder else { return Recording::default() };
+        let moments = recorder.moments();
+        let Recorder { mut trails, changes, .. } = recorder;
+        // Notes that were made before anybody looked have no moment.
+        let noted = moments.iter().zip(&mut trails).rev();
+        let noted = noted.filter(|((_, moment), _)| matches!(moment, Moment::Note { .. }));
+        for (entry, (_, trail)) in world.history.iter().rev().zip(noted) {
+            trail.note = Some(S::note_kind(&entry.note));
+        }
+        Recording { moments, trails, changes, measures, history }
+    }
 }
 
 /// Carries out a plan, and records it if asked to.
@@ -132,12 +154,12 @@ pub(crate) fn execute<S: System>(
     record: bool,
 ) -> (Report, Recording) {
     quietly(|| {
-        let mut report = Report::default();
+        let (mut report, mut measures) = (Report::default(), Vec::new());
         let mut world = None;
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let world = world.insert(world_of::<S>(&plan.cluster, world_seed, switches));
             world.recorder = record.then(Recorder::default);
-            Watch::new(scenario, plan, &mut report).carry_out(world);
+            Watch::new(scenario, plan, &mut report, &mut measures).carry_out(world);
         }));
         if let Err(panic) = ended {
             let why = panic.downcast_ref::<String>().cloned();
@@ -153,6 +175,7 @@ pub(crate) fn execute<S: System>(
                     Some(place) => format!("{why} ({place})"),
                     None => why,
                 },
+                evidence: Vec::new(),
             });
         }
         let Some(world) = world else { return (report, Recording::default()) };
@@ -166,12 +189,9 @@ pub(crate) fn execute<S: System>(
         report.events = world.events();
         report.faults = world.fault_counts().clone();
         report.virtual_time = world.now();
-        if !record {
-            return (report, Recording::default());
-        }
-        let history = S::history(world.history());
-        let moments = world.recorder.map(|recorder| recorder.moments());
-        (report, Recording { moments: moments.unwrap_or_default(), history })
+        let recording =
+            if record { Recording::of::<S>(world, measures) } else { Recording::default() };
+        (report, recording)
     })
 }
 
@@ -203,14 +223,21 @@ struct Watch<'a, S: System> {
     /// How many notes they have been shown.
     noted: usize,
     report: &'a mut Report,
+    /// By promise, where the run is recorded.
+    measures: &'a mut Vec<(&'static str, Measure)>,
 }
 
 impl<'a, S: System> Watch<'a, S> {
-    fn new(scenario: &'a Scenario<S>, plan: &'a PlanOf<S>, report: &'a mut Report) -> Self {
+    fn new(
+        scenario: &'a Scenario<S>,
+        plan: &'a PlanOf<S>,
+        report: &'a mut Report,
+        measures: &'a mut Vec<(&'static str, Measure)>,
+    ) -> Self {
         let spec = |name: &&str| S::PROMISES.iter().find(|spec| spec.name == *name);
         let specs = scenario.promises.iter().filter_map(spec);
         let promises = specs.map(|spec| (spec.name, (spec.checker)(&plan.cluster))).collect();
-        Watch { scenario, plan, promises, noted: 0, report }
+        Watch { scenario, plan, promises, noted: 0, report, measures }
     }
 
     /// Two phases: safety under faults, then a quorum is healed and must make progress.
@@ -240,6 +267,9 @@ impl<'a, S: System> Watch<'a, S> {
                 Verdict::Held => {}
                 Verdict::Broken(why) => broken(self.report, world, name, why),
                 Verdict::Unknown(why) => self.report.unknown.push(format!("{name}: {why}")),
+            }
+            if world.recorder.is_some() {
+                self.measures.extend(promise.measures(world).into_iter().map(|it| (*name, it)));
             }
         }
     }
@@ -272,17 +302,18 @@ impl<'a, S: System> Watch<'a, S> {
 
     /// A promise that broke is not asked again.
     #[cold]
-    fn drop_broken(&mut self, index: usize, world: &mut World<S::Node>, why: String) {
+    fn drop_broken(&mut self, index: usize, world: &mut World<S::Node>, why: Breach) {
         let (name, _) = self.promises.remove(index);
         broken(self.report, world, name, why);
     }
 }
 
 #[cold]
-fn broken<M: Machine>(report: &mut Report, world: &mut World<M>, name: &str, why: String) {
+fn broken<M: Machine>(report: &mut Report, world: &mut World<M>, name: &str, breach: Breach) {
+    let Breach { why, evidence } = breach;
     let (at, events) = (world.now(), world.events());
     world.record(|| Moment::Broken { promise: name.to_string(), why: why.clone() });
-    report.violations.push(Violation { promise: name.to_string(), at, events, why });
+    report.violations.push(Violation { promise: name.to_string(), at, events, why, evidence });
 }
 
 thread_local! {

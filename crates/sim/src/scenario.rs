@@ -202,6 +202,10 @@ macro_rules! nodes {
             fn inspect(&self) -> ::machine::Inspection {
                 match self { $($name::$kind(machine) => machine.inspect()),+ }
             }
+
+            fn fields(&self) -> ::std::vec::Vec<::machine::Field> {
+                match self { $($name::$kind(machine) => machine.fields()),+ }
+            }
         }
     };
 }

@@ -32,8 +32,15 @@ pub(crate) fn shrink<S: System>(
     switches: Switches,
     promise: &str,
 ) -> Option<Shrunk<S>> {
-    let mut search =
-        Search { scenario, switches, promise, best: plan.clone(), world_seed, runs: 0 };
+    let mut search = Search {
+        scenario,
+        switches,
+        promise,
+        best: plan.clone(),
+        world_seed,
+        runs: 0,
+        first: false,
+    };
     search.try_plan(plan.clone()).then_some(())?;
     search.drop_chunks();
     search.end_early();
@@ -64,6 +71,8 @@ struct Search<'a, S: System> {
     best: PlanOf<S>,
     world_seed: u64,
     runs: usize,
+    /// Nothing else breaks before it: once that is so it stays so, or the history would be another promise's.
+    first: bool,
 }
 
 impl<S: System> Search<'_, S> {
@@ -141,7 +150,10 @@ impl<S: System> Search<'_, S> {
         for _ in 0..REROLLS {
             self.runs += 1;
             let (report, _) = execute(self.scenario, &candidate, seed, self.switches, false);
-            if report.violation_of(self.promise).is_some() {
+            let first = report.violations.first();
+            let first = first.is_some_and(|violation| violation.promise == self.promise);
+            if first || !self.first && report.violation_of(self.promise).is_some() {
+                self.first |= first;
                 (self.best, self.world_seed) = (candidate, seed);
                 return true;
             }

@@ -1,7 +1,7 @@
 //! The turn of a node: an input is handed to its machine, or waits until the node is free; what the
 //! machine asks for is carried out.
 
-use machine::{DiskCommand, DiskError, Input, Link, Machine, NodeId, Now, Output, Time};
+use machine::{DiskCommand, DiskError, Input, Link, Machine, NodeId, Now, Output, Protocol, Time};
 
 use crate::delivery::{handling_ns, weight};
 use crate::disk::{Ended, Flight, Unsynced};
@@ -89,7 +89,11 @@ impl<M: Machine> World<M> {
         }
         if node.is_busy(now) || !node.inbox.is_empty() {
             node.inbox.push(waiting);
-            if node.paused > 0 {
+            let paused = node.paused > 0;
+            if let Some(recorder) = &mut self.recorder {
+                recorder.waits(self.events, id);
+            }
+            if paused {
                 self.met(id, FaultKind::Pause);
             }
         } else if let Some(handling) = self.serve(id, waiting) {
@@ -106,6 +110,9 @@ impl<M: Machine> World<M> {
                 return;
             }
             let Some(waiting) = node.inbox.pop() else { return };
+            if let Some(recorder) = &mut self.recorder {
+                recorder.takes_turn(self.events, id);
+            }
             let handling = self.serve(id, waiting);
             if handling.is_some_and(|handling| self.wake_later(id, handling)) {
                 return;
@@ -179,11 +186,35 @@ impl<M: Machine> World<M> {
         let mut now = Now { time, wall, generation: node.generation, random: &mut node.random };
         machine.handle(&mut now, input, &mut self.outputs);
         self.reached.push(id);
+        if self.recorder.is_some() {
+            self.record_turn(id);
+        }
         let mut number = 0;
         while let Some(output) = self.outputs.take(number) {
             self.carry_out(id, output);
             number += 1;
         }
+    }
+
+    /// What a machine decided in its turn, so that what follows from it is known to.
+    #[cold]
+    #[inline(never)]
+    fn record_turn(&mut self, id: NodeId) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let (now, event) = (self.now, self.events);
+        for output in self.outputs.iter() {
+            match output {
+                Output::Send { to, message, .. } => {
+                    let routine = M::Protocol::is_routine(message);
+                    recorder.sends((now, event), (id, *to), format!("{message:?}"), routine);
+                }
+                Output::SetTimer { timer, .. } => recorder.sets(event, id, &format!("{timer:?}")),
+                Output::Disk { command, .. } => recorder.asks(event, id, command),
+                _ => {}
+            }
+        }
+        let fields = self.nodes[id.0 as usize].machine.as_ref().map(M::fields);
+        fields.into_iter().for_each(|fields| recorder.shows(id, fields));
     }
 
     /// Only a halt is carried out, and a machine that does not halt is halted.

@@ -126,7 +126,7 @@ pub struct World<M: Machine> {
     pub(crate) boot: Boot<M>,
     pub(crate) history: History<Note<M>>,
     pub(crate) trace: TraceHash,
-    events: u64,
+    pub(crate) events: u64,
     pub(crate) reached: Vec<NodeId>,
     pub(crate) healed_at: Option<Time>,
     pub(crate) filters: &'static [MessageFilter<Message<M>>],
@@ -386,7 +386,7 @@ impl<M: Machine> World<M> {
 
     pub(crate) fn record(&mut self, moment: impl FnOnce() -> Moment) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.push(self.now, moment());
+            recorder.push(self.now, self.events, moment());
         }
     }
 }

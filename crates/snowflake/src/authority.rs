@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{
-    Checkpoint, CheckpointError, DiskError, DiskResult, FileName, Input, Inspection, Link, Machine,
-    NodeId, Now, Output, Outputs, Switches, Time, Wall,
+    Checkpoint, CheckpointError, DiskError, DiskResult, Field, FileName, Input, Inspection, Link,
+    Machine, NodeId, Now, Output, Outputs, Switches, Time, Wall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -207,6 +207,12 @@ impl Machine for Authority {
 
     fn first_files(&self) -> Vec<(FileName, Bytes)> {
         vec![first_file()]
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let rows = self.table.iter().flat_map(|table| &table.rows);
+        let held = rows.filter(|row| row.holder.is_some()).count();
+        vec![Field::number("worker ids given", held as u64)]
     }
 
     fn inspect(&self) -> Inspection {

@@ -18,6 +18,10 @@ impl Protocol for Snowflake {
     type Op = Op;
     type Note = Note;
 
+    fn is_routine(message: &Message) -> bool {
+        matches!(message, Message::Raft(envelope) if envelope.is_routine())
+    }
+
     fn weight(message: &Message) -> u32 {
         match message {
             Message::Minted { ids, .. } => 9 + 8 * ids.len() as u32,

@@ -6,7 +6,7 @@ mod availability;
 use std::collections::BTreeMap;
 
 use machine::{Machine, Time};
-use sim::{Entry, History, Promise, PromiseSpec, Verdict, World};
+use sim::{Breach, Entry, Evidence, History, Promise, PromiseSpec, Verdict, World};
 
 use crate::message::{Note, Snowflake};
 use crate::shape::{Node, Shape};
@@ -52,13 +52,13 @@ struct Unique {
 }
 
 impl<M: Machine<Protocol = Snowflake>> Promise<M> for Unique {
-    fn note(&mut self, _world: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
-        let Note::Received { ids, .. } = &entry.note else { return Ok(()) };
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
+        let Note::Received { token, ids } = &entry.note else { return Ok(()) };
         for run in ids.chunk_by(|one, next| one.0.checked_add(1) == Some(next.0)) {
             let (first, last) = (run[0], run[run.len() - 1]);
             let known = self.seen.range(..=last).rev();
             if let Some((known, _)) = known.take_while(|(_, end)| **end >= first).last() {
-                return Err(format!("id {} was given twice", first.max(*known)));
+                return Err(given_twice(world, *token, first.max(*known)));
             }
             self.seen.insert(first, last);
         }
@@ -66,8 +66,24 @@ impl<M: Machine<Protocol = Snowflake>> Promise<M> for Unique {
     }
 }
 
+/// By the answer to this request, and by an earlier one.
+fn given_twice<M: Machine<Protocol = Snowflake>>(
+    world: &World<M>,
+    token: u64,
+    twice: Id,
+) -> Breach {
+    let first = world.history().iter().find_map(|earlier| match &earlier.note {
+        Note::Received { token, ids } if ids.contains(&twice) => Some(*token),
+        _ => None,
+    });
+    let breach = Breach::from(format!("id {twice} was given twice")).on_operation(token);
+    let breach = first.into_iter().fold(breach, Breach::on_operation);
+    breach.on(Evidence::Value(format!("id {twice}")))
+}
+
 /// A client's request that was answered.
 struct Answered {
+    token: u64,
     invoked: Time,
     received: Time,
     least: Id,
@@ -86,7 +102,8 @@ fn answered(history: &History<Note>, layout: Option<&Layout>) -> Vec<Answered> {
                 let range = ids.iter().min().zip(ids.iter().max());
                 if let (Some(invoked), Some((&least, &most))) = (invoked.remove(token), range) {
                     let worker = layout.map_or(0, |layout| layout.worker(least));
-                    answered.push(Answered { invoked, received: entry.at, least, most, worker });
+                    let (token, received) = (*token, entry.at);
+                    answered.push(Answered { token, invoked, received, least, most, worker });
                 }
             }
             _ => {}
@@ -120,9 +137,14 @@ impl<M: Machine<Protocol = Snowflake>> Promise<M> for Order {
                 && later.least <= earlier
             {
                 let (least, at) = (later.least, later.invoked);
-                return Verdict::Broken(format!(
+                let why = format!(
                     "id {least}, asked for at {at:?}, is not above {earlier}, received before"
-                ));
+                );
+                let value = Evidence::Value(format!("id {least}"));
+                let breach = Breach::from(why).on_operation(later.token).on(value);
+                let first = asked.iter().find(|answer| answer.most == earlier);
+                let first = first.map(|answer| answer.token);
+                return Verdict::Broken(first.into_iter().fold(breach, Breach::on_operation));
             }
         }
         Verdict::Held

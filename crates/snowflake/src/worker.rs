@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{
-    CheckpointError, DiskError, DiskResult, FileName, Generation, Input, Inspection, Machine,
-    NodeId, Now, Outputs, Switches, Wall,
+    CheckpointError, DiskError, DiskResult, Field, FileName, Generation, Input, Inspection,
+    Machine, NodeId, Now, Outputs, Switches, Wall,
 };
 
 use crate::lease_client::LeaseClient;
@@ -357,6 +357,18 @@ impl Machine for Worker {
             Number::Fixed { .. } => vec![mark::first_file()],
             Number::Leased(_) => Vec::new(),
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let number = match &self.number {
+            Number::Leased(lessee) => lessee.to_string(),
+            Number::Fixed { worker, .. } => format!("worker {worker}"),
+        };
+        vec![
+            Field::flag("mints", self.generator.is_some() && self.stoppage.why().is_none()),
+            Field::text("worker id", Some(number)),
+            Field::text("refuses, since", self.stoppage.why()),
+        ]
     }
 
     fn inspect(&self) -> Inspection {

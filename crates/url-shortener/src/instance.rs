@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
+use machine::{Field, FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches, Time};
 use resilience::Calls;
 
 use crate::Key;
@@ -284,6 +284,13 @@ impl Machine for Instance {
 
     fn first_files(&self) -> Vec<(FileName, Bytes)> {
         ClickLog::first_files()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::number("links at hand", self.cache.len() as u64),
+            Field::number("calls under way", self.calls.len() as u64),
+        ]
     }
 
     fn inspect(&self) -> Inspection {

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use machine::{Field, FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 use resilience::{KeyQueue, Turn};
 
 use crate::link::codec::{decode_link, encode_link};
@@ -467,6 +467,15 @@ impl Machine for Shard {
 
     fn first_files(&self) -> Vec<(FileName, Bytes)> {
         Store::first_files()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let RingState { shards, phase } = self.ownership.ring_state();
+        vec![
+            Field::number("calls under way", self.pending.len() as u64),
+            Field::number("shards on the ring", u64::from(shards)),
+            Field::text("ring", Some(phase.word())),
+        ]
     }
 
     fn inspect(&self) -> Inspection {

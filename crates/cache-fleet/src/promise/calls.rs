@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
-use sim::{Entry, Promise, World};
+use sim::{Breach, Entry, Promise, World};
 
 use crate::message::{CallOutcome, Fleet, Note};
 use crate::shape::Shape;
@@ -25,7 +25,7 @@ impl BoundedLoad {
 }
 
 impl<M: Machine<Protocol = Fleet>> Promise<M> for BoundedLoad {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         let calls = self.calls.entry(entry.node).or_default();
         match &entry.note {
             Note::Returned { cache, .. } => *calls.entry(*cache).or_default() -= 1,
@@ -36,9 +36,9 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for BoundedLoad {
                 let weight = u64::from(self.shape.weight(*cache));
                 let bound = (5 * total * weight).div_ceil(4 * self.weights);
                 if here > bound {
-                    return Err(format!(
+                    return Err(Breach::from(format!(
                         "{cache:?} has {here} of {total} calls under way, and its bound is {bound}"
-                    ));
+                    )));
                 }
             }
             _ => {}
@@ -67,14 +67,16 @@ pub(super) struct FailsFast {
 }
 
 impl<M: Machine<Protocol = Fleet>> Promise<M> for FailsFast {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         match &entry.note {
             Note::Called { token, .. } => drop(self.begun.insert(*token, entry.at)),
             Note::Returned { token, cache, outcome } => {
                 let Some(begun) = self.begun.remove(token) else { return Ok(()) };
                 let silence = self.silences.entry((entry.node, *cache)).or_default();
                 if *outcome == CallOutcome::TimedOut {
-                    return silence.timed_out(*cache, begun, entry.at);
+                    let front = entry.node;
+                    let timed_out = silence.timed_out(*cache, begun, entry.at);
+                    return timed_out.map_err(|breach| breach.on_moment(begun, front));
                 }
                 *silence = Silence::default();
             }
@@ -85,14 +87,14 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for FailsFast {
 }
 
 impl Silence {
-    fn timed_out(&mut self, cache: NodeId, begun: Time, ended: Time) -> Result<(), String> {
+    fn timed_out(&mut self, cache: NodeId, begun: Time, ended: Time) -> Result<(), Breach> {
         if self.known.is_some_and(|known| begun > known) {
             let probed = self.probed.replace(begun);
             if probed.is_some_and(|probed| begun < probed + PROBE_INTERVAL) {
                 let waited = ended.since(begun);
-                return Err(format!(
+                return Err(Breach::from(format!(
                     "one more call waited {waited:?} for {cache:?}, which is silent"
-                ));
+                )));
             }
         }
         self.time_outs += 1;

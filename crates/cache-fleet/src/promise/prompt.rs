@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
-use sim::{Promise, Verdict, World};
+use sim::{Breach, Promise, Verdict, World};
 
 use crate::message::{Fleet, Note};
 
@@ -21,6 +21,8 @@ pub(super) struct Prompt;
 struct Came {
     all: u64,
     late: u64,
+    /// The first of those.
+    first: Option<u64>,
 }
 
 impl<M: Machine<Protocol = Fleet>> Promise<M> for Prompt {
@@ -28,33 +30,41 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for Prompt {
         let mut asked: BTreeMap<u64, (NodeId, Time)> = BTreeMap::new();
         let mut windows: BTreeMap<(u128, NodeId), Came> = BTreeMap::new();
         let window = |at: Time| at.since(Time(0)).as_nanos() / WINDOW.as_nanos();
-        let mut ends = |front, began: Time, ended: Time| {
+        let mut ends = |token, front, began: Time, ended: Time| {
             let came: &mut Came = windows.entry((window(began), front)).or_default();
             came.all += 1;
-            came.late += u64::from(ended > began + PROMPT);
+            if ended > began + PROMPT {
+                came.late += 1;
+                came.first = came.first.or(Some(token));
+            }
         };
         for entry in world.history().iter() {
             match entry.note {
                 Note::Asked { token, .. } => drop(asked.insert(token, (entry.node, entry.at))),
                 Note::Answered { token } | Note::Failed { token } => {
                     if let Some((front, began)) = asked.remove(&token) {
-                        ends(front, began, entry.at);
+                        ends(token, front, began, entry.at);
                     }
                 }
                 _ => {}
             }
         }
-        asked.into_values().for_each(|(front, began)| ends(front, began, world.now()));
+        for (token, (front, began)) in asked {
+            ends(token, front, began, world.now());
+        }
         // In the first one the caches are filled.
         let bad = |((window, _), came): &((u128, NodeId), Came)| {
             *window > 0 && came.all >= MIN_REQUESTS && came.late * 10 > came.all
         };
         match windows.into_iter().find(bad) {
-            Some(((window, front), Came { all, late })) => Verdict::Broken(format!(
-                "of the {all} requests that came to {front:?} from {:?} on, {late} took more than \
+            Some(((window, front), Came { all, late, first })) => {
+                let why = format!(
+                    "of the {all} requests that came to {front:?} from {:?} on, {late} took more than \
                  {PROMPT:?}",
-                Time(0) + WINDOW * window as u32
-            )),
+                    Time(0) + WINDOW * window as u32
+                );
+                Verdict::Broken(first.into_iter().fold(Breach::from(why), Breach::on_operation))
+            }
             None => Verdict::Held,
         }
     }

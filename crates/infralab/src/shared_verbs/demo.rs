@@ -1,12 +1,14 @@
 //! `demo`: a narrated run.
 
 use machine::Time;
-use sim::{Moment, Registered, RunRecord, Window, diagram};
+use sim::{Moment, Registered};
+use story::Window;
 
 use crate::exit::{Failure, Outcome};
 use crate::narrate::{BAD, BOLD, print_report, verdict};
 use crate::rerun::command;
 use crate::results::say;
+use crate::view::width;
 
 /// A narrated run of the first scenario, and of the same system without one of its mechanisms.
 pub(crate) fn demo(system: &dyn Registered, seed: u64) -> Outcome {
@@ -27,7 +29,8 @@ pub(crate) fn demo(system: &dyn Registered, seed: u64) -> Outcome {
     let fault = |(_, moment): &&(Time, Moment)| matches!(moment, Moment::FaultBegins { .. });
     if let Some(&(at, _)) = ran.moments.iter().find(fault) {
         say!("\nAround the first of these:\n");
-        say!("{}", draw_from(&ran, Time(at.0.saturating_sub(20_000_000)), 30).trim_end());
+        let window = Window::From(Time(at.0.saturating_sub(20_000_000)), 30);
+        say!("{}", story::whole(&ran, window, width()).trim_end());
     }
     say!("\nAnd in the end:\n");
     print_report(system, &ran);
@@ -40,11 +43,7 @@ pub(crate) fn demo(system: &dyn Registered, seed: u64) -> Outcome {
             say!("  {BAD}✗{BAD:#} {}: {}", violation.promise, violation.why);
         }
         let again = command(system.name(), first.name, witness.seed, &without);
-        say!("See it: {again} --diagram");
+        say!("See why: {again}");
     }
     Ok(verdict(&ran))
-}
-
-fn draw_from(ran: &RunRecord, from: Time, rows: usize) -> String {
-    diagram(&ran.nodes, &ran.moments, Window::From(from, rows))
 }

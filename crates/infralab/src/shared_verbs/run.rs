@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use clap::Args;
 use host::number;
-use sim::Registered;
+use sim::{Registered, RunRecord, Witness};
 
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, refused};
 use crate::left_out::Without;
 use crate::progress::with_spinner;
-use crate::rerun::command;
-use crate::results::save_to;
+use crate::rerun::{command, program, sweep_command};
+use crate::results::{save_to, say};
 use crate::run_report::show;
+use crate::view::View;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
@@ -32,28 +33,27 @@ pub(crate) struct RunArguments {
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
-    /// Prints the run as a space-time diagram, its last rows at most.
-    #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "60")]
-    #[arg(value_parser = number::<usize>(0..=1_000_000))]
-    #[arg(conflicts_with = "json")]
-    diagram: Option<usize>,
+    #[command(flatten)]
+    view: View,
 }
 
 /// Runs one scenario at one seed.
 #[expect(clippy::disallowed_methods, reason = "the time a run takes is part of its results")]
 pub(crate) fn run(system: &dyn Registered, arguments: &RunArguments) -> Outcome {
-    let RunArguments { scenario, seed, without, save, history, json, diagram } = arguments;
+    let RunArguments { scenario, seed, without, save, history, json, view } = arguments;
     let without = &without.names();
     let began = Instant::now();
-    let ran =
-        with_spinner("running", || system.run(scenario, *seed, without)).map_err(Failure::input)?;
+    let ran = with_spinner("running", || system.run(scenario, *seed, without)).map_err(refused)?;
     let history = match (history, &ran.history) {
         (Some(_), None) => return Err(has_no_history(system)),
         (Some(file), Some(lines)) => Some((file, lines)),
         (None, _) => None,
     };
     let command = command(system.name(), scenario, *seed, without);
-    let found = show(system, &ran, began.elapsed(), *json, *diagram, &command)?;
+    let found = show(system, &ran, began.elapsed(), *json, view, &command)?;
+    if !json {
+        say_next(system, arguments, &ran);
+    }
     // After the results: a file that cannot be written must not cost them.
     if let Some(file) = save {
         save_to(file, &ran.saved.to_json())?;
@@ -62,6 +62,29 @@ pub(crate) fn run(system: &dyn Registered, arguments: &RunArguments) -> Outcome 
         save_to(file, lines)?;
     }
     Ok(found)
+}
+
+/// What can be done next: a break has a shortest history, and a mechanism that was not needed here may be elsewhere.
+fn say_next(system: &dyn Registered, arguments: &RunArguments, ran: &RunRecord) {
+    let RunArguments { scenario, seed, save, .. } = arguments;
+    let (name, without) = (system.name(), &ran.saved.without);
+    if !ran.report.violations.is_empty() {
+        let shortest = sweep_command(name, scenario, without);
+        say!("the shortest history: {shortest} --first-seed {seed} --seeds 1 --shrink");
+        say!("the whole run: {} --all", command(name, scenario, *seed, without));
+        if save.is_none() {
+            say!("to keep this run: --save FILE, then {} replay FILE", program());
+        }
+    } else if let Some(first) = without.first() {
+        let known = |it: &&Witness| [it.mechanism] == without[..];
+        match system.witnesses().iter().find(known) {
+            Some(it) if (it.scenario, it.seed) != (scenario, *seed) => {
+                let again = command(name, it.scenario, it.seed, without);
+                say!("this seed needs no {first}; one that does: {again}");
+            }
+            _ => say!("to find a seed that breaks: {}", sweep_command(name, scenario, without)),
+        }
+    }
 }
 
 fn has_no_history(system: &dyn Registered) -> Failure {

@@ -6,17 +6,17 @@ use std::time::Instant;
 use clap::Args;
 use host::number;
 use serde_json::json;
-use sim::{Counterexample, Registered, Seeds};
+use sim::{Counterexample, Registered, Seeds, SweepReport, SweepViolation, Witness};
 
-use crate::exit::{Failure, Found, Outcome};
+use crate::exit::{Failure, Found, Outcome, refused};
 use crate::left_out::Without;
-use crate::narrate::draw_last;
 use crate::progress;
-use crate::rerun::program;
+use crate::rerun::{program, sweep_command};
 use crate::results::{save_to, say};
 use crate::shard::{Shard, Share};
 use crate::swept::Swept;
 use crate::systems::systems;
+use crate::view::View;
 
 /// Which seeds of a scenario are run.
 #[derive(Clone, Copy, Debug, Args)]
@@ -52,6 +52,8 @@ pub(crate) struct SweepArguments {
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    view: View,
 }
 
 #[derive(Debug, Args)]
@@ -70,8 +72,8 @@ pub(crate) fn sweep_all(SweepAllArguments { which, json }: &SweepAllArguments) -
         for info in system.scenarios() {
             let (scenario, without) = (info.name.to_owned(), Without::default());
             let (which, json) = (*which, *json);
-            let arguments =
-                SweepArguments { scenario, which, without, shrink: false, save: None, json };
+            let (shrink, save, view) = (false, None, View::default());
+            let arguments = SweepArguments { scenario, which, without, shrink, save, json, view };
             worst = worst.max(sweep(&*system, &arguments)?);
         }
     }
@@ -81,7 +83,7 @@ pub(crate) fn sweep_all(SweepAllArguments { which, json }: &SweepAllArguments) -
 /// Runs many seeds of a scenario.
 #[expect(clippy::disallowed_methods, reason = "the time a sweep takes is what the user asks for")]
 pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outcome {
-    let SweepArguments { scenario, which, without, shrink, save, json } = arguments;
+    let SweepArguments { scenario, which, without, shrink, save, json, view } = arguments;
     let SeedsArguments { seeds, first_seed, shard, jobs } = which;
     let without = &without.names();
     let default = system.scenarios().into_iter().find(|info| info.name == scenario);
@@ -105,14 +107,14 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
                 bar.set_message(format!("{found} violations"));
             }
         })
-        .map_err(Failure::input)?;
+        .map_err(refused)?;
     let elapsed_s = began.elapsed().as_secs_f64();
     bar.finish_and_clear();
     if shard.is_some() {
         // That is judged over all seeds.
         report.shortfalls.clear();
     }
-    let counterexample = match report.violations.first() {
+    let counterexample = match telling(system, scenario, without, &report) {
         Some(first) if *shrink => {
             let shrink = || system.shrink(scenario, first.seed, without, &first.promise);
             let counterexample = progress::with_spinner("looking for the shortest history", shrink);
@@ -127,6 +129,7 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
             all["shrunk"] = json!({
                 "steps_before": steps.0, "steps": steps.1, "runs": runs,
                 "violations": ran.report.violations, "saved": ran.saved,
+                "story": view.story(system, ran)?,
             });
         }
         if let Some(shard) = shard {
@@ -136,7 +139,10 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
     } else {
         swept.print();
         if let Some(counterexample) = &counterexample {
-            print_counterexample(counterexample);
+            print_counterexample(system, counterexample, view)?;
+        } else if !report.violations.is_empty() {
+            let again = sweep_command(system.name(), scenario, without);
+            say!("the shortest history: {again} --shrink");
         }
     }
     match (save, &counterexample) {
@@ -152,8 +158,28 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
     Ok(swept.found())
 }
 
-fn print_counterexample(counterexample: &Counterexample) {
+/// The violation that a story is told of: the first of the promise that the mechanism is there for, if there is
+/// one, and otherwise the first.
+fn telling<'a>(
+    system: &dyn Registered,
+    scenario: &str,
+    without: &[String],
+    report: &'a SweepReport,
+) -> Option<&'a SweepViolation> {
+    let is_it = |it: &&Witness| without == [it.mechanism] && it.scenario == scenario;
+    let known = system.witnesses().iter().filter(is_it);
+    let mut known = known.filter_map(|it| {
+        report.violations.iter().find(|violation| violation.promise == it.promise)
+    });
+    known.next().or(report.violations.first())
+}
+
+fn print_counterexample(
+    system: &dyn Registered,
+    counterexample: &Counterexample,
+    view: &View,
+) -> Result<(), Failure> {
     let Counterexample { ran, steps: (before, after), runs } = counterexample;
-    say!("\nshrunk from {before} steps to {after} in {runs} runs:\n");
-    say!("{}", draw_last(ran, 40).trim_end());
+    say!("\nshrunk from {before} steps to {after} in {runs} runs");
+    view.print(system, ran)
 }

@@ -109,9 +109,43 @@ fn a_shrunk_run_can_be_saved_and_seen_again() {
     let sweep = ["snowflake", "sweep", "overload", "--seeds", "1", "--without", "sequence-wait"];
     let said = lab(&[&sweep[..], &["--shrink", "--save", &file]].concat());
     assert_eq!(said.code, Some(1), "{said:?}");
-    let again = lab(&["replay", &file, "--diagram", "10"]);
+    let again = lab(&["replay", &file, "--all", "--rows", "10"]);
     assert_eq!(again.code, Some(1), "{again:?}");
     assert!(again.stdout.contains("unique"), "{}", again.stdout);
+}
+
+/// Its lines keep to the width, and it ends with the break.
+#[test]
+fn a_break_is_told_in_so_many_rows_and_columns_and_says_what_can_be_done_next() {
+    let run = ["snowflake", "run", "overload", "--without", "sequence-wait", "--width", "70"];
+    let said = lab(&run);
+    let (_, story) = said.stdout.split_once("More ids than a tick has numbers").unwrap();
+    let (story, next) = story.split_once("\nagain: ").unwrap();
+    assert!(story.contains("Left out (sequence-wait)") && story.contains("unique: id "), "{story}");
+    assert!(story.lines().all(|line| line.chars().count() <= 70), "{story}");
+    assert!(next.contains(" --shrink") && next.contains(" --all"), "{next}");
+    let rows = |arguments: &[&str]| lab(&[&run[..], arguments].concat()).stdout.lines().count();
+    let (short, page, whole) = (rows(&["--rows", "12"]), rows(&[]), rows(&["--all"]));
+    assert!(short < page && page < whole, "{short}, {page}, {whole}");
+
+    let json = json(&[&run[..], &["--json"]].concat());
+    has(&json["story"], &["title", "sentences", "steps", "rows", "parting", "with", "without"]);
+}
+
+#[test]
+fn a_seed_that_needs_no_mechanism_says_which_one_does() {
+    let said = lab(&["snowflake", "run", "overload", "--without", "clock-guard"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.contains("this seed needs no clock-guard; one that does: "), "{said:?}");
+    assert!(said.stdout.contains("clock-step-back --seed 4 --without clock-guard"), "{said:?}");
+}
+
+#[test]
+fn a_name_that_is_nearly_right_gets_the_right_one() {
+    refused(&["snowflake", "run", "overlaod"], 2, &["did you mean overload?"]);
+    let mechanism = ["snowflake", "sweep", "overload", "--without", "sequence-wiat"];
+    refused(&mechanism, 2, &["did you mean sequence-wait?"]);
+    refused(&["snowflak", "demo"], 2, &["snowflake"]);
 }
 
 #[test]
@@ -177,7 +211,7 @@ fn what_is_asked_for_twice_or_past_the_end_is_told() {
     assert_eq!(said["without"], serde_json::json!(["sequence-wait"]));
     let past = ["snowflake", "sweep", "overload", "--first-seed", "18446744073709551615"];
     refused(&[&past[..], &["--seeds", "2"]].concat(), 2, &["leaves no room for 2"]);
-    refused(&["snowflake", "run", "overload", "--json", "--diagram"], 2, &["--diagram"]);
+    refused(&["snowflake", "run", "overload", "--json", "--all"], 2, &["--all"]);
     let scratch = Scratch::new("clean");
     let file = scratch.text("clean.json");
     let clean = ["snowflake", "sweep", "overload", "--seeds", "1", "--shrink", "--save", &file];

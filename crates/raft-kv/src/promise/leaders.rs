@@ -2,30 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use machine::NodeId;
+use machine::{NodeId, Time};
 use raft::{Index, Member, Term};
+use sim::{Breach, Evidence};
 
 use super::{Invariant, MemberView};
 
 /// Election Safety, in the paper's figure 3. A node with another disk is another member.
 #[derive(Default)]
 pub(super) struct OneLeaderPerTerm {
-    leaders: BTreeMap<Term, Member>,
+    /// And since when.
+    leaders: BTreeMap<Term, (Member, Time)>,
 }
 
 impl Invariant for OneLeaderPerTerm {
-    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), String> {
-        let Some(MemberView { member, term, .. }) = view.filter(|view| view.leads) else {
+    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), Breach> {
+        let Some(MemberView { member, term, now, .. }) = view.filter(|view| view.leads) else {
             return Ok(());
         };
-        let first = *self.leaders.entry(term).or_insert(member);
-        match first {
-            first if first == member => Ok(()),
-            first if first.node == node => Err(format!(
-                "{node:?} led in term {term} with the disk that it lost, and leads again"
-            )),
-            first => Err(format!("{first:?} and {node:?} lead in term {term}")),
+        let (first, since) = *self.leaders.entry(term).or_insert((member, now));
+        if first == member {
+            return Ok(());
         }
+        let why = if first.node == node {
+            format!("{node:?} led in term {term} with the disk that it lost, and leads again")
+        } else {
+            format!("{first:?} and {node:?} lead in term {term}")
+        };
+        let value = Evidence::Value(format!("term {term}"));
+        Err(Breach::from(why).on_moment(since, first.node).on(value))
     }
 }
 
@@ -33,6 +38,8 @@ impl Invariant for OneLeaderPerTerm {
 struct Committed {
     term: Term,
     by: Term,
+    /// Where that was known first, and when.
+    at: (Time, NodeId),
 }
 
 /// Leader Completeness: what a leader has committed is in the logs of the leaders of all later terms,
@@ -46,7 +53,7 @@ pub(super) struct LeaderCompleteness {
 }
 
 impl Invariant for LeaderCompleteness {
-    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), String> {
+    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), Breach> {
         let Some(view) = view else {
             self.leaders.remove(&node);
             return Ok(());
@@ -54,7 +61,11 @@ impl Invariant for LeaderCompleteness {
         // It may have heard of them in an earlier term than its own, never in a later one.
         for index in self.committed.len() as Index + 1..=view.commit {
             let term = view.log.term_at(index);
-            self.committed.push(term.map(|term| Committed { term, by: view.term }));
+            self.committed.push(term.map(|term| Committed {
+                term,
+                by: view.term,
+                at: (view.now, node),
+            }));
         }
         if !view.leads {
             self.leaders.remove(&node);
@@ -72,13 +83,15 @@ impl Invariant for LeaderCompleteness {
             let Some(entry) = &self.committed[index as usize - 1] else { continue };
             let here = view.log.term_at(index);
             if entry.by < view.term && here != Some(entry.term) {
-                let Committed { term, by } = entry;
+                let Committed { term, by, at: (since, first) } = entry;
                 let here = here.map_or("nothing".into(), |term| format!("one of term {term}"));
-                return Err(format!(
+                let why = format!(
                     "{node:?} leads in term {}, and where an entry of term {term} was committed in \
                      term {by}, at index {index}, it has {here}",
                     view.term
-                ));
+                );
+                let value = Evidence::Value(format!("the entry at index {index}"));
+                return Err(Breach::from(why).on_moment(*since, *first).on(value));
             }
         }
         Ok(())

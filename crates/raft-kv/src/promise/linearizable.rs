@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use check::{Budget, Kv, KvInput, KvOutput, Operation, Verdict as Found, linearizable};
 use machine::Machine;
-use sim::{History, Promise, Verdict, World};
+use sim::{Breach, History, Promise, Verdict, World};
 
 use crate::message::{Answer, Ask, KeyValue, Note, ReadMode};
 use crate::store::Pairs;
@@ -17,6 +17,8 @@ type Event = Operation<KvInput, KvOutput>;
 const SLICES: u32 = 300;
 /// Configurations that the search remembers: some hundred megabytes.
 const REMEMBERED: usize = 2_000_000;
+/// So many operations before the one that fits in nowhere are named beside it.
+const NAMED: usize = 2;
 
 pub(super) struct Linearizable;
 
@@ -43,13 +45,22 @@ fn judge(history: &History<Note>) -> Verdict {
                 .returned
                 .as_ref()
                 .map_or_else(String::new, |(returned, _)| format!(" to {:?}", at(*returned)));
-            Verdict::Broken(format!(
+            let why = format!(
                 "{stuck}, asked by n{} from {:?}{until}, fits in nowhere after the {} operations on \
                  that key that can be put in order",
                 stuck.process,
                 at(stuck.invoked),
                 failure.prefix.len()
-            ))
+            );
+            // What came last before it is what it contradicts.
+            let before = failure.prefix.iter().rev().take(NAMED);
+            let named = [&failure.stuck].into_iter().chain(before);
+            let operations =
+                named.filter_map(|&event| match &history[events[event].invoked as usize].note {
+                    Note::Invoked { operation, .. } => Some(*operation),
+                    _ => None,
+                });
+            Verdict::Broken(operations.fold(Breach::from(why), Breach::on_operation))
         }
     }
 }
@@ -188,7 +199,7 @@ mod tests {
     #[track_caller]
     fn breaks(operations: &[(Ask, Option<Answer>)]) -> String {
         match judged(operations) {
-            Verdict::Broken(why) => why,
+            Verdict::Broken(breach) => breach.why,
             other => panic!("{other:?}"),
         }
     }

@@ -2,25 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use machine::NodeId;
+use machine::{NodeId, Time};
 use raft::{Entry, Index, Log, Snapshot, Term};
+use sim::{Breach, Evidence};
 
 use super::{Invariant, MemberView};
+
+/// Where something was seen first, and when.
+type First = (Time, NodeId);
 
 /// Log Matching, in the paper's figure 3: where two logs hold an entry of one index and term, they
 /// hold the same entry, and the same before it. It is enough that the entry before is of the same
 /// term in both: then that, too, is the same.
 #[derive(Default)]
 pub(super) struct LogMatching {
-    /// All that were ever seen: each with the term of the entry before it, and where it was.
-    entries: BTreeMap<(Index, Term), (Entry, Term, NodeId)>,
+    /// All that were ever seen: each with the term of the entry before it, and where and when that was.
+    entries: BTreeMap<(Index, Term), (Entry, Term, First)>,
     /// How each log was when it was looked at: its revision and its last index.
     seen: BTreeMap<NodeId, (u64, Index)>,
 }
 
 impl Invariant for LogMatching {
-    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), String> {
-        let Some(MemberView { log, .. }) = view else {
+    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), Breach> {
+        let Some(MemberView { log, now: at, .. }) = view else {
             self.seen.remove(&node);
             return Ok(());
         };
@@ -30,7 +34,7 @@ impl Invariant for LogMatching {
             return Ok(());
         }
         (new_from(before, now).max(log.first_index())..=log.last_index())
-            .try_for_each(|index| self.compare(node, log, index))
+            .try_for_each(|index| self.compare((at, node), log, index))
     }
 }
 
@@ -45,25 +49,32 @@ fn new_from(before: Option<(u64, Index)>, (revision, last): (u64, Index)) -> Ind
 }
 
 impl LogMatching {
-    fn compare(&mut self, node: NodeId, log: &Log, index: Index) -> Result<(), String> {
+    fn compare(
+        &mut self,
+        (at, node): (Time, NodeId),
+        log: &Log,
+        index: Index,
+    ) -> Result<(), Breach> {
         let (Some(entry), Some(before)) = (log.entry(index), log.term_at(index - 1)) else {
             return Ok(());
         };
-        let (known, known_before, other) = self
+        let (known, known_before, (since, other)) = self
             .entries
             .entry((index, entry.term))
-            .or_insert_with(|| (entry.clone(), before, node));
+            .or_insert_with(|| (entry.clone(), before, (at, node)));
         let place = format_args!("index {index} of term {}", entry.term);
-        if known != entry {
-            return Err(format!("{node:?} has another entry at {place} than {other:?} had"));
-        }
-        if *known_before != before {
-            return Err(format!(
+        let why = if known != entry {
+            format!("{node:?} has another entry at {place} than {other:?} had")
+        } else if *known_before != before {
+            format!(
                 "before {place} {node:?} has an entry of term {before}, and {other:?} had one of \
                  term {known_before}"
-            ));
-        }
-        Ok(())
+            )
+        } else {
+            return Ok(());
+        };
+        let value = Evidence::Value(format!("the entry at index {index}"));
+        Err(Breach::from(why).on_moment(*since, *other).on(value))
     }
 }
 
@@ -72,14 +83,14 @@ impl LogMatching {
 #[derive(Default)]
 pub(super) struct StateMachineSafety {
     /// From index 1 on; nothing, where nobody has seen the entry.
-    applied: Vec<Option<(Entry, NodeId)>>,
-    snapshots: BTreeMap<Index, (Snapshot, NodeId)>,
+    applied: Vec<Option<(Entry, First)>>,
+    snapshots: BTreeMap<Index, (Snapshot, First)>,
     /// Up to where each replica has applied, and of which index its snapshot is.
     seen: BTreeMap<NodeId, (Index, Index)>,
 }
 
 impl Invariant for StateMachineSafety {
-    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), String> {
+    fn observe(&mut self, node: NodeId, view: Option<MemberView<'_>>) -> Result<(), Breach> {
         let Some(view) = view else {
             self.seen.remove(&node);
             return Ok(());
@@ -91,55 +102,66 @@ impl Invariant for StateMachineSafety {
         }
         for index in before.0 + 1..=view.applied {
             if let Some(entry) = view.log.entry(index) {
-                self.compare_entry(node, index, entry)?;
+                self.compare_entry((view.now, node), index, entry)?;
             }
         }
-        if before.1 == snapshot { Ok(()) } else { self.compare_state(node, view.log) }
+        if before.1 == snapshot { Ok(()) } else { self.compare_state((view.now, node), view.log) }
     }
 }
 
 impl StateMachineSafety {
-    fn compare_entry(&mut self, node: NodeId, index: Index, entry: &Entry) -> Result<(), String> {
+    fn compare_entry(
+        &mut self,
+        (at, node): (Time, NodeId),
+        index: Index,
+        entry: &Entry,
+    ) -> Result<(), Breach> {
         let place = index as usize - 1;
         if self.applied.len() <= place {
             self.applied.resize(place + 1, None);
         }
-        match &self.applied[place] {
-            None => self.applied[place] = Some((entry.clone(), node)),
-            Some((applied, _)) if applied == entry => {}
-            Some((applied, other)) => {
-                return Err(format!(
-                    "at index {index} {other:?} applied an entry of term {}, and {node:?} another, \
-                     of term {}",
-                    applied.term, entry.term
-                ));
-            }
+        let (applied, (since, other)) =
+            self.applied[place].get_or_insert_with(|| (entry.clone(), (at, node)));
+        if applied == entry {
+            return Ok(());
         }
-        Ok(())
+        let why = format!(
+            "at index {index} {other:?} applied an entry of term {}, and {node:?} another, of term \
+             {}",
+            applied.term, entry.term
+        );
+        Err(on_index(why, index, (*since, *other)))
     }
 
-    fn compare_state(&mut self, node: NodeId, log: &Log) -> Result<(), String> {
+    fn compare_state(&mut self, (at, node): (Time, NodeId), log: &Log) -> Result<(), Breach> {
         let snapshot = log.snapshot();
         let (index, term) = (snapshot.last_index, snapshot.last_term);
         let applied = self.applied.get((index as usize).wrapping_sub(1));
-        if let Some(Some((entry, other))) = applied
+        if let Some(Some((entry, (since, other)))) = applied
             && entry.term != term
         {
-            return Err(format!(
+            let why = format!(
                 "at index {index} {other:?} applied an entry of term {}, and the snapshot of \
                  {node:?} ends there with one of term {term}",
                 entry.term
-            ));
+            );
+            return Err(on_index(why, index, (*since, *other)));
         }
-        let first = || (snapshot.clone(), node);
-        let (known, other) = self.snapshots.entry(index).or_insert_with(first);
-        if !known.is_like(snapshot) {
-            return Err(format!(
-                "the snapshots of {other:?} and {node:?} at index {index} are not the same"
-            ));
+        let first = || (snapshot.clone(), (at, node));
+        let (known, (since, other)) = self.snapshots.entry(index).or_insert_with(first);
+        if known.is_like(snapshot) {
+            return Ok(());
         }
-        Ok(())
+        let why =
+            format!("the snapshots of {other:?} and {node:?} at index {index} are not the same");
+        Err(on_index(why, index, (*since, *other)))
     }
+}
+
+/// What rests on what was done at an index first.
+fn on_index(why: String, index: Index, (since, first): (Time, NodeId)) -> Breach {
+    let value = Evidence::Value(format!("the entry at index {index}"));
+    Breach::from(why).on_moment(since, first).on(value)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use machine::{NodeId, Time};
 use raft::Term;
-use sim::{History, Promise, Verdict, World};
+use sim::{Breach, History, Promise, Verdict, World};
 
 use super::view;
 use crate::message::Note;
@@ -29,7 +29,7 @@ impl KeepsPlace {
 }
 
 impl Promise<Node> for KeepsPlace {
-    fn step(&mut self, world: &World<Node>) -> Result<(), String> {
+    fn step(&mut self, world: &World<Node>) -> Result<(), Breach> {
         if world.now() < Time(0) + BEGUN {
             return Ok(());
         }
@@ -37,9 +37,9 @@ impl Promise<Node> for KeepsPlace {
         let Some((newest, node)) = terms.max() else { return Ok(()) };
         match *self.term.get_or_insert(newest) {
             term if term == newest => Ok(()),
-            term => Err(format!(
+            term => Err(Breach::from(format!(
                 "{node:?} began term {newest}, although nothing failed since somebody led in term {term}"
-            )),
+            ))),
         }
     }
 
@@ -61,20 +61,25 @@ fn judge(history: &History<Note>, now: Time, gap: Duration) -> Verdict {
     // Those who wait, and since when nobody was answered, from when on somebody leads.
     let begun = Time(0) + BEGUN;
     let (mut waiting, mut since) = (0_u64, begun);
-    let late = |since: Time, at: Time| {
+    let mut asked = None;
+    let late = |since: Time, at: Time, waits: Option<u64>| {
         let waited = at.since(since).as_millis();
-        Verdict::Broken(format!("from {since:?} on nobody was answered for {waited} ms"))
+        let why = format!("from {since:?} on nobody was answered for {waited} ms");
+        Verdict::Broken(waits.into_iter().fold(Breach::from(why), Breach::on_operation))
     };
     for entry in history.iter() {
         match &entry.note {
-            Note::Invoked { .. } => {
+            Note::Invoked { operation, .. } => {
+                asked = Some(*operation);
                 since = if waiting == 0 { entry.at.max(begun) } else { since };
                 waiting += 1;
             }
-            Note::Answered { .. } | Note::Failed { .. } | Note::GivenUp { .. } => {
+            Note::Answered { operation, .. }
+            | Note::Failed { operation }
+            | Note::GivenUp { operation } => {
                 let answered = matches!(entry.note, Note::Answered { .. });
                 if entry.at > since + gap {
-                    return late(since, entry.at);
+                    return late(since, entry.at, Some(*operation));
                 }
                 waiting = waiting.saturating_sub(1);
                 since = if answered { entry.at.max(begun) } else { since };
@@ -82,7 +87,7 @@ fn judge(history: &History<Note>, now: Time, gap: Duration) -> Verdict {
             Note::Sometimes(_) => {}
         }
     }
-    if waiting > 0 && now > since + gap { late(since, now) } else { Verdict::Held }
+    if waiting > 0 && now > since + gap { late(since, now, asked) } else { Verdict::Held }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use machine::{Machine, Time};
-use sim::{History, Promise, Verdict, World};
+use sim::{Breach, History, Promise, Verdict, World};
 
 use crate::message::{Ask, KeyValue, Note};
 
@@ -28,11 +28,12 @@ impl<M: Machine<Protocol = KeyValue>> Promise<M> for Recovers {
 
 fn judge(history: &History<Note>, healed: Time, now: Time) -> Verdict {
     let mut due = BTreeMap::new();
-    let late = |(at, due): (Time, Time)| {
-        Verdict::Broken(format!(
+    let late = |operation, (at, due): (Time, Time)| {
+        let why = format!(
             "what was asked at {at:?} was not answered by {due:?}, although a quorum was healed at \
              {healed:?}"
-        ))
+        );
+        Verdict::Broken(Breach::from(why).on_operation(operation))
     };
     for entry in history.iter() {
         match &entry.note {
@@ -46,7 +47,7 @@ fn judge(history: &History<Note>, healed: Time, now: Time) -> Verdict {
                 if let Some((at, by)) = due.remove(operation)
                     && entry.at > by
                 {
-                    return late((at, by));
+                    return late(*operation, (at, by));
                 }
             }
             // Before the healed had time it may be in vain.
@@ -54,14 +55,14 @@ fn judge(history: &History<Note>, healed: Time, now: Time) -> Verdict {
                 if let Some(asked) = due.remove(operation)
                     && entry.at > healed + RECOVERY
                 {
-                    return late(asked);
+                    return late(*operation, asked);
                 }
             }
             Note::Sometimes(_) => {}
         }
     }
-    let overdue = due.into_values().find(|(_, by)| *by < now);
-    overdue.map_or(Verdict::Held, late)
+    let overdue = due.into_iter().find(|(_, (_, by))| *by < now);
+    overdue.map_or(Verdict::Held, |(operation, asked)| late(operation, asked))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use machine::NodeId;
-use sim::{Promise, World};
+use sim::{Breach, Evidence, Promise, World};
 
 use super::{MemberView, view};
 use crate::shape::Node;
@@ -19,7 +19,7 @@ pub(super) struct RedundancyReturns {
 }
 
 impl Promise<Node> for RedundancyReturns {
-    fn step(&mut self, world: &World<Node>) -> Result<(), String> {
+    fn step(&mut self, world: &World<Node>) -> Result<(), Breach> {
         let Some(healed) = world.healed_at() else { return Ok(()) };
         if world.now() < healed + REDUNDANCY {
             return Ok(());
@@ -28,7 +28,8 @@ impl Promise<Node> for RedundancyReturns {
         match self.wanted.iter().find_map(lacks) {
             None => Ok(()),
             Some((node, lack)) => {
-                Err(format!("{node:?} {lack} {REDUNDANCY:?} after everybody was healed"))
+                let why = format!("{node:?} {lack} {REDUNDANCY:?} after everybody was healed");
+                Err(Breach::from(why).on(Evidence::Value(format!("{node:?}"))))
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use machine::{NodeId, Time};
 use raft::Term;
+use sim::Breach;
 
 use super::MemberView;
 
@@ -19,7 +20,7 @@ pub(super) struct StableLeader {
     /// The healed node of the highest term that leads, and since when.
     leader: Option<(Term, NodeId, Time)>,
     /// Terms that a node outside began while a healed leader was firmly in office.
-    intrusions: BTreeMap<Term, NodeId>,
+    intrusions: BTreeMap<Term, (NodeId, Time)>,
 }
 
 impl StableLeader {
@@ -40,7 +41,7 @@ impl StableLeader {
         node: NodeId,
         healed: bool,
         view: MemberView<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Breach> {
         let MemberView { term, leads, .. } = view;
         if healed {
             self.watch_office(now, node, term, leads);
@@ -49,13 +50,13 @@ impl StableLeader {
             return Ok(());
         }
         if self.begun.insert(term) && !healed && self.is_firm(now) {
-            self.intrusions.insert(term, node);
+            self.intrusions.insert(term, (node, now));
         }
         match self.intrusions.get(&term) {
-            Some(intruder) if healed => Err(format!(
+            Some((intruder, since)) if healed => Err(Breach::from(format!(
                 "{intruder:?} is not among the healed; it began term {term} while they had a leader, \
                  and {node:?} followed it"
-            )),
+            )).on_moment(*since, *intruder)),
             _ => Ok(()),
         }
     }
@@ -84,7 +85,7 @@ mod tests {
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
     /// Nodes 0 to 2 are healed, 3 is not; node 1 leads from 1 s on. Who was in which term when?
-    fn judged(moves: &[(u64, u32, Term)]) -> Result<(), String> {
+    fn judged(moves: &[(u64, u32, Term)]) -> Result<(), Breach> {
         let log: &Log = &log(&[]);
         let mut check = StableLeader::new(MS(100));
         let time = |ms| Time(0) + MS(ms);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
-use sim::{Entry, Promise, Verdict, World};
+use sim::{Breach, Entry, Promise, Verdict, World};
 
 use url_shortener::LinkId;
 use url_shortener::{Message, Note, Shortener};
@@ -58,19 +58,25 @@ impl ClicksOnce {
         }
     }
 
-    fn clicked(&mut self, log: u64, number: u64, link: &LinkId) -> Result<(), String> {
+    fn clicked(&mut self, log: u64, number: u64, link: &LinkId) -> Result<(), Breach> {
         let served = &mut self.logs.entry(log).or_default().served;
         if number != served.len() as u64 {
-            return Err(format!("click {number} is the {}th of its log", served.len()));
+            return Err(Breach::from(format!(
+                "click {number} is the {}th of its log",
+                served.len()
+            )));
         }
         served.push(link.clone());
         Ok(())
     }
 
-    fn logged(&mut self, log: u64, below: u64) -> Result<(), String> {
+    fn logged(&mut self, log: u64, below: u64) -> Result<(), Breach> {
         let Log { served, logged, .. } = self.logs.entry(log).or_default();
         let Some(new) = served.get(*logged as usize..(below.max(*logged)) as usize) else {
-            return Err(format!("{below} clicks were logged and {} served", served.len()));
+            return Err(Breach::from(format!(
+                "{below} clicks were logged and {} served",
+                served.len()
+            )));
         };
         for link in new {
             *self.logged.entry(link.clone()).or_default() += 1;
@@ -79,21 +85,24 @@ impl ClicksOnce {
         Ok(())
     }
 
-    fn counted(&mut self, id: u64, below: u64) -> Result<(), String> {
+    fn counted(&mut self, id: u64, below: u64) -> Result<(), Breach> {
         let log = self.logs.entry(id).or_default();
         if below > log.logged {
-            return Err(format!("{below} clicks of a log were counted, and {} logged", log.logged));
+            return Err(Breach::from(format!(
+                "{below} clicks of a log were counted, and {} logged",
+                log.logged
+            )));
         }
         log.counted = below.max(log.counted);
         Ok(())
     }
 
-    fn total(&mut self, link: &LinkId, clicks: u64) -> Result<(), String> {
+    fn total(&mut self, link: &LinkId, clicks: u64) -> Result<(), Breach> {
         let logged = self.logged.get(link).copied().unwrap_or_default();
         if clicks > logged {
-            return Err(format!(
+            return Err(Breach::from(format!(
                 "{link:?} has {clicks} clicks by the tally, and {logged} were logged"
-            ));
+            )));
         }
         self.totals.insert(link.clone(), clicks);
         Ok(())
@@ -101,7 +110,7 @@ impl ClicksOnce {
 }
 
 impl ClicksOnce {
-    fn see(&mut self, entry: &Entry<Note>) -> Result<(), String> {
+    fn see(&mut self, entry: &Entry<Note>) -> Result<(), Breach> {
         match &entry.note {
             Note::Clicked { log, number, link } => self.clicked(*log, *number, link),
             Note::Logged { log, below } => {
@@ -115,16 +124,16 @@ impl ClicksOnce {
     }
 
     /// All that is acknowledged is counted, by what the tally says when it is asked.
-    fn all_are_counted<M>(&mut self, mut world: World<M>) -> Result<(), String>
+    fn all_are_counted<M>(&mut self, mut world: World<M>) -> Result<(), Breach>
     where
         M: Machine<Protocol = Shortener>,
     {
         for Log { logged, counted, .. } in self.logs.values() {
             if counted < logged {
                 let missing = logged - counted;
-                return Err(format!(
+                return Err(Breach::from(format!(
                     "{missing} of {logged} acknowledged clicks of a log were never counted"
-                ));
+                )));
             }
         }
         let due = self.logged.clone();
@@ -141,18 +150,33 @@ impl ClicksOnce {
             let total = self.totals.get(&link).copied().unwrap_or_default();
             // Others may have come meanwhile.
             if total < logged {
-                return Err(format!(
+                return Err(Breach::from(format!(
                     "{link:?} has {total} clicks by the tally, and {logged} were logged"
-                ));
+                )));
             }
         }
         Ok(())
     }
 }
 
+/// Was the same counted before?
+fn is_about_the_same(earlier: &Note, now: &Note) -> bool {
+    match (earlier, now) {
+        (Note::Total { link: one, .. }, Note::Total { link: other, .. }) => one == other,
+        (Note::Counted { log: one, .. }, Note::Counted { log: other, .. }) => one == other,
+        _ => false,
+    }
+}
+
 impl<M: Machine<Protocol = Shortener>> Promise<M> for ClicksOnce {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
-        self.see(entry)
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
+        self.see(entry).map_err(|breach| {
+            let before = world.history().iter().rev().skip_while(|earlier| earlier.at == entry.at);
+            let same =
+                before.into_iter().find(|earlier| is_about_the_same(&earlier.note, &entry.note));
+            same.into_iter()
+                .fold(breach, |breach, earlier| breach.on_moment(earlier.at, earlier.node))
+        })
     }
 
     /// Where everything was healed and calm for longer than any time-out, what is acknowledged is counted.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use machine::Machine;
-use sim::{Entry, Promise, World};
+use sim::{Breach, Entry, Evidence, Promise, World};
 
 use url_shortener::Key;
 use url_shortener::{Answer, Ask, Note, Shortener};
@@ -19,7 +19,7 @@ pub(super) struct CodesDistinct {
 }
 
 impl<M: Machine<Protocol = Shortener>> Promise<M> for CodesDistinct {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         match &entry.note {
             Note::Invoked { token, ask: Ask::Create(_), .. } => drop(self.creates.insert(*token)),
             Note::Invoked { ask: Ask::Delete(key), .. } => {
@@ -30,7 +30,18 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for CodesDistinct {
             {
                 let url = link.url.to_string();
                 if let Some(first) = self.held.insert(key.clone(), url.clone()) {
-                    return Err(format!("{key:?} is the code of {first} and of {url}"));
+                    let first_answer =
+                        world.history().iter().find_map(|earlier| match &earlier.note {
+                            Note::Answered { token, answer: Answer::Link(code, link) } => {
+                                let is_it = code == key && *link.url == *first;
+                                is_it.then_some(*token)
+                            }
+                            _ => None,
+                        });
+                    let why = format!("{key:?} is the code of {first} and of {url}");
+                    let breach = Breach::from(why).on_operation(*token);
+                    let breach = breach.on(Evidence::Value(format!("the code {key:?}")));
+                    return Err(first_answer.into_iter().fold(breach, Breach::on_operation));
                 }
             }
             _ => {}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use machine::{Machine, Time, Wall};
-use sim::{Entry, Promise, WORLD_BEGINS, World};
+use sim::{Breach, Entry, Promise, WORLD_BEGINS, World};
 
 use crate::shape::{FRESHNESS, Shape};
 use url_shortener::Key;
@@ -67,7 +67,7 @@ impl DeletedStop {
         now: Time,
         skew: Duration,
         answer: &Answer,
-    ) -> Result<(), String> {
+    ) -> Result<(), Breach> {
         let Some((at, ask)) = self.asked.remove(&token) else { return Ok(()) };
         match (ask, answer) {
             // It may still be made.
@@ -94,32 +94,32 @@ impl DeletedStop {
         }
     }
 
-    fn redirected(&self, key: &Key, asked: Time, skew: Duration, url: &str) -> Result<(), String> {
+    fn redirected(&self, key: &Key, asked: Time, skew: Duration, url: &str) -> Result<(), Breach> {
         if let Some(gone) = self.gone.get(key)
             && *gone + FRESHNESS.links <= asked
         {
-            return Err(format!(
+            return Err(Breach::from(format!(
                 "{key:?} was deleted at {gone:?}, and leads to {url} at {asked:?}"
-            ));
+            )));
         }
         match self.expires.get(url) {
-            Some(Some(over)) if *over + skew <= true_wall(asked) => Err(format!(
+            Some(Some(over)) if *over + skew <= true_wall(asked) => Err(Breach::from(format!(
                 "{key:?} expired {} ms before somebody was led to {url}",
                 true_wall(asked).distance(*over).as_millis()
-            )),
+            ))),
             _ => Ok(()),
         }
     }
 
-    fn expired(&self, key: &Key, now: Time, skew: Duration) -> Result<(), String> {
+    fn expired(&self, key: &Key, now: Time, skew: Duration) -> Result<(), Breach> {
         if self.mixed.contains(key) && !self.first_expiry.contains_key(key) {
-            return Err(format!("{key:?} never expires, and is said to have"));
+            return Err(Breach::from(format!("{key:?} never expires, and is said to have")));
         }
         match self.first_expiry.get(key) {
-            Some(first) if true_wall(now) + skew < *first => Err(format!(
+            Some(first) if true_wall(now) + skew < *first => Err(Breach::from(format!(
                 "{key:?} is said to have expired {} ms before its time",
                 true_wall(now).distance(*first).as_millis()
-            )),
+            ))),
             _ => Ok(()),
         }
     }
@@ -131,7 +131,7 @@ fn true_wall(at: Time) -> Wall {
 }
 
 impl<M: Machine<Protocol = Shortener>> Promise<M> for DeletedStop {
-    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         match &entry.note {
             Note::Invoked { token, ask, .. } => self.invoked(*token, entry.at, ask),
             Note::Answered { token, answer } => {
@@ -139,7 +139,8 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for DeletedStop {
                 let asked = self.asked.get(token).map_or(entry.at, |(at, _)| *at);
                 let healed = world.healed_at().is_some_and(|healed| healed <= asked);
                 let skew = if healed { Duration::ZERO } else { self.skew };
-                return self.answered(*token, entry.at, skew, answer);
+                let judged = self.answered(*token, entry.at, skew, answer);
+                return judged.map_err(|breach| breach.on_operation(*token));
             }
             _ => {}
         }
@@ -170,7 +171,7 @@ mod tests {
             Watch(DeletedStop::new(shape), 0)
         }
 
-        fn saw(&mut self, ms: u64, ask: Ask, answer: Answer) -> Result<(), String> {
+        fn saw(&mut self, ms: u64, ask: Ask, answer: Answer) -> Result<(), Breach> {
             let Watch(promise, token) = self;
             *token += 1;
             let skew = promise.skew;

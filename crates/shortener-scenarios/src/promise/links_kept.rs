@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use check::{Budget, Operation, Verdict as Found, linearizable};
 use machine::{Machine, NodeId, Time};
-use sim::{History, Promise, Verdict, World};
+use sim::{Breach, Evidence, History, Promise, Verdict, World};
 
 use crate::shape::FRESHNESS;
 use model::{Answered, Register, RegisterOp, What};
@@ -25,6 +25,8 @@ type Event = Operation<RegisterOp, Answered>;
 /// Slices of the search, of up to 100,000 steps each, at least one a link: some seconds.
 const SLICES: u32 = 3_000;
 const REMEMBERED: usize = 2_000_000;
+/// So many operations before the one that fits in nowhere are named beside it.
+const NAMED: usize = 2;
 /// After the heal: what was given up is over, shards have read their disks.
 const RECOVERS: Duration = Duration::from_millis(1_000);
 /// Longer than a calm service takes to answer, or to say that it cannot.
@@ -55,7 +57,7 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for LinksTrue {
 }
 
 /// A visitor who came while all was calm, and was not answered.
-fn turned_away(history: &History<Note>, from: Time, end: Time) -> Option<String> {
+fn turned_away(history: &History<Note>, from: Time, end: Time) -> Option<Breach> {
     let mut open = BTreeMap::new();
     for entry in history.iter() {
         match &entry.note {
@@ -66,15 +68,16 @@ fn turned_away(history: &History<Note>, from: Time, end: Time) -> Option<String>
             }
             Note::Answered { token, answer: Answer::Unavailable(why) } => {
                 if let Some((key, at)) = open.get(token) {
-                    return Some(format!("a visitor of {key:?} at {at:?} is turned away: {why}"));
+                    let why = format!("a visitor of {key:?} at {at:?} is turned away: {why}");
+                    return Some(Breach::from(why).on_operation(*token));
                 }
             }
             Note::Answered { token, .. } => drop(open.remove(token)),
             _ => {}
         }
     }
-    let (key, at) = open.into_values().next()?;
-    Some(format!("a visitor of {key:?} at {at:?} has no answer"))
+    let (token, (key, at)) = open.into_iter().next()?;
+    Some(Breach::from(format!("a visitor of {key:?} at {at:?} has no answer")).on_operation(token))
 }
 
 fn judge(history: &History<Note>) -> Verdict {
@@ -94,15 +97,32 @@ fn judge(history: &History<Note>) -> Verdict {
                 .returned
                 .as_ref()
                 .map_or_else(String::new, |(returned, _)| format!(" to {:?}", at(*returned)));
-            Verdict::Broken(format!(
+            let why = format!(
                 "{}, by n{} from {:?}{until}, fits in nowhere after the {} operations on that link \
                  that can be put in order",
                 stuck.input,
                 stuck.process,
                 at(stuck.invoked),
                 failure.prefix.len()
-            ))
+            );
+            // What came last before it is what it contradicts.
+            let before = failure.prefix.iter().rev().take(NAMED);
+            let named = [&failure.stuck].into_iter().chain(before);
+            let tokens = named.filter_map(|&event| token(history, &events[event]));
+            let breach = Breach::from(why).on(Evidence::Value(format!("{:?}", stuck.input.key)));
+            Verdict::Broken(tokens.fold(breach, Breach::on_operation))
         }
+    }
+}
+
+/// The question that an event is of.
+fn token(history: &History<Note>, event: &Event) -> Option<u64> {
+    let moment = event.returned.as_ref().map_or(event.invoked, |(returned, _)| *returned);
+    match &history[(moment / MOMENTS) as usize].note {
+        Note::Invoked { token, .. }
+        | Note::Acknowledged { token, .. }
+        | Note::Answered { token, .. } => Some(*token),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use machine::{Machine, NodeId};
-use sim::{Entry, Promise, Verdict, World};
+use sim::{Breach, Entry, Evidence, Promise, Verdict, World};
 
 use url_shortener::RingPhase;
 use url_shortener::{Note, Shortener};
@@ -17,7 +17,7 @@ const SETTLES: Duration = Duration::from_secs(2);
 pub(super) struct RingSettles(BTreeMap<NodeId, (u32, RingPhase)>);
 
 impl<M: Machine<Protocol = Shortener>> Promise<M> for RingSettles {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         if let Note::Ring { shards, phase } = entry.note {
             self.0.insert(entry.node, (shards, phase));
         }
@@ -29,7 +29,8 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for RingSettles {
         let stuck = self.0.iter().find(|(_, (_, phase))| *phase != RingPhase::Settled);
         match stuck {
             Some((node, (shards, phase))) if is_time => {
-                Verdict::Broken(format!("{node:?} is still {phase:?} on a ring of {shards} shards"))
+                let why = format!("{node:?} is still {phase:?} on a ring of {shards} shards");
+                Verdict::Broken(Breach::from(why).on(Evidence::Value(format!("{node:?}"))))
             }
             _ => Verdict::Held,
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use machine::{Machine, NodeId, Time};
 use resilience::TokenBucket;
-use sim::{Entry, Promise, World};
+use sim::{Breach, Entry, Evidence, Promise, World};
 
 use crate::shape::{FRESHNESS, RATE, Shape};
 use url_shortener::Key;
@@ -74,12 +74,13 @@ impl StoreProtected {
         at: Time,
         call: (u64, u64, Why),
         key: Option<&Key>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Breach> {
         let seen = self.instances.entry(node).or_default();
         let (call, client, why) = call;
         if let (Why::Visit | Why::Look | Why::Again, Some(key)) = (why, key) {
-            if seen.reads.values().any(|(other, _)| other == key) {
-                return Err(format!("{node:?} reads {key:?} while it reads it already"));
+            if let Some((_, since)) = seen.reads.values().find(|(other, _)| other == key) {
+                let why = format!("{node:?} reads {key:?} while it reads it already");
+                return Err(about(why, key, *since, node));
             }
             seen.reads.insert(call, (key.clone(), at));
             let calm = self.changing.get(key).is_none_or(|open| *open == 0);
@@ -87,9 +88,8 @@ impl StoreProtected {
                 let unchanged = self.changed.get(key).is_none_or(|changed| changed < dead);
                 if unchanged && at.since(*dead) < FRESHNESS.missing {
                     let age = at.since(*dead).as_millis();
-                    return Err(format!(
-                        "{node:?} reads {key:?} again, {age} ms after it was dead"
-                    ));
+                    let why = format!("{node:?} reads {key:?} again, {age} ms after it was dead");
+                    return Err(about(why, key, *dead, node));
                 }
             }
         }
@@ -99,7 +99,8 @@ impl StoreProtected {
         let bucket = || TokenBucket::new(RATE.per_second, RATE.burst);
         let paid = seen.clients.entry(client).or_insert_with(bucket).take(at);
         paid.map_err(|early| {
-            format!("{node:?} asks the store for n{client}, {} ms too early", early.as_millis())
+            let early = early.as_millis();
+            format!("{node:?} asks the store for n{client}, {early} ms too early").into()
         })
     }
 
@@ -113,8 +114,13 @@ impl StoreProtected {
     }
 }
 
+/// What rests on the read that began then.
+fn about(why: String, key: &Key, began: Time, node: NodeId) -> Breach {
+    Breach::from(why).on_moment(began, node).on(Evidence::Value(format!("{key:?}")))
+}
+
 impl<M: Machine<Protocol = Shortener>> Promise<M> for StoreProtected {
-    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         match &entry.note {
             Note::Invoked { token, ask, .. } => self.invoked(*token, ask),
             Note::Answered { token, answer } => self.answered(*token, entry.at, answer),
@@ -128,7 +134,7 @@ impl<M: Machine<Protocol = Shortener>> Promise<M> for StoreProtected {
     }
 
     /// An instance that is down remembers nothing.
-    fn step(&mut self, world: &World<M>) -> Result<(), String> {
+    fn step(&mut self, world: &World<M>) -> Result<(), Breach> {
         for instance in self.shape.instance_ids() {
             if world.machine(instance).is_none() {
                 self.instances.remove(&instance);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use machine::{MechanismInfo, NodeId, Switches};
 use serde::{Deserialize, Serialize};
 use sim::{
-    Cluster, Entry, FaultKind, NoteKind, Promise, PromiseSpec, Scenario, Script, System, Target,
-    Verdict, World, within,
+    Breach, Cluster, Entry, FaultKind, NoteKind, Promise, PromiseSpec, Scenario, Script, System,
+    Target, Verdict, World, within,
 };
 
 use crate::counter::{Client, Mechanism, Message, Node, Note, Operation, Server};
@@ -203,10 +203,10 @@ fn counted(world: &World<Node>) -> Option<&Vec<u64>> {
 struct CountedOnce;
 
 impl Promise<Node> for CountedOnce {
-    fn step(&mut self, world: &World<Node>) -> Result<(), String> {
+    fn step(&mut self, world: &World<Node>) -> Result<(), Breach> {
         let mut once = BTreeSet::new();
         let twice = counted(world).into_iter().flatten().find(|token| !once.insert(**token));
-        twice.map_or(Ok(()), |token| Err(format!("{token} was counted twice")))
+        twice.map_or(Ok(()), |token| Err(Breach::from(format!("{token} was counted twice"))))
     }
 }
 
@@ -216,17 +216,19 @@ struct AnsweredIsCounted {
 }
 
 impl Promise<Node> for AnsweredIsCounted {
-    fn note(&mut self, _: &World<Node>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &World<Node>, entry: &Entry<Note>) -> Result<(), Breach> {
         if let Note::Answered(token) = entry.note {
             self.answered.push(token);
         }
         Ok(())
     }
 
-    fn step(&mut self, world: &World<Node>) -> Result<(), String> {
+    fn step(&mut self, world: &World<Node>) -> Result<(), Breach> {
         let Some(counted) = counted(world) else { return Ok(()) };
         let gone = self.answered.iter().find(|token| !counted.contains(token));
-        gone.map_or(Ok(()), |token| Err(format!("{token} was answered and is not counted")))
+        gone.map_or(Ok(()), |token| {
+            Err(Breach::from(format!("{token} was answered and is not counted")))
+        })
     }
 }
 
@@ -236,7 +238,7 @@ struct AllAnswered {
 }
 
 impl Promise<Node> for AllAnswered {
-    fn note(&mut self, _: &World<Node>, entry: &Entry<Note>) -> Result<(), String> {
+    fn note(&mut self, _: &World<Node>, entry: &Entry<Note>) -> Result<(), Breach> {
         match entry.note {
             Note::Invoked(token) => drop(self.open.insert(token)),
             Note::Answered(token) => drop(self.open.remove(&token)),
@@ -248,7 +250,7 @@ impl Promise<Node> for AllAnswered {
     fn end(&mut self, _: &World<Node>) -> Verdict {
         match self.open.first() {
             None => Verdict::Held,
-            Some(token) => Verdict::Broken(format!("{token} was never answered")),
+            Some(token) => Verdict::broken(format!("{token} was never answered")),
         }
     }
 }

@@ -158,7 +158,7 @@ impl Promise<Puppet> for Heard {
     fn end(&mut self, world: &sim::World<Puppet>) -> sim::Verdict {
         match world.machine(node(2)) {
             Some(third) if third.heard == [7] => sim::Verdict::Held,
-            other => sim::Verdict::Broken(format!("{other:?}")),
+            other => sim::Verdict::broken(format!("{other:?}")),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use machine::{Machine, NodeId};
-use sim::{Promise, Verdict, World};
+use sim::{Breach, Promise, Verdict, World};
 
 use crate::Id;
 use crate::message::{Note, Snowflake};
@@ -50,8 +50,9 @@ impl<M: Machine<Protocol = Snowflake>> Promise<M> for Available {
                 _ => {}
             }
         }
-        if let Some((at, _)) = open.values().next() {
-            return Verdict::Broken(format!("ids asked for at {at:?} did not come"));
+        if let Some((token, (at, _))) = open.first_key_value() {
+            let why = format!("ids asked for at {at:?} did not come");
+            return Verdict::Broken(Breach::from(why).on_operation(*token));
         }
         match self.shape.authorities {
             0 => every_worker_mints(&asked),
@@ -79,7 +80,7 @@ impl Available {
             (self.shape.worker_ids().iter().filter(|&node| role(node)).count(), self.shape.pool);
         match holders as u64 >= pool {
             true => Verdict::Held,
-            false => Verdict::Broken(format!("{holders} workers hold {pool} numbers in the end")),
+            false => Verdict::broken(format!("{holders} workers hold {pool} numbers in the end")),
         }
     }
 }
@@ -88,7 +89,7 @@ impl Available {
 fn every_worker_mints(asked: &BTreeMap<NodeId, Asked>) -> Verdict {
     match asked.iter().find(|(_, asked)| asked.minted == 0) {
         None => Verdict::Held,
-        Some((worker, asked)) => Verdict::Broken(format!(
+        Some((worker, asked)) => Verdict::broken(format!(
             "{worker:?} minted for none of the {} requests made to it in a healed world",
             asked.requests
         )),

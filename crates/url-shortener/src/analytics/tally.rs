@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use machine::{FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
+use machine::{Field, FileName, Input, Inspection, Machine, NodeId, Now, Outputs, Switches};
 
 use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, Op, Shortener, Timer};
@@ -256,6 +256,13 @@ impl Machine for Tally {
 
     fn first_files(&self) -> Vec<(FileName, Bytes)> {
         Store::first_files()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::number("clicks counted", self.counted),
+            Field::number("batches waiting", self.waiting.len() as u64),
+        ]
     }
 
     fn inspect(&self) -> Inspection {
