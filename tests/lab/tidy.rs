@@ -7,7 +7,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Who may import whom, besides the outside world.
 const FLOORS: &[(&str, &[&str])] = &[
     ("machine", &[]),
-    ("sim", &["machine"]),
+    ("recording", &["machine"]),
+    ("sim", &["machine", "recording"]),
     ("story", &["machine", "sim"]),
     ("check", &[]),
     ("resilience", &["machine"]),

@@ -103,6 +103,9 @@ fn print_mechanisms(system: &dyn Registered) -> Result<Found, Failure> {
 
 /// A command to paste, in as many lines as it takes.
 fn say_command(command: &str) {
+    if command.len() + 4 <= story::WIDTH {
+        return say!("    {command}");
+    }
     let mut lines = wrapped(4, command);
     let last = lines.len() - 1;
     lines[..last].iter_mut().for_each(|line| line.push_str(" \\"));

@@ -4,13 +4,13 @@
 use std::num::NonZero;
 use std::ops::Range;
 
-use crate::recorder::Moment;
 use crate::registry::{Counterexample, Registered, RunRecord, register};
 use crate::run::NO_PANIC;
 use crate::scenario::System;
 use crate::sweep::{Seeds, SweepReport};
 use crate::world::OUTSIDE;
 use machine::Time;
+use recording::Moment;
 
 /// Asserts that every promise of a scenario holds at all these seeds, and that a sweep of the scenario's
 /// own size or more reached what it is for.

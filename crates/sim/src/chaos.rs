@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
+use recording::Moment;
 
 use crate::conditions::Sides;
 use crate::disk::Unsynced;
@@ -14,7 +15,6 @@ use crate::fault::{Fault, Target, role_of};
 use crate::history::Counts;
 use crate::network::pairs;
 use crate::node::Snapshot;
-use crate::recorder::Moment;
 use crate::world::{Event, World};
 
 /// The number of a fault in its world.

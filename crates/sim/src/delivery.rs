@@ -1,12 +1,12 @@
 //! How messages travel: from what a machine sends to what another is handed.
 
 use machine::{DATAGRAM, Input, Link, Machine, NodeId, Protocol, Time};
+use recording::Moment;
 
 use crate::conditions::{Arrivals, Befell};
 use crate::lanes::{Carried, NotSent};
 use crate::node::Waiting;
 use crate::random::Draw;
-use crate::recorder::Moment;
 use crate::world::{Event, Message, OUTSIDE, World, kind};
 
 /// From this weight on a message takes its receiver time, in bytes.

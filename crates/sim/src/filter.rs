@@ -5,9 +5,9 @@
 //! too.
 
 use machine::{Link, Machine, NodeId, Time};
+use recording::Moment;
 
 use crate::fault::Fault;
-use crate::recorder::Moment;
 use crate::world::{Message, World};
 
 /// Messages that faults can pick, by a name that plans are saved with.

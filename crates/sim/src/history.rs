@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Index;
 
 use machine::{NodeId, Time};
+use recording::NoteKind;
 
 use crate::chunks::Chunks;
 use crate::downtime::Outages;
@@ -95,23 +96,6 @@ impl<N> FromIterator<Entry<N>> for History<N> {
         entries.into_iter().for_each(|entry| history.push(entry));
         history
     }
-}
-
-/// What a note means to the lab, whatever the system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoteKind {
-    /// A client began the operation of this number. Invoke and return bracket the operation.
-    Invoked(u64),
-    /// It ended well.
-    Ok(u64),
-    /// It ended, and certainly did nothing.
-    Failed(u64),
-    /// The client waits for it no longer; it may have happened, so it stays open.
-    GivenUp(u64),
-    /// Something that a sweep must not be without.
-    Sometimes(&'static str),
-    /// Nothing that the lab counts.
-    Plain,
 }
 
 /// How client operations ended. One without an answer stays open: it may have happened.
@@ -208,8 +192,8 @@ pub(crate) fn total<N>(history: &History<N>, kind_of: impl Fn(&N) -> NoteKind) -
 mod tests {
     use std::time::Duration;
 
-    use super::NoteKind::{Failed, GivenUp, Invoked, Ok};
     use super::*;
+    use recording::NoteKind::{Failed, GivenUp, Invoked, Ok};
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 

@@ -4,11 +4,11 @@
 //! nothing: its peers learn of it when it is back, and until then only by their own time-outs.
 
 use machine::{GRACE, Input, Machine, NodeId, Time};
+use recording::Moment;
 
 use crate::disk::Unsynced;
 use crate::fault::FaultKind;
 use crate::node::Node;
-use crate::recorder::Moment;
 use crate::world::{Event, Message, World, kind};
 
 /// Who starts on a clock that is wrong has met what is wrong with it.

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use machine::{MechanismInfo, NodeId, Switches, Time};
+use recording::{Change, Moment, Trail};
 use serde::Serialize;
 
 use crate::declared::{check_faults, check_scenario, check_system};
@@ -10,7 +11,6 @@ use crate::fault::FaultKind;
 use crate::plan::Step;
 use crate::promise::Measure;
 use crate::random::{Purpose, stream};
-use crate::recorder::{Change, Moment, Trail};
 use crate::refused::Refused;
 use crate::replay::{SavedRun, VERSION};
 use crate::run::{EVENT_BUDGET, Recording, Report, draw, execute};

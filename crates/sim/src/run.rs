@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 
 use machine::{Machine, NodeId, Switches, Time};
+use recording::{Change, Moment, Recorder, Trail};
 use serde::Serialize;
 
 use crate::cluster::{Cluster, Shape as _};
@@ -15,7 +16,6 @@ use crate::history::{Counts, Operations, total};
 use crate::plan::Step;
 use crate::promise::{Breach, Evidence, Measure, Promise, Verdict};
 use crate::random::{Purpose, stream};
-use crate::recorder::{Change, Moment, Recorder, Trail};
 use crate::refused::Refused;
 use crate::scenario::{PlanOf, Scenario, System};
 use crate::world::World;
@@ -133,8 +133,7 @@ impl Recording {
     fn of<S: System>(world: World<S::Node>, measures: Vec<(&'static str, Measure)>) -> Recording {
         let history = S::history(world.history());
         let Some(recorder) = world.recorder else { return Recording::default() };
-        let moments = recorder.moments();
-        let Recorder { mut trails, changes, .. } = recorder;
+        let (moments, mut trails, changes) = recorder.finish();
         // Notes that were made before anybody looked have no moment.
         let noted = moments.iter().zip(&mut trails).rev();
         let noted = noted.filter(|((_, moment), _)| matches!(moment, Moment::Note { .. }));

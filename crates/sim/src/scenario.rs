@@ -4,13 +4,14 @@
 use std::fmt::Debug;
 
 use machine::{Machine, MechanismInfo, NodeId, Switches};
+use recording::NoteKind;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::cluster::{Cluster, Shape};
 use crate::draft::Draft;
 use crate::fault::FaultKind;
 use crate::filter::MessageFilter;
-use crate::history::{History, NoteKind};
+use crate::history::History;
 use crate::plan::Plan;
 use crate::promise::Promise;
 use crate::world::{Message, Note, World};

@@ -2,13 +2,13 @@
 //! machine asks for is carried out.
 
 use machine::{DiskCommand, DiskError, Input, Link, Machine, NodeId, Now, Output, Protocol, Time};
+use recording::{Moment, Recorder};
 
 use crate::delivery::{handling_ns, weight};
 use crate::disk::{Ended, Flight, Unsynced};
 use crate::fault::FaultKind;
 use crate::history::Entry;
 use crate::node::{Op, Waiting};
-use crate::recorder::{Moment, Recorder};
 use crate::timers::Ticket;
 use crate::world::{Event, Message, Note, World, kind};
 

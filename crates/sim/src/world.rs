@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use machine::{Inspection, Link, Machine, NodeId, Outputs, Protocol, Time, Wall};
+use recording::{Moment, Recorder};
 use std::hash::Hasher;
 
 use crate::chaos::Chaos;
@@ -29,7 +30,6 @@ use crate::history::History;
 use crate::network::Network;
 use crate::node::{Node, Waiting};
 use crate::queue::Queue;
-use crate::recorder::{Moment, Recorder};
 use crate::trace::TraceHash;
 
 /// The sender of what does not come from a node: the operations of a plan, and what a test sends.

@@ -1,118 +1,17 @@
-//! What a story is told from: the moments of a run, in words, and what led to each. Kept only where somebody
-//! looks, by a world that is told to.
+//! Puts together what led to what, while a world runs.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 
-use machine::{DiskCommand, DiskError, Field, NodeId, Time};
+use machine::{DiskCommand, Field, NodeId, Time};
 
-use crate::chunks::Chunks;
-use crate::history::NoteKind;
-
-/// Something that happened, at a node or between two.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are named by what they are")]
-pub enum Moment {
-    Delivered {
-        from: NodeId,
-        to: NodeId,
-        text: String,
-    },
-    Lost {
-        from: NodeId,
-        to: NodeId,
-        text: String,
-    },
-    Reset {
-        node: NodeId,
-        peer: NodeId,
-    },
-    Timer {
-        node: NodeId,
-        name: String,
-    },
-    Disk {
-        node: NodeId,
-        command: String,
-        failed: Option<DiskError>,
-    },
-    Note {
-        node: NodeId,
-        text: String,
-    },
-    Started {
-        node: NodeId,
-    },
-    Crashed {
-        node: NodeId,
-    },
-    ToldToStop {
-        node: NodeId,
-    },
-    /// As it was told to.
-    Stopped {
-        node: NodeId,
-    },
-    /// It was told to stop, and did not in time.
-    Overdue {
-        node: NodeId,
-    },
-    Halted {
-        node: NodeId,
-        why: String,
-    },
-    Resumed {
-        node: NodeId,
-    },
-    FaultBegins {
-        nodes: Vec<NodeId>,
-        text: String,
-    },
-    FaultEnds {
-        nodes: Vec<NodeId>,
-        text: String,
-    },
-    Healed,
-    Broken {
-        promise: String,
-        why: String,
-    },
-}
-
-/// What led to a moment, and what it means. It has the number of the moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trail {
-    /// The number of the moment in whose turn this was sent, scheduled or done; none of a step of the plan.
-    pub cause: Option<usize>,
-    /// When a message left its sender.
-    pub sent: Option<Time>,
-    /// For how long of its way a cut or a slow link held a message back, in nanoseconds.
-    pub held_ns: u64,
-    /// Is it a message that says that nothing has changed?
-    pub routine: bool,
-    /// After how many events of the world.
-    pub event: u64,
-    /// What a note means to the lab.
-    pub note: Option<NoteKind>,
-}
-
-/// A field of a node's state has another value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The number of the moment whose turn changed it.
-    pub moment: usize,
-    /// Whose.
-    pub node: NodeId,
-    /// The field, with its new value.
-    pub field: Field,
-}
+use crate::moment::{Change, Moment, Trail};
 
 /// The moments of a run, in order, with the world's time, and what led to them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Recorder {
-    moments: Chunks<(Time, Moment)>,
-    pub(crate) trails: Vec<Trail>,
-    pub(crate) changes: Vec<Change>,
+pub struct Recorder {
+    moments: Vec<(Time, Moment)>,
+    trails: Vec<Trail>,
+    changes: Vec<Change>,
     /// The moment whose turn it is, while the event of this number lasts.
     turn: Option<usize>,
     event: u64,
@@ -142,7 +41,8 @@ struct Sent {
 const KEPT: usize = 64;
 
 impl Recorder {
-    pub(crate) fn push(&mut self, now: Time, event: u64, moment: Moment) {
+    /// Something happens in the event of this number.
+    pub fn push(&mut self, now: Time, event: u64, moment: Moment) {
         use Moment::*;
         self.go_to(event);
         let number = self.trails.len();
@@ -195,7 +95,7 @@ impl Recorder {
     }
 
     /// A machine sends something in the event of this number.
-    pub(crate) fn sends(
+    pub fn sends(
         &mut self,
         (now, event): (Time, u64),
         way: (NodeId, NodeId),
@@ -212,7 +112,7 @@ impl Recorder {
     }
 
     /// A message has come as far as where its link is cut, or slow.
-    pub(crate) fn held_back(&mut self, now: Time, way: (NodeId, NodeId), text: &str) {
+    pub fn held_back(&mut self, now: Time, way: (NodeId, NodeId), text: &str) {
         let mut under_way = self.sent.get_mut(&way).into_iter().flatten();
         let held =
             under_way.find(|sent| !sent.arrived && sent.held_since.is_none() && sent.text == text);
@@ -232,19 +132,19 @@ impl Recorder {
     }
 
     /// A node sets a timer, instead of whenever it was set to before.
-    pub(crate) fn sets(&mut self, event: u64, node: NodeId, timer: &str) {
+    pub fn sets(&mut self, event: u64, node: NodeId, timer: &str) {
         let turn = self.turn_of(event);
         self.awaited.insert((node, timer_key(timer)), [turn].into());
     }
 
     /// A node asks its disk.
-    pub(crate) fn asks(&mut self, event: u64, node: NodeId, command: &DiskCommand) {
+    pub fn asks(&mut self, event: u64, node: NodeId, command: &DiskCommand) {
         let turn = self.turn_of(event);
         self.awaited.entry((node, Recorder::short(command))).or_default().push_back(turn);
     }
 
     /// A node will be told that its lanes with this peer were reset.
-    pub(crate) fn will_tell_of_reset(&mut self, event: u64, node: NodeId, peer: NodeId) {
+    pub fn will_tell_of_reset(&mut self, event: u64, node: NodeId, peer: NodeId) {
         let turn = self.turn_of(event);
         self.awaited.entry((node, reset_key(peer))).or_default().push_back(turn);
     }
@@ -254,19 +154,19 @@ impl Recorder {
     }
 
     /// What came in the event of this number waits for its turn.
-    pub(crate) fn waits(&mut self, event: u64, node: NodeId) {
+    pub fn waits(&mut self, event: u64, node: NodeId) {
         let turn = self.turn_of(event);
         self.waiting.entry(node).or_default().push_back(turn);
     }
 
     /// The turn has come of what waited longest.
-    pub(crate) fn takes_turn(&mut self, event: u64, node: NodeId) {
+    pub fn takes_turn(&mut self, event: u64, node: NodeId) {
         self.go_to(event);
         self.turn = self.waiting.get_mut(&node).and_then(VecDeque::pop_front).flatten();
     }
 
     /// The state of a node after a turn.
-    pub(crate) fn shows(&mut self, node: NodeId, fields: Vec<Field>) {
+    pub fn shows(&mut self, node: NodeId, fields: Vec<Field>) {
         let known = self.fields.entry(node).or_default();
         // What changed before the first moment is the state in which the node began.
         let moment = self.turn.unwrap_or(self.trails.len().saturating_sub(1));
@@ -278,13 +178,13 @@ impl Recorder {
         *known = fields;
     }
 
-    /// All moments so far.
-    pub(crate) fn moments(&self) -> Vec<(Time, Moment)> {
-        self.moments.since(0).cloned().collect()
+    /// What was recorded.
+    pub fn finish(self) -> (Vec<(Time, Moment)>, Vec<Trail>, Vec<Change>) {
+        (self.moments, self.trails, self.changes)
     }
 
     /// A disk command in a few words.
-    pub(crate) fn short(command: &DiskCommand) -> String {
+    pub fn short(command: &DiskCommand) -> String {
         match command {
             DiskCommand::Write { file, offset, parts } => {
                 format!("write {} bytes of {file} at {offset}", parts.len())
@@ -312,52 +212,94 @@ fn reset_key(peer: NodeId) -> String {
     format!("reset {peer:?}")
 }
 
-/// What happened, in words, without where.
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use Moment::*;
-        match self {
-            Delivered { text, .. } | Note { text, .. } => f.write_str(text),
-            Lost { text, .. } => write!(f, "{text} (lost)"),
-            Reset { peer, .. } => write!(f, "link to {peer:?} reset"),
-            Timer { name, .. } => write!(f, "timer: {name}"),
-            Disk { command, failed: None, .. } => write!(f, "{command}: done"),
-            Disk { command, failed: Some(error), .. } => write!(f, "{command}: {error}"),
-            Started { .. } => f.write_str("starts"),
-            Crashed { .. } => f.write_str("is down"),
-            ToldToStop { .. } => f.write_str("is told to stop"),
-            Stopped { .. } => f.write_str("has stopped"),
-            Overdue { .. } => f.write_str("has not stopped in time"),
-            Halted { why, .. } => write!(f, "halts: {why}"),
-            Resumed { .. } => f.write_str("resumed from its snapshot"),
-            FaultBegins { text, .. } => write!(f, "[ {text}"),
-            FaultEnds { text, .. } => write!(f, "] {text}: over"),
-            Healed => f.write_str("the network is healed"),
-            Broken { promise, why } => write!(f, "✗ {promise}: {why}"),
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Moment {
-    /// Where it happened: of a message, where it arrived; of a fault, at each node that it hits.
-    pub fn nodes(&self) -> &[NodeId] {
-        use Moment::*;
-        match self {
-            Delivered { to: node, .. }
-            | Lost { to: node, .. }
-            | Reset { node, .. }
-            | Timer { node, .. }
-            | Disk { node, .. }
-            | Note { node, .. }
-            | Started { node }
-            | Crashed { node }
-            | ToldToStop { node }
-            | Stopped { node }
-            | Overdue { node }
-            | Halted { node, .. }
-            | Resumed { node } => std::slice::from_ref(node),
-            FaultBegins { nodes, .. } | FaultEnds { nodes, .. } => nodes,
-            Healed | Broken { .. } => &[],
+    const A: NodeId = NodeId(0);
+    const B: NodeId = NodeId(1);
+
+    fn delivered(text: &str) -> Moment {
+        Moment::Delivered { from: A, to: B, text: text.into() }
+    }
+
+    fn fired(name: &str) -> Moment {
+        Moment::Timer { node: A, name: name.into() }
+    }
+
+    fn note() -> Moment {
+        Moment::Note { node: B, text: "done".into() }
+    }
+
+    fn trails(recorder: Recorder) -> Vec<Trail> {
+        recorder.finish().1
+    }
+
+    #[test]
+    fn of_messages_with_the_same_words_the_first_arrives_first_and_a_copy_is_the_one_before() {
+        let mut recorder = Recorder::default();
+        for event in [1, 2] {
+            recorder.push(Time(event * 10), event, fired("tick"));
+            recorder.sends((Time(event * 10), event), (A, B), "hello".into(), event == 2);
         }
+        recorder.held_back(Time(25), (A, B), "hello");
+        for event in [3, 4, 5] {
+            recorder.push(Time(event * 10), event, delivered("hello"));
+        }
+        let seen = |trail: &Trail| (trail.cause, trail.sent, trail.held_ns, trail.routine);
+        let seen: Vec<_> = trails(recorder)[2..].iter().map(seen).collect();
+        let (first, second) =
+            ((Some(0), Some(Time(10)), 5, false), (Some(1), Some(Time(20)), 0, true));
+        assert_eq!(seen, [first, second, second]);
+    }
+
+    #[test]
+    fn what_waited_for_a_busy_node_leads_to_what_is_done_in_its_turn() {
+        let mut recorder = Recorder::default();
+        for event in [1, 2] {
+            recorder.push(Time(event), event, delivered("ask"));
+            recorder.waits(event, B);
+        }
+        for _ in 0..2 {
+            recorder.takes_turn(3, B);
+            recorder.push(Time(3), 3, note());
+        }
+        // Of what waited before a crash nothing is left.
+        recorder.push(Time(4), 4, delivered("ask"));
+        recorder.waits(4, B);
+        recorder.push(Time(5), 5, Moment::Crashed { node: B });
+        recorder.takes_turn(6, B);
+        recorder.push(Time(6), 6, note());
+        let causes: Vec<_> = trails(recorder).iter().map(|trail| trail.cause).collect();
+        assert_eq!(causes, [None, None, Some(0), Some(1), None, None, None]);
+    }
+
+    #[test]
+    fn a_timer_is_led_to_by_the_turn_that_set_it_last_and_nodes_by_the_fault() {
+        let mut recorder = Recorder::default();
+        for event in [1, 2] {
+            recorder.push(Time(event), event, delivered("ask"));
+            recorder.sets(event, A, "again");
+        }
+        recorder.push(Time(3), 3, fired("again"));
+        let fault = |text: &str| Moment::FaultEnds { nodes: vec![A, B], text: text.into() };
+        recorder.push(Time(4), 4, fault("a zone loses power"));
+        recorder.push(Time(4), 4, Moment::Started { node: A });
+        recorder.push(Time(4), 4, Moment::Started { node: B });
+        let causes: Vec<_> = trails(recorder).iter().map(|trail| trail.cause).collect();
+        assert_eq!(causes, [None, None, Some(1), None, Some(3), Some(3)]);
+    }
+
+    #[test]
+    fn of_a_node_s_state_what_changed_is_kept() {
+        let mut recorder = Recorder::default();
+        for (event, term) in [(1, 4), (2, 4), (3, 5)] {
+            recorder.push(Time(event), event, delivered("vote"));
+            recorder.shows(B, vec![Field::number("term", term), Field::flag("leads", false)]);
+        }
+        let (_, _, changes) = recorder.finish();
+        let changes: Vec<_> = changes.iter().map(|it| (it.moment, it.field.clone())).collect();
+        let first = [(0, Field::number("term", 4)), (0, Field::flag("leads", false))];
+        assert_eq!(changes, [&first[..], &[(2, Field::number("term", 5))]].concat());
     }
 }
