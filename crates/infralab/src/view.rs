@@ -9,7 +9,7 @@ use crate::exit::Failure;
 use crate::results::say;
 
 /// How wide, how long, and whether all of it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct View {
     /// Letters in a line; by default as many as the terminal has, and 80 where there is none.
     #[arg(long, value_name = "COLUMNS", value_parser = number::<usize>(60..=1_000))]
