@@ -6,9 +6,10 @@ use std::time::Instant;
 use clap::Args;
 use sim::SavedRun;
 
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Found, Outcome};
 use crate::progress::with_spinner;
 use crate::rerun::program;
+use crate::results::say;
 use crate::run_report::show;
 use crate::systems::system;
 use crate::view::View;
@@ -41,5 +42,9 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Outcome {
         );
     }
     let again = format!("{} replay {shown}", program());
-    show(&*system, &ran, began.elapsed(), *json, view, &again)
+    let found = show(&*system, &ran, began.elapsed(), *json, view, &again)?;
+    if found == Found::Broken && !json {
+        say!("the whole run: {again} --all");
+    }
+    Ok(found)
 }

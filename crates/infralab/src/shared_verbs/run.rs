@@ -75,16 +75,22 @@ fn say_next(system: &dyn Registered, arguments: &RunArguments, ran: &RunRecord) 
         if save.is_none() {
             say!("to keep this run: --save FILE, then {} replay FILE", program());
         }
-    } else if let Some(first) = without.first() {
-        let known = |it: &&Witness| [it.mechanism] == without[..];
-        match system.witnesses().iter().find(known) {
-            Some(it) if (it.scenario, it.seed) != (scenario, *seed) => {
-                let again = command(name, it.scenario, it.seed, without);
-                say!("this seed needs no {first}; one that does: {again}");
-            }
-            _ => say!("to find a seed that breaks: {}", sweep_command(name, scenario, without)),
-        }
+    } else if !without.is_empty() && !say_where_it_breaks(system, (scenario, *seed), without) {
+        say!("to find a seed that breaks: {}", sweep_command(name, scenario, without));
     }
+}
+
+/// Where a promise is known to break without this mechanism; false where that is nowhere else than here.
+pub(super) fn say_where_it_breaks(
+    system: &dyn Registered,
+    here: (&str, u64),
+    without: &[String],
+) -> bool {
+    let known = |it: &&Witness| [it.mechanism] == *without && (it.scenario, it.seed) != here;
+    let Some(it) = system.witnesses().iter().find(known) else { return false };
+    let again = command(system.name(), it.scenario, it.seed, without);
+    say!("nothing here needs {}; what does: {again}", it.mechanism);
+    true
 }
 
 fn has_no_history(system: &dyn Registered) -> Failure {

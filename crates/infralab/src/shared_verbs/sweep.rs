@@ -14,6 +14,7 @@ use crate::progress;
 use crate::rerun::{program, sweep_command};
 use crate::results::{save_to, say};
 use crate::shard::{Shard, Share};
+use crate::shared_verbs::run::say_where_it_breaks;
 use crate::swept::Swept;
 use crate::systems::systems;
 use crate::view::View;
@@ -143,6 +144,8 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
         } else if !report.violations.is_empty() {
             let again = sweep_command(system.name(), scenario, without);
             say!("the shortest history: {again} --shrink");
+        } else if !without.is_empty() && report.is_clean() && shard.is_none() {
+            say_where_it_breaks(system, (scenario, u64::MAX), without);
         }
     }
     match (save, &counterexample) {

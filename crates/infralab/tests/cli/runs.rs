@@ -112,6 +112,8 @@ fn a_shrunk_run_can_be_saved_and_seen_again() {
     let again = lab(&["replay", &file, "--all", "--rows", "10"]);
     assert_eq!(again.code, Some(1), "{again:?}");
     assert!(again.stdout.contains("unique"), "{}", again.stdout);
+    let told = lab(&["replay", &file]);
+    assert!(told.stdout.contains(&format!("replay {file} --all")), "{}", told.stdout);
 }
 
 /// Its lines keep to the width, and it ends with the break.
@@ -134,10 +136,13 @@ fn a_break_is_told_in_so_many_rows_and_columns_and_says_what_can_be_done_next() 
 
 #[test]
 fn a_seed_that_needs_no_mechanism_says_which_one_does() {
-    let said = lab(&["snowflake", "run", "overload", "--without", "clock-guard"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.stdout.contains("this seed needs no clock-guard; one that does: "), "{said:?}");
-    assert!(said.stdout.contains("clock-step-back --seed 4 --without clock-guard"), "{said:?}");
+    for (verb, more) in [("run", &[][..]), ("sweep", &["--seeds", "5"])] {
+        let arguments = ["snowflake", verb, "overload", "--without", "clock-guard"];
+        let said = lab(&[&arguments, more].concat());
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.stdout.contains("nothing here needs clock-guard; what does: "), "{said:?}");
+        assert!(said.stdout.contains("clock-step-back --seed 4 --without clock-guard"), "{said:?}");
+    }
 }
 
 #[test]
