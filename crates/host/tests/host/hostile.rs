@@ -214,9 +214,14 @@ fn a_reset_that_a_busy_machine_has_not_heard_of_wipes_out_nothing_of_the_next_pa
     assert_eq!((speaker.resets(), speaker.links_up()), (1, 1));
 }
 
-/// It was admitted, so that what the machine sends is for it; and has gone before it could be greeted.
+/// What the machine sends after somebody noticed that waits for the next connection, so it may take another try.
 #[test]
 fn what_is_sent_to_one_that_goes_before_it_is_greeted_is_lost_and_the_machine_is_told() {
+    assert!((0..10).any(|_| is_told_of_one_that_goes_before_it_is_greeted()));
+}
+
+/// It was admitted, so that what the machine sends is for it; and has gone before it could be greeted.
+fn is_told_of_one_that_goes_before_it_is_greeted() -> bool {
     let speaker = speaker();
     let mut first = Raw::greeted(speaker.address, n(2), 1);
     first.write(&number(1));
@@ -230,7 +235,12 @@ fn what_is_sent_to_one_that_goes_before_it_is_greeted_is_lost_and_the_machine_is
         speaker.say(n(2), 0..3);
         next.abort();
     });
-    until!(speaker.resets() == 2);
+    until!(speaker.resets() >= 1);
+    (0..200).any(|_| {
+        #[expect(clippy::disallowed_methods, reason = "what need not happen has its time")]
+        std::thread::sleep(Duration::from_millis(10));
+        speaker.resets() == 2
+    })
 }
 
 /// Datagrams have no window: so many wait, and the rest is lost.
