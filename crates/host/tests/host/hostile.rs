@@ -214,7 +214,7 @@ fn a_reset_that_a_busy_machine_has_not_heard_of_wipes_out_nothing_of_the_next_pa
     assert_eq!((speaker.resets(), speaker.links_up()), (1, 1));
 }
 
-/// What the machine sends after somebody noticed that waits for the next connection, so it may take another try.
+/// What the machine sends before it is told of the pair before is lost with that one, so it may take another try.
 #[test]
 fn what_is_sent_to_one_that_goes_before_it_is_greeted_is_lost_and_the_machine_is_told() {
     assert!((0..10).any(|_| is_told_of_one_that_goes_before_it_is_greeted()));
