@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
-use sim::{SweepReport, VERSION};
+use sim::{FaultKind, NO_PANIC, SweepReport, VERSION};
 
 use crate::exit::{Failure, Found, Outcome};
 use crate::results::say;
@@ -58,39 +58,18 @@ struct Joined {
     elapsed_s: f64,
 }
 
-/// Joins the shares in these files, and judges them as one sweep.
+/// Joins the shares in these files, and judges them as one sweep. Before all of them can be judged nothing is printed.
 pub(crate) fn merge(MergeArguments { files, json }: &MergeArguments) -> Outcome {
-    let mut sweeps: BTreeMap<Name, Joined> = BTreeMap::new();
-    for file in files {
-        let wrong = |why: &dyn Display| Failure::input(format!("{}: {why}", file.display()));
-        let opened = File::open(file).map_err(|why| wrong(&why))?;
-        let text = BufReader::new(opened.take(LONGEST));
-        let mut found = false;
-        for printed in serde_json::Deserializer::from_reader(text).into_iter() {
-            let printed: Printed = printed.map_err(|why| wrong(&why))?;
-            take(&mut sweeps, printed, file).map_err(|why| wrong(&why))?;
-            found = true;
-        }
-        if !found {
-            return Err(wrong(&"there is no sweep in it"));
-        }
+    let mut sweeps = BTreeMap::new();
+    files.iter().try_for_each(|file| read(&mut sweeps, file))?;
+    for (name, joined) in &mut sweeps {
+        let (system, scenario, _) = name;
+        let wrong = |why| Failure::input(format!("{system} {scenario}: {why}"));
+        joined.judge(name).map_err(wrong)?;
     }
     let mut worst = Found::Held;
-    for ((name, scenario, without), mut joined) in sweeps {
-        joined.is_whole().map_err(|why| Failure::input(format!("{name} {scenario}: {why}")))?;
-        let system = system(&name)?;
-        let info = system.scenarios().into_iter().find(|info| info.name == scenario);
-        let info =
-            info.ok_or_else(|| Failure::input(format!("{name} has no scenario {scenario:?}")))?;
-        joined.report.judge(&info, &without);
-        let Joined { report, elapsed_s, .. } = &joined;
-        let swept = Swept {
-            system: &name,
-            scenario: &scenario,
-            without: &without,
-            report,
-            elapsed_s: *elapsed_s,
-        };
+    for ((system, scenario, without), Joined { report, elapsed_s, .. }) in &sweeps {
+        let swept = Swept { system, scenario, without, report, elapsed_s: *elapsed_s };
         if *json {
             say!("{}", swept.json())
         } else {
@@ -99,6 +78,20 @@ pub(crate) fn merge(MergeArguments { files, json }: &MergeArguments) -> Outcome 
         worst = worst.max(swept.found());
     }
     Ok(worst)
+}
+
+/// Adds what is in a file to the sweeps that it is of.
+fn read(sweeps: &mut BTreeMap<Name, Joined>, file: &Path) -> Result<(), Failure> {
+    let wrong = |why: &dyn Display| Failure::input(format!("{}: {why}", file.display()));
+    let opened = File::open(file).map_err(|why| wrong(&why))?;
+    let text = BufReader::new(opened.take(LONGEST));
+    let mut found = false;
+    for printed in serde_json::Deserializer::from_reader(text).into_iter() {
+        let printed: Printed = printed.map_err(|why| wrong(&why))?;
+        take(sweeps, printed, file).map_err(|why| wrong(&why))?;
+        found = true;
+    }
+    if found { Ok(()) } else { Err(wrong(&"there is no sweep in it")) }
 }
 
 /// Adds one share to its sweep.
@@ -147,6 +140,30 @@ fn take(sweeps: &mut BTreeMap<Name, Joined>, printed: Printed, file: &Path) -> R
 }
 
 impl Joined {
+    /// Judges it as one sweep of all seeds. What it names is known here: a file may come from anybody.
+    fn judge(&mut self, (name, scenario, without): &Name) -> Result<(), String> {
+        self.is_whole()?;
+        let system = system(name).map_err(|why| why.to_string())?;
+        let info = system.scenarios().into_iter().find(|info| info.name == scenario);
+        let info = info.ok_or("there is no such scenario")?;
+        let mechanisms: Vec<_> = system.mechanisms().iter().map(|it| it.name).collect();
+        let faults: Vec<_> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
+        let is_promise = |name: &str| name == NO_PANIC || info.promises.contains(&name);
+        let SweepReport { violations, faults: met, sometimes, .. } = &self.report;
+        let unknown = without.iter().find(|name| !mechanisms.contains(&name.as_str())).cloned();
+        let broken = violations.iter().map(|it| &it.promise);
+        let unknown = unknown.or(broken.into_iter().find(|name| !is_promise(name)).cloned());
+        let met = met.keys().find(|name| !faults.contains(&name.as_ref()));
+        // What happens sometimes is not declared; it has a name all the same.
+        let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
+        let met = met.or(sometimes.keys().find(|name| !is_name(name)));
+        if let Some(unknown) = unknown.or(met.map(|name| name.to_string())) {
+            return Err(format!("it names {unknown:?}, which is nothing in this system"));
+        }
+        self.report.judge(&info, without);
+        Ok(())
+    }
+
     /// Are all shares there?
     fn is_whole(&self) -> Result<(), String> {
         let of = self.of;

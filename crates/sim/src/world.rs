@@ -190,8 +190,10 @@ impl<M: Machine> World<M> {
     pub(crate) fn step_inline(&mut self, by: Time) -> bool {
         let Some((at, event)) = self.queue.take_due(by) else { return false };
         self.now = at;
+        if self.events > 0 {
+            self.reached.clear();
+        }
         self.events += 1;
-        self.reached.clear();
         match event {
             Event::Datagram { from, to, message } => self.arrive(from, to, message),
             Event::Told { to, message } => {
@@ -303,8 +305,8 @@ impl<M: Machine> World<M> {
         self.nodes.get(node.0 as usize)?.machine.as_ref()
     }
 
-    /// The nodes whose machines are not what they were before the last event, and perhaps some others; one may be
-    /// there twice. A promise about machines need not look at any other.
+    /// The nodes whose machines are not what they were before the last event, and perhaps some others; after the first
+    /// event all that have booted. One may be there twice. A promise about machines need not look at any other.
     pub fn reached(&self) -> &[NodeId] {
         &self.reached
     }

@@ -42,8 +42,8 @@ pub(crate) fn only_in(run: &RunRecord, other: &[(Time, Moment)]) -> Vec<usize> {
     only.map(|(number, _)| number).collect()
 }
 
-/// What happened in `other` where `run`, as far as its story goes, parted from it: of what is only in `other` the first at
-/// the same node, after the last thing there that both have in common; or the first after that anywhere.
+/// What happened in `other` where `run`, as far as its story goes, parted from it: of what is only in `other` the
+/// first at the same node, after the last thing there that both have in common; or the first after that anywhere.
 pub(crate) fn instead(
     run: &RunRecord,
     parting: usize,

@@ -10,8 +10,8 @@
 //! - the parting: the first that differs once what the verdict names has begun, and what the mechanism did there.
 //!
 //! Everything else is counted. `tell.rs` runs twice and puts the story together; `rows.rs` chooses, of what
-//! `aligned.rs` finds in one run alone; `folded.rs` counts the rest; `words.rs` has the title and the sentences. `terminal.rs` shows a
-//! story on `canvas.rs`, and `whole.rs` a whole run.
+//! `aligned.rs` finds in one run alone; `folded.rs` counts the rest; `words.rs` has the title and the sentences.
+//! `terminal.rs` shows a story on `canvas.rs`, and `whole.rs` a whole run.
 
 mod aligned;
 mod canvas;

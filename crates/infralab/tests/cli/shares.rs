@@ -74,6 +74,10 @@ fn what_are_not_all_shares_of_one_sweep_is_refused() {
     let some =
         |which: &[usize]| -> Vec<PathBuf> { which.iter().map(|at| files[*at].clone()).collect() };
     refused(&merge(&some(&[0, 1, 3])), 2, &["1 of 4 shares", "--shard 3/4"]);
+    // Nothing is judged, though of another sweep all shares are there.
+    let other = Scratch::new("other-shares");
+    let all = in_four(&other, &["bitcask", "sweep", "compaction", "--seeds", "4"]);
+    refused(&merge(&[&all[..], &some(&[0, 1, 3])].concat()), 2, &["1 of 4 shares"]);
     refused(&merge(&some(&[0, 1, 1, 2])), 2, &["share 2/4", "too"]);
     let text = std::fs::read_to_string(&files[0]).unwrap();
     let share: Value = serde_json::from_str(&text).unwrap();
@@ -94,6 +98,27 @@ fn what_are_not_all_shares_of_one_sweep_is_refused() {
     );
     refuses(&|all| all["share"] = Value::Null, "--shard");
     refuses(&|all| *all = json!([]), "changed.json");
+    // Nor does a stranger's file steer the terminal, or what is pasted from it.
+    let named = |change: &dyn Fn(&mut Value)| {
+        let (mut shares, changed) =
+            (Vec::new(), ["a", "b", "c", "d"].map(|name| scratch.join(name)));
+        for (file, to) in files.iter().zip(&changed) {
+            let mut share: Value =
+                serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+            change(&mut share);
+            std::fs::write(to, share.to_string()).unwrap();
+            shares.push(to.clone());
+        }
+        let said = lab(&merge(&shares)[..]);
+        assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{}", said.stderr);
+        assert!(said.stderr.contains("which is nothing in this system"), "{}", said.stderr);
+        assert!(!said.stderr.contains('\u{1b}'), "{:?}", said.stderr);
+    };
+    let breach = json!([{"seed": 0, "promise": "\u{1b}[2J", "events": 1}]);
+    named(&|all| all["share"]["report"]["violations"] = breach.clone());
+    named(&|all| all["share"]["report"]["faults"] = json!({"\u{1b}[2J": 1}));
+    named(&|all| all["share"]["report"]["sometimes"] = json!({"a\nb": 1}));
+    named(&|all| all["without"] = json!(["$(rm -r .)"]));
     for wrong in ["", "{", "{}"] {
         let file = scratch.join("wrong.json");
         std::fs::write(&file, wrong).unwrap();

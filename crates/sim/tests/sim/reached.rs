@@ -6,6 +6,16 @@ use sim::Fault;
 use crate::puppet::{Act, at, ms, replace, stage, sync, tell_at, write};
 
 #[test]
+fn after_the_first_event_all_that_have_booted_are_reached() {
+    let mut world = stage(1, &[0, 0, 0]);
+    tell_at(&mut world, 1, 1, &[Act::Send(2, 7)]);
+    assert!(world.step());
+    assert!((0..3).all(|id| world.reached().contains(&NodeId(id))), "{:?}", world.reached());
+    assert!(world.step());
+    assert!(world.reached().len() < 3, "{:?}", world.reached());
+}
+
+#[test]
 fn machines_that_an_event_did_not_reach_are_as_they_were() {
     let (mut changes, mut alone) = (0, 0);
     for seed in 0..50 {
