@@ -4,8 +4,8 @@
 //! for; nothing is ordered between files. A read waits for the changes of its file that were asked for
 //! before it, and for no sync. Each operation is told by itself.
 //!
-//! - All nodes of a process share the *lanes* of a device: a few threads for changes and syncs, and a few
-//!   for reads. A file that has work sits on one lane at a time.
+//! - All nodes of a process share the *lanes* of a device: a few threads for changes and syncs, a few for reads, and
+//!   one for deletions, so that nothing waits for these. A file that has work sits on one lane at a time.
 //! - Syncs wait for the writes that stand behind them, and share one sync of the file (group commit); what
 //!   was asked for behind the first of them is told after it.
 //! - New names that stand at the same time share one sync of their folder: it is carried out when the lanes
@@ -157,7 +157,18 @@ impl<T: Send + 'static> Disk<T> {
 
     fn put_on_a_lane(self: &Arc<Self>, name: FileName) {
         let disk = self.clone();
-        self.device.change(Box::new(move || disk.at_work(|disk| disk.serve(name))));
+        if self.is_to_go(&name) {
+            self.device.delete(Box::new(move || disk.at_work(|disk| disk.serve(name, true))));
+        } else {
+            self.device.change(Box::new(move || disk.at_work(|disk| disk.serve(name, false))));
+        }
+    }
+
+    /// Is the file to be deleted next?
+    fn is_to_go(&self, name: &FileName) -> bool {
+        let orders = self.orders();
+        let next = orders.lines.get(name).and_then(|line| line.waiting.front());
+        matches!(next, Some((DiskCommand::Delete { .. }, _)))
     }
 
     fn read(self: &Arc<Self>, command: DiskCommand, op: T) {
@@ -183,8 +194,9 @@ impl<T: Send + 'static> Disk<T> {
         work(self);
     }
 
-    /// Carries out what waits for a file, until nothing does or other files wait for a lane.
-    fn serve(self: &Arc<Self>, name: FileName) {
+    /// Carries out what waits for a file, until nothing does, other files wait for a lane, or it is not this lane's:
+    /// that for deletions, or not.
+    fn serve(self: &Arc<Self>, name: FileName, deletes: bool) {
         loop {
             let group = self.take_group(&name);
             let held = self.carry_out(&name, group);
@@ -195,7 +207,7 @@ impl<T: Send + 'static> Disk<T> {
             if !self.goes_on(&name) {
                 return;
             }
-            if self.device.is_wanted() {
+            if self.device.is_wanted() || self.is_to_go(&name) != deletes {
                 return self.put_on_a_lane(name);
             }
         }

@@ -12,6 +12,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 const LANES: usize = 4;
 /// And as many reads.
 const READ_LANES: usize = 2;
+/// And deletions, which nobody waits for as he does for a sync: a hundred of them, or one of a large file, took all
+/// lanes for a second otherwise.
+const DELETION_LANES: usize = 1;
+const ALL_BUT_DELETIONS: usize = LANES + READ_LANES;
 
 /// Something to do.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
@@ -19,6 +23,7 @@ pub(super) type Job = Box<dyn FnOnce() + Send>;
 pub(super) struct Device {
     changes: Queue,
     reads: Queue,
+    deletions: Queue,
 }
 
 #[derive(Default)]
@@ -39,11 +44,12 @@ impl Device {
         let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
         let device = devices.entry(number).or_insert_with(|| {
             let device = Arc::new(Device::without_lanes());
-            for lane in 0..LANES + READ_LANES {
+            for lane in 0..ALL_BUT_DELETIONS + DELETION_LANES {
                 let device = device.clone();
                 std::thread::spawn(move || match lane {
                     0..LANES => device.changes.serve(),
-                    _ => device.reads.serve(),
+                    LANES..ALL_BUT_DELETIONS => device.reads.serve(),
+                    _ => device.deletions.serve(),
                 });
             }
             device
@@ -53,7 +59,7 @@ impl Device {
 
     /// One on which nothing is done by itself.
     pub(super) fn without_lanes() -> Device {
-        Device { changes: Queue::default(), reads: Queue::default() }
+        Device { changes: Queue::default(), reads: Queue::default(), deletions: Queue::default() }
     }
 
     /// Has this done on a lane for changes and syncs.
@@ -66,23 +72,34 @@ impl Device {
         self.reads.put(job);
     }
 
+    /// Has this done on the lane for deletions.
+    pub(super) fn delete(&self, job: Job) {
+        self.deletions.put(job);
+    }
+
     /// Does somebody wait for a lane for changes?
     pub(super) fn is_wanted(&self) -> bool {
         !self.changes.jobs().is_empty()
     }
 
-    /// Does one of the jobs that stand first: of the first `LANES` changes, or of the reads.
+    /// Does one of the jobs that stand first, each on a lane.
     #[cfg(test)]
     pub(super) fn do_one(&self, choice: usize) -> bool {
-        let job = {
-            let (mut changes, mut reads) = (self.changes.jobs(), self.reads.jobs());
-            let (first, others) = (changes.len().min(LANES), reads.len().min(READ_LANES));
-            match choice % (first + others).max(1) {
-                _ if first + others == 0 => None,
-                place if place < first => changes.remove(place),
-                place => reads.remove(place - first),
+        let queues = [
+            (&self.changes, LANES),
+            (&self.reads, READ_LANES),
+            (&self.deletions, DELETION_LANES),
+        ];
+        let on_lanes = |(queue, lanes): (&Queue, usize)| queue.jobs().len().min(lanes);
+        let mut place = choice % queues.iter().copied().map(on_lanes).sum::<usize>().max(1);
+        let job = queues.iter().copied().find_map(|(queue, lanes)| {
+            let here = on_lanes((queue, lanes));
+            if place < here {
+                return queue.jobs().remove(place);
             }
-        };
+            place -= here;
+            None
+        });
         job.map(|job| job()).is_some()
     }
 }

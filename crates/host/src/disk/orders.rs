@@ -226,3 +226,24 @@ fn a_read_waits_for_the_writes_before_it_and_for_no_sync() {
     assert!(!disk.do_one(0));
     let _ = std::fs::remove_dir_all(&folder);
 }
+
+/// A snapshot took the place of a hundred segments, and no write was carried out before all of them were gone.
+#[test]
+fn what_is_written_waits_for_no_deletions() {
+    let folder = std::env::temp_dir().join(format!("infralab-deletions-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("disk")).unwrap();
+    let (disk, told) = by_hand(Files::new(folder.join("disk"), &Metrics::default()));
+    for number in 0..100 {
+        let file = format!("old-{number}").into();
+        let _ = disk.ask(DiskCommand::Delete { file }, number);
+    }
+    disk.begin();
+    let (file, parts) = (FileName::Borrowed("new"), bytes::Bytes::from_static(b"!").into());
+    let _ = disk.ask(DiskCommand::Write { file, offset: 0, parts }, 100);
+    disk.begin();
+    assert!(disk.do_one(0));
+    assert_eq!(told.try_iter().map(|(_, ended)| ended.op).collect::<Vec<_>>(), [100]);
+    while disk.do_one(1) {}
+    let _ = std::fs::remove_dir_all(&folder);
+}
