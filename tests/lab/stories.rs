@@ -5,9 +5,12 @@ use std::sync::Mutex;
 use std::thread::available_parallelism;
 
 use sim::{Counterexample, Evidence, Moment, NoteKind, Registered, RunRecord, Witness};
-use story::{Look, Reason, Row, Story, Told};
+use story::{Compared, Look, Reason, Row, Story, Told};
 
 use crate::tidy;
+
+/// Promises that are about sums: their stories show numbers of both runs.
+const SUMS: [&str; 3] = ["balanced", "little-movement", "recovers"];
 
 /// The shortest history of a witness, and its story.
 fn shortest(system: &dyn Registered, witness: &Witness) -> (Counterexample, Story) {
@@ -69,9 +72,12 @@ fn faults_of(system: &dyn Registered, witness: &Witness) -> Vec<String> {
     demand(breaks, "it does not end with the break".into());
 
     let shown = |number: usize| told.iter().any(|told| told.event == number);
-    for number in rests_on(ran, promise) {
-        let moment = &ran.moments[number].1;
-        demand(shown(number), format!("the verdict rests on \"{moment}\", which is not told"));
+    let named = rests_on(ran, promise);
+    demand(!named.is_empty(), "the verdict does not say what it rests on".into());
+    for moments in named {
+        let moment = &ran.moments[moments[0]].1;
+        let told = moments.into_iter().any(shown);
+        demand(told, format!("the verdict rests on \"{moment}\", which is not told"));
     }
     let end = told.last().map_or(0, |last| last.event);
     for (number, (_, moment)) in ran.moments[..end].iter().enumerate() {
@@ -88,6 +94,12 @@ fn faults_of(system: &dyn Registered, witness: &Witness) -> Vec<String> {
         let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
         demand(widest <= width, format!("a line of {width} letters has {widest}"));
     }
+    if SUMS.contains(&promise) {
+        let differs = |it: &&Compared| it.with.is_some_and(|with| with != it.without);
+        let charted = |it: &Compared| it.courses.iter().all(|course| course.len() > 1);
+        let drawn = story.table.iter().filter(differs).any(charted);
+        demand(drawn, format!("no number differs over time in {:?}", story.table));
+    }
     let empty = ["{node}", "{operation}", "{value}"];
     let filled = !story.sentences.iter().any(|said| empty.iter().any(|place| said.contains(place)));
     demand(filled && story.sentences.len() == 3, format!("it says {:?}", story.sentences));
@@ -96,26 +108,43 @@ fn faults_of(system: &dyn Registered, witness: &Witness) -> Vec<String> {
     wrong
 }
 
-/// The moments that a verdict names, by what it says: not as the story found them.
-fn rests_on(ran: &RunRecord, promise: &str) -> Vec<usize> {
+/// The moments that a verdict names, by what it says: not as the story found them. Of those in one list one is enough.
+fn rests_on(ran: &RunRecord, promise: &str) -> Vec<Vec<usize>> {
     let violation = ran.report.violation_of(promise).unwrap();
-    let names = |evidence: &Evidence, number: usize| {
-        let (at, moment) = &ran.moments[number];
-        match evidence {
-            Evidence::Operation(operation) => matches!(
-                ran.trails[number].note,
-                Some(NoteKind::Invoked(it) | NoteKind::Ok(it)) if it == *operation
-            ),
-            Evidence::Moment { at: then, node } => {
-                at == then && matches!(moment, Moment::Delivered { to, .. } if to == node)
-            }
-            Evidence::Word(_) | Evidence::Value(_) => false,
-        }
-    };
     let broken = |(_, moment): &(machine::Time, Moment)| matches!(moment, Moment::Broken { promise: broken, .. } if broken == promise);
     let end = ran.moments.iter().position(broken).unwrap();
-    let named = |number: &usize| violation.evidence.iter().any(|it| names(it, *number));
-    (0..end).filter(named).collect()
+    let each = |numbers: Vec<usize>| numbers.into_iter().map(|number| vec![number]).collect();
+    let named = |evidence: &Evidence| -> Vec<Vec<usize>> {
+        match evidence {
+            Evidence::Operation(operation) => each(
+                (0..end)
+                    .filter(|number| {
+                        matches!(
+                            ran.trails[*number].note,
+                            Some(NoteKind::Invoked(it) | NoteKind::Ok(it)) if it == *operation
+                        )
+                    })
+                    .collect(),
+            ),
+            Evidence::Moment { at, node } => {
+                let here = |number: &usize| {
+                    let (then, moment) = &ran.moments[*number];
+                    then == at && moment.nodes().contains(node)
+                };
+                let here: Vec<usize> = (0..end).filter(here).collect();
+                let arrives =
+                    |number: &usize| matches!(ran.moments[*number].1, Moment::Delivered { .. });
+                let arrived: Vec<usize> = here.iter().copied().filter(arrives).collect();
+                match (arrived.is_empty(), here.is_empty()) {
+                    (false, _) => each(arrived),
+                    (true, false) => vec![here],
+                    (true, true) => Vec::new(),
+                }
+            }
+            Evidence::Value(_) => Vec::new(),
+        }
+    };
+    violation.evidence.iter().flat_map(named).collect()
 }
 
 #[test]
@@ -143,7 +172,14 @@ fn what_a_story_needs_is_recorded_of_every_system() {
         let name = system.name();
         let ran = system.run(system.scenarios()[0].name, 1, &[]).unwrap();
         assert_eq!(ran.trails.len(), ran.moments.len());
-        assert!(!ran.changes.is_empty(), "no node of {name} shows a field of its state");
+        for (_, moment) in &ran.moments {
+            let Moment::Delivered { to, .. } = moment else { continue };
+            let shows = ran.changes.iter().any(|change| change.node == *to);
+            assert!(
+                shows,
+                "{name}: {to:?}, to whom is said \"{moment}\", shows no field of its state"
+            );
+        }
         for (number, ((at, moment), trail)) in ran.moments.iter().zip(&ran.trails).enumerate() {
             let Moment::Delivered { from, text, .. } = moment else { continue };
             let Some(sent) = trail.sent else { continue };
@@ -174,6 +210,11 @@ fn heartbeats_are_routine_and_a_cut_holds_messages_back() {
     let routine = ran.moments.iter().zip(&ran.trails).filter(|(_, trail)| trail.routine);
     let said: Vec<String> = routine.map(|((_, moment), _)| moment.to_string()).collect();
     assert!(said.len() > 100 && said.iter().all(|said| !said.contains("append")), "{said:?}");
+    let acknowledges = |text: &str| text.starts_with("matches up to");
+    assert!(said.iter().any(|said| acknowledges(said)), "answers to heartbeats are, too");
+    let delivered = ran.moments.iter().zip(&ran.trails).filter(|(_, trail)| !trail.routine);
+    let news = delivered.filter(|((_, moment), _)| acknowledges(&moment.to_string())).count();
+    assert!(news > 10, "those that say that something new is there are not");
     let ran = of("snowflake").run("authority-partition", 13, &[]).unwrap();
     assert!(ran.trails.iter().any(|trail| trail.held_ns > 0), "nothing was held back");
 }
@@ -184,7 +225,7 @@ const MARK: &str = "<!-- story: ";
 
 #[test]
 fn pages_show_stories_as_they_are() {
-    let (mut shown, write) = (0, std::env::var("STORY").is_ok_and(|it| it == "write"));
+    let (mut shown, write) = (Vec::new(), std::env::var("STORY").is_ok_and(|it| it == "write"));
     for (page, _) in tidy::pages() {
         let text = tidy::read(&page);
         let fresh = with_fresh_stories(&text, &page, &mut shown);
@@ -197,11 +238,16 @@ fn pages_show_stories_as_they_are() {
             "a story in {page} is not what is told now: STORY=write cargo test --test lab pages_show_stories"
         );
     }
-    assert!(shown > 0, "no page shows a story");
+    for system in infralab::systems() {
+        let least = system.witnesses().len().min(3);
+        let of = format!("infralab {} sweep ", system.name());
+        let count = shown.iter().filter(|command| command.starts_with(&of)).count();
+        assert!(count >= least, "{count} stories of {} are on a page of its own", system.name());
+    }
 }
 
 /// The page with each of its stories told anew.
-fn with_fresh_stories(text: &str, page: &Path, shown: &mut usize) -> String {
+fn with_fresh_stories(text: &str, page: &Path, shown: &mut Vec<String>) -> String {
     let mut parts = text.split(MARK);
     let mut fresh = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -210,7 +256,9 @@ fn with_fresh_stories(text: &str, page: &Path, shown: &mut usize) -> String {
         let (_, rest) = rest.split_once("```\n").expect("a block has an end");
         let story = story_of(command).unwrap_or_else(|| panic!("{}: {command}?", page.display()));
         fresh += &format!("{MARK}{command} -->\n```text\n{story}```\n{rest}");
-        *shown += 1;
+        if page.components().any(|part| part.as_os_str() == "crates") {
+            shown.push(command.to_owned());
+        }
     }
     fresh
 }

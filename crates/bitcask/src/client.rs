@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs};
+use machine::{Field, Input, Inspection, Machine, NodeId, Now, Outputs};
 
 use crate::message::{Keeping, Message, Note, Order, ReadValue, Rotten, Timer};
 
@@ -110,6 +110,10 @@ impl Machine for Client {
             Input::Stop => out.stopped(),
             _ => {}
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![Field::number("requests open", self.open.len() as u64)]
     }
 
     fn inspect(&self) -> Inspection {

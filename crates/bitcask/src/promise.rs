@@ -165,18 +165,18 @@ impl Ledger {
                 .get(&token)
                 .is_some_and(|batch| batch.keys().has(key) && batch.leaves(false))
         };
-        match seen {
-            ReadValue::False => {
-                let value = Evidence::Value(format!("key {key}"));
-                Err(Breach::from(format!("key {key}: what was read, nobody put there")).on(value))
+        let why = match seen {
+            ReadValue::False => format!("key {key}: what was read, nobody put there"),
+            ReadValue::Of(token) if !put(token) => {
+                format!("key {key}: batch {} put nothing there, and was read", short(token))
             }
-            ReadValue::Of(token) if !put(token) => Err(Breach::from(format!(
-                "key {key}: batch {} put nothing there, and was read",
-                short(token)
-            ))
-            .on_operation(token)),
-            _ => Ok(()),
-        }
+            _ => return Ok(()),
+        };
+        let breach = Breach::from(why).on(Evidence::Value(format!("key {key}")));
+        // What it ought to have read is what was asked for last.
+        let mut asked = self.batches.iter().rev();
+        let last = asked.find(|(_, batch)| batch.keys().has(key)).map(|(token, _)| *token);
+        Err(last.into_iter().fold(breach, Breach::on_operation))
     }
 
     /// All keys are looked for at once, and a value that is compacted or changed meanwhile may be read as it

@@ -37,7 +37,7 @@ pub(crate) const PROMISES: &[PromiseSpec<Server, Shape>] = &[
     PromiseSpec {
         name: "database-protected",
         about: "the database never has more than it can take, and turns no read away",
-        checker: |_| Box::new(goodput::DatabaseProtected),
+        checker: |_| Box::new(goodput::DatabaseProtected::default()),
     },
     PromiseSpec {
         name: "recovers",

@@ -1,5 +1,7 @@
 //! The mechanisms that a run is without.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use sim::Registered;
 
@@ -12,10 +14,11 @@ pub(crate) struct Without {
 }
 
 impl Without {
-    /// Their names. A mechanism that is left out twice is left out.
+    /// Their names, each once and in one order, whichever they were given in: a sweep without the same is the same
+    /// sweep.
     pub(crate) fn names(&self) -> Vec<String> {
-        let first = |(index, name): &(usize, &String)| !self.without[..*index].contains(name);
-        self.without.iter().enumerate().filter(first).map(|(_, name)| name.clone()).collect()
+        let names: BTreeSet<_> = self.without.iter().cloned().collect();
+        names.into_iter().collect()
     }
 }
 

@@ -111,7 +111,7 @@ fn serve_one() -> Result<impl Fn(usize, &Path) -> Command, Failure> {
     let program = std::env::current_exe().map_err(failed)?;
     Ok(move |id: usize, file: &Path| {
         let mut command = Command::new(&program);
-        command.args(["raft", "serve", "--node", &id.to_string()]);
+        command.args(["raft", "serve", "--until-stdin-ends", "--node", &id.to_string()]);
         command.arg("--cluster").arg(file);
         command
     })

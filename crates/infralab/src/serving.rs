@@ -1,13 +1,14 @@
 //! What all servers share on the command line: their options, the lines when they are ready, and how they
 //! end.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 use host::{Access, Addresses, BadOption, Exposure, Options, Place, Seat, address, number};
+use rustix::process::{Signal, getpid, kill_process};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::{Failure, Found, Outcome, warn};
@@ -30,6 +31,9 @@ impl<O: Args + Options> Serving<O> {
         let place = place.place(server.exposure()).map_err(Failure::input)?;
         let config = options.config(place, &mut |said| warn(&said)).map_err(Failure::input)?;
         server.begin_log();
+        if server.until_stdin_ends {
+            stop_with_stdin();
+        }
         match O::serve(config, ready) {
             Ok(()) => Ok(Found::Held),
             Err(error) if error.is_argument() => Err(Failure::input(error)),
@@ -90,6 +94,9 @@ struct ServerArguments {
     /// What to log on stderr: off, error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     log: LevelFilter,
+    /// Stops when its standard input ends: a pipe does with whoever holds its other end, even if that is killed.
+    #[arg(long)]
+    until_stdin_ends: bool,
 }
 
 impl ServerArguments {
@@ -108,6 +115,21 @@ impl ServerArguments {
             .log_internal_errors(false)
             .init();
     }
+}
+
+/// Tells this process to stop, as any other may, when its standard input ends.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it waits for whoever started the server, and for no machine"
+)]
+fn stop_with_stdin() {
+    std::thread::spawn(|| {
+        // An input that cannot be read has ended.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        if let Err(why) = kill_process(getpid(), Signal::TERM) {
+            warn(&format!("the standard input has ended, and this server goes on: {why}"));
+        }
+    });
 }
 
 /// Scripts wait for the first of these lines: where clients go, or, where none do, other nodes. A browser

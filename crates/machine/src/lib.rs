@@ -121,7 +121,7 @@ pub use machine::{Field, FieldValue, GRACE, Generation, Input, Inspection, Machi
 pub use memory::MemoryDisk;
 pub use outputs::{Output, Outputs};
 pub use parts::Parts;
-pub use protocol::{Link, NodeId, Protocol};
+pub use protocol::{Link, NodeId, Protocol, Routine};
 pub use switches::{MechanismInfo, Switches};
 pub use time::{Time, Wall, nanos};
 pub use window::{CREDIT, DATAGRAM, LIGHTEST, LONGEST, WINDOW, Window};

@@ -39,9 +39,9 @@ pub trait Protocol: Clone + Debug + 'static {
 
     /// Is this message there to say that nothing has changed, as a heartbeat is? Whoever tells what happened counts
     /// such messages, and shows none that made no difference.
-    fn is_routine(message: &Self::Message) -> bool {
+    fn routine(message: &Self::Message) -> Routine {
         let _ = message;
-        false
+        Routine::Never
     }
 
     /// The token of the question that this message answers, and whether it is the last answer to it. Whoever
@@ -50,6 +50,17 @@ pub trait Protocol: Clone + Debug + 'static {
         let _ = message;
         None
     }
+}
+
+/// When a message says no more than that nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Routine {
+    /// Whenever it is sent: a heartbeat.
+    Always,
+    /// If it says the same as the one before from the same sender to the same receiver: an acknowledgement.
+    Again,
+    /// It has something to say.
+    Never,
 }
 
 /// The kinds of link.

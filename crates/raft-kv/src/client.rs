@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Time};
+use machine::{Field, Input, Inspection, Machine, NodeId, Now, Outputs, Time};
 use raft::Session;
 use rand::Rng;
 
@@ -193,6 +193,13 @@ impl Machine for Client {
             Input::Stop => out.stopped(),
             _ => {}
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::flag("waits for an answer", self.open.is_some()),
+            Field::number("operations to come", self.waiting.len() as u64),
+        ]
     }
 
     fn inspect(&self) -> Inspection {

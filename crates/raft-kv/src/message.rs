@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use journal::{Journal, JournalOp, JournalTimer};
-use machine::{Embeds, NodeId, Protocol};
+use machine::{Embeds, NodeId, Protocol, Routine};
 use raft::{Address, Envelope, Groups, GroupsOp, GroupsTimer, Session};
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +21,11 @@ impl Protocol for KeyValue {
     type Op = Op;
     type Note = Note;
 
-    fn is_routine(message: &Message) -> bool {
-        matches!(message, Message::Raft(envelope) if envelope.is_routine())
+    fn routine(message: &Message) -> Routine {
+        match message {
+            Message::Raft(envelope) => envelope.routine(),
+            _ => Routine::Never,
+        }
     }
 
     fn weight(message: &Message) -> u32 {

@@ -30,8 +30,8 @@ pub(crate) struct Cluster<S> {
 }
 
 impl<S: Fn(usize, &Path) -> Command> Cluster<S> {
-    /// `serve` is the command that serves the node of this number of the cluster in this file, and prints a line
-    /// when it takes requests.
+    /// `serve` is the command that serves the node of this number of the cluster in this file, prints a line when
+    /// it takes requests, and stops when its standard input ends: this process may be killed before it can end them.
     pub(crate) fn start(serve: S) -> Result<Cluster<S>> {
         let folder = std::env::temp_dir().join(format!("raft-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
@@ -52,7 +52,7 @@ impl<S: Fn(usize, &Path) -> Command> Cluster<S> {
 
     pub(crate) fn boot(&self, id: usize) -> Result<Child> {
         let mut command = (self.serve)(id, &self.folder.join("lab.toml"));
-        command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped());
+        command.stdin(Stdio::piped()).stderr(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut String::new())?;

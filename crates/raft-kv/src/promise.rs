@@ -58,9 +58,7 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
         name: "redundancy-returns",
         about: "from 4 s after everybody was healed on, every founder has a vote, with the disk that \
                 it has now",
-        checker: |cluster| {
-            Box::new(redundancy::RedundancyReturns { wanted: cluster.shape.founder_ids() })
-        },
+        checker: |cluster| Box::new(redundancy::RedundancyReturns::of(cluster.shape.founder_ids())),
     },
     PromiseSpec {
         name: "leader-keeps-its-place",

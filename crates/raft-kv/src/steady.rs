@@ -74,8 +74,8 @@ impl fmt::Display for Steadiness {
     }
 }
 
-/// Measures it. `serve` is the command that serves the node of this number of the cluster in this file, and
-/// prints a line when it takes requests.
+/// Measures it. `serve` is the command that serves the node of this number of the cluster in this file,
+/// prints a line when it takes requests, and stops when its standard input ends.
 ///
 /// # Errors
 /// If the processes could not be started, a file beside them could not be written, or nobody answered for half a

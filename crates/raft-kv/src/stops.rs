@@ -25,7 +25,7 @@ pub struct Gaps {
 }
 
 /// Measures so many rounds. `serve` is the command that serves the node of this number of the cluster in
-/// this file, and prints a line when it takes requests.
+/// this file, prints a line when it takes requests, and stops when its standard input ends.
 ///
 /// # Errors
 /// If the processes could not be started, or nobody answered for half a minute.

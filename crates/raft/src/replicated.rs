@@ -31,8 +31,8 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use journal::Journal;
 use machine::{
-    DiskAnswer, DiskCommand, DiskError, DiskId, Embeds, FileName, Input, Inspection, Machine,
-    NodeId, Now, Output, Outputs, Protocol, Separates, Switches,
+    DiskAnswer, DiskCommand, DiskError, DiskId, Embeds, Field, FileName, Input, Inspection,
+    Machine, NodeId, Now, Output, Outputs, Protocol, Separates, Switches,
 };
 
 use crate::effects::Event;
@@ -360,6 +360,17 @@ where
             (None, Some(_)) => self.groups.roles(see),
             (None, None) => see("booting", None),
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let Some(group) = self.group() else { return Vec::new() };
+        let mut fields = vec![
+            Field::text("role", Some(group.role_name())),
+            Field::number("term", group.term()),
+            Field::text("leader", group.leader().map(|leader| format!("{leader:?}"))),
+        ];
+        fields.extend(self.machine.iter().flat_map(Machine::fields));
+        fields
     }
 
     fn inspect(&self) -> Inspection {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use machine::DiskId;
+use machine::{DiskId, Routine};
 
 use crate::member::{Configuration, Member};
 
@@ -77,13 +77,16 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Does it say no more than that its sender is there: heartbeats, and nothing else?
-    pub fn is_routine(&self) -> bool {
-        self.rpcs.iter().all(|(_, rpc)| match rpc {
-            Rpc::AppendEntries(append) => append.entries.is_empty(),
-            Rpc::Beat { .. } => true,
-            _ => false,
-        })
+    /// Does it say no more than that its sender is there: heartbeats, answers to them, and nothing else? An answer
+    /// says the same as the one before it, since what the follower has did not grow.
+    pub fn routine(&self) -> Routine {
+        let of = |rpc: &Rpc| match rpc {
+            Rpc::AppendEntries(append) if append.entries.is_empty() => Routine::Always,
+            Rpc::Beat { .. } => Routine::Always,
+            Rpc::Appended { outcome: Appended::Matches(_), .. } => Routine::Again,
+            _ => Routine::Never,
+        };
+        self.rpcs.iter().map(|(_, rpc)| of(rpc)).max().unwrap_or(Routine::Always)
     }
 }
 

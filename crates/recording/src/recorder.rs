@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use machine::{DiskCommand, Field, NodeId, Time};
+use machine::{DiskCommand, Field, NodeId, Routine, Time};
 
 use crate::moment::{Change, Moment, Trail};
 
@@ -100,10 +100,15 @@ impl Recorder {
         (now, event): (Time, u64),
         way: (NodeId, NodeId),
         text: String,
-        routine: bool,
+        routine: Routine,
     ) {
         let turn = self.turn_of(event);
         let under_way = self.sent.entry(way).or_default();
+        let routine = match routine {
+            Routine::Always => true,
+            Routine::Again => under_way.back().is_some_and(|before| before.text == text),
+            Routine::Never => false,
+        };
         while under_way.len() > KEPT && under_way.front().is_some_and(|sent| sent.arrived) {
             under_way.pop_front();
         }
@@ -240,7 +245,8 @@ mod tests {
         let mut recorder = Recorder::default();
         for event in [1, 2] {
             recorder.push(Time(event * 10), event, fired("tick"));
-            recorder.sends((Time(event * 10), event), (A, B), "hello".into(), event == 2);
+            let routine = if event == 2 { Routine::Always } else { Routine::Never };
+            recorder.sends((Time(event * 10), event), (A, B), "hello".into(), routine);
         }
         recorder.held_back(Time(25), (A, B), "hello");
         for event in [3, 4, 5] {
@@ -251,6 +257,18 @@ mod tests {
         let (first, second) =
             ((Some(0), Some(Time(10)), 5, false), (Some(1), Some(Time(20)), 0, true));
         assert_eq!(seen, [first, second, second]);
+    }
+
+    #[test]
+    fn an_acknowledgement_is_routine_if_the_one_before_said_the_same() {
+        let mut recorder = Recorder::default();
+        for (event, text) in (1..).zip(["to 4", "to 4", "to 5", "to 4"]) {
+            recorder.sends((Time(event), event), (A, B), text.into(), Routine::Again);
+            recorder.sends((Time(event), event), (B, A), text.into(), Routine::Never);
+            recorder.push(Time(event), event, delivered(text));
+        }
+        let routine: Vec<_> = trails(recorder).iter().map(|trail| trail.routine).collect();
+        assert_eq!(routine, [false, true, false, false]);
     }
 
     #[test]

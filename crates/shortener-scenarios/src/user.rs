@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs, Wall};
+use machine::{Field, Input, Inspection, Machine, NodeId, Now, Outputs, Wall};
 
 use url_shortener::{
     Action, Answer, Ask, Call, Click, Device, Message, Note, Shortener, Timer, Which, Wish,
@@ -126,6 +126,10 @@ impl Machine for User {
             Input::Stop => out.stopped(),
             _ => {}
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![Field::number("questions open", self.open.len() as u64)]
     }
 
     fn inspect(&self) -> Inspection {

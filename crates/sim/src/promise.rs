@@ -49,9 +49,7 @@ pub enum Evidence {
         /// Which node.
         node: NodeId,
     },
-    /// A key, an id, an index or a term, as notes and messages write it: whatever says this word.
-    Word(String),
-    /// What is judged, in the words of the verdict, where no note writes it so.
+    /// What is judged, in the words of the verdict: a key, an id, an index, a term or a node.
     Value(String),
 }
 
@@ -114,6 +112,28 @@ pub struct Measure {
     pub value: u64,
     /// The same over time, in equal parts of the run; empty where it has no course.
     pub course: Vec<u64>,
+    /// When the last of these parts ends.
+    pub until: Time,
+}
+
+/// A course that is put together from changes has so many parts.
+const PARTS: u128 = 40;
+
+impl Measure {
+    /// A number that began at nothing and changed so, in order, in a run that lasted until `end`.
+    pub fn over(label: impl Into<String>, changes: &[(Time, u64)], end: Time) -> Measure {
+        let at = |time: Time| {
+            let known = changes.partition_point(|(changed, _)| *changed <= time);
+            changes[..known].last().map_or(0, |(_, value)| *value)
+        };
+        let part = |number| at(Time((u128::from(end.0) * number / PARTS) as u64));
+        Measure {
+            label: label.into(),
+            value: at(end),
+            course: (1..=PARTS).map(part).collect(),
+            until: end,
+        }
+    }
 }
 
 /// Watches one promise through one run. It sees the world and the history, and is never told
@@ -158,5 +178,20 @@ pub trait Promise<M: Machine> {
     fn measures(&self, world: &World<M>) -> Vec<Measure> {
         let _ = world;
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_over_time_is_what_it_was_at_the_end_of_each_part() {
+        let changes = [(Time(1), 2), (Time(100), 5), (Time(101), 4), (Time(400), 9)];
+        let Measure { value, course, until, .. } = Measure::over("keys", &changes, Time(400));
+        assert_eq!((value, course.len(), until), (9, 40, Time(400)));
+        assert_eq!((course[0], course[8], course[9], course[10]), (2, 2, 5, 4));
+        assert_eq!((course[38], course[39]), (4, 9));
+        assert_eq!(Measure::over("keys", &[], Time(0)).course, [0; 40]);
     }
 }

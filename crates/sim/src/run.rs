@@ -219,6 +219,8 @@ struct Watch<'a, S: System> {
     plan: &'a PlanOf<S>,
     /// Those that have held so far.
     promises: Vec<Watched<S::Node>>,
+    /// Those that broke on the way, of a run that is recorded: their numbers are asked for all the same.
+    broke: Vec<Watched<S::Node>>,
     /// How many notes they have been shown.
     noted: usize,
     report: &'a mut Report,
@@ -236,7 +238,7 @@ impl<'a, S: System> Watch<'a, S> {
         let spec = |name: &&str| S::PROMISES.iter().find(|spec| spec.name == *name);
         let specs = scenario.promises.iter().filter_map(spec);
         let promises = specs.map(|spec| (spec.name, (spec.checker)(&plan.cluster))).collect();
-        Watch { scenario, plan, promises, noted: 0, report, measures }
+        Watch { scenario, plan, promises, broke: Vec::new(), noted: 0, report, measures }
     }
 
     /// Two phases: safety under faults, then a quorum is healed and must make progress.
@@ -267,7 +269,9 @@ impl<'a, S: System> Watch<'a, S> {
                 Verdict::Broken(why) => broken(self.report, world, name, why),
                 Verdict::Unknown(why) => self.report.unknown.push(format!("{name}: {why}")),
             }
-            if world.recorder.is_some() {
+        }
+        if world.recorder.is_some() {
+            for (name, promise) in self.promises.iter().chain(&self.broke) {
                 self.measures.extend(promise.measures(world).into_iter().map(|it| (*name, it)));
             }
         }
@@ -302,8 +306,11 @@ impl<'a, S: System> Watch<'a, S> {
     /// A promise that broke is not asked again.
     #[cold]
     fn drop_broken(&mut self, index: usize, world: &mut World<S::Node>, why: Breach) {
-        let (name, _) = self.promises.remove(index);
+        let (name, promise) = self.promises.remove(index);
         broken(self.report, world, name, why);
+        if world.recorder.is_some() {
+            self.broke.push((name, promise));
+        }
     }
 }
 

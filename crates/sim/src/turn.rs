@@ -205,7 +205,7 @@ impl<M: Machine> World<M> {
         for output in self.outputs.iter() {
             match output {
                 Output::Send { to, message, .. } => {
-                    let routine = M::Protocol::is_routine(message);
+                    let routine = M::Protocol::routine(message);
                     recorder.sends((now, event), (id, *to), format!("{message:?}"), routine);
                 }
                 Output::SetTimer { timer, .. } => recorder.sets(event, id, &format!("{timer:?}")),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use machine::{Input, Inspection, Machine, NodeId, Now, Outputs};
+use machine::{Field, Input, Inspection, Machine, NodeId, Now, Outputs};
 
 use crate::Id;
 use crate::message::{Get, Message, Note, Snowflake, Timer};
@@ -106,6 +106,10 @@ impl Machine for Client {
             Input::Stop => out.stopped(),
             _ => {}
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![Field::number("requests open", self.open.len() as u64)]
     }
 
     fn inspect(&self) -> Inspection {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use machine::{Checkpoint, CheckpointOp, Embeds, NodeId, Protocol, Wall};
+use machine::{Checkpoint, CheckpointOp, Embeds, NodeId, Protocol, Routine, Wall};
 use raft::{Envelope, Groups, GroupsOp, GroupsTimer};
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +18,11 @@ impl Protocol for Snowflake {
     type Op = Op;
     type Note = Note;
 
-    fn is_routine(message: &Message) -> bool {
-        matches!(message, Message::Raft(envelope) if envelope.is_routine())
+    fn routine(message: &Message) -> Routine {
+        match message {
+            Message::Raft(envelope) => envelope.routine(),
+            _ => Routine::Never,
+        }
     }
 
     fn weight(message: &Message) -> u32 {

@@ -31,13 +31,11 @@ pub(crate) fn folded(run: &RunRecord, from: usize, to: usize) -> String {
     all.join(", ")
 }
 
-/// The beginning of what it says, up to what differs from one to the next.
+/// What it is called.
 fn name(moment: &Moment) -> &str {
     match moment {
         Moment::Delivered { text, .. } | Moment::Lost { text, .. } | Moment::Note { text, .. } => {
-            let end = text.find(|c: char| c.is_ascii_digit() || ",;:?\"=([{".contains(c));
-            let named = text[..end.unwrap_or(text.len())].trim();
-            if named.is_empty() { "message" } else { named }
+            beginning(text)
         }
         Moment::Reset { .. } => "link reset",
         Moment::Started { .. } => "start",
@@ -53,5 +51,48 @@ fn name(moment: &Moment) -> &str {
         | Moment::Overdue { .. }
         | Moment::Halted { .. } => "stop",
         Moment::Resumed { .. } => "resumed node",
+    }
+}
+
+/// The beginning of what is said, up to what differs from one to the next: numbers, and the nodes and operations that
+/// are called by them.
+fn beginning(text: &str) -> &str {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let mut text = text;
+    while let Some((first, rest)) = text.split_once(' ')
+        && first.contains(is_digit)
+    {
+        text = rest;
+    }
+    let end = text.find(|c: char| is_digit(c) || ",;:?\"=([{".contains(c)).unwrap_or(text.len());
+    let (named, rest) = text.split_at(end);
+    // A word with a number in it is left out as a whole.
+    let named = match rest.starts_with(is_digit) {
+        true => named.rsplit_once(' ').map_or("", |(before, _)| before),
+        false => named.trim(),
+    };
+    if named.is_empty() { "message" } else { named }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_called_by_what_does_not_differ() {
+        for (said, called) in [
+            ("heartbeat, term 3", "heartbeat"),
+            ("n2 has it, for 53", "has it"),
+            ("asks n12 for 53", "asks"),
+            ("141: put a", "put a"),
+            ("6: 7 leads nowhere", "leads nowhere"),
+            ("visit /link-3 at n1", "visit"),
+            ("g1: matches up to 7, term 2", "matches up to"),
+            ("0 entries for 2", "entries for"),
+            ("is full and turns a read away", "is full and turns a read away"),
+            ("[1, 2]", "message"),
+        ] {
+            assert_eq!(beginning(said), called, "{said}");
+        }
     }
 }

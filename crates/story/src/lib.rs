@@ -183,8 +183,10 @@ pub struct Compared {
     pub without: u64,
     /// With everything on.
     pub with: Option<u64>,
-    /// The same over time, where it has a course.
+    /// The same over time, without and with, where it has a course.
     pub courses: [Vec<u64>; 2],
+    /// When the courses end, in nanoseconds of the world's time.
+    pub until: u64,
 }
 
 /// Somebody who plays a part.

@@ -82,8 +82,12 @@ fn evidence(run: &RunRecord, violation: &Violation, end: usize) -> Vec<usize> {
         }
     };
     for evidence in &violation.evidence {
-        let names = |number: usize| names(run, evidence, number);
-        (0..end).filter(|&number| names(number)).for_each(&mut add);
+        let named = (0..end).filter(|&number| names(run, evidence, number));
+        let (shown, quiet): (Vec<usize>, Vec<usize>) =
+            named.partition(|&number| is_worth_a_row(&run.moments[number].1));
+        // What a timer or a disk led to is told by that, where nothing else happened.
+        let quiet = quiet.last().copied().filter(|_| shown.is_empty());
+        shown.into_iter().chain(quiet).for_each(&mut add);
     }
     // What is judged at the end of a run is judged by no event.
     if let Some(((at, _), trail)) = run.moments.get(end).zip(run.trails.get(end)) {
@@ -106,24 +110,9 @@ fn names(run: &RunRecord, evidence: &Evidence, number: usize) -> bool {
             use NoteKind::{Failed, GivenUp, Invoked, Ok};
             matches!(trail.note, Some(Invoked(it) | Ok(it) | Failed(it) | GivenUp(it)) if it == *operation)
         }
-        Evidence::Moment { at: then, node } => {
-            at == then && moment.nodes().contains(node) && is_worth_a_row(moment)
-        }
-        Evidence::Word(word) => {
-            matches!(moment, Moment::Note { text, .. } if says(text, word))
-        }
+        Evidence::Moment { at: then, node } => at == then && moment.nodes().contains(node),
         Evidence::Value(_) => false,
     }
-}
-
-/// Is the word in the text, and not only a part of another word?
-fn says(text: &str, word: &str) -> bool {
-    let letter = |c: char| c.is_ascii_alphanumeric();
-    text.match_indices(word).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + word.len()..].chars().next();
-        !before.is_some_and(letter) && !after.is_some_and(letter)
-    })
 }
 
 /// Faults, what they do to nodes, and nodes that start and stop.

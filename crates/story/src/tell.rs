@@ -188,6 +188,7 @@ fn table(ran: &RunRecord, with: Option<&RunRecord>, violation: &Violation) -> Ve
             without: measure.value,
             with: other.map(|other| other.value),
             courses: [measure.course, other.map(|other| other.course.clone()).unwrap_or_default()],
+            until: measure.until.0,
             label: measure.label,
         }
     };

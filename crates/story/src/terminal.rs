@@ -107,13 +107,27 @@ impl Page {
                 let before = if number == 0 { numbers.clone() } else { " ".repeat(numbers.len()) };
                 self.line(PLAIN, &format!("{before}{part}"));
             }
-            let most = compared.courses.iter().flatten().max().copied().unwrap_or(0);
-            for (name, course) in ["without", "with"].into_iter().zip(&compared.courses) {
-                if !course.is_empty() {
-                    self.line(PLAIN, &format!("{name:>9} {}", bars(course, most)));
-                }
+        }
+        self.blank();
+        self.chart(table);
+    }
+
+    /// Over time, of one number: the first of those in which the runs are furthest apart.
+    fn chart(&mut self, table: &[Compared]) {
+        let apart = |it: &&Compared| it.with.map(|with| with.abs_diff(it.without));
+        let drawn = table.iter().filter(|it| !it.courses[0].is_empty());
+        let Some(drawn) = drawn.rev().max_by_key(apart) else { return };
+        let most = drawn.courses.iter().flatten().max().copied().unwrap_or(0);
+        let until = drawn.until as f64 / 1e6;
+        if table.len() > 1 {
+            self.say(PLAIN, &format!("Over time, {}:", drawn.label));
+        }
+        for (name, course) in ["without", "with"].into_iter().zip(&drawn.courses) {
+            if !course.is_empty() {
+                self.line(PLAIN, &format!("{name:>9} {}", bars(course, most)));
             }
         }
+        self.line(PALE, &format!("{:>9} 0 to {until:.0} ms; the highest is {most}", ""));
         self.blank();
     }
 

@@ -49,7 +49,7 @@ fn fill(sentence: &str, run: &RunRecord, violation: &Violation, chosen: &Chosen)
     let operation = violation.evidence.iter().find_map(|evidence| asked(run, evidence));
     let operation = operation.map(|(_, asked)| asked.to_owned());
     let value = violation.evidence.iter().find_map(|evidence| match evidence {
-        Evidence::Value(value) | Evidence::Word(value) => Some(value.clone()),
+        Evidence::Value(value) => Some(value.clone()),
         _ => None,
     });
     let filled = sentence.replace("{node}", &node);

@@ -1,6 +1,6 @@
 //! What a front does to its caches: bounded loads, and no waiting for caches that are down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use machine::{Machine, NodeId, Time};
@@ -9,12 +9,15 @@ use sim::{Breach, Entry, Promise, World};
 use crate::message::{CallOutcome, Fleet, Note};
 use crate::shape::Shape;
 
-/// The calls of each front that are under way, by cache. It is checked where no cache comes or goes.
+/// The requests for which a front is calling each cache. It is checked where no cache comes or goes.
 pub(super) struct BoundedLoad {
     shape: Shape,
     weights: u64,
-    calls: BTreeMap<NodeId, BTreeMap<NodeId, u64>>,
+    calls: BTreeMap<NodeId, BTreeMap<NodeId, BTreeSet<u64>>>,
 }
+
+/// So many of the requests that a cache has are named, the last ones.
+const NAMED: usize = 4;
 
 impl BoundedLoad {
     pub(super) fn new(shape: Shape) -> Self {
@@ -28,17 +31,23 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for BoundedLoad {
     fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         let calls = self.calls.entry(entry.node).or_default();
         match &entry.note {
-            Note::Returned { cache, .. } => *calls.entry(*cache).or_default() -= 1,
-            Note::Called { cache, .. } => {
-                *calls.entry(*cache).or_default() += 1;
-                let (here, total) = (calls[cache], calls.values().sum::<u64>());
+            Note::Returned { token, cache, .. } => {
+                calls.entry(*cache).or_default().remove(token);
+            }
+            Note::Called { token, cache } => {
+                calls.entry(*cache).or_default().insert(*token);
+                let (here, total) =
+                    (&calls[cache], calls.values().map(BTreeSet::len).sum::<usize>());
                 // 1.25 is 5/4.
                 let weight = u64::from(self.shape.weight(*cache));
-                let bound = (5 * total * weight).div_ceil(4 * self.weights);
-                if here > bound {
-                    return Err(Breach::from(format!(
-                        "{cache:?} has {here} of {total} calls under way, and its bound is {bound}"
-                    )));
+                let bound = (5 * total as u64 * weight).div_ceil(4 * self.weights);
+                if here.len() as u64 > bound {
+                    let why = format!(
+                        "{cache:?} has {} of {total} calls under way, and its bound is {bound}",
+                        here.len()
+                    );
+                    let last = here.iter().rev().take(NAMED).copied();
+                    return Err(last.fold(Breach::from(why), Breach::on_operation));
                 }
             }
             _ => {}

@@ -9,23 +9,48 @@ use sim::{Breach, Entry, History, Measure, Promise, Verdict, World};
 use crate::message::{Attempt, Fleet, Note};
 use crate::reads;
 
-pub(super) struct DatabaseProtected;
+/// When the reads were made that the database has not begun, or never will.
+type Unbegun = BTreeMap<(NodeId, u64, u32), Time>;
+
+#[derive(Default)]
+pub(super) struct DatabaseProtected(Unbegun);
+
+/// So many of the reads that wait are named, the last ones.
+const NAMED: usize = 3;
 
 impl<M: Machine<Protocol = Fleet>> Promise<M> for DatabaseProtected {
     fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         match entry.note {
-            Note::TurnedAway => Err("the database had to turn a read away".into()),
-            _ => Ok(()),
+            Note::Read { attempt: Attempt { read, retry } } => {
+                self.0.insert((entry.node, read, retry), entry.at);
+            }
+            Note::Serves { front, attempt: Attempt { read, retry } } => {
+                self.0.remove(&(front, read, retry));
+            }
+            Note::TurnedAway => {
+                self.0.retain(|_, made| entry.at <= *made + reads::PATIENCE);
+                let mut waiting: Vec<_> =
+                    self.0.iter().map(|((front, ..), made)| (*made, *front)).collect();
+                waiting.sort_unstable();
+                let all = waiting.len();
+                let why =
+                    format!("the database had to turn a read away, of {all} that waited for it");
+                let last = waiting.into_iter().rev().take(NAMED);
+                return Err(last.fold(Breach::from(why), |breach, (made, front)| {
+                    breach.on_moment(made, front)
+                }));
+            }
+            _ => {}
         }
+        Ok(())
     }
 }
 
 /// A read takes so long to reach the database, at most, and no clock is faster than another.
 const MAX_NETWORK_DELAY: Duration = Duration::from_millis(5);
 
-/// When the reads were made that the database has not begun, or never will.
 #[derive(Default)]
-pub(super) struct NoWorkInVain(BTreeMap<(NodeId, u64, u32), Time>);
+pub(super) struct NoWorkInVain(Unbegun);
 
 impl<M: Machine<Protocol = Fleet>> Promise<M> for NoWorkInVain {
     fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
@@ -134,6 +159,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for Recovers {
             label: "of 100 requests answered in time, in the worst half second (90 or more)".into(),
             value: worst.map(|served| served.percent()).min().unwrap_or(100),
             course: all.into_values().map(|served| served.percent()).collect(),
+            until,
         }]
     }
 }

@@ -1,8 +1,9 @@
 //! Where keys live: little movement, balance, copies apart.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use machine::{Machine, NodeId};
+use machine::{Machine, NodeId, Time};
 use sim::{Breach, Entry, Evidence, Measure, Promise, Verdict, World};
 
 use crate::message::{Fleet, Note};
@@ -22,8 +23,18 @@ pub(super) struct LittleMovement {
     left: BTreeMap<Cache, u64>,
 }
 
-impl<M: Machine<Protocol = Fleet>> Promise<M> for LittleMovement {
-    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
+/// A key that has another home than it had.
+struct Moved {
+    key: u64,
+    old: NodeId,
+    home: NodeId,
+    /// Did its cache leave, or one join that is its home now?
+    must: bool,
+}
+
+impl LittleMovement {
+    /// The key that is found to have moved, if this note shows that.
+    fn moved(&mut self, entry: &Entry<Note>) -> Option<Moved> {
         let front = entry.node;
         match &entry.note {
             Note::Joined { cache } => {
@@ -37,47 +48,53 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for LittleMovement {
             Note::Asked { key, copies, .. } => {
                 let home = copies[0];
                 let before = self.homes.insert((front, *key), (home, self.changes));
-                let Some((old, seen)) = before.filter(|(old, _)| *old != home) else {
-                    return Ok(());
-                };
+                let (old, seen) = before.filter(|(old, _)| *old != home)?;
                 let since = |change: Option<&u64>| change.is_some_and(|change| *change > seen);
                 let came = since(self.joined.get(&(front, home)));
-                if !came && !since(self.left.get(&(front, old))) {
-                    let why = format!(
-                        "key {key} moved from {old:?}, which is still there, to {home:?}, which is not new"
-                    );
-                    let was_asked = |earlier: &&Entry<Note>| {
-                        let Note::Asked { key: other, copies, .. } = &earlier.note else {
-                            return false;
-                        };
-                        earlier.node == front && other == key && copies[0] == old
-                    };
-                    let breach = Breach::from(why).on(Evidence::Value(format!("key {key}")));
-                    let before = world.history().iter().rev().find(was_asked);
-                    return Err(before
-                        .into_iter()
-                        .fold(breach, |breach, earlier| breach.on_moment(earlier.at, front)));
-                }
+                let must = came || since(self.left.get(&(front, old)));
+                return Some(Moved { key: *key, old, home, must });
             }
             _ => {}
         }
-        Ok(())
+        None
     }
+}
+
+impl<M: Machine<Protocol = Fleet>> Promise<M> for LittleMovement {
+    fn note(&mut self, world: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
+        let Some(Moved { key, old, home, must: false }) = self.moved(entry) else { return Ok(()) };
+        let front = entry.node;
+        let why = format!(
+            "key {key} moved from {old:?}, which is still there, to {home:?}, which is not new"
+        );
+        let was_asked = |earlier: &&Entry<Note>| {
+            let Note::Asked { key: other, copies, .. } = &earlier.note else { return false };
+            earlier.node == front && key == *other && copies[0] == old
+        };
+        let breach = Breach::from(why).on(Evidence::Value(format!("key {key}")));
+        let before = world.history().iter().rev().find(was_asked);
+        Err(before.into_iter().fold(breach, |breach, earlier| breach.on_moment(earlier.at, front)))
+    }
+
     fn measures(&self, world: &World<M>) -> Vec<Measure> {
-        let (mut homes, mut moved) = (BTreeMap::new(), BTreeSet::new());
+        let mut all = LittleMovement::default();
+        let (mut moved, mut in_vain) = (BTreeMap::new(), BTreeMap::new());
         for entry in world.history().iter() {
-            if let Note::Asked { key, copies, .. } = &entry.note
-                && homes.insert((entry.node, *key), copies[0]).is_some_and(|old| old != copies[0])
-            {
-                moved.insert((entry.node, *key));
+            if let Some(Moved { key, must, .. }) = all.moved(entry) {
+                let first = if must { &mut moved } else { &mut in_vain };
+                first.entry((entry.node, key)).or_insert(entry.at);
             }
         }
-        let share = (moved.len() * 100).checked_div(homes.len()).unwrap_or(0);
-        vec![Measure {
-            label: "of 100 keys that a front asked for, moved while caches came and went".into(),
-            value: share as u64,
-            course: Vec::new(),
-        }]
+        let count = |label: &str, first: BTreeMap<Key, Time>| {
+            let mut times: Vec<Time> = first.into_values().collect();
+            times.sort_unstable();
+            let changes: Vec<_> = times.into_iter().zip(1..).collect();
+            Measure::over(label, &changes, world.now())
+        };
+        vec![
+            count("keys moved, and no cache of theirs had come or gone (none may)", in_vain),
+            count("keys moved with a cache that came or went", moved),
+        ]
     }
 }
 
@@ -93,7 +110,8 @@ pub(super) struct Balanced {
 
 struct Homes {
     caches: BTreeSet<NodeId>,
-    keys: BTreeMap<u64, NodeId>,
+    /// The home of each key, and the request with which it came there.
+    keys: BTreeMap<u64, (NodeId, u64)>,
 }
 
 impl Balanced {
@@ -112,7 +130,12 @@ impl Balanced {
         match &entry.note {
             Note::Joined { cache } => drop(homes.caches.insert(*cache)),
             Note::Left { cache } => drop(homes.caches.remove(cache)),
-            Note::Asked { key, copies, .. } => drop(homes.keys.insert(*key, copies[0])),
+            Note::Asked { token, key, copies } => {
+                let home = homes.keys.entry(*key).or_insert((copies[0], *token));
+                if home.0 != copies[0] {
+                    *home = (copies[0], *token);
+                }
+            }
             _ => {}
         }
         if matches!(entry.note, Note::Joined { .. } | Note::Left { .. }) {
@@ -122,16 +145,33 @@ impl Balanced {
 }
 
 impl Homes {
-    /// The cache with too many keys, how many it has, and its share.
-    fn overloaded(&self, shape: Shape) -> Option<(NodeId, usize, f64)> {
+    /// The requests with which keys came to a cache.
+    fn placed(&self, cache: NodeId) -> impl Iterator<Item = u64> {
+        self.keys.values().filter(move |(home, _)| *home == cache).map(|(_, token)| *token)
+    }
+
+    /// As many keys as a cache ought to have.
+    fn share(&self, cache: NodeId, shape: Shape) -> f64 {
         let weights: u32 = self.caches.iter().map(|cache| shape.weight(*cache)).sum();
-        self.caches.iter().find_map(|&cache| {
-            let share =
-                self.keys.len() as f64 * f64::from(shape.weight(cache)) / f64::from(weights);
-            let count = self.keys.values().filter(|home| **home == cache).count();
+        self.keys.len() as f64 * f64::from(shape.weight(cache)) / f64::from(weights)
+    }
+
+    /// The cache with too many keys.
+    fn overloaded(&self, shape: Shape) -> Option<NodeId> {
+        self.caches.iter().copied().find(|&cache| {
+            let share = self.share(cache, shape);
             let bound = 1.3 * share + 4.0 * share.sqrt();
-            (share >= MIN_SHARE && count as f64 > bound).then_some((cache, count, share))
+            share >= MIN_SHARE && self.placed(cache).count() as f64 > bound
         })
+    }
+}
+
+impl Balanced {
+    /// The front that knows most keys comes first: most is known of its caches.
+    fn by_keys(&self) -> Vec<(NodeId, &Homes)> {
+        let mut fronts: Vec<_> = self.fronts.iter().map(|(front, homes)| (*front, homes)).collect();
+        fronts.sort_by_key(|(_, homes)| Reverse(homes.keys.len()));
+        fronts
     }
 }
 
@@ -142,34 +182,34 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for Balanced {
     }
 
     fn end(&mut self, _: &World<M>) -> Verdict {
-        match self.fronts.values().find_map(|homes| homes.overloaded(self.shape)) {
-            Some((cache, count, share)) => {
-                let why =
-                    format!("{cache:?} is the home of {count} keys, and its share is {share:.0}");
-                Verdict::Broken(Breach::from(why).on(Evidence::Value(format!("{cache:?}"))))
-            }
-            None => Verdict::Held,
-        }
+        let mut fronts = self.by_keys().into_iter();
+        let found = fronts.find_map(|(_, homes)| Some((homes, homes.overloaded(self.shape)?)));
+        let Some((homes, cache)) = found else { return Verdict::Held };
+        let (count, share) = (homes.placed(cache).count(), homes.share(cache, self.shape));
+        let why = format!("{cache:?} is the home of {count} keys, and its share is {share:.0}");
+        let breach = Breach::from(why).on(Evidence::Value(format!("{cache:?}")));
+        Verdict::Broken(homes.placed(cache).max().into_iter().fold(breach, Breach::on_operation))
     }
 
-    /// Of each cache, against its share.
+    /// Of each cache, in percent of what it ought to have in the end.
     fn measures(&self, world: &World<M>) -> Vec<Measure> {
+        let Some((front, known)) = self.by_keys().into_iter().next() else { return Vec::new() };
         let mut all = Balanced::new(self.shape);
-        for entry in world.history().iter() {
+        let mut courses: BTreeMap<NodeId, Vec<(Time, u64)>> =
+            known.caches.iter().map(|cache| (*cache, Vec::new())).collect();
+        for entry in world.history().iter().filter(|entry| entry.node == front) {
             all.place(entry);
+            for (&cache, course) in &mut courses {
+                let share = known.share(cache, self.shape).max(1.0);
+                let count = all.fronts[&front].placed(cache).count();
+                course.push((entry.at, (count as f64 * 100.0 / share) as u64));
+            }
         }
-        let Some(homes) = all.fronts.values().max_by_key(|homes| homes.keys.len()) else {
-            return Vec::new();
+        let over = |(cache, course): (NodeId, Vec<(Time, u64)>)| {
+            let label = format!("keys of {cache:?}, in % of its share");
+            Measure::over(label, &course, world.now())
         };
-        let weights: u32 = homes.caches.iter().map(|cache| self.shape.weight(*cache)).sum();
-        let measure = |cache: &NodeId| {
-            let share = homes.keys.len() as u64 * u64::from(self.shape.weight(*cache));
-            let share = share / u64::from(weights.max(1));
-            let label = format!("keys whose home is {cache:?}, whose share is {share}");
-            let value = homes.keys.values().filter(|home| *home == cache).count() as u64;
-            Measure { label, value, course: Vec::new() }
-        };
-        homes.caches.iter().map(measure).collect()
+        courses.into_iter().map(over).collect()
     }
 }
 
@@ -179,15 +219,17 @@ pub(super) struct CopiesApart {
 
 impl<M: Machine<Protocol = Fleet>> Promise<M> for CopiesApart {
     fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
-        let Note::Asked { key, copies, .. } = &entry.note else { return Ok(()) };
+        let Note::Asked { token, key, copies } = &entry.note else { return Ok(()) };
         let mut zones: Vec<_> =
             copies.iter().filter_map(|cache| self.zones.get(cache.0 as usize)).collect();
         zones.sort_unstable();
         match zones.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(Breach::from(format!(
-                "{copies:?} keep the copies of key {key}, two in zone {}",
-                pair[0]
-            ))),
+            Some(pair) => {
+                let why =
+                    format!("{copies:?} keep the copies of key {key}, two in zone {}", pair[0]);
+                let breach = Breach::from(why).on_operation(*token);
+                Err(breach.on(Evidence::Value(format!("key {key}"))))
+            }
             None => Ok(()),
         }
     }

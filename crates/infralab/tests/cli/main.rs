@@ -17,6 +17,7 @@ mod links;
 mod links_kept;
 mod measures;
 mod openapi;
+mod orphans;
 mod page;
 mod places;
 mod processes;

@@ -51,6 +51,24 @@ fn four_shares_say_what_one_sweep_says() {
 }
 
 #[test]
+fn in_which_order_mechanisms_are_left_out_makes_no_other_sweep() {
+    let scratch = Scratch::new("orders");
+    let sweep = ["bitcask", "sweep", "bit-rot", "--seeds", "4", "--json"];
+    let (one, other) = (["--without", "flush-before-ack"], ["--without", "entry-checksum"]);
+    let share = |number: &str, without: [[&str; 2]; 2]| {
+        let shard = format!("{number}/2");
+        let said = lab(&[&sweep[..], &["--shard", &shard], &without.concat()].concat());
+        let file = scratch.join(number);
+        std::fs::write(&file, said.stdout).unwrap();
+        file
+    };
+    let files = [share("1", [one, other]), share("2", [other, one])];
+    let (joined, whole) = (lab(&merge(&files)), lab(&[&sweep[..], &other, &one].concat()));
+    assert_eq!(joined.code, Some(1), "{}", joined.stderr);
+    assert_eq!(without_times(&joined.stdout), without_times(&whole.stdout));
+}
+
+#[test]
 fn what_must_be_reached_is_judged_over_all_shares() {
     let scratch = Scratch::new("reached");
     let files = in_four(&scratch, &["journal", "sweep", "lost-files"]);

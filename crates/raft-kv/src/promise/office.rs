@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use machine::{NodeId, Time};
 use raft::Term;
-use sim::{Breach, History, Promise, Verdict, World};
+use sim::{Breach, Evidence, History, Promise, Verdict, World};
 
 use super::view;
 use crate::message::Note;
@@ -16,31 +16,38 @@ const BEGUN: Duration = Duration::from_secs(1);
 /// While somebody waits, the next answer comes within so long.
 const GAP: Duration = Duration::from_millis(500);
 
-/// From when on a term was the newest, and when it was given up.
 pub(super) struct KeepsPlace {
     replicas: Vec<NodeId>,
-    term: Option<Term>,
+    /// The newest term, and when and where it began.
+    newest: Option<(Term, Time, NodeId)>,
+    /// Somebody leads by now.
+    begun: bool,
 }
 
 impl KeepsPlace {
     pub(super) fn new(replicas: Vec<NodeId>) -> KeepsPlace {
-        KeepsPlace { replicas, term: None }
+        KeepsPlace { replicas, newest: None, begun: false }
     }
 }
 
 impl Promise<Node> for KeepsPlace {
     fn step(&mut self, world: &World<Node>) -> Result<(), Breach> {
-        if world.now() < Time(0) + BEGUN {
-            return Ok(());
+        let reached = world.reached().iter().filter(|node| self.replicas.contains(node));
+        let terms = reached.filter_map(|node| Some((view(world, *node)?.term, *node)));
+        if let Some((term, node)) = terms.max()
+            && self.newest.is_none_or(|(newest, ..)| newest < term)
+        {
+            let before = self.newest.replace((term, world.now(), node));
+            if let (true, Some((old, since, first))) = (self.begun, before) {
+                let why = format!(
+                    "{node:?} began term {term}, although nothing failed since somebody led in term {old}"
+                );
+                let value = Evidence::Value(format!("term {term}"));
+                return Err(Breach::from(why).on_moment(since, first).on(value));
+            }
         }
-        let terms = self.replicas.iter().filter_map(|node| Some((view(world, *node)?.term, *node)));
-        let Some((newest, node)) = terms.max() else { return Ok(()) };
-        match *self.term.get_or_insert(newest) {
-            term if term == newest => Ok(()),
-            term => Err(Breach::from(format!(
-                "{node:?} began term {newest}, although nothing failed since somebody led in term {term}"
-            ))),
-        }
+        self.begun = world.now() >= Time(0) + BEGUN;
+        Ok(())
     }
 
     fn end(&mut self, world: &World<Node>) -> Verdict {

@@ -1,8 +1,9 @@
 //! The promise `redundancy-returns`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use machine::NodeId;
+use machine::{NodeId, Time};
 use sim::{Breach, Evidence, Promise, World};
 
 use super::{MemberView, view};
@@ -15,21 +16,39 @@ pub(crate) const REDUNDANCY: Duration = Duration::from_secs(4);
 /// A group that survived a loss is as safe as before only when every node that is wanted votes again.
 /// One that never does is not missed by any other promise, until the next one is lost.
 pub(super) struct RedundancyReturns {
-    pub(super) wanted: Vec<NodeId>,
+    /// What each node lacks that is wanted, and since when.
+    wanted: BTreeMap<NodeId, (Option<&'static str>, Time)>,
+}
+
+impl RedundancyReturns {
+    /// These nodes are to vote. Nobody does yet.
+    pub(super) fn of(wanted: impl IntoIterator<Item = NodeId>) -> Self {
+        let begins = |node| (node, (lack(None), Time(0)));
+        RedundancyReturns { wanted: wanted.into_iter().map(begins).collect() }
+    }
 }
 
 impl Promise<Node> for RedundancyReturns {
     fn step(&mut self, world: &World<Node>) -> Result<(), Breach> {
-        let Some(healed) = world.healed_at() else { return Ok(()) };
-        if world.now() < healed + REDUNDANCY {
+        for node in world.reached() {
+            let Some(known) = self.wanted.get_mut(node) else { continue };
+            let lack = lack(view(world, *node));
+            if known.0 != lack {
+                *known = (lack, world.now());
+            }
+        }
+        if world.healed_at().is_none_or(|healed| world.now() < healed + REDUNDANCY) {
             return Ok(());
         }
-        let lacks = |&node: &NodeId| Some((node, lack(view(world, node))?));
+        let lacks = |(node, (lack, since)): (&NodeId, &(Option<&'static str>, Time))| {
+            Some((*node, (*lack)?, *since))
+        };
         match self.wanted.iter().find_map(lacks) {
             None => Ok(()),
-            Some((node, lack)) => {
+            Some((node, lack, since)) => {
                 let why = format!("{node:?} {lack} {REDUNDANCY:?} after everybody was healed");
-                Err(Breach::from(why).on(Evidence::Value(format!("{node:?}"))))
+                let value = Evidence::Value(format!("{node:?}"));
+                Err(Breach::from(why).on_moment(since, node).on(value))
             }
         }
     }

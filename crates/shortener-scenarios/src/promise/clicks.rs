@@ -41,6 +41,8 @@ pub(super) struct ClicksOnce {
     logs: BTreeMap<u64, Log>,
     /// Acknowledged clicks of each link.
     logged: BTreeMap<LinkId, u64>,
+    /// The last click of each link.
+    last: BTreeMap<LinkId, (Time, NodeId)>,
     /// When the last click was acknowledged.
     logged_at: Time,
     /// What the tally said last.
@@ -53,6 +55,7 @@ impl ClicksOnce {
             tally,
             logs: BTreeMap::new(),
             logged: BTreeMap::new(),
+            last: BTreeMap::new(),
             logged_at: Time(0),
             totals: BTreeMap::new(),
         }
@@ -107,12 +110,21 @@ impl ClicksOnce {
         self.totals.insert(link.clone(), clicks);
         Ok(())
     }
+
+    /// With the last click of this link.
+    fn about(&self, why: String, link: &LinkId) -> Breach {
+        let click = self.last.get(link).into_iter();
+        click.fold(Breach::from(why), |breach, (at, node)| breach.on_moment(*at, *node))
+    }
 }
 
 impl ClicksOnce {
     fn see(&mut self, entry: &Entry<Note>) -> Result<(), Breach> {
         match &entry.note {
-            Note::Clicked { log, number, link } => self.clicked(*log, *number, link),
+            Note::Clicked { log, number, link } => {
+                self.last.insert(link.clone(), (entry.at, entry.node));
+                self.clicked(*log, *number, link)
+            }
             Note::Logged { log, below } => {
                 self.logged_at = entry.at;
                 self.logged(*log, *below)
@@ -128,12 +140,13 @@ impl ClicksOnce {
     where
         M: Machine<Protocol = Shortener>,
     {
-        for Log { logged, counted, .. } in self.logs.values() {
+        for Log { served, logged, counted } in self.logs.values() {
             if counted < logged {
                 let missing = logged - counted;
-                return Err(Breach::from(format!(
+                let why = format!(
                     "{missing} of {logged} acknowledged clicks of a log were never counted"
-                )));
+                );
+                return Err(self.about(why, &served[*counted as usize]));
             }
         }
         let due = self.logged.clone();
@@ -150,9 +163,9 @@ impl ClicksOnce {
             let total = self.totals.get(&link).copied().unwrap_or_default();
             // Others may have come meanwhile.
             if total < logged {
-                return Err(Breach::from(format!(
-                    "{link:?} has {total} clicks by the tally, and {logged} were logged"
-                )));
+                let why =
+                    format!("{link:?} has {total} clicks by the tally, and {logged} were logged");
+                return Err(self.about(why, &link));
             }
         }
         Ok(())

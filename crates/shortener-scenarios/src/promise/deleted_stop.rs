@@ -14,14 +14,14 @@ use url_shortener::{Answer, Ask, Note, Shortener};
 pub(super) struct DeletedStop {
     skew: Duration,
     asked: BTreeMap<u64, (Time, Ask)>,
-    /// Since when they are gone for certain.
-    gone: BTreeMap<Key, Time>,
+    /// Since when they are gone for certain, and by which question.
+    gone: BTreeMap<Key, (Time, u64)>,
     /// Somebody may be making one of these at any time.
     revivable: BTreeMap<Key, u32>,
     /// When somebody was last told about one that he wanted to make.
     created: BTreeMap<Key, Time>,
-    /// When the time of a link is over, by its target.
-    expires: BTreeMap<String, Option<Wall>>,
+    /// When the time of a link is over, by its target, and which question was for it.
+    expires: BTreeMap<String, (Option<Wall>, u64)>,
     /// The earliest of those times of all links that were ever wanted under a code.
     first_expiry: BTreeMap<Key, Wall>,
     /// Codes of links without such a time are not looked at: they were given out more than once.
@@ -44,7 +44,7 @@ impl DeletedStop {
 
     fn invoked(&mut self, token: u64, at: Time, ask: &Ask) {
         if let Ask::Create(new) = ask {
-            self.expires.insert(new.link.url.to_string(), new.link.expires_at);
+            self.expires.insert(new.link.url.to_string(), (new.link.expires_at, token));
             if let Some(alias) = &new.alias {
                 let key = Key { domain: new.domain.clone(), code: alias.clone() };
                 self.gone.remove(&key);
@@ -82,7 +82,7 @@ impl DeletedStop {
             (Ask::Delete(key), Answer::Deleted) => {
                 let made_since = self.created.get(&key).is_some_and(|created| *created >= at);
                 if !made_since && self.revivable.get(&key).is_none_or(|open| *open == 0) {
-                    self.gone.entry(key).or_insert(now);
+                    self.gone.entry(key).or_insert((now, token));
                 }
                 Ok(())
             }
@@ -95,18 +95,18 @@ impl DeletedStop {
     }
 
     fn redirected(&self, key: &Key, asked: Time, skew: Duration, url: &str) -> Result<(), Breach> {
-        if let Some(gone) = self.gone.get(key)
+        if let Some((gone, deletion)) = self.gone.get(key)
             && *gone + FRESHNESS.links <= asked
         {
-            return Err(Breach::from(format!(
-                "{key:?} was deleted at {gone:?}, and leads to {url} at {asked:?}"
-            )));
+            let why = format!("{key:?} was deleted at {gone:?}, and leads to {url} at {asked:?}");
+            return Err(Breach::from(why).on_operation(*deletion));
         }
         match self.expires.get(url) {
-            Some(Some(over)) if *over + skew <= true_wall(asked) => Err(Breach::from(format!(
-                "{key:?} expired {} ms before somebody was led to {url}",
-                true_wall(asked).distance(*over).as_millis()
-            ))),
+            Some((Some(over), creation)) if *over + skew <= true_wall(asked) => {
+                let late = true_wall(asked).distance(*over).as_millis();
+                let why = format!("{key:?} expired {late} ms before somebody was led to {url}");
+                Err(Breach::from(why).on_operation(*creation))
+            }
             _ => Ok(()),
         }
     }

@@ -29,7 +29,8 @@ struct Seen {
     reads: BTreeMap<u64, (Key, Time)>,
     /// Codes without a link, and when the read began that found none.
     dead: BTreeMap<Key, Time>,
-    clients: BTreeMap<u64, TokenBucket>,
+    /// What each client may cause, and when it last did.
+    clients: BTreeMap<u64, (TokenBucket, Time)>,
 }
 
 impl StoreProtected {
@@ -96,11 +97,13 @@ impl StoreProtected {
         if why == Why::Again {
             return Ok(());
         }
-        let bucket = || TokenBucket::new(RATE.per_second, RATE.burst);
-        let paid = seen.clients.entry(client).or_insert_with(bucket).take(at);
-        paid.map_err(|early| {
+        let bucket = || (TokenBucket::new(RATE.per_second, RATE.burst), at);
+        let (bucket, last) = seen.clients.entry(client).or_insert_with(bucket);
+        let before = std::mem::replace(last, at);
+        bucket.take(at).map_err(|early| {
             let early = early.as_millis();
-            format!("{node:?} asks the store for n{client}, {early} ms too early").into()
+            let why = format!("{node:?} asks the store for n{client}, {early} ms too early");
+            Breach::from(why).on_moment(before, node).on(Evidence::Value(format!("n{client}")))
         })
     }
 
