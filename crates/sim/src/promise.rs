@@ -174,7 +174,8 @@ pub trait Promise<M: Machine> {
         Verdict::Held
     }
 
-    /// The numbers that it judged, where it is about sums. It is asked after the end, of runs that are recorded.
+    /// The numbers that it judged, where it is about sums, the most telling first. It is asked after the end, of runs
+    /// that are recorded, whether it held or not.
     fn measures(&self, world: &World<M>) -> Vec<Measure> {
         let _ = world;
         Vec::new()

@@ -53,7 +53,7 @@ pub struct Story {
     pub rows: Vec<Row>,
     /// Where the run parts from the one with everything on.
     pub parting: Option<Parting>,
-    /// The numbers that the promise judges, in both runs; none where it judges no sums.
+    /// The numbers that the promise judges, in both runs, the most telling first; none where it judges no sums.
     pub table: Vec<Compared>,
     /// Those who play a part.
     pub nodes: Vec<Part>,

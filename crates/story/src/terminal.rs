@@ -112,11 +112,11 @@ impl Page {
         self.chart(table);
     }
 
-    /// Over time, of one number: the first of those in which the runs are furthest apart.
+    /// The first number over time.
     fn chart(&mut self, table: &[Compared]) {
-        let apart = |it: &&Compared| it.with.map(|with| with.abs_diff(it.without));
-        let drawn = table.iter().filter(|it| !it.courses[0].is_empty());
-        let Some(drawn) = drawn.rev().max_by_key(apart) else { return };
+        let Some(drawn) = table.first().filter(|first| !first.courses[0].is_empty()) else {
+            return;
+        };
         let most = drawn.courses.iter().flatten().max().copied().unwrap_or(0);
         let until = drawn.until as f64 / 1e6;
         if table.len() > 1 {

@@ -191,7 +191,7 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for Balanced {
         Verdict::Broken(homes.placed(cache).max().into_iter().fold(breach, Breach::on_operation))
     }
 
-    /// Of each cache, in percent of what it ought to have in the end.
+    /// Of each cache, the fullest first, in percent of what it ought to have in the end.
     fn measures(&self, world: &World<M>) -> Vec<Measure> {
         let Some((front, known)) = self.by_keys().into_iter().next() else { return Vec::new() };
         let mut all = Balanced::new(self.shape);
@@ -209,7 +209,9 @@ impl<M: Machine<Protocol = Fleet>> Promise<M> for Balanced {
             let label = format!("keys of {cache:?}, in % of its share");
             Measure::over(label, &course, world.now())
         };
-        courses.into_iter().map(over).collect()
+        let mut measures: Vec<Measure> = courses.into_iter().map(over).collect();
+        measures.sort_by_key(|measure| Reverse(measure.value));
+        measures
     }
 }
 
