@@ -21,6 +21,9 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("cache-fleet", &["machine", "sim", "resilience", "hash-ring"]),
     ("raft", &["machine", "journal", "sim", "host"]),
     ("raft-kv", &["machine", "journal", "raft", "sim", "check", "host"]),
+    ("replicated-log", &["machine", "journal", "raft", "host"]),
+    ("log-scenarios", &["machine", "journal", "raft", "sim", "replicated-log"]),
+    ("log-kafka", &["machine", "raft", "sim", "host", "replicated-log"]),
     (
         "url-shortener",
         &["machine", "journal", "bitcask", "sim", "resilience", "host", "hash-ring", "snowflake"],
@@ -58,6 +61,8 @@ const FLOORS: &[(&str, &[&str])] = &[
             "hash-ring",
             "cache-fleet",
             "raft-kv",
+            "log-kafka",
+            "log-scenarios",
             "url-shortener",
             "shortener-api",
             "shortener-transfer",

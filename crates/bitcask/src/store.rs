@@ -389,7 +389,7 @@ impl Store {
                 self.compaction.gave_up();
                 self.read_again(out);
             }
-            Told::Broken(why) => return Err(why),
+            Told::Broken(why) | Told::Damaged(why) => return Err(why),
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::check_verb::{CheckArguments, HISTORIES};
 use crate::exit::{Failure, Outcome};
 use crate::grammar;
 use crate::hash_ring_verbs::HashRingVerb;
+use crate::log_verbs::LogVerb;
 use crate::merge::{MergeArguments, merge};
 use crate::raft_verbs::RaftVerb;
 use crate::replay::{ReplayArguments, replay};
@@ -54,6 +55,9 @@ enum Verb {
     /// Consensus, and a replicated key-value store on it.
     #[command(subcommand, after_help = "Example: infralab raft demo")]
     Raft(RaftVerb),
+    /// A partitioned, replicated log that Kafka clients use unchanged.
+    #[command(subcommand, after_help = "Example: infralab replicated-log demo")]
+    ReplicatedLog(LogVerb),
     /// Short links: made, followed and counted by a sharded service, with a page in the browser.
     #[command(subcommand, after_help = "Example: infralab url-shortener serve")]
     UrlShortener(UrlShortenerVerb),
@@ -125,6 +129,7 @@ fn carry_out(command: Command, grammar: clap::Command) -> Outcome {
         Some(Verb::Journal(verb)) => verb.carry_out("journal"),
         Some(Verb::Bitcask(verb)) => verb.carry_out("bitcask"),
         Some(Verb::Raft(verb)) => verb.carry_out(),
+        Some(Verb::ReplicatedLog(verb)) => verb.carry_out(),
         Some(Verb::UrlShortener(verb)) => verb.carry_out(),
         Some(Verb::Check(arguments)) => arguments.carry_out(),
         Some(Verb::Replay(arguments)) => replay(&arguments),

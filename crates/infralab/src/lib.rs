@@ -7,6 +7,7 @@ mod exit;
 mod grammar;
 mod hash_ring_verbs;
 mod left_out;
+mod log_verbs;
 mod merge;
 mod narrate;
 mod progress;

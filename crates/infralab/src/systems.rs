@@ -13,6 +13,7 @@ pub fn systems() -> Vec<Box<dyn Registered>> {
         bitcask::registered(),
         raft_kv::registered(),
         shortener_scenarios::registered(),
+        log_scenarios::registered(),
     ]
 }
 

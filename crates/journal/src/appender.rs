@@ -40,9 +40,11 @@ pub enum Until {
 pub struct Appender<F, H> {
     pub(crate) format: F,
     pub(crate) family: u32,
-    prefix: &'static str,
+    prefix: FileName,
     /// Sync before anything is said to be durable. A mechanism of the owner.
     pub(crate) syncs: bool,
+    /// A boot refuses what it cannot read where that was durable. A mechanism of the owner.
+    pub(crate) heeds_rot: bool,
     pub(crate) boot: Option<Boot>,
     /// The files that are there, and how much of each is written.
     pub(crate) files: BTreeMap<u64, u64>,
@@ -56,17 +58,24 @@ pub struct Appender<F, H> {
     pub(crate) upkeep: Upkeep<H>,
     pub(crate) events: VecDeque<Event<H>>,
     pub(crate) broken: bool,
+    /// Nothing new is written before all that was there is gone.
+    pub(crate) gives_up: bool,
 }
 
 impl<F: Format, H: Clone + Debug> Appender<F, H> {
     /// One that knows nothing yet. A family is known by its number, on its disk for good, and its files are
     /// named by the prefix. Where it does not sync, it says that all that is written is durable.
-    pub fn new(format: F, (family, prefix): (u32, &'static str), syncs: bool) -> Appender<F, H> {
+    pub fn new(
+        format: F,
+        (family, prefix): (u32, impl Into<FileName>),
+        syncs: bool,
+    ) -> Appender<F, H> {
         Appender {
             format,
             family,
-            prefix,
+            prefix: prefix.into(),
             syncs,
+            heeds_rot: true,
             boot: Some(Boot::default()),
             files: BTreeMap::new(),
             end: Place::default(),
@@ -77,7 +86,14 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             upkeep: Upkeep::default(),
             events: VecDeque::new(),
             broken: false,
+            gives_up: false,
         }
+    }
+
+    /// The same without a protection: at boot a file ends where it cannot be read, even if more of it was durable.
+    #[must_use]
+    pub fn taking_rot_for_a_tail(self) -> Appender<F, H> {
+        Appender { heeds_rot: false, ..self }
     }
 
     /// Appends a frame behind all others; where it will lie. `then` leaves when it is there, and after all that
@@ -198,8 +214,8 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         format!("{}-{file}", self.prefix).into()
     }
 
-    pub(crate) fn prefix(&self) -> &'static str {
-        self.prefix
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// The next thing that happened.
@@ -243,7 +259,9 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             Ok(()) => self.go_on(bound, out),
             Err(why) => {
                 self.broken = true;
-                self.events.push_back(Event::Broken(why));
+                let reads = matches!(step, Step::Measured(_) | Step::Read);
+                let told = if reads { Event::Damaged } else { Event::Broken };
+                self.events.push_back(told(why));
             }
         }
     }

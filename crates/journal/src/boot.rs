@@ -77,6 +77,28 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         }
     }
 
+    /// After [`Event::Damaged`], or when nothing is waiting and on its way: takes away all that is there, for good.
+    /// [`Event::Ready`] follows when it is gone, durably. What is appended meanwhile waits for that.
+    pub fn give_up(&mut self, bound: &mut Bound) {
+        let Known { floors, mut found } = bound.claim(self.family, self.prefix());
+        let floors = floors.unwrap_or_default();
+        found.extend(floors.files.into_keys().chain(self.files.keys().copied()));
+        let last = found.last().map_or(0, |last| last + 1);
+        self.end = Place { file: last.max(floors.next).max(self.end.file), offset: 0 };
+        (self.written, self.synced) = (Place::default(), Place::default());
+        (self.boot, self.broken, self.gives_up) = (None, false, true);
+        self.files.clear();
+        self.upkeep.delete(found.into_iter().collect());
+        self.is_given_up();
+    }
+
+    pub(crate) fn is_given_up(&mut self) {
+        if self.gives_up && self.upkeep.is_idle() {
+            self.gives_up = false;
+            self.events.push_back(Event::Ready);
+        }
+    }
+
     /// 1. The bound is known: which files are there, and which should be?
     pub(crate) fn begin_boot<P: Embeds<Journal>>(
         &mut self,
@@ -100,7 +122,10 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
                     out.disk(length, self.op::<P>(Step::Measured(*file)));
                 }
             }
-            Err(why) => self.refuse_boot(why),
+            Err(why) => {
+                self.broken = true;
+                self.events.push_back(Event::Damaged(why));
+            }
         }
     }
 
@@ -143,6 +168,9 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
         bound: &mut Bound,
         out: &mut Outputs<P>,
     ) -> Result<(), String> {
+        if self.boot.is_none() {
+            return Ok(());
+        }
         match (step, result) {
             (Step::Measured(file), Ok(DiskAnswer::Length(length))) => {
                 self.measured(file, length)?
@@ -224,7 +252,8 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             _ => {
                 let tail = bytes.slice((at.offset - begun.offset) as usize..);
                 let sealed = boot.floors.is_some() && file != newest;
-                if at.offset < floor || sealed || self.format.proves(at, &tail) {
+                let rotten = at.offset < floor || sealed || self.format.proves(at, &tail);
+                if rotten && self.heeds_rot {
                     return Err(self.rotten(at));
                 }
             }
@@ -343,11 +372,6 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
     fn rotten(&self, at: Place) -> String {
         let (name, offset) = (self.name(at.file), at.offset);
         format!("{name} is not what was written, at {offset}, where it was durable once: {WAY_OUT}")
-    }
-
-    fn refuse_boot(&mut self, why: String) {
-        self.broken = true;
-        self.events.push_back(Event::Broken(why));
     }
 }
 

@@ -184,8 +184,13 @@ impl Bound {
         self.slot.families.get(&family)?.files.get(&file).copied()
     }
 
+    /// All files that the disk had when the node booted, sorted.
+    pub fn names(&self) -> &[String] {
+        self.names.as_deref().unwrap_or_default()
+    }
+
     /// Was it read?
-    pub(crate) fn is_known(&self) -> bool {
+    pub fn is_known(&self) -> bool {
         self.names.is_some()
     }
 

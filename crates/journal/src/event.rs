@@ -36,6 +36,10 @@ pub enum Event<H> {
     Replaced(H),
     /// There was no space for a file, and the old one is there; or that one was taken away meanwhile.
     NotReplaced(H),
+    /// At boot: what was durable is not there, or cannot be read. Nothing was changed, and nothing is done any more.
+    /// The owner halts with this sentence; or goes on without this log, and may give it up
+    /// ([`crate::Appender::give_up`]).
+    Damaged(String),
     /// It cannot keep its promises: the owner halts with this sentence.
     Broken(String),
 }

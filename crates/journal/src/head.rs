@@ -50,6 +50,7 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             match &mut self.head {
                 Head::Idle => match self.work.front() {
                     None => return,
+                    Some(_) if self.gives_up => return,
                     Some(Work::Write { at, .. }) if !self.files.contains_key(&at.file) => {
                         if self.synced != self.written {
                             return self.seal(out);
@@ -58,8 +59,9 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
                         self.head = Head::Bounding { change, full: false };
                     }
                     Some(Work::Write { .. }) => self.fly(out),
-                    // A file that is being replaced would be there again.
-                    Some(Work::Truncate { .. }) if self.upkeep.is_under_way() => return,
+                    // A file that is being replaced would be there again; and what is deleted before may not be there
+                    // when all behind it is gone.
+                    Some(Work::Truncate { .. }) if !self.upkeep.is_idle() => return,
                     Some(Work::Truncate { to, .. })
                         if !self.files.contains_key(&to.file) && self.synced != self.written =>
                     {

@@ -83,7 +83,7 @@ impl Keeper {
             }
             Event::Cut { .. } => out.note(Note::Cut),
             Event::Full => out.note(Note::Full),
-            Event::Broken(why) => self.refuse(&why, out),
+            Event::Broken(why) | Event::Damaged(why) => self.refuse(&why, out),
             Event::End(_) | Event::Written(_) | Event::Replaced(_) | Event::NotReplaced(_) => {}
         }
     }

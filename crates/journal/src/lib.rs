@@ -13,7 +13,7 @@
 //!
 //! In return an owner hands on what it is told of ([`JournalOp`], [`JournalTimer`]), calls
 //! [`Appender::go_on`] whenever it has handled an input of the journal or asked for anything, and halts when
-//! it is told [`Event::Broken`].
+//! it is told [`Event::Broken`]. On [`Event::Damaged`] it halts too, unless others have what this log had.
 
 mod appender;
 mod event;

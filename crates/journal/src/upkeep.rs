@@ -46,11 +46,6 @@ impl<H> Upkeep<H> {
         self.waiting.is_empty()
     }
 
-    /// Is a file being replaced or deleted right now?
-    pub(crate) fn is_under_way(&self) -> bool {
-        !matches!(self.stage, Stage::Idle)
-    }
-
     pub(crate) fn is_replacing(&self, file: u64) -> bool {
         let first = self.waiting.front();
         matches!(self.stage, Stage::Flying { .. })
@@ -158,6 +153,7 @@ impl<F: Format, H: Clone + Debug> Appender<F, H> {
             let ended = if full { Event::NotReplaced } else { Event::Replaced };
             self.events.push_back(ended(then));
         }
+        self.is_given_up();
         Ok(())
     }
 }

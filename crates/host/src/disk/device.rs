@@ -85,11 +85,8 @@ impl Device {
     /// Does one of the jobs that stand first, each on a lane.
     #[cfg(test)]
     pub(super) fn do_one(&self, choice: usize) -> bool {
-        let queues = [
-            (&self.changes, LANES),
-            (&self.reads, READ_LANES),
-            (&self.deletions, DELETION_LANES),
-        ];
+        let queues =
+            [(&self.changes, LANES), (&self.reads, READ_LANES), (&self.deletions, DELETION_LANES)];
         let on_lanes = |(queue, lanes): (&Queue, usize)| queue.jobs().len().min(lanes);
         let mut place = choice % queues.iter().copied().map(on_lanes).sum::<usize>().max(1);
         let job = queues.iter().copied().find_map(|(queue, lanes)| {

@@ -24,8 +24,9 @@ enum Dirty {
     Truncate(usize),
 }
 
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Disk {
+/// `Op` is what its owner says of each operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk<Op = JournalOp> {
     pub(crate) files: BTreeMap<String, File>,
     /// No file grows.
     pub(crate) full: bool,
@@ -34,13 +35,26 @@ pub(crate) struct Disk {
     /// The next sync fails: the page cache believes that it went well.
     pub(crate) fails: bool,
     /// Of each file, in order; lists and reads of a folder have none.
-    waiting: BTreeMap<String, VecDeque<(DiskCommand, JournalOp)>>,
+    waiting: BTreeMap<String, VecDeque<(DiskCommand, Op)>>,
     /// What was carried out, for tests of the order.
     pub(crate) done: Vec<DiskCommand>,
 }
 
-impl Disk {
-    pub(crate) fn of(first: impl IntoIterator<Item = (String, Bytes)>) -> Disk {
+impl<Op> Default for Disk<Op> {
+    fn default() -> Disk<Op> {
+        Disk {
+            files: BTreeMap::new(),
+            full: false,
+            copies: false,
+            fails: false,
+            waiting: BTreeMap::new(),
+            done: Vec::new(),
+        }
+    }
+}
+
+impl<Op> Disk<Op> {
+    pub(crate) fn of(first: impl IntoIterator<Item = (String, Bytes)>) -> Disk<Op> {
         let mut disk = Disk::default();
         for (name, bytes) in first {
             disk.put(&name, bytes.to_vec());
@@ -70,7 +84,7 @@ impl Disk {
         self.put(name, bytes);
     }
 
-    pub(crate) fn ask(&mut self, command: DiskCommand, op: JournalOp) {
+    pub(crate) fn ask(&mut self, command: DiskCommand, op: Op) {
         let file = command.file().map_or_else(String::new, |name| name.to_string());
         self.waiting.entry(file).or_default().push_back((command, op));
     }
@@ -86,14 +100,14 @@ impl Disk {
     }
 
     /// Carries out the next operation of some file.
-    pub(crate) fn next(&mut self, random: &mut Random) -> Option<(JournalOp, DiskResult)> {
+    pub(crate) fn next(&mut self, random: &mut Random) -> Option<(Op, DiskResult)> {
         let files = self.waits();
         let file = files.get(random.random_range(0..files.len().max(1)))?.clone();
         self.next_of(&file)
     }
 
     /// Carries out the next operation of this file.
-    pub(crate) fn next_of(&mut self, file: &str) -> Option<(JournalOp, DiskResult)> {
+    pub(crate) fn next_of(&mut self, file: &str) -> Option<(Op, DiskResult)> {
         let (command, op) = self.waiting.get_mut(file)?.pop_front()?;
         Some((op, self.perform(command)))
     }

@@ -17,6 +17,7 @@ struct Pair {
     random: Random,
     out: Outputs<Journal>,
     ready: [bool; 2],
+    damaged: [bool; 2],
     read: [Vec<u64>; 2],
     durable: Vec<u64>,
 }
@@ -32,6 +33,7 @@ impl Pair {
             random: Random::seed_from_u64(1),
             out: Outputs::default(),
             ready: [false; 2],
+            damaged: [false; 2],
             read: Default::default(),
             durable: Vec::new(),
         };
@@ -71,15 +73,28 @@ impl Pair {
                 Event::Frame(_, bytes) => self.read[place].push(number(&bytes)),
                 Event::Ready => {
                     self.ready[place] = true;
-                    if self.ready == [true; 2] {
-                        self.bound.booted(&mut self.out).unwrap();
-                    }
+                    self.booted();
                 }
                 Event::Durable(held) => self.durable.extend(held),
+                Event::Damaged(_) => {
+                    self.damaged[place] = true;
+                    self.booted();
+                }
                 Event::Broken(why) => panic!("{why}"),
                 _ => {}
             }
         }
+    }
+
+    fn booted(&mut self) {
+        if (0..2).all(|place| self.ready[place] || self.damaged[place]) {
+            self.bound.booted(&mut self.out).unwrap();
+        }
+    }
+
+    fn append(&mut self, place: usize, number: u64) {
+        self.logs[place].append(frame(number, 10), Some((number, Until::Synced)));
+        self.settle();
     }
 }
 
@@ -97,10 +112,29 @@ fn the_first_file_of_a_family_is_begun_when_the_bound_knows_the_family() {
 
     let mut pair = Pair::boot(rig.disk);
     assert_eq!((pair.ready, &pair.read), ([true; 2], &Default::default()));
-    pair.logs[1].append(frame(7, 10), Some((7, Until::Synced)));
-    pair.settle();
+    pair.append(1, 7);
     assert_eq!(pair.durable, [7]);
     pair.disk.crash(true, &mut pair.random);
     pair.disk.done.clear();
     assert_eq!(Pair::boot(pair.disk).read, [vec![], vec![7]]);
+}
+
+/// One family may be given back by others, and what the rest has is of use meanwhile.
+#[test]
+fn damage_of_one_family_is_none_of_the_other() {
+    let (rig, _) = three_files(2);
+    let mut pair = Pair::boot(rig.disk);
+    pair.append(1, 7);
+    pair.disk.flip("log-2", 20);
+    let mut pair = Pair::boot(pair.disk);
+    assert_eq!((pair.ready, pair.damaged), ([false, true], [true, false]));
+    pair.append(1, 8);
+    assert_eq!(pair.durable, [8]);
+    let mut pair = Pair::boot(pair.disk);
+    assert_eq!((pair.damaged, &pair.read[1]), ([true, false], &vec![7, 8]), "it stays damaged");
+    pair.logs[0].give_up(&mut pair.bound);
+    pair.append(0, 9);
+    assert_eq!((pair.ready, &pair.durable), ([true; 2], &vec![9]));
+    let pair = Pair::boot(pair.disk);
+    assert_eq!((pair.ready, pair.read), ([true; 2], [vec![9], vec![7, 8]]));
 }

@@ -131,7 +131,7 @@ fn hear(rig: &mut Rig, model: &mut Model) {
             }
             Event::Replaced(_) => model.gone(),
             Event::NotReplaced(_) => model.going = None,
-            Event::Broken(why) => panic!("{why}"),
+            Event::Broken(why) | Event::Damaged(why) => panic!("{why}"),
             _ => {}
         }
     }

@@ -20,6 +20,7 @@ pub(crate) struct Rig {
     pub(crate) disk: Disk,
     pub(crate) random: Random,
     pub(crate) on: bool,
+    pub(crate) heeds_rot: bool,
     pub(crate) id: DiskId,
     out: Outputs<Journal>,
     pub(crate) timers: Vec<JournalTimer>,
@@ -59,6 +60,7 @@ impl Rig {
             disk,
             random: Random::seed_from_u64(seed),
             on: true,
+            heeds_rot: true,
             id: DiskId(5),
             out: Outputs::default(),
             timers: Vec::new(),
@@ -75,6 +77,9 @@ impl Rig {
     pub(crate) fn boot(&mut self) {
         self.bound = Bound::new(self.on);
         self.log = Appender::new(FORMAT, (FAMILY, "log"), true);
+        if !self.heeds_rot {
+            self.log = self.log.clone().taking_rot_for_a_tail();
+        }
         (self.timers, self.events, self.frames) = (Vec::new(), Vec::new(), Vec::new());
         (self.ready, self.why, self.out) = (false, None, Outputs::default());
         self.disk.done.clear();
@@ -187,7 +192,7 @@ impl Rig {
                     self.ready = true;
                     self.why = self.bound.booted(&mut self.out).err();
                 }
-                Event::Broken(why) => self.why = Some(why.clone()),
+                Event::Broken(why) | Event::Damaged(why) => self.why = Some(why.clone()),
                 _ => {}
             }
             self.events.push(event);

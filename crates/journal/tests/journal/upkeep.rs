@@ -113,6 +113,27 @@ fn what_is_held_behind_a_truncation_leaves_with_it() {
     assert_eq!(booted(rig.disk), Ok((0..7).collect()));
 }
 
+/// Else all but what was to be deleted could be gone, and the next file begun.
+#[test]
+fn what_is_deleted_before_a_truncation_is_gone_when_that_is_durable() {
+    for steps in 0..40 {
+        let (mut rig, names) = three_files(2);
+        rig.log.delete([1]);
+        rig.log.truncate(Place { file: 2, offset: 0 }, 70);
+        rig.append(9, 10);
+        for _ in 0..steps {
+            rig.step();
+            let cut = rig.durable().contains(&70);
+            assert!(!cut || !rig.disk.files.contains_key(names[0]), "{steps} steps");
+        }
+        rig.crash(steps % 2 == 0);
+        rig.settle();
+        assert_eq!(rig.why, None);
+        let read = rig.read();
+        assert!(!read.contains(&9) || read == [9], "{read:?}");
+    }
+}
+
 #[test]
 fn a_log_without_files_is_cut_in_no_time() {
     let mut rig = Rig::new(1);

@@ -82,7 +82,7 @@ impl Groups {
                         }
                     }
                 }
-                Told::Broken(why) => return Err(why),
+                Told::Broken(why) | Told::Damaged(why) => return Err(why),
                 Told::End(_) | Told::Written(_) | Told::Full => {}
                 Told::Replaced(_) | Told::NotReplaced(_) => {}
             }

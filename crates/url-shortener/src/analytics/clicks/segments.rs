@@ -79,7 +79,7 @@ impl Segments {
                 Event::Ready => self.ready(out)?,
                 Event::Durable(batches) => durable.extend(batches),
                 Event::Cut { .. } => out.note(Note::Cut),
-                Event::Broken(why) => return Err(why),
+                Event::Broken(why) | Event::Damaged(why) => return Err(why),
                 _ => {}
             }
         }

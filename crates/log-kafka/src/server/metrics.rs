@@ -1,0 +1,39 @@
+//! What a server counts, for whoever watches it.
+//!
+//! An alert: `log_offline_partitions > 0`, or `log_under_replicated_partitions > 0` for more than a minute.
+
+use host::{Count, Metrics};
+
+use replicated_log::note::Note;
+
+/// Of one node.
+pub(super) struct LogMetrics {
+    leads: Count,
+    cuts: Count,
+    metrics: Metrics,
+}
+
+impl LogMetrics {
+    pub(super) fn new(metrics: &Metrics, _name: String) -> LogMetrics {
+        LogMetrics {
+            leads: metrics
+                .counter("log_elected_total", "How often a broker here began to lead a partition."),
+            cuts: metrics.counter(
+                "log_cuts_total",
+                "How often a replica here cut off what another leader overruled.",
+            ),
+            metrics: metrics.clone(),
+        }
+    }
+
+    pub(super) fn noted(&self, note: &Note) {
+        match note {
+            Note::Leads { .. } => self.leads.one(),
+            Note::Cut { .. } => self.cuts.one(),
+            Note::Sometimes(what) => {
+                raft::server::count_note(&self.metrics, "log_notes_total", what)
+            }
+            _ => {}
+        }
+    }
+}
