@@ -21,6 +21,8 @@ pub trait Options {
     const PORT: u16;
     /// Its data folder, if nobody names one.
     const DATA: &'static str;
+    /// What the address of clients begins with, as it is shown: a browser can go where that is `http://`.
+    const SCHEME: &'static str = "http://";
 
     /// What they come to: addresses, folders, and who is who.
     type Config;

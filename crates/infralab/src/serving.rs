@@ -34,7 +34,7 @@ impl<O: Args + Options> Serving<O> {
         if server.until_stdin_ends {
             stop_with_stdin();
         }
-        match O::serve(config, ready) {
+        match O::serve(config, ready::<O>) {
             Ok(()) => Ok(Found::Held),
             Err(error) if error.is_argument() => Err(Failure::input(error)),
             Err(error) => Err(Failure::Environment(error.to_string())),
@@ -134,10 +134,10 @@ fn stop_with_stdin() {
 
 /// Scripts wait for the first of these lines: where clients go, or, where none do, other nodes. A browser
 /// can go where it begins with `http://`.
-fn ready(addresses: Addresses) {
+fn ready<O: Options>(addresses: Addresses) {
     let Addresses { nodes, clients, admin } = addresses;
     let nodes = nodes.map(|address| address.to_string());
-    let clients = clients.map(|address| format!("http://{address}"));
+    let clients = clients.map(|address| format!("{}{address}", O::SCHEME));
     let admin = admin.map(|address| format!("http://{address}/metrics"));
     let mut out = std::io::stdout().lock();
     for address in clients.or(nodes).into_iter().chain(admin) {

@@ -36,6 +36,7 @@ impl Options for ServeOptions {
     const SYSTEM: &'static str = "replicated-log";
     const PORT: u16 = 9092;
     const DATA: &'static str = "infralab-data/replicated-log";
+    const SCHEME: &'static str = "";
 
     type Config = ServeConfig;
 

@@ -191,7 +191,7 @@ fn boot(
     };
     let folder = whole.part(&name, FolderOwner::new(kind, process.id), &machine.first_files())?;
     let neighbours = config.here.map(|here| neighbours(config, here, id));
-    let metrics = LogMetrics::new(&server.metrics, name);
+    let metrics = LogMetrics::new(&server.metrics);
     Ok(company.boot(id, machine, folder, neighbours, move |note| metrics.noted(&note)))
 }
 

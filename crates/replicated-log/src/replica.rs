@@ -223,6 +223,15 @@ impl Replica {
         self.log.delete();
     }
 
+    /// This broker takes nothing more.
+    pub(crate) fn rest(&mut self) {
+        self.step_down(ErrorCode::NotLeaderOrFollower);
+        if !self.is_damaged() {
+            self.role = Role::Offline;
+        }
+        self.events.push_back(ReplicaEvent::Moved);
+    }
+
     /// What waits for acknowledgement may have happened.
     fn step_down(&mut self, why: ErrorCode) {
         if let Role::Leading(leading) = &mut self.role {
@@ -272,12 +281,7 @@ impl Replica {
 
     fn ends_moved(&mut self, turn: &mut Turn<'_, '_>) {
         match &mut self.role {
-            Role::Leading(leading) => {
-                for done in leading.own_end_is(self.log.counted_end()) {
-                    self.events.push_back(done);
-                }
-                self.raise_watermark(turn);
-            }
+            Role::Leading(_) => self.acknowledge_what_is_kept(turn),
             Role::Following(_) => self.fetch(turn),
             Role::Offline | Role::Damaged => {}
         }

@@ -1,6 +1,4 @@
-//! What a server counts, for whoever watches it.
-//!
-//! An alert: `log_offline_partitions > 0`, or `log_under_replicated_partitions > 0` for more than a minute.
+//! What a server counts, for whoever watches it: elections, cuts, and what machines note of themselves.
 
 use host::{Count, Metrics};
 
@@ -14,7 +12,7 @@ pub(super) struct LogMetrics {
 }
 
 impl LogMetrics {
-    pub(super) fn new(metrics: &Metrics, _name: String) -> LogMetrics {
+    pub(super) fn new(metrics: &Metrics) -> LogMetrics {
         LogMetrics {
             leads: metrics
                 .counter("log_elected_total", "How often a broker here began to lead a partition."),

@@ -90,10 +90,10 @@ impl Walk<'_> {
         Some(())
     }
 
-    /// So many elements follow. Each has a byte at least.
+    /// So many elements follow. That they are there is seen when they are walked.
     fn count(&mut self, count: usize) -> Option<()> {
         self.elements = self.elements.checked_add(count)?;
-        (self.elements <= MOST_ELEMENTS && count <= self.left.len()).then_some(())
+        (self.elements <= MOST_ELEMENTS).then_some(())
     }
 
     /// Of an array or of bytes; none at all is none.

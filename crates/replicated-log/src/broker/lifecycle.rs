@@ -186,7 +186,7 @@ impl Broker {
             return self.heartbeat(now, out);
         }
         if !lasted && self.session.lasts(now.time) {
-            self.with_leading(now, out, |replica, turn| replica.look_for_lag(turn));
+            self.with_leading(now, out, |replica, turn| replica.acknowledge_what_is_kept(turn));
         }
         if self.session.may_stop {
             self.close(out);
@@ -269,6 +269,8 @@ impl Broker {
             Phase::Up => {
                 self.phase = Phase::Closing;
                 for (partition, replica) in &mut self.replicas {
+                    // What came after that would not be flushed, and the next boot believe that it was.
+                    replica.rest();
                     replica.log.flush();
                     self.touched.insert(*partition);
                 }

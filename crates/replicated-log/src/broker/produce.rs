@@ -3,6 +3,7 @@
 //! 1. Each batch was checked when it was read (`batch.rs`); here its partition is looked for.
 //! 2. The replica takes it into its log, or says why not (`replica/leading.rs`).
 //! 3. What it says when the watermark has passed (acks=all), or its own disk has it (acks=1), is the answer.
+//!    With acks=0 it is answered at once: the door keeps that to itself, and so owes its client nothing.
 //! 4. Where that does not come in time, the answer is that it may have happened.
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use machine::{NodeId, Now, Outputs, Time};
 
 use super::{Broker, Deadline, answer};
-use crate::ask::{Acks, Answer, Produce, Produced};
+use crate::ask::{Answer, Produce, Produced};
 use crate::error::ErrorCode;
 use crate::message::ReplicatedLog;
 use crate::words::{Offset, TopicPartition, TopicRef};
@@ -23,7 +24,6 @@ pub(super) struct Produces(BTreeMap<u64, PendingProduce>);
 struct PendingProduce {
     client: NodeId,
     token: u64,
-    acks: Acks,
     answers: Vec<Produced>,
     /// Parts that are not decided, and where they are.
     open: BTreeMap<u32, TopicPartition>,
@@ -47,7 +47,7 @@ impl Broker {
         let request = self.next_request();
         let deadline = now.time + ask.timeout;
         let (answers, open) = (Vec::with_capacity(ask.batches.len()), BTreeMap::new());
-        let mut pending = PendingProduce { client, token, acks: ask.acks, answers, open, deadline };
+        let mut pending = PendingProduce { client, token, answers, open, deadline };
         let is_full = self.is_overloaded();
         let mut asked = Vec::new();
         for (part, one) in ask.batches.into_iter().enumerate() {
@@ -116,9 +116,7 @@ impl Broker {
         }
         let Some(done) = self.produces.0.remove(&request) else { return };
         self.deadlines.remove(&(done.deadline, Deadline::Produce(request)));
-        if done.acks != Acks::None {
-            answer(done.client, done.token, Answer::Produced(done.answers), out);
-        }
+        answer(done.client, done.token, Answer::Produced(done.answers), out);
     }
 
     /// It has waited long enough: what is open may have happened.

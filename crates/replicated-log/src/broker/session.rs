@@ -52,7 +52,8 @@ impl Session {
     pub(super) fn registered(&mut self, controller: NodeId, epoch: BrokerEpoch) {
         self.controller = Some(controller);
         self.epoch = Some(epoch);
-        self.sent.clear();
+        // What was believed of an earlier epoch says nothing of this one.
+        (self.lasts_until, self.sent) = (Time(0), VecDeque::new());
     }
 
     /// A heartbeat is sent now: its number.
@@ -115,5 +116,16 @@ mod tests {
         assert!(!session.lasts(Time(0) + MS(590)), "of another epoch");
         session.beat(NodeId(101), beat(7, first + 1));
         assert!(session.lasts(Time(0) + MS(670)) && !session.lasts(Time(0) + MS(690)));
+    }
+
+    #[test]
+    fn another_registration_says_nothing_of_the_session_before() {
+        let mut session = Session::new(MS(500));
+        session.registered(NodeId(101), 7);
+        let first = session.beats(Time(0));
+        session.beat(NodeId(101), beat(7, first));
+        assert!(session.lasts(Time(0) + MS(100)));
+        session.registered(NodeId(102), 9);
+        assert!(!session.lasts(Time(0) + MS(100)), "nobody has answered in this epoch");
     }
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use machine::{NodeId, Now, Outputs};
 
 use super::Broker;
+use super::lifecycle::Phase;
 use crate::cluster::Cluster;
 use crate::entry::Entry;
 use crate::mechanism::Mechanism;
@@ -82,7 +83,7 @@ impl Broker {
         out: &mut Outputs<ReplicatedLog>,
     ) {
         self.meet(out);
-        if !self.is_registered() {
+        if !self.is_registered() || self.phase != Phase::Up {
             return;
         }
         self.is_of_the_cluster(out);

@@ -84,6 +84,8 @@ impl Replica {
                 break;
             }
         }
+        // Of what does not fit nothing was appended: it is asked again.
+        self.fetch(turn);
         if fetched.log_start > self.log.start_offset() {
             self.log.raise_start(fetched.log_start);
         }

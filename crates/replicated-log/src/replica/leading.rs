@@ -327,6 +327,16 @@ impl Replica {
         turn.out.bulk(follower, fetched);
     }
 
+    /// What can be acknowledged is: this broker's disk has more, or its session lasts again.
+    pub(crate) fn acknowledge_what_is_kept(&mut self, turn: &mut Turn<'_, '_>) {
+        if let Role::Leading(leading) = &mut self.role
+            && turn.is_alive
+        {
+            self.events.extend(leading.own_end_is(self.log.counted_end()));
+        }
+        self.raise_watermark(turn);
+    }
+
     /// As far as the rule lets it.
     pub(super) fn raise_watermark(&mut self, turn: &mut Turn<'_, '_>) {
         let least = self.least(turn);
