@@ -21,7 +21,13 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("cache-fleet", &["machine", "sim", "resilience", "hash-ring"]),
     ("raft", &["machine", "journal", "sim", "host"]),
     ("raft-kv", &["machine", "journal", "raft", "sim", "check", "host"]),
-    ("replicated-log", &["machine", "journal", "raft", "host"]),
+    ("log-protocol", &["machine"]),
+    ("partition-log", &["machine", "journal", "log-protocol"]),
+    ("consumer-groups", &["machine", "log-protocol"]),
+    (
+        "replicated-log",
+        &["machine", "journal", "raft", "host", "log-protocol", "partition-log", "consumer-groups"],
+    ),
     ("log-scenarios", &["machine", "journal", "raft", "sim", "replicated-log"]),
     ("log-kafka", &["machine", "raft", "sim", "host", "replicated-log"]),
     (

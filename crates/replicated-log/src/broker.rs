@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use consumer_groups::{Coordinator, GroupTuning};
 use journal::{Bound, JournalOp, JournalTimer};
 use machine::{
     Checkpoint, DiskId, DiskResult, Field, FileName, Input, Inspection, Machine, NodeId, Now,
@@ -27,8 +28,8 @@ use machine::{
 
 use crate::ask::{Answer, Ask};
 use crate::cluster::Cluster;
-use crate::coordinator::Coordinator;
 use crate::error::ErrorCode;
+use crate::mechanism::Mechanism;
 use crate::message::{Message, Op, ReplicaFetch, ReplicatedLog, Timer};
 use crate::replica::{Replica, ReplicaEvent, Turn};
 use crate::throttle::Throttle;
@@ -119,6 +120,12 @@ impl Broker {
     /// One that has not booted.
     pub fn new(id: NodeId, config: BrokerConfig, switches: Switches) -> Broker {
         let tuning = &config.tuning;
+        let groups = GroupTuning {
+            first_rebalance: tuning.first_rebalance,
+            partitions: tuning.offsets_partitions,
+            snapshot_bytes: tuning.offsets_snapshot_bytes,
+            fences_generations: Mechanism::GenerationFencing.on(switches),
+        };
         Broker {
             id,
             switches,
@@ -141,7 +148,7 @@ impl Broker {
             fetches: Fetches::default(),
             lookups: Lookups::default(),
             commands: Commands::default(),
-            coordinator: Coordinator::new(config.tuning, switches),
+            coordinator: Coordinator::new(groups),
             group_work: GroupWork::default(),
             deadlines: BTreeSet::new(),
             armed: None,

@@ -7,13 +7,14 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use journal::{Journal, JournalOp, JournalTimer};
 use machine::{Checkpoint, CheckpointOp, DiskId, Embeds, NodeId, Protocol, Routine};
+pub use partition_log::LogOp;
+use partition_log::Logs;
 use raft::{Envelope, Groups, GroupsOp, GroupsTimer};
 
 use crate::ask::{Answer, Ask, NewTopic};
 use crate::batch::Batch;
 use crate::entry::Entry;
 use crate::error::ErrorCode;
-pub use crate::log::LogOp;
 use crate::note::{Note, Operation};
 use crate::words::{BrokerEpoch, LeaderEpoch, Name, Offset, TopicId, TopicPartition};
 
@@ -78,6 +79,13 @@ impl Embeds<Journal> for ReplicatedLog {
 
     fn op(op: JournalOp) -> Op {
         Op::Journal(op)
+    }
+}
+
+/// Of a broker: what its logs read, and the facts that they leave beside their files.
+impl Embeds<Logs> for ReplicatedLog {
+    fn op((log, op): (u32, LogOp)) -> Op {
+        Op::Log { log, op }
     }
 }
 

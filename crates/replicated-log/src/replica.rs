@@ -12,12 +12,13 @@ mod watermark;
 use std::collections::{BTreeMap, VecDeque};
 
 use machine::{NodeId, Now, Outputs, Switches, Window};
+use partition_log::{Log, LogEvent, LogLimits, Protections};
 
 use crate::ask::{OffsetFound, Settings};
 use crate::batch::Batch;
 use crate::cluster::{Cluster, Partition};
 use crate::error::ErrorCode;
-use crate::log::{Log, LogEvent, LogLimits};
+use crate::mechanism::Mechanism;
 use crate::message::{ReplicaFetch, ReplicatedLog};
 use crate::note::Note;
 use crate::throttle::Throttle;
@@ -117,9 +118,13 @@ impl Replica {
             retention_bytes: settings.retention_bytes,
             flush: tuning.flush,
         };
+        let protections = Protections {
+            syncs: Mechanism::FlushBeforeAck.on(switches),
+            heeds_rot: Mechanism::RotIsNotTail.on(switches),
+        };
         Replica {
             partition,
-            log: Log::new(number, limits, switches),
+            log: Log::new(number, limits, protections),
             role: Role::Offline,
             leader_epoch: 0,
             high_watermark,

@@ -2,16 +2,9 @@
 
 use std::time::Duration;
 
-use crate::ask::Settings;
+pub use partition_log::Flush;
 
-/// When a replica counts what it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Flush {
-    /// When it is synced: a power cut takes nothing that was acknowledged.
-    Always,
-    /// When it is written: the operating system syncs it some time.
-    Os,
-}
+use crate::ask::Settings;
 
 /// Times and sizes of a cluster. All nodes of it must agree on the times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

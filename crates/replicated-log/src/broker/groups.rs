@@ -9,11 +9,11 @@ use machine::{NodeId, Now, Outputs};
 use super::{Broker, Deadline, answer};
 use crate::ask::{Acks, Answer, Ask};
 use crate::batch::Batch;
-use crate::coordinator::{GroupEvent, partition_of};
 use crate::error::ErrorCode;
 use crate::message::{ReplicatedLog, Timer};
 use crate::replica::Loading;
 use crate::words::{Name, OFFSETS_TOPIC, Offset, TopicPartition};
+use consumer_groups::{GroupEvent, partition_of};
 
 /// What the coordinator appends is acknowledged by then, or may have happened.
 const PATIENCE: Duration = Duration::from_secs(5);

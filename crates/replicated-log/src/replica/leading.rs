@@ -13,11 +13,11 @@ use crate::ask::Acks;
 use crate::batch::Batch;
 use crate::cluster::Partition;
 use crate::error::ErrorCode;
-use crate::log::{Read, Sequence};
 use crate::mechanism::Mechanism;
 use crate::message::{Alter, Message, ReplicaFetch, ReplicaFetched};
 use crate::note::Note;
 use crate::words::{BrokerEpoch, LeaderEpoch, Offset};
+use partition_log::{Read, Sequence};
 
 /// The partition is led here.
 #[derive(Clone)]

@@ -6,9 +6,9 @@ use super::{Replica, ReplicaEvent, Role, Turn};
 use crate::ask::{EpochAsk, FetchPart, OffsetAsk, OffsetFound, When};
 use crate::batch::Batch;
 use crate::error::ErrorCode;
-use crate::log::{Damaged, Read};
 use crate::mechanism::Mechanism;
 use crate::words::{LeaderEpoch, Name, Offset};
+use partition_log::{Damaged, Read};
 
 /// A read of the disk that is under way.
 #[derive(Clone, Copy, Debug)]
