@@ -8,8 +8,9 @@
 //!
 //! Memory is what waits for the disk, and two numbers a file. How much waits is its owner's to bound.
 //!
-//! Stores, the journal of consensus, and the click log of `url-shortener`, stand on this. Nobody here cuts a
-//! log off yet ([`Appender::truncate`]): that is for logs of which another node may overrule the end.
+//! Stores, the journal of consensus, the click log of `url-shortener`, and the partitions of `replicated-log` stand on
+//! this. Only the last cut a log off ([`Appender::truncate`]), since another node may overrule its end, or give a damaged
+//! one up ([`Appender::give_up`]), since another node has what it had.
 //!
 //! In return an owner hands on what it is told of ([`JournalOp`], [`JournalTimer`]), calls
 //! [`Appender::go_on`] whenever it has handled an input of the journal or asked for anything, and halts when

@@ -337,11 +337,6 @@ impl Log {
         <P as Embeds<Logs>>::op((self.number, op))
     }
 
-    /// Of those that are there. With those before it the appender is done: they were synced before it was begun.
-    fn newest_file(&self) -> u64 {
-        self.files.files().keys().next_back().copied().unwrap_or(0)
-    }
-
     fn reached(&mut self, end: Offset, synced: bool) {
         self.written = self.written.max(end);
         if synced {

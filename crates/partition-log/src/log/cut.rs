@@ -82,7 +82,8 @@ impl Log {
             return;
         }
         let mut gone = Vec::new();
-        let newest = self.newest_file();
+        // With a file the appender is done when a later one is there, which is a later segment's.
+        let newest = self.files.files().keys().next_back().copied().unwrap_or(0);
         while self.segments.first().is_some_and(|first| first.end <= to && first.file < newest)
             && let Some(segment) = self.segments.pop_first()
         {
@@ -195,7 +196,6 @@ impl Log {
         // A read that was asked for while the place was looked for may find less than was there.
         (self.cuts, self.cutting) = (self.cuts + 1, true);
         self.segments.cut_at(at.offset);
-        self.sidecars.cut(at.file);
         let end = self.segments.last().map_or(self.start, |last| last.end);
         self.files.truncate(at, Held::Cut { cuts: self.cuts, end });
         let mut tail = std::mem::take(&mut self.tail);

@@ -103,9 +103,8 @@ impl Segments {
         self.0.iter()
     }
 
-    /// Takes away the first, unless it is the only one.
     pub(super) fn pop_first(&mut self) -> Option<Segment> {
-        if self.0.len() > 1 { self.0.pop_front() } else { None }
+        self.0.pop_front()
     }
 
     /// The log ends at this offset. Those that went; how long the last one is now is to be said by [`Segments::cut_at`].

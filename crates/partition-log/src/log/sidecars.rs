@@ -1,6 +1,7 @@
-//! Facts on their way: put beside a file when that is sealed and durable, taken away with it.
-
-use std::collections::VecDeque;
+//! Facts on their way: put beside a file when that is sealed, taken away with it.
+//!
+//! Of a file whose facts are true, the length says so: it was read in full as long as it was the newest, and nothing is
+//! appended to it behind a cut. So they need not wait until what they tell of is durable.
 
 use bytes::Bytes;
 use journal::Bound;
@@ -13,8 +14,8 @@ use log_protocol::words::Offset;
 /// What waits, and how much was asked of the disk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sidecars {
-    /// Facts of files that are sealed, and may not be durable yet.
-    sealed: VecDeque<(u64, Bytes)>,
+    /// Facts of files that are sealed.
+    sealed: Vec<(u64, Bytes)>,
     /// Files that are gone.
     dropped: Vec<u64>,
     under_way: usize,
@@ -27,11 +28,6 @@ impl Sidecars {
 
     pub(super) fn is_idle(&self) -> bool {
         self.under_way == 0
-    }
-
-    /// Of this file and those after it nothing is so any more.
-    pub(super) fn cut(&mut self, file: u64) {
-        self.sealed.retain(|(sealed, _)| *sealed < file);
     }
 
     /// These files go.
@@ -49,15 +45,13 @@ impl Log {
             && let Some(segment) = self.segments.last()
         {
             let facts = Facts::of(segment, &self.epochs, &self.producers);
-            self.sidecars.sealed.push_back((segment.file, facts.encode(self.number)));
+            self.sidecars.sealed.push((segment.file, facts.encode(self.number)));
         }
     }
 
     /// Gives the disk what can be given.
     pub(super) fn put_facts<P: HoldsLogs>(&mut self, out: &mut Outputs<P>) {
-        let newest = self.newest_file();
-        let is_durable = |(file, _): &mut (u64, Bytes)| *file < newest;
-        while let Some((file, facts)) = self.sidecars.sealed.pop_front_if(is_durable) {
+        for (file, facts) in std::mem::take(&mut self.sidecars.sealed) {
             let (file, parts) = (self.facts_name(file), facts.into());
             self.ask(DiskCommand::Replace { file, parts }, out);
         }

@@ -222,6 +222,11 @@ impl Rig {
         answer.expect("a read is answered")
     }
 
+    /// The file that was begun last.
+    pub(super) fn newest_file(&self) -> u64 {
+        *self.log.files.files().keys().next_back().unwrap()
+    }
+
     pub(super) fn damage(&self) -> Option<&str> {
         self.events.iter().find_map(|event| match event {
             LogEvent::Damaged(why) => Some(&**why),

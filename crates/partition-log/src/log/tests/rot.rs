@@ -23,7 +23,7 @@ fn filled() -> Rig {
 fn every_flipped_bit_is_found() {
     let good = filled();
     let all = good.clone().all().unwrap();
-    let newest = good.log.newest_file();
+    let newest = good.newest_file();
     for name in good.files() {
         for bit in 0..8 * good.disk.length(name) {
             let mut rig = good.clone();
@@ -92,7 +92,7 @@ fn what_a_crash_tore_above_the_bound_is_cut_off_and_told() {
     let mut good = filled();
     good.lead(12, 1);
     good.stop();
-    let name = format!("p5-{}", good.log.newest_file());
+    let name = format!("p5-{}", good.newest_file());
     let floor = good.disk.length(&name);
     good.lead(13, 1);
     good.settle();
@@ -116,7 +116,7 @@ fn what_a_crash_tore_above_the_bound_is_cut_off_and_told() {
 fn a_damaged_log_is_given_back_by_another_replica() {
     for steps in 0..60 {
         let mut rig = filled();
-        rig.disk.flip(&format!("p5-{}", rig.log.newest_file()), 70);
+        rig.disk.flip(&format!("p5-{}", rig.newest_file()), 70);
         rig.boot();
         rig.settle();
         assert!(rig.damage().is_some());
@@ -166,7 +166,7 @@ fn a_log_whose_reads_find_rot_begins_anew_as_well() {
 fn without_its_mechanism_rot_is_taken_for_a_tail() {
     let off = Protections { heeds_rot: false, ..PROTECTED };
     let good = filled();
-    let newest = good.log.newest_file();
+    let newest = good.newest_file();
     for file in 1..=newest {
         let (name, before) = (format!("p5-{file}"), PER_FILE as u64 * (file - 1));
         let mut disk = good.disk.clone();

@@ -6,6 +6,7 @@ use machine::DiskCommand;
 use super::disk::Disk;
 use super::rig::{LIMITS, NUMBER, PROTECTED, Rig, batch};
 use crate::{Flush, LogEvent, LogLimits, Protections, Read};
+use log_protocol::ask::When;
 use log_protocol::batch::Batch;
 
 /// A log of so many batches, stopped well.
@@ -131,6 +132,50 @@ fn a_cut_whose_place_nobody_knows_is_looked_for() {
     }
 }
 
+/// Files end somewhere behind the cut, and not where they were to end.
+#[test]
+fn while_a_cut_is_looked_for_reads_find_what_is_left_and_what_waits() {
+    let mut rig = filled(LIMITS, 3);
+    rig.disk.full = true;
+    for number in 3..6 {
+        rig.lead(number, 1);
+    }
+    rig.settle();
+    rig.log.evict(usize::MAX);
+    rig.log.truncate(1);
+    rig.go_on();
+    assert_eq!(rig.log.lead(&batch(90, 2, 20), 2), 1..3);
+    rig.go_on();
+    let waits = batch(90, 2, 20).stamped(1, 2);
+    assert_eq!(rig.find(When::At(50), 3), Some(1));
+    let mut early = rig.clone();
+    assert_eq!(early.read(1, 3, 9_999), Ok(vec![waits.clone()]));
+    assert_eq!(early.read(0, 3, 900), Ok(vec![batch(0, 1, 20).stamped(0, 1)]));
+    assert_eq!(rig.read(0, 1, 300), Ok(vec![batch(0, 1, 20).stamped(0, 1)]));
+    rig.disk.full = false;
+    while let Some(timer) = rig.timers.first().copied() {
+        rig.fire(timer);
+        rig.settle();
+    }
+    assert_eq!(rig.all().unwrap(), [batch(0, 1, 20).stamped(0, 1), waits]);
+    assert_eq!((rig.log.synced_end(), rig.damage()), (3, None));
+}
+
+#[test]
+fn a_follower_takes_what_comes_next_and_nothing_else() {
+    let mut rig = filled(LIMITS, 3);
+    for wrong in [0, 2, 4, 99] {
+        let gap = rig.log.follow(batch(1, 1, 20).stamped(wrong, 4)).unwrap_err();
+        assert_eq!((gap.expected, rig.log.end_offset()), (3, 3), "it begins at {wrong}");
+    }
+    let next = batch(1, 2, 20).stamped(3, 4);
+    assert_eq!(rig.log.follow(next.clone()), Ok(()));
+    rig.go_on();
+    rig.settle();
+    assert_eq!((rig.log.synced_end(), rig.log.last_epoch()), (5, Some(4)));
+    assert_eq!(rig.all().unwrap()[3], next);
+}
+
 #[test]
 fn what_was_just_appended_is_read_from_memory_and_what_is_old_from_the_disk() {
     let mut rig = filled(LIMITS, 8);
@@ -151,7 +196,6 @@ fn what_was_just_appended_is_read_from_memory_and_what_is_old_from_the_disk() {
         (5, 5, 9_999, vec![]),
         (9, 9, 9_999, vec![]),
     ] {
-        assert!(rig.read(from, below, most).unwrap().starts_with(&[]));
         let read = offsets(&rig.read(from, below, most).unwrap());
         assert!(expected.starts_with(&read) && read.is_empty() == expected.is_empty(), "{read:?}");
     }
