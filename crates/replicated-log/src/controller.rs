@@ -74,7 +74,7 @@ pub struct Controller {
 /// A command that waits for its entry.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
-    at: (Term, Index),
+    at: Index,
     broker: NodeId,
     token: u64,
     changed: Changed,

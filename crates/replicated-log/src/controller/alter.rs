@@ -136,6 +136,14 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_into_an_isr_that_stays_below_the_minimum_is_not_eligible_besides() {
+        let mut cluster = cluster("1", "23");
+        cluster.topics.values_mut().for_each(|topic| topic.settings.min_insync_replicas = 3);
+        let found = after(&cluster, &proposal(&[(1, 1), (2, 2)]), Switches::ALL_ON);
+        assert_eq!(found, Some((nodes("12"), nodes("3"))));
+    }
+
+    #[test]
     fn who_is_fenced_or_stops_does_not_come_in_and_stays_where_it_is() {
         let (id, changes) = (NodeId(3), Vec::new());
         let all = proposal(&[(1, 1), (2, 2), (3, 3)]);

@@ -98,12 +98,10 @@ impl Controller {
                 Err(why) => out.halt(format!("the log has an entry of another program: {why}")),
             }
         }
-        while let Some(pending) = self.pending.pop_front_if(|pending| pending.at.1 <= index) {
-            // As long as this controller leads, its entries are at their places.
-            if pending.at == (entry.term, index) {
-                let (token, outcome) = (pending.token, Ok(pending.changed));
-                out.send(pending.broker, Message::Commanded { token, outcome });
-            }
+        // As long as this controller leads, its entries are at their places.
+        while let Some(pending) = self.pending.pop_front_if(|pending| pending.at <= index) {
+            let (token, outcome) = (pending.token, Ok(pending.changed));
+            out.send(pending.broker, Message::Commanded { token, outcome });
         }
         if self.leads == Some(entry.term) && self.ahead.is_none() {
             self.take_over(now, out);

@@ -14,9 +14,9 @@ use crate::mechanism::Mechanism;
 use crate::message::Registration;
 use crate::words::TopicPartition;
 
-/// A broker booted. Where its disk is the one that it had, and lost nothing that counted, it stays in sync. What it led
-/// gets a new leader, or a new leader epoch: followers may have what its own disk lost, and two records of one offset
-/// and epoch could never be told apart.
+/// A broker booted. Where its disk is the one that it had, and lost nothing that counted, it stays in sync. It does not
+/// live before it is told so, so what it led gets a new leader, or later a new leader epoch: followers may have what its
+/// own disk lost, and two records of one offset and epoch could never be told apart.
 pub(crate) fn register(
     cluster: &Cluster,
     id: NodeId,
@@ -36,7 +36,6 @@ pub(crate) fn register(
         if lost || unclean || damaged.contains(&place) || gives_way {
             rules.leave(partition, &[id], false);
         }
-        partition.leader = partition.leader.filter(|leader| *leader != id);
     });
     Entry::Broker { id, boot, disk, rack, addresses, changes }
 }

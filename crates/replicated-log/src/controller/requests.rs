@@ -1,7 +1,7 @@
 //! A broker speaks, or is silent: what that makes of the metadata is proposed.
 
 use machine::{NodeId, Now, Outputs, Switches};
-use raft::{Index, LONGEST_COMMAND, Term};
+use raft::{Index, LONGEST_COMMAND};
 
 use super::{Controller, GROUP, Pending, alter, brokers, elect, topics};
 use crate::cluster::{BrokerState, Cluster};
@@ -30,13 +30,13 @@ impl Controller {
     }
 
     /// Takes an entry into the log, and into the metadata that the next one is computed with.
-    pub(super) fn propose(&mut self, entry: &Entry, now: &mut Now<'_>) -> Option<(Term, Index)> {
+    pub(super) fn propose(&mut self, entry: &Entry, now: &mut Now<'_>) -> Option<Index> {
         let ahead = self.ahead.as_mut()?;
         let bytes = entry.encode();
         if bytes.len() > LONGEST_COMMAND {
             return None;
         }
-        let at = self.groups.propose(GROUP, bytes, now).ok()?;
+        let (_, at) = self.groups.propose(GROUP, bytes, now).ok()?;
         ahead.apply(ahead.applied + 1, entry);
         Some(at)
     }
