@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use machine::{NodeId, Time};
 
-use crate::group::{Committed, Group, Offsets, Turn, Waiter};
+use crate::group::{Committed, Group, Offsets, Turn, Waiter, weight_of};
 use log_protocol::ask::{
     Answer, Ask, Commit, CommittedAnswer, CommittedAsk, GroupDescription, JoinGroup, JoinRefused,
     SyncGroup,
@@ -33,6 +33,9 @@ use partition::{Entry, Partitions};
 
 /// Sessions that a member may have.
 const SESSIONS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(1_800);
+
+/// Bytes of the members of all groups, at most: a member is there for its session, whatever it sends.
+const MOST_BYTES: usize = 64 << 20;
 
 /// Times and sizes of a coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +75,8 @@ pub struct Coordinator {
     due: BTreeSet<(Time, Name)>,
     /// The timer is set to this.
     wakes: Option<Time>,
+    /// Bytes of members, as far as their groups were counted.
+    weight: usize,
     events: VecDeque<GroupEvent>,
 }
 
@@ -90,6 +95,7 @@ impl Coordinator {
             partitions: Partitions::new(tuning.partitions, tuning.snapshot_bytes),
             due: BTreeSet::new(),
             wakes: None,
+            weight: 0,
             events: VecDeque::new(),
         }
     }
@@ -105,6 +111,7 @@ impl Coordinator {
     /// This broker leads it no longer.
     pub fn resign(&mut self, partition: u32) {
         for mut group in self.partitions.resign(partition, &mut self.events) {
+            self.weight -= group.counted;
             let mut turn = self.turn(Time::default());
             group.resign(&mut turn);
             self.answer_all(turn.answers);
@@ -200,11 +207,16 @@ impl Coordinator {
 
     fn join(&mut self, now: Time, from: Waiter, join: &JoinGroup) {
         let fresh = self.partitions.member_id(&join.group, &join.client);
-        let joined = match SESSIONS.contains(&join.session_timeout) {
-            false => Err(ErrorCode::InvalidSessionTimeout),
-            true => fresh.and_then(|fresh| {
+        let held = |group: &Group| group.weight_of(&join.member);
+        let joined = match fresh {
+            _ if !SESSIONS.contains(&join.session_timeout) => Err(ErrorCode::InvalidSessionTimeout),
+            _ if !self.has_room(&join.group, weight_of(&join.protocols), held) => {
+                Err(ErrorCode::GroupMaxSizeReached)
+            }
+            Err(error) => Err(error),
+            Ok(fresh) => {
                 self.enter(now, &join.group, |group, turn| group.join(join, from, fresh, turn))
-            }),
+            }
         };
         if let Err(error) = joined {
             let refused = JoinRefused { error, member: join.member.clone() };
@@ -214,10 +226,21 @@ impl Coordinator {
 
     fn sync(&mut self, now: Time, from: Waiter, sync: &SyncGroup) {
         let name = &sync.member.group;
-        let synced = self.enter(now, name, |group, turn| group.sync(sync, from, turn)).flatten();
+        let comes = sync.assignments.iter().map(|(_, assignment)| assignment.len()).sum();
+        let synced = match self.has_room(name, comes, Group::weight_of_assignments) {
+            false => Err(ErrorCode::GroupMaxSizeReached),
+            true => self.enter(now, name, |group, turn| group.sync(sync, from, turn)).flatten(),
+        };
         if let Err(error) = synced {
             self.answer(from, Answer::Synced(Err(error)));
         }
+    }
+
+    /// May so much come in the place of what the group has of it? What does not grow always may.
+    fn has_room(&self, name: &Name, comes: usize, held: impl Fn(&Group) -> usize) -> bool {
+        let group = self.partitions.group(name).ok().flatten();
+        let grows = comes.saturating_sub(group.map_or(0, held));
+        grows == 0 || self.weight + grows <= MOST_BYTES
     }
 
     fn commit(&mut self, now: Time, from: Waiter, commit: &Commit) {
@@ -284,6 +307,9 @@ impl Coordinator {
         let before = group.due();
         let result = then(group, &mut turn);
         let after = group.due();
+        let weight = group.weight();
+        self.weight -= std::mem::replace(&mut group.counted, weight);
+        self.weight += weight;
         if group.is_void() {
             groups.remove(name);
         }

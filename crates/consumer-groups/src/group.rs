@@ -74,6 +74,8 @@ pub(crate) struct Group {
     /// The last generation that is durable.
     stored: Option<Generation>,
     offsets: offsets::OffsetsOfTopics,
+    /// So many bytes of its members the coordinator has counted.
+    pub(crate) counted: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -92,7 +94,21 @@ struct GroupMember {
     silent_at: Time,
 }
 
+/// Bytes of a member that says nothing, about.
+const LIGHTEST: usize = 256;
+
+/// What a member weighs by what it tells.
+pub(crate) fn weight_of(protocols: &[(Name, Bytes)]) -> usize {
+    LIGHTEST + protocols.iter().map(|(name, told)| name.len() + told.len()).sum::<usize>()
+}
+
 impl GroupMember {
+    fn weight(&self) -> usize {
+        let names = [Some(&self.client), Some(&self.host), self.instance.as_ref()];
+        let names = names.into_iter().flatten().map(|name| name.len());
+        weight_of(&self.protocols) + self.assignment.len() + names.sum::<usize>()
+    }
+
     fn waits(&self) -> bool {
         self.joins.is_some() || self.syncs.is_some()
     }
@@ -120,6 +136,7 @@ impl Group {
             is_storing: false,
             stored: None,
             offsets: BTreeMap::new(),
+            counted: 0,
         }
     }
 
@@ -219,6 +236,22 @@ impl Group {
         };
         self.remove(&id, turn);
         Ok(())
+    }
+
+    /// Bytes of its members in memory, about.
+    pub(crate) fn weight(&self) -> usize {
+        let members = self.members.iter().map(|(id, member)| id.len() + member.weight());
+        members.chain(self.pending.keys().map(|id| LIGHTEST + id.len())).sum()
+    }
+
+    /// Of what it weighs: what this member tells.
+    pub(crate) fn weight_of(&self, member: &Name) -> usize {
+        self.members.get(member).map_or(0, |member| weight_of(&member.protocols))
+    }
+
+    /// Of what it weighs: who has what.
+    pub(crate) fn weight_of_assignments(&self) -> usize {
+        self.members.values().map(|member| member.assignment.len()).sum()
     }
 
     /// When time passes for it next.

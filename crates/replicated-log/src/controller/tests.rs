@@ -140,28 +140,6 @@ fn an_answer_leaves_when_its_entry_is_committed_and_says_so_if_nobody_knows() {
     assert_eq!(commanded(&table.got(1)), [(10, Ok(Changed::ProducerIds(0)))]);
 }
 
-/// It has entries of the leader before it, and does not know yet that they are committed.
-#[test]
-fn a_new_leader_computes_with_all_that_was_committed_before() {
-    let mut table = Table::with(&[1, 2, 3]);
-    let leader = table.leader();
-    for name in ["a", "b"] {
-        let (from, message) = (NodeId(1), Message::Command { token: 1, command: create(name, 1) });
-        table.feed(leader, Input::Message { from, message });
-    }
-    for (from, to, message, _) in std::mem::take(&mut table.under_way) {
-        table.feed(to, Input::Message { from, message });
-    }
-    table.cut.insert(leader);
-    table.run(MS(2_000));
-    assert_ne!(table.leader(), leader);
-    table.got(1);
-    table.command(1, 2, create("b", 1));
-    assert_eq!(commanded(&table.got(1)), [(2, Err(ErrorCode::TopicAlreadyExists))]);
-    let controller = &table.seats[&table.leader()].controller;
-    assert_eq!(controller.ahead.as_ref(), Some(&controller.cluster));
-}
-
 #[test]
 fn who_booted_is_not_answered_what_it_asked_before() {
     let mut table = Table::with(&[1, 2, 3]);

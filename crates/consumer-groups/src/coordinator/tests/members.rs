@@ -250,3 +250,46 @@ fn a_session_is_neither_too_short_nor_too_long() {
         assert_eq!(refused.error, ErrorCode::InvalidSessionTimeout);
     }
 }
+
+#[test]
+fn members_have_only_so_much_memory_and_give_it_back() {
+    let mut office = Office::new();
+    let metadata = Bytes::from(vec![0; 10 << 20]);
+    let heavy = || {
+        let protocols = vec![("range".into(), metadata.clone())];
+        JoinGroup { protocols, knows_member_ids: false, ..join("", None) }
+    };
+    let joins: Vec<_> = (0..8).map(|_| office.ask(Ask::JoinGroup(heavy()))).collect();
+    let refused = joins.iter().filter_map(|token| office.joined(*token));
+    let full = Err(ErrorCode::GroupMaxSizeReached);
+    assert!(refused.eq([full.clone(), full]), "the seventh is beyond 64 MiB");
+    office.pass(MS(500));
+    let joined = office.joined(joins[0]).unwrap().unwrap();
+    let again = JoinGroup { member: joined.member.clone(), ..heavy() };
+    office.now(Ask::JoinGroup(again));
+    office.now(leave(&member(&joined)));
+    let next = office.ask(Ask::JoinGroup(heavy()));
+    assert_eq!(office.joined(next), None, "there is room for one");
+    office.pass(MS(60_000));
+    assert_eq!((office.state(), office.coordinator.weight), ("Empty", 0));
+
+    let (office, ..) = Office::two();
+    let weight = office.coordinator.weight;
+    let mut office = Office::over(office.log, 0, 2, tuning());
+    assert!(weight > 0 && office.coordinator.weight > 0, "a next coordinator counts them too");
+    office.coordinator.resign(0);
+    assert_eq!(office.coordinator.weight, 0);
+}
+
+/// Who is in keeps its place, whatever others take.
+#[test]
+fn who_wants_no_more_than_it_has_is_never_refused() {
+    let (mut office, first, _) = Office::two();
+    office.coordinator.weight = MOST_BYTES;
+    let rejoin = JoinGroup { member: first.member.clone(), ..join("", None) };
+    let again = office.ask(Ask::JoinGroup(rejoin.clone()));
+    assert_ne!(office.joined(again), Some(Err(ErrorCode::GroupMaxSizeReached)));
+    let protocols = vec![("range".into(), Bytes::from(vec![0; 1 << 10]))];
+    let more = office.ask(Ask::JoinGroup(JoinGroup { protocols, ..rejoin }));
+    assert_eq!(office.joined(more), Some(Err(ErrorCode::GroupMaxSizeReached)));
+}

@@ -7,6 +7,7 @@ use rand::SeedableRng;
 
 use super::disk::Disk;
 use crate::{Damaged, Flush, Log, LogEvent, LogLimits, LogOp, Logs, Protections, Read};
+use log_protocol::ask::When;
 use log_protocol::batch::{Batch, Producer, Record};
 use log_protocol::words::{Offset, Timestamp};
 
@@ -220,6 +221,20 @@ impl Rig {
             _ => None,
         });
         answer.expect("a read is answered")
+    }
+
+    pub(super) fn find(&mut self, when: When, below: Offset) -> Option<Offset> {
+        if let Some(found) = self.log.find(when, below, 99, &mut self.out) {
+            return found.offset;
+        }
+        self.carry_out();
+        self.settle();
+        let mut told = self.events.iter().rev();
+        let answer = told.find_map(|event| match event {
+            LogEvent::Found { token: 99, found } => Some(found.offset),
+            _ => None,
+        });
+        answer.expect("a search is answered")
     }
 
     /// The file that was begun last.
