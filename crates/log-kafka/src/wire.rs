@@ -170,10 +170,10 @@ fn client(frame: &[u8]) -> Option<Name> {
 
 /// What is asked. The length of this body was checked.
 fn question(mut head: Head, body: &mut Bytes) -> Option<Request> {
+    let (version, frame) = (head.version, head._frame.len());
     let beside = &mut head.beside;
-    let version = head.version;
     let ask = match head.api {
-        ApiKey::Produce => data::produce(read(body, version)?, beside),
+        ApiKey::Produce => data::produce(read(body, version)?, frame, beside),
         ApiKey::Fetch => match data::fetch(read(body, version)?, version) {
             Ok(ask) => ask,
             Err(refused) => return Some(Request::Known(head.framed(&refused))),

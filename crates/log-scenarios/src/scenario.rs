@@ -110,6 +110,7 @@ impl System for Log {
             Note::Leads { .. } => NoteKind::Sometimes("led"),
             Note::Cut { .. } => NoteKind::Sometimes("cut"),
             Note::Owns { .. } => NoteKind::Sometimes("owned"),
+            Note::Damaged { .. } => NoteKind::Sometimes("damage-told"),
             Note::Sometimes(name) => NoteKind::Sometimes(name),
             Note::Boots { .. }
             | Note::Watermark { .. }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ask::Acks;
 use crate::cluster::Partition;
-use crate::words::{LeaderEpoch, Offset, TopicPartition};
+use crate::words::{LeaderEpoch, Name, Offset, TopicPartition};
 
 /// What goes into the history. Its `Debug` form is the sentence that diagrams show.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -25,6 +25,13 @@ pub enum Note {
         leader_epoch: LeaderEpoch,
         /// Where its log ends.
         end: Offset,
+    },
+    /// A replica must not be counted on: its disk does not give what it should.
+    Damaged {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The sentence that the operator reads.
+        why: Name,
     },
     /// A leader's watermark rose.
     Watermark {

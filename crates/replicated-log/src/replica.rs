@@ -269,15 +269,15 @@ impl Replica {
                 LogEvent::Read { token, batches } => self.was_read(token, batches, turn),
                 LogEvent::Found { token, found } => self.was_found(token, found),
                 LogEvent::Full => turn.out.note(Note::Sometimes("disk-full")),
-                LogEvent::Damaged(why) => self.damaged(&why, turn),
+                LogEvent::Damaged(why) => self.damaged(why, turn),
                 LogEvent::Broken(why) => turn.out.halt(why),
                 LogEvent::Deleted => self.events.push_back(ReplicaEvent::Deleted),
             }
         }
     }
 
-    fn damaged(&mut self, _why: &str, turn: &mut Turn<'_, '_>) {
-        turn.out.note(Note::Sometimes("damage-told"));
+    fn damaged(&mut self, why: String, turn: &mut Turn<'_, '_>) {
+        turn.out.note(Note::Damaged { partition: self.partition, why: why.into() });
         self.step_down(ErrorCode::KafkaStorageError);
         self.role = Role::Damaged;
         self.fail_reads();

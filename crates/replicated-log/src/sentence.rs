@@ -193,6 +193,7 @@ impl Debug for Note {
             Note::Leads { partition, leader_epoch, end } => {
                 write!(f, "leads {partition:?} in epoch {leader_epoch}, has what is below {end}")
             }
+            Note::Damaged { partition, why } => write!(f, "{partition:?} is damaged: {why}"),
             Note::Watermark { partition, to } => write!(f, "watermark of {partition:?}: {to}"),
             Note::Cut { partition, to } => write!(f, "cuts {partition:?} from {to} on"),
             Note::FetchWaits { client, at, .. } => write!(f, "{client:?} waits for {at:?}"),

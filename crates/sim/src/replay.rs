@@ -10,7 +10,7 @@ const LARGEST: usize = 32 << 20;
 /// Worlds differ from version to version; so do the runs of one seed. The last number is raised with
 /// every change that changes runs, which the test that compares recorded traces demands, or how a plan is
 /// written.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+runs.11");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+runs.12");
 
 /// A run as a file: version, world seed and plan are all there is to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

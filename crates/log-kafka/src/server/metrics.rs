@@ -28,6 +28,7 @@ impl LogMetrics {
         match note {
             Note::Leads { .. } => self.leads.one(),
             Note::Cut { .. } => self.cuts.one(),
+            Note::Damaged { .. } => tracing::warn!("{note:?}"),
             Note::Sometimes(what) => {
                 raft::server::count_note(&self.metrics, "log_notes_total", what)
             }

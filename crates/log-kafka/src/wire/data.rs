@@ -28,7 +28,12 @@ use replicated_log::batch::Batch;
 use replicated_log::error::ErrorCode;
 use replicated_log::words::{TopicId, TopicRef};
 
-pub(super) fn produce(asked: ProduceRequest, beside: &mut Beside) -> Ask {
+/// A batch that is less than this part of its frame is copied out of it.
+const SMALL: usize = 8;
+
+/// Of a frame of so many bytes. A batch goes on in memory, for readers; as a slice of its frame it would keep that too,
+/// with its share of the server's budget.
+pub(super) fn produce(asked: ProduceRequest, frame: usize, beside: &mut Beside) -> Ask {
     let acks = match asked.acks {
         0 => Ok(Acks::None),
         1 => Ok(Acks::Leader),
@@ -41,10 +46,13 @@ pub(super) fn produce(asked: ProduceRequest, beside: &mut Beside) -> Ask {
     let mut batches = Vec::new();
     for topic in asked.topic_data {
         let name = by_name(&topic.name);
-        batches.extend(topic.partition_data.into_iter().map(|part| ProducePart {
-            topic: name.clone(),
-            partition: part.index.cast_unsigned(),
-            batch: acks.and_then(|_| Batch::check(part.records.unwrap_or_default())),
+        batches.extend(topic.partition_data.into_iter().map(|part| {
+            let mut records = part.records.unwrap_or_default();
+            if records.len() < frame / SMALL {
+                records = Bytes::copy_from_slice(&records);
+            }
+            let batch = acks.and_then(|_| Batch::check(records));
+            ProducePart { topic: name.clone(), partition: part.index.cast_unsigned(), batch }
         }));
     }
     let timeout = millis(asked.timeout_ms);

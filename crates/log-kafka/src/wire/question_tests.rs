@@ -285,6 +285,27 @@ fn batches_are_slices_of_their_frame_and_acks_of_no_kind_are_refused() {
 }
 
 #[test]
+fn a_small_batch_does_not_keep_its_frame() {
+    let batch = Batch::of(&[Record { key: None, value: Some(vec![7; 100].into()) }], 5, None);
+    let records = batch.parts().joined();
+    for (beside, keeps) in [(8 * records.len(), false), (5 * records.len(), true)] {
+        let mut body = BytesMut::from(
+            &b"\xFF\xFF\xFF\xFF\0\0\x03\xE8\0\0\0\x01\0\x01t\0\0\0\x02\0\0\0\x04"[..],
+        );
+        body.put_u32(records.len() as u32);
+        body.put_slice(&records);
+        body.put_slice(b"\0\0\0\x05");
+        body.put_u32(beside as u32);
+        body.put_bytes(9, beside);
+        let frame = frame(&APIS[0], 7, &body);
+        let Ok(Request::Ask(_, asked)) = Kafka.decode(frame.clone()) else { panic!() };
+        let Ask::Produce(produce) = *asked else { panic!() };
+        assert_eq!(produce.batches[0].batch, Ok(batch.clone()));
+        assert_eq!(!frame.is_unique(), keeps, "{beside} bytes beside it");
+    }
+}
+
+#[test]
 fn what_is_asked_again_and_again_is_asked_once() {
     let all = |topics| Ask::Metadata(MetadataAsk { topics, creates: true });
     assert_eq!(ask(ApiKey::Metadata, 0, b"\0\0\0\0"), all(None), "no topics are all, in version 0");
