@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # People's own Kafka clients, against three broker processes: they produce with every compression, idempotently where
-# they can, consume in groups, rebalance and commit; then a leader is killed under one that produces.
+# they can, consume in groups, rebalance and commit; then a leader is killed under one that produces. It takes Python,
+# kcat, Maven and a JDK, and gets the clients from their registries.
 #
 #     tests/clients/run.sh target/release/infralab
 set -euo pipefail
@@ -21,6 +22,7 @@ python3 -m venv "$scratch/python"
     confluent-kafka==2.16.1 kafka-python==2.3.0 aiokafka==0.14.0 \
     python-snappy==0.7.3 lz4==4.4.5 zstandard==0.25.0 cramjam==2.14.0
 python=$scratch/python/bin/python
+mvn --quiet --batch-mode -Dstyle.color=never --file pom.xml dependency:copy-dependencies -DoutputDirectory="$scratch/java" </dev/null
 
 port() {
     "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
@@ -72,4 +74,6 @@ echo 'kcat: ok'
 for client in confluent kafka_python aio; do
     timeout 180 "$python" $client.py "$servers" run
 done
+# The last one, for it kills a process.
+timeout 180 java -cp "$scratch/java/*" ApacheClient.java "$servers" run "${started[@]}"
 timeout 120 "$python" kill.py 3 "$infralab" replicated-log serve
