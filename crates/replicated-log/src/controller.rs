@@ -209,4 +209,4 @@ impl Machine for Controller {
 #[cfg(test)]
 mod exploration;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

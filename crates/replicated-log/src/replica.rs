@@ -305,3 +305,6 @@ impl Replica {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ impl Log {
     /// Takes away what has this offset or a later one: the log ends there at once. [`LogEvent::Truncated`] follows when
     /// that is durable; what is left is synced then.
     pub fn truncate(&mut self, to: Offset) {
+        // Of a batch there is all or nothing.
+        let to = self.tail.begin_of(to);
         if to <= self.start {
             return self.restart_at(to);
         }
@@ -41,7 +43,6 @@ impl Log {
             }
             return;
         }
-        let to = self.tail.begin_of(to);
         let (place, seek) = (self.place_of(to), self.seek_for(to));
         self.forget(to);
         if self.seek.as_ref().is_some_and(|earlier| earlier.to <= to) {

@@ -13,10 +13,10 @@ use crate::message::{Alter, Beat, Command, Heartbeat, Registration};
 use crate::words::{Name, TopicId, TopicPartition};
 use table::{MS, Table, controllers};
 
-pub(super) const PARTITION: TopicPartition =
+pub(crate) const PARTITION: TopicPartition =
     TopicPartition { topic: TopicId(7 << 64 | 1), partition: 0 };
 
-pub(super) fn nodes(digits: &str) -> Vec<NodeId> {
+pub(crate) fn nodes(digits: &str) -> Vec<NodeId> {
     digits.bytes().map(|digit| NodeId((digit - b'0').into())).collect()
 }
 
@@ -36,7 +36,7 @@ pub(super) fn register(id: u32) -> Registration {
 
 /// Brokers 1, 2 and 3, alive, each in the broker epoch of its number; and a topic of one partition, of which two
 /// replicas must be in sync.
-pub(super) fn cluster_of_three(partition: Partition) -> Cluster {
+pub(crate) fn cluster_of_three(partition: Partition) -> Cluster {
     let brokers = (1..=3).map(|id| {
         let Registration { boot, disk, rack, addresses, .. } = register(id);
         let (epoch, fenced, stopping) = (id.into(), false, false);

@@ -108,6 +108,8 @@ impl Replica {
         }
         following.cuts = true;
         self.log.truncate(to);
+        // Of a batch all went.
+        let to = self.log.end_offset();
         self.high_watermark = self.high_watermark.min(to);
         turn.out.note(Note::Cut { partition: self.partition, to });
         self.events.push_back(ReplicaEvent::Moved);

@@ -162,6 +162,23 @@ fn while_a_cut_is_looked_for_reads_find_what_is_left_and_what_waits() {
 }
 
 #[test]
+fn a_cut_within_a_batch_takes_all_of_it_also_the_first() {
+    let mut rig = Rig::new(LIMITS, 1);
+    rig.settle();
+    rig.log.lead(&batch(0, 3, 20), 1);
+    rig.log.lead(&batch(1, 3, 20), 1);
+    rig.go_on();
+    rig.settle();
+    for (to, left) in [(4, 3), (2, 0)] {
+        rig.log.truncate(to);
+        rig.go_on();
+        rig.settle();
+        assert_eq!((rig.log.end_offset(), rig.log.synced_end()), (left, left), "cut at {to}");
+    }
+    assert_eq!(rig.lead(5, 2), 0..1);
+}
+
+#[test]
 fn a_follower_takes_what_comes_next_and_nothing_else() {
     let mut rig = filled(LIMITS, 3);
     for wrong in [0, 2, 4, 99] {
