@@ -57,16 +57,24 @@ impl System for Log {
     const SURVIVES: &'static [FaultKind] = &[
         FaultKind::BitRot,
         FaultKind::Crash,
+        FaultKind::Delay,
         FaultKind::DiskReplaced,
+        FaultKind::FailingDisk,
+        FaultKind::FlappingLink,
         FaultKind::FullDisk,
         FaultKind::HungDisk,
         FaultKind::LinkReset,
+        FaultKind::Loss,
+        FaultKind::LossyLink,
         FaultKind::MessageFilter,
+        FaultKind::OneWayPartition,
         FaultKind::Partition,
         FaultKind::Pause,
         FaultKind::PowerLoss,
         FaultKind::RollingRestart,
+        FaultKind::SlowDisk,
         FaultKind::SlowLink,
+        FaultKind::SlowNode,
         FaultKind::TornWrite,
         FaultKind::ZoneLoss,
     ];
@@ -269,6 +277,15 @@ fn scenarios() -> Vec<Scenario<Log>> {
             disks::full_disk,
             &[("full-disk", 200)],
         ),
+        Scenario {
+            promises: AND_OWNERS,
+            ..safe(
+                "weather",
+                "all that networks, busy machines and disks do, by chance and at once",
+                disks::weather,
+                &[("crash", 50), ("partition", 50), ("failing-disk", 50), ("led", 300)],
+            )
+        },
         up(
             "slow-follower",
             "a follower's disk hangs, or its links to other brokers are cut",

@@ -1,11 +1,12 @@
 //! What befalls disks: power cuts, rot, replacement, no space left.
 
-use sim::{Script, Shape as _};
+use sim::{FaultKind, Script, Shape as _};
 
 use super::workload::{
     BEGUN, HEAL, LAST, MS, at, begin, burst, others, produce_between, shuffled, usual,
 };
 use crate::shape::{Draft, Shape};
+use replicated_log::note::Operation;
 
 /// Proposals of a leader to change its ISR.
 pub(super) const ALTERS: &str = "alters";
@@ -98,5 +99,33 @@ pub(super) fn full_disk(draft: &mut Draft) {
         }
         produce_between(draft, shape, from, until, 60);
     }
+    produce_between(draft, shape, BEGUN, LAST, 200);
+}
+
+/// Where memory is lost, or a disk ails, and is not lost itself.
+const CRASHES: &[FaultKind] = &[
+    FaultKind::Crash,
+    FaultKind::PowerLoss,
+    FaultKind::TornWrite,
+    FaultKind::RollingRestart,
+    FaultKind::SlowDisk,
+    FaultKind::FullDisk,
+    FaultKind::FailingDisk,
+    FaultKind::HungDisk,
+];
+
+/// All that networks, busy machines and disks do, by chance, to brokers, controllers and whoever leads.
+pub(super) fn weather(draft: &mut Draft) {
+    let usual = usual(draft);
+    let (members, racks) = (draft.number(0, 2), draft.percent(50));
+    let shape = begin(draft, Shape { members, racks, readers: 3, ..usual });
+    for member in shape.ids("member") {
+        let comes = draft.number(BEGUN, 3_000);
+        draft.operation(at(comes), member, Operation::Come);
+    }
+    let targets = [shape.server_targets(), vec!["leader/0".into(), "controller".into()]].concat();
+    draft.swarm(FaultKind::NOISE, &targets);
+    draft.swarm(&[FaultKind::FlappingLink, FaultKind::LossyLink], &targets);
+    draft.swarm(CRASHES, &targets);
     produce_between(draft, shape, BEGUN, LAST, 200);
 }
