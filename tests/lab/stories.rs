@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::thread::available_parallelism;
 
-use sim::{Counterexample, Evidence, Moment, NoteKind, Registered, RunRecord, Witness};
+use sim::{Counterexample, Evidence, Moment, NoteKind, Registered, RunRecord, Seeds, Witness};
 use story::{Compared, Look, Reason, Row, Story, Told};
 
 use crate::tidy;
@@ -222,13 +222,23 @@ fn heartbeats_are_routine_and_a_cut_holds_messages_back() {
 /// Before the story of a page: which one it is. The block after it is made by
 /// `STORY=write cargo test --test lab pages_show_stories`.
 const MARK: &str = "<!-- story: ";
+/// Before a chart.
+const CHART: &str = "<!-- chart: ";
 
 #[test]
 fn pages_show_stories_as_they_are() {
     let (mut shown, write) = (Vec::new(), std::env::var("STORY").is_ok_and(|it| it == "write"));
     for (page, _) in tidy::pages() {
         let text = tidy::read(&page);
-        let fresh = with_fresh_stories(&text, &page, &mut shown);
+        let fresh = refreshed(&text, MARK, &mut |command| {
+            if page.components().any(|part| part.as_os_str() == "crates") {
+                shown.push(command.to_owned());
+            }
+            story_of(command).unwrap_or_else(|| panic!("{}: {command}?", page.display()))
+        });
+        let fresh = refreshed(&fresh, CHART, &mut |command| {
+            chart_of(command).unwrap_or_else(|| panic!("{}: {command}?", page.display()))
+        });
         if write && fresh != text {
             std::fs::write(&page, &fresh).unwrap();
         }
@@ -246,19 +256,15 @@ fn pages_show_stories_as_they_are() {
     }
 }
 
-/// The page with each of its stories told anew.
-fn with_fresh_stories(text: &str, page: &Path, shown: &mut Vec<String>) -> String {
-    let mut parts = text.split(MARK);
+/// The page with what stands in the block after each mark made anew.
+fn refreshed(text: &str, mark: &str, make: &mut dyn FnMut(&str) -> String) -> String {
+    let mut parts = text.split(mark);
     let mut fresh = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (command, rest) = part.split_once(" -->\n").expect("a mark ends with its line");
-        let (_, rest) = rest.split_once("```text\n").expect("a story stands in a block");
+        let (_, rest) = rest.split_once("```text\n").expect("what is made stands in a block");
         let (_, rest) = rest.split_once("```\n").expect("a block has an end");
-        let story = story_of(command).unwrap_or_else(|| panic!("{}: {command}?", page.display()));
-        fresh += &format!("{MARK}{command} -->\n```text\n{story}```\n{rest}");
-        if page.components().any(|part| part.as_os_str() == "crates") {
-            shown.push(command.to_owned());
-        }
+        fresh += &format!("{mark}{command} -->\n```text\n{}```\n{rest}", make(command));
     }
     fresh
 }
@@ -275,4 +281,20 @@ fn story_of(command: &str) -> Option<String> {
     let witness = witnesses.find(|it| it.mechanism == mechanism && it.scenario == scenario)?;
     let (_, story) = shortest(system.as_ref(), witness);
     Some(story::show(&story, Look::default()))
+}
+
+/// What `infralab SYSTEM sweep SCENARIO --seeds COUNT --histogram FIGURE` draws.
+fn chart_of(command: &str) -> Option<String> {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let ["infralab", system, "sweep", scenario, "--seeds", count, "--histogram", figure] =
+        words[..]
+    else {
+        return None;
+    };
+    let system = infralab::systems().into_iter().find(|it| it.name() == system)?;
+    let jobs = available_parallelism().unwrap().get();
+    let seeds = Seeds { first: 0, count: count.parse().ok()?, jobs };
+    let report = system.sweep(scenario, seeds, &[], &|_, _| ()).ok()?;
+    assert!(report.is_clean(), "{command}: {:?}", report.violations);
+    Some(story::histogram(report.figures.times.get(figure)?, story::WIDTH))
 }

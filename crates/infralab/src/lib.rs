@@ -4,6 +4,7 @@ mod check_verb;
 mod clock;
 mod command;
 mod exit;
+mod figures;
 mod grammar;
 mod hash_ring_verbs;
 mod left_out;

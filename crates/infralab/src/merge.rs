@@ -149,15 +149,16 @@ impl Joined {
         let mechanisms: Vec<_> = system.mechanisms().iter().map(|it| it.name).collect();
         let faults: Vec<_> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
         let is_promise = |name: &str| name == NO_PANIC || info.promises.contains(&name);
-        let SweepReport { violations, faults: met, sometimes, .. } = &self.report;
+        let SweepReport { violations, faults: met, sometimes, figures, .. } = &self.report;
         let unknown = without.iter().find(|name| !mechanisms.contains(&name.as_str())).cloned();
         let broken = violations.iter().map(|it| &it.promise);
         let unknown = unknown.or(broken.into_iter().find(|name| !is_promise(name)).cloned());
         let met = met.keys().find(|name| !faults.contains(&name.as_ref()));
-        // What happens sometimes is not declared; it has a name all the same.
+        // What happens sometimes is not declared, nor are figures; they have names all the same.
         let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic());
-        let met = met.or(sometimes.keys().find(|name| !is_name(name)));
-        if let Some(unknown) = unknown.or(met.map(|name| name.to_string())) {
+        let said = || sometimes.keys().map(|name| &**name).chain(figures.names());
+        let met = met.map(|name| &**name).or_else(|| said().find(|name| !is_name(name)));
+        if let Some(unknown) = unknown.or(met.map(str::to_string)) {
             return Err(format!("it names {unknown:?}, which is nothing in this system"));
         }
         self.report.judge(&info, without);

@@ -4,6 +4,7 @@ use anstyle::Style;
 use sim::{Counts, Durations, Operations, Registered, RunRecord};
 
 use crate::exit::Found;
+use crate::figures;
 use crate::left_out;
 use crate::results::say;
 
@@ -36,6 +37,7 @@ pub(crate) fn print_report(system: &dyn Registered, ran: &RunRecord) {
     report.unknown.iter().for_each(|why| say!("  ? {why}"));
     print_counts(&report.operations, &report.faults, &report.sometimes);
     print_waits(&report.latency, &report.downtime);
+    figures::print(&report.figures);
     let virtual_s = report.virtual_time.0 as f64 / 1e9;
     say!(
         "{} events in {virtual_s:.3} s of virtual time, trace {}",
@@ -58,17 +60,8 @@ pub(crate) fn print_counts(operations: &Operations, faults: &Counts, sometimes: 
 
 /// How long clients waited: for what they got, and around faults for anything at all.
 pub(crate) fn print_waits(latency: &Durations, downtime: &Durations) {
-    let percentiles = |durations: &Durations| {
-        let found = [durations.percentile(50), durations.percentile(99), durations.max()];
-        match found.map(|duration| duration.map(|it| it.as_secs_f64() * 1e3)) {
-            [Some(p50), Some(p99), Some(max)] => {
-                format!("p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms")
-            }
-            _ => "none".to_string(),
-        }
-    };
-    say!("latency: {}", percentiles(latency));
-    say!("downtime, by fault: {}", percentiles(downtime));
+    say!("latency: {latency}");
+    say!("downtime, by fault: {downtime}");
 }
 
 /// What a run found.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sim::{Registered, RunRecord};
 
 use crate::exit::Outcome;
+use crate::figures;
 use crate::narrate::{print_report, verdict};
 use crate::results::say;
 use crate::view::View;
@@ -59,6 +60,7 @@ fn run_json(system: &dyn Registered, ran: &RunRecord, elapsed: Duration) -> Valu
         "sometimes": report.sometimes,
         "latency_ms": report.latency.percentiles(),
         "downtime_ms": report.downtime.percentiles(),
+        "figures": figures::json(&report.figures),
         "virtual_s": report.virtual_time.0 as f64 / 1e9,
         "elapsed_s": elapsed.as_secs_f64(),
         "events_per_s": report.events as f64 / elapsed.as_secs_f64(),

@@ -33,7 +33,8 @@ pub(crate) enum SharedVerb {
     /// Runs one scenario at one seed and checks its promises.
     ///
     /// Latency is that of operations that ended well. The downtime of a fault is how long
-    /// clients waited in the longest stretch without a completed operation that overlaps it.
+    /// clients waited in the longest stretch without a completed operation that overlaps it. Figures
+    /// beside these are the system's own: its page says what they are.
     Run(RunArguments),
     /// Runs a scenario over many seeds, on all cores.
     ///

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use sim::SweepReport;
 
 use crate::exit::Found;
+use crate::figures;
 use crate::narrate::{BOLD, print_counts, print_waits};
 use crate::progress;
 use crate::rerun::command;
@@ -47,6 +48,7 @@ impl Swept<'_> {
             "sometimes": report.sometimes,
             "latency_ms": report.latency.percentiles(),
             "downtime_ms": report.downtime.percentiles(),
+            "figures": figures::json(&report.figures),
             "virtual_s": report.virtual_ns as f64 / 1e9,
             "elapsed_s": elapsed_s,
             "events_per_s": report.events as f64 / elapsed_s,
@@ -64,6 +66,7 @@ impl Swept<'_> {
         );
         print_counts(&report.operations, &report.faults, &report.sometimes);
         print_waits(&report.latency, &report.downtime);
+        figures::print(&report.figures);
         for violation in violations.iter().take(10) {
             let again = command(system, scenario, violation.seed, without);
             say!("broken: {} after {} events: {again}", violation.promise, violation.events);

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use machine::{Field, Input, Inspection, Machine, NodeId, Now, Outputs, Time};
+use sim::Share;
 
 use self::consumer::Reader;
 use self::member::Member;
@@ -28,7 +29,7 @@ use replicated_log::words::{LeaderEpoch, Name, TopicId, TopicPartition, TopicRef
 /// The topic that all of them are about.
 const TOPIC: &str = "log";
 /// An answer that is not there by then is waited for no longer.
-const PATIENCE: Duration = Duration::from_millis(200);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
 /// A client begins when the cluster is there.
 const BEGIN: Duration = Duration::from_millis(900);
 /// Before it is tried again what did not work.
@@ -39,6 +40,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Client {
     calls: Calls,
     role: Role,
+    errors: Share,
 }
 
 #[derive(Clone, Debug)]
@@ -59,7 +61,7 @@ impl Client {
         record_bytes: u32,
     ) -> Client {
         let role = Role::Producer(Producer::new(id, partitions, idempotent, record_bytes));
-        Client { calls: Calls::new(id, brokers), role }
+        Client::new(id, brokers, role)
     }
 
     /// Reads all partitions, of replicas in its rack where it has one. A fetch waits so long.
@@ -71,12 +73,12 @@ impl Client {
         wait: Duration,
     ) -> Client {
         let role = Role::Reader(Reader::new(partitions, rack, wait));
-        Client { calls: Calls::new(id, brokers), role }
+        Client::new(id, brokers, role)
     }
 
     /// Reads what the group gives it.
     pub fn member(id: NodeId, brokers: Vec<NodeId>, session: Duration) -> Client {
-        Client { calls: Calls::new(id, brokers), role: Role::Member(Member::new(id, session)) }
+        Client::new(id, brokers, Role::Member(Member::new(id, session)))
     }
 
     /// Moves partitions by asking these controllers, and reads what replicas have from this time on.
@@ -87,7 +89,33 @@ impl Client {
         audit: Duration,
     ) -> Client {
         let role = Role::Operator(Operator::new(controllers, audit));
-        Client { calls: Calls::new(id, brokers), role }
+        Client::new(id, brokers, role)
+    }
+
+    fn new(id: NodeId, brokers: Vec<NodeId>, role: Role) -> Client {
+        Client { calls: Calls::new(id, brokers), role, errors: Share::default() }
+    }
+
+    /// Of the batches that were sent, each as often as it was, and of the fetches: those that were refused, or not
+    /// answered in time. The operator's are nobody's: he reads replicas that need not answer.
+    pub(crate) fn errors(&self) -> Share {
+        self.errors
+    }
+
+    fn count(&mut self, what: What, answer: Option<&Answer>) {
+        let is_error = match (&self.role, what, answer) {
+            (Role::Operator(_), ..) => return,
+            (_, What::Batch(_) | What::Records(_), None) => true,
+            (_, What::Batch(_), Some(Answer::Produced(parts))) => {
+                parts.iter().any(|part| part.outcome.is_err())
+            }
+            (_, What::Records(_), Some(Answer::Fetched(parts))) => {
+                parts.iter().any(|part| part.outcome.is_err())
+            }
+            _ => return,
+        };
+        self.errors.whole += 1;
+        self.errors.part += u64::from(is_error);
     }
 }
 
@@ -312,6 +340,7 @@ impl Client {
         answer: Option<Answer>,
         turn: &mut Turn<'_, '_>,
     ) {
+        self.count(what, answer.as_ref());
         match (what, &answer) {
             (What::Refresh, _) | (What::Metadata, None) => return turn.ask_who_leads(),
             (What::Metadata, Some(Answer::Metadata(metadata))) => {

@@ -4,7 +4,7 @@
 //! # The files, in the order of a run
 //!
 //! `scenario.rs` and its folder draw a plan, for a cluster of the shape that `shape.rs` says. `client.rs` and its folder
-//! are those who ask. What they and the brokers note, `promise.rs` and its folder judge.
+//! are those who ask. What they and the brokers note, `promise.rs` and its folder judge, and `promise/figures.rs` adds up.
 
 mod client;
 mod promise;

@@ -5,6 +5,7 @@
 //! have a record before it is acknowledged.
 
 mod downtime;
+mod figures;
 mod kept;
 mod ledger;
 mod owners;
@@ -15,6 +16,8 @@ use std::time::Duration;
 use sim::PromiseSpec;
 
 use crate::shape::{Node, Shape};
+
+pub(crate) use figures::figures;
 
 /// All of them.
 pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[

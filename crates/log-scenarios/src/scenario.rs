@@ -10,10 +10,11 @@ mod workload;
 
 use machine::{MechanismInfo, NodeId, Switches};
 use sim::{
-    Cluster, FaultKind, MessageFilter, NoteKind, PromiseSpec, Registered, Scenario, System, Witness,
+    Cluster, FaultKind, Figures, MessageFilter, NoteKind, PromiseSpec, Registered, Scenario,
+    System, Witness, World,
 };
 
-use crate::promise::PROMISES;
+use crate::promise::{PROMISES, figures};
 use crate::shape::{Node, Shape};
 use replicated_log::mechanism::Mechanism;
 use replicated_log::message::Message;
@@ -101,6 +102,10 @@ impl System for Log {
             Operation::Produce { records, .. } => 20 + u64::from(*records),
             _ => 20,
         }
+    }
+
+    fn figures(cluster: &Cluster<Shape>, world: &World<Node>) -> Figures {
+        figures(cluster, world)
     }
 
     fn note_kind(note: &Note) -> NoteKind {

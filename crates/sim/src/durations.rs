@@ -1,5 +1,6 @@
 //! How long things took: a histogram that many runs can be added up in.
 
+use std::fmt;
 use std::time::Duration;
 
 use machine::nanos;
@@ -73,6 +74,13 @@ impl Durations {
         Some(Duration::from_nanos(longest_at(bucket).min(self.longest_ns)))
     }
 
+    /// Of each eight digits that there are, the longest and how many, from the shortest on.
+    pub fn counts(&self) -> impl Iterator<Item = (Duration, u64)> {
+        let longest = |bucket| Duration::from_nanos(longest_at(bucket).min(self.longest_ns));
+        let there = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        there.map(move |(bucket, count)| (longest(bucket), *count))
+    }
+
     /// For programs, in milliseconds.
     pub fn percentiles(&self) -> Percentiles {
         let ms = |duration: Option<Duration>| duration.map(|it| nanos(it) as f64 / 1e6);
@@ -83,6 +91,18 @@ impl Durations {
     /// The longest, exactly.
     pub fn max(&self) -> Option<Duration> {
         (!self.counts.is_empty()).then(|| Duration::from_nanos(self.longest_ns))
+    }
+}
+
+/// For people: median, 99th percentile and the longest.
+impl fmt::Display for Durations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.percentiles() {
+            Percentiles { p50: Some(p50), p99: Some(p99), max: Some(max) } => {
+                write!(f, "p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms")
+            }
+            _ => f.write_str("none"),
+        }
     }
 }
 
@@ -157,6 +177,9 @@ mod tests {
         assert_eq!(few.percentile(50), Some(Duration::from_nanos(longest_at(bucket(2_000_123)))));
         assert_eq!(few.percentile(99), few.max(), "the longest is exact");
         assert_eq!((Durations::default().percentile(50), Durations::default().max()), (None, None));
+        assert_eq!(few.to_string(), "p50 2.007 ms, p99 3.000 ms, max 3.000 ms");
+        let counts: Vec<u64> = few.counts().map(|(_, count)| count).collect();
+        assert_eq!((counts, few.counts().last()), (vec![1, 1, 1], few.max().map(|it| (it, 1))));
     }
 
     #[test]

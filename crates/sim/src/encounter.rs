@@ -38,7 +38,7 @@ impl<M: Machine> World<M> {
     }
 
     /// When each counted fault was first met, and when it ended: now, if it is still on.
-    pub(crate) fn faults_counted(&self) -> impl Iterator<Item = (Time, Time)> {
+    pub fn faults_counted(&self) -> impl Iterator<Item = (Time, Time)> {
         let span = |fault: &Scheduled<M>| Some((fault.counted?, fault.ended.unwrap_or(self.now)));
         self.chaos.faults.iter().filter_map(span)
     }

@@ -12,6 +12,7 @@ use crate::cluster::{Cluster, Shape as _};
 use crate::declared::check_faults;
 use crate::draft::Draft;
 use crate::durations::Durations;
+use crate::figures::Figures;
 use crate::history::{Counts, Operations, total};
 use crate::plan::Step;
 use crate::promise::{Breach, Evidence, Measure, Promise, Verdict};
@@ -64,6 +65,8 @@ pub struct Report {
     /// For each fault that is counted in `faults`, how long clients waited in the longest stretch
     /// without a completed operation that overlaps it, from when it was first met; zero where nobody waited.
     pub downtime: Durations,
+    /// What the system itself says of it: [`System::figures`].
+    pub figures: Figures,
     /// How long the world lasted, in its own time.
     pub virtual_time: Time,
 }
@@ -184,6 +187,7 @@ pub(crate) fn execute<S: System>(
         (report.operations, report.sometimes) = (totals.operations, totals.sometimes);
         report.latency = totals.latency;
         report.downtime = totals.outages.downtimes(world.now(), world.faults_counted());
+        report.figures = S::figures(&plan.cluster, &world);
         report.trace_hash = world.trace_hash();
         report.events = world.events();
         report.faults = world.fault_counts().clone();

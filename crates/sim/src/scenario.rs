@@ -10,6 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::cluster::{Cluster, Shape};
 use crate::draft::Draft;
 use crate::fault::FaultKind;
+use crate::figures::Figures;
 use crate::filter::MessageFilter;
 use crate::history::History;
 use crate::plan::Plan;
@@ -63,6 +64,11 @@ pub trait System: Sized + 'static {
     /// crate `check` writes it); none where the system has no such operations.
     fn history(_notes: &History<Note<Self::Node>>) -> Option<String> {
         None
+    }
+    /// What the system says of a run that is over, in numbers of its own, which `run` and `sweep` report beside those
+    /// that the lab has of every run. As checkers, it is not told which mechanisms are on.
+    fn figures(_cluster: &Cluster<Self::Shape>, _world: &World<Self::Node>) -> Figures {
+        Figures::default()
     }
     /// A node's name in diagrams.
     fn node_name(cluster: &Cluster<Self::Shape>, node: NodeId) -> String {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::durations::Durations;
 use crate::fault::FaultKind;
+use crate::figures::Figures;
 use crate::history::{Counts, Operations, add};
 use crate::refused::Refused;
 use crate::registry::ScenarioInfo;
@@ -62,6 +63,8 @@ pub struct SweepReport {
     pub latency: Durations,
     /// As in [`Report::downtime`], over all seeds.
     pub downtime: Durations,
+    /// As in [`Report::figures`], over all seeds.
+    pub figures: Figures,
     /// Virtual time over all seeds, in nanoseconds: of 584 years at most.
     pub virtual_ns: u64,
     /// What a default sweep must reach and did not: `(name, reached, least)`. It is for [`SweepReport::judge`] to say.
@@ -92,6 +95,7 @@ impl SweepReport {
         self.fewest_ok = Some(self.fewest_ok.map_or(ok, |fewest| fewest.min(ok)));
         self.latency.add(&report.latency);
         self.downtime.add(&report.downtime);
+        self.figures.add(&report.figures);
         let Time(lasted) = report.virtual_time;
         self.virtual_ns = self.virtual_ns.saturating_add(lasted);
     }
@@ -108,6 +112,7 @@ impl SweepReport {
         self.fewest_ok = [self.fewest_ok, other.fewest_ok].into_iter().flatten().min();
         self.latency.add(&other.latency);
         self.downtime.add(&other.downtime);
+        self.figures.add(&other.figures);
         self.virtual_ns = self.virtual_ns.saturating_add(other.virtual_ns);
         self.shortfalls.clear();
         self.sort();

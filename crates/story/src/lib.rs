@@ -11,11 +11,12 @@
 //!
 //! Everything else is counted. `tell.rs` runs twice and puts the story together; `rows.rs` chooses, of what
 //! `aligned.rs` finds in one run alone; `folded.rs` counts the rest; `words.rs` has the title and the sentences.
-//! `terminal.rs` shows a story on `canvas.rs`, and `whole.rs` a whole run.
+//! `terminal.rs` shows a story on `canvas.rs`, and `whole.rs` a whole run. `histogram.rs` draws what a sweep measured.
 
 mod aligned;
 mod canvas;
 mod folded;
+mod histogram;
 mod rows;
 mod tell;
 mod terminal;
@@ -25,6 +26,7 @@ mod words;
 use serde::Serialize;
 
 pub use canvas::wrap;
+pub use histogram::histogram;
 pub use tell::{promise_of, tell};
 pub use terminal::{Look, show};
 pub use whole::{Window, whole};

@@ -9,6 +9,7 @@ use serde_json::json;
 use sim::{Counterexample, Registered, Seeds, SweepReport, SweepViolation, Witness};
 
 use crate::exit::{Failure, Found, Outcome, refused};
+use crate::figures;
 use crate::left_out::Without;
 use crate::progress;
 use crate::rerun::{program, sweep_command};
@@ -50,6 +51,9 @@ pub(crate) struct SweepArguments {
     /// Writes the shrunk run to a file that `infralab replay` reads.
     #[arg(long, value_name = "FILE", requires = "shrink")]
     save: Option<PathBuf>,
+    /// Draws how these times of the system are distributed, such as downtime.
+    #[arg(long, value_name = "FIGURE", conflicts_with = "json")]
+    histogram: Option<String>,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -73,8 +77,9 @@ pub(crate) fn sweep_all(SweepAllArguments { which, json }: &SweepAllArguments) -
         for info in system.scenarios() {
             let (scenario, without) = (info.name.to_owned(), Without::default());
             let (which, json) = (*which, *json);
-            let (shrink, save, view) = (false, None, View::default());
-            let arguments = SweepArguments { scenario, which, without, shrink, save, json, view };
+            let (shrink, save, histogram, view) = (false, None, None, View::default());
+            let arguments =
+                SweepArguments { scenario, which, without, shrink, save, histogram, json, view };
             worst = worst.max(sweep(&*system, &arguments)?);
         }
     }
@@ -84,7 +89,8 @@ pub(crate) fn sweep_all(SweepAllArguments { which, json }: &SweepAllArguments) -
 /// Runs many seeds of a scenario.
 #[expect(clippy::disallowed_methods, reason = "the time a sweep takes is what the user asks for")]
 pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outcome {
-    let SweepArguments { scenario, which, without, shrink, save, json, view } = arguments;
+    let SweepArguments { scenario, which, without, shrink, save, histogram, json, view } =
+        arguments;
     let SeedsArguments { seeds, first_seed, shard, jobs } = which;
     let without = &without.names();
     let default = system.scenarios().into_iter().find(|info| info.name == scenario);
@@ -139,6 +145,9 @@ pub(crate) fn sweep(system: &dyn Registered, arguments: &SweepArguments) -> Outc
         say!("{all}");
     } else {
         swept.print();
+        if let Some(name) = histogram {
+            figures::draw(&report.figures, name)?;
+        }
         if let Some(counterexample) = &counterexample {
             print_counterexample(system, counterexample, view)?;
         } else if !report.violations.is_empty() {

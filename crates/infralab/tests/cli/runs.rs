@@ -24,6 +24,7 @@ const SWEEP: &[&str] = &[
     "sometimes",
     "latency_ms",
     "downtime_ms",
+    "figures",
     "virtual_s",
     "elapsed_s",
     "events_per_s",
@@ -74,6 +75,55 @@ fn a_run_is_the_same_each_time_whatever_its_seed() {
         has(&first["latency_ms"], &["p50", "p99", "max"]);
         has(&first["downtime_ms"], &["p50", "p99", "max"]);
         assert_eq!(first, run());
+    }
+}
+
+/// And the figures of shares add up to those of a sweep (`shares.rs` compares them whole).
+#[test]
+fn a_system_reports_figures_of_its_own_in_runs_and_sweeps() {
+    let names = [
+        "availability",
+        "downtime_ms",
+        "downtime_of_partition_0_ms",
+        "error_rate",
+        "records_acknowledged",
+        "records_duplicated",
+        "records_lost",
+    ];
+    let run = json(&["replicated-log", "run", "leader-crash", "--seed", "2", "--json"]);
+    let sweep = ["replicated-log", "sweep", "leader-crash", "--first-seed", "2", "--seeds", "1"];
+    let swept = json(&[&sweep[..], &["--json"]].concat());
+    let figures = &run["figures"];
+    has(figures, &names);
+    has(&figures["downtime_ms"], &["p50", "p99", "max"]);
+    assert_eq!(figures, &swept["figures"]);
+    let number = |name: &str| figures[name].as_f64().unwrap();
+    assert!(number("records_acknowledged") > 100.0 && number("records_lost") == 0.0);
+    // The leader was down for a while, and clients noticed.
+    assert!((0.5..1.0).contains(&number("availability")), "{figures}");
+    assert!((0.0001..0.5).contains(&number("error_rate")), "{figures}");
+    let said = lab(&[&sweep[..], &["--histogram", "downtime"]].concat()).stdout;
+    assert!(said.contains("\ndowntime, ") && said.contains('█'), "{said}");
+    assert!(
+        said.contains("availability 9") && said.contains("downtime of partition 0: p50"),
+        "{said}"
+    );
+}
+
+/// What the sweep found is printed all the same: nobody waits for it twice.
+#[test]
+fn times_that_a_system_does_not_have_cannot_be_drawn() {
+    for (system, scenario, names) in [
+        ("replicated-log", "leader-crash", "downtime, downtime_of_partition_0"),
+        ("snowflake", "overload", "there are: none"),
+    ] {
+        let said = lab(&[system, "sweep", scenario, "--seeds", "1", "--histogram", "x"]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.stderr.contains("there are no times \"x\""), "{said:?}");
+        assert!(
+            said.stderr.contains(names) && said.stdout.contains("every promise held"),
+            "{said:?}"
+        );
     }
 }
 

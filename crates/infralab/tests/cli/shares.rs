@@ -136,6 +136,8 @@ fn what_are_not_all_shares_of_one_sweep_is_refused() {
     named(&|all| all["share"]["report"]["violations"] = breach.clone());
     named(&|all| all["share"]["report"]["faults"] = json!({"\u{1b}[2J": 1}));
     named(&|all| all["share"]["report"]["sometimes"] = json!({"a\nb": 1}));
+    let figures = json!({"counts": {"\u{1b}[2J": 1}, "shares": {}, "times": {}});
+    named(&|all| all["share"]["report"]["figures"] = figures.clone());
     named(&|all| all["without"] = json!(["$(rm -r .)"]));
     for wrong in ["", "{", "{}"] {
         let file = scratch.join("wrong.json");

@@ -1,4 +1,4 @@
-//! The promise `bounded-downtime`.
+//! When a partition was down, and the promise `bounded-downtime`.
 //!
 //! A partition is down from when a batch is sent to it until a batch is acknowledged that was sent then or later: that an
 //! older one is acknowledged shows nothing. Only batches with acks=all are looked at. Before it has acknowledged anything
@@ -20,13 +20,22 @@ const START: Duration = Duration::from_secs(3);
 /// Of a run.
 const PARTS: usize = 40;
 
-pub(super) struct BoundedDowntime {
-    bound: Duration,
+/// Of every partition, what waits for its acknowledgement.
+#[derive(Default)]
+pub(super) struct Waits {
     partitions: BTreeMap<u32, Waiting>,
     /// Of each operation, its partition and when it was sent.
     sent: BTreeMap<u64, (u32, Time)>,
-    /// Times in which a partition was down: from when, and for how long.
-    down: Vec<(Time, Duration)>,
+}
+
+/// A time in which a partition was down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Down {
+    pub(super) partition: u32,
+    pub(super) since: Time,
+    pub(super) until: Time,
+    /// The oldest that waited.
+    operation: u64,
 }
 
 #[derive(Default)]
@@ -44,62 +53,89 @@ impl Waiting {
         let begun = self.begun.map_or(start, |begun| begun.min(start));
         self.batches.front().map(|&(at, operation)| (at.max(begun), operation))
     }
+
+    /// Down until then, if it is down.
+    fn down(&self, partition: u32, until: Time) -> Option<Down> {
+        let (since, operation) = self.since().filter(|(since, _)| *since <= until)?;
+        Some(Down { partition, since, until, operation })
+    }
 }
 
-impl BoundedDowntime {
-    pub(super) fn new(bound: Duration) -> BoundedDowntime {
-        BoundedDowntime {
-            bound,
-            partitions: BTreeMap::new(),
-            sent: BTreeMap::new(),
-            down: Vec::new(),
-        }
+impl Down {
+    pub(super) fn lasted(&self) -> Duration {
+        self.until.since(self.since)
     }
+}
 
-    fn look(&mut self, entry: &Entry<Note>) -> Result<(), Breach> {
+impl Waits {
+    /// Takes in a note. A partition may have been down up to it.
+    pub(super) fn note(&mut self, entry: &Entry<Note>) -> Option<Down> {
         match entry.note {
             Note::Sends { operation, partition, acks: Acks::All, .. } => {
                 self.sent.insert(operation, (partition, entry.at));
                 let waiting = self.partitions.entry(partition).or_default();
                 waiting.batches.push_back((entry.at, operation));
+                None
             }
             Note::Acked { operation, .. } => {
-                let Some((partition, sent)) = self.sent.remove(&operation) else { return Ok(()) };
+                let (partition, sent) = self.sent.remove(&operation)?;
                 let waiting = self.partitions.entry(partition).or_default();
                 waiting.begun.get_or_insert(entry.at);
                 if waiting.batches.front().is_none_or(|(at, _)| *at > sent) {
-                    return Ok(());
+                    return None;
                 }
-                let since = waiting.since();
+                let down = waiting.down(partition, entry.at);
                 while waiting.batches.pop_front_if(|(at, _)| *at <= sent).is_some() {}
-                if let Some((since, oldest)) = since.filter(|(since, _)| *since <= entry.at) {
-                    self.down.push((since, entry.at.since(since)));
-                    return self.judge(partition, since, oldest, entry.at);
-                }
+                down
             }
-            _ => {}
+            _ => None,
         }
-        Ok(())
     }
 
-    fn judge(&self, partition: u32, since: Time, operation: u64, now: Time) -> Result<(), Breach> {
-        let down = now.since(since);
-        if down <= self.bound {
+    /// Those that are down in the end, in a run that ended then.
+    pub(super) fn at_the_end(&self, ended: Time) -> impl Iterator<Item = Down> {
+        let down = move |(&partition, waiting): (&u32, &Waiting)| waiting.down(partition, ended);
+        self.partitions.iter().filter_map(down)
+    }
+
+    /// When each partition acknowledged something first.
+    pub(super) fn begun(&self) -> impl Iterator<Item = (u32, Time)> {
+        self.partitions.iter().filter_map(|(partition, waiting)| Some((*partition, waiting.begun?)))
+    }
+}
+
+pub(super) struct BoundedDowntime {
+    bound: Duration,
+    waits: Waits,
+    down: Vec<Down>,
+}
+
+impl BoundedDowntime {
+    pub(super) fn new(bound: Duration) -> BoundedDowntime {
+        BoundedDowntime { bound, waits: Waits::default(), down: Vec::new() }
+    }
+
+    fn look(&mut self, entry: &Entry<Note>) -> Result<(), Breach> {
+        let Some(down) = self.waits.note(entry) else { return Ok(()) };
+        self.down.push(down);
+        self.judge(down)
+    }
+
+    fn judge(&self, down: Down) -> Result<(), Breach> {
+        let Down { partition, since, operation, .. } = down;
+        if down.lasted() <= self.bound {
             return Ok(());
         }
         let why = format!(
-            "what was sent to partition {partition} from {since:?} on waited {down:?} for an acknowledgement, and {:?} is the bound",
+            "what was sent to partition {partition} from {since:?} on waited {:?} for an acknowledgement, and {:?} is the bound",
+            down.lasted(),
             self.bound
         );
         Err(Breach::from(why).on_operation(operation))
     }
 
     fn at_the_end(&self, now: Time) -> Verdict {
-        let mut waiting = self.partitions.iter();
-        let late = waiting.find_map(|(&partition, waiting)| {
-            let (since, operation) = waiting.since().filter(|(since, _)| *since <= now)?;
-            self.judge(partition, since, operation, now).err()
-        });
+        let late = self.waits.at_the_end(now).find_map(|down| self.judge(down).err());
         late.map_or(Verdict::Held, Verdict::Broken)
     }
 
@@ -107,10 +143,11 @@ impl BoundedDowntime {
     fn measure(&self, lasted: Duration) -> Measure {
         let ms = |down: Duration| down.as_millis() as u64;
         let mut course = vec![0; PARTS];
-        for &(since, down) in &self.down {
-            let part = since.since(Time(0)).as_nanos() * PARTS as u128 / lasted.as_nanos().max(1);
+        for down in &self.down {
+            let since = down.since.since(Time(0)).as_nanos();
+            let part = since * PARTS as u128 / lasted.as_nanos().max(1);
             let part = &mut course[(part as usize).min(PARTS - 1)];
-            *part = ms(down).max(*part);
+            *part = ms(down.lasted()).max(*part);
         }
         Measure {
             label: format!(

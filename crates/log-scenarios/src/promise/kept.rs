@@ -18,9 +18,12 @@ use replicated_log::words::{Offset, TopicPartition};
 /// The operator has read everything in so long.
 const AUDIT: Duration = Duration::from_secs(1);
 
+/// What was read of a log without records.
+static EMPTY: BTreeMap<Offset, u64> = BTreeMap::new();
+
 /// What the operator read at each replica.
 #[derive(Debug)]
-struct Audit {
+pub(super) struct Audit {
     operator: Option<NodeId>,
     begins: Time,
     reads: BTreeMap<(TopicPartition, NodeId), BTreeMap<Offset, u64>>,
@@ -29,7 +32,7 @@ struct Audit {
 }
 
 impl Audit {
-    fn of(shape: Shape) -> Audit {
+    pub(super) fn of(shape: Shape) -> Audit {
         let begins = Time(0) + Duration::from_millis(shape.audit);
         let operator = shape.ids("operator").first().copied();
         Audit { operator, begins, reads: BTreeMap::new(), over: BTreeMap::new() }
@@ -40,7 +43,7 @@ impl Audit {
         now >= self.begins + AUDIT
     }
 
-    fn note(&mut self, entry: &Entry<Note>) {
+    pub(super) fn note(&mut self, entry: &Entry<Note>) {
         match &entry.note {
             Note::Saw { partition, at, offset, ids } if Some(entry.node) == self.operator => {
                 let read = self.reads.entry((*partition, *at)).or_default();
@@ -51,6 +54,17 @@ impl Audit {
             }
             _ => {}
         }
+    }
+
+    /// Where the log of a partition starts at its leader, and the record at each offset; nothing where none was read to
+    /// the end.
+    pub(super) fn led(
+        &self,
+        partition: TopicPartition,
+    ) -> Option<(Offset, &BTreeMap<Offset, u64>)> {
+        let mut all = self.over.range((partition, NodeId(0))..=(partition, NodeId(u32::MAX)));
+        let (key, &(start, ..)) = all.find(|(_, (.., leads))| *leads)?;
+        Some((start, self.reads.get(key).unwrap_or(&EMPTY)))
     }
 
     /// Is this record there, at this offset, wherever it should be?
