@@ -56,11 +56,18 @@ impl System for Log {
         "waiting",
     ];
     const SURVIVES: &'static [FaultKind] = &[
+        FaultKind::BadSector,
         FaultKind::BitRot,
+        FaultKind::ClockDrift,
+        FaultKind::ClockJump,
+        FaultKind::ClockRollback,
+        FaultKind::ClockSmear,
         FaultKind::Crash,
         FaultKind::Delay,
         FaultKind::DiskReplaced,
         FaultKind::FailingDisk,
+        FaultKind::FileCut,
+        FaultKind::FileMissing,
         FaultKind::FlappingLink,
         FaultKind::FullDisk,
         FaultKind::HungDisk,
@@ -68,6 +75,7 @@ impl System for Log {
         FaultKind::Loss,
         FaultKind::LossyLink,
         FaultKind::MessageFilter,
+        FaultKind::MisdirectedWrite,
         FaultKind::OneWayPartition,
         FaultKind::Partition,
         FaultKind::Pause,
@@ -270,6 +278,19 @@ fn scenarios() -> Vec<Scenario<Log>> {
             &[("bit-rot", 150), ("crash", 300)],
         ),
         safe(
+            "damaged-files",
+            "a broker writes to the wrong places, or comes back with a file that is gone, cut short or not to be read, \
+             and the leader crashes",
+            disks::damaged_files,
+            &[
+                ("misdirected-write", 20),
+                ("bad-sector", 20),
+                ("file-cut", 20),
+                ("file-missing", 20),
+                ("crash", 150),
+            ],
+        ),
+        safe(
             "disk-replaced",
             "a follower comes back with an empty disk: within its session, or while a proposal to take it into the ISR is \
              on its way",
@@ -288,7 +309,7 @@ fn scenarios() -> Vec<Scenario<Log>> {
                 "weather",
                 "all that networks, busy machines and disks do, by chance and at once",
                 disks::weather,
-                &[("crash", 50), ("partition", 50), ("failing-disk", 50), ("led", 300)],
+                &[("crash", 50), ("partition", 50), ("failing-disk", 30), ("led", 300)],
             )
         },
         up(

@@ -52,6 +52,37 @@ pub(super) fn bit_rot(draft: &mut Draft) {
     produce_between(draft, shape, restarts, LAST, 60);
 }
 
+/// One broker writes where it should not while it runs, or comes back without a file, the end of one, or the means to read
+/// a part of it. Nothing has been written for so long that its bound knows of everything: it says what is damaged, or
+/// refuses to start. Then the leader crashes.
+pub(super) fn damaged_files(draft: &mut Draft) {
+    let usual = usual(draft);
+    let shape = begin(draft, Shape { segment_bytes: 64 << 10, ..usual });
+    let broker = draft.one_of(&shape.broker_ids());
+    let quiet = draft.number(BEGUN + 300, 2_500);
+    let down = quiet + draft.number(1_500, 2_000);
+    let back = down + draft.number(10, 200);
+    match draft.number(0, 3) {
+        0 => draft.between(at(down), at(back)).file_cut(broker, "p"),
+        1 => draft.between(at(down), at(back)).file_missing(broker, "p"),
+        2 => {
+            let sectors = draft.number(1, 4) as u32;
+            draft.between(at(down - 100), at(LAST)).bad_sector_in(broker, "p", sectors);
+            draft.between(at(down), at(back)).crash(broker);
+        }
+        _ => {
+            let ppm = draft.number(50_000, 1_000_000) as u32;
+            draft.between(at(BEGUN), at(quiet)).misdirected_write_in(broker, "p", ppm);
+            draft.between(at(down), at(back)).crash(broker);
+        }
+    }
+    let gone = back + draft.number(0, 400);
+    let until = gone + draft.number(700, 2_000);
+    draft.between(at(gone), at(until)).crash("leader/0");
+    produce_between(draft, shape, BEGUN, quiet, 100);
+    produce_between(draft, shape, down, LAST, 60);
+}
+
 /// A follower that was cut off is to be taken into the ISR again, and that proposal is late; or it is in the ISR. It
 /// comes back with an empty disk, and reaches no other broker. Then the leader crashes.
 pub(super) fn disk_replaced(draft: &mut Draft) {
@@ -102,6 +133,17 @@ pub(super) fn full_disk(draft: &mut Draft) {
     produce_between(draft, shape, BEGUN, LAST, 200);
 }
 
+/// What else befalls links, and clocks: they drift as far as sessions bear, and what they show is only written down.
+const LINKS_AND_CLOCKS: &[FaultKind] = &[
+    FaultKind::FlappingLink,
+    FaultKind::LossyLink,
+    FaultKind::SlowLink,
+    FaultKind::ClockDrift,
+    FaultKind::ClockSmear,
+    FaultKind::ClockJump,
+    FaultKind::ClockRollback,
+];
+
 /// Where memory is lost, or a disk ails, and is not lost itself.
 const CRASHES: &[FaultKind] = &[
     FaultKind::Crash,
@@ -124,8 +166,8 @@ pub(super) fn weather(draft: &mut Draft) {
         draft.operation(at(comes), member, Operation::Come);
     }
     let targets = [shape.server_targets(), vec!["leader/0".into(), "controller".into()]].concat();
-    draft.swarm(FaultKind::NOISE, &targets);
-    draft.swarm(&[FaultKind::FlappingLink, FaultKind::LossyLink], &targets);
-    draft.swarm(CRASHES, &targets);
+    for kinds in [FaultKind::NOISE, LINKS_AND_CLOCKS, CRASHES] {
+        draft.swarm(kinds, &targets);
+    }
     produce_between(draft, shape, BEGUN, LAST, 200);
 }
