@@ -6,6 +6,7 @@
 
 mod downtime;
 mod figures;
+mod in_sync;
 mod kept;
 mod ledger;
 mod owners;
@@ -47,6 +48,17 @@ pub(crate) const PROMISES: &[PromiseSpec<Node, Shape>] = &[
         name: "one-leader-per-epoch",
         about: "a partition has one leader in an epoch, and one that boots leads in another",
         checker: |_| Box::new(owners::OneLeaderPerEpoch::default()),
+    },
+    PromiseSpec {
+        name: "no-false-failover",
+        about: "a leader that is slow for less than a session, and never down, goes on leading in its epoch",
+        checker: |_| Box::new(owners::NoFalseFailover::default()),
+    },
+    PromiseSpec {
+        name: "in-sync-after-heal",
+        about: "two seconds after the last fault every partition has a leader, and all its replicas that live are in sync \
+                and stay so",
+        checker: |_| Box::new(in_sync::InSyncAfterHeal::default()),
     },
     PromiseSpec {
         name: "one-owner-per-generation",

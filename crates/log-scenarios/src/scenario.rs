@@ -145,8 +145,14 @@ impl System for Log {
 }
 
 /// What holds whatever fails.
-const SAFE: &[&str] =
-    &["acked-kept", "one-order", "no-phantom", "no-duplicate", "one-leader-per-epoch"];
+const SAFE: &[&str] = &[
+    "acked-kept",
+    "one-order",
+    "no-phantom",
+    "no-duplicate",
+    "one-leader-per-epoch",
+    "in-sync-after-heal",
+];
 /// And where one thing fails at a time.
 const AND_UP: &[&str] = &[
     "acked-kept",
@@ -154,7 +160,18 @@ const AND_UP: &[&str] = &[
     "no-phantom",
     "no-duplicate",
     "one-leader-per-epoch",
+    "in-sync-after-heal",
     "bounded-downtime",
+];
+const AND_STAYS: &[&str] = &[
+    "acked-kept",
+    "one-order",
+    "no-phantom",
+    "no-duplicate",
+    "one-leader-per-epoch",
+    "in-sync-after-heal",
+    "bounded-downtime",
+    "no-false-failover",
 ];
 const AND_WAKES: &[&str] = &[
     "acked-kept",
@@ -162,6 +179,7 @@ const AND_WAKES: &[&str] = &[
     "no-phantom",
     "no-duplicate",
     "one-leader-per-epoch",
+    "in-sync-after-heal",
     "bounded-downtime",
     "wakes-fetch",
 ];
@@ -171,6 +189,7 @@ const AND_OWNERS: &[&str] = &[
     "no-phantom",
     "no-duplicate",
     "one-leader-per-epoch",
+    "in-sync-after-heal",
     "one-owner-per-generation",
 ];
 const AND_TAIL: &[&str] = &[
@@ -179,6 +198,7 @@ const AND_TAIL: &[&str] = &[
     "no-phantom",
     "no-duplicate",
     "one-leader-per-epoch",
+    "in-sync-after-heal",
     "bounded-tail",
 ];
 
@@ -259,12 +279,15 @@ fn scenarios() -> Vec<Scenario<Log>> {
             failover::controller_loss,
             &[("crash", 300), ("led", 200)],
         ),
-        up(
-            "short-pauses",
-            "brokers and controllers sleep for up to 200 ms, and nobody takes them for dead",
-            failover::short_pauses,
-            &[("pause", 400)],
-        ),
+        Scenario {
+            promises: AND_STAYS,
+            ..up(
+                "short-pauses",
+                "brokers and controllers sleep for up to 200 ms, and nobody takes them for dead",
+                failover::short_pauses,
+                &[("pause", 400)],
+            )
+        },
         safe(
             "power-loss",
             "all brokers lose power within 50 ms, in the middle of writes",

@@ -192,7 +192,7 @@ mod tests {
         let downtime = &figures.times["downtime"];
         assert_eq!(downtime, &figures.times["downtime_of_partition_0"]);
         let mut each = Durations::default();
-        [300, 10, 0].map(|ms| each.push(Duration::from_millis(ms)));
+        [300, 10, 0].into_iter().for_each(|ms| each.push(Duration::from_millis(ms)));
         assert_eq!(downtime, &each);
         // From 10 to 1,910 ms, of which 300 are lost.
         let Share { part, whole } = figures.shares["availability"];

@@ -1,4 +1,4 @@
-//! Who leads and who owns: `one-leader-per-epoch` and `one-owner-per-generation`.
+//! Who leads and who owns: `one-leader-per-epoch`, `no-false-failover` and `one-owner-per-generation`.
 
 use std::collections::BTreeMap;
 
@@ -44,6 +44,41 @@ impl OneLeaderPerEpoch {
 }
 
 impl<M: Machine<Protocol = ReplicatedLog>> Promise<M> for OneLeaderPerEpoch {
+    fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
+        self.look(entry)
+    }
+}
+
+/// Where nobody crashes, is cut off, or sleeps for as long as a session lasts, a new epoch is a failover for nothing.
+#[derive(Default)]
+pub(super) struct NoFalseFailover {
+    /// In which epoch, who, and the moment at the controller that says so.
+    leaders: BTreeMap<TopicPartition, (LeaderEpoch, NodeId, (Time, NodeId))>,
+}
+
+impl NoFalseFailover {
+    fn look(&mut self, entry: &Entry<Note>) -> Result<(), Breach> {
+        let Note::Partition { partition, is } = &entry.note else { return Ok(()) };
+        let now = is.leader.map(|leader| (is.leader_epoch, leader, (entry.at, entry.node)));
+        let Some((epoch, leader, (since, controller))) = self.leaders.get(partition).copied()
+        else {
+            self.leaders.extend(now.map(|now| (*partition, now)));
+            return Ok(());
+        };
+        if epoch == is.leader_epoch && is.leader == Some(leader) {
+            return Ok(());
+        }
+        let next = is.leader.map_or("nobody".into(), |next| format!("{next:?}"));
+        let why = format!(
+            "{leader:?} led {partition:?} in epoch {epoch}, and was well, and {next} leads in epoch {}",
+            is.leader_epoch
+        );
+        let breach = Breach::from(why).on_moment(since, controller);
+        Err(breach.on(Evidence::Value(format!("{leader:?}"))))
+    }
+}
+
+impl<M: Machine<Protocol = ReplicatedLog>> Promise<M> for NoFalseFailover {
     fn note(&mut self, _: &World<M>, entry: &Entry<Note>) -> Result<(), Breach> {
         self.look(entry)
     }
@@ -111,8 +146,9 @@ impl<M: Machine<Protocol = ReplicatedLog>> Promise<M> for OneOwnerPerGeneration 
 
 #[cfg(test)]
 mod tests {
-    use super::super::ledger::tests::{boots, entry, leads};
+    use super::super::ledger::tests::{boots, entry, is_so, leads};
     use super::*;
+    use replicated_log::cluster::Partition;
 
     fn leaders(notes: &[(u32, Note)]) -> Result<(), Breach> {
         let mut promise = OneLeaderPerEpoch::default();
@@ -138,6 +174,31 @@ mod tests {
             leaders(&[(1, boots(1)), (1, leads(1, 0)), (1, boots(1)), (1, leads(1, 0))]).is_err(),
             "it booted"
         );
+    }
+
+    #[test]
+    fn a_leader_that_is_well_goes_on_leading() {
+        let judged = |states: &[(Option<u32>, LeaderEpoch)]| {
+            let mut promise = NoFalseFailover::default();
+            (0..).zip(states).try_for_each(|(ms, &(leader, leader_epoch))| {
+                let leader = leader.map(NodeId);
+                promise.look(&entry(
+                    ms,
+                    3,
+                    is_so(Partition { leader, leader_epoch, ..Partition::default() }),
+                ))
+            })
+        };
+        assert_eq!(
+            judged(&[(None, 0), (Some(1), 1), (Some(1), 1)]),
+            Ok(()),
+            "the first is elected"
+        );
+        for next in [(Some(2), 2), (None, 1), (None, 2), (Some(1), 2)] {
+            let breach = judged(&[(Some(1), 1), next]).unwrap_err();
+            assert!(breach.contains("n1 led"), "{breach}");
+            assert_eq!(breach.evidence[0], Evidence::Moment { at: Time(0), node: NodeId(3) });
+        }
     }
 
     fn owners(notes: &[(u32, Note)]) -> Result<(), Breach> {
