@@ -206,7 +206,7 @@ const AND_TAIL: &[&str] = &[
 const WITNESSES: &[Witness] = &[
     Witness::new("leader-epoch", "acked-kept", "double-failover", 3),
     Witness::new("high-watermark", "no-phantom", "leader-crash", 2),
-    Witness::new("replica-watermark", "one-order", "rack-readers", 0),
+    Witness::new("replica-watermark", "no-phantom", "rack-readers", 1),
     Witness::new("min-insync", "acked-kept", "isr-of-one", 0),
     Witness::new("clean-election", "acked-kept", "rack-loss", 0),
     Witness::new("eligible-leaders", "acked-kept", "last-replica-standing", 17),
