@@ -1,6 +1,5 @@
 //! Every break has a story that tells its cause, and the pages show stories as they are.
 
-use std::path::Path;
 use std::sync::Mutex;
 use std::thread::available_parallelism;
 

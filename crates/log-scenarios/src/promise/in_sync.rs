@@ -9,6 +9,7 @@ use std::time::Duration;
 use machine::{Machine, NodeId, Time};
 use sim::{Breach, Entry, Evidence, Promise, Verdict, World};
 
+use super::ledger::Newest;
 use replicated_log::cluster::Partition;
 use replicated_log::message::ReplicatedLog;
 use replicated_log::note::Note;
@@ -21,6 +22,7 @@ const WITHIN: Duration = Duration::from_secs(2);
 pub(super) struct InSyncAfterHeal {
     /// Those that lack something: what, since when, and the controller that said so.
     lacking: BTreeMap<TopicPartition, (Lack, Time, NodeId)>,
+    newest: Newest,
 }
 
 /// What a partition does not have.
@@ -42,7 +44,9 @@ impl Lack {
 
 impl InSyncAfterHeal {
     fn look(&mut self, entry: &Entry<Note>) {
-        if let Note::Partition { partition, is } = &entry.note {
+        if let Note::Partition { partition, is } = &entry.note
+            && self.newest.is_it(*partition, is)
+        {
             match Lack::of(is) {
                 Some(lack) => self.lacking.insert(*partition, (lack, entry.at, entry.node)),
                 None => self.lacking.remove(partition),

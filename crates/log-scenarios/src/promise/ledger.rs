@@ -20,11 +20,26 @@ use replicated_log::words::{LeaderEpoch, Offset, TopicPartition};
 pub(super) struct Ledger {
     min_insync: usize,
     disks: BTreeMap<NodeId, DiskId>,
+    newest: Newest,
     /// By operation.
     pub(super) sent: BTreeMap<u64, Sent>,
     /// By id of the first record: of which operation.
     first_ids: BTreeMap<u64, u64>,
     pub(super) partitions: BTreeMap<TopicPartition, Of>,
+}
+
+/// What is the newest that controllers have said of each partition. One that slept, and leads no longer, carries out what
+/// it had when it wakes: what it says then has been overtaken.
+#[derive(Debug, Default)]
+pub(super) struct Newest(BTreeMap<TopicPartition, u32>);
+
+impl Newest {
+    /// Is this how the partition is, as far as anybody has said?
+    pub(super) fn is_it(&mut self, partition: TopicPartition, is: &Partition) -> bool {
+        let known = self.0.entry(partition).or_default();
+        *known = is.version.max(*known);
+        is.version == *known
+    }
 }
 
 /// A batch that was sent.
@@ -69,6 +84,7 @@ impl Ledger {
         Ledger {
             min_insync: min_insync as usize,
             disks: BTreeMap::new(),
+            newest: Newest::default(),
             sent: BTreeMap::new(),
             first_ids: BTreeMap::new(),
             partitions: BTreeMap::new(),
@@ -84,7 +100,9 @@ impl Ledger {
     pub(super) fn note(&mut self, entry: &Entry<Note>) {
         match &entry.note {
             Note::Boots { disk, clean } => self.boots(entry, *disk, *clean),
-            Note::Partition { partition, is } => self.of(*partition).is_so(is),
+            Note::Partition { partition, is } if self.newest.is_it(*partition, is) => {
+                self.of(*partition).is_so(is);
+            }
             Note::Leads { partition, leader_epoch, .. } => {
                 let of = self.of(*partition);
                 of.epoch = of.epoch.max(Some(*leader_epoch));
@@ -312,6 +330,24 @@ pub(super) mod tests {
             (6, acked(3, 0)),
         ];
         assert_eq!(acknowledged(&after(&sent_meanwhile)), 1, "what was sent since counts");
+    }
+
+    #[test]
+    fn what_a_controller_says_that_has_slept_brings_no_disk_back() {
+        let version = |version, isr: &[u32]| match in_sync(isr) {
+            Note::Partition { partition, is } => {
+                Note::Partition { partition, is: Box::new(Partition { version, ..*is }) }
+            }
+            _ => unreachable!("it is about a partition"),
+        };
+        let lost = [(3, version(5, &[0, 1, 2])), (0, boots(7)), (3, version(6, &[1, 2]))];
+        let then = |says| [&lost[..], &[(4, says), (1, boots(8))]].concat();
+        assert_eq!(acknowledged(&after(&then(version(7, &[0, 1, 2])))), 1, "it was back");
+        assert_eq!(
+            acknowledged(&after(&then(version(5, &[0, 1, 2])))),
+            0,
+            "two are lost at a time"
+        );
     }
 
     #[test]

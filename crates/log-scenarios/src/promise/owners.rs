@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use machine::{Machine, NodeId, Time};
 use sim::{Breach, Entry, Evidence, Promise, World};
 
+use super::ledger::Newest;
 use replicated_log::message::ReplicatedLog;
 use replicated_log::note::Note;
 use replicated_log::words::{LeaderEpoch, TopicPartition};
@@ -54,11 +55,15 @@ impl<M: Machine<Protocol = ReplicatedLog>> Promise<M> for OneLeaderPerEpoch {
 pub(super) struct NoFalseFailover {
     /// In which epoch, who, and the moment at the controller that says so.
     leaders: BTreeMap<TopicPartition, (LeaderEpoch, NodeId, (Time, NodeId))>,
+    newest: Newest,
 }
 
 impl NoFalseFailover {
     fn look(&mut self, entry: &Entry<Note>) -> Result<(), Breach> {
         let Note::Partition { partition, is } = &entry.note else { return Ok(()) };
+        if !self.newest.is_it(*partition, is) {
+            return Ok(());
+        }
         let now = is.leader.map(|leader| (is.leader_epoch, leader, (entry.at, entry.node)));
         let Some((epoch, leader, (since, controller))) = self.leaders.get(partition).copied()
         else {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use machine::{Machine, NodeId, Time};
 use sim::{Breach, Entry, Measure, Promise, Verdict, World};
 
+use super::ledger::Newest;
 use replicated_log::ask::Acks;
 use replicated_log::message::ReplicatedLog;
 use replicated_log::note::Note;
@@ -106,6 +107,7 @@ const ENOUGH: usize = 15;
 #[derive(Default)]
 pub(super) struct BoundedTail {
     moving: BTreeSet<TopicPartition>,
+    newest: Newest,
     /// Those that were sent and are not acknowledged: when, and whether data moved.
     waiting: BTreeMap<u64, (Time, bool)>,
     still: Vec<(Duration, u64)>,
@@ -115,10 +117,12 @@ pub(super) struct BoundedTail {
 impl BoundedTail {
     fn look(&mut self, entry: &Entry<Note>) {
         match &entry.note {
-            Note::Partition { partition, is } if is.adding.is_empty() => {
-                self.moving.remove(partition);
+            Note::Partition { partition, is } if self.newest.is_it(*partition, is) => {
+                match is.adding.is_empty() {
+                    true => self.moving.remove(partition),
+                    false => self.moving.insert(*partition),
+                };
             }
-            Note::Partition { partition, .. } => drop(self.moving.insert(*partition)),
             Note::Sends { operation, acks: Acks::All, .. } => {
                 self.waiting.insert(*operation, (entry.at, !self.moving.is_empty()));
             }
