@@ -259,7 +259,8 @@ impl Broker {
         let partition = fetch.partition;
         if self.replicas.contains_key(&partition) {
             self.with(partition, now, out, |replica, turn| replica.fetched_by(from, fetch, turn));
-        } else if self.early.len() < self.config.tuning.most_waiting {
+        } else {
+            // No more than the cluster has replicas. One that is dropped would leave its follower out for good.
             self.early.insert((partition, from), fetch);
         }
     }
