@@ -23,7 +23,7 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use machine::Parts;
-use machine::codec::Reader;
+use machine::codec::{Reader, SHARED};
 
 use crate::error::ErrorCode;
 use crate::words::{LeaderEpoch, Offset, Timestamp};
@@ -134,14 +134,19 @@ impl Batch {
         Batch::sound(bytes.freeze())
     }
 
-    /// The same batch at its place in a log. What follows the stamp is shared.
+    /// The same batch at its place in a log. What follows the stamp is shared, but for a short one, which gets memory of
+    /// its own: a slice would keep the whole frame in which it came, for as long as it is in memory itself.
     #[must_use]
     pub fn stamped(&self, base_offset: Offset, epoch: LeaderEpoch) -> Batch {
-        let mut stamp = BytesMut::with_capacity(STAMP);
+        let copied = if self.rest.len() < SHARED { &self.rest[..] } else { &[] };
+        let mut stamp = BytesMut::with_capacity(STAMP + copied.len());
         stamp.put_u64(base_offset);
         stamp.put_slice(&self.stamp[8..BEFORE]);
         stamp.put_u32(epoch);
-        Batch { stamp: stamp.freeze(), rest: self.rest.clone() }
+        stamp.put_slice(copied);
+        let mut stamp = stamp.freeze();
+        let copy = stamp.split_off(STAMP);
+        Batch { stamp, rest: if copied.is_empty() { self.rest.clone() } else { copy } }
     }
 
     /// The offset of its first record.

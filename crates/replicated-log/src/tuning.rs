@@ -17,7 +17,8 @@ pub struct Tuning {
     pub session: Duration,
     /// A follower that was not at its leader's end for so long is taken out of the ISR.
     pub lag: Duration,
-    /// Bytes of batches a message to a follower, about.
+    /// Bytes of batches a message to a follower, about. It syncs once for each: the longer they are, the less a slow disk
+    /// costs.
     pub replica_fetch_bytes: u32,
     /// A replica that is added fetches so many bytes a second from each leader.
     pub reassignment_bytes: u64,
@@ -59,7 +60,7 @@ impl Default for Tuning {
             heartbeat: MS(100),
             session: MS(500),
             lag: MS(1_000),
-            replica_fetch_bytes: 1 << 20,
+            replica_fetch_bytes: 3 << 20,
             reassignment_bytes: 20 << 20,
             tail_cache_bytes: 64 << 20,
             index_bytes: 4 << 10,

@@ -9,8 +9,7 @@
 //! cannot be read again ends the process, and the next one, which knows no page, tells its error.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -18,6 +17,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use bytes::Bytes;
 use machine::Parts;
 use memmap2::{Advice, Mmap};
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 
 use super::system;
 
@@ -206,17 +207,18 @@ impl Handle {
     }
 
     fn positioned(&self, offset: u64, length: u64) -> io::Result<Bytes> {
-        let mut bytes = vec![0; length as usize];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match self.file.read_at(&mut bytes[filled..], offset.saturating_add(filled as u64)) {
+        // Read into memory that nobody wrote to before: to clear it costs a third of what a read of a file in the page
+        // cache does.
+        let mut bytes = Vec::with_capacity(length as usize);
+        while (bytes.len() as u64) < length {
+            let at = offset.saturating_add(bytes.len() as u64);
+            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), at) {
                 Ok(0) => break,
-                Ok(more) => filled += more,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
-        bytes.truncate(filled);
+        bytes.truncate(length as usize);
         Ok(bytes.into())
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -54,6 +56,28 @@ fn a_batch_is_these_bytes() {
     );
     assert_eq!(read.producer(), Some(Producer { id: 7, epoch: 2, first_sequence: 41 }));
     assert_eq!(Batch::check(bytes(TIMED)).unwrap().producer(), None);
+}
+
+/// Bytes that tell whether somebody has them still.
+struct Frame(Bytes, #[expect(dead_code, reason = "it is counted")] Arc<()>);
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A producer without linger sent a record at a time: for each hundred bytes of the cache a broker kept the four
+/// kilobytes into which the frame had been read.
+#[test]
+fn a_short_batch_at_its_place_keeps_nothing_of_the_frame_that_it_came_in() {
+    for (records, keeps) in [(1, false), (1_000, true)] {
+        let (frame, batch) = (Arc::new(()), Batch::of(&vec![Record::default(); records], 0, None));
+        let bytes = Bytes::from_owner(Frame(batch.parts().joined(), frame.clone()));
+        let stamped = Batch::check(bytes).unwrap().stamped(7, 3);
+        assert_eq!(Arc::strong_count(&frame) > 1, keeps, "{records} records");
+        assert_eq!(stamped.parts().joined()[STAMP..], batch.parts().joined()[STAMP..]);
+    }
 }
 
 #[test]

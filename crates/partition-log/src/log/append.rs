@@ -27,15 +27,15 @@ impl Log {
         offsets
     }
 
-    /// Appends a batch of the leader's as it is.
+    /// Appends a batch of the leader's, which has its stamp already.
     ///
     /// # Errors
     /// If it does not begin where the log ends; it is not appended then.
-    pub fn follow(&mut self, batch: Batch) -> Result<(), Gap> {
+    pub fn follow(&mut self, batch: &Batch) -> Result<(), Gap> {
         if batch.base_offset() != self.end {
             return Err(Gap { expected: self.end });
         }
-        self.push(batch);
+        self.push(batch.stamped(batch.base_offset(), batch.leader_epoch()));
         Ok(())
     }
 

@@ -217,20 +217,27 @@ impl Broker {
     /// Of the batches in memory those go that are too many: of this replica first, which has some more now.
     pub(super) fn let_go(&mut self, grown: TopicPartition) {
         self.count_cache(grown);
-        if self.cached <= self.config.tuning.tail_cache_bytes {
-            return;
-        }
-        let others = self.replicas.keys().copied().filter(|other| *other != grown);
-        for next in [grown].into_iter().chain(others.collect::<Vec<_>>()) {
-            let excess = self.cached.saturating_sub(self.config.tuning.tail_cache_bytes);
-            if excess == 0 {
-                return;
+        self.evict_from(grown);
+        if self.excess() > 0 {
+            for other in self.replicas.keys().copied().collect::<Vec<_>>() {
+                self.evict_from(other);
             }
-            if let Some(replica) = self.replicas.get_mut(&next) {
-                replica.log.evict(excess);
-            }
-            self.count_cache(next);
         }
+    }
+
+    fn evict_from(&mut self, partition: TopicPartition) {
+        let excess = self.excess();
+        if excess > 0
+            && let Some(replica) = self.replicas.get_mut(&partition)
+        {
+            replica.log.evict(excess);
+            self.count_cache(partition);
+        }
+    }
+
+    /// Bytes of batches in memory that are too many.
+    fn excess(&self) -> usize {
+        self.cached.saturating_sub(self.config.tuning.tail_cache_bytes)
     }
 
     fn count_cache(&mut self, of: TopicPartition) {

@@ -79,7 +79,7 @@ impl Replica {
         if !fetched.batches.is_empty() {
             following.asked = None;
         }
-        for batch in fetched.batches {
+        for batch in &fetched.batches {
             if self.log.follow(batch).is_err() {
                 break;
             }
