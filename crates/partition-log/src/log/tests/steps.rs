@@ -182,11 +182,11 @@ fn a_cut_within_a_batch_takes_all_of_it_also_the_first() {
 fn a_follower_takes_what_comes_next_and_nothing_else() {
     let mut rig = filled(LIMITS, 3);
     for wrong in [0, 2, 4, 99] {
-        let gap = rig.log.follow(batch(1, 1, 20).stamped(wrong, 4)).unwrap_err();
+        let gap = rig.log.follow(&batch(1, 1, 20).stamped(wrong, 4)).unwrap_err();
         assert_eq!((gap.expected, rig.log.end_offset()), (3, 3), "it begins at {wrong}");
     }
     let next = batch(1, 2, 20).stamped(3, 4);
-    assert_eq!(rig.log.follow(next.clone()), Ok(()));
+    assert_eq!(rig.log.follow(&next), Ok(()));
     rig.go_on();
     rig.settle();
     assert_eq!((rig.log.synced_end(), rig.log.last_epoch()), (5, Some(4)));
