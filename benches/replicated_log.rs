@@ -3,19 +3,18 @@
 //!
 //! `cargo bench --bench replicated_log`
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use machine::{
-    DiskAnswer, Generation, Input, Inspection, Machine, NodeId, Now, Output, Outputs, Switches, Time,
-    Wall,
+    DiskAnswer, Generation, Input, Inspection, Machine, NodeId, Now, Output, Outputs, Switches,
+    Time, Wall,
 };
 use rand::SeedableRng;
-use replicated_log::ask::{
-    Acks, Answer, Ask, Fetch, FetchPart, MetadataAsk, Produce, ProducePart,
-};
+use replicated_log::ask::{Acks, Answer, Ask, Fetch, FetchPart, MetadataAsk, Produce, ProducePart};
 use replicated_log::batch::{Batch, Record};
 use replicated_log::broker::{Broker, BrokerConfig};
 use replicated_log::controller::Controller;
@@ -99,9 +98,10 @@ impl Rig {
     /// Hands the broker a question; what it answers, when its disk has done all.
     fn ask(&mut self, ask: Ask) -> Answer {
         let message = Message::Ask { token: 0, ask: Box::new(ask) };
-        let mut inputs = vec![Input::Message { from: CLIENT, message }];
+        // Operations of a disk end in the order in which they were asked for.
+        let mut inputs = VecDeque::from([Input::Message { from: CLIENT, message }]);
         let mut answered = None;
-        while let Some(input) = inputs.pop() {
+        while let Some(input) = inputs.pop_front() {
             let mut now = Now {
                 time: self.time,
                 wall: Wall(0),
@@ -112,7 +112,7 @@ impl Rig {
             for output in self.out.drain() {
                 match output {
                     Output::Disk { op, .. } => {
-                        inputs.push(Input::Disk { op, result: Ok(DiskAnswer::Done) });
+                        inputs.push_back(Input::Disk { op, result: Ok(DiskAnswer::Done) });
                     }
                     Output::Send { message: Message::Answer { answer, .. }, .. } => {
                         answered = Some(*answer);
@@ -127,7 +127,8 @@ impl Rig {
 
     /// Appends a batch as a client's bytes, whose checksum is looked at; its offset.
     fn append(&mut self, bytes: Bytes) -> Offset {
-        let batches = vec![ProducePart { topic: topic(), partition: 0, batch: Batch::check(bytes) }];
+        let batches =
+            vec![ProducePart { topic: topic(), partition: 0, batch: Batch::check(bytes) }];
         let timeout = Duration::from_secs(1);
         let Answer::Produced(parts) =
             self.ask(Ask::Produce(Produce { acks: Acks::All, timeout, batches }))
@@ -140,7 +141,8 @@ impl Rig {
     /// Reads the batch at an offset; how many bytes it has.
     fn fetch(&mut self, offset: Offset) -> u32 {
         let max_bytes = 1 << 20;
-        let part = FetchPart { topic: topic(), partition: 0, leader_epoch: None, offset, max_bytes };
+        let part =
+            FetchPart { topic: topic(), partition: 0, leader_epoch: None, offset, max_bytes };
         let max_wait = Duration::ZERO;
         let fetch = Fetch { max_wait, min_bytes: 1, max_bytes, rack: None, parts: vec![part] };
         let Answer::Fetched(parts) = self.ask(Ask::Fetch(fetch)) else { panic!("no records") };

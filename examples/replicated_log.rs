@@ -109,7 +109,9 @@ fn read(world: &mut World<Node>, leader: NodeId) -> Vec<Bytes> {
     let (offset, max_bytes) = (0, 1 << 20);
     let part = FetchPart { topic: topic(), partition: 0, leader_epoch: None, offset, max_bytes };
     let fetch = Fetch { max_wait: MS(100), min_bytes: 1, max_bytes, rack: None, parts: vec![part] };
-    let Answer::Fetched(parts) = ask(world, leader, Ask::Fetch(fetch)) else { panic!("no records") };
+    let Answer::Fetched(parts) = ask(world, leader, Ask::Fetch(fetch)) else {
+        panic!("no records")
+    };
     let batches = parts[0].outcome.clone().expect("it is led here").batches;
     let records = batches.iter().flat_map(|batch| batch.decode().expect("it is not compressed"));
     records.filter_map(|record| record.value).collect()

@@ -85,7 +85,12 @@ impl Broker {
     pub(crate) fn kafka(options: &Options, place: u16) -> Broker {
         let (folder, address) = begin(options, &format!("kafka-{place}"), place);
         let command = kafka::command(options, &folder, address);
-        Broker::of(format!("Kafka, {} MiB heap", options.heap), vec![address], vec![command], folder)
+        Broker::of(
+            format!("Kafka, {} MiB heap", options.heap),
+            vec![address],
+            vec![command],
+            folder,
+        )
     }
 
     fn of(
@@ -115,7 +120,11 @@ impl Broker {
         while TcpStream::connect(address).is_err() {
             let ended = self.processes.iter_mut().any(|one| matches!(one.try_wait(), Ok(Some(_))));
             let folder = self.folder.display();
-            assert!(!ended && Instant::now() < until, "{} does not listen: see {folder}", self.name);
+            assert!(
+                !ended && Instant::now() < until,
+                "{} does not listen: see {folder}",
+                self.name
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -132,7 +141,11 @@ impl Broker {
             let text = read(child, "stat");
             // Behind the name, which may have spaces in it.
             let fields = text.rsplit_once(") ").expect("a name").1.split(' ');
-            fields.skip(11).take(2).map(|field| field.parse::<f64>().expect("a number")).sum::<f64>()
+            fields
+                .skip(11)
+                .take(2)
+                .map(|field| field.parse::<f64>().expect("a number"))
+                .sum::<f64>()
         };
         Duration::from_secs_f64(self.processes.iter().map(worked).sum::<f64>() / ticks)
     }
@@ -141,8 +154,10 @@ impl Broker {
     pub(crate) fn memory(&self) -> Vec<u64> {
         let anonymous = |child: &Child| {
             let text = read(child, "status");
-            let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("it says");
-            line.trim().split(' ').next().expect("a number").parse::<u64>().expect("a number") / 1024
+            let line =
+                text.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("it says");
+            line.trim().split(' ').next().expect("a number").parse::<u64>().expect("a number")
+                / 1024
         };
         self.processes.iter().map(anonymous).collect()
     }

@@ -32,9 +32,9 @@ impl<'a> Topic<'a> {
         loop {
             let new = NewTopic::new(name, partitions, TopicReplication::Fixed(replicas));
             let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
-            let made = topic.runtime.block_on(async {
-                admin(broker).create_topics(&[new], &options).await
-            });
+            let made = topic
+                .runtime
+                .block_on(async { admin(broker).create_topics(&[new], &options).await });
             match made {
                 Ok(made) if made.iter().all(Result::is_ok) => break,
                 other => assert!(Instant::now() < until, "{}: {other:?}", broker.name),
@@ -44,13 +44,15 @@ impl<'a> Topic<'a> {
         // Until somebody leads each partition.
         let admin = admin(broker);
         let led = || {
-            let found = admin.inner().fetch_metadata(Some(name), Timeout::After(Duration::from_secs(5)));
+            let found =
+                admin.inner().fetch_metadata(Some(name), Timeout::After(Duration::from_secs(5)));
             found.is_ok_and(|found| {
                 let topic = &found.topics()[0];
                 topic.partitions().len() == partitions as usize
-                    && topic.partitions().iter().all(|part| {
-                        part.leader() >= 0 && part.isr().len() == replicas as usize
-                    })
+                    && topic
+                        .partitions()
+                        .iter()
+                        .all(|part| part.leader() >= 0 && part.isr().len() == replicas as usize)
             })
         };
         while !led() {
@@ -64,9 +66,9 @@ impl<'a> Topic<'a> {
 impl Drop for Topic<'_> {
     fn drop(&mut self) {
         let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
-        let _ = self.runtime.block_on(async {
-            admin(self.broker).delete_topics(&[&self.name], &options).await
-        });
+        let _ = self
+            .runtime
+            .block_on(async { admin(self.broker).delete_topics(&[&self.name], &options).await });
     }
 }
 

@@ -41,7 +41,9 @@ pub(crate) fn compare(options: &Options) {
             let topic = Topic::new(&broker, &format!("wait-{wait}"), 1, 1);
             let [p50, p99] = measure(&topic, wait);
             println!("{:<22} {wait:>18} {p50:>10.0} {p99:>10.0}", broker.name);
-            rows.push(json!({ "broker": broker.name, "wait_ms": wait, "p50_us": p50, "p99_us": p99 }));
+            rows.push(
+                json!({ "broker": broker.name, "wait_ms": wait, "p50_us": p50, "p99_us": p99 }),
+            );
         }
     }
     println!("load after: {}", limits::load());

@@ -26,7 +26,8 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn of(words: impl Iterator<Item = String>) -> Options {
         let mut options = Options {
-            infralab: concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release/infralab").to_owned(),
+            infralab: concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release/infralab")
+                .to_owned(),
             rounds: 5,
             port: 19300,
             folder: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/log")),
