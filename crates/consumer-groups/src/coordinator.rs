@@ -23,8 +23,8 @@ use machine::{NodeId, Time};
 
 use crate::group::{Committed, Group, Offsets, Turn, Waiter, weight_of};
 use log_protocol::ask::{
-    Answer, Ask, Commit, CommittedAnswer, CommittedAsk, GroupDescription, JoinGroup, JoinRefused,
-    SyncGroup,
+    Answer, Ask, Commit, CommitPart, CommittedAnswer, CommittedAsk, GroupDescription, JoinGroup,
+    JoinRefused, SyncGroup,
 };
 use log_protocol::batch::Batch;
 use log_protocol::error::ErrorCode;
@@ -150,7 +150,9 @@ impl Coordinator {
                 let kept = outcome
                     .and_then(|()| self.enter(now, &group, |group, _| group.remember(offsets)));
                 kept.unwrap_or_default();
-                self.answer(from, Answer::Committed(parts));
+                if let Some(from) = from {
+                    self.answer(from, Answer::Committed(parts));
+                }
             }
         }
         self.settle();
@@ -167,13 +169,34 @@ impl Coordinator {
         self.settle();
     }
 
+    /// How far each group has read: group, topic, partition, offset.
+    pub fn offsets(&self) -> impl Iterator<Item = (Name, Name, u32, Offset)> + '_ {
+        self.partitions.all().flat_map(Group::offsets)
+    }
+
+    /// Offsets of topics that are not there any more are forgotten.
+    pub fn forget_topics(&mut self, is_there: impl Fn(&Name) -> bool) {
+        let gone = self.partitions.all().filter_map(|group| group.without(&is_there));
+        for offsets in gone.collect::<Vec<_>>() {
+            let entry = Entry::Offsets(offsets, None, Vec::new());
+            self.partitions.append(entry, &mut self.events);
+        }
+        self.settle();
+    }
+
     /// What is to be done next.
     pub fn next_event(&mut self) -> Option<GroupEvent> {
         self.events.pop_front()
     }
 
-    /// A question about groups. What is none is not answered.
-    pub fn ask(&mut self, now: Time, client: NodeId, token: u64, ask: &Ask) {
+    /// A question about groups, in a cluster that has these partitions. What is none is not answered.
+    pub fn ask(
+        &mut self,
+        now: Time,
+        (client, token): (NodeId, u64),
+        ask: &Ask,
+        has: impl Fn(&Name, u32) -> bool,
+    ) {
         let from = Waiter { client, token };
         match ask {
             Ask::JoinGroup(join) => self.join(now, from, join),
@@ -186,7 +209,7 @@ impl Coordinator {
                 let left = self.enter(now, group, |group, turn| group.leave(members, turn));
                 self.answer(from, Answer::Left(left));
             }
-            Ask::Commit(commit) => self.commit(now, from, commit),
+            Ask::Commit(commit) => self.commit(now, from, commit, has),
             Ask::Committed(asked) => {
                 let found = asked.iter().map(|asked| self.committed(asked)).collect();
                 self.answer(from, Answer::Offset(found));
@@ -243,7 +266,13 @@ impl Coordinator {
         grows == 0 || self.weight + grows <= MOST_BYTES
     }
 
-    fn commit(&mut self, now: Time, from: Waiter, commit: &Commit) {
+    fn commit(
+        &mut self,
+        now: Time,
+        from: Waiter,
+        commit: &Commit,
+        has: impl Fn(&Name, u32) -> bool,
+    ) {
         let name = &commit.member.group;
         let fences = self.tuning.fences_generations;
         let may = self.enter(now, name, |group, turn| match fences {
@@ -253,11 +282,14 @@ impl Coordinator {
         let may = may.flatten();
         let mut offsets = Offsets { group: name.clone(), topics: Vec::new() };
         let answers = commit.topics.iter().map(|(topic, parts)| {
-            let kept = parts.iter().map(|part| (part.partition, Committed::of(part)));
-            let kept: Vec<_> = kept.collect();
-            let outcome = |kept: &Result<Committed, ErrorCode>| match topic {
-                TopicRef::Name(_) => may.and(kept.as_ref().map(|_| ()).map_err(|error| *error)),
+            let of = |part: &CommitPart| match topic {
+                TopicRef::Name(name) if has(name, part.partition) => Committed::of(part),
+                TopicRef::Name(_) => Err(ErrorCode::UnknownTopicOrPartition),
                 TopicRef::Id(_) => Err(ErrorCode::UnknownTopicId),
+            };
+            let kept: Vec<_> = parts.iter().map(|part| (part.partition, of(part))).collect();
+            let outcome = |kept: &Result<Committed, ErrorCode>| {
+                may.and(kept.as_ref().map(|_| ()).map_err(|error| *error))
             };
             let answers = kept.iter().map(|(partition, kept)| (*partition, outcome(kept)));
             let answers = (topic.clone(), answers.collect::<Vec<_>>());
@@ -272,7 +304,7 @@ impl Coordinator {
         if may.is_err() || offsets.topics.is_empty() {
             return self.answer(from, Answer::Committed(answers));
         }
-        self.partitions.append(Entry::Offsets(offsets, from, answers), &mut self.events);
+        self.partitions.append(Entry::Offsets(offsets, Some(from), answers), &mut self.events);
     }
 
     fn committed(&self, asked: &CommittedAsk) -> CommittedAnswer {

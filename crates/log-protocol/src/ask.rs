@@ -53,6 +53,8 @@ pub enum Ask {
     DeleteTopics { topics: Vec<TopicRef>, timeout: Duration },
     /// Add partitions to topics.
     CreatePartitions { topics: Vec<(Name, u32)>, timeout: Duration, only_check: bool },
+    /// These brokers are to keep partitions of a topic, in the place of those that do.
+    Reassign { topic: TopicRef, replicas: Vec<(u32, Vec<NodeId>)>, timeout: Duration },
     /// Be given the identity of a producer, for sequence numbers.
     InitProducerId,
     /// The settings of topics.
@@ -90,7 +92,7 @@ pub enum Answer {
     Groups(Vec<(Name, Result<GroupDescription, ErrorCode>)>),
     /// The groups that this broker coordinates: name, protocol type, state.
     GroupList(Result<Vec<(Name, Name, &'static str)>, ErrorCode>),
-    /// What became of topics that were to be made, deleted or made larger.
+    /// What became of topics that were to be made, deleted or made larger, or of each partition that was to move.
     Topics(Vec<TopicDone>),
     /// The identity of a producer; its epoch is 0.
     ProducerId(Result<u64, ErrorCode>),

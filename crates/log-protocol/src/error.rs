@@ -81,6 +81,8 @@ errors! {
     OutOfOrderSequenceNumber = 45,
     /// A producer of this id and a newer epoch is there.
     InvalidProducerEpoch = 47,
+    /// Nobody may use a transactional id: there are no transactions.
+    TransactionalIdAuthorizationFailed = 53,
     /// The disk of this broker does not give what it should.
     KafkaStorageError = 56,
     /// The partition is being moved already.

@@ -11,6 +11,7 @@ mod memory;
 mod offsets;
 mod produce;
 mod session;
+mod standing;
 mod topics;
 mod view;
 
@@ -42,6 +43,7 @@ use memory::{Memory, Remembering};
 use offsets::Lookups;
 use produce::Produces;
 use session::Session;
+pub use standing::{IsrChanges, Standing};
 use topics::Commands;
 
 /// No request waits longer, whatever it asks for.
@@ -99,6 +101,7 @@ pub struct Broker {
     /// Bytes of batches in memory.
     cached: usize,
     remembered_at: Time,
+    isr_changes: IsrChanges,
 }
 
 /// What has waited long enough.
@@ -156,6 +159,7 @@ impl Broker {
             unnamed: Vec::new(),
             cached: 0,
             remembered_at: Time(0),
+            isr_changes: IsrChanges::default(),
             config,
         }
     }
@@ -248,23 +252,6 @@ impl Broker {
         }
     }
 
-    /// A follower may know of a partition before this broker has a log for it.
-    fn fetch_of_follower(
-        &mut self,
-        from: NodeId,
-        fetch: ReplicaFetch,
-        now: &mut Now<'_>,
-        out: &mut Outputs<ReplicatedLog>,
-    ) {
-        let partition = fetch.partition;
-        if self.replicas.contains_key(&partition) {
-            self.with(partition, now, out, |replica, turn| replica.fetched_by(from, fetch, turn));
-        } else {
-            // No more than the cluster has replicas. One that is dropped would leave its follower out for good.
-            self.early.insert((partition, from), fetch);
-        }
-    }
-
     fn ask(
         &mut self,
         client: (NodeId, u64),
@@ -288,6 +275,9 @@ impl Broker {
             }
             Ask::CreatePartitions { topics, timeout, only_check } => {
                 self.create_partitions(client, (topics, timeout, only_check), now, out);
+            }
+            Ask::Reassign { topic, replicas, timeout } => {
+                self.reassign(client, (topic, replicas, timeout), now, out);
             }
             Ask::FindCoordinator(groups) => self.find_coordinator(client, groups, now, out),
             about_groups => self.ask_coordinator(client, &about_groups, now, out),

@@ -27,8 +27,8 @@ type Outcomes = Vec<(TopicRef, Vec<(u32, Result<(), ErrorCode>)>)>;
 #[derive(Clone, Debug)]
 pub(super) enum Entry {
     Generation(Generation),
-    /// For this client, who is to be told this.
-    Offsets(Offsets, Waiter, Outcomes),
+    /// For this client, if for any, who is to be told this.
+    Offsets(Offsets, Option<Waiter>, Outcomes),
 }
 
 #[derive(Clone, Debug)]
@@ -121,7 +121,8 @@ impl Partitions {
             UnderWay::Part { .. } => None,
         });
         for entry in entries.chain(waiting.flatten().into_iter().flatten()) {
-            let Entry::Offsets(_, Waiter { client, token }, mut parts) = entry else { continue };
+            let Entry::Offsets(_, Some(waiter), mut parts) = entry else { continue };
+            let Waiter { client, token } = waiter;
             let all = parts.iter_mut().flat_map(|(_, parts)| parts);
             all.for_each(|(_, part)| *part = part.and(Err(ErrorCode::NotCoordinator)));
             let answer = Answer::Committed(parts);
@@ -245,6 +246,11 @@ impl Partitions {
         }
         let led = self.led.get(&partition_of(name, self.count)).ok_or(ErrorCode::NotCoordinator)?;
         if led.loads.is_some() { Err(ErrorCode::CoordinatorLoadInProgress) } else { Ok(led) }
+    }
+
+    /// All groups that are known here.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Group> {
+        self.led.values().filter(|led| led.loads.is_none()).flat_map(|led| led.groups.values())
     }
 
     /// # Errors

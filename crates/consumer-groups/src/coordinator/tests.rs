@@ -124,9 +124,15 @@ impl Office {
 
     fn ask(&mut self, ask: Ask) -> u64 {
         self.asked += 1;
-        self.coordinator.ask(self.now, NodeId(201), self.asked, &ask);
+        let has = |topic: &Name, partition| &**topic == "t" && partition < 9;
+        self.coordinator.ask(self.now, (NodeId(201), self.asked), &ask, has);
         self.carry_on();
         self.asked
+    }
+
+    fn forget_topics(&mut self, is_there: impl Fn(&Name) -> bool) {
+        self.coordinator.forget_topics(is_there);
+        self.carry_on();
     }
 
     fn now(&mut self, ask: Ask) -> Answer {

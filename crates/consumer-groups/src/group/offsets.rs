@@ -54,8 +54,18 @@ impl Group {
     /// They are durable.
     pub(crate) fn remember(&mut self, offsets: Offsets) {
         for (topic, partitions) in offsets.topics {
-            self.offsets.entry(topic).or_default().extend(partitions);
+            match partitions.is_empty() {
+                true => drop(self.offsets.remove(&topic)),
+                false => self.offsets.entry(topic).or_default().extend(partitions),
+            }
         }
+    }
+
+    /// What is to be kept so that it has nothing of topics that are not there; nothing where it has nothing of any.
+    pub(crate) fn without(&self, is_there: impl Fn(&Name) -> bool) -> Option<Offsets> {
+        let gone = self.offsets.keys().filter(|topic| !is_there(topic));
+        let topics: Vec<_> = gone.map(|topic| (topic.clone(), Vec::new())).collect();
+        (!topics.is_empty()).then(|| Offsets { group: self.name.clone(), topics })
     }
 
     /// How far it has read of these, or of all.
@@ -83,6 +93,16 @@ impl Group {
             (topic, found)
         });
         found.collect()
+    }
+
+    /// All that it has committed: group, topic, partition, offset.
+    pub(crate) fn offsets(&self) -> impl Iterator<Item = (Name, Name, u32, Offset)> + '_ {
+        self.offsets.iter().flat_map(|(topic, partitions)| {
+            let of = |(partition, it): (&u32, &Committed)| {
+                (self.name.clone(), topic.clone(), *partition, it.offset)
+            };
+            partitions.iter().map(of)
+        })
     }
 
     pub(super) fn offset_records(&self) -> impl Iterator<Item = Offsets> + '_ {

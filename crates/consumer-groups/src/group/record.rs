@@ -42,7 +42,7 @@ pub(crate) struct Assigned {
     pub(crate) assignment: Bytes,
 }
 
-/// What a group has committed at once.
+/// What a group has committed at once. A topic without partitions is gone: nothing that was committed of it counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Offsets {
     pub(crate) group: Name,

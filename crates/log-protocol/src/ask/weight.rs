@@ -23,6 +23,9 @@ impl Ask {
                 commit.topics.iter().map(|(_, parts)| 64 + 64 * parts.len()).sum()
             }
             Ask::CreateTopics { topics, .. } => 256 * topics.len(),
+            Ask::Reassign { replicas, .. } => {
+                replicas.iter().map(|(_, nodes)| 64 + 4 * nodes.len()).sum()
+            }
             _ => 0,
         };
         (64 + bytes).try_into().unwrap_or(u32::MAX)

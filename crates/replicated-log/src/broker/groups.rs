@@ -66,7 +66,20 @@ impl Broker {
         now: &mut Now<'_>,
         out: &mut Outputs<ReplicatedLog>,
     ) {
-        self.coordinator.ask(now.time, client, token, ask);
+        let view = &self.view;
+        let has = |topic: &Name, partition| {
+            let topic = view.names.get(topic).copied();
+            let place = topic.map(|topic| TopicPartition { topic, partition });
+            place.is_some_and(|place| view.partition(place).is_some())
+        };
+        self.coordinator.ask(now.time, (client, token), ask, has);
+        self.coordinate(now, out);
+    }
+
+    /// A topic went, or went while another coordinated: what groups have committed of it goes too.
+    pub(super) fn forget_topics(&mut self, now: &mut Now<'_>, out: &mut Outputs<ReplicatedLog>) {
+        let names = &self.view.names;
+        self.coordinator.forget_topics(|topic| names.contains_key(topic));
         self.coordinate(now, out);
     }
 
@@ -172,7 +185,10 @@ impl Broker {
     ) {
         self.group_work.reads.remove(&partition);
         self.coordinator.loaded(now.time, ticket, batches);
-        self.coordinate(now, out);
+        match batches.is_empty() {
+            true => self.forget_topics(now, out),
+            false => self.coordinate(now, out),
+        }
     }
 
     /// Who coordinates these groups.

@@ -12,13 +12,15 @@ use crate::ask::{
 };
 use crate::error::ErrorCode;
 use crate::message::{Changed, Command, Message, ReplicatedLog};
-use crate::words::{Name, OFFSETS_TOPIC, TopicId, TopicRef};
+use crate::words::{Name, OFFSETS_TOPIC, TopicId, TopicPartition, TopicRef};
 
 /// What a topic's name may have: letters, digits, and these.
 const PUNCTUATION: &[u8] = b"._-";
 const LONGEST_NAME: usize = 249;
 /// For what nobody gave a time.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Topics that one request makes by asking for them. Clients ask again for those that are not there yet.
+const MOST_MADE: usize = 64;
 /// Identities of producers that are asked for at a time.
 const PRODUCER_IDS: u64 = 1_000;
 
@@ -63,12 +65,16 @@ impl Broker {
             Some(topics) => topics,
         };
         let creates = ask.creates && self.config.tuning.creates_topics;
+        let mut makes = if self.is_overloaded() { 0 } else { MOST_MADE };
         let topics = topics.into_iter().map(|topic| {
             let outcome = self.topic_shape(&topic);
             let outcome = outcome.map_err(|error| match &topic {
                 TopicRef::Name(name) if !is_valid(name) => ErrorCode::InvalidTopic,
                 TopicRef::Name(name) if creates => {
-                    self.create_by_itself(name.clone(), now, out);
+                    if makes > 0 {
+                        makes -= 1;
+                        self.create_by_itself(name.clone(), now, out);
+                    }
                     ErrorCode::LeaderNotAvailable
                 }
                 _ => error,
@@ -194,6 +200,22 @@ impl Broker {
             let topic = TopicRef::Name(name);
             let id = self.topic_id(&topic);
             (topic, id.map(|topic| Command::CreatePartitions { topic, count, only_check }))
+        });
+        let commands = commands.collect();
+        self.command(Some(client), commands, timeout, now, out);
+    }
+
+    pub(super) fn reassign(
+        &mut self,
+        client: (NodeId, u64),
+        (topic, replicas, timeout): (TopicRef, Vec<(u32, Vec<NodeId>)>, Duration),
+        now: &mut Now<'_>,
+        out: &mut Outputs<ReplicatedLog>,
+    ) {
+        let id = self.topic_id(&topic);
+        let commands = replicas.into_iter().map(|(partition, replicas)| {
+            let partition = id.map(|topic| TopicPartition { topic, partition });
+            (topic.clone(), partition.map(|partition| Command::Reassign { partition, replicas }))
         });
         let commands = commands.collect();
         self.command(Some(client), commands, timeout, now, out);
@@ -350,4 +372,47 @@ fn is_valid(name: &str) -> bool {
         && name != "."
         && name != ".."
         && name.as_bytes().iter().all(may)
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::{Generation, Output, Random, Switches, Wall};
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::broker::BrokerConfig;
+    use crate::tuning::Tuning;
+
+    /// A request of two megabytes names as many topics as its bounds let through.
+    #[test]
+    fn one_request_makes_only_so_many_topics() {
+        let tuning = Tuning::default();
+        let controllers = vec![NodeId(1)];
+        let config = BrokerConfig { controllers, rack: None, addresses: None, tuning };
+        let mut broker = Broker::new(NodeId(101), config, Switches::ALL_ON);
+        broker.session.controller = Some(NodeId(1));
+        let names: Vec<_> = (0..1 << 16).map(|n| TopicRef::Name(format!("t{n}").into())).collect();
+        let mut random = Random::seed_from_u64(0);
+        let (time, wall, generation) = (Time(0), Wall(0), Generation(0));
+        for round in 1..=2 {
+            let mut now = Now { time, wall, generation, random: &mut random };
+            let mut out = Outputs::default();
+            let ask = MetadataAsk { topics: Some(names.clone()), creates: true };
+            broker.metadata((NodeId(1 << 31), round), ask, &mut now, &mut out);
+            let (mut asked, mut told) = (0, 0);
+            for output in out.drain() {
+                match output {
+                    Output::Send { message: Message::Command { .. }, .. } => asked += 1,
+                    Output::Send { message: Message::Answer { answer, .. }, .. } => {
+                        let Answer::Metadata(metadata) = *answer else { panic!() };
+                        let early = Err(ErrorCode::LeaderNotAvailable);
+                        told += metadata.topics.iter().filter(|it| it.outcome == early).count();
+                    }
+                    _ => {}
+                }
+            }
+            // What is being made is not asked for twice.
+            assert_eq!((asked, told), (if round == 1 { MOST_MADE } else { 0 }, names.len()));
+        }
+    }
 }

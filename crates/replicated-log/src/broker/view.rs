@@ -13,7 +13,7 @@ use super::lifecycle::Phase;
 use crate::cluster::Cluster;
 use crate::entry::Entry;
 use crate::mechanism::Mechanism;
-use crate::message::ReplicatedLog;
+use crate::message::{ReplicaFetch, ReplicatedLog};
 use crate::note::Note;
 use crate::replica::Replica;
 use crate::words::{TopicId, TopicPartition};
@@ -26,11 +26,14 @@ impl Broker {
         now: &mut Now<'_>,
         out: &mut Outputs<ReplicatedLog>,
     ) {
-        let mut changed = BTreeSet::new();
+        let (mut changed, mut dropped) = (BTreeSet::new(), false);
         for (number, entry) in entries {
             // What lies between is not here: the next heartbeat says up to where it is.
             if number != self.view.applied + 1 {
                 continue;
+            }
+            for (partition, is) in entry.changes() {
+                self.isr_changes.count(self.id, self.view.partition(partition), is);
             }
             self.view.apply(number, &entry);
             changed.extend(entry.changes().map(|(partition, _)| partition));
@@ -39,11 +42,15 @@ impl Broker {
                 Entry::Drop(id) => {
                     let gone = self.replicas.keys().filter(|partition| partition.topic == id);
                     changed.extend(gone.copied());
+                    dropped = true;
                 }
                 _ => {}
             }
         }
         self.carry_out(changed, now, out);
+        if dropped {
+            self.forget_topics(now, out);
+        }
     }
 
     /// All of it, for a broker that was away for long.
@@ -64,6 +71,7 @@ impl Broker {
                 self.view = view;
                 let changed = self.all_partitions();
                 self.carry_out(changed, now, out);
+                self.forget_topics(now, out);
             }
         }
     }
@@ -174,6 +182,23 @@ impl Broker {
                 }
             }
             self.touched.insert(partition);
+        }
+    }
+
+    /// A follower may know of a partition before this broker has a log for it.
+    pub(super) fn fetch_of_follower(
+        &mut self,
+        from: NodeId,
+        fetch: ReplicaFetch,
+        now: &mut Now<'_>,
+        out: &mut Outputs<ReplicatedLog>,
+    ) {
+        let partition = fetch.partition;
+        if self.replicas.contains_key(&partition) {
+            self.with(partition, now, out, |replica, turn| replica.fetched_by(from, fetch, turn));
+        } else {
+            // No more than the cluster has replicas. One that is dropped would leave its follower out for good.
+            self.early.insert((partition, from), fetch);
         }
     }
 

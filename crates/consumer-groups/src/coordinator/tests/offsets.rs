@@ -63,3 +63,36 @@ fn an_offset_is_known_when_it_is_durable() {
     let token = office.ask(long(4_096));
     assert_eq!(office.committed(token), Some(Ok(())));
 }
+
+#[test]
+fn what_is_not_there_cannot_be_committed() {
+    let mut office = Office::new();
+    let part = |partition| CommitPart { partition, offset: 1, leader_epoch: None, text: None };
+    let topics = vec![
+        (TopicRef::Name("t".into()), vec![part(0), part(9)]),
+        (TopicRef::Name("u".into()), vec![part(0)]),
+    ];
+    let token = office.ask(Ask::Commit(Commit { member: nobody(), topics }));
+    let unknown = Err(ErrorCode::UnknownTopicOrPartition);
+    let expected = [
+        (TopicRef::Name("t".into()), vec![(0, Ok(())), (9, unknown)]),
+        (TopicRef::Name("u".into()), vec![(0, unknown)]),
+    ];
+    assert_eq!(office.answers.remove(&token), Some(Answer::Committed(expected.into())));
+    assert_eq!(office.offsets(), [(0, 1)]);
+}
+
+#[test]
+fn a_topic_that_goes_takes_its_offsets_along_for_good() {
+    let mut office = Office::new();
+    assert_eq!(office.commit_now(&nobody(), 0, 5), Ok(()));
+    office.forget_topics(|topic| &**topic == "t");
+    assert_eq!(office.offsets(), [(0, 5)], "it is there");
+    office.forget_topics(|_| false);
+    assert_eq!(office.offsets(), []);
+    // Whoever coordinates next knows it too, and a topic that is made anew begins with nothing.
+    let mut office = Office::over(office.log, 0, 2, tuning());
+    assert_eq!(office.offsets(), []);
+    assert_eq!(office.commit_now(&nobody(), 0, 1), Ok(()));
+    assert_eq!(office.offsets(), [(0, 1)]);
+}
