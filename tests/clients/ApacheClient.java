@@ -27,6 +27,7 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -49,6 +50,7 @@ public class ApacheClient {
             administers(admin);
             produces();
             consumes(admin);
+            isToldOfNoTransactions();
             System.out.println("Apache's client: ok");
             Map<Integer, Long> processes = new HashMap<>();
             for (int node = 1; node <= 3; node++) {
@@ -203,6 +205,15 @@ public class ApacheClient {
 
     static Map<TopicPartition, Long> offsets(Map<TopicPartition, OffsetAndMetadata> found) {
         return found.entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey, it -> it.getValue().offset()));
+    }
+
+    static void isToldOfNoTransactions() {
+        try (var producer = producer(Map.of("transactional.id", "apache"))) {
+            producer.initTransactions();
+        } catch (TransactionalIdAuthorizationException expected) {
+            return;
+        }
+        throw new AssertionError("there are no transactions, and nobody says so");
     }
 
     // A leader dies under a producer.

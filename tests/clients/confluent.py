@@ -93,4 +93,11 @@ until = time.time() + 6
 while time.time() < until:
     assert three.poll(0.2) is None, "what was committed is read again"
 three.close()
+
+# Who wants transactions is told at once that there are none.
+try:
+    Producer({"bootstrap.servers": servers, "transactional.id": "confluent"}).init_transactions(20)
+    assert False, "there are no transactions, and nobody says so"
+except KafkaException as why:
+    assert why.args[0].fatal() and "no transactions" in str(why), why
 print("confluent-kafka: ok")

@@ -77,13 +77,14 @@ pub trait Framed: Send + Sync + 'static {
     fn encode(&self, answer: Self::Answer, out: &mut Parts);
 }
 
-/// A connection that makes no sense is closed, once what was asked before is answered and these bytes are
-/// said.
+/// A connection that makes no sense, or whose next answer cannot be given, is closed, once what was asked before is
+/// answered and these bytes are said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal(pub Bytes);
 
 /// Serves connections until `stop` ends, then answers what was asked, and gives what `stop` gave. What has no
-/// answer is answered with none.
+/// answer is answered with none; an answer that is owed and cannot be given ends its connection, since the client
+/// would take the next one for it.
 pub async fn serve<T, F: Framed, A>(
     listener: TcpListener,
     door: &Door,
@@ -92,7 +93,7 @@ pub async fn serve<T, F: Framed, A>(
     stop: impl Future<Output = T>,
 ) -> T
 where
-    A: Future<Output = Option<F::Answer>> + Send + 'static,
+    A: Future<Output = Result<Option<F::Answer>, Refusal>> + Send + 'static,
 {
     let stopping = watch::Sender::new(false);
     let carry = |stream: TcpStream, client: SocketAddr, activity: Arc<Activity>| {
@@ -129,7 +130,7 @@ struct Connection<F, A: Future> {
     end: Option<(Bytes, Instant)>,
 }
 
-impl<F: Framed, A: Future<Output = Option<F::Answer>>> Connection<F, A> {
+impl<F: Framed, A: Future<Output = Result<Option<F::Answer>, Refusal>>> Connection<F, A> {
     async fn carry(mut self, answer: impl Fn(F::Ask) -> A, mut stop: watch::Receiver<bool>) {
         while !self.is_over() {
             let has_room = self.queue.bytes < QUEUE;
@@ -167,9 +168,18 @@ impl<F: Framed, A: Future<Output = Option<F::Answer>>> Connection<F, A> {
                 },
                 Some(answered) = self.under_way.next(), if has_room => {
                     self.activity.end();
-                    let mut out = Parts::new();
-                    answered.into_iter().for_each(|answer| self.protocol.encode(answer, &mut out));
-                    self.queue.push(&out);
+                    match answered {
+                        Ok(Some(answer)) => {
+                            let mut out = Parts::new();
+                            self.protocol.encode(answer, &mut out);
+                            self.queue.push(&out);
+                        }
+                        Ok(None) => {}
+                        Err(Refusal(last)) => {
+                            self.under_way = FuturesOrdered::new();
+                            self.end = Some((last, Instant::now() + SHUTDOWN_DEADLINE));
+                        }
+                    }
                 }
                 () = sleep_until(late), if may_be_late => return,
             }

@@ -24,7 +24,7 @@ mod session;
 mod shutdown;
 mod timers;
 
-pub use admin::admin;
+pub use admin::{AdminExtension, admin};
 pub use cluster::{Addresses, Cluster, ClusterError, Member};
 pub use codec::Codec;
 pub use company::{Called, Company};

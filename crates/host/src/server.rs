@@ -15,7 +15,7 @@ use futures_util::future::{BoxFuture, Shared};
 use machine::{Inspection, Machine, Protocol};
 use tokio::runtime::Runtime;
 
-use crate::admin;
+use crate::admin::{self, AdminExtension};
 use crate::cluster::Addresses;
 use crate::codec::Codec;
 use crate::company::Around;
@@ -52,6 +52,8 @@ pub struct Server<M: Machine> {
     pub nodes: RunningNodes<M>,
     /// What is counted.
     pub metrics: Metrics,
+    /// What this system has besides, where that is shown.
+    pub extension: AdminExtension,
     /// Where that is shown.
     admin: Option<Listening>,
     exposure: Exposure,
@@ -77,8 +79,17 @@ impl<M: Machine> Server<M> {
         let runtime = runtime().map_err(ServeError::Runtime)?;
         let (nodes, metrics) = (RunningNodes::default(), Metrics::default());
         let (addresses, entrances) = (Addresses::default(), Vec::new());
-        let mut server =
-            Server { runtime, nodes, metrics, admin: None, exposure, addresses, entrances };
+        let extension = AdminExtension::default();
+        let mut server = Server {
+            runtime,
+            nodes,
+            metrics,
+            extension,
+            admin: None,
+            exposure,
+            addresses,
+            entrances,
+        };
         server.admin = admin.map(|admin| server.listen(admin)).transpose()?;
         server.addresses.admin = server.admin.as_ref().map(|(_, address)| *address);
         Ok(server)
@@ -131,14 +142,15 @@ impl<M: Machine> Server<M> {
         ready: impl FnOnce(),
         work: impl FnOnce(Stopping) -> W,
     ) -> Result<(), String> {
-        let Server { runtime, nodes, metrics, admin, .. } = self;
+        let Server { runtime, nodes, metrics, extension, admin, .. } = self;
         let served = runtime.block_on(async {
             let mut asked = asked_to_stop().map_err(|error| error.to_string())?.boxed().shared();
             if let Some((listener, address)) = admin {
                 tracing::info!("metrics at http://{address}/metrics");
                 let shown = nodes.clone();
                 let inspect = move || shown.nodes().iter().map(|node| node.inspect()).collect();
-                let routes = admin::admin(metrics, inspect, is_ready.clone(), address.ip());
+                let (well, bound) = (is_ready.clone(), address.ip());
+                let routes = admin::admin(metrics, inspect, well, bound, extension);
                 let serving = async move {
                     let (door, never) = (http::Door::default(), std::future::pending::<()>());
                     http::serve(listener, &door, http::Tower::new(routes), never).await;

@@ -8,7 +8,9 @@
 //! They listen on loopback unless the user insists, because they ask nobody who they are.
 
 mod metrics;
+mod moves;
 mod owner;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,15 +21,16 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use host::framed::{self, Refusal};
 use host::{
-    Access, Addresses, Company, Door, Neighbours, Node, ServeError, Server, Session, SharedFolder,
-    Stopping, Visitor, framed,
+    Access, Addresses, Company, Door, Neighbours, NoAnswer, Node, Places, ServeError, Server,
+    Session, SharedFolder, Stopping, Visitor,
 };
 use machine::{Inspection, Machine, NodeId, Switches};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::wire::{Kafka, Reply, Request};
+use crate::wire::{Head, Kafka, Reply, Request};
 use metrics::LogMetrics;
 use owner::FolderOwner;
 use replicated_log::broker::{Broker, BrokerConfig};
@@ -83,6 +86,8 @@ sim::nodes! {
 
 /// Longer than any question may wait.
 const PATIENCE: Duration = Duration::from_secs(330);
+/// Kafka's clients keep a connection to each broker, and most of them are idle for long.
+const MOST_CONNECTIONS: u64 = 16_384;
 /// While a broker is not registered.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -92,7 +97,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// # Errors
 /// If it could not start, or if a node found that it cannot keep its promises.
 pub fn serve(mut config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(), ServeError> {
-    let server = Server::open(config.access)?;
+    let mut server = Server::open(config.access)?;
     let is_here = |id| config.here.is_none_or(|here| here == id);
     let (mut doors, mut links) = (Vec::new(), None);
     for process in config.processes.iter_mut().filter(|process| is_here(process.id)) {
@@ -116,6 +121,11 @@ pub fn serve(mut config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(
         let broker = boot(&config, &company, &whole, &server, (process, Kind::Broker))?;
         brokers.push((broker, listener));
     }
+    if let Some((broker, _)) = brokers.first() {
+        server.extension.routes = moves::routes(broker);
+    }
+    let here: Vec<_> = brokers.iter().map(|(broker, _)| broker.clone()).collect();
+    server.extension.numbers = Some(Arc::new(move || standing::numbers(&here)));
     let clients = config.processes.iter().find(|process| is_here(process.id));
     let listens = Addresses {
         clients: clients.map(|process| process.clients),
@@ -137,9 +147,10 @@ pub fn serve(mut config: ServeConfig, ready: impl FnOnce(Addresses)) -> Result<(
             }
             // A leader hands over first: until then it answers.
             let stop = stopped.clone().shared();
-            let doors = brokers
-                .into_iter()
-                .map(|(broker, listener)| serve_clients(broker, listener, stop.clone()));
+            let door = Door { places: Places::new(most_connections()), ..Door::default() };
+            let doors = brokers.into_iter().map(|(broker, listener)| {
+                serve_clients(broker, listener, door.clone(), stop.clone())
+            });
             join_all(doors).await
         };
         tokio::join!(linked, served).0
@@ -213,10 +224,18 @@ async fn registered(broker: &Arc<Node<Member>>) {
     }
 }
 
-/// Answers clients, until it ends.
+/// As many as there may be, and three eighths of the files that the system allows this process: half are for its data
+/// (`host`), and the rest for links and the admin address.
+fn most_connections() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(MOST_CONNECTIONS, |limit| MOST_CONNECTIONS.min(limit / 8 * 3)).max(16) as usize
+}
+
+/// Answers clients of a broker, until it ends. The brokers of a process share what a door may have.
 async fn serve_clients<T>(
     broker: Arc<Node<Member>>,
     listener: TcpListener,
+    door: Door,
     stop: impl Future<Output = T>,
 ) {
     let answer = move |visitor: Visitor, mut request: Request| {
@@ -224,20 +243,52 @@ async fn serve_clients<T>(
         request.comes_from(visitor.address.ip());
         async move {
             match request {
-                Request::Known(bytes) => Some(Reply::Known(bytes)),
+                Request::Known(bytes) => Ok(Some(Reply::Known(bytes))),
                 Request::Ask(head, ask) => {
                     let session = Session::of(&visitor, &broker);
                     let asked = session.ask_once(PATIENCE, |token| Message::Ask { token, ask });
-                    match asked.await {
-                        Ok(Message::Answer { answer, .. }) if head.wants_answer() => {
-                            Some(Reply::Answer(head, answer))
-                        }
-                        // Nobody waits for one, or the broker has stopped.
-                        _ => None,
-                    }
+                    reply(head, asked.await)
                 }
             }
         }
     };
-    framed::serve(listener, &Door::default(), Arc::new(Kafka), answer, stop).await;
+    framed::serve(listener, &door, Arc::new(Kafka), answer, stop).await;
+}
+
+/// What a client is told.
+///
+/// # Errors
+/// If the broker has stopped, or does not know the question any more: the client would take the next answer for this.
+fn reply(head: Head, asked: Result<Message, NoAnswer>) -> Result<Option<Reply>, Refusal> {
+    match asked {
+        Ok(Message::Answer { answer, .. }) => {
+            Ok(head.wants_answer().then_some(Reply::Answer(head, answer)))
+        }
+        _ => Err(Refusal::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use host::framed::Framed;
+    use replicated_log::ask::Answer;
+
+    use super::*;
+
+    #[test]
+    fn a_question_without_an_answer_ends_its_connection() {
+        // A heartbeat: its length, key and version, correlation, no client; a group, a generation, a member.
+        let frame = b"\0\0\0\x13\0\x0c\0\0\0\0\0\x07\xff\xff\0\x01g\0\0\0\x01\0\0";
+        let head = || match Kafka.decode(Bytes::from_static(frame)) {
+            Ok(Request::Ask(head, _)) => head,
+            other => panic!("{other:?}"),
+        };
+        let answer = Box::new(Answer::Beat(Ok(())));
+        let answered = reply(head(), Ok(Message::Answer { token: 1, answer }));
+        assert!(matches!(answered, Ok(Some(Reply::Answer(..)))));
+        for why in [NoAnswer::Late, NoAnswer::Stopped] {
+            assert!(reply(head(), Err(why)).is_err(), "{why}");
+        }
+    }
 }

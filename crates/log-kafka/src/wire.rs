@@ -263,6 +263,20 @@ fn framed<M: Encodable + HeaderVersion>(correlation: i32, version: i16, answer: 
     out.freeze()
 }
 
+/// How long an answer of this layout is (`bounds.rs`); none where it is shorter than it claims.
+pub(crate) fn answer_length(
+    layout: &str,
+    version: i16,
+    is_flexible: bool,
+    body: &[u8],
+) -> Option<usize> {
+    bounds::walked(layout, version, is_flexible, bounds::MOST_OF_ANSWER, body)
+}
+
+/// To who wants transactions. Of all of Kafka's errors it is the one at which every client gives up at once: librdkafka
+/// asks for a coordinator again and again after any other, and says in the end that time ran out.
+const NO_TRANSACTIONS: ErrorCode = ErrorCode::TransactionalIdAuthorizationFailed;
+
 fn read<M: Decodable>(body: &mut Bytes, version: i16) -> Option<M> {
     M::decode(body, version).ok()
 }

@@ -80,8 +80,9 @@ impl Served {
     }
 }
 
-async fn answer(office: &Open, visitor: &Visitor, line: Bytes) -> Option<Bytes> {
-    match &line[..] {
+async fn answer(office: &Open, visitor: &Visitor, line: Bytes) -> Result<Option<Bytes>, Refusal> {
+    Ok(match &line[..] {
+        b"never\n" => return Err(Refusal(Bytes::from_static(b"sorry\n"))),
         b"quiet\n" => None,
         b"later\n" => {
             let session = Session::of(visitor, &office.0);
@@ -90,7 +91,7 @@ async fn answer(office: &Open, visitor: &Visitor, line: Bytes) -> Option<Bytes> 
         }
         b"much\n" => Some(Bytes::from_static(&[b'm'; 256 << 10])),
         _ => Some(line),
-    }
+    })
 }
 
 async fn soon<T>(what: impl Future<Output = T>) -> T {
@@ -190,6 +191,19 @@ fn a_frame_that_is_too_long_or_means_nothing_ends_its_connection_behind_earlier_
         let _ = stream.write_all(&[b'x'; 2 * Lines::LONGEST]).await;
         let said = rest(&mut stream).await;
         assert!(said.is_empty() || said == "> one\n", "{said}");
+        served.stop().await;
+    });
+}
+
+#[test]
+fn an_answer_that_cannot_be_given_ends_its_connection_behind_earlier_ones() {
+    on_threads(async {
+        let served = Served::new().await;
+        let mut stream = served.visit().await;
+        stream.write_all(b"later\nnever\none\nlater\n").await.unwrap();
+        until(|| served.office.look(|clerk| clerk.owes()) == 2).await;
+        served.office.go(true, 64);
+        assert_eq!(rest(&mut stream).await, "> later\nsorry\n", "nobody takes one for another");
         served.stop().await;
     });
 }

@@ -102,6 +102,14 @@ impl Server {
         std::fs::read_dir(format!("/proc/{id}/task")).unwrap().count()
     }
 
+    /// Bytes of memory that are its own, and no file's.
+    pub(crate) fn memory(&self) -> u64 {
+        let id = self.child.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    }
+
     /// Where it shows what it counts, as it says once it is ready.
     pub(crate) fn admin(&self) -> SocketAddr {
         let line = self.lines.lock().unwrap().recv_timeout(LONGEST);

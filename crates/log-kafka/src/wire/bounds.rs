@@ -12,13 +12,15 @@ use super::versions::Api;
 /// Elements of all arrays of a request, and tagged fields. In memory each is 150 bytes at most, so a request has
 /// no more than ten megabytes besides its own bytes.
 pub(super) const MOST_ELEMENTS: usize = 1 << 16;
+/// The same of an answer to the client that is here: as many as all partitions of a cluster may need.
+pub(super) const MOST_OF_ANSWER: usize = 1 << 19;
 /// Bytes of a text: any version of an answer can say it then.
 const LONGEST_TEXT: usize = i16::MAX as usize;
 
 /// What comes behind the header of a request, if that is whole.
 pub(super) fn behind_header(api: &Api, version: i16, frame: &[u8]) -> Option<usize> {
     // Api, version and correlation; the client's name is of the old form in each version.
-    let mut walk = Walk { left: frame, version, compact: false, elements: 0 };
+    let mut walk = Walk { left: frame, version, compact: false, room: MOST_ELEMENTS };
     walk.skip(8)?;
     walk.field("s")?;
     walk.compact = api.is_flexible(version);
@@ -28,9 +30,19 @@ pub(super) fn behind_header(api: &Api, version: i16, frame: &[u8]) -> Option<usi
 
 /// How long the body of a request is; none where it is shorter than it claims, or has too many elements.
 pub(super) fn length(api: &Api, version: i16, body: &[u8]) -> Option<usize> {
-    let compact = api.is_flexible(version);
-    let mut walk = Walk { left: body, version, compact, elements: 0 };
-    walk.structure(api.layout)?;
+    walked(api.layout, version, api.is_flexible(version), MOST_ELEMENTS, body)
+}
+
+/// How long a body of this layout is, with this number of elements at most.
+pub(super) fn walked(
+    layout: &str,
+    version: i16,
+    compact: bool,
+    most: usize,
+    body: &[u8],
+) -> Option<usize> {
+    let mut walk = Walk { left: body, version, compact, room: most };
+    walk.structure(layout)?;
     Some(body.len() - walk.left.len())
 }
 
@@ -38,7 +50,8 @@ struct Walk<'a> {
     left: &'a [u8],
     version: i16,
     compact: bool,
-    elements: usize,
+    /// For so many more elements.
+    room: usize,
 }
 
 impl Walk<'_> {
@@ -92,8 +105,8 @@ impl Walk<'_> {
 
     /// So many elements follow. That they are there is seen when they are walked.
     fn count(&mut self, count: usize) -> Option<()> {
-        self.elements = self.elements.checked_add(count)?;
-        (self.elements <= MOST_ELEMENTS).then_some(())
+        self.room = self.room.checked_sub(count)?;
+        Some(())
     }
 
     /// Of an array or of bytes; none at all is none.

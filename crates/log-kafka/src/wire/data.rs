@@ -19,7 +19,9 @@ use kafka_protocol::messages::{
 use machine::Parts;
 use machine::codec::{Encoder, put_number};
 
-use super::{Beside, Head, by_name, code, epoch, epoch_code, millis, name, topic_name};
+use super::{
+    Beside, Head, NO_TRANSACTIONS, by_name, code, epoch, epoch_code, millis, name, topic_name,
+};
 use replicated_log::ask::{
     Acks, Ask, EpochAsk, EpochEnd, Fetch, FetchPart, Fetched, OffsetAnswer, OffsetAsk, Produce,
     ProducePart, Produced, When,
@@ -255,7 +257,7 @@ pub(super) fn ends(parts: Vec<EpochEnd>) -> OffsetForLeaderEpochResponse {
 pub(super) fn init_producer(asked: InitProducerIdRequest) -> Result<Ask, InitProducerIdResponse> {
     match asked.transactional_id {
         None => Ok(Ask::InitProducerId),
-        Some(_) => Err(producer_id(Err(ErrorCode::InvalidRequest))),
+        Some(_) => Err(producer_id(Err(NO_TRANSACTIONS))),
     }
 }
 

@@ -24,8 +24,8 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::{
-    Beside, Head, broker, by_name, code, endpoint, epoch, epoch_code, millis, name, text,
-    topic_name, unique,
+    Beside, Head, NO_TRANSACTIONS, broker, by_name, code, endpoint, epoch, epoch_code, millis,
+    name, text, topic_name, unique,
 };
 use replicated_log::ask::{
     Ask, BrokerAddress, Commit, CommitPart, CommittedAnswer, CommittedAsk, CommittedOffset,
@@ -43,8 +43,9 @@ pub(super) fn find_coordinator(
     match asked.key_type {
         GROUP => Ok(Ask::FindCoordinator(vec![name(&asked.key)])),
         _ => {
-            let refused = vec![(name(&asked.key), Err(ErrorCode::InvalidRequest))];
-            Err(Box::new(coordinator(refused)))
+            let refused = vec![(name(&asked.key), Err(NO_TRANSACTIONS))];
+            let why = text("this server has no transactions: leave transactional.id unset");
+            Err(Box::new(coordinator(refused).with_error_message(Some(why))))
         }
     }
 }

@@ -345,11 +345,11 @@ fn what_is_not_here_is_refused_by_an_answer() {
         Ok(Request::Known(bytes)) => bytes[8..].to_vec(),
         other => panic!("{other:?}"),
     };
-    let invalid = ErrorCode::InvalidRequest.code().to_be_bytes();
+    let refused = ErrorCode::TransactionalIdAuthorizationFailed.code().to_be_bytes();
     let transactional = known(asked(ApiKey::FindCoordinator, 1, b"\0\x01x\x01"));
-    assert_eq!(transactional[4..6], invalid);
+    assert_eq!(transactional[4..6], refused);
     let transactional = known(asked(ApiKey::InitProducerId, 1, b"\0\x01x\0\0\0\0"));
-    assert_eq!(transactional[4..6], invalid);
+    assert_eq!(transactional[4..6], refused);
     let placed =
         known(asked(ApiKey::CreatePartitions, 0, b"\0\0\0\x01\0\x01t\0\0\0\x02\0\0\0\0\0\0\0\0\0"));
     assert_eq!(placed[11..13], ErrorCode::InvalidReplicaAssignment.code().to_be_bytes());
