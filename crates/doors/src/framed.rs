@@ -156,11 +156,12 @@ impl<F: Framed, A: Future<Output = Result<Option<F::Answer>, Refusal>>> Connecti
                 }
                 () = sleep_until(stuck), if waits => return,
                 frame = self.frames.next(&*self.protocol), if reads => match frame {
-                    Ok(Some(ask)) => {
+                    Ok(Came::Frame(ask)) => {
                         self.activity.begin();
                         self.under_way.push_back(answer(ask));
                     }
-                    Ok(None) => self.end = Some((Bytes::new(), Instant::now() + LAST_ANSWERS)),
+                    Ok(Came::Part) => {}
+                    Ok(Came::End) => self.end = Some((Bytes::new(), Instant::now() + LAST_ANSWERS)),
                     Err(End::Refused(Refusal(last))) => {
                         self.end = Some((last, Instant::now() + SHUTDOWN_DEADLINE));
                     }
@@ -267,6 +268,15 @@ struct Frames {
     since: usize,
 }
 
+/// What came of reading.
+enum Came<A> {
+    Frame(A),
+    /// Of a frame, and the next is waited for until another time.
+    Part,
+    /// There are no more frames.
+    End,
+}
+
 enum End {
     Refused(Refusal),
     /// The connection broke, or there is no memory for what it sends.
@@ -293,8 +303,9 @@ impl Frames {
         self.moved + if self.buffer.is_empty() { IDLE_TIMEOUT } else { FRAME_TIMEOUT }
     }
 
-    /// The next frame; none where there are no more.
-    async fn next<F: Framed>(&mut self, protocol: &F) -> Result<Option<F::Ask>, End> {
+    /// The next frame, or what else came.
+    async fn next<F: Framed>(&mut self, protocol: &F) -> Result<Came<F::Ask>, End> {
+        let late = self.late();
         loop {
             if self.length.is_none() && !self.buffer.is_empty() {
                 self.length = protocol.length(&self.buffer).map_err(End::Refused)?;
@@ -307,7 +318,7 @@ impl Frames {
                 Some(length) => {
                     self.pay(length).await?;
                     if let Some(frame) = self.take(length) {
-                        return protocol.decode(frame).map(Some).map_err(End::Refused);
+                        return protocol.decode(frame).map(Came::Frame).map_err(End::Refused);
                     }
                     length - self.buffer.len()
                 }
@@ -317,13 +328,17 @@ impl Frames {
                     OWN
                 }
             };
+            // Whoever waits for this call knows only until when it was waited for before.
+            if self.late() != late {
+                return Ok(Came::Part);
+            }
             // The rest of it, and no more where it is long.
             let most = missing.max(OWN);
             self.buffer.reserve(most);
             let mut room = (&mut self.buffer).limit(most);
             let read = self.reader.read_buf(&mut room).await.map_err(|_| End::Broken)?;
             if read == 0 {
-                return Ok(None);
+                return Ok(Came::End);
             }
             self.since += read;
             if self.since >= STEP {
