@@ -39,7 +39,7 @@ fn five_thousand_idle_clients_keep_their_connections() {
     // The server has what this process has, too.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let count = 5_000.min(limit / 8 * 3 - 8) as usize;
+    let count = 5_000_u64.min(limit / 8 * 3 - 8) as usize;
     if count < 5_000 {
         eprintln!("{count} connections: no more with {limit} files");
     }

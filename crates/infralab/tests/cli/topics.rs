@@ -1,6 +1,10 @@
 //! Topics and groups of a cluster that runs, as people see and change them.
 
-#![expect(clippy::disallowed_types, reason = "something that is no broker listens, too")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "something that is no broker listens, too"
+)]
 
 use std::io::Write;
 use std::net::TcpListener;
