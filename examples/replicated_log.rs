@@ -15,7 +15,7 @@ use replicated_log::controller::Controller;
 use replicated_log::message::{Message, ReplicatedLog};
 use replicated_log::tuning::Tuning;
 use replicated_log::words::{Offset, TopicRef};
-use sim::{Delays, World};
+use sim::{Delays, Script, World};
 
 const BROKERS: [NodeId; 3] = [NodeId(0), NodeId(1), NodeId(2)];
 const CONTROLLERS: [NodeId; 3] = [NodeId(3), NodeId(4), NodeId(5)];
