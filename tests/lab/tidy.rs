@@ -69,6 +69,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "raft-kv",
             "log-kafka",
             "log-scenarios",
+            "log-protocol",
             "url-shortener",
             "shortener-api",
             "shortener-transfer",

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use replicated_log::batch::{Batch, Record};
+use log_protocol::batch::{Batch, Record};
 
 pub(crate) const PRODUCE: (i16, i16) = (0, 3);
 pub(crate) const FETCH: (i16, i16) = (1, 4);

@@ -304,7 +304,7 @@ impl Broker {
         match self.phase {
             Phase::Reading | Phase::Recovering { .. } => "booting",
             Phase::Closing | Phase::Closed => "stopping",
-            Phase::Up if !self.is_registered() => "waiting",
+            Phase::Up if !self.lives() => "waiting",
             Phase::Up => "broker",
         }
     }

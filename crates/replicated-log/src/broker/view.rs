@@ -120,6 +120,11 @@ impl Broker {
         known.is_some_and(|known| known.boot == self.session.boot && self.session.boot != 0)
     }
 
+    /// And it may lead, as far as it knows.
+    pub(super) fn lives(&self) -> bool {
+        self.is_registered() && self.view.may_lead(self.id)
+    }
+
     /// A folder is of one cluster for good.
     fn is_of_the_cluster(&mut self, out: &mut Outputs<ReplicatedLog>) {
         let id = self.view.id;
