@@ -84,11 +84,14 @@ fn topic() -> TopicRef {
     TopicRef::Name("events".into())
 }
 
-/// Who has the partition; the topic is made where there is none.
+/// Who has the partition. The topic is made where there is none, and asked for again until somebody leads it.
 fn partition(world: &mut World<Node>, broker: NodeId) -> PartitionMetadata {
-    let metadata = Ask::Metadata(MetadataAsk { topics: Some(vec![topic()]), creates: true });
-    let Answer::Metadata(answer) = ask(world, broker, metadata) else { panic!("no metadata") };
-    answer.topics[0].outcome.clone().expect("it is made").partitions[0].clone()
+    let asked = MetadataAsk { topics: Some(vec![topic()]), creates: true };
+    let found = (0..10).find_map(|_| match ask(world, broker, Ask::Metadata(asked.clone())) {
+        Answer::Metadata(answer) => answer.topics.into_iter().next()?.outcome.ok(),
+        _ => None,
+    });
+    found.expect("it is made").partitions[0].clone()
 }
 
 /// Appends records, and waits until all in-sync replicas have synced them; the offset of the first.
@@ -122,7 +125,6 @@ fn main() {
     let delays = Delays::micros(200, 2_000);
     let mut world = World::new(7, &[0, 1, 2, 0, 1, 2, 0], delays, Arc::new(boot));
     world.run_for(MS(1_500));
-    partition(&mut world, BROKERS[0]);
     let before = partition(&mut world, BROKERS[0]);
     let leader = before.leader.expect("the controllers elected one");
     println!("{leader:?} leads in epoch {}, in sync are {:?}", before.leader_epoch, before.isr);
