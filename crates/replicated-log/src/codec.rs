@@ -1,5 +1,5 @@
 //! The bytes of what brokers and controllers say to each other: a kind, the length of the fields, the fields
-//! (`entry/bytes.rs`), and behind them what is large, which nobody copies: batches, an image, an envelope.
+//! (`coded.rs` in `log-protocol`), and behind them what is large, which nobody copies: batches, an image, an envelope.
 //!
 //! A client's door stands beside its broker, so that questions and answers never travel on links: they have the
 //! bytes of a message that says nothing.
@@ -7,13 +7,12 @@
 #[cfg(feature = "server")]
 mod link;
 
+use log_protocol::coded;
+use log_protocol::coded::Coded;
 use machine::NodeId;
 use machine::codec::{Fields, Length, Malformed, Reader};
 
-use crate::ask::NewTopic;
 use crate::batch::Batch;
-use crate::entry::{Coded, coded};
-use crate::error::ErrorCode;
 use crate::message::{
     Alter, Beat, Changed, Command, Heartbeat, Message, Registration, ReplicaFetch, ReplicaFetched,
 };
@@ -26,7 +25,6 @@ coded!(Heartbeat, 5: epoch, number, applied, stopping, damaged);
 coded!(Beat, 4: epoch, number, may_stop, unknown);
 coded!(Alter, 4: partition, leader_epoch, version, isr);
 coded!(ReplicaFetch, 5: partition, broker_epoch, leader_epoch, from, last_epoch);
-coded!(NewTopic, 5: name, partitions, replication_factor, assignment, settings);
 
 impl Message {
     /// How many bytes it has on a link, or would have.
@@ -73,31 +71,6 @@ impl Message {
                 fetched.diverging.put(out);
             }
         }
-    }
-}
-
-impl Coded for ErrorCode {
-    fn put(&self, out: &mut impl Fields) {
-        out.put_slice(&self.code().to_le_bytes());
-    }
-
-    fn get(from: &mut Reader<&[u8]>) -> Result<ErrorCode, Malformed> {
-        let code = from.take_u16()?;
-        ErrorCode::of(code as i16).ok_or(Malformed("there is no such error"))
-    }
-}
-
-impl<T: Coded, E: Coded> Coded for Result<T, E> {
-    fn put(&self, out: &mut impl Fields) {
-        self.is_ok().put(out);
-        match self {
-            Ok(value) => value.put(out),
-            Err(error) => error.put(out),
-        }
-    }
-
-    fn get(from: &mut Reader<&[u8]>) -> Result<Result<T, E>, Malformed> {
-        Ok(if bool::get(from)? { Ok(T::get(from)?) } else { Err(E::get(from)?) })
     }
 }
 

@@ -12,14 +12,12 @@
 //!    read it (`broker/fetch.rs`, `replica/reads.rs`).
 //!
 //! Who leads, and who is in sync, the controllers decide: `controller.rs` and its folder, on `raft`. What they decided
-//! are entries (`entry.rs`), which make the metadata (`cluster.rs`) there and at every broker (`broker/view.rs`,
+//! are entries, which make the metadata (`log-metadata`) there and at every broker (`broker/view.rs`,
 //! `broker/session.rs`). Groups of consumers are coordinated by a part of each broker (`consumer-groups`, which
 //! `broker/groups.rs` embeds). `mechanism.rs` has the switches, `tuning.rs` every time and size.
 
 pub mod broker;
-pub mod cluster;
 pub mod controller;
-pub mod entry;
 pub mod mechanism;
 pub mod message;
 pub mod note;
@@ -30,4 +28,5 @@ mod replica;
 mod sentence;
 mod throttle;
 
+pub use log_metadata::{cluster, entry};
 pub use log_protocol::{ask, batch, error, words};

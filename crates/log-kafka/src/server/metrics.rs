@@ -8,6 +8,7 @@ use replicated_log::note::Note;
 pub(super) struct LogMetrics {
     leads: Count,
     cuts: Count,
+    damages: Count,
     metrics: Metrics,
 }
 
@@ -20,6 +21,10 @@ impl LogMetrics {
                 "log_cuts_total",
                 "How often a replica here cut off what another leader overruled.",
             ),
+            damages: metrics.counter(
+                "log_damaged_total",
+                "How often a disk here did not give what a replica had on it.",
+            ),
             metrics: metrics.clone(),
         }
     }
@@ -28,7 +33,10 @@ impl LogMetrics {
         match note {
             Note::Leads { .. } => self.leads.one(),
             Note::Cut { .. } => self.cuts.one(),
-            Note::Damaged { .. } => tracing::warn!("{note:?}"),
+            Note::Damaged { .. } => {
+                tracing::warn!("{note:?}");
+                self.damages.one();
+            }
             Note::Sometimes(what) => {
                 raft::server::count_note(&self.metrics, "log_notes_total", what)
             }

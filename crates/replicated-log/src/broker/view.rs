@@ -42,6 +42,7 @@ impl Broker {
                 Entry::Drop(id) => {
                     let gone = self.replicas.keys().filter(|partition| partition.topic == id);
                     changed.extend(gone.copied());
+                    self.early.retain(|(partition, _), _| partition.topic != id);
                     dropped = true;
                 }
                 _ => {}
@@ -263,4 +264,41 @@ impl Broker {
 
 fn partitions_of(topic: TopicId, count: usize) -> impl Iterator<Item = TopicPartition> {
     (0..count as u32).map(move |partition| TopicPartition { topic, partition })
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::{Generation, NodeId, Random, Switches, Time, Wall};
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::broker::BrokerConfig;
+    use crate::tuning::Tuning;
+    use crate::words::TopicId;
+
+    #[test]
+    fn what_came_early_for_a_topic_goes_with_it() {
+        let controllers = vec![NodeId(1)];
+        let tuning = Tuning::default();
+        let config = BrokerConfig { controllers, rack: None, addresses: None, tuning };
+        let mut broker = Broker::new(NodeId(101), config, Switches::ALL_ON);
+        let mut random = Random::seed_from_u64(0);
+        let (time, wall, generation) = (Time(0), Wall(0), Generation(0));
+        let mut now = Now { time, wall, generation, random: &mut random };
+        let mut out = Outputs::default();
+        for topic in [TopicId(1), TopicId(2)] {
+            let partition = TopicPartition { topic, partition: 0 };
+            let fetch = ReplicaFetch {
+                partition,
+                broker_epoch: 1,
+                leader_epoch: 1,
+                from: 0,
+                last_epoch: None,
+            };
+            broker.fetch_of_follower(NodeId(102), fetch, &mut now, &mut out);
+        }
+        broker.entries(vec![(1, Entry::Drop(TopicId(1)))], &mut now, &mut out);
+        let left: Vec<_> = broker.early.keys().map(|(partition, _)| partition.topic).collect();
+        assert_eq!(left, [TopicId(2)]);
+    }
 }

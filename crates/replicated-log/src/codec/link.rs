@@ -6,8 +6,9 @@ use raft::Envelope;
 
 use super::HEAD;
 use crate::batch::Batch;
-use crate::entry::{Coded, Entry};
+use crate::entry::Entry;
 use crate::message::{Message, ReplicaFetched};
+use log_protocol::coded::Coded;
 
 /// A message that says nothing.
 const NOTHING: u8 = u8::MAX;

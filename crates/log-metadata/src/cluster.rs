@@ -9,9 +9,10 @@ use bytes::{Bytes, BytesMut};
 use machine::codec::{Fields, Malformed, Reader};
 use machine::{DiskId, NodeId};
 
-use crate::ask::Settings;
-use crate::entry::{Changes, Coded, Entry};
-use crate::words::{BrokerEpoch, LeaderEpoch, Name, TopicId, TopicPartition};
+use crate::entry::{Changes, Entry};
+use log_protocol::ask::Settings;
+use log_protocol::coded::Coded;
+use log_protocol::words::{BrokerEpoch, LeaderEpoch, Name, TopicId, TopicPartition};
 
 /// What is known of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -85,7 +86,7 @@ pub struct Partition {
 
 impl Cluster {
     /// Carries out the entry of this number, which follows on the last one.
-    pub(crate) fn apply(&mut self, number: u64, entry: &Entry) {
+    pub fn apply(&mut self, number: u64, entry: &Entry) {
         self.applied = number;
         match entry {
             Entry::Broker { id, boot, disk, rack, addresses, changes } => {
@@ -150,12 +151,12 @@ impl Cluster {
     }
 
     /// A partition.
-    pub(crate) fn partition(&self, partition: TopicPartition) -> Option<&Partition> {
+    pub fn partition(&self, partition: TopicPartition) -> Option<&Partition> {
         self.topics.get(&partition.topic)?.partitions.get(partition.partition as usize)
     }
 
     /// All partitions, each with its topic.
-    pub(crate) fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &Topic, &Partition)> {
+    pub fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &Topic, &Partition)> {
         self.topics.iter().flat_map(|(id, topic)| {
             (0..).zip(&topic.partitions).map(move |(partition, state)| {
                 (TopicPartition { topic: *id, partition }, topic, state)
@@ -164,17 +165,17 @@ impl Cluster {
     }
 
     /// Is this broker registered, and heard?
-    pub(crate) fn is_alive(&self, broker: NodeId) -> bool {
+    pub fn is_alive(&self, broker: NodeId) -> bool {
         self.brokers.get(&broker).is_some_and(|broker| !broker.fenced)
     }
 
     /// Is it alive, and not about to stop?
-    pub(crate) fn may_lead(&self, broker: NodeId) -> bool {
+    pub fn may_lead(&self, broker: NodeId) -> bool {
         self.brokers.get(&broker).is_some_and(|broker| !broker.fenced && !broker.stopping)
     }
 
     /// Its bytes: those of snapshots, and of images for brokers that lack too much.
-    pub(crate) fn encode(&self) -> Bytes {
+    pub fn encode(&self) -> Bytes {
         let Cluster { applied, id, brokers, topics, names: _, topics_made, next_producer } = self;
         let mut out = BytesMut::new();
         out.put_u8(FORMAT);
@@ -188,7 +189,10 @@ impl Cluster {
     ///
     /// # Errors
     /// If they are none.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Cluster, Malformed> {
+    ///
+    /// # Errors
+    /// If these are not the bytes of one.
+    pub fn decode(bytes: &[u8]) -> Result<Cluster, Malformed> {
         Reader::whole(bytes, |from| {
             if from.take_u8()? != FORMAT {
                 return Err(Malformed("another version of the program wrote it"));
@@ -240,7 +244,12 @@ mod tests {
 
     #[test]
     fn partitions_are_changed_or_follow_on_the_last() {
-        let settings = crate::tuning::Tuning::default().settings;
+        let settings = Settings {
+            min_insync_replicas: 2,
+            retention_bytes: None,
+            segment_bytes: 64 << 20,
+            max_message_bytes: 1 << 20,
+        };
         let (one, two) = (Partition { version: 1, ..Partition::default() }, Partition::default());
         let made = |id: u128| Entry::Topic {
             id: TopicId(id),

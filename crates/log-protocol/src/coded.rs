@@ -1,4 +1,5 @@
-//! The bytes of entries, and of all that they are made of: fields in order, numbers in groups of seven bits.
+//! The bytes of these words, where nodes say them to each other and keep them: fields in order, numbers in groups of
+//! seven bits.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -6,13 +7,12 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use machine::codec::{Fields, Malformed, Reader};
 use machine::{DiskId, NodeId};
 
-use super::Entry;
-use crate::ask::Settings;
-use crate::cluster::{BrokerState, Partition, Topic};
+use crate::ask::{NewTopic, Settings};
+use crate::error::ErrorCode;
 use crate::words::{Name, TopicId, TopicPartition};
 
 /// Something with bytes that say where they end, in one form.
-pub(crate) trait Coded: Sized {
+pub trait Coded: Sized {
     /// It has no fewer bytes: no more are reserved than those that came can hold.
     const LEAST: usize = 1;
 
@@ -20,6 +20,9 @@ pub(crate) trait Coded: Sized {
     fn put(&self, out: &mut impl Fields);
 
     /// What the bytes begin with.
+    ///
+    /// # Errors
+    /// If they begin with nothing of the kind.
     fn get(from: &mut Reader<&[u8]>) -> Result<Self, Malformed>;
 }
 
@@ -172,108 +175,52 @@ impl<K: Coded + Ord, V: Coded> Coded for BTreeMap<K, V> {
 }
 
 /// A structure is its fields; one that is forgotten here is an error of the build.
+#[macro_export]
 macro_rules! coded {
     ($name:ident, $least:literal: $($field:ident),+) => {
-        impl Coded for $name {
+        impl $crate::coded::Coded for $name {
             const LEAST: usize = $least;
 
-            fn put(&self, out: &mut impl Fields) {
+            fn put(&self, out: &mut impl ::machine::codec::Fields) {
                 let $name { $($field),+ } = self;
-                $($field.put(out);)+
+                $($crate::coded::Coded::put($field, out);)+
             }
 
-            fn get(from: &mut Reader<&[u8]>) -> Result<$name, Malformed> {
-                $(let $field = Coded::get(from)?;)+
+            fn get(
+                from: &mut ::machine::codec::Reader<&[u8]>,
+            ) -> Result<$name, ::machine::codec::Malformed> {
+                $(let $field = $crate::coded::Coded::get(from)?;)+
                 Ok($name { $($field),+ })
             }
         }
     };
 }
 
-pub(crate) use coded;
-
 coded!(TopicPartition, 17: topic, partition);
 coded!(Settings, 4: min_insync_replicas, retention_bytes, segment_bytes, max_message_bytes);
-coded!(Partition, 8: replicas, adding, removing, isr, elr, leader, leader_epoch, version);
-coded!(Topic, 6: name, settings, partitions);
-coded!(BrokerState, 7: epoch, boot, disk, rack, addresses, fenced, stopping);
+coded!(NewTopic, 5: name, partitions, replication_factor, assignment, settings);
 
-impl Coded for Entry {
+impl Coded for ErrorCode {
     fn put(&self, out: &mut impl Fields) {
+        out.put_slice(&self.code().to_le_bytes());
+    }
+
+    fn get(from: &mut Reader<&[u8]>) -> Result<ErrorCode, Malformed> {
+        let code = from.take_u16()?;
+        ErrorCode::of(code as i16).ok_or(Malformed("there is no such error"))
+    }
+}
+
+impl<T: Coded, E: Coded> Coded for Result<T, E> {
+    fn put(&self, out: &mut impl Fields) {
+        self.is_ok().put(out);
         match self {
-            Entry::Broker { id, boot, disk, rack, addresses, changes } => {
-                out.put_u8(0);
-                id.put(out);
-                boot.put(out);
-                disk.put(out);
-                rack.put(out);
-                addresses.put(out);
-                changes.put(out);
-            }
-            Entry::Fence { id, changes } => {
-                out.put_u8(1);
-                id.put(out);
-                changes.put(out);
-            }
-            Entry::Unfence { id, changes } => {
-                out.put_u8(2);
-                id.put(out);
-                changes.put(out);
-            }
-            Entry::Stopping { id, changes } => {
-                out.put_u8(3);
-                id.put(out);
-                changes.put(out);
-            }
-            Entry::Topic { id, name, settings, partitions } => {
-                out.put_u8(4);
-                id.put(out);
-                name.put(out);
-                settings.put(out);
-                partitions.put(out);
-            }
-            Entry::Partitions(changes) => {
-                out.put_u8(5);
-                changes.put(out);
-            }
-            Entry::Drop(id) => {
-                out.put_u8(6);
-                id.put(out);
-            }
-            Entry::ProducerIds { next } => {
-                out.put_u8(7);
-                next.put(out);
-            }
-            Entry::Cluster(id) => {
-                out.put_u8(8);
-                id.put(out);
-            }
+            Ok(value) => value.put(out),
+            Err(error) => error.put(out),
         }
     }
 
-    fn get(from: &mut Reader<&[u8]>) -> Result<Entry, Malformed> {
-        Ok(match from.take_below(9)? {
-            0 => Entry::Broker {
-                id: Coded::get(from)?,
-                boot: Coded::get(from)?,
-                disk: Coded::get(from)?,
-                rack: Coded::get(from)?,
-                addresses: Coded::get(from)?,
-                changes: Coded::get(from)?,
-            },
-            1 => Entry::Fence { id: Coded::get(from)?, changes: Coded::get(from)? },
-            2 => Entry::Unfence { id: Coded::get(from)?, changes: Coded::get(from)? },
-            3 => Entry::Stopping { id: Coded::get(from)?, changes: Coded::get(from)? },
-            4 => Entry::Topic {
-                id: Coded::get(from)?,
-                name: Coded::get(from)?,
-                settings: Coded::get(from)?,
-                partitions: Coded::get(from)?,
-            },
-            5 => Entry::Partitions(Coded::get(from)?),
-            6 => Entry::Drop(Coded::get(from)?),
-            7 => Entry::ProducerIds { next: Coded::get(from)? },
-            _ => Entry::Cluster(Coded::get(from)?),
-        })
+    fn get(from: &mut Reader<&[u8]>) -> Result<Result<T, E>, Malformed> {
+        Ok(if bool::get(from)? { Ok(T::get(from)?) } else { Err(E::get(from)?) })
     }
 }

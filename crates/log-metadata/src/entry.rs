@@ -12,11 +12,11 @@ use ::bytes::{Bytes, BytesMut};
 use machine::codec::{Malformed, Reader};
 use machine::{DiskId, NodeId};
 
-use crate::ask::Settings;
 use crate::cluster::Partition;
-use crate::words::{Name, TopicId, TopicPartition};
+use log_protocol::ask::Settings;
+use log_protocol::words::{Name, TopicId, TopicPartition};
 
-pub(crate) use bytes::{Coded, coded};
+use log_protocol::coded::Coded;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +86,7 @@ pub type Changes = Vec<(TopicPartition, Partition)>;
 
 impl Entry {
     /// The partitions that it makes or changes, and what they become.
-    pub(crate) fn changes(&self) -> impl Iterator<Item = (TopicPartition, &Partition)> {
+    pub fn changes(&self) -> impl Iterator<Item = (TopicPartition, &Partition)> {
         let (changed, made) = match self {
             Entry::Broker { changes, .. }
             | Entry::Fence { changes, .. }
@@ -104,7 +104,7 @@ impl Entry {
     }
 
     /// Its bytes: those in the controllers' log, and in messages.
-    pub(crate) fn encode(&self) -> Bytes {
+    pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
         self.put(&mut out);
         out.freeze()
@@ -114,7 +114,10 @@ impl Entry {
     ///
     /// # Errors
     /// If they are none.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Entry, Malformed> {
+    ///
+    /// # Errors
+    /// If these are not the bytes of one.
+    pub fn decode(bytes: &[u8]) -> Result<Entry, Malformed> {
         Reader::whole(bytes, Entry::get)
     }
 }
