@@ -10,6 +10,7 @@
 //! them. What is large need not be copied: an [`Encoder`] takes it by reference, and what is read from [`Bytes`]
 //! shares their memory (see [`kept`]). [`assert_codec`] and its like hold a codec to the law.
 
+mod coded;
 mod encoder;
 mod fields;
 mod law;
@@ -18,6 +19,7 @@ use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+pub use coded::Coded;
 pub use encoder::{Encoder, SHARED};
 pub use fields::{Fields, Length};
 pub use law::{assert_canonical, assert_codec, assert_delimited, assert_weight};
@@ -41,12 +43,19 @@ const TOO_SHORT: Malformed = Malformed("it ends too early");
 pub trait Source: Buf + AsRef<[u8]> + Clone {
     /// Takes out the first so many bytes. There are as many.
     fn take_out(&mut self, count: usize) -> Self;
+
+    /// As bytes that can be kept.
+    fn share(self) -> Bytes;
 }
 
 impl Source for Bytes {
     #[inline]
     fn take_out(&mut self, count: usize) -> Bytes {
         self.split_to(count)
+    }
+
+    fn share(self) -> Bytes {
+        kept(self)
     }
 }
 
@@ -56,6 +65,10 @@ impl Source for &[u8] {
         let (first, rest) = self.split_at(count);
         *self = rest;
         first
+    }
+
+    fn share(self) -> Bytes {
+        Bytes::copy_from_slice(self)
     }
 }
 

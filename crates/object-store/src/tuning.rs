@@ -1,5 +1,7 @@
 //! Every time and size. A scenario changes nothing but what stands here.
 
+use std::time::Duration;
+
 use crate::words::Code;
 
 /// Times and sizes of a store. All nodes of it must agree on them.
@@ -15,7 +17,23 @@ pub struct Tuning {
     pub credit: u8,
     /// The least that a part has which is not the last, in bytes.
     pub least_part: u64,
+    /// A member of a group that does not answer for so long is not waited for.
+    pub attempt: Duration,
+    /// And nobody is asked after so long.
+    pub patience: Duration,
+    /// Before a member is asked again, where nobody led.
+    pub pause: Duration,
+    /// Questions that wait in a node, at most.
+    pub most_waiting: usize,
+    /// Catalogs are synced so often, and logs cut.
+    pub checkpoint: Duration,
+    /// Election timeout of the groups.
+    pub election_timeout: Duration,
+    /// Entries that stay behind what logs are cut to, for members that are a little late.
+    pub keep_entries: u64,
 }
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
 
 impl Default for Tuning {
     fn default() -> Tuning {
@@ -25,6 +43,13 @@ impl Default for Tuning {
             code: Code { data: 4, parity: 2 },
             credit: 2,
             least_part: 5 << 20,
+            attempt: MS(700),
+            patience: MS(2_000),
+            pause: MS(20),
+            most_waiting: 1_024,
+            checkpoint: MS(1_000),
+            election_timeout: MS(300),
+            keep_entries: 1_000,
         }
     }
 }

@@ -1,0 +1,168 @@
+//! The catalog of a group: its buckets, and the rows of their objects.
+//!
+//! # The law
+//!
+//! The catalog follows from the log alone. What changes in it is changed in memory and written into `pairs`, in one place
+//! ([`Catalog::set`]), so that what a boot reads is what was in memory.
+//!
+//! # The files
+//!
+//! `catalog/pairs.rs` is the catalog as pairs of a store, `objects.rs` applies what changes objects, `buckets.rs` what
+//! changes buckets, and `page.rs` lists them.
+
+mod buckets;
+mod objects;
+mod page;
+mod pairs;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::answer::{Answer, Found};
+use crate::ask::Ask;
+use crate::entry::Entry;
+use crate::error::Refusal;
+use crate::row::{Bucket, Row, Versioning};
+use crate::words::{GroupNumber, Name, Version, VersionId};
+
+pub(crate) use pairs::{Fact, Frozen, Next, Pairs, Place, take_pairs};
+
+/// Of a row: the newest version of a key comes first.
+type RowKey = (Name, Name, Reverse<Version>);
+
+/// The catalog of a group.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalog {
+    buckets: BTreeMap<Name, Bucket>,
+    rows: BTreeMap<RowKey, Arc<Row>>,
+}
+
+impl Catalog {
+    /// Applies an entry, which stands at this place of the log: what it came to, and the changed pairs.
+    pub(crate) fn apply(&mut self, group: GroupNumber, at: u64, entry: Entry) -> (Answer, Pairs) {
+        let mut pairs = Pairs::new(group);
+        let answer = self.change(at, entry, &mut pairs).unwrap_or_else(Answer::Refused);
+        pairs.applied(at);
+        (answer, pairs)
+    }
+
+    fn change(&mut self, at: u64, entry: Entry, pairs: &mut Pairs) -> Result<Answer, Refusal> {
+        let Entry { user, at: now, put, ask } = entry;
+        match ask {
+            Ask::ChangeBucket(name, change) => {
+                self.change_bucket(&user, now, (name, change), pairs)
+            }
+            Ask::Small { commit, body } => {
+                let put = put.ok_or(Refusal::Unavailable)?;
+                self.commit((at, now), &user, *commit, (put, Some(body)), pairs)
+            }
+            Ask::End { commit, .. } => {
+                let put = put.ok_or(Refusal::Unavailable)?;
+                self.commit((at, now), &user, *commit, (put, None), pairs)
+            }
+            Ask::Delete { bucket, key, version, conditions } => {
+                self.own(&user, &bucket)?;
+                match version {
+                    None => self.delete((at, now), (bucket, key), &conditions, pairs),
+                    Some(id) => self.delete_version((bucket, key), id, &conditions, pairs),
+                }
+            }
+            _ => Err(Refusal::Unavailable),
+        }
+    }
+
+    /// Answers a question about what is there.
+    pub(crate) fn answer(&self, user: &Name, ask: &Ask) -> Answer {
+        self.look_up(user, ask).unwrap_or_else(Answer::Refused)
+    }
+
+    fn look_up(&self, user: &Name, ask: &Ask) -> Result<Answer, Refusal> {
+        match ask {
+            Ask::Bucket(name) => self.own(user, name).cloned().map(Answer::Bucket),
+            Ask::Buckets => Ok(Answer::Buckets(self.buckets_of(user))),
+            Ask::Get { bucket, key, version, conditions, .. } => {
+                let versioned = self.own(user, bucket)?.versioning != Versioning::Never;
+                let row = self.find(bucket, key, *version)?;
+                conditions.judge_read(row)?;
+                let found = Found { row: Row::clone(row), versioned, body: None };
+                Ok(Answer::Found(Box::new(found)))
+            }
+            Ask::List(list) => {
+                self.own(user, &list.bucket)?;
+                Ok(Answer::Page(self.page(list)))
+            }
+            _ => Err(Refusal::Unavailable),
+        }
+    }
+
+    /// The row that a read means.
+    fn find(&self, bucket: &Name, key: &Name, id: Option<VersionId>) -> Result<&Arc<Row>, Refusal> {
+        let Some(id) = id else {
+            let current = self.current(bucket, key);
+            let current = current.ok_or(Refusal::NoSuchKey { is_marker: false })?;
+            return match current.content {
+                Some(_) => Ok(current),
+                None => Err(Refusal::NoSuchKey { is_marker: true }),
+            };
+        };
+        let named = self.versions(bucket, key).find(|row| row.id() == id);
+        let named = named.ok_or(Refusal::NoSuchVersion)?;
+        if named.content.is_some() { Ok(named) } else { Err(Refusal::MethodNotAllowed) }
+    }
+
+    /// All rows of a key, the newest first.
+    fn versions(&self, bucket: &Name, key: &Name) -> impl Iterator<Item = &Arc<Row>> {
+        let from = (bucket.clone(), key.clone(), Reverse(Version::MAX));
+        let to = (bucket.clone(), key.clone(), Reverse(0));
+        self.rows.range(from..=to).map(|(_, row)| row)
+    }
+
+    fn current(&self, bucket: &Name, key: &Name) -> Option<&Arc<Row>> {
+        self.versions(bucket, key).next()
+    }
+
+    /// A bucket, if it is there and the user's.
+    fn own(&self, user: &Name, bucket: &Name) -> Result<&Bucket, Refusal> {
+        let there = self.buckets.get(bucket).ok_or(Refusal::NoSuchBucket)?;
+        if there.owner == *user { Ok(there) } else { Err(Refusal::AccessDenied) }
+    }
+
+    /// The rows behind a place, with their keys.
+    fn rows_from(&self, from: Bound<RowKey>) -> impl Iterator<Item = (&RowKey, &Arc<Row>)> {
+        self.rows.range((from, Bound::Unbounded))
+    }
+
+    /// Changes one fact, in memory and in the pairs.
+    fn set(&mut self, place: Place, fact: Option<Fact>, pairs: &mut Pairs) {
+        pairs.set(&place, fact.as_ref());
+        self.keep(place, fact);
+    }
+
+    /// Changes one fact in memory.
+    pub(crate) fn keep(&mut self, place: Place, fact: Option<Fact>) {
+        match (place, fact) {
+            (Place::Bucket(name), Some(Fact::Bucket(bucket))) => {
+                self.buckets.insert(name, bucket);
+            }
+            (Place::Bucket(name), _) => drop(self.buckets.remove(&name)),
+            (Place::Row(bucket, key, version), Some(Fact::Row(row))) => {
+                self.rows.insert((bucket, key, Reverse(version)), row);
+            }
+            (Place::Row(bucket, key, version), _) => {
+                self.rows.remove(&(bucket, key, Reverse(version)));
+            }
+            // Bytes are not kept in memory, and what was applied is its owner's.
+            (Place::Body(_) | Place::Applied, _) => {}
+        }
+    }
+
+    /// How many versions there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! What goes into the history, and what a plan has clients do.
+
+use machine::NodeId;
+use serde::{Deserialize, Serialize};
+
+/// What a client is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// Whom it asks.
+    pub gateway: NodeId,
+    /// The number of a key.
+    pub key: u8,
+    /// What for.
+    pub what: What,
+}
+
+/// What is done with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum What {
+    /// The bucket of all keys is made.
+    Make,
+    /// Bytes are put: so many.
+    Put(u32),
+    /// Bytes are put if nothing is there (`If-None-Match: *`): so many.
+    PutNew(u32),
+    /// Bytes are put in the place of those that the client has seen last (`If-Match`), or if it has seen none, and
+    /// nothing is there: so many.
+    Swap(u32),
+    /// The key is deleted.
+    Delete,
+    /// What is there is read.
+    Get,
+}
+
+/// What goes into the history.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Note {
+    /// A client begins. Of a swap: which operation's bytes it has seen.
+    Invoked {
+        /// Its number.
+        operation: u64,
+        /// Of the key.
+        key: u8,
+        /// What it is.
+        what: What,
+        /// The operation whose bytes are to be replaced.
+        seen: Option<u64>,
+    },
+    /// A client was answered.
+    Answered {
+        /// Of the operation.
+        operation: u64,
+        /// What.
+        told: Told,
+    },
+    /// A client knows that nothing was done.
+    Failed {
+        /// Of the operation.
+        operation: u64,
+    },
+    /// A client does not know.
+    GivenUp {
+        /// Of the operation.
+        operation: u64,
+    },
+    /// Something that does not happen all the time.
+    Sometimes(&'static str),
+}
+
+/// What a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Told {
+    /// It was done.
+    Done,
+    /// The condition did not hold.
+    Unmet,
+    /// The bytes of this operation are there.
+    Bytes(u64),
+    /// Nothing is there.
+    Nothing,
+    /// Bytes are there that nobody put.
+    False,
+}

@@ -1,0 +1,230 @@
+//! A simulated client: one operation at a time, each a question to the gateway that the plan names.
+//!
+//! The law: every operation is noted when it begins and when it ends, and is asked once. What has no answer, or one that
+//! says so, may have been done.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use machine::{Field, Input, Inspection, Machine, NodeId, Now, Outputs};
+use object_store::answer::Answer;
+use object_store::ask::{Ask, BucketChange, Commit, Place};
+use object_store::conditions::{Conditions, Match};
+use object_store::error::Refusal;
+use object_store::message::{Message, ObjectStore, Timer};
+use object_store::note::{Note, Operation, Told, What};
+use object_store::sums::{ETag, Tagging};
+use object_store::words::Name;
+
+use crate::shape::BUCKETS;
+
+/// A gateway that has not answered by then is not waited for. It says sooner that it does not know.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// The user of all of them.
+const USER: &str = "client";
+
+/// Does what a plan tells it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    id: NodeId,
+    begun: u32,
+    open: Option<Open>,
+    /// To be begun after it, in order.
+    waiting: VecDeque<Operation>,
+    /// What it has seen last under each key: whose bytes.
+    seen: BTreeMap<u8, Seen>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    token: u64,
+    operation: Operation,
+}
+
+/// Bytes that were seen.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    operation: u64,
+    etag: ETag,
+}
+
+impl Client {
+    /// The client of this number.
+    pub fn new(id: NodeId) -> Client {
+        let (waiting, seen) = (VecDeque::new(), BTreeMap::new());
+        Client { id, begun: 0, open: None, waiting, seen }
+    }
+
+    fn begin_next(&mut self, out: &mut Outputs<ObjectStore>) {
+        let Some(operation) = self.waiting.pop_front() else { return };
+        self.begun += 1;
+        let token = u64::from(self.id.0) << 32 | u64::from(self.begun);
+        let Operation { gateway, key, what } = operation;
+        let seen = self.seen.get(&key).filter(|_| matches!(what, What::Swap(_))).copied();
+        let seen_of = seen.map(|seen| seen.operation);
+        out.note(Note::Invoked { operation: token, key, what, seen: seen_of });
+        self.open = Some(Open { token, operation });
+        let ask = Box::new(question(token, operation, seen));
+        out.send(gateway, Message::Ask { token, user: USER.into(), ask });
+        out.set_timer(Timer::Patience, PATIENCE);
+    }
+
+    fn answered(&mut self, token: u64, answer: Answer, out: &mut Outputs<ObjectStore>) {
+        let Some(Open { operation: Operation { key, what, .. }, .. }) =
+            self.open.filter(|open| open.token == token)
+        else {
+            return;
+        };
+        let told = match answer {
+            Answer::Stored(stored) => {
+                self.seen.insert(key, Seen { operation: token, etag: stored.etag });
+                Some(Told::Done)
+            }
+            Answer::Done => Some(Told::Done),
+            Answer::Deleted(_) => {
+                self.seen.remove(&key);
+                Some(Told::Done)
+            }
+            Answer::Found(found) => {
+                let bytes = found.body.unwrap_or_default();
+                let etag = found.row.content.map(|content| content.etag);
+                Some(self.read(key, &bytes, etag))
+            }
+            Answer::Refused(Refusal::NoSuchKey { .. }) => {
+                self.seen.remove(&key);
+                Some(if what == What::Get { Told::Nothing } else { Told::Unmet })
+            }
+            Answer::Refused(Refusal::PreconditionFailed) => Some(Told::Unmet),
+            Answer::Refused(refusal) if refusal.may_have_happened() => {
+                return self.give_up(out);
+            }
+            _ => None,
+        };
+        out.note(match told {
+            Some(told) => Note::Answered { operation: token, told },
+            None => Note::Failed { operation: token },
+        });
+        self.end(out);
+    }
+
+    /// Whose bytes are these? All of them must be.
+    fn read(&mut self, key: u8, bytes: &Bytes, etag: Option<ETag>) -> Told {
+        let Some(operation) = bytes.first_chunk().map(|first| u64::from_le_bytes(*first)) else {
+            return Told::False;
+        };
+        if *bytes != body(operation, bytes.len() as u32) || etag != Some(tag(bytes)) {
+            return Told::False;
+        }
+        self.seen.insert(key, Seen { operation, etag: tag(bytes) });
+        Told::Bytes(operation)
+    }
+
+    /// Nobody knows; but a read that was not answered did nothing.
+    fn give_up(&mut self, out: &mut Outputs<ObjectStore>) {
+        let Some(Open { token, operation }) = self.open else { return };
+        out.note(match operation.what {
+            What::Get => Note::Failed { operation: token },
+            _ => Note::GivenUp { operation: token },
+        });
+        self.end(out);
+    }
+
+    fn end(&mut self, out: &mut Outputs<ObjectStore>) {
+        self.open = None;
+        out.cancel_timer(Timer::Patience);
+        self.begin_next(out);
+    }
+}
+
+/// What it asks its gateway.
+fn question(token: u64, Operation { key, what, .. }: Operation, seen: Option<Seen>) -> Ask {
+    let (bucket, name) = place(key);
+    let put = |size, conditions| {
+        let body = body(token, size);
+        let place = Place { bucket: bucket.clone(), key: name.clone(), part: None };
+        let (etag, checksum, headers) = (tag(&body), None, Vec::new());
+        let size = u64::from(size);
+        let commit = Commit { place, size, etag, checksum, headers, conditions };
+        Ask::Small { commit: Box::new(commit), body }
+    };
+    let new = Conditions { differs: Some(Match::Any), ..Conditions::default() };
+    match (what, seen) {
+        (What::Make, _) => Ask::ChangeBucket(bucket, BucketChange::Make),
+        (What::Put(size), _) => put(size, Conditions::default()),
+        (What::PutNew(size), _) | (What::Swap(size), None) => put(size, new),
+        (What::Swap(size), Some(seen)) => {
+            let matches = Some(Match::Tag(seen.etag.to_string().into()));
+            put(size, Conditions { matches, ..Conditions::default() })
+        }
+        (What::Delete, _) => {
+            let conditions = Conditions::default();
+            Ask::Delete { bucket, key: name, version: None, conditions }
+        }
+        (What::Get, _) => {
+            let conditions = Conditions::default();
+            Ask::Get { bucket, key: name, version: None, conditions, body: true }
+        }
+    }
+}
+
+/// Where the key of this number is.
+pub(crate) fn place(key: u8) -> (Name, Name) {
+    let bucket = BUCKETS[usize::from(key) % BUCKETS.len()];
+    (bucket.into(), format!("key-{key}").into())
+}
+
+/// The bytes that an operation puts: they say whose they are, from the first to the last.
+pub(crate) fn body(operation: u64, size: u32) -> Bytes {
+    let numbers = (0..).flat_map(|block: u64| operation.wrapping_add(block << 20).to_le_bytes());
+    numbers.take(size.max(8) as usize).collect()
+}
+
+fn tag(bytes: &[u8]) -> ETag {
+    let mut tagging = Tagging::default();
+    tagging.add(bytes);
+    tagging.end()
+}
+
+impl Machine for Client {
+    type Protocol = ObjectStore;
+
+    fn handle(
+        &mut self,
+        _: &mut Now<'_>,
+        input: Input<ObjectStore>,
+        out: &mut Outputs<ObjectStore>,
+    ) {
+        match input {
+            Input::Message { message: Message::Do(operation), .. } => {
+                self.waiting.push_back(operation);
+                if self.open.is_none() {
+                    self.begin_next(out);
+                }
+            }
+            Input::Message { message: Message::Answer { token, answer }, .. } => {
+                self.answered(token, *answer, out);
+            }
+            Input::LinkReset { peer } => {
+                if self.open.is_some_and(|open| open.operation.gateway == peer) {
+                    self.give_up(out);
+                }
+            }
+            Input::Timer(Timer::Patience) => self.give_up(out),
+            Input::Stop => out.stopped(),
+            _ => {}
+        }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::flag("waits for an answer", self.open.is_some()),
+            Field::number("operations to come", self.waiting.len() as u64),
+        ]
+    }
+
+    fn inspect(&self) -> Inspection {
+        let open = if self.open.is_some() { "one operation open" } else { "nothing open" };
+        Inspection { role: "client", state: format!("{open}, {} wait", self.waiting.len()) }
+    }
+}

@@ -1,0 +1,115 @@
+//! The cluster of a scenario: who is who, and how large.
+//!
+//! Nodes are numbered by their place: the store's from 0, in three zones by turns, then clients.
+
+use std::time::Duration;
+
+use machine::{NodeId, Switches};
+use object_store::cluster::Cluster as Stores;
+use object_store::message::ObjectStore;
+use object_store::note::Operation;
+use object_store::range::Ranges;
+use object_store::store::Store;
+use object_store::tuning::Tuning;
+use serde::{Deserialize, Serialize};
+use sim::{Cluster, Shape as _, Target, within};
+
+use crate::client::Client;
+
+sim::nodes! {
+    /// A node of a simulated cluster.
+    pub enum Node: ObjectStore {
+        Store(Store),
+        Client(Client),
+    }
+}
+
+/// A plan, as it is drawn for such a cluster.
+pub(crate) type Draft = sim::Draft<Operation, Shape>;
+
+/// Zones of all clusters.
+pub(crate) const ZONES: u8 = 3;
+/// The buckets of clients, each in a group of its own; and the names with which the groups' ranges begin.
+pub(crate) const BUCKETS: [&str; 3] = ["apples", "pears", "plums"];
+const BEGINS: [&str; 3] = ["", "p", "pl"];
+
+/// Who is who, and the sizes and times that a scenario draws. Times are in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
+    /// Nodes of the store.
+    pub stores: u64,
+    /// Those who ask.
+    pub clients: u64,
+    /// Bytes that are kept whole, at most.
+    pub small: u64,
+    /// Catalogs are synced so often.
+    pub checkpoint: u64,
+    /// Entries that stay behind what logs are cut to.
+    pub keep_entries: u64,
+}
+
+impl Default for Shape {
+    /// What most scenarios have.
+    fn default() -> Shape {
+        Shape { stores: 9, clients: 3, small: 64, checkpoint: 300, keep_entries: 10 }
+    }
+}
+
+impl sim::Shape for Shape {
+    fn members(&self) -> Vec<(&'static str, u64)> {
+        vec![("store", self.stores), ("client", self.clients)]
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        within("stores", self.stores, 1..=64)?;
+        within("clients", self.clients, 0..=64)?;
+        within("small", self.small, 1..=64 << 10)?;
+        within("checkpoint", self.checkpoint, 1..=60_000)?;
+        within("keep_entries", self.keep_entries, 0..=1_000_000)
+    }
+}
+
+impl Shape {
+    /// The nodes of the store.
+    pub fn store_ids(self) -> Vec<NodeId> {
+        self.ids("store")
+    }
+
+    /// The same as targets of faults.
+    pub(crate) fn store_targets(self) -> Vec<Target> {
+        self.targets("store")
+    }
+
+    /// Those who ask.
+    pub fn client_ids(self) -> Vec<NodeId> {
+        self.ids("client")
+    }
+
+    /// What all nodes are told.
+    pub(crate) fn stores(self) -> Stores {
+        let zone = |node: NodeId| (node, (node.0 % u32::from(ZONES)) as u8);
+        let zones = self.store_ids().into_iter().map(zone).collect();
+        Stores { zones, ranges: Ranges::new(BEGINS).expect("they rise") }
+    }
+
+    /// Times and sizes.
+    pub(crate) fn tuning(self) -> Tuning {
+        Tuning {
+            small: self.small as u32,
+            checkpoint: Duration::from_millis(self.checkpoint),
+            keep_entries: self.keep_entries,
+            election_timeout: Duration::from_millis(150),
+            ..Tuning::default()
+        }
+    }
+
+    /// The machine of a node.
+    pub fn boot(cluster: &Cluster<Shape>, id: NodeId, switches: Switches) -> Node {
+        let shape = cluster.shape;
+        match shape.store_ids().contains(&id) {
+            true => Node::Store(Store::new(id, shape.stores(), shape.tuning(), switches)),
+            false => Node::Client(Client::new(id)),
+        }
+    }
+}
