@@ -7,13 +7,14 @@
 //!
 //! # The files
 //!
-//! `catalog/pairs.rs` is the catalog as pairs of a store, `objects.rs` applies what changes objects, `buckets.rs` what
-//! changes buckets, and `page.rs` lists them.
+//! `catalog/pairs.rs` is the catalog as pairs of a store, `objects.rs` applies what changes objects, `uploads.rs` those that
+//! come in parts, `buckets.rs` what changes buckets, and `page.rs` lists them.
 
 mod buckets;
 mod objects;
 mod page;
 mod pairs;
+mod uploads;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -24,8 +25,9 @@ use crate::answer::{Answer, Found};
 use crate::ask::Ask;
 use crate::entry::Entry;
 use crate::error::Refusal;
-use crate::row::{Bucket, Row, Versioning};
-use crate::words::{GroupNumber, Name, Version, VersionId};
+use crate::row::{Bucket, Row, Upload, Versioning};
+use crate::words::{GroupNumber, Name, UploadId, Version, VersionId};
+use uploads::{PartKey, PartState, UploadKey, UploadState};
 
 pub(crate) use pairs::{Fact, Frozen, Next, Pairs, Place, take_pairs};
 
@@ -35,15 +37,27 @@ type RowKey = (Name, Name, Reverse<Version>);
 /// The catalog of a group.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
+    /// Fewer bytes no part may have that is not the last.
+    least_part: u64,
     buckets: BTreeMap<Name, Bucket>,
     rows: BTreeMap<RowKey, Arc<Row>>,
+    uploads: BTreeMap<UploadKey, UploadState>,
+    parts: BTreeMap<PartKey, PartState>,
+    /// Uploads that are over, by where they ended.
+    done: BTreeMap<u64, UploadKey>,
 }
 
 impl Catalog {
+    /// An empty one.
+    pub(crate) fn new(least_part: u64) -> Catalog {
+        Catalog { least_part, ..Catalog::default() }
+    }
+
     /// Applies an entry, which stands at this place of the log: what it came to, and the changed pairs.
     pub(crate) fn apply(&mut self, group: GroupNumber, at: u64, entry: Entry) -> (Answer, Pairs) {
         let mut pairs = Pairs::new(group);
         let answer = self.change(at, entry, &mut pairs).unwrap_or_else(Answer::Refused);
+        self.forget_uploads(at, &mut pairs);
         pairs.applied(at);
         (answer, pairs)
     }
@@ -69,6 +83,19 @@ impl Catalog {
                     Some(id) => self.delete_version((bucket, key), id, &conditions, pairs),
                 }
             }
+            Ask::BeginUpload { bucket, key, headers, sums } => {
+                let upload = Upload { key, id: UploadId(at), began: now, headers, sums };
+                self.begin_upload(&user, (bucket, upload), pairs)
+            }
+            Ask::CompleteUpload { place, parts, checksum, conditions } => {
+                self.own(&user, &place.bucket)?;
+                let listed = (place, &parts[..]);
+                self.complete_upload((at, now), listed, (checksum, &conditions), pairs)
+            }
+            Ask::AbortUpload { place } => {
+                self.own(&user, &place.bucket)?;
+                self.abort_upload(place, pairs)
+            }
             _ => Err(Refusal::Unavailable),
         }
     }
@@ -92,6 +119,14 @@ impl Catalog {
             Ask::List(list) => {
                 self.own(user, &list.bucket)?;
                 Ok(Answer::Page(self.page(list)))
+            }
+            Ask::Uploads(list) => {
+                self.own(user, &list.bucket)?;
+                Ok(Answer::Uploads(self.page_of_uploads(list)))
+            }
+            Ask::Parts { place, after, most } => {
+                self.own(user, &place.bucket)?;
+                self.page_of_parts(place, *after, *most)
             }
             _ => Err(Refusal::Unavailable),
         }
@@ -152,6 +187,16 @@ impl Catalog {
             }
             (Place::Row(bucket, key, version), _) => {
                 self.rows.remove(&(bucket, key, Reverse(version)));
+            }
+            (Place::Upload(bucket, key, id), Some(Fact::Upload(state))) => {
+                self.keep_upload((bucket, key, id), Some(*state));
+            }
+            (Place::Upload(bucket, key, id), _) => self.keep_upload((bucket, key, id), None),
+            (Place::Part(bucket, key, id, number), Some(Fact::Part(state))) => {
+                self.parts.insert((bucket, key, id, number), *state);
+            }
+            (Place::Part(bucket, key, id, number), _) => {
+                self.parts.remove(&(bucket, key, id, number));
             }
             // Bytes are not kept in memory, and what was applied is its owner's.
             (Place::Body(_) | Place::Applied, _) => {}

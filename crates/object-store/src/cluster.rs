@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use machine::NodeId;
 
+use crate::layout::{Layout, TooFewNodes};
 use crate::range::Ranges;
+use crate::tuning::Tuning;
 use crate::words::GroupNumber;
 
 /// What all nodes are told when they start.
@@ -14,9 +16,24 @@ pub struct Cluster {
     pub zones: BTreeMap<NodeId, u8>,
     /// Of the groups.
     pub ranges: Ranges,
+    /// Where shards lie.
+    pub layout: Layout,
 }
 
 impl Cluster {
+    /// A store of these nodes.
+    ///
+    /// # Errors
+    /// If they are fewer than the shards of a put.
+    pub fn new(
+        zones: BTreeMap<NodeId, u8>,
+        ranges: Ranges,
+        tuning: &Tuning,
+    ) -> Result<Cluster, TooFewNodes> {
+        let layout = Layout::first(tuning.code, tuning.placement_groups, zones.clone())?;
+        Ok(Cluster { zones, ranges, layout })
+    }
+
     /// Who keeps a group: a node of each zone, taken in turns. Where there are fewer than three zones, three nodes all the
     /// same, if there are as many: two that lie in one zone are better than one.
     pub fn members(&self, group: GroupNumber) -> Vec<NodeId> {
@@ -39,10 +56,12 @@ impl Cluster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::Code;
 
     fn cluster(zones: &[u8]) -> Cluster {
         let zones = (0..).map(NodeId).zip(zones.iter().copied()).collect();
-        Cluster { zones, ranges: Ranges::by_letter() }
+        let tuning = Tuning { code: Code { data: 1, parity: 0 }, ..Tuning::default() };
+        Cluster::new(zones, Ranges::by_letter(), &tuning).unwrap()
     }
 
     #[test]

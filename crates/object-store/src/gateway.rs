@@ -3,24 +3,36 @@
 //! The law: a change is handed to a log once. Only where a member said that it proposed nothing is it handed to another;
 //! of whatever else goes wrong the session is told that it may have happened. Questions change nothing, and are asked
 //! again.
+//!
+//! What is kept whole goes to the key's group and comes from it. What is kept as shards goes to places (`gateway/puts.rs`)
+//! and comes from them (`gateway/reads.rs`), and the group has its name alone.
 
-use std::collections::{BTreeMap, VecDeque};
+mod puts;
+mod question;
+mod reads;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use machine::{Generation, NodeId, Now, Outputs, Switches, Time};
 use rand::Rng;
 use resilience::Calls;
 
 use crate::answer::Answer;
-use crate::ask::Ask;
+use crate::ask::{Ask, Place};
 use crate::cluster::Cluster;
 use crate::conditions::Conditions;
 use crate::entry::Entry;
 use crate::error::Refusal;
+use crate::layout::Layout;
 use crate::mechanism::Mechanism;
 use crate::message::{Message, ObjectStore, Outcome, Timer};
 use crate::row::{Bucket, Kept};
+use crate::shards::Done;
 use crate::tuning::Tuning;
-use crate::words::{GroupNumber, Name, PutId};
+use crate::words::{GroupNumber, Name, PutId, Slot};
+use puts::Put;
+use question::{bucket_of, conditions, current, unconditional};
+use reads::Read;
 
 /// What a node does for sessions.
 #[derive(Clone, Debug)]
@@ -34,11 +46,20 @@ pub(crate) struct Gateway {
     calls: Calls<Timer, Call>,
     /// To be asked again, when.
     again: Vec<(Time, Call)>,
-    /// Who led each group, when it was heard of last.
-    leaders: BTreeMap<GroupNumber, NodeId>,
+    /// Who led each group, and when that one answered last.
+    leaders: BTreeMap<GroupNumber, (NodeId, Time)>,
+    /// Where shards lie.
+    layout: Layout,
+    /// What places were asked for.
+    jobs: Calls<Timer, For>,
+    puts: BTreeMap<PutId, Put>,
+    reads: BTreeMap<u64, Read>,
+    next_read: u64,
+    /// Places that were silent when they were asked last.
+    silent: BTreeSet<NodeId>,
     /// Lists of buckets that groups are asked for.
     lists: BTreeMap<(NodeId, u64), BucketLists>,
-    /// For members of groups; this node may be one.
+    /// For members of groups, and places; this node may be one.
     pub(crate) outbox: VecDeque<(NodeId, Message)>,
 }
 
@@ -63,6 +84,20 @@ enum Want {
     Look(Name, Box<Ask>),
     /// The same, to judge the conditions of an entry by it.
     Judge(Box<Entry>, Box<Ask>),
+    /// Whether there is a bucket for bytes that are to come.
+    Begin(Name, Place),
+    /// Who leads, for this entry. A member that went without a word would be handed it, and nobody would know whether it
+    /// took it; a question can be asked again.
+    Find(Box<Entry>),
+}
+
+/// What a job at a place is for.
+#[derive(Clone, Copy, Debug)]
+enum For {
+    /// This shard of a put, at this node.
+    Put(PutId, Slot, NodeId),
+    /// The read of this number, at this node.
+    Read(u64, NodeId),
 }
 
 /// What has come of all groups' buckets.
@@ -74,7 +109,18 @@ struct BucketLists {
 
 impl Gateway {
     pub(crate) fn new(cluster: Cluster, tuning: Tuning, switches: Switches) -> Gateway {
+        let apart = Mechanism::ZoneSpread.on(switches);
+        let zones = cluster.layout.zones().iter();
+        let zones = zones.map(|(node, zone)| (*node, if apart { *zone } else { 0 })).collect();
+        let groups = tuning.placement_groups;
+        let layout = Layout::first(cluster.layout.code(), groups, zones);
         Gateway {
+            layout: layout.expect("as many nodes as the cluster has"),
+            jobs: Calls::new(tuning.place, Timer::Jobs),
+            puts: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            next_read: 0,
+            silent: BTreeSet::new(),
             cluster,
             tuning,
             switches,
@@ -90,6 +136,7 @@ impl Gateway {
 
     pub(crate) fn start(&mut self, now: &mut Now<'_>) {
         self.calls.start(now.random);
+        self.jobs.start(now.random);
     }
 
     /// A session asks.
@@ -117,14 +164,23 @@ impl Gateway {
             return;
         }
         let Some(bucket) = bucket_of(&ask) else {
-            return answer(session, token, Answer::Refused(Refusal::Unavailable), out);
+            return self.with_put((session, token), *ask, now, out);
         };
         let group = self.cluster.ranges.group(bucket);
         let want = match *ask {
+            Ask::Read { ref extent, .. } if extent.kept != Kept::Whole => {
+                return self.read((session, token), &ask, now, out);
+            }
+            Ask::Begin { place } => Want::Begin(user, place),
             Ask::Small { ref body, .. } if body.len() > self.tuning.small as usize => {
                 return answer(session, token, Answer::Refused(Refusal::EntityTooLarge), out);
             }
-            Ask::Small { .. } | Ask::ChangeBucket(..) | Ask::Delete { .. } => {
+            Ask::Small { .. }
+            | Ask::ChangeBucket(..)
+            | Ask::Delete { .. }
+            | Ask::BeginUpload { .. }
+            | Ask::CompleteUpload { .. }
+            | Ask::AbortUpload { .. } => {
                 let put = matches!(*ask, Ask::Small { .. });
                 let put = put.then(|| (self.draw_put(group, now), Kept::Whole));
                 let entry = Entry { user, at: now.wall.0 / 1_000_000, put, ask: *ask };
@@ -133,6 +189,27 @@ impl Gateway {
             _ => Want::Look(user, ask),
         };
         self.send(Call { session, token, group, want, began: now.time, tried: 0 }, now, out);
+    }
+
+    /// A session goes on with a put.
+    fn with_put(
+        &mut self,
+        (session, token): (NodeId, u64),
+        ask: Ask,
+        now: &mut Now<'_>,
+        out: &mut Outputs<ObjectStore>,
+    ) {
+        match ask {
+            Ask::Stripe { put, number, pieces } => {
+                self.stripe((session, token), (put, number), pieces, now, out);
+            }
+            Ask::End { put, commit } => self.end_put((session, token), (put, commit), now, out),
+            Ask::Abort { put } => {
+                self.abort(session, put);
+                answer(session, token, Answer::Done, out);
+            }
+            _ => answer(session, token, Answer::Refused(Refusal::Unavailable), out),
+        }
     }
 
     /// A name for bytes that no others have, whatever of this node's memory was set back.
@@ -158,10 +235,15 @@ impl Gateway {
         }
     }
 
-    fn send(&mut self, call: Call, now: &mut Now<'_>, out: &mut Outputs<ObjectStore>) {
+    fn send(&mut self, mut call: Call, now: &mut Now<'_>, out: &mut Outputs<ObjectStore>) {
         let members = self.cluster.members(call.group);
         let led = self.leaders.get(&call.group).copied();
-        let to = led.unwrap_or_else(|| members[call.tried % members.len()]);
+        let to = led.map_or_else(|| members[call.tried % members.len()], |(leader, _)| leader);
+        let is_fresh = led.is_some_and(|(_, at)| now.time.since(at) < self.tuning.attempt);
+        call.want = match call.want {
+            Want::Change(entry) if !is_fresh => Want::Find(entry),
+            want => want,
+        };
         let (group, want) = (call.group, call.want.clone());
         let token = self.calls.begin(to, call, now.time, out);
         let message = match want {
@@ -169,6 +251,18 @@ impl Gateway {
             Want::Look(user, ask) => Message::Query { token, group, user, ask },
             Want::Judge(entry, ask) => {
                 Message::Query { token, group, user: entry.user.clone(), ask }
+            }
+            Want::Begin(user, place) => {
+                let ask = Box::new(Ask::Bucket(place.bucket));
+                Message::Query { token, group, user, ask }
+            }
+            Want::Find(entry) => {
+                let bucket = match &entry.ask {
+                    Ask::End { commit, .. } => Some(&commit.place.bucket),
+                    ask => bucket_of(ask),
+                };
+                let ask = bucket.map_or(Ask::Buckets, |bucket| Ask::Bucket(bucket.clone()));
+                Message::Query { token, group, user: entry.user, ask: Box::new(ask) }
             }
         };
         self.outbox.push_back((to, message));
@@ -185,8 +279,12 @@ impl Gateway {
         let Some((_, mut call)) = self.calls.end(token, from) else { return };
         match outcome {
             Outcome::Answered(found) => {
-                self.leaders.insert(call.group, from);
+                self.leaders.insert(call.group, (from, now.time));
                 match call.want {
+                    Want::Find(entry) => {
+                        call.want = Want::Change(entry);
+                        self.send(call, now, out);
+                    }
                     Want::Judge(entry, _) => match unconditional(*entry, &found) {
                         Ok(entry) => {
                             call.want = Want::Change(Box::new(entry));
@@ -196,6 +294,9 @@ impl Gateway {
                             self.end(&(call.session, call.token), Answer::Refused(refusal), out)
                         }
                     },
+                    Want::Begin(user, place) if matches!(*found, Answer::Bucket(_)) => {
+                        self.go((call.session, call.token), (user, place), now, out);
+                    }
                     _ => self.end(&(call.session, call.token), *found, out),
                 }
             }
@@ -203,8 +304,9 @@ impl Gateway {
                 self.leaders.remove(&call.group);
                 call.tried += 1;
                 match leader.filter(|leader| *leader != from) {
-                    Some(leader) if call.tried % 4 != 0 => {
-                        self.leaders.insert(call.group, leader);
+                    Some(leader) if !call.tried.is_multiple_of(4) => {
+                        // It has not answered yet: whoever named it may be behind.
+                        self.leaders.insert(call.group, (leader, Time(0)));
                         self.send(call, now, out);
                     }
                     _ => self.later(call, now, out),
@@ -243,6 +345,44 @@ impl Gateway {
         }
     }
 
+    /// A place has answered.
+    pub(crate) fn did(
+        &mut self,
+        from: NodeId,
+        (token, done): (u64, Done),
+        now: &mut Now<'_>,
+        out: &mut Outputs<ObjectStore>,
+    ) {
+        self.silent.remove(&from);
+        match self.jobs.end(token, from) {
+            Some((_, For::Put(put, slot, _))) => self.placed(from, (put, slot), &done, now, out),
+            Some((_, For::Read(number, _))) => self.fetched(number, Some(done), now, out),
+            None => {}
+        }
+    }
+
+    /// Places are silent.
+    pub(crate) fn silent(&mut self, now: &mut Now<'_>, out: &mut Outputs<ObjectStore>) {
+        let silent = self.jobs.overdue(now.time, out);
+        self.unanswered(silent, now, out);
+    }
+
+    fn unanswered(
+        &mut self,
+        jobs: Vec<(u64, For)>,
+        now: &mut Now<'_>,
+        out: &mut Outputs<ObjectStore>,
+    ) {
+        for (_, job) in jobs {
+            let (For::Put(_, _, node) | For::Read(_, node)) = job;
+            self.silent.insert(node);
+            match job {
+                For::Put(put, slot, node) => self.misplaced((put, slot), node, now, out),
+                For::Read(number, _) => self.fetched(number, None, now, out),
+            }
+        }
+    }
+
     /// The stream to a member broke.
     pub(crate) fn link_reset(
         &mut self,
@@ -253,6 +393,10 @@ impl Gateway {
         for (_, call) in self.calls.reset(peer) {
             self.lost(call, now, out);
         }
+        let jobs = self.jobs.reset(peer);
+        self.unanswered(jobs, now, out);
+        self.abort_all(peer);
+        self.forget_reads(peer);
         self.again.retain(|(_, call)| call.session != peer);
         self.lists.retain(|(session, _), _| *session != peer);
     }
@@ -296,60 +440,4 @@ impl Gateway {
 
 fn answer(session: NodeId, token: u64, answer: Answer, out: &mut Outputs<ObjectStore>) {
     out.send(session, Message::Answer { token, answer: Box::new(answer) });
-}
-
-/// The bucket that a question is about.
-fn bucket_of(ask: &Ask) -> Option<&Name> {
-    match ask {
-        Ask::Bucket(bucket)
-        | Ask::ChangeBucket(bucket, _)
-        | Ask::Get { bucket, .. }
-        | Ask::Read { bucket, .. }
-        | Ask::Delete { bucket, .. } => Some(bucket),
-        Ask::Small { commit, .. } => Some(&commit.place.bucket),
-        Ask::List(list) => Some(&list.bucket),
-        _ => None,
-    }
-}
-
-/// On which a change depends.
-fn conditions(ask: &Ask) -> Option<&Conditions> {
-    match ask {
-        Ask::Small { commit, .. } => Some(&commit.conditions),
-        Ask::Delete { conditions, .. } => Some(conditions),
-        _ => None,
-    }
-}
-
-/// The question for what a change replaces.
-fn current(ask: &Ask) -> Option<Ask> {
-    let (bucket, key) = match ask {
-        Ask::Small { commit, .. } => (&commit.place.bucket, &commit.place.key),
-        Ask::Delete { bucket, key, .. } => (bucket, key),
-        _ => return None,
-    };
-    Some(Ask::Get {
-        bucket: bucket.clone(),
-        key: key.clone(),
-        version: None,
-        conditions: Conditions::default(),
-        body: false,
-    })
-}
-
-/// The entry without its conditions, if they hold for what was found before it is proposed.
-fn unconditional(mut entry: Entry, found: &Answer) -> Result<Entry, Refusal> {
-    let row = match found {
-        Answer::Found(found) => Some(&found.row),
-        Answer::Refused(Refusal::NoSuchKey { .. }) => None,
-        Answer::Refused(refusal) => return Err(*refusal),
-        _ => return Err(Refusal::Unavailable),
-    };
-    let conditions = match &mut entry.ask {
-        Ask::Small { commit, .. } => &mut commit.conditions,
-        Ask::Delete { conditions, .. } => conditions,
-        _ => return Ok(entry),
-    };
-    std::mem::take(conditions).judge_change(row)?;
-    Ok(entry)
 }

@@ -134,22 +134,26 @@ impl Layout {
         &self.rows[usize::from(group)].places
     }
 
+    /// All nodes, in the order in which a placement group would have them.
+    pub fn order(&self, group: Group) -> &[NodeId] {
+        &self.rows[usize::from(group)].order
+    }
+
     /// Who takes the shard of a node that does not: the first that is there and has no shard of this put, `holders`; in
-    /// a zone that has not as many as there is parity, where there is one. Without `spreads` zones count for nothing.
+    /// a zone that has not as many as there is parity, where there is one.
     pub fn substitute(
         &self,
         group: Group,
         holders: &[NodeId],
         is_there: impl Fn(NodeId) -> bool,
-        spreads: bool,
     ) -> Option<NodeId> {
-        let order = &self.rows[usize::from(group)].order;
+        let order = self.order(group);
         let free =
             || order.iter().copied().filter(|&node| is_there(node) && !holders.contains(&node));
         let crowd =
             |node| holders.iter().filter(|&&other| self.zone(other) == self.zone(node)).count();
         let most = usize::from(self.code.parity);
-        let spread = free().find(|&node| !spreads || crowd(node) < most);
+        let spread = free().find(|&node| crowd(node) < most);
         spread.or_else(|| free().next())
     }
 

@@ -19,6 +19,9 @@
 //! 3. The entry is applied: `catalog.rs` and its folder say what it does, and `rows.rs` writes that on the disk.
 //! 4. The answer goes back to the gateway, and from there to the session.
 //!
+//! Bytes that are not few go another way: `gateway/puts.rs` has them kept by places, `shards.rs` is the disk of these, and
+//! `gateway/reads.rs` has them read. `post.rs` is how pieces leave a node.
+//!
 //! `mechanism.rs` has the switches, `tuning.rs` every time and size, `codec.rs` the bytes of all words, and `note.rs` what
 //! clients of simulated worlds do and see.
 
@@ -26,6 +29,7 @@ mod catalog;
 mod codec;
 mod gateway;
 mod metadata;
+mod post;
 mod rows;
 
 pub mod answer;
@@ -41,6 +45,7 @@ pub mod message;
 pub mod note;
 pub mod range;
 pub mod row;
+pub mod shards;
 pub mod store;
 pub mod stripe;
 pub mod sums;

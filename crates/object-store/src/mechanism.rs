@@ -3,6 +3,18 @@
 machine::mechanisms! {
     /// What protects the store.
     pub enum Mechanism {
+        WriteQuorum = "write-quorum":
+            "a put is named when all its shards are durable, or nobody is left to ask and one more is than its bytes need"
+            => "Named too soon":
+            "a put was named when its bytes could just be read, and no disk more had them",
+        ZoneSpread = "zone-spread":
+            "no zone has more shards of a put than there is parity"
+            => "All in one zone":
+            "the loss of one zone would take more shards of {operation} than it can lose",
+        Handoff = "handoff":
+            "a place that is silent is replaced by another node"
+            => "Nobody else was asked":
+            "{operation} was refused, for places that were gone with their zone",
         FlushBeforeAck = "flush-before-ack":
             "what is acknowledged was synced on the disks that count"
             => "Acknowledged from memory":

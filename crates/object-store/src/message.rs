@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::entry::Entry;
 pub use crate::note::{Note, Operation};
+use crate::shards::{Done, Job, ShardId, ShardOp};
 use crate::words::{GroupNumber, Name};
 
 /// The protocol that nodes, sessions and clients share.
@@ -39,6 +40,11 @@ impl Protocol for ObjectStore {
                 ask.put(&mut length);
             }
             Message::Outcome { outcome, .. } => outcome.put(&mut length),
+            Message::Job { id, job, .. } => {
+                id.put(&mut length);
+                job.put(&mut length);
+            }
+            Message::Did { done, .. } => done.put(&mut length),
             Message::Raft(envelope) => return 16 + envelope.length() as u32,
         }
         16 + length.bytes() as u32
@@ -136,6 +142,22 @@ pub enum Message {
         /// What came of it.
         outcome: Outcome,
     },
+    /// From a gateway to a place: something about a shard. No token, where nobody waits for an answer.
+    Job {
+        /// Of the question.
+        token: u64,
+        /// The shard.
+        id: ShardId,
+        /// What is to be done.
+        job: Job,
+    },
+    /// From a place.
+    Did {
+        /// Of the question.
+        token: u64,
+        /// What came of it.
+        done: Done,
+    },
     /// Between the members of groups.
     Raft(Envelope),
 }
@@ -171,6 +193,25 @@ impl Debug for Message {
             Message::Outcome { outcome: Outcome::NotLeader { leader: Some(leader) }, .. } => {
                 write!(f, "{leader:?} leads")
             }
+            Message::Job { id, job, .. } => {
+                let ShardId { put, slot, .. } = id;
+                match job {
+                    Job::Write { stripe, .. } => {
+                        write!(f, "{put:?}, slot {slot}: write stripe {stripe}")
+                    }
+                    Job::Seal(_) => write!(f, "{put:?}, slot {slot}: seal"),
+                    Job::Drop => write!(f, "{put:?}, slot {slot}: drop"),
+                    Job::Read { stripe, .. } => {
+                        write!(f, "{put:?}, slot {slot}: read stripe {stripe}")
+                    }
+                }
+            }
+            Message::Did { done: Done::Written(stripe), .. } => {
+                write!(f, "stripe {stripe} written")
+            }
+            Message::Did { done: Done::Sealed, .. } => f.write_str("sealed"),
+            Message::Did { done: Done::Refused, .. } => f.write_str("not here"),
+            Message::Did { done: Done::Read(piece), .. } => piece.fmt(f),
             Message::Raft(envelope) => fmt::Display::fmt(envelope, f),
         }
     }
@@ -186,6 +227,9 @@ impl fmt::Display for Asked<'_> {
                 write!(f, "put {} bytes under {}", body.len(), commit.place.key)
             }
             Ask::End { put, commit } => write!(f, "{put:?} is {}", commit.place.key),
+            Ask::Begin { place } => write!(f, "bytes come for {}", place.key),
+            Ask::Stripe { put, number, .. } => write!(f, "{put:?}: stripe {number}"),
+            Ask::Read { key, stripe, .. } => write!(f, "stripe {stripe} of {key}"),
             Ask::Get { key, .. } => write!(f, "get {key}"),
             Ask::Delete { key, .. } => write!(f, "delete {key}"),
             Ask::ChangeBucket(name, change) => write!(f, "{change:?} bucket {name}"),
@@ -204,6 +248,7 @@ impl fmt::Display for Answered<'_> {
             Answer::Refused(refusal) => write!(f, "refused: {refusal}"),
             Answer::Done => f.write_str("done"),
             Answer::Stored(_) => f.write_str("stored"),
+            Answer::Go(go) => write!(f, "go on with {:?}", go.put),
             Answer::Found(found) => write!(f, "version {:x}", found.row.version),
             Answer::Deleted(_) => f.write_str("deleted"),
             other => other.fmt(f),
@@ -222,6 +267,8 @@ pub enum Timer {
     Checkpoint,
     /// Of a gateway: a question to a member has waited long enough.
     Calls,
+    /// Of a gateway: a place is silent.
+    Jobs,
     /// Of a gateway: ask a member again.
     Again,
     /// Of a simulated client.
@@ -235,4 +282,6 @@ pub enum Op {
     Raft(GroupsOp),
     /// Of the rows.
     Rows(StoreOp),
+    /// Of a shard.
+    Shard(ShardOp),
 }

@@ -12,6 +12,7 @@ mod snapshots;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use bitcask::StoreOp;
 use bytes::{Bytes, BytesMut};
 use machine::{DiskId, DiskResult, FileName, Link, NodeId, Now, Outputs, Switches};
 use raft::{
@@ -26,7 +27,7 @@ use crate::cluster::Cluster;
 use crate::entry::Entry;
 use crate::error::Refusal;
 use crate::mechanism::Mechanism;
-use crate::message::{Message, Note, ObjectStore, Op, Outcome, Timer};
+use crate::message::{Message, Note, ObjectStore, Outcome, Timer};
 use crate::rows::{Purpose, Rows};
 use crate::tuning::Tuning;
 use crate::words::{GroupNumber, Name, PutId};
@@ -111,7 +112,8 @@ impl Metadata {
             if founders.contains(&id) {
                 let group = GroupId(group.into());
                 groups.will_found(group, founders);
-                members.insert(group, Member::default());
+                let catalog = Catalog::new(tuning.least_part);
+                members.insert(group, Member { catalog, ..Member::default() });
             }
         }
         Metadata {
@@ -155,20 +157,11 @@ impl Metadata {
         self.rows.timer(timer);
     }
 
-    pub(crate) fn disk(
-        &mut self,
-        op: Op,
-        result: DiskResult,
-        now: &mut Now<'_>,
-        out: &mut Outputs<ObjectStore>,
-    ) {
-        match op {
-            Op::Raft(op) => self.raft_disk(op, result, now, out),
-            Op::Rows(op) => self.rows.ended(op, result),
-        }
+    pub(crate) fn rows_disk(&mut self, op: StoreOp, result: DiskResult) {
+        self.rows.ended(op, result);
     }
 
-    fn raft_disk(
+    pub(crate) fn raft_disk(
         &mut self,
         op: GroupsOp,
         result: DiskResult,

@@ -1,5 +1,6 @@
 //! What goes into the history, and what a plan has clients do.
 
+use crate::words::PutId;
 use machine::NodeId;
 use serde::{Deserialize, Serialize};
 
@@ -41,12 +42,21 @@ pub enum Note {
     Invoked {
         /// Its number.
         operation: u64,
+        /// Whom it asks.
+        gateway: NodeId,
         /// Of the key.
         key: u8,
         /// What it is.
         what: What,
         /// The operation whose bytes are to be replaced.
         seen: Option<u64>,
+    },
+    /// A client may send the bytes of its operation, under this name.
+    Puts {
+        /// Its number.
+        operation: u64,
+        /// Its bytes'.
+        put: PutId,
     },
     /// A client was answered.
     Answered {
@@ -57,6 +67,11 @@ pub enum Note {
     },
     /// A client knows that nothing was done.
     Failed {
+        /// Of the operation.
+        operation: u64,
+    },
+    /// A client was told that there is no such bucket, or that it is there already: nothing was done.
+    Declined {
         /// Of the operation.
         operation: u64,
     },

@@ -8,8 +8,10 @@ use raft::Group;
 
 use crate::cluster::Cluster;
 use crate::gateway::Gateway;
-use crate::message::{Message, ObjectStore, Timer};
+use crate::message::{Message, ObjectStore, Op, Timer};
 use crate::metadata::Metadata;
+use crate::post::Post;
+use crate::shards::ShardFiles;
 use crate::tuning::Tuning;
 
 /// A node.
@@ -18,6 +20,8 @@ pub struct Store {
     id: NodeId,
     metadata: Metadata,
     gateway: Gateway,
+    shards: ShardFiles,
+    post: Post,
     stops: bool,
 }
 
@@ -28,6 +32,8 @@ impl Store {
             id,
             metadata: Metadata::new(id, &cluster, tuning, switches),
             gateway: Gateway::new(cluster, tuning, switches),
+            shards: ShardFiles::new(switches),
+            post: Post::default(),
             stops: false,
         }
     }
@@ -39,7 +45,7 @@ impl Store {
             let from_members = self.metadata.outbox.pop_front();
             match from_members.or_else(|| self.gateway.outbox.pop_front()) {
                 Some((to, message)) if to == self.id => self.message(to, message, now, out),
-                Some((to, message)) => out.send(to, message),
+                Some((to, message)) => self.post.send(to, message, out),
                 None => break,
             }
         }
@@ -65,6 +71,8 @@ impl Store {
             Message::Outcome { token, outcome } => {
                 self.gateway.heard(from, (token, outcome), now, out);
             }
+            Message::Job { token, id, job } => self.shards.asked((from, token), id, job, out),
+            Message::Did { token, done } => self.gateway.did(from, (token, done), now, out),
             Message::Raft(envelope) => self.metadata.envelope(from, envelope, now),
             Message::Do(_) | Message::Answer { .. } => {}
         }
@@ -90,14 +98,30 @@ impl Machine for Store {
             Input::Timer(Timer::Rows(timer)) => self.metadata.rows_timer(timer),
             Input::Timer(Timer::Checkpoint) => self.metadata.checkpoint(),
             Input::Timer(Timer::Calls) => self.gateway.overdue(now, out),
+            Input::Timer(Timer::Jobs) => self.gateway.silent(now, out),
             Input::Timer(Timer::Again) => self.gateway.again(now, out),
             Input::Timer(Timer::Patience) => {}
-            Input::Disk { op, result } => self.metadata.disk(op, result, now, out),
+            Input::Disk { op: Op::Raft(op), result } => {
+                self.metadata.raft_disk(op, result, now, out)
+            }
+            Input::Disk { op: Op::Rows(op), result } => self.metadata.rows_disk(op, result),
+            Input::Disk { op: Op::Shard(op), result } => {
+                if let Some((to, message)) = self.shards.ended(op, result, out) {
+                    match to == self.id {
+                        true => self.message(to, message, now, out),
+                        false => self.post.send(to, message, out),
+                    }
+                }
+            }
             Input::LinkReset { peer } => {
+                self.post.reset(peer);
                 self.metadata.link_reset(peer, now);
                 self.gateway.link_reset(peer, now, out);
             }
-            Input::Writable { peer, link } => self.metadata.writable(peer, link),
+            Input::Writable { peer, link } => {
+                self.metadata.writable(peer, link);
+                self.post.writable(peer, link, out);
+            }
             Input::Stop => {
                 self.stops = true;
                 self.metadata.stop(now);

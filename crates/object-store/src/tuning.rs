@@ -15,9 +15,16 @@ pub struct Tuning {
     pub code: Code,
     /// Stripes of a put that are unanswered, at most.
     pub credit: u8,
+    /// Keys are spread over so many placement groups.
+    pub placement_groups: u16,
+    /// A place that is silent for so long is replaced.
+    pub place: Duration,
+    /// Puts that are under way at a gateway, at most.
+    pub most_puts: usize,
     /// The least that a part has which is not the last, in bytes.
     pub least_part: u64,
-    /// A member of a group that does not answer for so long is not waited for.
+    /// A member of a group that does not answer for so long is not waited for, and one that has not is asked who leads
+    /// before it is handed an entry.
     pub attempt: Duration,
     /// And nobody is asked after so long.
     pub patience: Duration,
@@ -42,8 +49,11 @@ impl Default for Tuning {
             stripe: 1 << 20,
             code: Code { data: 4, parity: 2 },
             credit: 2,
+            placement_groups: 256,
+            place: MS(300),
+            most_puts: 64,
             least_part: 5 << 20,
-            attempt: MS(700),
+            attempt: MS(500),
             patience: MS(2_000),
             pause: MS(20),
             most_waiting: 1_024,

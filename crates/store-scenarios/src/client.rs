@@ -1,7 +1,10 @@
-//! A simulated client: one operation at a time, each a question to the gateway that the plan names.
+//! A simulated client: one operation at a time, asked of the gateway that the plan names. Bytes that are not few it sends
+//! and reads in stripes (`client/stripes.rs`), as a session of the door does.
 //!
 //! The law: every operation is noted when it begins and when it ends, and is asked once. What has no answer, or one that
 //! says so, may have been done.
+
+mod stripes;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -15,9 +18,11 @@ use object_store::error::Refusal;
 use object_store::message::{Message, ObjectStore, Timer};
 use object_store::note::{Note, Operation, Told, What};
 use object_store::sums::{ETag, Tagging};
+use object_store::tuning::Tuning;
 use object_store::words::Name;
 
 use crate::shape::BUCKETS;
+use stripes::{Reading, Sending};
 
 /// A gateway that has not answered by then is not waited for. It says sooner that it does not know.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -28,6 +33,7 @@ const USER: &str = "client";
 #[derive(Clone, Debug)]
 pub struct Client {
     id: NodeId,
+    tuning: Tuning,
     begun: u32,
     open: Option<Open>,
     /// To be begun after it, in order.
@@ -36,10 +42,25 @@ pub struct Client {
     seen: BTreeMap<u8, Seen>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Open {
-    token: u64,
+    /// Of the operation; questions have tokens of their own.
+    number: u64,
     operation: Operation,
+    /// Of the question that has no answer, and of the one after it.
+    asked: u64,
+    what: Stage,
+}
+
+/// What it is waiting for.
+#[derive(Clone, Debug)]
+enum Stage {
+    /// The one answer that there is.
+    Answer,
+    /// Leave to send bytes, or that they are taken.
+    Sending(Sending),
+    /// A stripe.
+    Reading(Reading),
 }
 
 /// Bytes that were seen.
@@ -51,9 +72,9 @@ struct Seen {
 
 impl Client {
     /// The client of this number.
-    pub fn new(id: NodeId) -> Client {
+    pub fn new(id: NodeId, tuning: Tuning) -> Client {
         let (waiting, seen) = (VecDeque::new(), BTreeMap::new());
-        Client { id, begun: 0, open: None, waiting, seen }
+        Client { id, tuning, begun: 0, open: None, waiting, seen }
     }
 
     fn begin_next(&mut self, out: &mut Outputs<ObjectStore>) {
@@ -63,22 +84,35 @@ impl Client {
         let Operation { gateway, key, what } = operation;
         let seen = self.seen.get(&key).filter(|_| matches!(what, What::Swap(_))).copied();
         let seen_of = seen.map(|seen| seen.operation);
-        out.note(Note::Invoked { operation: token, key, what, seen: seen_of });
-        self.open = Some(Open { token, operation });
-        let ask = Box::new(question(token, operation, seen));
-        out.send(gateway, Message::Ask { token, user: USER.into(), ask });
+        out.note(Note::Invoked { operation: token, gateway, key, what, seen: seen_of });
+        let ask = question(token, operation, seen);
+        let (ask, what) = match ask {
+            Ask::Small { commit, body } if body.len() > self.tuning.small as usize => {
+                let place = commit.place.clone();
+                (Ask::Begin { place }, Stage::Sending(Sending::new(*commit, body)))
+            }
+            ask => (ask, Stage::Answer),
+        };
+        self.open = Some(Open { number: token, operation, asked: token << 16, what });
+        self.ask(ask, out);
         out.set_timer(Timer::Patience, PATIENCE);
     }
 
+    /// Asks the gateway, under the next token.
+    fn ask(&mut self, ask: Ask, out: &mut Outputs<ObjectStore>) {
+        let Some(open) = &mut self.open else { return };
+        open.asked += 1;
+        let (token, ask) = (open.asked, Box::new(ask));
+        out.send(open.operation.gateway, Message::Ask { token, user: USER.into(), ask });
+    }
+
     fn answered(&mut self, token: u64, answer: Answer, out: &mut Outputs<ObjectStore>) {
-        let Some(Open { operation: Operation { key, what, .. }, .. }) =
-            self.open.filter(|open| open.token == token)
-        else {
-            return;
-        };
+        let Some(open) = self.open.as_ref().filter(|open| open.asked == token) else { return };
+        let (number, Operation { key, what, .. }) = (open.number, open.operation);
+        let Some(answer) = self.go_on(answer, out) else { return };
         let told = match answer {
             Answer::Stored(stored) => {
-                self.seen.insert(key, Seen { operation: token, etag: stored.etag });
+                self.seen.insert(key, Seen { operation: number, etag: stored.etag });
                 Some(Told::Done)
             }
             Answer::Done => Some(Told::Done),
@@ -99,11 +133,15 @@ impl Client {
             Answer::Refused(refusal) if refusal.may_have_happened() => {
                 return self.give_up(out);
             }
+            Answer::Refused(Refusal::NoSuchBucket | Refusal::BucketAlreadyOwnedByYou) => {
+                out.note(Note::Declined { operation: number });
+                return self.end(out);
+            }
             _ => None,
         };
         out.note(match told {
-            Some(told) => Note::Answered { operation: token, told },
-            None => Note::Failed { operation: token },
+            Some(told) => Note::Answered { operation: number, told },
+            None => Note::Failed { operation: number },
         });
         self.end(out);
     }
@@ -122,10 +160,10 @@ impl Client {
 
     /// Nobody knows; but a read that was not answered did nothing.
     fn give_up(&mut self, out: &mut Outputs<ObjectStore>) {
-        let Some(Open { token, operation }) = self.open else { return };
+        let Some(Open { number, operation, .. }) = self.open else { return };
         out.note(match operation.what {
-            What::Get => Note::Failed { operation: token },
-            _ => Note::GivenUp { operation: token },
+            What::Get => Note::Failed { operation: number },
+            _ => Note::GivenUp { operation: number },
         });
         self.end(out);
     }
@@ -206,7 +244,7 @@ impl Machine for Client {
                 self.answered(token, *answer, out);
             }
             Input::LinkReset { peer } => {
-                if self.open.is_some_and(|open| open.operation.gateway == peer) {
+                if self.open.as_ref().is_some_and(|open| open.operation.gateway == peer) {
                     self.give_up(out);
                 }
             }

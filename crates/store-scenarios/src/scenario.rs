@@ -47,7 +47,9 @@ impl System for ObjectStorage {
         FaultKind::Partition,
         FaultKind::Pause,
         FaultKind::PowerLoss,
+        FaultKind::SlowDisk,
         FaultKind::TornWrite,
+        FaultKind::ZoneLoss,
     ];
     const WITNESSES: &'static [Witness] = WITNESSES;
 
@@ -74,8 +76,11 @@ impl System for ObjectStorage {
         match note {
             Note::Invoked { operation, .. } => NoteKind::Invoked(*operation),
             Note::Answered { operation, .. } => NoteKind::Ok(*operation),
-            Note::Failed { operation } => NoteKind::Failed(*operation),
+            Note::Failed { operation } | Note::Declined { operation } => {
+                NoteKind::Failed(*operation)
+            }
             Note::GivenUp { operation } => NoteKind::GivenUp(*operation),
+            Note::Puts { .. } => NoteKind::Plain,
             Note::Sometimes(name) => NoteKind::Sometimes(name),
         }
     }
@@ -83,17 +88,32 @@ impl System for ObjectStorage {
 
 /// Recorded, so that the tour need not search for them.
 const WITNESSES: &[Witness] = &[
-    Witness::new("flush-before-ack", "linearizable", "power-loss", 0),
+    Witness::new("write-quorum", "durable", "zone-loss", 0),
+    Witness::new("zone-spread", "durable", "zone-loss", 0),
+    Witness::new("handoff", "puts-go-on", "zone-loss", 0),
+    Witness::new("flush-before-ack", "durable", "power-loss", 0),
     Witness::new("metadata-consensus", "linearizable", "metadata-partition", 0),
     Witness::new("conditional-write", "linearizable", "write-race", 0),
 ];
 
+/// What holds whatever fails.
+const SAFE: &[&str] = &["linearizable", "durable"];
+/// And where one zone fails at a time.
+const AND_ON: &[&str] = &["linearizable", "durable", "puts-go-on"];
+
 fn scenarios() -> Vec<Scenario<ObjectStorage>> {
-    let scenario = |name, about, draw, reaches| Scenario {
-        reaches,
-        ..Scenario::new(name, about, &["linearizable"], draw)
-    };
+    let scenario =
+        |name, about, draw, reaches| Scenario { reaches, ..Scenario::new(name, about, SAFE, draw) };
     vec![
+        Scenario {
+            promises: AND_ON,
+            ..scenario(
+                "zone-loss",
+                "the disks of one zone are slow, and another zone loses power for a while",
+                plans::zone_loss,
+                &[("zone-loss", 150), ("slow-disk", 100), ("handed-over", 200)],
+            )
+        },
         scenario(
             "power-loss",
             "all nodes lose power within some milliseconds, in the middle of writes",

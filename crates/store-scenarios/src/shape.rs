@@ -11,6 +11,7 @@ use object_store::note::Operation;
 use object_store::range::Ranges;
 use object_store::store::Store;
 use object_store::tuning::Tuning;
+use object_store::words::Code;
 use serde::{Deserialize, Serialize};
 use sim::{Cluster, Shape as _, Target, within};
 
@@ -43,6 +44,12 @@ pub struct Shape {
     pub clients: u64,
     /// Bytes that are kept whole, at most.
     pub small: u64,
+    /// Shards of data.
+    pub data: u64,
+    /// Shards of parity.
+    pub parity: u64,
+    /// Bytes of an object in a stripe.
+    pub stripe: u64,
     /// Catalogs are synced so often.
     pub checkpoint: u64,
     /// Entries that stay behind what logs are cut to.
@@ -52,7 +59,16 @@ pub struct Shape {
 impl Default for Shape {
     /// What most scenarios have.
     fn default() -> Shape {
-        Shape { stores: 9, clients: 3, small: 64, checkpoint: 300, keep_entries: 10 }
+        Shape {
+            stores: 9,
+            clients: 3,
+            small: 64,
+            data: 4,
+            parity: 2,
+            stripe: 4 << 10,
+            checkpoint: 300,
+            keep_entries: 10,
+        }
     }
 }
 
@@ -62,9 +78,12 @@ impl sim::Shape for Shape {
     }
 
     fn validate(&self) -> Result<(), String> {
-        within("stores", self.stores, 1..=64)?;
         within("clients", self.clients, 0..=64)?;
         within("small", self.small, 1..=64 << 10)?;
+        within("data", self.data, 1..=16)?;
+        within("parity", self.parity, 0..=16)?;
+        within("stores", self.stores, self.data + self.parity..=64)?;
+        within("stripe", self.stripe, 16..=1 << 20)?;
         within("checkpoint", self.checkpoint, 1..=60_000)?;
         within("keep_entries", self.keep_entries, 0..=1_000_000)
     }
@@ -90,13 +109,22 @@ impl Shape {
     pub(crate) fn stores(self) -> Stores {
         let zone = |node: NodeId| (node, (node.0 % u32::from(ZONES)) as u8);
         let zones = self.store_ids().into_iter().map(zone).collect();
-        Stores { zones, ranges: Ranges::new(BEGINS).expect("they rise") }
+        let ranges = Ranges::new(BEGINS).expect("they rise");
+        Stores::new(zones, ranges, &self.tuning()).expect("no fewer nodes than shards")
+    }
+
+    /// How bytes are cut.
+    pub(crate) fn code(self) -> Code {
+        Code { data: self.data as u8, parity: self.parity as u8 }
     }
 
     /// Times and sizes.
     pub(crate) fn tuning(self) -> Tuning {
         Tuning {
             small: self.small as u32,
+            stripe: self.stripe as u32,
+            code: self.code(),
+            placement_groups: 8,
             checkpoint: Duration::from_millis(self.checkpoint),
             keep_entries: self.keep_entries,
             election_timeout: Duration::from_millis(150),
@@ -109,7 +137,7 @@ impl Shape {
         let shape = cluster.shape;
         match shape.store_ids().contains(&id) {
             true => Node::Store(Store::new(id, shape.stores(), shape.tuning(), switches)),
-            false => Node::Client(Client::new(id)),
+            false => Node::Client(Client::new(id, shape.tuning())),
         }
     }
 }

@@ -25,7 +25,7 @@ impl Catalog {
             }
             (BucketChange::Delete, _) => {
                 self.own(user, &name)?;
-                if !self.is_empty(&name) {
+                if self.has_rows(&name) || self.has_uploads(&name) {
                     return Err(Refusal::BucketNotEmpty);
                 }
                 None
@@ -38,9 +38,9 @@ impl Catalog {
         Ok(Answer::Done)
     }
 
-    fn is_empty(&self, bucket: &Name) -> bool {
+    fn has_rows(&self, bucket: &Name) -> bool {
         let first = self.rows_of(bucket).next();
-        first.is_none()
+        first.is_some()
     }
 
     pub(super) fn buckets_of(&self, user: &Name) -> Vec<(Name, Bucket)> {

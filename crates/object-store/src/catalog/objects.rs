@@ -25,9 +25,12 @@ impl Catalog {
         ((put, kept), body): ((PutId, Kept), Option<Bytes>),
         pairs: &mut Pairs,
     ) -> Result<Answer, Refusal> {
+        self.own(user, &commit.place.bucket)?;
+        if commit.place.part.is_some() {
+            return self.commit_part(moment.1, commit, ((put, kept), body), pairs);
+        }
         let Commit { place, size, etag, checksum, headers, conditions } = commit;
         let (bucket, key) = (place.bucket, place.key);
-        self.own(user, &bucket)?;
         conditions.judge_change(self.current(&bucket, &key).map(|row| &**row))?;
         if let Some(body) = body {
             self.set(Place::Body(put), Some(Fact::Body(body)), pairs);

@@ -97,7 +97,7 @@ fn behind(bucket: &Name, cursor: &Cursor) -> Option<Bound<RowKey>> {
 }
 
 /// The part of a key up to the delimiter behind the prefix, where it has one.
-fn common(list: &List, key: &Name) -> Option<Name> {
+pub(super) fn common(list: &List, key: &Name) -> Option<Name> {
     let delimiter = list.delimiter.as_ref().filter(|delimiter| !delimiter.is_empty())?;
     let rest = &key[list.prefix.len()..];
     let length = list.prefix.len() + rest.find(&**delimiter)? + delimiter.len();

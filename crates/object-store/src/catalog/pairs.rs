@@ -10,9 +10,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use machine::codec::{Coded, Malformed, Reader};
 use machine::coded;
 
+use super::uploads::{PartKey, PartState, UploadKey, UploadState};
 use super::{Catalog, RowKey};
 use crate::row::{Bucket, Kept, Row};
-use crate::words::{GroupNumber, Name, PutId, Version};
+use crate::words::{GroupNumber, Name, PartNumber, PutId, UploadId, Version};
 
 /// So long is a piece of a snapshot, and no longer than a pair more.
 const PIECE: usize = 256 << 10;
@@ -28,9 +29,20 @@ pub(crate) enum Place {
     Row(Name, Name, Version),
     /// The bytes of a put that are kept whole.
     Body(PutId),
+    /// An upload of a key in a bucket.
+    Upload(Name, Name, UploadId),
+    /// A part of it.
+    Part(Name, Name, UploadId, PartNumber),
 }
 
-coded!(enum Place { 0 => Applied, 1 => Bucket(name), 2 => Row(bucket, key, version), 3 => Body(put) });
+coded!(enum Place {
+    0 => Applied,
+    1 => Bucket(name),
+    2 => Row(bucket, key, version),
+    3 => Body(put),
+    4 => Upload(bucket, key, upload),
+    5 => Part(bucket, key, upload, number),
+});
 
 /// What stands there. A place says which of these it can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +51,8 @@ pub(crate) enum Fact {
     Bucket(Bucket),
     Row(Arc<Row>),
     Body(Bytes),
+    Upload(Box<UploadState>),
+    Part(Box<PartState>),
 }
 
 impl Place {
@@ -62,6 +76,8 @@ impl Place {
             Place::Bucket(_) => Fact::Bucket(Reader::whole(value, Bucket::get)?),
             Place::Row(..) => Fact::Row(Arc::new(Reader::whole(value, Row::get)?)),
             Place::Body(_) => Fact::Body(value),
+            Place::Upload(..) => Fact::Upload(Box::new(Reader::whole(value, UploadState::get)?)),
+            Place::Part(..) => Fact::Part(Box::new(Reader::whole(value, PartState::get)?)),
         })
     }
 }
@@ -74,6 +90,8 @@ impl Fact {
             Fact::Bucket(bucket) => bucket.put(&mut bytes),
             Fact::Row(row) => row.put(&mut bytes),
             Fact::Body(body) => return body.clone(),
+            Fact::Upload(state) => state.put(&mut bytes),
+            Fact::Part(state) => state.put(&mut bytes),
         }
         bytes.freeze()
     }
@@ -113,6 +131,8 @@ pub(crate) struct Frozen {
     applied: Option<u64>,
     buckets: BTreeMap<Name, Bucket>,
     rows: BTreeMap<RowKey, Arc<Row>>,
+    uploads: BTreeMap<UploadKey, UploadState>,
+    parts: BTreeMap<PartKey, PartState>,
     /// Bodies that are to be read, of the rows that were given.
     bodies: VecDeque<PutId>,
     /// The one that was asked for.
@@ -137,6 +157,8 @@ impl Catalog {
             applied: Some(applied),
             buckets: self.buckets.clone(),
             rows: self.rows.clone(),
+            uploads: self.uploads.clone(),
+            parts: self.parts.clone(),
             bodies: VecDeque::new(),
             reading: None,
             piece: BytesMut::new(),
@@ -149,6 +171,13 @@ impl Catalog {
         for ((bucket, key, Reverse(version)), row) in &self.rows {
             places.push(Place::Row(bucket.clone(), key.clone(), *version));
             places.extend(whole(row).map(Place::Body));
+        }
+        for (bucket, key, upload) in self.uploads.keys() {
+            places.push(Place::Upload(bucket.clone(), key.clone(), *upload));
+        }
+        for ((bucket, key, upload, number), state) in &self.parts {
+            places.push(Place::Part(bucket.clone(), key.clone(), *upload, *number));
+            places.extend(state.whole().map(Place::Body));
         }
         places
     }
@@ -166,6 +195,11 @@ impl Frozen {
             } else if let Some(((bucket, key, Reverse(version)), row)) = self.rows.pop_first() {
                 self.bodies.extend(whole(&row));
                 self.add(&Place::Row(bucket, key, version), &Fact::Row(row));
+            } else if let Some(((bucket, key, id), state)) = self.uploads.pop_first() {
+                self.add(&Place::Upload(bucket, key, id), &Fact::Upload(Box::new(state)));
+            } else if let Some(((bucket, key, id, number), state)) = self.parts.pop_first() {
+                self.bodies.extend(state.whole());
+                self.add(&Place::Part(bucket, key, id, number), &Fact::Part(Box::new(state)));
             } else if let Some(applied) = self.applied.take() {
                 self.add(&Place::Applied, &Fact::Applied(applied));
             } else {

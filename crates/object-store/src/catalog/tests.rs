@@ -15,21 +15,21 @@ use crate::words::PutId;
 
 const GROUP: GroupNumber = 3;
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     text.into()
 }
 
 /// A catalog, the store that its pairs make, and the log's end.
 #[derive(Default)]
-struct Rig {
-    catalog: Catalog,
+pub(super) struct Rig {
+    pub(super) catalog: Catalog,
     store: BTreeMap<Bytes, Bytes>,
-    end: u64,
+    pub(super) end: u64,
 }
 
 impl Rig {
-    fn new(versioning: Versioning) -> Rig {
-        let mut rig = Rig::default();
+    pub(super) fn new(versioning: Versioning) -> Rig {
+        let mut rig = Rig { catalog: Catalog::new(5), ..Rig::default() };
         assert_eq!(rig.ask("me", Ask::ChangeBucket(name("b"), BucketChange::Make)), Answer::Done);
         rig.set(versioning);
         rig
@@ -40,7 +40,7 @@ impl Rig {
         assert_eq!(self.ask("me", Ask::ChangeBucket(name("b"), change)), Answer::Done);
     }
 
-    fn ask(&mut self, user: &str, ask: Ask) -> Answer {
+    pub(super) fn ask(&mut self, user: &str, ask: Ask) -> Answer {
         self.end += 1;
         let put = PutId { group: GROUP, epoch: 0, nonce: 1, seq: self.end as u32 };
         let entry = Entry { user: name(user), at: 9, put: Some((put, Kept::Whole)), ask };
@@ -54,10 +54,23 @@ impl Rig {
         answer
     }
 
-    fn put(&mut self, key: &str, body: &'static [u8], conditions: Conditions) -> Answer {
+    pub(super) fn put(&mut self, key: &str, body: &'static [u8], conditions: Conditions) -> Answer {
         let place = crate::ask::Place { bucket: name("b"), key: name(key), part: None };
         let (size, etag) = (body.len() as u64, etag(body));
         let commit = Commit { place, size, etag, checksum: None, headers: vec![], conditions };
+        self.ask("me", Ask::Small { commit: Box::new(commit), body: Bytes::from_static(body) })
+    }
+
+    pub(super) fn put_part(
+        &mut self,
+        key: &str,
+        part: (UploadId, u16),
+        body: &'static [u8],
+        checksum: Option<crate::sums::Checksum>,
+    ) -> Answer {
+        let place = crate::ask::Place { bucket: name("b"), key: name(key), part: Some(part) };
+        let (size, etag, conditions) = (body.len() as u64, etag(body), Conditions::default());
+        let commit = Commit { place, size, etag, checksum, headers: vec![], conditions };
         self.ask("me", Ask::Small { commit: Box::new(commit), body: Bytes::from_static(body) })
     }
 
@@ -66,7 +79,7 @@ impl Rig {
         self.ask("me", Ask::Delete { bucket, key, version, conditions })
     }
 
-    fn get(&self, key: &str, version: Option<VersionId>) -> Result<ETag, Refusal> {
+    pub(super) fn get(&self, key: &str, version: Option<VersionId>) -> Result<ETag, Refusal> {
         let (bucket, key, conditions) = (name("b"), name(key), Conditions::default());
         let ask = Ask::Get { bucket, key, version, conditions, body: false };
         match self.catalog.answer(&name("me"), &ask) {
@@ -77,15 +90,21 @@ impl Rig {
     }
 
     /// Bodies in the store are those that rows name, and no others.
-    fn bodies_are_named(&self) {
+    pub(super) fn bodies_are_named(&self) {
         let place = |key: &Bytes| Place::parse(key).unwrap().1;
         let held = self.store.keys().map(place).filter(|place| matches!(place, Place::Body(_)));
-        let named = self.catalog.rows.values().flat_map(|row| pairs::whole(row)).map(Place::Body);
+        let of_rows = self.catalog.rows.values().flat_map(|row| pairs::whole(row));
+        let of_parts = self.catalog.parts.values().filter_map(PartState::whole);
+        let named = of_rows.chain(of_parts).map(Place::Body);
         let sorted = |mut places: Vec<Place>| {
             places.sort_unstable_by_key(|place| place.bytes(GROUP));
             places
         };
         assert_eq!(sorted(held.collect()), sorted(named.collect()));
+    }
+
+    pub(super) fn is_what_a_boot_makes(&self) -> bool {
+        same(&self.booted(), &self.catalog)
     }
 
     /// The catalog that a boot makes of the store.
@@ -108,7 +127,8 @@ fn etag(body: &[u8]) -> ETag {
 }
 
 fn same(one: &Catalog, other: &Catalog) -> bool {
-    one.buckets == other.buckets && one.rows == other.rows
+    (&one.buckets, &one.rows, &one.uploads, &one.parts, &one.done)
+        == (&other.buckets, &other.rows, &other.uploads, &other.parts, &other.done)
 }
 
 fn version(answer: &Answer) -> Option<VersionId> {

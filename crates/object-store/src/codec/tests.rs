@@ -6,6 +6,7 @@ use machine::codec::{assert_delimited, assert_weight};
 use super::*;
 use crate::entry::Entry;
 use crate::message::{Message, ObjectStore, Outcome};
+use crate::shards::{Done, Footer, Job, ShardId};
 use crate::sums::Algorithm;
 use crate::words::Name;
 
@@ -145,6 +146,35 @@ fn answers() -> Vec<Answer> {
         Answer::Deleted(Deleted { version: Some(VersionId::Number(5)), is_marker: true }),
         Answer::Upload(UploadId(8)),
     ]
+}
+
+fn jobs() -> Vec<Job> {
+    let piece = Piece { slot: 5, digest: [9; 32], bytes: Bytes::from_static(b"piece") };
+    let Kept::Shards(shards) = row().content.unwrap().extents[0].kept else { panic!() };
+    let footer = Footer { bucket: name("b"), key: name("k"), length: 9, shards };
+    vec![
+        Job::Write { stripe: 1, whole: 2, piece },
+        Job::Seal(footer),
+        Job::Drop,
+        Job::Read { stripe: 300, whole: 4, length: 5 },
+    ]
+}
+
+#[test]
+fn jobs_keep_the_law_of_codecs_and_weigh_what_they_say() {
+    let id = ShardId { group: 7, put: PUT, slot: 3 };
+    keeps_the_law(&id);
+    for job in jobs() {
+        keeps_the_law(&job);
+        let length = bytes(&(id, job.clone()));
+        assert_weight::<ObjectStore>(&Message::Job { token: 1, id, job }, &length);
+    }
+    let Job::Write { piece, .. } = jobs().remove(0) else { panic!() };
+    for done in [Done::Written(300), Done::Sealed, Done::Refused, Done::Read(piece)] {
+        keeps_the_law(&done);
+        let length = bytes(&done);
+        assert_weight::<ObjectStore>(&Message::Did { token: 1, done }, &length);
+    }
 }
 
 #[test]

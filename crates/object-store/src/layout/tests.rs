@@ -90,7 +90,7 @@ proptest! {
             layout.places(group).iter().copied().filter(|&node| is_there(node)).collect();
         while holders.len() < 6 {
             let free = |node: &NodeId| is_there(*node) && !holders.contains(node);
-            let found = layout.substitute(group, &holders, is_there, true);
+            let found = layout.substitute(group, &holders, is_there);
             prop_assert_eq!(found.is_some(), ids.iter().any(free));
             let Some(node) = found else { break };
             prop_assert!(free(&node));

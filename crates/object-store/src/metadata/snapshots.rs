@@ -6,7 +6,7 @@ use machine::{Now, Outputs};
 use raft::{GroupId, Index};
 
 use super::Metadata;
-use crate::catalog::{Fact, Next, Place, take_pairs};
+use crate::catalog::{Catalog, Fact, Next, Place, take_pairs};
 use crate::message::ObjectStore;
 use crate::rows::{Purpose, Told};
 use crate::words::GroupNumber;
@@ -112,7 +112,8 @@ impl Metadata {
         if index <= member.applied {
             return;
         }
-        let old = std::mem::take(&mut member.catalog);
+        let empty = Catalog::new(self.tuning.least_part);
+        let old = std::mem::replace(&mut member.catalog, empty);
         let mut gone: Vec<_> = vec![(Place::Applied.bytes(group), None)];
         gone.extend(old.places().into_iter().map(|place| (place.bytes(group), None)));
         let kept: Vec<_> = thawed.into_iter().map(|(key, value)| (key, Some(value))).collect();

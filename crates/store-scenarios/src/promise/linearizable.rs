@@ -66,7 +66,7 @@ fn events(history: &History<Note>) -> Vec<Event> {
     let mut events = Vec::new();
     for (place, entry) in (0..).zip(history.iter()) {
         match &entry.note {
-            Note::Invoked { operation, key, what, seen } => {
+            Note::Invoked { operation, key, what, seen, .. } => {
                 let Some(input) = input(*operation, *key, *what, *seen) else { continue };
                 let process = u64::from(entry.node.0);
                 open.insert(*operation, Event { process, input, invoked: place, returned: None });
@@ -77,8 +77,10 @@ fn events(history: &History<Note>) -> Vec<Event> {
                 events.push(Event { returned: Some((place, output)), ..event });
             }
             // Nothing was done.
-            Note::Failed { operation } => drop(open.remove(operation)),
-            Note::GivenUp { .. } | Note::Sometimes(_) => {}
+            Note::Failed { operation } | Note::Declined { operation } => {
+                open.remove(operation);
+            }
+            Note::Puts { .. } | Note::GivenUp { .. } | Note::Sometimes(_) => {}
         }
     }
     // What has no answer may have been done; a read without one says nothing.
@@ -126,7 +128,13 @@ mod tests {
     fn judged(operations: &[(What, Option<u64>, Option<Told>)]) -> Verdict {
         let mut notes = Vec::new();
         for (operation, (what, seen, told)) in (0..).zip(operations) {
-            notes.push(Note::Invoked { operation, key: 1, what: *what, seen: *seen });
+            notes.push(Note::Invoked {
+                operation,
+                gateway: NodeId(0),
+                key: 1,
+                what: *what,
+                seen: *seen,
+            });
             notes.extend(told.map(|told| Note::Answered { operation, told }));
         }
         let entry = |(at, note)| Entry { at: Time(at), node: NodeId(1), note };

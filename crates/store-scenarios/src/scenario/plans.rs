@@ -30,6 +30,14 @@ fn begin(draft: &mut Draft, shape: Shape) {
     }
 }
 
+/// Bytes of an operation: few, which are kept whole, or many.
+fn size(draft: &mut Draft) -> u32 {
+    match draft.percent(50) {
+        true => draft.number(8, 64) as u32,
+        false => draft.magnitude(65, 12 << 10) as u32,
+    }
+}
+
 /// So many operations on a few keys, some while things fail and some after, each asked of one of these.
 fn workload(draft: &mut Draft, shape: Shape, operations: u64, keys: u8, gateways: &[NodeId]) {
     let (from, to) = (BEGUN, draft.end().0 / 1_000_000 - 1_500);
@@ -46,7 +54,7 @@ fn workload(draft: &mut Draft, shape: Shape, operations: u64, keys: u8, gateways
 }
 
 fn what(draft: &mut Draft) -> What {
-    let size = draft.number(8, 64) as u32;
+    let size = size(draft);
     match draft.number(0, 9) {
         0..=3 => What::Get,
         4 | 5 => What::Put(size),
@@ -56,9 +64,37 @@ fn what(draft: &mut Draft) -> What {
     }
 }
 
+/// Three nodes with copies, or six with data and parity.
+fn three_or_six(draft: &mut Draft) -> Shape {
+    let clients = draft.number(2, 4);
+    match draft.percent(50) {
+        true => Shape { stores: 3, data: 1, parity: 2, clients, ..Shape::default() },
+        false => Shape { stores: 6, clients, ..Shape::default() },
+    }
+}
+
+/// Disks of one zone are slow, though not so slow that anybody is replaced for it, and another zone is gone for a while.
+pub(super) fn zone_loss(draft: &mut Draft) {
+    let shape = Shape { clients: draft.number(2, 4), ..Shape::default() };
+    begin(draft, shape);
+    let (slow, gone) = (draft.number(0, 2) as u32, draft.number(0, 2) as u8);
+    if draft.percent(70) {
+        let (from, until) = (moment(draft), draft.heal_at());
+        let times = draft.number(5, 20) as u32;
+        for node in shape.store_ids().into_iter().filter(|node| node.0 % u32::from(ZONES) == slow) {
+            draft.between(from, until.max(from)).slow_disk(node, times);
+        }
+    }
+    if u32::from(gone) != slow || draft.percent(50) {
+        let at = moment(draft);
+        let until = at + MS(draft.number(1_200, 2_500));
+        draft.between(at, until).zone_loss(gone);
+    }
+    workload(draft, shape, 120, 6, &shape.store_ids());
+}
+
 pub(super) fn power_loss(draft: &mut Draft) {
-    let shape =
-        Shape { stores: draft.one_of(&[3, 6]), clients: draft.number(2, 4), ..Shape::default() };
+    let shape = three_or_six(draft);
     begin(draft, shape);
     for _ in 0..draft.number(1, 3) {
         let at = moment(draft);
@@ -83,7 +119,7 @@ pub(super) fn write_race(draft: &mut Draft) {
     let gateways = [NodeId(draft.number(0, 2) as u32), NodeId(draft.number(3, 5) as u32)];
     for _ in 0..draft.number(20, 40) {
         let (at, key) = (moment(draft), draft.number(0, 5) as u8);
-        let size = draft.number(8, 64) as u32;
+        let size = size(draft);
         let what = if draft.percent(60) { What::PutNew(size) } else { What::Swap(size) };
         for (client, gateway) in shape.client_ids().into_iter().zip(gateways.into_iter().cycle()) {
             let at = at + Duration::from_micros(draft.number(0, 2_000));
@@ -99,8 +135,7 @@ pub(super) fn write_race(draft: &mut Draft) {
 }
 
 pub(super) fn metadata_partition(draft: &mut Draft) {
-    let shape =
-        Shape { stores: draft.one_of(&[3, 6]), clients: draft.number(2, 4), ..Shape::default() };
+    let shape = three_or_six(draft);
     begin(draft, shape);
     for _ in 0..draft.number(1, 3) {
         let (at, lasts) = (moment(draft), MS(draft.number(300, 1_500)));
