@@ -38,11 +38,11 @@ const FLOORS: &[(&str, &[&str])] = &[
             "consumer-groups",
         ],
     ),
-    ("replicated-log", &["machine", "journal", "raft", "host"]),
     ("object-store", &["machine", "journal", "bitcask", "raft", "resilience", "hash-ring"]),
     ("store-scenarios", &["machine", "sim", "check", "object-store"]),
     ("log-scenarios", &["machine", "journal", "raft", "sim", "replicated-log"]),
     ("log-kafka", &["machine", "raft", "sim", "host", "replicated-log"]),
+    ("store-s3", &["machine", "host", "object-store"]),
     (
         "url-shortener",
         &["machine", "journal", "bitcask", "sim", "resilience", "host", "hash-ring", "snowflake"],

@@ -1,0 +1,4 @@
+//! The door of the object store: S3 for the clients that people have, and the real server.
+#![doc = include_str!("../README.md")]
+
+pub mod server;
