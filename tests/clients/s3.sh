@@ -22,7 +22,7 @@ pip() {
 }
 # awscli stands on another botocore than boto3.
 pip boto3 boto3==1.44.8 awscrt==0.38.0
-pip aws awscli==1.46.3
+pip aws awscli==1.45.11
 npm install --silent --no-audit --no-fund --prefix "$scratch/node" \
     @aws-sdk/client-s3@3.1175.0 @aws-sdk/lib-storage@3.1175.0 @aws-sdk/s3-request-presigner@3.1169.0
 cp s3_round.mjs "$scratch/node"

@@ -89,6 +89,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "shortener-capacity",
             "shortener-scenarios",
             "shortener-service",
+            "store-s3",
         ],
     ),
 ];
@@ -375,6 +376,7 @@ fn port(command: &[&str]) -> Option<u16> {
         ["snowflake", "authority", ..] => 7410,
         ["raft", "serve", ..] => 7431,
         ["url-shortener", "serve", ..] => 7441,
+        ["object-store", "serve", ..] => 9000,
         _ => return None,
     };
     let listen = command.iter().position(|word| *word == "--listen");

@@ -16,6 +16,7 @@ use crate::raft_verbs::RaftVerb;
 use crate::replay::{ReplayArguments, replay};
 use crate::shared_verbs::{SharedVerb, SweepAllArguments, sweep_all};
 use crate::snowflake_verbs::SnowflakeVerb;
+use crate::store_verbs::StoreVerb;
 use crate::tour::tour;
 use crate::url_shortener_verbs::UrlShortenerVerb;
 
@@ -58,6 +59,9 @@ enum Verb {
     /// A partitioned, replicated log that Kafka clients use unchanged.
     #[command(subcommand, after_help = "Example: infralab replicated-log demo")]
     ReplicatedLog(LogVerb),
+    /// An erasure-coded object store over zones that S3 clients use unchanged.
+    #[command(subcommand, after_help = "Example: infralab object-store serve")]
+    ObjectStore(StoreVerb),
     /// Short links: made, followed and counted by a sharded service, with a page in the browser.
     #[command(subcommand, after_help = "Example: infralab url-shortener serve")]
     UrlShortener(UrlShortenerVerb),
@@ -130,6 +134,7 @@ fn carry_out(command: Command, grammar: clap::Command) -> Outcome {
         Some(Verb::Bitcask(verb)) => verb.carry_out("bitcask"),
         Some(Verb::Raft(verb)) => verb.carry_out(),
         Some(Verb::ReplicatedLog(verb)) => verb.carry_out(),
+        Some(Verb::ObjectStore(verb)) => verb.carry_out(),
         Some(Verb::UrlShortener(verb)) => verb.carry_out(),
         Some(Verb::Check(arguments)) => arguments.carry_out(),
         Some(Verb::Replay(arguments)) => replay(&arguments),

@@ -21,6 +21,7 @@ mod serving;
 mod shard;
 mod shared_verbs;
 mod snowflake_verbs;
+mod store_verbs;
 mod swept;
 mod systems;
 mod tour;

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use clap::Args;
 use host::{Access, Addresses, BadOption, Exposure, Options, Place, Seat, address, number};
 use rustix::process::{Signal, getpid, kill_process};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::exit::{Failure, Found, Outcome, warn};
 
@@ -107,13 +109,14 @@ impl ServerArguments {
 
     /// From here on what servers log goes to stderr.
     fn begin_log(&self) {
-        tracing_subscriber::fmt()
+        let lines = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
-            .with_max_level(self.log)
             .with_ansi(false)
             // A closed stderr is no failure.
-            .log_internal_errors(false)
-            .init();
+            .log_internal_errors(false);
+        // To s3s it is an error of the server's whenever it refuses a client anything.
+        let wanted = Targets::new().with_default(self.log).with_target("s3s", LevelFilter::OFF);
+        tracing_subscriber::registry().with(lines).with(wanted).init();
     }
 }
 
