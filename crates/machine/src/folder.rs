@@ -26,7 +26,8 @@ impl Folder {
         self,
         part: &mut Outputs<Part>,
         out: &mut Outputs<P>,
-        (op, timer): (fn(Part::Op) -> P::Op, fn(Part::Timer) -> P::Timer),
+        op: fn(Part::Op) -> P::Op,
+        timer: fn(Part::Timer) -> P::Timer,
         mut note: impl FnMut(Part::Note, &mut Outputs<P>),
     ) where
         Part: Protocol<Message = Infallible>,
@@ -112,9 +113,13 @@ mod tests {
         part.set_timer(8, std::time::Duration::ZERO);
         part.note(9);
         let mut noted = 0;
-        folder.hand_on(&mut part, &mut out, (|op| ("op", op), |it| ("timer", it)), |it, _| {
-            noted = it
-        });
+        folder.hand_on(
+            &mut part,
+            &mut out,
+            |op| ("op", op),
+            |it| ("timer", it),
+            |it, _| noted = it,
+        );
         assert_eq!(noted, 9);
         let mut outputs = out.drain();
         let Some(Output::Disk { command, op: ("op", 7) }) = outputs.next() else { panic!() };

@@ -183,7 +183,7 @@ impl Rows {
     /// Ends an input: what the store wants done is done.
     pub(crate) fn hand_on(&mut self, out: &mut Outputs<ObjectStore>) {
         let cut = |_, out: &mut Outputs<ObjectStore>| out.note(Note::Sometimes("rows-cut"));
-        FOLDER.hand_on(&mut self.part, out, (Op::Rows, Timer::Rows), cut);
+        FOLDER.hand_on(&mut self.part, out, Op::Rows, Timer::Rows, cut);
     }
 
     /// For a clean stop: is everything on the disk that it is to know?

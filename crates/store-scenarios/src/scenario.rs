@@ -90,9 +90,9 @@ impl System for ObjectStorage {
 const WITNESSES: &[Witness] = &[
     Witness::new("write-quorum", "durable", "zone-loss", 0),
     Witness::new("zone-spread", "durable", "zone-loss", 0),
-    Witness::new("handoff", "puts-go-on", "zone-loss", 0),
+    Witness::new("handoff", "puts-go-on", "zone-loss", 19),
     Witness::new("flush-before-ack", "durable", "power-loss", 0),
-    Witness::new("metadata-consensus", "linearizable", "metadata-partition", 0),
+    Witness::new("metadata-consensus", "linearizable", "metadata-partition", 5),
     Witness::new("conditional-write", "linearizable", "write-race", 0),
 ];
 

@@ -22,6 +22,10 @@ fn moment(draft: &mut Draft) -> Time {
 /// A cluster of this shape, and the buckets of its clients.
 fn begin(draft: &mut Draft, shape: Shape) {
     draft.cluster(shape, ZONES);
+    // Clients are in no zone that may be lost: one that is restarted would count its operations anew.
+    let zone = |node: NodeId| (node.0 % u32::from(ZONES)) as u8;
+    let stores = shape.store_ids().into_iter().map(zone);
+    draft.zones(stores.chain(shape.client_ids().into_iter().map(|_| ZONES)).collect());
     draft.phases(MS(4_000), MS(4_000));
     for key in 0..BUCKETS.len() as u8 {
         let gateway = draft.one_of(&shape.store_ids());
