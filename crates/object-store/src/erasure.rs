@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn long_pieces_are_coded_strip_by_strip_as_short_ones_are() {
         let codec = Codec::new(code(2, 2)).unwrap();
-        let long: Vec<u8> = (0..4 * STRIP as u32 + 7).map(|n| (n * 31 >> 3) as u8).collect();
+        let long: Vec<u8> = (0..4 * STRIP as u32 + 7).map(|n| ((n * 31) >> 3) as u8).collect();
         let pieces = codec.encode(&long.clone().into());
         let last = [(2, pieces[2].clone()), (3, pieces[3].clone())];
         assert_eq!(codec.decode(&last, long.len() as u32).unwrap().concat(), long);

@@ -243,10 +243,10 @@ impl Machine for Client {
             Input::Message { message: Message::Answer { token, answer }, .. } => {
                 self.answered(token, *answer, out);
             }
-            Input::LinkReset { peer } => {
-                if self.open.as_ref().is_some_and(|open| open.operation.gateway == peer) {
-                    self.give_up(out);
-                }
+            Input::LinkReset { peer }
+                if self.open.as_ref().is_some_and(|open| open.operation.gateway == peer) =>
+            {
+                self.give_up(out);
             }
             Input::Timer(Timer::Patience) => self.give_up(out),
             Input::Stop => out.stopped(),

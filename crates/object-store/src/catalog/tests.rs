@@ -240,7 +240,7 @@ fn pages(catalog: &Catalog, mut list: List) -> Vec<Item> {
             panic!("it is refused")
         };
         assert!(items.len() <= usize::from(list.most));
-        assert_eq!(next.is_some() && items.is_empty(), false, "an empty page that goes on");
+        assert!(next.is_none() || !items.is_empty(), "an empty page that goes on");
         all.extend(items);
         match next {
             Some(next) => list.after = Some(next),

@@ -49,6 +49,8 @@ impl PartState {
 coded!(UploadState: upload, done);
 coded!(PartState: part, extent);
 
+/// A part as a client lists it: what it was told of it.
+type Listed = (PartNumber, ETag, Option<Checksum>);
 pub(super) type UploadKey = (Name, Name, UploadId);
 pub(super) type PartKey = (Name, Name, UploadId, PartNumber);
 
@@ -120,7 +122,7 @@ impl Catalog {
     pub(super) fn complete_upload(
         &mut self,
         (at, now): (u64, Millis),
-        (place, listed): (UploadPlace, &[(PartNumber, ETag, Option<Checksum>)]),
+        (place, listed): (UploadPlace, &[Listed]),
         (checksum, conditions): (Option<Checksum>, &Conditions),
         pairs: &mut Pairs,
     ) -> Result<Answer, Refusal> {
@@ -168,14 +170,10 @@ impl Catalog {
     }
 
     /// The parts that a client listed, if it may.
-    fn listed(
-        &self,
-        place: &UploadPlace,
-        listed: &[(PartNumber, ETag, Option<Checksum>)],
-    ) -> Result<Vec<&PartState>, Refusal> {
+    fn listed(&self, place: &UploadPlace, listed: &[Listed]) -> Result<Vec<&PartState>, Refusal> {
         let rise = listed.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let last = listed.last().filter(|_| rise).ok_or(Refusal::InvalidPartOrder)?.0;
-        let part = |(number, etag, checksum): &(PartNumber, ETag, Option<Checksum>)| {
+        let part = |(number, etag, checksum): &Listed| {
             let (bucket, key, upload) = key_of(place);
             let state = self.parts.get(&(bucket, key, upload, *number));
             let same = |state: &&PartState| {
