@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
-use machine::codec::{Fields, Malformed, Reader};
+use machine::codec::{Coded, Fields, Malformed, Reader};
 use machine::{DiskId, NodeId};
 
 use crate::entry::{Changes, Entry};
 use log_protocol::ask::Settings;
-use log_protocol::coded::Coded;
 use log_protocol::words::{BrokerEpoch, LeaderEpoch, Name, TopicId, TopicPartition};
 
 /// What is known of the cluster.

@@ -9,14 +9,12 @@ mod bytes;
 use std::net::SocketAddr;
 
 use ::bytes::{Bytes, BytesMut};
-use machine::codec::{Malformed, Reader};
+use machine::codec::{Coded, Malformed, Reader};
 use machine::{DiskId, NodeId};
 
 use crate::cluster::Partition;
 use log_protocol::ask::Settings;
 use log_protocol::words::{Name, TopicId, TopicPartition};
-
-use log_protocol::coded::Coded;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -7,6 +7,6 @@
 
 pub mod ask;
 pub mod batch;
-pub mod coded;
+mod coded;
 pub mod error;
 pub mod words;

@@ -1,15 +1,17 @@
 //! Structures and enumerations whose bytes are their fields in order, numbers in groups of seven bits.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Fields, Malformed, Reader, Source};
+use super::{Fields, Malformed, Reader, Source, TOO_SHORT};
 use crate::disk::DiskId;
 use crate::protocol::NodeId;
 
-/// Something with bytes that say where they end, in one form. [`coded!`](crate::coded) makes it of what has fields.
+/// Something with bytes that say where they end, in one form, and of which there is at least one.
+/// [`coded!`](crate::coded) makes it of what has fields.
 pub trait Coded: Sized {
     /// Appends its bytes.
     fn put(&self, out: &mut impl Fields);
@@ -184,6 +186,23 @@ impl Coded for DiskId {
     }
 }
 
+/// An address of IPv4 as one of IPv6, so that all are as long.
+impl Coded for SocketAddr {
+    fn put(&self, out: &mut impl Fields) {
+        let ip = match self.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        out.put_slice(&ip.octets());
+        out.put_slice(&self.port().to_le_bytes());
+    }
+
+    fn get<B: Source>(from: &mut Reader<B>) -> Result<SocketAddr, Malformed> {
+        let ip = Ipv6Addr::from(<[u8; 16]>::get(from)?);
+        Ok(SocketAddr::new(ip.to_canonical(), from.take_u16()?))
+    }
+}
+
 impl<T: Coded> Coded for Box<T> {
     fn put(&self, out: &mut impl Fields) {
         T::put(self, out);
@@ -228,6 +247,20 @@ impl<A: Coded, C: Coded, D: Coded> Coded for (A, C, D) {
     }
 }
 
+impl<T: Coded, E: Coded> Coded for Result<T, E> {
+    fn put(&self, out: &mut impl Fields) {
+        self.is_ok().put(out);
+        match self {
+            Ok(value) => value.put(out),
+            Err(error) => error.put(out),
+        }
+    }
+
+    fn get<B: Source>(from: &mut Reader<B>) -> Result<Result<T, E>, Malformed> {
+        Ok(if from.take_bool()? { Ok(T::get(from)?) } else { Err(E::get(from)?) })
+    }
+}
+
 impl<T: Coded> Coded for Vec<T> {
     fn put(&self, out: &mut impl Fields) {
         out.put_number(self.len() as u64);
@@ -236,7 +269,16 @@ impl<T: Coded> Coded for Vec<T> {
 
     fn get<B: Source>(from: &mut Reader<B>) -> Result<Vec<T>, Malformed> {
         let count = from.take_number()?;
-        from.take_list(count as usize, 1, T::get)
+        if count > from.left() as u64 {
+            return Err(TOO_SHORT);
+        }
+        // A claim reserves no more memory than the bytes that came with it have.
+        let reserved = (count as usize).min(from.left() / size_of::<T>().max(1));
+        let mut list = Vec::with_capacity(reserved);
+        for _ in 0..count {
+            list.push(T::get(from)?);
+        }
+        Ok(list)
     }
 }
 

@@ -1,14 +1,13 @@
 //! Messages on real links: what `codec.rs` says, as `host` asks for it.
 
 use bytes::Bytes;
-use machine::codec::{Fields, Length, Malformed, Reader};
+use machine::codec::{Coded, Fields, Length, Malformed, Reader};
 use raft::Envelope;
 
 use super::HEAD;
 use crate::batch::Batch;
 use crate::entry::Entry;
 use crate::message::{Message, ReplicaFetched};
-use log_protocol::coded::Coded;
 
 /// A message that says nothing.
 const NOTHING: u8 = u8::MAX;
