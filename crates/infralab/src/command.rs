@@ -60,7 +60,7 @@ enum Verb {
     #[command(subcommand, after_help = "Example: infralab replicated-log demo")]
     ReplicatedLog(LogVerb),
     /// An erasure-coded object store over zones that S3 clients use unchanged.
-    #[command(subcommand, after_help = "Example: infralab object-store serve")]
+    #[command(subcommand, after_help = "Example: infralab object-store demo")]
     ObjectStore(StoreVerb),
     /// Short links: made, followed and counted by a sharded service, with a page in the browser.
     #[command(subcommand, after_help = "Example: infralab url-shortener serve")]

@@ -1,13 +1,16 @@
-//! What the object store can do.
+//! What the object store can do besides the shared verbs.
 
 use clap::Subcommand;
 use store_s3::options::ServeOptions;
 
 use crate::exit::Outcome;
 use crate::serving::Serving;
+use crate::shared_verbs::SharedVerb;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreVerb {
+    #[command(flatten)]
+    Shared(SharedVerb),
     /// Keeps objects for whoever speaks S3, until it is told to stop (SIGINT or SIGTERM).
     ///
     /// A store of several nodes in this process, each with a folder for a disk. Requests are by path
@@ -22,6 +25,7 @@ pub(crate) enum StoreVerb {
 impl StoreVerb {
     pub(crate) fn carry_out(self) -> Outcome {
         match self {
+            StoreVerb::Shared(verb) => verb.carry_out("object-store"),
             StoreVerb::Serve(serving) => serving.carry_out(),
         }
     }

@@ -14,6 +14,7 @@ pub fn systems() -> Vec<Box<dyn Registered>> {
         raft_kv::registered(),
         shortener_scenarios::registered(),
         log_scenarios::registered(),
+        store_scenarios::registered(),
     ]
 }
 
