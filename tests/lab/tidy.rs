@@ -90,6 +90,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "shortener-scenarios",
             "shortener-service",
             "store-s3",
+            "store-scenarios",
         ],
     ),
 ];
