@@ -1,6 +1,6 @@
 //! What travels between sessions, gateways and the leaders of groups.
 
-use std::fmt::{self, Debug, Formatter};
+use std::fmt::{self, Debug, Display, Formatter};
 
 use bitcask::StoreOp;
 use journal::{Journal, JournalOp, JournalTimer};
@@ -177,7 +177,7 @@ pub enum Outcome {
 impl Debug for Message {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Message::Do(Operation { key, what, .. }) => write!(f, "{what:?} key {key}"),
+            Message::Do(operation) => Display::fmt(operation, f),
             Message::Ask { ask, .. } => write!(f, "{}", Asked(ask)),
             Message::Answer { answer, .. } => write!(f, "{}", Answered(answer)),
             Message::Propose { group, entry, .. } => {
