@@ -229,8 +229,15 @@ fn a_saved_run_replays_with_the_same_trace() {
 
 #[test]
 fn a_history_is_written_where_there_is_one_and_judged_by_check() {
-    const NONE: &[&str] =
-        &["snowflake", "hash-ring", "journal", "bitcask", "replicated-log", "url-shortener"];
+    const NONE: &[&str] = &[
+        "snowflake",
+        "hash-ring",
+        "journal",
+        "bitcask",
+        "replicated-log",
+        "object-store",
+        "url-shortener",
+    ];
     for system in infralab::systems() {
         let (scratch, name) = (Scratch::new(&format!("history-{}", system.name())), system.name());
         let file = scratch.text("history.edn");
