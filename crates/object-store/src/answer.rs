@@ -6,7 +6,7 @@ use crate::ask::Cursor;
 use crate::error::Refusal;
 use crate::row::{Bucket, Part, Piece, Row, Upload};
 use crate::sums::{Checksum, ETag};
-use crate::words::{Code, Name, PutId, UploadId, VersionId};
+use crate::words::{Code, Epoch, Name, PutId, UploadId, VersionId};
 
 /// An answer. What each question is answered with, [`Ask`](crate::ask::Ask) says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +41,10 @@ pub enum Answer {
     Deleted(Deleted),
     /// An upload began.
     Upload(UploadId),
+    /// A put may begin, in this epoch of its group. Gateways are told that, and no session.
+    Epoch(Epoch),
+    /// Those of the puts that are dead.
+    Dead(Vec<PutId>),
 }
 
 /// A put may come.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::conditions::Conditions;
 use crate::row::{Extent, Piece, Versioning};
 use crate::sums::{Checksum, ETag, Summed};
-use crate::words::{Name, PartNumber, PutId, UploadId, Version, VersionId};
+use crate::words::{Epoch, Name, PartNumber, PutId, UploadId, Version, VersionId};
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -137,6 +137,13 @@ pub enum Ask {
         /// The upload.
         place: UploadPlace,
     },
+
+    /// Which of these puts are dead: does nothing name them, and will nothing ever? Nodes ask that, and no session.
+    /// [`Answer::Dead`](crate::answer::Answer::Dead).
+    Dead(Vec<PutId>),
+    /// This epoch of the group is over. Leaders have it committed, and no session.
+    /// [`Answer::Done`](crate::answer::Answer::Done).
+    Advance(Epoch),
 }
 
 /// How a bucket changes.

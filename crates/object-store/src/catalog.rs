@@ -8,9 +8,11 @@
 //! # The files
 //!
 //! `catalog/pairs.rs` is the catalog as pairs of a store, `objects.rs` applies what changes objects, `uploads.rs` those that
-//! come in parts, `buckets.rs` what changes buckets, and `page.rs` lists them.
+//! come in parts, `buckets.rs` what changes buckets, `page.rs` lists them, and `epochs.rs` says which bytes nobody names any
+//! more.
 
 mod buckets;
+mod epochs;
 mod objects;
 mod page;
 mod pairs;
@@ -21,12 +23,15 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use machine::Switches;
+
 use crate::answer::{Answer, Found};
 use crate::ask::Ask;
 use crate::entry::Entry;
 use crate::error::Refusal;
 use crate::row::{Bucket, Row, Upload, Versioning};
-use crate::words::{GroupNumber, Name, UploadId, Version, VersionId};
+use crate::tuning::Tuning;
+use crate::words::{Epoch, GroupNumber, Name, PutId, UploadId, Version, VersionId};
 use uploads::{PartKey, PartState, UploadKey, UploadState};
 
 pub(crate) use pairs::{Fact, Frozen, Next, Pairs, Place, take_pairs};
@@ -37,8 +42,16 @@ type RowKey = (Name, Name, Reverse<Version>);
 /// The catalog of a group.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
+    switches: Switches,
     /// Fewer bytes no part may have that is not the last.
     least_part: u64,
+    /// So many epochs an upload may last.
+    upload_age: Epoch,
+    epoch: Epoch,
+    /// Puts that are kept as shards, and how often each is named: once, unless a part and a version name it for a moment.
+    named: BTreeMap<PutId, u32>,
+    /// Puts that were an object's and may still be read, by the epoch in which they were left; and are they kept whole?
+    left: BTreeMap<(Epoch, PutId), bool>,
     buckets: BTreeMap<Name, Bucket>,
     rows: BTreeMap<RowKey, Arc<Row>>,
     uploads: BTreeMap<UploadKey, UploadState>,
@@ -49,8 +62,9 @@ pub(crate) struct Catalog {
 
 impl Catalog {
     /// An empty one.
-    pub(crate) fn new(least_part: u64) -> Catalog {
-        Catalog { least_part, ..Catalog::default() }
+    pub(crate) fn new(tuning: &Tuning, switches: Switches) -> Catalog {
+        let Tuning { least_part, upload_age, .. } = *tuning;
+        Catalog { switches, least_part, upload_age, ..Catalog::default() }
     }
 
     /// Applies an entry, which stands at this place of the log: what it came to, and the changed pairs.
@@ -96,6 +110,7 @@ impl Catalog {
                 self.own(&user, &place.bucket)?;
                 self.abort_upload(place, pairs)
             }
+            Ask::Advance(from) => Ok(self.advance(from, pairs)),
             _ => Err(Refusal::Unavailable),
         }
     }
@@ -108,6 +123,11 @@ impl Catalog {
     fn look_up(&self, user: &Name, ask: &Ask) -> Result<Answer, Refusal> {
         match ask {
             Ask::Bucket(name) => self.own(user, name).cloned().map(Answer::Bucket),
+            Ask::Begin { place } => {
+                self.own(user, &place.bucket)?;
+                Ok(Answer::Epoch(self.epoch))
+            }
+            Ask::Dead(puts) => Ok(Answer::Dead(self.dead(puts))),
             Ask::Buckets => Ok(Answer::Buckets(self.buckets_of(user))),
             Ask::Get { bucket, key, version, conditions, .. } => {
                 let versioned = self.own(user, bucket)?.versioning != Versioning::Never;
@@ -183,21 +203,33 @@ impl Catalog {
             }
             (Place::Bucket(name), _) => drop(self.buckets.remove(&name)),
             (Place::Row(bucket, key, version), Some(Fact::Row(row))) => {
-                self.rows.insert((bucket, key, Reverse(version)), row);
+                self.name_all(row.content.as_ref(), true);
+                let before = self.rows.insert((bucket, key, Reverse(version)), row);
+                self.name_all(before.as_ref().and_then(|row| row.content.as_ref()), false);
             }
             (Place::Row(bucket, key, version), _) => {
-                self.rows.remove(&(bucket, key, Reverse(version)));
+                let before = self.rows.remove(&(bucket, key, Reverse(version)));
+                self.name_all(before.as_ref().and_then(|row| row.content.as_ref()), false);
             }
             (Place::Upload(bucket, key, id), Some(Fact::Upload(state))) => {
                 self.keep_upload((bucket, key, id), Some(*state));
             }
             (Place::Upload(bucket, key, id), _) => self.keep_upload((bucket, key, id), None),
             (Place::Part(bucket, key, id, number), Some(Fact::Part(state))) => {
-                self.parts.insert((bucket, key, id, number), *state);
+                self.name(state.extent(), true);
+                let before = self.parts.insert((bucket, key, id, number), *state);
+                before.into_iter().for_each(|before| self.name(before.extent(), false));
             }
             (Place::Part(bucket, key, id, number), _) => {
-                self.parts.remove(&(bucket, key, id, number));
+                let before = self.parts.remove(&(bucket, key, id, number));
+                before.into_iter().for_each(|before| self.name(before.extent(), false));
             }
+            (Place::Epoch, Some(Fact::Epoch(epoch))) => self.epoch = epoch,
+            (Place::Epoch, _) => self.epoch = 0,
+            (Place::Left(epoch, put), Some(Fact::Left(is_whole))) => {
+                self.left.insert((epoch, put), is_whole);
+            }
+            (Place::Left(epoch, put), _) => drop(self.left.remove(&(epoch, put))),
             // Bytes are not kept in memory, and what was applied is its owner's.
             (Place::Body(_) | Place::Applied, _) => {}
         }

@@ -50,6 +50,8 @@ coded!(enum Ask {
     14 => BeginUpload { bucket, key, headers, sums },
     15 => CompleteUpload { place, parts, checksum, conditions },
     16 => AbortUpload { place },
+    18 => Dead(puts),
+    19 => Advance(epoch),
 });
 coded!(enum BucketChange { 0 => Make, 1 => Delete, 2 => Versioning(to) });
 coded!(Place: bucket, key, part);
@@ -81,6 +83,8 @@ coded!(enum Answer {
     12 => Parts(upload, parts, more),
     13 => Deleted(deleted),
     14 => Upload(upload),
+    15 => Epoch(epoch),
+    16 => Dead(puts),
 });
 coded!(enum Outcome { 0 => Answered(answer), 1 => NotLeader { leader } });
 coded!(Go: put, code, stripe, credit);

@@ -29,7 +29,7 @@ use crate::message::{Message, ObjectStore, Outcome, Timer};
 use crate::row::{Bucket, Kept};
 use crate::shards::Done;
 use crate::tuning::Tuning;
-use crate::words::{GroupNumber, Name, PutId, Slot};
+use crate::words::{Epoch, GroupNumber, Name, PutId, Slot};
 use puts::Put;
 use question::{bucket_of, conditions, current, unconditional};
 use reads::Read;
@@ -37,6 +37,7 @@ use reads::Read;
 /// What a node does for sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct Gateway {
+    node: NodeId,
     cluster: Cluster,
     tuning: Tuning,
     switches: Switches,
@@ -108,13 +109,19 @@ struct BucketLists {
 }
 
 impl Gateway {
-    pub(crate) fn new(cluster: Cluster, tuning: Tuning, switches: Switches) -> Gateway {
+    pub(crate) fn new(
+        node: NodeId,
+        cluster: Cluster,
+        tuning: Tuning,
+        switches: Switches,
+    ) -> Gateway {
         let apart = Mechanism::ZoneSpread.on(switches);
         let zones = cluster.layout.zones().iter();
         let zones = zones.map(|(node, zone)| (*node, if apart { *zone } else { 0 })).collect();
         let groups = tuning.placement_groups;
         let layout = Layout::first(cluster.layout.code(), groups, zones);
         Gateway {
+            node,
             layout: layout.expect("as many nodes as the cluster has"),
             jobs: Calls::new(tuning.place, Timer::Jobs),
             puts: BTreeMap::new(),
@@ -182,7 +189,8 @@ impl Gateway {
             | Ask::CompleteUpload { .. }
             | Ask::AbortUpload { .. } => {
                 let put = matches!(*ask, Ask::Small { .. });
-                let put = put.then(|| (self.draw_put(group, now), Kept::Whole));
+                // Its bytes are in the log, and in no epoch.
+                let put = put.then(|| (self.draw_put(group, 0, now), Kept::Whole));
                 let entry = Entry { user, at: now.wall.0 / 1_000_000, put, ask: *ask };
                 self.change(Box::new(entry))
             }
@@ -213,14 +221,14 @@ impl Gateway {
     }
 
     /// A name for bytes that no others have, whatever of this node's memory was set back.
-    fn draw_put(&mut self, group: GroupNumber, now: &mut Now<'_>) -> PutId {
+    fn draw_put(&mut self, group: GroupNumber, epoch: Epoch, now: &mut Now<'_>) -> PutId {
         let nonce = match self.nonce {
             Some((generation, nonce)) if generation == now.generation => nonce,
             _ => now.random.next_u64(),
         };
         self.nonce = Some((now.generation, nonce));
         self.seq += 1;
-        PutId { group, epoch: 0, nonce, seq: self.seq }
+        PutId { group, epoch, nonce, seq: self.seq }
     }
 
     /// The entry as it is to be proposed. Conditions are in it, to be judged where it is applied.
@@ -253,7 +261,7 @@ impl Gateway {
                 Message::Query { token, group, user: entry.user.clone(), ask }
             }
             Want::Begin(user, place) => {
-                let ask = Box::new(Ask::Bucket(place.bucket));
+                let ask = Box::new(Ask::Begin { place });
                 Message::Query { token, group, user, ask }
             }
             Want::Find(entry) => {
@@ -294,9 +302,12 @@ impl Gateway {
                             self.end(&(call.session, call.token), Answer::Refused(refusal), out)
                         }
                     },
-                    Want::Begin(user, place) if matches!(*found, Answer::Bucket(_)) => {
-                        self.go((call.session, call.token), (user, place), now, out);
-                    }
+                    Want::Begin(user, place) => match *found {
+                        Answer::Epoch(epoch) => {
+                            self.go((call.session, call.token), (user, place, epoch), now, out);
+                        }
+                        found => self.end(&(call.session, call.token), found, out),
+                    },
                     _ => self.end(&(call.session, call.token), *found, out),
                 }
             }
@@ -412,8 +423,25 @@ impl Gateway {
         self.later(call, now, out);
     }
 
+    /// This node wants to know which of these puts of a group are dead; it is answered as a session is.
+    pub(crate) fn ask_dead(
+        &mut self,
+        token: u64,
+        (group, puts): (GroupNumber, Vec<PutId>),
+        now: &mut Now<'_>,
+        out: &mut Outputs<ObjectStore>,
+    ) {
+        let want = Want::Look("".into(), Box::new(Ask::Dead(puts)));
+        let session = self.node;
+        self.send(Call { session, token, group, want, began: now.time, tried: 0 }, now, out);
+    }
+
     /// The session is answered; of a list of buckets, when all groups were heard.
     fn end(&mut self, session: &(NodeId, u64), found: Answer, out: &mut Outputs<ObjectStore>) {
+        if session.0 == self.node {
+            let answer = Message::Answer { token: session.1, answer: Box::new(found) };
+            return self.outbox.push_back((self.node, answer));
+        }
         let Some(list) = self.lists.get_mut(session) else {
             return answer(session.0, session.1, found, out);
         };

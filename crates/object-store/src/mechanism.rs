@@ -27,5 +27,17 @@ machine::mechanisms! {
             "the conditions of a change are judged when it is applied"
             => "Both were the first":
             "{operation} was judged by what was there before another change",
+        MultipartFence = "multipart-fence":
+            "it is kept what an upload became, and a Complete that comes again changes nothing"
+            => "Put back what was overwritten":
+            "{operation} was asked to complete again, and what had been put since was gone",
+        GcFence = "gc-fence":
+            "a put that began two epochs ago is refused when its commit is applied"
+            => "Named after it was collected":
+            "a commit that was late named bytes that had been deleted since nothing named them",
+        ReadPin = "read-pin":
+            "bytes that were an object's stay for a whole epoch after it went"
+            => "Deleted while they were read":
+            "bytes were deleted as soon as nothing named them, and somebody had begun to read them",
     }
 }

@@ -234,6 +234,8 @@ impl fmt::Display for Asked<'_> {
             Ask::Delete { key, .. } => write!(f, "delete {key}"),
             Ask::ChangeBucket(name, change) => write!(f, "{change:?} bucket {name}"),
             Ask::List(list) => write!(f, "list {}", list.bucket),
+            Ask::Dead(puts) => write!(f, "which of {} puts are dead?", puts.len()),
+            Ask::Advance(epoch) => write!(f, "epoch {epoch} is over"),
             other => other.fmt(f),
         }
     }
@@ -251,6 +253,7 @@ impl fmt::Display for Answered<'_> {
             Answer::Go(go) => write!(f, "go on with {:?}", go.put),
             Answer::Found(found) => write!(f, "version {:x}", found.row.version),
             Answer::Deleted(_) => f.write_str("deleted"),
+            Answer::Dead(puts) => write!(f, "{} are dead", puts.len()),
             other => other.fmt(f),
         }
     }
@@ -271,8 +274,12 @@ pub enum Timer {
     Jobs,
     /// Of a gateway: ask a member again.
     Again,
+    /// An epoch may be over, and bytes may be dead.
+    Epoch,
     /// Of a simulated client.
     Patience,
+    /// Of a simulated client that has paused, or asks again.
+    Pause,
 }
 
 /// What to do when a disk operation ends.
@@ -284,4 +291,6 @@ pub enum Op {
     Rows(StoreOp),
     /// Of a shard.
     Shard(ShardOp),
+    /// Of the collector: the names of shards are listed.
+    Listed,
 }

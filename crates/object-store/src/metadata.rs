@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bitcask::StoreOp;
 use bytes::{Bytes, BytesMut};
-use machine::{DiskId, DiskResult, FileName, Link, NodeId, Now, Outputs, Switches};
+use machine::{DiskId, DiskResult, FileName, Link, NodeId, Now, Outputs, Switches, Time};
 use raft::{
     Consistency, Envelope, Event, Group, GroupId, Groups, GroupsOp, GroupsTimer, Index, NotLeader,
     Payload, Term,
@@ -57,6 +57,8 @@ pub(crate) struct Metadata {
 #[derive(Clone, Debug, Default)]
 struct Member {
     catalog: Catalog,
+    /// When it was seen first that its epoch began; none before it was.
+    epoch_seen: Option<Time>,
     applied: Index,
     /// Proposals, in the order of the log.
     pending: VecDeque<Pending>,
@@ -112,7 +114,7 @@ impl Metadata {
             if founders.contains(&id) {
                 let group = GroupId(group.into());
                 groups.will_found(group, founders);
-                let catalog = Catalog::new(tuning.least_part);
+                let catalog = Catalog::new(&tuning, switches);
                 members.insert(group, Member { catalog, ..Member::default() });
             }
         }
@@ -136,6 +138,7 @@ impl Metadata {
     }
 
     pub(crate) fn start(&mut self, disk: DiskId, out: &mut Outputs<ObjectStore>) {
+        out.set_timer(Timer::Epoch, self.tuning.epoch / 4);
         self.groups.start(disk, out);
         self.rows.start(disk);
     }
@@ -192,6 +195,21 @@ impl Metadata {
         }
     }
 
+    /// Ends the epochs of the groups that this node leads, where they have lasted long enough. A member counts from when it
+    /// saw an epoch begin, which is no sooner than it began.
+    pub(crate) fn end_epochs(&mut self, now: &mut Now<'_>, out: &mut Outputs<ObjectStore>) {
+        out.set_timer(Timer::Epoch, self.tuning.epoch / 4);
+        for (id, member) in self.members.iter_mut().filter(|_| self.is_ready) {
+            let since = *member.epoch_seen.get_or_insert(now.time);
+            if now.time.since(since) >= self.tuning.epoch {
+                let (at, ask) = (now.wall.0 / 1_000_000, Ask::Advance(member.catalog.epoch()));
+                let entry = Entry { user: "".into(), at, put: None, ask };
+                // Who does not lead is refused, and whoever does says it too.
+                let _ = self.groups.propose(*id, entry.bytes(), now);
+            }
+        }
+    }
+
     /// A gateway has an entry for a log.
     pub(crate) fn propose(
         &mut self,
@@ -236,7 +254,12 @@ impl Metadata {
                 return self.reply(gateway, token, Outcome::Answered(Box::new(busy)));
             }
             true if !Mechanism::MetadataConsensus.on(self.switches) => Ok(true),
-            true => self.groups.read(group, Consistency::Lease, number, now).map(|()| false),
+            true => {
+                // What is deleted for an answer rests on no clock.
+                let lease = !matches!(*ask, Ask::Dead(_));
+                let how = if lease { Consistency::Lease } else { Consistency::Index };
+                self.groups.read(group, how, number, now).map(|()| false)
+            }
             false => Err(NotLeader { leader: None }),
         };
         match read {
@@ -384,7 +407,11 @@ impl Metadata {
             Ok(entry) => entry,
             Err(why) => return out.halt(format!("an entry of the log is none: {why}")),
         };
+        let epoch = member.catalog.epoch();
         let (answer, pairs) = member.catalog.apply(group.0 as GroupNumber, index, entry);
+        if member.catalog.epoch() != epoch {
+            member.epoch_seen = None;
+        }
         self.rows.write(pairs);
         if !self.armed {
             self.armed = true;

@@ -36,6 +36,37 @@ pub enum What {
     Delete,
     /// What is there is read.
     Get,
+    /// The same, with a pause before each stripe.
+    GetSlowly,
+    /// Bytes are put in parts: so many. A Complete that has no answer is asked again.
+    Upload(u32),
+    /// Bytes come in parts, and the upload is aborted: so many.
+    Abort(u32),
+    /// Bytes come in parts, and nobody says what is to become of them: so many.
+    Abandon(u32),
+    /// The bucket of the key is listed, so many keys a page.
+    List(u16),
+}
+
+impl What {
+    /// So many bytes are sent.
+    pub fn sends(self) -> Option<u32> {
+        match self {
+            What::Put(size)
+            | What::PutNew(size)
+            | What::Swap(size)
+            | What::Upload(size)
+            | What::Abort(size)
+            | What::Abandon(size) => Some(size),
+            What::Make | What::Delete | What::Get | What::GetSlowly | What::List(_) => None,
+        }
+    }
+
+    /// Something else may be under the key afterwards.
+    pub fn changes(self) -> bool {
+        let leaves = matches!(self, What::Abort(_) | What::Abandon(_));
+        self == What::Delete || self.sends().is_some() && !leaves
+    }
 }
 
 /// What goes into the history.
@@ -54,12 +85,30 @@ pub enum Note {
         /// The operation whose bytes are to be replaced.
         seen: Option<u64>,
     },
-    /// A client may send the bytes of its operation, under this name.
+    /// A client may send bytes of its operation, under this name: all, or those of a part.
     Puts {
         /// Its number.
         operation: u64,
         /// Its bytes'.
         put: PutId,
+        /// The first of them, counted from the first of the operation.
+        from: u32,
+        /// How many.
+        size: u32,
+    },
+    /// A client found bytes of this name to be its object's, and begins to read them.
+    Reads {
+        /// The operation.
+        operation: u64,
+        /// The bytes.
+        put: PutId,
+    },
+    /// A client was shown a page of a listing.
+    Page {
+        /// Of the operation.
+        operation: u64,
+        /// Keys, in the order in which they came.
+        keys: Vec<u8>,
     },
     /// A client was answered.
     Answered {

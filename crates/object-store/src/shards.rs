@@ -40,6 +40,22 @@ impl ShardId {
         format!("s-{group:04x}-{of:04x}.{epoch:08x}.{nonce:016x}.{seq:08x}-{slot:02x}").into()
     }
 
+    /// The shard whose file is called so.
+    pub fn parse(name: &str) -> Option<ShardId> {
+        let mut parts = name.strip_prefix("s-")?.split('-');
+        let (group, put, slot) = (parts.next()?, parts.next()?, parts.next()?);
+        let numbers = put.split('.').map(|part| u64::from_str_radix(part, 16).ok());
+        let &[of, epoch, nonce, seq] = &numbers.collect::<Option<Vec<_>>>()?[..] else {
+            return None;
+        };
+        let id = ShardId {
+            group: layout::Group::from_str_radix(group, 16).ok()?,
+            put: PutId { group: of as u16, epoch: epoch as u32, nonce, seq: seq as u32 },
+            slot: Slot::from_str_radix(slot, 16).ok()?,
+        };
+        (*id.file() == *name).then_some(id)
+    }
+
     /// Where a stripe begins in it, where whole pieces are so long.
     pub fn offset(stripe: u64, piece: u32) -> u64 {
         stripe * (DIGEST + u64::from(piece))

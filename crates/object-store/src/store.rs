@@ -7,11 +7,12 @@ use machine::{Field, FileName, Input, Inspection, Machine, NodeId, Now, Outputs,
 use raft::Group;
 
 use crate::cluster::Cluster;
+use crate::collector::Collector;
 use crate::gateway::Gateway;
-use crate::message::{Message, ObjectStore, Op, Timer};
+use crate::message::{Message, Note, ObjectStore, Op, Timer};
 use crate::metadata::Metadata;
 use crate::post::Post;
-use crate::shards::ShardFiles;
+use crate::shards::{Job, ShardFiles};
 use crate::tuning::Tuning;
 
 /// A node.
@@ -21,6 +22,7 @@ pub struct Store {
     metadata: Metadata,
     gateway: Gateway,
     shards: ShardFiles,
+    collector: Collector,
     post: Post,
     stops: bool,
 }
@@ -31,8 +33,9 @@ impl Store {
         Store {
             id,
             metadata: Metadata::new(id, &cluster, tuning, switches),
-            gateway: Gateway::new(cluster, tuning, switches),
+            gateway: Gateway::new(id, cluster, tuning, switches),
             shards: ShardFiles::new(switches),
+            collector: Collector::default(),
             post: Post::default(),
             stops: false,
         }
@@ -74,6 +77,14 @@ impl Store {
             Message::Job { token, id, job } => self.shards.asked((from, token), id, job, out),
             Message::Did { token, done } => self.gateway.did(from, (token, done), now, out),
             Message::Raft(envelope) => self.metadata.envelope(from, envelope, now),
+            // What it asked itself.
+            Message::Answer { token, answer } if from == self.id => {
+                let told = (token, *answer);
+                for id in self.collector.told(told, &mut self.gateway, now, out) {
+                    out.note(Note::Sometimes("collected"));
+                    self.shards.asked((self.id, 0), id, Job::Drop, out);
+                }
+            }
             Message::Do(_) | Message::Answer { .. } => {}
         }
     }
@@ -100,11 +111,18 @@ impl Machine for Store {
             Input::Timer(Timer::Calls) => self.gateway.overdue(now, out),
             Input::Timer(Timer::Jobs) => self.gateway.silent(now, out),
             Input::Timer(Timer::Again) => self.gateway.again(now, out),
-            Input::Timer(Timer::Patience) => {}
+            Input::Timer(Timer::Epoch) => {
+                self.metadata.end_epochs(now, out);
+                self.collector.begin(out);
+            }
+            Input::Timer(Timer::Patience | Timer::Pause) => {}
             Input::Disk { op: Op::Raft(op), result } => {
                 self.metadata.raft_disk(op, result, now, out)
             }
             Input::Disk { op: Op::Rows(op), result } => self.metadata.rows_disk(op, result),
+            Input::Disk { op: Op::Listed, result } => {
+                self.collector.listed(result, &mut self.gateway, now, out);
+            }
             Input::Disk { op: Op::Shard(op), result } => {
                 if let Some((to, message)) = self.shards.ended(op, result, out) {
                     match to == self.id {

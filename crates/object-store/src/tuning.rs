@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::words::Code;
+use crate::words::{Code, Epoch};
 
 /// Times and sizes of a store. All nodes of it must agree on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,10 @@ pub struct Tuning {
     pub most_waiting: usize,
     /// Catalogs are synced so often, and logs cut.
     pub checkpoint: Duration,
+    /// An epoch of a group lasts so long, or a quarter longer. A put takes no longer than one, and neither does a get.
+    pub epoch: Duration,
+    /// An upload that nobody ends is aborted after so many epochs.
+    pub upload_age: Epoch,
     /// Election timeout of the groups.
     pub election_timeout: Duration,
     /// Entries that stay behind what logs are cut to, for members that are a little late.
@@ -58,6 +62,9 @@ impl Default for Tuning {
             pause: MS(20),
             most_waiting: 1_024,
             checkpoint: MS(1_000),
+            epoch: Duration::from_secs(600),
+            // A week.
+            upload_age: 1_008,
             election_timeout: MS(300),
             keep_entries: 1_000,
         }

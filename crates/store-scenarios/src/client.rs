@@ -1,10 +1,11 @@
 //! A simulated client: one operation at a time, asked of the gateway that the plan names. Bytes that are not few it sends
 //! and reads in stripes (`client/stripes.rs`), as a session of the door does.
 //!
-//! The law: every operation is noted when it begins and when it ends, and is asked once. What has no answer, or one that
-//! says so, may have been done.
+//! The law: every operation is noted when it begins and when it ends, and is asked once, but for an upload that is to be
+//! completed (`client/uploads.rs`). What has no answer, or one that says so, may have been done.
 
 mod stripes;
+mod uploads;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use machine::{Field, Input, Inspection, Machine, NodeId, Now, Outputs};
 use object_store::answer::Answer;
-use object_store::ask::{Ask, BucketChange, Commit, Place};
+use object_store::ask::{Ask, BucketChange, Commit, List, Place};
 use object_store::conditions::{Conditions, Match};
 use object_store::error::Refusal;
 use object_store::message::{Message, ObjectStore, Timer};
@@ -23,9 +24,16 @@ use object_store::words::Name;
 
 use crate::shape::BUCKETS;
 use stripes::{Reading, Sending};
+use uploads::Uploading;
 
 /// A gateway that has not answered by then is not waited for. It says sooner that it does not know.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// Before a stripe that is read slowly, and before a question that had no answer is asked again.
+const PAUSE: Duration = Duration::from_millis(400);
+/// Before the next page of a listing.
+const PAGES: Duration = Duration::from_millis(40);
+/// Bytes of each part of an upload but the last: as few as a part may have.
+pub(crate) const PART: u32 = 3 << 10;
 /// The user of all of them.
 const USER: &str = "client";
 
@@ -61,6 +69,10 @@ enum Stage {
     Sending(Sending),
     /// A stripe.
     Reading(Reading),
+    /// What is next of an upload.
+    Uploading(Uploading),
+    /// A page.
+    Listing(List),
 }
 
 /// Bytes that were seen.
@@ -87,9 +99,11 @@ impl Client {
         out.note(Note::Invoked { operation: token, gateway, key, what, seen: seen_of });
         let ask = question(token, operation, seen);
         let (ask, what) = match ask {
+            Ask::BeginUpload { .. } => (ask, Stage::Uploading(Uploading::new(token, operation))),
+            Ask::List(list) => (Ask::List(list.clone()), Stage::Listing(list)),
             Ask::Small { commit, body } if body.len() > self.tuning.small as usize => {
                 let place = commit.place.clone();
-                (Ask::Begin { place }, Stage::Sending(Sending::new(*commit, body)))
+                (Ask::Begin { place }, Stage::Sending(Sending::new(*commit, body, 0)))
             }
             ask => (ask, Stage::Answer),
         };
@@ -115,7 +129,7 @@ impl Client {
                 self.seen.insert(key, Seen { operation: number, etag: stored.etag });
                 Some(Told::Done)
             }
-            Answer::Done => Some(Told::Done),
+            Answer::Done | Answer::Page(_) => Some(Told::Done),
             Answer::Deleted(_) => {
                 self.seen.remove(&key);
                 Some(Told::Done)
@@ -127,12 +141,15 @@ impl Client {
             }
             Answer::Refused(Refusal::NoSuchKey { .. }) => {
                 self.seen.remove(&key);
-                Some(if what == What::Get { Told::Nothing } else { Told::Unmet })
+                let reads = matches!(what, What::Get | What::GetSlowly);
+                Some(if reads { Told::Nothing } else { Told::Unmet })
             }
             Answer::Refused(Refusal::PreconditionFailed) => Some(Told::Unmet),
             Answer::Refused(refusal) if refusal.may_have_happened() => {
-                return self.give_up(out);
+                return self.unheard(out);
             }
+            // What was asked before may have happened.
+            Answer::Refused(_) if self.asked_again() => return self.give_up(out),
             Answer::Refused(Refusal::NoSuchBucket | Refusal::BucketAlreadyOwnedByYou) => {
                 out.note(Note::Declined { operation: number });
                 return self.end(out);
@@ -151,19 +168,26 @@ impl Client {
         let Some(operation) = bytes.first_chunk().map(|first| u64::from_le_bytes(*first)) else {
             return Told::False;
         };
-        if *bytes != body(operation, bytes.len() as u32) || etag != Some(tag(bytes)) {
+        let tags: Vec<_> = bytes.chunks(PART as usize).map(tag).collect();
+        let tags = [tag(bytes), ETag::of_parts(&tags)];
+        let etag = etag.filter(|etag| tags.contains(etag));
+        let Some(etag) = etag.filter(|_| *bytes == body(operation, bytes.len() as u32)) else {
             return Told::False;
-        }
-        self.seen.insert(key, Seen { operation, etag: tag(bytes) });
+        };
+        self.seen.insert(key, Seen { operation, etag });
         Told::Bytes(operation)
     }
 
-    /// Nobody knows; but a read that was not answered did nothing.
+    /// Nobody knows; but what only reads did nothing, and no more did an upload that nobody was asked to complete.
     fn give_up(&mut self, out: &mut Outputs<ObjectStore>) {
-        let Some(Open { number, operation, .. }) = self.open else { return };
-        out.note(match operation.what {
-            What::Get => Note::Failed { operation: number },
-            _ => Note::GivenUp { operation: number },
+        let Some(Open { number, operation, what, .. }) = &self.open else { return };
+        let (number, may_have) = match (operation.what, what) {
+            (What::Upload(_), Stage::Uploading(upload)) => (*number, upload.is_completing()),
+            (what, _) => (*number, what.changes() || what == What::Make),
+        };
+        out.note(match may_have {
+            true => Note::GivenUp { operation: number },
+            false => Note::Failed { operation: number },
         });
         self.end(out);
     }
@@ -171,6 +195,7 @@ impl Client {
     fn end(&mut self, out: &mut Outputs<ObjectStore>) {
         self.open = None;
         out.cancel_timer(Timer::Patience);
+        out.cancel_timer(Timer::Pause);
         self.begin_next(out);
     }
 }
@@ -186,6 +211,10 @@ fn question(token: u64, Operation { key, what, .. }: Operation, seen: Option<See
         let commit = Commit { place, size, etag, checksum, headers, conditions };
         Ask::Small { commit: Box::new(commit), body }
     };
+    let begin = || {
+        let (bucket, key) = (bucket.clone(), name.clone());
+        Ask::BeginUpload { bucket, key, headers: Vec::new(), sums: None }
+    };
     let new = Conditions { differs: Some(Match::Any), ..Conditions::default() };
     match (what, seen) {
         (What::Make, _) => Ask::ChangeBucket(bucket, BucketChange::Make),
@@ -199,7 +228,16 @@ fn question(token: u64, Operation { key, what, .. }: Operation, seen: Option<See
             let conditions = Conditions::default();
             Ask::Delete { bucket, key: name, version: None, conditions }
         }
-        (What::Get, _) => {
+        (What::Upload(_) | What::Abort(_) | What::Abandon(_), _) => begin(),
+        (What::List(most), _) => Ask::List(List {
+            bucket,
+            prefix: "".into(),
+            delimiter: None,
+            after: None,
+            most,
+            versions: false,
+        }),
+        (What::Get | What::GetSlowly, _) => {
             let conditions = Conditions::default();
             Ask::Get { bucket, key: name, version: None, conditions, body: true }
         }
@@ -210,6 +248,11 @@ fn question(token: u64, Operation { key, what, .. }: Operation, seen: Option<See
 pub(crate) fn place(key: u8) -> (Name, Name) {
     let bucket = BUCKETS[usize::from(key) % BUCKETS.len()];
     (bucket.into(), format!("key-{key}").into())
+}
+
+/// The number of a key that is called so.
+fn number(name: &str) -> Option<u8> {
+    name.strip_prefix("key-")?.parse().ok()
 }
 
 /// The bytes that an operation puts: they say whose they are, from the first to the last.
@@ -246,9 +289,10 @@ impl Machine for Client {
             Input::LinkReset { peer }
                 if self.open.as_ref().is_some_and(|open| open.operation.gateway == peer) =>
             {
-                self.give_up(out);
+                self.unheard(out);
             }
             Input::Timer(Timer::Patience) => self.give_up(out),
+            Input::Timer(Timer::Pause) => self.paused(out),
             Input::Stop => out.stopped(),
             _ => {}
         }

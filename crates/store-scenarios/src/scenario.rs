@@ -1,11 +1,14 @@
 //! Named failure scenarios. The tests, the tour and the command line run these.
 
+mod collection;
+mod listing;
+mod multipart;
 mod plans;
 
 use machine::{MechanismInfo, NodeId, Switches};
 use object_store::mechanism::Mechanism;
 use object_store::message::Message;
-use object_store::note::{Note, Operation, What};
+use object_store::note::{Note, Operation};
 use sim::{Cluster, FaultKind, NoteKind, PromiseSpec, Registered, Scenario, System, Witness};
 
 use crate::promise::PROMISES;
@@ -66,10 +69,7 @@ impl System for ObjectStorage {
     }
 
     fn work(operation: &Operation) -> u64 {
-        match operation.what {
-            What::Put(size) | What::PutNew(size) | What::Swap(size) => 20 + u64::from(size) / 64,
-            What::Make | What::Delete | What::Get => 20,
-        }
+        20 + u64::from(operation.what.sends().unwrap_or_default()) / 64
     }
 
     fn note_kind(note: &Note) -> NoteKind {
@@ -80,7 +80,7 @@ impl System for ObjectStorage {
                 NoteKind::Failed(*operation)
             }
             Note::GivenUp { operation } => NoteKind::GivenUp(*operation),
-            Note::Puts { .. } => NoteKind::Plain,
+            Note::Puts { .. } | Note::Reads { .. } | Note::Page { .. } => NoteKind::Plain,
             Note::Sometimes(name) => NoteKind::Sometimes(name),
         }
     }
@@ -94,10 +94,18 @@ const WITNESSES: &[Witness] = &[
     Witness::new("flush-before-ack", "durable", "power-loss", 0),
     Witness::new("metadata-consensus", "linearizable", "metadata-partition", 5),
     Witness::new("conditional-write", "linearizable", "write-race", 0),
+    Witness::new("multipart-fence", "linearizable", "multipart-retry", 1),
+    Witness::new("gc-fence", "nothing-live-collected", "slow-commit", 20),
+    Witness::new("read-pin", "nothing-live-collected", "overwrite-during-get", 0),
 ];
 
 /// What holds whatever fails.
-const SAFE: &[&str] = &["linearizable", "durable"];
+const SAFE: &[&str] = &["linearizable", "durable", "nothing-live-collected"];
+/// And where buckets are listed.
+const AND_LISTED: &[&str] =
+    &["linearizable", "durable", "nothing-live-collected", "listing-consistent"];
+/// And where what is dead has time to go.
+const AND_GONE: &[&str] = &["linearizable", "durable", "nothing-live-collected", "dead-bytes-go"];
 /// And where one zone fails at a time.
 const AND_ON: &[&str] = &["linearizable", "durable", "puts-go-on"];
 
@@ -132,5 +140,38 @@ fn scenarios() -> Vec<Scenario<ObjectStorage>> {
             plans::metadata_partition,
             &[("partition", 200), ("crash", 50), ("elected", 400)],
         ),
+        scenario(
+            "multipart-retry",
+            "clients ask again to complete an upload, since the answer was lost, while others put and read the same keys",
+            multipart::multipart_retry,
+            &[("link-reset", 1_000), ("completed-again", 80)],
+        ),
+        Scenario {
+            promises: AND_LISTED,
+            ..scenario(
+                "list-while-changed",
+                "buckets are listed by pages while others put and delete, and whoever leads a group is cut off or goes",
+                listing::list_while_changed,
+                &[("partition", 100), ("crash", 50)],
+            )
+        },
+        Scenario {
+            promises: AND_GONE,
+            ..scenario(
+                "slow-commit",
+                "a gateway pauses for some epochs, with puts whose shards are durable and that are not named yet",
+                collection::slow_commit,
+                &[("pause", 200), ("collected", 400)],
+            )
+        },
+        Scenario {
+            promises: AND_GONE,
+            ..scenario(
+                "overwrite-during-get",
+                "objects are put in the place of others that somebody reads slowly",
+                collection::overwrite_during_get,
+                &[("collected", 400)],
+            )
+        },
     ]
 }

@@ -15,7 +15,7 @@ use object_store::words::Code;
 use serde::{Deserialize, Serialize};
 use sim::{Cluster, Shape as _, Target, within};
 
-use crate::client::Client;
+use crate::client::{Client, PART};
 
 sim::nodes! {
     /// A node of a simulated cluster.
@@ -30,6 +30,8 @@ pub(crate) type Draft = sim::Draft<Operation, Shape>;
 
 /// Zones of all clusters.
 pub(crate) const ZONES: u8 = 3;
+/// So many epochs an upload may last.
+pub(crate) const UPLOAD_AGE: u32 = 3;
 /// The buckets of clients, each in a group of its own; and the names with which the groups' ranges begin.
 pub(crate) const BUCKETS: [&str; 3] = ["apples", "pears", "plums"];
 const BEGINS: [&str; 3] = ["", "p", "pl"];
@@ -54,6 +56,8 @@ pub struct Shape {
     pub checkpoint: u64,
     /// Entries that stay behind what logs are cut to.
     pub keep_entries: u64,
+    /// Epochs of groups.
+    pub epoch: u64,
 }
 
 impl Default for Shape {
@@ -68,6 +72,7 @@ impl Default for Shape {
             stripe: 4 << 10,
             checkpoint: 300,
             keep_entries: 10,
+            epoch: 2_000,
         }
     }
 }
@@ -85,7 +90,8 @@ impl sim::Shape for Shape {
         within("stores", self.stores, self.data + self.parity..=64)?;
         within("stripe", self.stripe, 16..=1 << 20)?;
         within("checkpoint", self.checkpoint, 1..=60_000)?;
-        within("keep_entries", self.keep_entries, 0..=1_000_000)
+        within("keep_entries", self.keep_entries, 0..=1_000_000)?;
+        within("epoch", self.epoch, 100..=3_600_000)
     }
 }
 
@@ -127,6 +133,9 @@ impl Shape {
             placement_groups: 8,
             checkpoint: Duration::from_millis(self.checkpoint),
             keep_entries: self.keep_entries,
+            epoch: Duration::from_millis(self.epoch),
+            upload_age: UPLOAD_AGE,
+            least_part: PART.into(),
             election_timeout: Duration::from_millis(150),
             ..Tuning::default()
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Catalog, Fact, Pairs, Place, pairs};
+use super::{Catalog, Fact, Pairs, Place};
 use crate::answer::{Answer, Deleted, Stored};
 use crate::ask::Commit;
 use crate::conditions::Conditions;
@@ -26,6 +26,7 @@ impl Catalog {
         pairs: &mut Pairs,
     ) -> Result<Answer, Refusal> {
         self.own(user, &commit.place.bucket)?;
+        self.may_name(put, kept)?;
         if commit.place.part.is_some() {
             return self.commit_part(moment.1, commit, ((put, kept), body), pairs);
         }
@@ -97,9 +98,7 @@ impl Catalog {
         let Some(row) = self.versions(bucket, key).find(|row| row.id() == id).cloned() else {
             return;
         };
-        for put in pairs::whole(&row) {
-            self.set(Place::Body(put), None, pairs);
-        }
+        self.leave(&row, pairs);
         self.set(Place::Row(bucket.clone(), key.clone(), row.version), None, pairs);
     }
 }

@@ -13,7 +13,7 @@ use machine::coded;
 use super::uploads::{PartKey, PartState, UploadKey, UploadState};
 use super::{Catalog, RowKey};
 use crate::row::{Bucket, Kept, Row};
-use crate::words::{GroupNumber, Name, PartNumber, PutId, UploadId, Version};
+use crate::words::{Epoch, GroupNumber, Name, PartNumber, PutId, UploadId, Version};
 
 /// So long is a piece of a snapshot, and no longer than a pair more.
 const PIECE: usize = 256 << 10;
@@ -33,6 +33,10 @@ pub(crate) enum Place {
     Upload(Name, Name, UploadId),
     /// A part of it.
     Part(Name, Name, UploadId, PartNumber),
+    /// The epoch of the group.
+    Epoch,
+    /// A put that was an object's until this epoch, and may still be read.
+    Left(Epoch, PutId),
 }
 
 coded!(enum Place {
@@ -42,6 +46,8 @@ coded!(enum Place {
     3 => Body(put),
     4 => Upload(bucket, key, upload),
     5 => Part(bucket, key, upload, number),
+    6 => Epoch,
+    7 => Left(epoch, put),
 });
 
 /// What stands there. A place says which of these it can be.
@@ -53,6 +59,9 @@ pub(crate) enum Fact {
     Body(Bytes),
     Upload(Box<UploadState>),
     Part(Box<PartState>),
+    Epoch(Epoch),
+    /// Are the bytes kept whole?
+    Left(bool),
 }
 
 impl Place {
@@ -78,6 +87,8 @@ impl Place {
             Place::Body(_) => Fact::Body(value),
             Place::Upload(..) => Fact::Upload(Box::new(Reader::whole(value, UploadState::get)?)),
             Place::Part(..) => Fact::Part(Box::new(Reader::whole(value, PartState::get)?)),
+            Place::Epoch => Fact::Epoch(Reader::whole(value, Epoch::get)?),
+            Place::Left(..) => Fact::Left(Reader::whole(value, bool::get)?),
         })
     }
 }
@@ -92,6 +103,8 @@ impl Fact {
             Fact::Body(body) => return body.clone(),
             Fact::Upload(state) => state.put(&mut bytes),
             Fact::Part(state) => state.put(&mut bytes),
+            Fact::Epoch(epoch) => epoch.put(&mut bytes),
+            Fact::Left(is_whole) => is_whole.put(&mut bytes),
         }
         bytes.freeze()
     }
@@ -133,6 +146,8 @@ pub(crate) struct Frozen {
     rows: BTreeMap<RowKey, Arc<Row>>,
     uploads: BTreeMap<UploadKey, UploadState>,
     parts: BTreeMap<PartKey, PartState>,
+    epoch: Option<Epoch>,
+    left: BTreeMap<(Epoch, PutId), bool>,
     /// Bodies that are to be read, of the rows that were given.
     bodies: VecDeque<PutId>,
     /// The one that was asked for.
@@ -159,6 +174,8 @@ impl Catalog {
             rows: self.rows.clone(),
             uploads: self.uploads.clone(),
             parts: self.parts.clone(),
+            epoch: Some(self.epoch).filter(|epoch| *epoch > 0),
+            left: self.left.clone(),
             bodies: VecDeque::new(),
             reading: None,
             piece: BytesMut::new(),
@@ -179,6 +196,11 @@ impl Catalog {
             places.push(Place::Part(bucket.clone(), key.clone(), *upload, *number));
             places.extend(state.whole().map(Place::Body));
         }
+        for (&(epoch, put), &is_whole) in &self.left {
+            places.push(Place::Left(epoch, put));
+            places.extend(is_whole.then_some(Place::Body(put)));
+        }
+        places.push(Place::Epoch);
         places
     }
 }
@@ -200,6 +222,11 @@ impl Frozen {
             } else if let Some(((bucket, key, id, number), state)) = self.parts.pop_first() {
                 self.bodies.extend(state.whole());
                 self.add(&Place::Part(bucket, key, id, number), &Fact::Part(Box::new(state)));
+            } else if let Some(((epoch, put), is_whole)) = self.left.pop_first() {
+                self.bodies.extend(is_whole.then_some(put));
+                self.add(&Place::Left(epoch, put), &Fact::Left(is_whole));
+            } else if let Some(epoch) = self.epoch.take() {
+                self.add(&Place::Epoch, &Fact::Epoch(epoch));
             } else if let Some(applied) = self.applied.take() {
                 self.add(&Place::Applied, &Fact::Applied(applied));
             } else {

@@ -29,7 +29,8 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new(versioning: Versioning) -> Rig {
-        let mut rig = Rig { catalog: Catalog::new(5), ..Rig::default() };
+        let tuning = Tuning { least_part: 5, upload_age: 4, ..Tuning::default() };
+        let mut rig = Rig { catalog: Catalog::new(&tuning, Switches::ALL_ON), ..Rig::default() };
         assert_eq!(rig.ask("me", Ask::ChangeBucket(name("b"), BucketChange::Make)), Answer::Done);
         rig.set(versioning);
         rig
@@ -95,12 +96,20 @@ impl Rig {
         let held = self.store.keys().map(place).filter(|place| matches!(place, Place::Body(_)));
         let of_rows = self.catalog.rows.values().flat_map(|row| pairs::whole(row));
         let of_parts = self.catalog.parts.values().filter_map(PartState::whole);
-        let named = of_rows.chain(of_parts).map(Place::Body);
+        let left = self.catalog.left.iter().filter(|(_, is_whole)| **is_whole);
+        let left = left.map(|((_, put), _)| *put);
+        let named = of_rows.chain(of_parts).chain(left).map(Place::Body);
         let sorted = |mut places: Vec<Place>| {
             places.sort_unstable_by_key(|place| place.bytes(GROUP));
             places
         };
         assert_eq!(sorted(held.collect()), sorted(named.collect()));
+    }
+
+    /// How many bodies the store has.
+    pub(super) fn bodies(&self) -> usize {
+        let place = |key: &Bytes| Place::parse(key).unwrap().1;
+        self.store.keys().map(place).filter(|place| matches!(place, Place::Body(_))).count()
     }
 
     pub(super) fn is_what_a_boot_makes(&self) -> bool {
@@ -127,8 +136,9 @@ fn etag(body: &[u8]) -> ETag {
 }
 
 fn same(one: &Catalog, other: &Catalog) -> bool {
-    (&one.buckets, &one.rows, &one.uploads, &one.parts, &one.done)
-        == (&other.buckets, &other.rows, &other.uploads, &other.parts, &other.done)
+    let keys = |it: &Catalog| (it.epoch, it.left.clone(), it.named.clone());
+    (&one.buckets, &one.rows, &one.uploads, &one.parts, &one.done, keys(one))
+        == (&other.buckets, &other.rows, &other.uploads, &other.parts, &other.done, keys(other))
 }
 
 fn version(answer: &Answer) -> Option<VersionId> {

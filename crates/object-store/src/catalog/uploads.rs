@@ -14,9 +14,10 @@ use crate::answer::{Answer, Page, Stored, UploadItem};
 use crate::ask::{Commit, Cursor, List, UploadPlace};
 use crate::conditions::Conditions;
 use crate::error::Refusal;
+use crate::mechanism::Mechanism;
 use crate::row::{Content, Extent, Kept, Part, Upload};
 use crate::sums::{Checksum, ETag};
-use crate::words::{Millis, Name, PartNumber, PutId, UploadId};
+use crate::words::{Epoch, Millis, Name, PartNumber, PutId, UploadId};
 
 /// Entries for which it is kept what an upload became.
 const KEPT: u64 = 300_000;
@@ -28,6 +29,8 @@ const MOST: u16 = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UploadState {
     upload: Upload,
+    /// In which it began.
+    epoch: Epoch,
     /// The answer to Complete, and the place in the log where it was given.
     done: Option<(Stored, u64)>,
 }
@@ -39,14 +42,26 @@ pub(crate) struct PartState {
     extent: Extent,
 }
 
+impl UploadState {
+    /// Is it under way, since an epoch that is so?
+    pub(super) fn is_open_since(&self, is_so: impl Fn(Epoch) -> bool) -> bool {
+        self.done.is_none() && is_so(self.epoch)
+    }
+}
+
 impl PartState {
+    /// Where its bytes are.
+    pub(super) fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
     /// Its put, where its bytes are kept whole.
     pub(super) fn whole(&self) -> Option<PutId> {
         (self.extent.kept == Kept::Whole).then_some(self.extent.put)
     }
 }
 
-coded!(UploadState: upload, done);
+coded!(UploadState: upload, epoch, done);
 coded!(PartState: part, extent);
 
 /// A part as a client lists it: what it was told of it.
@@ -64,7 +79,7 @@ impl Catalog {
         self.own(user, &bucket)?;
         let id = upload.id;
         let place = Place::Upload(bucket, upload.key.clone(), id);
-        let state = UploadState { upload, done: None };
+        let state = UploadState { upload, epoch: self.epoch, done: None };
         self.set(place, Some(Fact::Upload(Box::new(state))), pairs);
         Ok(Answer::Upload(id))
     }
@@ -128,7 +143,8 @@ impl Catalog {
     ) -> Result<Answer, Refusal> {
         let key = key_of(&place);
         let state = self.uploads.get(&key).ok_or(Refusal::NoSuchUpload)?;
-        if let Some((stored, _)) = &state.done {
+        let is_kept = Mechanism::MultipartFence.on(self.switches);
+        if let Some((stored, _)) = state.done.as_ref().filter(|_| is_kept) {
             return Ok(Answer::Stored(stored.clone()));
         }
         let upload = state.upload.clone();
@@ -148,11 +164,13 @@ impl Catalog {
         let size = parts.iter().map(|it| it.part.size).sum();
         let extents: Vec<Extent> = parts.iter().map(|it| it.extent.clone()).collect();
         // What is the object's now is no part any more; the bytes of all others are nobody's.
-        for extent in &extents {
-            let (bucket, key, upload) = key.clone();
-            self.set(Place::Part(bucket, key, upload, extent.part), None, pairs);
+        if is_kept {
+            for extent in &extents {
+                let (bucket, key, upload) = key.clone();
+                self.set(Place::Part(bucket, key, upload, extent.part), None, pairs);
+            }
+            self.remove_parts(&place, pairs);
         }
-        self.remove_parts(&place, pairs);
         let content = Content {
             size,
             etag,
@@ -163,7 +181,7 @@ impl Catalog {
         let object = (place.bucket.clone(), place.key.clone());
         let version = self.add_row((at, now), object, Some(content), pairs);
         let stored = Stored { version, etag, checksum: summed };
-        let state = UploadState { upload, done: Some((stored.clone(), at)) };
+        let state = UploadState { upload, epoch: self.epoch, done: Some((stored.clone(), at)) };
         let place = Place::Upload(place.bucket, place.key, place.upload);
         self.set(place, Some(Fact::Upload(Box::new(state))), pairs);
         Ok(Answer::Stored(stored))
@@ -204,9 +222,13 @@ impl Catalog {
         pairs: &mut Pairs,
     ) -> Result<Answer, Refusal> {
         self.open(&place)?;
+        self.remove_upload(place, pairs);
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn remove_upload(&mut self, place: UploadPlace, pairs: &mut Pairs) {
         self.remove_parts(&place, pairs);
         self.set(Place::Upload(place.bucket, place.key, place.upload), None, pairs);
-        Ok(Answer::Done)
     }
 
     /// What uploads became long ago is forgotten.

@@ -108,6 +108,8 @@ fn asks() -> Vec<Ask> {
             conditions,
         },
         Ask::AbortUpload { place },
+        Ask::Dead(vec![PUT]),
+        Ask::Advance(300),
     ]
 }
 
@@ -145,6 +147,8 @@ fn answers() -> Vec<Answer> {
         Answer::Parts(Box::new(upload), vec![part], true),
         Answer::Deleted(Deleted { version: Some(VersionId::Number(5)), is_marker: true }),
         Answer::Upload(UploadId(8)),
+        Answer::Epoch(300),
+        Answer::Dead(vec![PUT]),
     ]
 }
 

@@ -21,7 +21,7 @@ use crate::mechanism::Mechanism;
 use crate::message::{Message, Note, ObjectStore};
 use crate::row::{Kept, Piece, Shards};
 use crate::shards::{Done, Footer, Job, ShardId};
-use crate::words::{GroupNumber, Name, PutId, Slot};
+use crate::words::{Epoch, GroupNumber, Name, PutId, Slot};
 
 /// A put that is under way.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Gateway {
     pub(super) fn go(
         &mut self,
         (session, token): (NodeId, u64),
-        (user, place): (Name, Place),
+        (user, place, epoch): (Name, Place, Epoch),
         now: &mut Now<'_>,
         out: &mut Outputs<ObjectStore>,
     ) {
@@ -76,7 +76,7 @@ impl Gateway {
             return answer(session, token, Answer::Refused(Refusal::SlowDown), out);
         }
         let of = self.cluster.ranges.group(&place.bucket);
-        let put = self.draw_put(of, now);
+        let put = self.draw_put(of, epoch, now);
         let group = self.layout.group(&place.bucket, &place.key);
         let slot = |&node: &NodeId| SlotState { node, written: 0, is: Is::Open };
         let slots = self.layout.places(group).iter().map(slot).collect();

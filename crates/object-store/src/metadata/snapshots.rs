@@ -112,8 +112,9 @@ impl Metadata {
         if index <= member.applied {
             return;
         }
-        let empty = Catalog::new(self.tuning.least_part);
+        let empty = Catalog::new(&self.tuning, self.switches);
         let old = std::mem::replace(&mut member.catalog, empty);
+        member.epoch_seen = None;
         let mut gone: Vec<_> = vec![(Place::Applied.bytes(group), None)];
         gone.extend(old.places().into_iter().map(|place| (place.bytes(group), None)));
         let kept: Vec<_> = thawed.into_iter().map(|(key, value)| (key, Some(value))).collect();

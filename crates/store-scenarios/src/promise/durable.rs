@@ -2,7 +2,7 @@
 //!
 //! The checker knows the bytes of every put, and so each byte that its shards must have. A shard counts where all of its
 //! pieces are on a disk and nothing of its file waits to be synced. Bytes that are replaced or deleted by anybody are let
-//! go.
+//! go. What a node deletes itself is judged by `nothing-live-collected`.
 //!
 //! All shards were durable, and no node was away: then each zone may be lost. With fewer, one shard may.
 
@@ -13,6 +13,7 @@ use machine::{NodeId, Time};
 use object_store::erasure::Codec;
 use object_store::message::Note;
 use object_store::note::{Told, What};
+use object_store::shards::ShardId;
 use object_store::stripe::Seal;
 use object_store::words::{PutId, Slot};
 use sim::{Breach, Entry, FileChange, Promise, World};
@@ -26,8 +27,8 @@ pub(super) struct Durable {
     /// What was read of each disk's changes.
     seen: BTreeMap<NodeId, u64>,
     puts: BTreeMap<PutId, Put>,
-    /// By operation.
-    names: BTreeMap<u64, PutId>,
+    /// By operation, and by where in its bytes those of the put begin.
+    names: BTreeMap<(u64, u32), PutId>,
     asked: BTreeMap<u64, Asked>,
     /// When each node was away last, or is.
     away: BTreeMap<NodeId, Time>,
@@ -38,7 +39,18 @@ pub(super) struct Durable {
 struct Asked {
     at: Time,
     key: u8,
+    what: What,
     size: u32,
+    /// Somebody else has begun to change the key since.
+    contested: bool,
+}
+
+impl Asked {
+    /// Are its bytes to be there when it is acknowledged? Those of an upload may have been replaced since, where its
+    /// Complete was asked again.
+    fn is_owed(&self) -> bool {
+        self.what.changes() && !(matches!(self.what, What::Upload(_)) && self.contested)
+    }
 }
 
 struct Put {
@@ -66,10 +78,9 @@ impl Durable {
     }
 
     /// The shards of these bytes, as files have them.
-    fn shards(&self, put: PutId, operation: u64, Asked { key, size, .. }: Asked) -> Vec<Bytes> {
+    fn shards(&self, put: PutId, key: u8, body: &[u8]) -> Vec<Bytes> {
         let (bucket, name) = place(key);
         let seal = Seal::new(&bucket, &name, put);
-        let body = body(operation, size);
         let mut shards = vec![Vec::new(); usize::from(self.shape.code().shards())];
         for (number, stripe) in (0..).zip(body.chunks(self.shape.stripe as usize)) {
             let stripe = Bytes::copy_from_slice(stripe);
@@ -92,7 +103,7 @@ impl Durable {
             }
         }
         for (file, changes) in changed {
-            let Some((put, slot)) = self.parse(file) else { continue };
+            let Some(ShardId { put, slot, .. }) = ShardId::parse(file) else { continue };
             let Some(put) = self.puts.get_mut(&put) else { continue };
             let shard = &put.shards[usize::from(slot)];
             let bytes = world.file(node, file);
@@ -108,45 +119,42 @@ impl Durable {
             } else {
                 put.there.remove(&(slot, node));
             }
+            if changes.contains(&FileChange::Deleted) {
+                let left = put.durable(|_| true);
+                put.owed = put.owed.map(|owed| owed.min(left));
+            }
         }
-    }
-
-    /// The put and slot of a file.
-    fn parse(&self, file: &str) -> Option<(PutId, Slot)> {
-        let mut parts = file.split('-').skip(2);
-        let (put, slot) = (parts.next()?, parts.next()?);
-        let numbers: Vec<u64> = put
-            .split('.')
-            .map(|part| u64::from_str_radix(part, 16))
-            .collect::<Result<_, _>>()
-            .ok()?;
-        let &[group, epoch, nonce, seq] = &numbers[..] else { return None };
-        let put = PutId { group: group as u16, epoch: epoch as u32, nonce, seq: seq as u32 };
-        let slot = Slot::from_str_radix(slot, 16).ok()?;
-        (slot < self.shape.code().shards()).then_some((put, slot))
     }
 
     fn heard(&mut self, at: Time, note: &Note) -> Result<(), Breach> {
         match *note {
             Note::Invoked { operation, key, what, .. } => {
-                if let What::Put(size) | What::PutNew(size) | What::Swap(size) = what {
-                    self.asked.insert(operation, Asked { at, key, size });
-                }
-                if !matches!(what, What::Get | What::Make) {
+                if what.changes() {
                     let of_key = self.puts.values_mut().filter(|put| put.key == key);
                     of_key.for_each(|put| put.owed = None);
+                    let asked = self.asked.values_mut().filter(|asked| asked.key == key);
+                    asked.for_each(|asked| asked.contested = true);
+                }
+                if let Some(size) = what.sends() {
+                    self.asked.insert(operation, Asked { at, key, what, size, contested: false });
                 }
             }
-            Note::Puts { operation, put: id } => {
-                let Some(asked) = self.asked.get(&operation).copied() else { return Ok(()) };
-                let shards = self.shards(id, operation, asked);
-                let (key, there) = (asked.key, BTreeMap::new());
+            Note::Puts { operation, put: id, from, size } => {
+                let Some(Asked { key, size: all, .. }) = self.asked.get(&operation).copied() else {
+                    return Ok(());
+                };
+                let (from_byte, to) = (from as usize, (from + size) as usize);
+                let shards = self.shards(id, key, &body(operation, all)[from_byte..to]);
+                let there = BTreeMap::new();
                 self.puts.insert(id, Put { operation, key, shards, there, owed: None });
-                self.names.insert(operation, id);
+                self.names.insert((operation, from), id);
             }
-            Note::Answered { operation, told: Told::Done } => {
-                let Some(id) = self.names.get(&operation) else { return Ok(()) };
-                return self.acknowledged(at, *id);
+            Note::Answered { operation, told: Told::Done }
+                if self.asked.get(&operation).is_some_and(Asked::is_owed) =>
+            {
+                let its = self.names.range((operation, 0)..=(operation, u32::MAX));
+                let its: Vec<_> = its.map(|(_, id)| *id).collect();
+                return its.into_iter().try_for_each(|id| self.acknowledged(at, id));
             }
             _ => {}
         }

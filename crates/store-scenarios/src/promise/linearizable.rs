@@ -1,7 +1,7 @@
 //! The promise `linearizable`: what clients did with a key and were told has an order that explains every answer.
 //!
 //! To the model a key is a register, and bytes are the number of the operation that put them. A conditional put is a
-//! compare-and-swap: it says which bytes it is to replace.
+//! compare-and-swap: it says which bytes it is to replace. An upload is one put, however often its Complete is asked.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,11 @@ fn events(history: &History<Note>) -> Vec<Event> {
             Note::Failed { operation } | Note::Declined { operation } => {
                 open.remove(operation);
             }
-            Note::Puts { .. } | Note::GivenUp { .. } | Note::Sometimes(_) => {}
+            Note::Puts { .. }
+            | Note::Reads { .. }
+            | Note::Page { .. }
+            | Note::GivenUp { .. }
+            | Note::Sometimes(_) => {}
         }
     }
     // What has no answer may have been done; a read without one says nothing.
@@ -91,14 +95,14 @@ fn events(history: &History<Note>) -> Vec<Event> {
 fn input(operation: u64, key: u8, what: What, seen: Option<u64>) -> Option<KvInput> {
     let (key, value) = (format!("{key}"), written(operation));
     Some(match what {
-        What::Make => return None,
-        What::Put(_) => KvInput::Put { key, value },
+        What::Make | What::Abort(_) | What::Abandon(_) | What::List(_) => return None,
+        What::Put(_) | What::Upload(_) => KvInput::Put { key, value },
         What::PutNew(_) => KvInput::Cas { key, from: String::new(), to: value },
         What::Swap(_) => {
             KvInput::Cas { key, from: seen.map(written).unwrap_or_default(), to: value }
         }
         What::Delete => KvInput::Delete { key },
-        What::Get => KvInput::Get { key },
+        What::Get | What::GetSlowly => KvInput::Get { key },
     })
 }
 

@@ -8,19 +8,19 @@ use sim::{FaultKind, Script};
 
 use crate::shape::{BUCKETS, Draft, Shape, ZONES};
 
-const MS: fn(u64) -> Duration = Duration::from_millis;
+pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
 /// When the buckets are made, and when clients begin: there are leaders then.
 const MAKE: u64 = 500;
 const BEGUN: u64 = 900;
 
 /// Some time after the beginning and well before the heal.
-fn moment(draft: &mut Draft) -> Time {
+pub(super) fn moment(draft: &mut Draft) -> Time {
     let last = draft.heal_at().0 / 1_000_000 - 300;
     Time(0) + MS(draft.number(BEGUN + 100, last))
 }
 
 /// A cluster of this shape, and the buckets of its clients.
-fn begin(draft: &mut Draft, shape: Shape) {
+pub(super) fn begin(draft: &mut Draft, shape: Shape) {
     draft.cluster(shape, ZONES);
     // Clients are in no zone that may be lost: one that is restarted would count its operations anew.
     let zone = |node: NodeId| (node.0 % u32::from(ZONES)) as u8;
@@ -35,7 +35,7 @@ fn begin(draft: &mut Draft, shape: Shape) {
 }
 
 /// Bytes of an operation: few, which are kept whole, or many.
-fn size(draft: &mut Draft) -> u32 {
+pub(super) fn size(draft: &mut Draft) -> u32 {
     match draft.percent(50) {
         true => draft.number(8, 64) as u32,
         false => draft.magnitude(65, 12 << 10) as u32,
@@ -43,7 +43,13 @@ fn size(draft: &mut Draft) -> u32 {
 }
 
 /// So many operations on a few keys, some while things fail and some after, each asked of one of these.
-fn workload(draft: &mut Draft, shape: Shape, operations: u64, keys: u8, gateways: &[NodeId]) {
+pub(super) fn workload(
+    draft: &mut Draft,
+    shape: Shape,
+    operations: u64,
+    keys: u8,
+    gateways: &[NodeId],
+) {
     let (from, to) = (BEGUN, draft.end().0 / 1_000_000 - 1_500);
     let slot = (to - from) * 1_000 / operations;
     for number in 0..operations {
@@ -69,7 +75,7 @@ fn what(draft: &mut Draft) -> What {
 }
 
 /// Three nodes with copies, or six with data and parity.
-fn three_or_six(draft: &mut Draft) -> Shape {
+pub(super) fn three_or_six(draft: &mut Draft) -> Shape {
     let clients = draft.number(2, 4);
     match draft.percent(50) {
         true => Shape { stores: 3, data: 1, parity: 2, clients, ..Shape::default() },
