@@ -35,8 +35,15 @@ impl Listings {
                 self.open.insert(*operation, Listing { key: *key, since, shown });
             }
             Note::Page { operation, keys } => {
-                let open = self.open.get_mut(operation).into_iter();
-                open.for_each(|open| open.shown.extend(keys));
+                let Some(Listing { shown, .. }) = self.open.get_mut(operation) else {
+                    return Ok(());
+                };
+                shown.extend(keys);
+                if !shown.windows(2).all(|pair| place(pair[0]).1 < place(pair[1]).1) {
+                    let why =
+                        format!("a listing shows keys twice, or not in their order: {shown:?}");
+                    return Err(Breach::from(why).on_operation(*operation));
+                }
             }
             Note::Answered { operation, told: Told::Done } => {
                 let Some(listing) = self.open.remove(operation) else { return Ok(()) };
@@ -51,10 +58,6 @@ impl Listings {
     }
 
     fn judge(&self, Listing { key, since, shown }: &Listing) -> Result<(), String> {
-        let rises = shown.windows(2).all(|pair| place(pair[0]).1 < place(pair[1]).1);
-        if !rises {
-            return Err("a listing shows keys twice, or not in their order".into());
-        }
         let bucket = |key: u8| usize::from(key) % BUCKETS.len();
         for other in self.changes.keys().filter(|other| bucket(*other) == bucket(*key)) {
             if !shown.contains(&other) && self.changes.was_there(other, *since) {

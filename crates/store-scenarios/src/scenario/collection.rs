@@ -57,6 +57,13 @@ pub(super) fn overwrite_during_get(draft: &mut Draft) {
         let at = Time(0) + MS(900 + draft.number(0, 500));
         draft.operation(at, client, Operation { gateway, key, what });
     }
+    // Uploads that nobody ends, early enough to be given up and gone in the end.
+    for key in 0..2 {
+        let (client, gateway) = (draft.one_of(&clients), draft.one_of(&stores));
+        let what = What::Abandon(large(draft));
+        let at = Time(0) + MS(1_500 + draft.number(0, 400));
+        draft.operation(at, client, Operation { gateway, key, what });
+    }
     for round in 0..draft.number(8, 12) {
         let at = 6_000 + round * 400;
         let key = draft.number(0, u64::from(KEYS) - 1) as u8;
