@@ -190,6 +190,8 @@ impl Fake {
                 self.uploads.remove(&upload);
                 Ok(Answer::Done)
             }
+            // Nodes ask these, and no session.
+            Ask::Dead(_) | Ask::Advance(_) => Err(Refusal::Unavailable),
         }
     }
 
