@@ -32,6 +32,7 @@ mod gateway;
 mod metadata;
 mod post;
 mod rows;
+mod sentence;
 
 pub mod answer;
 pub mod ask;
