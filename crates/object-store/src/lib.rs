@@ -22,8 +22,8 @@
 //! Bytes that are not few go another way: `gateway/puts.rs` has them kept by places, `shards.rs` is the disk of these, and
 //! `gateway/reads.rs` has them read. What nobody names any more `collector.rs` deletes. `post.rs` is how pieces leave a node.
 //!
-//! `mechanism.rs` has the switches, `tuning.rs` every time and size, `codec.rs` the bytes of all words, and `note.rs` what
-//! clients of simulated worlds do and see.
+//! `mechanism.rs` has the switches, `tuning.rs` every time and size, `codec.rs` the bytes of all words, `note.rs` what
+//! clients of simulated worlds do and see, and `sentence.rs` how diagrams show it.
 
 mod catalog;
 mod codec;

@@ -22,12 +22,13 @@ impl FullOfPages {
         let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
         let free = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
-        let path = folder.join("pages");
-        let mut file = File::create(&path).expect("a file");
+        // Whatever happens while it is written: it goes.
+        let pages = FullOfPages(folder.join("pages"));
+        let mut file = File::create(&pages.0).expect("a file");
         let block = vec![7; 1 << 20];
         (0..free.unwrap_or(0) >> 10).for_each(|_| file.write_all(&block).expect("a disk"));
         file.sync_data().expect("a disk");
-        FullOfPages(path)
+        pages
     }
 }
 
